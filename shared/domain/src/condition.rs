@@ -1,0 +1,550 @@
+//! The condition language (rules, 9): one small language for badges, tags, tiers and audiences.
+//!
+//! A condition is read once, when the programme is saved; an unknown fact or a value of the wrong
+//! type is refused there. Evaluating it cannot fail; it may only ask for more to look at.
+
+use crate::{
+    event::History,
+    json::Json,
+    member::{Member, Person},
+    number::Money,
+    programme::Programme,
+    shape::Fault,
+    time::{Day, Instant},
+};
+
+/// A condition on a member.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Condition {
+    /// All of these hold.
+    All(Vec<Condition>),
+    /// At least one holds.
+    Any(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+    /// A fact compares with a value.
+    Fact(Fact, Op, Operand),
+}
+
+/// What can be asked of a member.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// The real tier (a trial does not count); ordered by the ladder.
+    Tier,
+    /// A whole number.
+    Number(Number),
+    /// `orders.amount`
+    OrdersAmount,
+    /// A moment.
+    Moment(Moment),
+    /// A set of words.
+    Words(Words),
+    /// One word.
+    Word(Word),
+    /// `birthday.month_day`, as `MM-DD`
+    BirthdayMonthDay,
+    /// `consent.<channel>`
+    Consent(String),
+}
+
+/// Facts that are whole numbers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)] // named as on the wire
+pub enum Number {
+    Growth,
+    PointsAvailable,
+    PointsExpiring30d,
+    OrdersCount,
+    OrdersCount90d,
+    ReferralsCount,
+    Age,
+}
+
+/// Facts that are moments.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Moment {
+    OrdersFirstAt,
+    OrdersLastAt,
+    RegisteredAt,
+}
+
+/// Facts that are sets of words.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Words {
+    Categories,
+    Badges,
+    Tags,
+}
+
+/// Facts that are one word.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Word {
+    Lifecycle,
+    Gender,
+    Province,
+    City,
+    District,
+    Channel,
+    Brand,
+}
+
+/// How a fact compares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Op {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+    In,
+    Contains,
+    Between,
+    /// The moment's local date lies fewer than so many days back.
+    WithinDays,
+    /// The moment's local date lies so many days back or more.
+    BeforeDays,
+}
+
+/// What a fact compares with.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Operand {
+    /// A number, an amount in minor units, a moment in milliseconds, a count of days.
+    Number(i64),
+    /// Several; two for `between`.
+    Numbers(Vec<i64>),
+    /// A word.
+    Word(String),
+    /// Several; two for `between`.
+    Words(Vec<String>),
+    /// A truth value.
+    Flag(bool),
+}
+
+/// What evaluating needs and was not given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wants {
+    /// The member's entries that were recorded at or after that moment.
+    History(Instant),
+    /// The person behind the member.
+    Person,
+}
+
+/// Depth and width a condition may have.
+const DEPTH_MAX: usize = 8;
+const BRANCHES_MAX: usize = 50;
+
+/// The member that conditions are asked of.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its standing, settled to `now`.
+    pub member: &'a Member,
+    /// Who it is, if known here.
+    pub person: Option<&'a Person>,
+    /// Its entries, as far as known here.
+    pub history: Option<&'a History>,
+    /// The programme in force.
+    pub programme: &'a Programme,
+    /// The moment.
+    pub now: Instant,
+}
+
+fn fact_of(name: &str) -> Option<Fact> {
+    Some(match name {
+        "tier" => Fact::Tier,
+        "growth" => Fact::Number(Number::Growth),
+        "points.available" => Fact::Number(Number::PointsAvailable),
+        "points.expiring_30d" => Fact::Number(Number::PointsExpiring30d),
+        "orders.count" => Fact::Number(Number::OrdersCount),
+        "orders.count_90d" => Fact::Number(Number::OrdersCount90d),
+        "referrals.count" => Fact::Number(Number::ReferralsCount),
+        "age" => Fact::Number(Number::Age),
+        "orders.amount" => Fact::OrdersAmount,
+        "orders.first_at" => Fact::Moment(Moment::OrdersFirstAt),
+        "orders.last_at" => Fact::Moment(Moment::OrdersLastAt),
+        "registered_at" => Fact::Moment(Moment::RegisteredAt),
+        "categories" => Fact::Words(Words::Categories),
+        "badges" => Fact::Words(Words::Badges),
+        "tags" => Fact::Words(Words::Tags),
+        "lifecycle" => Fact::Word(Word::Lifecycle),
+        "gender" => Fact::Word(Word::Gender),
+        "region.province" => Fact::Word(Word::Province),
+        "region.city" => Fact::Word(Word::City),
+        "region.district" => Fact::Word(Word::District),
+        "channel" => Fact::Word(Word::Channel),
+        "brand" => Fact::Word(Word::Brand),
+        "birthday.month_day" => Fact::BirthdayMonthDay,
+        _ => Fact::Consent(name.strip_prefix("consent.").filter(|rest| !rest.is_empty())?.to_owned()),
+    })
+}
+
+fn op_of(name: &str) -> Option<Op> {
+    Some(match name {
+        "=" => Op::Equal,
+        "!=" => Op::NotEqual,
+        "<" => Op::Less,
+        "<=" => Op::AtMost,
+        ">" => Op::More,
+        ">=" => Op::AtLeast,
+        "in" => Op::In,
+        "contains" => Op::Contains,
+        "between" => Op::Between,
+        "within_days" => Op::WithinDays,
+        "before_days" => Op::BeforeDays,
+        _ => return None,
+    })
+}
+
+/// Reads conditions, collecting every fault.
+pub struct Reader<'a> {
+    /// How an amount is read: by the programme's currency.
+    pub amount: &'a dyn Fn(&str) -> Option<Money>,
+    /// Faults found so far.
+    pub faults: &'a mut Vec<Fault>,
+}
+
+impl Reader<'_> {
+    /// The condition at that place, unless it has faults.
+    pub fn read(&mut self, json: &Json, at: &str) -> Option<Condition> {
+        self.read_at(json, at, 0)
+    }
+
+    fn fault<T>(&mut self, at: String, code: &'static str, detail: impl Into<String>) -> Option<T> {
+        self.faults.push(Fault::new(at, code, detail));
+        None
+    }
+
+    fn read_at(&mut self, json: &Json, at: &str, depth: usize) -> Option<Condition> {
+        if depth >= DEPTH_MAX {
+            return self.fault(at.into(), "too_deep", format!("at most {DEPTH_MAX} levels"));
+        }
+        let names: Vec<&str> = json.fields().iter().map(|(name, _)| name.as_str()).collect();
+        match names.as_slice() {
+            [word @ ("all" | "any")] => {
+                let at = format!("{at}/{word}");
+                let branches = json.get(word).map_or(&[][..], Json::list);
+                if branches.is_empty() || branches.len() > BRANCHES_MAX {
+                    return self.fault(
+                        at,
+                        "wrong_count",
+                        format!("a list of 1 to {BRANCHES_MAX} conditions"),
+                    );
+                }
+                let read = branches.iter().enumerate();
+                let read: Vec<_> =
+                    read.map(|(i, json)| self.read_at(json, &format!("{at}/{i}"), depth + 1)).collect();
+                let read = read.into_iter().collect::<Option<Vec<_>>>()?;
+                Some(if *word == "all" { Condition::All(read) } else { Condition::Any(read) })
+            }
+            ["not"] => {
+                let inner = self.read_at(json.get("not")?, &format!("{at}/not"), depth + 1)?;
+                Some(Condition::Not(Box::new(inner)))
+            }
+            _ if names.len() == 3 && ["fact", "op", "value"].iter().all(|name| names.contains(name)) => {
+                self.read_fact(json, at)
+            }
+            _ => self.fault(at.into(), "wrong_type", "one of all, any, not, or fact with op and value"),
+        }
+    }
+
+    fn read_fact(&mut self, json: &Json, at: &str) -> Option<Condition> {
+        let Some(fact) = json.text_of("fact").and_then(fact_of) else {
+            return self.fault(format!("{at}/fact"), "unknown_fact", "no such fact");
+        };
+        let Some(op) = json.text_of("op").and_then(op_of) else {
+            return self.fault(
+                format!("{at}/op"),
+                "unknown_op",
+                "one of = != < <= > >= in contains between within_days before_days",
+            );
+        };
+        if !allowed(&fact, op) {
+            return self.fault(format!("{at}/op"), "wrong_op", "this fact does not compare that way");
+        }
+        let value = json.get("value").unwrap_or(&Json::Null);
+        match self.operand(&fact, op, value) {
+            Some(operand) => Some(Condition::Fact(fact, op, operand)),
+            None => self.fault(format!("{at}/value"), "wrong_type", wanted(&fact, op)),
+        }
+    }
+
+    fn operand(&self, fact: &Fact, op: Op, value: &Json) -> Option<Operand> {
+        if matches!(op, Op::WithinDays | Op::BeforeDays) {
+            let days = value.whole().filter(|days| (0..=36_500).contains(days));
+            return days.map(Operand::Number);
+        }
+        let one_number = |value: &Json| match fact {
+            Fact::OrdersAmount => {
+                value.text().and_then(self.amount).and_then(|money| i64::try_from(money.0).ok())
+            }
+            Fact::Moment(_) => value.text().and_then(Instant::parse).map(|instant| instant.0),
+            _ => value.whole(),
+        };
+        let one_word = |value: &Json| {
+            let word = value.text()?;
+            let good = *fact != Fact::BirthdayMonthDay || Day::parse(&format!("2024-{word}")).is_some();
+            (good && !word.is_empty() && word.len() <= 256).then(|| word.to_owned())
+        };
+        let numeric = matches!(fact, Fact::Number(_) | Fact::OrdersAmount | Fact::Moment(_));
+        let several = match op {
+            Op::In => 1..=BRANCHES_MAX,
+            Op::Between => 2..=2,
+            _ if matches!(fact, Fact::Consent(_)) => return value.bool().map(Operand::Flag),
+            _ if numeric => return one_number(value).map(Operand::Number),
+            _ => return one_word(value).map(Operand::Word),
+        };
+        let list = value.list();
+        if !several.contains(&list.len()) {
+            return None;
+        }
+        if numeric {
+            list.iter().map(one_number).collect::<Option<_>>().map(Operand::Numbers)
+        } else {
+            list.iter().map(one_word).collect::<Option<_>>().map(Operand::Words)
+        }
+    }
+}
+
+fn allowed(fact: &Fact, op: Op) -> bool {
+    let equal = matches!(op, Op::Equal | Op::NotEqual);
+    let ordered = matches!(op, Op::Less | Op::AtMost | Op::More | Op::AtLeast);
+    match fact {
+        Fact::Number(_) | Fact::OrdersAmount => equal || ordered || matches!(op, Op::In | Op::Between),
+        Fact::Moment(_) => ordered || matches!(op, Op::Between | Op::WithinDays | Op::BeforeDays),
+        Fact::Tier => equal || ordered || op == Op::In,
+        Fact::Words(_) => op == Op::Contains,
+        Fact::Word(_) => equal || op == Op::In,
+        Fact::BirthdayMonthDay => equal || matches!(op, Op::In | Op::Between),
+        Fact::Consent(_) => equal,
+    }
+}
+
+fn wanted(fact: &Fact, op: Op) -> &'static str {
+    match (fact, op) {
+        (_, Op::WithinDays | Op::BeforeDays) => "a whole number of days",
+        (_, Op::In) => "a list of 1 to 50 values of the fact's type",
+        (_, Op::Between) => "a list of two values of the fact's type",
+        (Fact::OrdersAmount, _) => "an amount as a decimal string",
+        (Fact::Moment(_), _) => "an RFC 3339 instant",
+        (Fact::Number(_), _) => "a whole number",
+        (Fact::Consent(_), _) => "true or false",
+        (Fact::BirthdayMonthDay, _) => "a day as MM-DD",
+        _ => "a word",
+    }
+}
+
+impl Condition {
+    /// Whether it holds. A fact that is not there (no order yet, no birthday known) makes every
+    /// comparison false but `!=`.
+    pub fn holds(&self, subject: &Subject<'_>) -> Result<bool, Wants> {
+        match self {
+            Condition::All(branches) => {
+                for branch in branches {
+                    if !branch.holds(subject)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Condition::Any(branches) => {
+                for branch in branches {
+                    if branch.holds(subject)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Condition::Not(inner) => Ok(!inner.holds(subject)?),
+            Condition::Fact(fact, op, operand) => subject.compare(fact, *op, operand),
+        }
+    }
+
+    /// Every fact it asks for.
+    pub fn facts(&self) -> Vec<(&Fact, Op)> {
+        match self {
+            Condition::All(branches) | Condition::Any(branches) => {
+                branches.iter().flat_map(Condition::facts).collect()
+            }
+            Condition::Not(inner) => inner.facts(),
+            Condition::Fact(fact, op, _) => vec![(fact, *op)],
+        }
+    }
+
+    /// Whether it can never become false once it holds: no `not`, and only facts that never fall.
+    pub fn never_falls(&self) -> bool {
+        match self {
+            Condition::All(branches) | Condition::Any(branches) => {
+                branches.iter().all(Condition::never_falls)
+            }
+            Condition::Not(_) => false,
+            Condition::Fact(Fact::Number(Number::ReferralsCount), op, _) => {
+                matches!(op, Op::AtLeast | Op::More)
+            }
+            Condition::Fact(Fact::Words(Words::Badges), Op::Contains, _) => true,
+            Condition::Fact(Fact::Moment(Moment::RegisteredAt), Op::BeforeDays, _) => true,
+            Condition::Fact(..) => false,
+        }
+    }
+
+    /// Ids of the tiers (or badges) it names, to be checked against the programme.
+    pub fn names(&self, wanted: &Fact) -> Vec<&str> {
+        match self {
+            Condition::All(branches) | Condition::Any(branches) => {
+                branches.iter().flat_map(|branch| branch.names(wanted)).collect()
+            }
+            Condition::Not(inner) => inner.names(wanted),
+            Condition::Fact(fact, _, Operand::Word(word)) if fact == wanted => vec![word],
+            Condition::Fact(fact, _, Operand::Words(words)) if fact == wanted => {
+                words.iter().map(String::as_str).collect()
+            }
+            Condition::Fact(..) => Vec::new(),
+        }
+    }
+}
+
+fn compare_numbers(own: i64, op: Op, operand: &Operand) -> bool {
+    match (op, operand) {
+        (Op::Equal, Operand::Number(value)) => own == *value,
+        (Op::NotEqual, Operand::Number(value)) => own != *value,
+        (Op::Less, Operand::Number(value)) => own < *value,
+        (Op::AtMost, Operand::Number(value)) => own <= *value,
+        (Op::More, Operand::Number(value)) => own > *value,
+        (Op::AtLeast, Operand::Number(value)) => own >= *value,
+        (Op::In, Operand::Numbers(values)) => values.contains(&own),
+        (Op::Between, Operand::Numbers(values)) => values[0] <= own && own <= values[1],
+        _ => false,
+    }
+}
+
+fn compare_words(own: &str, op: Op, operand: &Operand) -> bool {
+    match (op, operand) {
+        (Op::Equal, Operand::Word(value)) => own == value,
+        (Op::NotEqual, Operand::Word(value)) => own != value,
+        (Op::In, Operand::Words(values)) => values.iter().any(|value| value == own),
+        // Days of the year: from 20 December to 10 January runs over the year's end.
+        (Op::Between, Operand::Words(values)) if values[0] <= values[1] => {
+            *values[0] <= *own && *own <= *values[1]
+        }
+        (Op::Between, Operand::Words(values)) => *own >= *values[0] || *own <= *values[1],
+        _ => false,
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn compare(&self, fact: &Fact, op: Op, operand: &Operand) -> Result<bool, Wants> {
+        let missing = op == Op::NotEqual;
+        Ok(match fact {
+            Fact::Number(number) => {
+                self.number(*number)?.map_or(missing, |own| compare_numbers(own, op, operand))
+            }
+            Fact::OrdersAmount => {
+                compare_numbers(i64::try_from(self.member.orders.amount.0).unwrap_or(i64::MAX), op, operand)
+            }
+            Fact::Moment(moment) => {
+                self.moment(*moment).is_some_and(|own| self.compare_moment(own, op, operand))
+            }
+            Fact::Tier => self.compare_tier(op, operand),
+            Fact::Words(words) => match operand {
+                Operand::Word(word) => self.words(*words)?.contains(&word.as_str()),
+                _ => false,
+            },
+            Fact::Word(word) => self.word(*word)?.map_or(missing, |own| compare_words(own, op, operand)),
+            Fact::BirthdayMonthDay => {
+                let own = self.person()?.birthday.as_deref().and_then(|birthday| birthday.get(5..));
+                own.map_or(missing, |own| compare_words(own, op, operand))
+            }
+            Fact::Consent(channel) => match (self.person()?.consents.get(channel), operand) {
+                (Some(own), Operand::Flag(value)) => (own == value) == (op == Op::Equal),
+                _ => missing,
+            },
+        })
+    }
+
+    fn person(&self) -> Result<&'a Person, Wants> {
+        self.person.ok_or(Wants::Person)
+    }
+
+    fn history(&self, since: Instant) -> Result<&'a History, Wants> {
+        self.history.filter(|history| history.since <= since).ok_or(Wants::History(since))
+    }
+
+    fn number(&self, number: Number) -> Result<Option<i64>, Wants> {
+        let member = self.member;
+        let count = |value: u64| Some(i64::try_from(value).unwrap_or(i64::MAX));
+        Ok(match number {
+            Number::Growth => count(member.growth),
+            Number::PointsAvailable => count(member.available()),
+            Number::PointsExpiring30d => {
+                let horizon = self.programme.zone.midnight(self.programme.zone.day(self.now).plus_days(30));
+                let soon = member.lots.iter().filter(|lot| lot.expires_at.is_some_and(|at| at <= horizon));
+                count(soon.map(|lot| lot.points).sum())
+            }
+            Number::OrdersCount => count(member.orders.count),
+            Number::OrdersCount90d => {
+                let zone = self.programme.zone;
+                let day = Day::from_number(zone.day(self.now).number() - 89);
+                let since = zone.midnight(day);
+                count(self.history(since)?.orders_standing(since))
+            }
+            // Referrals are credited from a later version on; until then nobody has referred anyone.
+            Number::ReferralsCount => Some(0),
+            Number::Age => self.person()?.age(self.programme.zone.day(self.now)),
+        })
+    }
+
+    fn moment(&self, moment: Moment) -> Option<Instant> {
+        match moment {
+            Moment::OrdersFirstAt => self.member.orders.first_at,
+            Moment::OrdersLastAt => self.member.orders.last_at,
+            Moment::RegisteredAt => Some(self.member.registered_at),
+        }
+    }
+
+    fn compare_moment(&self, own: Instant, op: Op, operand: &Operand) -> bool {
+        let zone = self.programme.zone;
+        let days_back = i64::from(zone.day(self.now).number()) - i64::from(zone.day(own).number());
+        match (op, operand) {
+            (Op::WithinDays, Operand::Number(days)) => days_back < *days,
+            (Op::BeforeDays, Operand::Number(days)) => days_back >= *days,
+            _ => compare_numbers(own.0, op, operand),
+        }
+    }
+
+    fn compare_tier(&self, op: Op, operand: &Operand) -> bool {
+        let own = &self.member.standing.tier;
+        match operand {
+            Operand::Word(word) if !matches!(op, Op::Equal | Op::NotEqual) => {
+                let rank = |id: &str| self.programme.rank(id).map_or(-1, |rank| rank as i64);
+                compare_numbers(rank(own), op, &Operand::Number(rank(word)))
+            }
+            _ => compare_words(own, op, operand),
+        }
+    }
+
+    fn words(&self, words: Words) -> Result<Vec<&'a str>, Wants> {
+        Ok(match words {
+            Words::Badges => self.member.badges.iter().map(|badge| badge.id.as_str()).collect(),
+            Words::Tags => self.member.tags.iter().map(String::as_str).collect(),
+            Words::Categories => self.history(Instant::MIN)?.categories().collect(),
+        })
+    }
+
+    fn word(&self, word: Word) -> Result<Option<&'a str>, Wants> {
+        let region = |name: &str| Ok(self.person()?.region.get(name).map(String::as_str));
+        match word {
+            Word::Lifecycle => {
+                Ok(Some(self.programme.lifecycle.of(self.member, self.programme.zone, self.now)))
+            }
+            Word::Gender => Ok(self.person()?.gender.as_deref()),
+            Word::Province => region("province"),
+            Word::City => region("city"),
+            Word::District => region("district"),
+            Word::Channel => Ok(self.person()?.channel.as_deref()),
+            Word::Brand => Ok(Some(self.person()?.brand.as_str())),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Earning (rules, 4 and 8): orders and activities.
+
+use std::collections::HashSet;
+
+use super::{Draft, Stop, invalid, share, signed};
+use crate::{
+    condition::Wants,
+    event::{ActivityEarned, Movement, Order, OrderLine, OrderLot, Share, What},
+    member::COUNTED_DAYS,
+    number::{FIGURE_MAX, Money, Rate, Term, floor_of_product},
+    programme::{Activity, Expiry, Per, Programme},
+    refusal::Refusal,
+    time::{Day, Instant},
+};
+
+/// An order as a caller tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EarnOrder {
+    /// The brand.
+    pub brand: String,
+    /// The brand's id of it.
+    pub order_id: String,
+    /// What it came to; needed where there are no lines.
+    pub amount: Option<Money>,
+    /// Its lines.
+    pub lines: Vec<EarnLine>,
+    /// When it happened; now unless told.
+    pub occurred_at: Option<Instant>,
+}
+
+/// A line as a caller tells it.
+pub type EarnLine = OrderLine;
+
+/// An activity as a caller tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EarnActivity {
+    /// Where.
+    pub brand: String,
+    /// Which.
+    pub activity: String,
+    /// The caller's own reference.
+    pub reference: Option<String>,
+    /// When it happened; now unless told.
+    pub occurred_at: Option<Instant>,
+}
+
+/// What an order, or what remains of one, earns: points and growth. `remaining(line)` are the units
+/// of a line that count; `amount` is what counts of an order without lines.
+pub(super) fn earned(
+    programme: &Programme,
+    order: &Order,
+    amount: Money,
+    remaining: impl Fn(usize) -> u64,
+) -> Option<(u64, u64)> {
+    let terms: Vec<Term> = if order.lines.is_empty() {
+        vec![Term { amount, rate: Rate::ONE, part: 1, of: 1 }]
+    } else {
+        let lines = order.lines.iter().enumerate();
+        let earning = lines.filter(|(_, line)| programme.points.earns(line.category.as_deref()));
+        earning
+            .map(|(index, line)| Term {
+                amount: line.amount,
+                rate: programme.points.multiplier(line.category.as_deref()),
+                part: remaining(index),
+                of: line.quantity,
+            })
+            .collect()
+    };
+    let brand_rate = programme.brand(&order.brand).map_or(Rate::ONE, |brand| brand.rate);
+    let rates = [programme.points.per_unit, brand_rate, programme.earn_multiplier(&order.tier)];
+    let points = floor_of_product(&terms, &rates, programme.currency)?;
+    let plain: Vec<Term> = terms.iter().map(|term| Term { rate: Rate::ONE, ..*term }).collect();
+    let growth = floor_of_product(&plain, &[programme.growth_per_unit], programme.currency)?;
+    Some((points, growth))
+}
+
+impl Draft<'_> {
+    pub(super) fn earn_order(&mut self, told: &EarnOrder) -> Result<(), Stop> {
+        let programme = self.programme();
+        let occurred_at = self.occurred_at(&told.brand, told.occurred_at)?;
+        self.must_be_active()?;
+        let day = programme.zone.day(occurred_at);
+        let mut order = Order {
+            brand: told.brand.clone(),
+            order_id: told.order_id.clone(),
+            day: day.number(),
+            amount: order_amount(told)?,
+            lines: told.lines.clone(),
+            tier: self.member.tier_in_effect().to_owned(),
+            version: programme.version,
+            calculated: 0,
+            granted: 0,
+            growth: 0,
+            lot: None,
+        };
+        let whole = |index: usize| told.lines[index].quantity;
+        let earned = earned(programme, &order, order.amount, whole);
+        (order.calculated, order.growth) = earned.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        order.granted = self.within_limits(order.calculated, day)?;
+        let (expires_at, moves_expiry_to) = self.expiry(day);
+        let hold_days = Some(programme.points.hold_days).filter(|days| *days > 0);
+        let held_until =
+            hold_days.map(|days| occurred_at.plus_days(days)).filter(|until| *until > self.context.now);
+        let inactivity = matches!(programme.points.expiry, Expiry::Inactivity { .. });
+        order.lot = (!inactivity).then_some(OrderLot { expires_at, held_until });
+        let mut movement =
+            self.credit(vec![share(expires_at, &told.brand, held_until, signed(order.granted))]);
+        movement.growth = signed(order.growth);
+        self.record(occurred_at, movement, moves_expiry_to, What::OrderEarned(Box::new(order)));
+        Ok(())
+    }
+
+    pub(super) fn earn_activity(&mut self, told: &EarnActivity) -> Result<(), Stop> {
+        let programme = self.programme();
+        let occurred_at = self.occurred_at(&told.brand, told.occurred_at)?;
+        let rules = programme.activity(&told.activity).ok_or(Refusal::ActivityNotFound)?;
+        self.must_be_active()?;
+        let day = programme.zone.day(occurred_at);
+        self.check_times(rules, day)?;
+        let (streak, bonus) = self.streak(rules, day);
+        let calculated = rules.points.checked_add(bonus).filter(|points| *points <= FIGURE_MAX);
+        let calculated = calculated.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        let granted = self.within_limits(calculated, day)?;
+        let (expires_at, moves_expiry_to) = self.expiry(day);
+        let mut movement = self.credit(vec![share(expires_at, &told.brand, None, signed(granted))]);
+        movement.growth = signed(rules.growth);
+        let what = What::ActivityEarned(ActivityEarned {
+            brand: told.brand.clone(),
+            activity: told.activity.clone(),
+            reference: told.reference.clone(),
+            calculated,
+            granted,
+            day: day.number(),
+            streak,
+        });
+        self.record(occurred_at, movement, moves_expiry_to, what);
+        Ok(())
+    }
+
+    /// When points of an event on that day expire, and where it moves all others to.
+    fn expiry(&self, day: Day) -> (Option<Instant>, Option<Instant>) {
+        let programme = self.programme();
+        let zone = programme.zone;
+        match programme.points.expiry {
+            rule @ Expiry::Inactivity { .. } => {
+                // Counted from the day it is recorded, not from the day it happened.
+                let instant = rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day));
+                (instant, instant)
+            }
+            rule => (rule.day_after(day).map(|day| zone.midnight(day)), None),
+        }
+    }
+
+    /// What comes in repays open debt first; the rest becomes lots (rules, 4.5). Shares are given
+    /// in the order in which they repay.
+    pub(super) fn credit(&self, shares: Vec<Share>) -> Movement {
+        let mut debt = signed(self.member.debt);
+        let mut repaid = 0;
+        let rest = shares.into_iter().filter_map(|mut share| {
+            let repays = share.points.min(debt);
+            debt -= repays;
+            repaid += repays;
+            share.points -= repays;
+            (share.points > 0).then_some(share)
+        });
+        let shares = rest.collect();
+        Movement { shares, debt: -repaid, ..Movement::default() }
+    }
+
+    /// The points that the limits leave (rules, 4.4).
+    fn within_limits(&self, calculated: u64, day: Day) -> Result<u64, Wants> {
+        let mut granted = calculated;
+        for limit in &self.programme().points.limits {
+            let before = match limit.per {
+                Per::Order => 0,
+                Per::Day => self.granted_between(day, day)?,
+                Per::Month => {
+                    let first = day.first_of_month();
+                    self.granted_between(first, Day::from_number(first.plus_months(1).number() - 1))?
+                }
+            };
+            granted = granted.min(limit.points.saturating_sub(before));
+        }
+        Ok(granted)
+    }
+
+    fn is_counted(&self, first: Day) -> bool {
+        first.number() >= self.programme().zone.day(self.context.now).number() - COUNTED_DAYS
+    }
+
+    fn wanted_history(&self, first: Day) -> Result<&crate::event::History, Wants> {
+        let since = self.programme().zone.midnight(first);
+        self.context.history.filter(|history| history.since <= since).ok_or(Wants::History(since))
+    }
+
+    fn granted_between(&self, first: Day, last: Day) -> Result<u64, Wants> {
+        if !self.is_counted(first) {
+            return Ok(self.wanted_history(first)?.granted(self.programme().zone, first, last));
+        }
+        let days = self.member.granted.iter();
+        let within = days.filter(|(day, _)| (first.number()..=last.number()).contains(day));
+        Ok(within.map(|(_, points)| points).sum())
+    }
+
+    fn times_between(&self, id: &str, first: Day, last: Day) -> Result<u32, Wants> {
+        if !self.is_counted(first) {
+            return Ok(self.wanted_history(first)?.times(id, first, last));
+        }
+        let days = self.member.activity(id).map_or(&[][..], |count| &count.days);
+        let within = days.iter().filter(|(day, _)| (first.number()..=last.number()).contains(day));
+        Ok(within.map(|(_, times)| times).sum())
+    }
+
+    fn check_times(&self, rules: &Activity, day: Day) -> Result<(), Stop> {
+        let first = day.first_of_month();
+        let last = Day::from_number(first.plus_months(1).number() - 1);
+        let reached = (rules.once && self.member.activity(&rules.id).is_some())
+            || match rules.per_day {
+                Some(most) => self.times_between(&rules.id, day, day)? >= most,
+                None => false,
+            }
+            || match rules.per_month {
+                Some(most) => self.times_between(&rules.id, first, last)? >= most,
+                None => false,
+            };
+        if reached { Err(Refusal::ActivityLimit.into()) } else { Ok(()) }
+    }
+
+    /// The streak after an activity on that day (its last day and length), and the bonus it pays.
+    fn streak(&self, rules: &Activity, day: Day) -> ((i32, u32), u64) {
+        let zone = self.programme().zone;
+        let known = self.member.activity(&rules.id).filter(|count| count.streak > 0);
+        let length = match known {
+            // The same day counts once; a day before it leaves the streak as it is.
+            Some(count) if day.number() <= count.streak_day => return ((count.streak_day, count.streak), 0),
+            Some(count) if zone.next_day(Day::from_number(count.streak_day)) == day => count.streak + 1,
+            _ => 1,
+        };
+        let bonus = rules.streak.iter().find(|(days, _)| *days == length).map_or(0, |(_, points)| *points);
+        ((day.number(), length), bonus)
+    }
+}
+
+/// The order's amount: the sum of its lines, which `amount` must equal where both are given.
+fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
+    let mut seen = HashSet::new();
+    if let Some(index) = told.lines.iter().position(|line| !seen.insert(line.line_id.as_str())) {
+        return Err(invalid(
+            format!("/lines/{index}/line_id"),
+            "duplicate",
+            "line ids differ within an order",
+        ));
+    }
+    let sum = told.lines.iter().try_fold(0u64, |sum, line| sum.checked_add(line.amount.0));
+    let sum = sum.filter(|sum| *sum <= FIGURE_MAX).ok_or(Refusal::LimitExceeded { what: "figure" })?;
+    match (told.amount, told.lines.is_empty()) {
+        (None, true) => Err(invalid("/amount", "required", "an amount, or lines")),
+        (Some(amount), true) if amount.0 > FIGURE_MAX => Err(Refusal::LimitExceeded { what: "figure" }),
+        (Some(amount), true) => Ok(amount),
+        (Some(amount), false) if amount.0 != sum => {
+            Err(invalid("/amount", "not_the_sum", "the sum of the lines"))
+        }
+        (_, false) => Ok(Money(sum)),
+    }
+}

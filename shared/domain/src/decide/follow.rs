@@ -1,0 +1,108 @@
+//! What follows from a command: points that expire at once, a higher tier, a trial, badges.
+
+use super::{Draft, Stop};
+use crate::{
+    condition::Subject,
+    event::{Movement, TierCause, What},
+    member::{Member, Status},
+    programme::Tier,
+    settle::settle,
+};
+
+impl Draft<'_> {
+    /// Applies what follows, compared with the member as it was before the command.
+    pub(super) fn follow(&mut self, before: &Member) -> Result<(), Stop> {
+        // Points that were recorded after their expiry are recorded, and expire at once.
+        let now = self.context.now;
+        let expired = settle(self.context.programmes, &mut self.member, now);
+        self.events.extend(expired);
+        if matches!(self.member.status, Status::Closed | Status::Erased) {
+            return Ok(());
+        }
+        if self.member.growth != before.growth {
+            self.raise_tier(true)?;
+        }
+        if self.member.growth > before.growth {
+            self.start_trial(before.growth);
+        }
+        while self.issue_due_badges()? {
+            self.raise_tier(false)?;
+        }
+        Ok(())
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            member: &self.member,
+            person: self.context.person,
+            history: self.context.history,
+            programme: self.programme(),
+            now: self.context.now,
+        }
+    }
+
+    /// Up at once, several steps at a time (rules, 7).
+    fn raise_tier(&mut self, by_growth: bool) -> Result<(), Stop> {
+        let programme = self.programme();
+        let own = programme.rank(&self.member.standing.tier).unwrap_or(0);
+        let mut reached: Option<&Tier> = None;
+        for tier in programme.tiers.iter().skip(own + 1) {
+            let other = match &tier.or {
+                Some(or) => or.holds(&self.subject())?,
+                None => false,
+            };
+            if (by_growth && self.member.growth >= tier.growth) || other {
+                reached = Some(tier);
+            }
+        }
+        let Some(to) = reached else { return Ok(()) };
+        let now = self.context.now;
+        let trial = self.member.trial.as_ref();
+        let what = What::TierChanged {
+            from: self.member.standing.tier.clone(),
+            to: to.id.clone(),
+            why: TierCause::Raised,
+            valid_until: programme.period_end(to, now),
+            ends_trial: trial.is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id)),
+        };
+        self.record(now, Movement::default(), None, what);
+        Ok(())
+    }
+
+    /// 预升级体验: growth rose into the last stretch below a tier. The lowest such tier that has not
+    /// been tried; one at a time.
+    fn start_trial(&mut self, before: u64) {
+        if self.member.trial.is_some() {
+            return;
+        }
+        let programme = self.programme();
+        let own = programme.rank(&self.member.standing.tier).unwrap_or(0);
+        let growth = self.member.growth;
+        let due = programme.tiers.iter().skip(own + 1).find(|tier| {
+            tier.trial_growth().is_some_and(|start| before < start && start <= growth && growth < tier.growth)
+                && !self.member.tried.contains(&tier.id)
+        });
+        if let Some((tier, rule)) = due.and_then(|tier| tier.trial.map(|rule| (tier, rule))) {
+            let until = self.context.now.plus_days(rule.days);
+            let what = What::TrialStarted { tier: tier.id.clone(), until };
+            self.record(self.context.now, Movement::default(), None, what);
+        }
+    }
+
+    /// Issues every badge whose condition holds; whether there was any.
+    fn issue_due_badges(&mut self) -> Result<bool, Stop> {
+        let programme = self.programme();
+        let mut issued = false;
+        for badge in &programme.badges {
+            let Some(when) = badge.when.as_ref().filter(|_| !self.member.has_badge(&badge.id)) else {
+                continue;
+            };
+            if when.holds(&self.subject())? {
+                let what = What::BadgeIssued { badge: badge.id.clone(), reason: None };
+                self.record(self.context.now, Movement::default(), None, what);
+                issued = true;
+            }
+        }
+        Ok(issued)
+    }
+}

@@ -1,0 +1,238 @@
+//! What a command does to a member: events, or a refusal. The member must be settled to `now`.
+//!
+//! Nothing here reads a store: what a decision needs beside the member (the order that is
+//! refunded, older entries, the person) is handed in, or asked for by [`Stop::Wants`].
+
+mod earn;
+mod follow;
+mod points;
+mod refund;
+mod staff;
+
+use crate::{
+    condition::Wants,
+    event::{Event, History, Movement, Order, OrderState, Share, What},
+    evolve::evolve,
+    member::{LOTS_MAX, Member, Person, Status},
+    number::FIGURE_MAX,
+    programme::{Programme, Timeline},
+    refusal::Refusal,
+    shape::Fault,
+    time::Instant,
+};
+
+pub use earn::{EarnActivity, EarnLine, EarnOrder};
+pub use points::Redeem;
+pub use refund::{Ask, RefundLine};
+pub use staff::{Adjust, IssueBadge, SetStatus};
+
+/// How far ahead of now an event may lie, for clocks that differ.
+pub const AHEAD_MILLIS_MAX: i64 = 5 * 60 * 1_000;
+
+/// What a decision is made in.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Every version of the programme.
+    pub programmes: &'a Timeline,
+    /// The moment of the decision, not before the member's `as_of`.
+    pub now: Instant,
+    /// Who the member is, if it was asked for.
+    pub person: Option<&'a Person>,
+    /// Older entries, if they were asked for.
+    pub history: Option<&'a History>,
+    /// Whether events may lie as far back as they like (imports).
+    pub any_age: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The version in force.
+    pub fn programme(&self) -> &'a Programme {
+        self.programmes.at(self.now)
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Command<'a> {
+    /// An order earns.
+    EarnOrder(&'a EarnOrder),
+    /// An activity earns.
+    EarnActivity(&'a EarnActivity),
+    /// Points are spent on an order.
+    Redeem(&'a Redeem),
+    /// An order is refunded.
+    Refund {
+        /// The order as it was recorded.
+        order: &'a Order,
+        /// What has become of it.
+        state: &'a OrderState,
+        /// What is asked back.
+        ask: &'a Ask,
+    },
+    /// A redemption is cancelled.
+    CancelRedemption {
+        /// Its id.
+        redemption: [u8; 16],
+        /// The event that spent the points.
+        redeemed: &'a Event,
+    },
+    /// An operator moves points or growth.
+    Adjust(&'a Adjust),
+    /// A badge is issued by hand.
+    IssueBadge(&'a IssueBadge),
+    /// A member is suspended, made active again, closed or erased.
+    SetStatus(&'a SetStatus),
+}
+
+/// What was decided.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision {
+    /// What happened, in order; the first is what was asked for.
+    pub events: Vec<Event>,
+    /// The member afterwards.
+    pub member: Member,
+    /// The refunded order's state afterwards.
+    pub order: Option<OrderState>,
+}
+
+impl Decision {
+    /// The tier that the command raised the member to.
+    pub fn upgraded_to(&self) -> Option<&str> {
+        self.events.iter().rev().find_map(|event| match &event.what {
+            What::TierChanged { to, .. } => Some(to.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Badges that followed from the command.
+    pub fn badges_issued(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter_map(|event| match &event.what {
+            What::BadgeIssued { badge, .. } => Some(badge.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// Why there is no decision.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Stop {
+    /// The rules refuse.
+    Refused(Refusal),
+    /// More must be looked up first; ask again with it.
+    Wants(Wants),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+impl From<Wants> for Stop {
+    fn from(wants: Wants) -> Stop {
+        Stop::Wants(wants)
+    }
+}
+
+/// Decides the command for a member that is settled to `now`.
+///
+/// # Errors
+/// A refusal, or what else must be looked up.
+pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> Result<Decision, Stop> {
+    let mut draft = Draft { context: *context, member: member.clone(), events: Vec::new() };
+    let mut order_after = None;
+    match command {
+        Command::EarnOrder(order) => draft.earn_order(order)?,
+        Command::EarnActivity(activity) => draft.earn_activity(activity)?,
+        Command::Redeem(redeem) => draft.redeem(redeem)?,
+        Command::Refund { order, state, ask } => order_after = Some(draft.refund(order, state, ask)?),
+        Command::CancelRedemption { redemption, redeemed } => {
+            draft.cancel_redemption(*redemption, redeemed)?
+        }
+        Command::Adjust(adjust) => draft.adjust(adjust)?,
+        Command::IssueBadge(issue) => draft.issue_badge(issue)?,
+        Command::SetStatus(set) => draft.set_status(set)?,
+    }
+    draft.follow(member)?;
+    draft.check_limits()?;
+    Ok(Decision { events: draft.events, member: draft.member, order: order_after })
+}
+
+/// A decision in the making: the member as it would be, and what led there.
+struct Draft<'a> {
+    context: Context<'a>,
+    member: Member,
+    events: Vec<Event>,
+}
+
+impl<'a> Draft<'a> {
+    fn programme(&self) -> &'a Programme {
+        self.context.programme()
+    }
+
+    fn record(
+        &mut self,
+        occurred_at: Instant,
+        movement: Movement,
+        moves_expiry_to: Option<Instant>,
+        what: What,
+    ) {
+        let at = self.context.now.max(self.member.as_of);
+        let today = self.programme().zone.day(at).number();
+        let event = Event { occurred_at, at, today, movement, moves_expiry_to, what };
+        evolve(&mut self.member, &event);
+        self.events.push(event);
+    }
+
+    fn must_be_active(&self) -> Result<(), Refusal> {
+        match self.member.status {
+            Status::Active => Ok(()),
+            status => Err(Refusal::MemberNotActive { status: status.word() }),
+        }
+    }
+
+    /// When the event happened, if it may be told now.
+    fn occurred_at(&self, brand: &str, told: Option<Instant>) -> Result<Instant, Refusal> {
+        let now = self.context.now;
+        let brand = self.programme().brand(brand).ok_or(Refusal::BrandNotFound)?;
+        let Some(told) = told else { return Ok(now) };
+        if told > now.plus_millis(AHEAD_MILLIS_MAX) {
+            return Err(Refusal::OccurredInFuture);
+        }
+        let programme_days = self.programme().late_days;
+        let late_days = brand.late_days.map_or(programme_days, |days| days.min(programme_days));
+        if told.plus_days(late_days) < now && !self.context.any_age {
+            return Err(Refusal::OccurredTooLongAgo { late_days });
+        }
+        Ok(told)
+    }
+
+    fn check_limits(&self) -> Result<(), Refusal> {
+        let member = &self.member;
+        if member.lots.len() > LOTS_MAX {
+            return Err(Refusal::LimitExceeded { what: "lots" });
+        }
+        let points = member.lots.iter().try_fold(0u64, |sum, lot| sum.checked_add(lot.points));
+        let figures = [points, Some(member.debt), Some(member.growth), Some(member.orders.amount.0)];
+        let period = member.period_growth.unsigned_abs();
+        if figures.into_iter().any(|figure| figure.is_none_or(|figure| figure > FIGURE_MAX))
+            || period > FIGURE_MAX
+        {
+            return Err(Refusal::LimitExceeded { what: "figure" });
+        }
+        Ok(())
+    }
+}
+
+/// A whole figure as a signed change. Figures stay below 2^53, so that nothing is lost.
+fn signed(figure: u64) -> i64 {
+    i64::try_from(figure).unwrap_or(i64::MAX)
+}
+
+fn share(expires_at: Option<Instant>, brand: &str, held_until: Option<Instant>, points: i64) -> Share {
+    Share { expires_at, brand: brand.to_owned(), held_until, points }
+}
+
+fn invalid(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Refusal {
+    Refusal::InvalidField(vec![Fault::new(pointer, code, detail)])
+}

@@ -1,0 +1,118 @@
+//! Spending points, and giving them back (rules, 5 and 6).
+
+use super::{Draft, Stop, share, signed};
+use crate::{
+    event::{Event, Movement, Share, What},
+    programme::{Expiry, OnShort},
+    refusal::Refusal,
+    time::{Day, Instant},
+};
+
+/// Points spent on an order, as a caller tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redeem {
+    /// The honouring brand.
+    pub brand: String,
+    /// How many, from 1.
+    pub points: u64,
+    /// The order.
+    pub order_id: String,
+}
+
+impl Draft<'_> {
+    pub(super) fn redeem(&mut self, told: &Redeem) -> Result<(), Stop> {
+        let programme = self.programme();
+        programme.brand(&told.brand).ok_or(Refusal::BrandNotFound)?;
+        self.must_be_active()?;
+        let available = self.member.available();
+        if told.points == 0 || available < told.points {
+            return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
+        }
+        let (shares, _) = self.take(told.points, false);
+        let zone = programme.zone;
+        let moves_expiry_to = match programme.points.expiry {
+            rule @ Expiry::Inactivity { .. } => {
+                rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day))
+            }
+            _ => None,
+        };
+        let movement = Movement { shares, ..Movement::default() };
+        let what = What::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
+        self.record(self.context.now, movement, moves_expiry_to, what);
+        Ok(())
+    }
+
+    /// Takes up to so many points in spending order, from held lots too (last) where `held`.
+    /// Returns what leaves each lot and what is missing.
+    pub(super) fn take(&self, points: u64, held: bool) -> (Vec<Share>, u64) {
+        let mut missing = points;
+        let mut shares = Vec::new();
+        let free = self.member.lots.iter().filter(|lot| lot.held_until.is_none());
+        let held = self.member.lots.iter().filter(|lot| held && lot.held_until.is_some());
+        for lot in free.chain(held) {
+            let taken = missing.min(lot.points);
+            if taken > 0 {
+                shares.push(share(lot.expires_at, &lot.brand, lot.held_until, -signed(taken)));
+                missing -= taken;
+            }
+        }
+        (shares, missing)
+    }
+
+    /// What a shortfall becomes: debt, or nothing.
+    pub(super) fn short(&self, missing: u64) -> i64 {
+        match self.programme().points.on_short {
+            OnShort::Debt => signed(missing),
+            OnShort::Forgive => 0,
+        }
+    }
+
+    pub(super) fn cancel_redemption(&mut self, redemption: [u8; 16], redeemed: &Event) -> Result<(), Stop> {
+        let What::PointsRedeemed { brand, .. } = &redeemed.what else {
+            return Err(Refusal::RedemptionNotFound.into());
+        };
+        let mut back = Vec::new();
+        let mut lost = 0;
+        for taken in &redeemed.movement.shares {
+            let points = -taken.points;
+            match self.restored_expiry(taken.expires_at) {
+                Some(expires_at) => back.push(share(expires_at, &taken.brand, None, points)),
+                None => lost += points.unsigned_abs(),
+            }
+        }
+        // Open debt is repaid from what expires first.
+        back.sort_by_key(|share| (share.expires_at.is_none(), share.expires_at));
+        let movement = self.credit(back);
+        let what = What::RedemptionCancelled { brand: brand.clone(), redemption, lost };
+        self.record(self.context.now, movement, None, what);
+        Ok(())
+    }
+
+    /// The expiry that restored points get; `None` where they are lost.
+    fn restored_expiry(&self, own: Option<Instant>) -> Option<Option<Instant>> {
+        let (programme, now) = (self.programme(), self.context.now);
+        let zone = programme.zone;
+        let alive = match (programme.points.expiry, own) {
+            (_, None) => return Some(None),
+            (Expiry::Inactivity { .. }, Some(own)) => self.inactivity_instant().unwrap_or(own),
+            (_, Some(own)) => own,
+        };
+        if alive > now {
+            return Some(Some(alive));
+        }
+        let grace_days = programme.points.restore_grace_days;
+        (grace_days > 0).then(|| Some(zone.midnight(zone.day(now).plus_days(grace_days))))
+    }
+
+    /// The one instant of all the member's points with `inactivity` expiry, where it lies ahead:
+    /// that of the points there are (a grace may have made it later), else by the last activity.
+    pub(super) fn inactivity_instant(&self) -> Option<Instant> {
+        let programme = self.programme();
+        let active = (self.member.active_on != 0).then(|| Day::from_number(self.member.active_on));
+        let active = active
+            .and_then(|day| programme.points.expiry.day_after(day))
+            .map(|day| programme.zone.midnight(day));
+        let lots = self.member.lots.iter().filter_map(|lot| lot.expires_at);
+        lots.chain(active).max().filter(|instant| *instant > self.context.now)
+    }
+}

@@ -1,0 +1,202 @@
+//! Refunds (rules, 6): after one, the order has earned exactly what it would have earned had it
+//! been placed with only what remains of it.
+
+use super::{Draft, Stop, earn::earned, invalid, share, signed};
+use crate::{
+    event::{Movement, Order, OrderRefunded, OrderState, Share, What},
+    number::{Currency, Money, Rate, Term, floor_of_product},
+    refusal::{Refusal, Remaining},
+};
+
+/// The most refunds of an order.
+const REFUNDS_MAX: u32 = 200;
+
+/// What is asked back of an order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// All that remains.
+    All,
+    /// An amount, of an order without lines.
+    Amount(Money),
+    /// Units of lines.
+    Lines(Vec<RefundLine>),
+}
+
+/// Units of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefundLine {
+    /// The line.
+    pub line_id: String,
+    /// How many units, from 1.
+    pub quantity: u64,
+}
+
+impl Draft<'_> {
+    /// Returns the order's state afterwards.
+    pub(super) fn refund(
+        &mut self,
+        order: &Order,
+        state: &OrderState,
+        ask: &Ask,
+    ) -> Result<OrderState, Stop> {
+        if state.refunds >= REFUNDS_MAX {
+            return Err(Refusal::TooManyRefunds.into());
+        }
+        let mut after = refunded(order, state, ask, self.programme().currency)?;
+        after.refunds += 1;
+        let programme = self.context.programmes.version(order.version).unwrap_or(self.programme());
+        let remains = |index: usize| order.lines[index].quantity - after.units[index];
+        let rest = Money(order.amount.0 - after.amount.0);
+        let (points, growth) =
+            earned(programme, order, rest, remains).ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        after.points = if after.closed { 0 } else { state.points.min(points) };
+        after.growth = if after.closed { 0 } else { state.growth.min(growth) };
+        let (movement, taken) =
+            self.take_back(order, state.points - after.points, state.growth - after.growth);
+        let what = What::OrderRefunded(OrderRefunded {
+            brand: order.brand.clone(),
+            order_id: order.order_id.clone(),
+            amount: Money(remaining_amount(order, state).0 - remaining_amount(order, &after).0),
+            closes: after.closed && !state.closed,
+            taken,
+        });
+        self.record(self.context.now, movement, None, what);
+        Ok(after)
+    }
+
+    /// Takes points from the order's own lot, then from the others, then as debt; and growth.
+    fn take_back(&self, order: &Order, points: u64, growth: u64) -> (Movement, u64) {
+        let now = self.context.now;
+        let expired = order.lot.as_ref().is_some_and(|lot| lot.expires_at.is_some_and(|at| at <= now));
+        let mut movement =
+            Movement { growth: -signed(growth.min(self.member.growth)), ..Movement::default() };
+        if expired {
+            return (movement, 0);
+        }
+        let own = self.own_share(order, points);
+        let from_own = own.as_ref().map_or(0, |own| own.points.unsigned_abs());
+        let (others, missing) = self.take_others(points - from_own, own.as_ref());
+        movement.debt = self.short(missing);
+        movement.shares = own.into_iter().chain(others).collect();
+        let taken = movement.points().unsigned_abs();
+        (movement, taken)
+    }
+
+    /// What the order's own lot can give, held or since released.
+    fn own_share(&self, order: &Order, points: u64) -> Option<Share> {
+        let own = order.lot.as_ref()?;
+        let held_until = own.held_until.filter(|until| *until > self.context.now);
+        let lot = self.member.lots.iter().find(|lot| {
+            lot.expires_at == own.expires_at && lot.brand == order.brand && lot.held_until == held_until
+        })?;
+        let taken = points.min(lot.points);
+        (taken > 0).then(|| share(lot.expires_at, &lot.brand, lot.held_until, -signed(taken)))
+    }
+
+    /// What the other lots give. If anything is left to take, the own lot has given all it had.
+    fn take_others(&self, points: u64, own: Option<&Share>) -> (Vec<Share>, u64) {
+        if points == 0 {
+            return (Vec::new(), 0);
+        }
+        let from_own = own.map_or(0, |own| own.points.unsigned_abs());
+        let (shares, missing) = self.take(points.saturating_add(from_own), true);
+        let is_own = |share: &Share| {
+            own.is_some_and(|own| {
+                share.expires_at == own.expires_at
+                    && share.brand == own.brand
+                    && share.held_until == own.held_until
+            })
+        };
+        // `take` went through all lots in order. Take again without the own lot: every other lot
+        // gives what is asked of it in the same order, the last one less.
+        let mut rest = points;
+        let others = shares.into_iter().filter(|share| !is_own(share)).filter_map(|mut share| {
+            let taken = share.points.unsigned_abs().min(rest);
+            rest -= taken;
+            share.points = -signed(taken);
+            (taken > 0).then_some(share)
+        });
+        let others: Vec<Share> = others.collect();
+        (others, missing)
+    }
+}
+
+/// The order's state once the ask is granted; points and growth are still the old ones.
+fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) -> Result<OrderState, Refusal> {
+    let mut after = state.clone();
+    match ask {
+        Ask::All => {
+            after.units = order.lines.iter().map(|line| line.quantity).collect();
+            if order.lines.is_empty() {
+                after.amount = order.amount;
+            }
+        }
+        Ask::Amount(_) if !order.lines.is_empty() => {
+            return Err(invalid(
+                "/refund/amount",
+                "by_lines",
+                "an order with lines is refunded by line, or \"all\"",
+            ));
+        }
+        Ask::Lines(_) if order.lines.is_empty() => {
+            return Err(invalid(
+                "/refund/lines",
+                "by_amount",
+                "an order without lines is refunded by amount, or \"all\"",
+            ));
+        }
+        Ask::Amount(Money(0)) => return Err(invalid("/refund/amount", "out_of_range", "above 0")),
+        Ask::Amount(amount) => {
+            let remaining = order.amount.0 - state.amount.0;
+            if amount.0 > remaining {
+                return Err(Refusal::OverRefund { remaining: Remaining::Amount(Money(remaining), currency) });
+            }
+            after.amount = Money(state.amount.0 + amount.0);
+        }
+        Ask::Lines(lines) => {
+            for (index, asked) in lines.iter().enumerate() {
+                let Some(line) = order.lines.iter().position(|line| line.line_id == asked.line_id) else {
+                    return Err(invalid(
+                        format!("/refund/lines/{index}/line_id"),
+                        "unknown_line",
+                        "the order has no such line",
+                    ));
+                };
+                if asked.quantity > order.lines[line].quantity - after.units[line] {
+                    return Err(Refusal::OverRefund { remaining: remaining_lines(order, state) });
+                }
+                after.units[line] += asked.quantity;
+            }
+        }
+    }
+    after.closed = match order.lines.is_empty() {
+        true => after.amount == order.amount && (*ask == Ask::All || order.amount.0 > 0),
+        false => order.lines.iter().zip(&after.units).all(|(line, units)| line.quantity == *units),
+    };
+    Ok(after)
+}
+
+fn remaining_lines(order: &Order, state: &OrderState) -> Remaining {
+    let lines = order.lines.iter().zip(&state.units);
+    Remaining::Lines(lines.map(|(line, units)| (line.line_id.clone(), line.quantity - units)).collect())
+}
+
+/// What remains of an order's amount, rounded down to the minor unit once.
+fn remaining_amount(order: &Order, state: &OrderState) -> Money {
+    if order.lines.is_empty() {
+        return Money(order.amount.0 - state.amount.0);
+    }
+    let terms: Vec<Term> = order
+        .lines
+        .iter()
+        .zip(&state.units)
+        .map(|(line, units)| Term {
+            amount: line.amount,
+            rate: Rate::ONE,
+            part: line.quantity - units,
+            of: line.quantity,
+        })
+        .collect();
+    let minor = Currency { code: *b"XXX", digits: 0 };
+    Money(floor_of_product(&terms, &[], minor).unwrap_or(0)) // a part of an amount that was recorded
+}

@@ -1,0 +1,112 @@
+//! What operators do by hand: adjustments, badges, status.
+
+use super::{Draft, Stop, share, signed};
+use crate::{
+    event::{Movement, Share, What},
+    member::Status,
+    programme::Expiry,
+    refusal::Refusal,
+    time::Instant,
+};
+
+/// Points and growth moved by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Adjust {
+    /// The brand that issues points which are added.
+    pub brand: String,
+    /// Points; below nought they are taken.
+    pub points: i64,
+    /// Growth; below nought it is taken.
+    pub growth: i64,
+    /// Why.
+    pub reason: String,
+    /// When added points expire; by the programme's rule unless given.
+    pub expires_at: Option<Instant>,
+    /// When it counts as having happened; now unless given (imports).
+    pub occurred_at: Option<Instant>,
+}
+
+/// A badge issued by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IssueBadge {
+    /// The badge.
+    pub badge: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A member's status set by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetStatus {
+    /// The new one.
+    pub status: Status,
+    /// Why.
+    pub reason: String,
+}
+
+impl Draft<'_> {
+    pub(super) fn adjust(&mut self, told: &Adjust) -> Result<(), Stop> {
+        let occurred_at = self.occurred_at(&told.brand, told.occurred_at)?;
+        if matches!(self.member.status, Status::Closed | Status::Erased) {
+            self.must_be_active()?;
+        }
+        let mut movement = match told.points {
+            0 => Movement::default(),
+            points if points > 0 => {
+                let expires_at = match told.expires_at {
+                    Some(instant) => Some(instant),
+                    None => self.adjusted_expiry(occurred_at),
+                };
+                self.credit(vec![share(expires_at, &told.brand, None, points)])
+            }
+            points => {
+                let (shares, missing) = self.take(points.unsigned_abs(), true);
+                Movement { shares, debt: self.short(missing), ..Movement::default() }
+            }
+        };
+        movement.growth = told.growth.max(-signed(self.member.growth));
+        let what = What::Adjusted { brand: told.brand.clone(), reason: told.reason.clone() };
+        self.record(occurred_at, movement, None, what);
+        Ok(())
+    }
+
+    /// An adjustment is no activity: with `inactivity` expiry its points join the member's instant,
+    /// where that lies ahead.
+    fn adjusted_expiry(&self, occurred_at: Instant) -> Option<Instant> {
+        let programme = self.programme();
+        let zone = programme.zone;
+        let rule = programme.points.expiry;
+        if matches!(rule, Expiry::Inactivity { .. })
+            && let Some(instant) = self.inactivity_instant()
+        {
+            return Some(instant);
+        }
+        rule.day_after(zone.day(occurred_at)).map(|day| zone.midnight(day))
+    }
+
+    /// The caller has made sure that the member does not have the badge.
+    pub(super) fn issue_badge(&mut self, told: &IssueBadge) -> Result<(), Stop> {
+        self.programme().badge(&told.badge).ok_or(Refusal::BadgeNotFound)?;
+        self.must_be_active()?;
+        let what = What::BadgeIssued { badge: told.badge.clone(), reason: told.reason.clone() };
+        self.record(self.context.now, Movement::default(), None, what);
+        Ok(())
+    }
+
+    pub(super) fn set_status(&mut self, told: &SetStatus) -> Result<(), Stop> {
+        if matches!(self.member.status, Status::Closed | Status::Erased) && told.status != Status::Erased {
+            self.must_be_active()?;
+        }
+        let what = What::StatusChanged { status: told.status, reason: told.reason.clone() };
+        self.record(self.context.now, Movement::default(), None, what);
+        if matches!(told.status, Status::Closed | Status::Erased) && !self.member.lots.is_empty() {
+            let all = self.member.lots.iter();
+            let shares: Vec<Share> = all
+                .map(|lot| share(lot.expires_at, &lot.brand, lot.held_until, -signed(lot.points)))
+                .collect();
+            let movement = Movement { shares, ..Movement::default() };
+            self.record(self.context.now, movement, None, What::PointsExpired);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,170 @@
+//! Applies what has happened. No rule is decided here and nothing can fail: an event says what
+//! changed, and this writes it into the member.
+
+use crate::{
+    event::{ActivityEarned, Event, Movement, Order, Share, TierCause, What},
+    member::{ActivityCount, Badge, COUNTED_DAYS, Lot, Member, Standing, Trial},
+    number::Money,
+    time::Instant,
+};
+
+/// The member after the event.
+pub fn evolve(member: &mut Member, event: &Event) {
+    member.mature(event.at);
+    member.seq += 1;
+    member.apply(&event.movement);
+    if let Some(instant) = event.moves_expiry_to {
+        member.move_expiry(instant);
+    }
+    match &event.what {
+        What::OrderEarned(order) => {
+            member.active_on = event.today;
+            member.count_order(order, event.occurred_at);
+            member.count_granted(order.day, order.granted, event.today);
+        }
+        What::ActivityEarned(activity) => {
+            member.active_on = event.today;
+            member.count_activity(activity);
+            member.count_granted(activity.day, activity.granted, event.today);
+        }
+        What::PointsRedeemed { .. } => member.active_on = event.today,
+        What::OrderRefunded(refund) => {
+            member.orders.count -= u64::from(refund.closes && member.orders.count > 0);
+            member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
+        }
+        What::TierKept { valid_until, lifetime, tier } => {
+            member.standing.valid_until = *valid_until;
+            member.standing.kept += 1;
+            member.period_growth = 0;
+            if *lifetime {
+                member.lifetime = Some(tier.clone());
+            }
+        }
+        What::TierChanged { to, valid_until, why, ends_trial, .. } => {
+            let since = if *why == TierCause::Lapsed { event.occurred_at } else { event.at };
+            member.standing = Standing { tier: to.clone(), since, valid_until: *valid_until, kept: 0 };
+            member.period_growth = 0;
+            if *ends_trial {
+                member.trial = None;
+            }
+        }
+        What::TrialStarted { tier, until } => {
+            member.trial = Some(Trial { tier: tier.clone(), until: *until });
+            member.tried.push(tier.clone());
+        }
+        What::BadgeIssued { badge, .. } => {
+            member.badges.push(Badge { id: badge.clone(), issued_at: event.occurred_at });
+        }
+        What::StatusChanged { status, .. } => member.status = *status,
+        What::PointsExpired | What::RedemptionCancelled { .. } | What::Adjusted { .. } => {}
+    }
+}
+
+impl Member {
+    /// Brings holds and the trial up to that moment: what time does at an instant that was written
+    /// down before. Never goes back.
+    pub fn mature(&mut self, at: Instant) {
+        self.as_of = self.as_of.max(at);
+        if self.trial.as_ref().is_some_and(|trial| trial.until <= at) {
+            self.trial = None;
+        }
+        if self.lots.iter().any(|lot| lot.held_until.is_some_and(|until| until <= at)) {
+            for lot in &mut self.lots {
+                lot.held_until = lot.held_until.filter(|until| *until > at);
+            }
+            self.tidy_lots();
+        }
+    }
+
+    /// Sorts lots into spending order and makes equal ones one.
+    fn tidy_lots(&mut self) {
+        self.lots.retain(|lot| lot.points > 0);
+        self.lots.sort_by(|left, right| spending_order(left).cmp(&spending_order(right)));
+        self.lots.dedup_by(|later, kept| {
+            let equal = spending_order(later) == spending_order(kept);
+            if equal {
+                kept.points += later.points;
+            }
+            equal
+        });
+    }
+
+    fn apply(&mut self, movement: &Movement) {
+        for share in &movement.shares {
+            self.change_lot(share);
+        }
+        if !movement.shares.is_empty() {
+            self.tidy_lots();
+        }
+        self.debt = self.debt.saturating_add_signed(movement.debt);
+        self.growth = self.growth.saturating_add_signed(movement.growth);
+        self.period_growth = self.period_growth.saturating_add(movement.growth);
+    }
+
+    fn change_lot(&mut self, share: &Share) {
+        let same = |lot: &&mut Lot| {
+            lot.expires_at == share.expires_at
+                && lot.brand == share.brand
+                && lot.held_until == share.held_until
+        };
+        match self.lots.iter_mut().find(same) {
+            Some(lot) => lot.points = lot.points.saturating_add_signed(share.points),
+            None => self.lots.push(Lot {
+                expires_at: share.expires_at,
+                brand: share.brand.clone(),
+                held_until: share.held_until,
+                points: u64::try_from(share.points).unwrap_or(0),
+            }),
+        }
+    }
+
+    /// Never moves an expiry nearer: a lot from before the programme counted inactivity keeps its own.
+    fn move_expiry(&mut self, instant: Instant) {
+        for lot in &mut self.lots {
+            lot.expires_at = lot.expires_at.map(|own| own.max(instant));
+        }
+        self.tidy_lots();
+    }
+
+    fn count_order(&mut self, order: &Order, occurred_at: Instant) {
+        let orders = &mut self.orders;
+        orders.count += 1;
+        orders.amount = Money(orders.amount.0.saturating_add(order.amount.0));
+        orders.first_at = Some(orders.first_at.map_or(occurred_at, |first| first.min(occurred_at)));
+        orders.last_at = Some(orders.last_at.map_or(occurred_at, |last| last.max(occurred_at)));
+    }
+
+    fn count_activity(&mut self, done: &ActivityEarned) {
+        let known = self.activities.iter().position(|count| count.id == done.activity);
+        let index = known.unwrap_or_else(|| {
+            let count =
+                ActivityCount { id: done.activity.clone(), days: Vec::new(), streak_day: 0, streak: 0 };
+            self.activities.push(count);
+            self.activities.len() - 1
+        });
+        let count = &mut self.activities[index];
+        (count.streak_day, count.streak) = done.streak;
+        match count.days.iter_mut().find(|(day, _)| *day == done.day) {
+            Some((_, times)) => *times += 1,
+            None => count.days.push((done.day, 1)),
+        }
+    }
+
+    /// Counts granted points for their local day and forgets days beyond [`COUNTED_DAYS`].
+    fn count_granted(&mut self, day: i32, points: u64, today: i32) {
+        match self.granted.iter_mut().find(|(counted, _)| *counted == day) {
+            Some((_, granted)) => *granted += points,
+            None => self.granted.push((day, points)),
+        }
+        let horizon = today - COUNTED_DAYS;
+        self.granted.retain(|(day, _)| *day >= horizon);
+        for activity in &mut self.activities {
+            activity.days.retain(|(day, _)| *day >= horizon);
+        }
+    }
+}
+
+/// The earliest expiry (never last), then the brand, then free before held.
+fn spending_order(lot: &Lot) -> (bool, Option<Instant>, &str, bool, Option<Instant>) {
+    (lot.expires_at.is_none(), lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
+}

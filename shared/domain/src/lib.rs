@@ -1,0 +1,27 @@
+//! The rules of a membership programme, as pure functions of their inputs.
+//!
+//! ```text
+//! settle(programmes, member, now)          -> events       what time alone has done
+//! decide(programmes, member, command, now) -> events | refusal
+//! evolve(member, event)                    -> member       no rules, no failure
+//! ```
+//!
+//! Nothing here reads a clock, a random number, the environment or a store, and no value is ever a
+//! float. The rules themselves are written down in `docs/RULES.md`; modules name the rule they hold.
+
+pub mod condition;
+pub mod decide;
+pub mod event;
+mod evolve;
+pub mod json;
+pub mod member;
+pub mod number;
+pub mod programme;
+pub mod refusal;
+pub mod settle;
+pub mod shape;
+pub mod time;
+
+pub use decide::decide;
+pub use evolve::evolve;
+pub use settle::settle;

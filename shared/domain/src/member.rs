@@ -1,0 +1,302 @@
+//! A member as stored: the standing of points, growth and tier, and the person behind it.
+//!
+//! Plain data. What changes it is [`crate::evolve`]; what may change it is [`crate::decide`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    number::Money,
+    time::{Day, Instant},
+};
+
+/// A member's id: the 16 bytes of its ULID.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct MemberId(pub [u8; 16]);
+
+/// Whether a member takes part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Status {
+    /// Earns and redeems.
+    Active,
+    /// Earns and redeems nothing until made active again.
+    Suspended,
+    /// Has left; its points have lapsed.
+    Closed,
+    /// The person is gone; the ledger stays.
+    Erased,
+}
+
+impl Status {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Suspended => "suspended",
+            Status::Closed => "closed",
+            Status::Erased => "erased",
+        }
+    }
+}
+
+/// Points that share an expiry, an issuer and a hold (rules, 3). Equal lots are one lot.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lot {
+    /// When they expire; `None` is never.
+    pub expires_at: Option<Instant>,
+    /// The brand that issued them.
+    pub brand: String,
+    /// Until when they cannot be spent; `None` once they can.
+    pub held_until: Option<Instant>,
+    /// How many, from 1.
+    pub points: u64,
+}
+
+/// A member's place on the ladder of tiers (rules, 7).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    /// The tier.
+    pub tier: String,
+    /// Since when.
+    pub since: Instant,
+    /// When its period lapses; `None` is never.
+    pub valid_until: Option<Instant>,
+    /// How many times in a row it was kept.
+    pub kept: u32,
+}
+
+/// A trial of a higher tier.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trial {
+    /// The tier whose benefits it gives.
+    pub tier: String,
+    /// When it ends.
+    pub until: Instant,
+}
+
+/// A badge that was issued.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Badge {
+    /// The badge's id.
+    pub id: String,
+    /// When.
+    pub issued_at: Instant,
+}
+
+/// What an activity has counted for a member.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ActivityCount {
+    /// The activity's id.
+    pub id: String,
+    /// Times per local day, of the last [`COUNTED_DAYS`] days.
+    pub days: Vec<(i32, u32)>,
+    /// The last local day that counted for the streak.
+    pub streak_day: i32,
+    /// Consecutive days up to that one.
+    pub streak: u32,
+}
+
+/// How many days back counters reach; what lies before is recounted from the ledger.
+pub const COUNTED_DAYS: i32 = 35;
+
+/// The most lots a member may have.
+pub const LOTS_MAX: usize = 1_000;
+
+/// What a member has ordered.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct OrderStats {
+    /// Orders of which anything remains.
+    pub count: u64,
+    /// What remains of them.
+    pub amount: Money,
+    /// When the earliest happened.
+    pub first_at: Option<Instant>,
+    /// When the latest happened.
+    pub last_at: Option<Instant>,
+}
+
+/// The part of a member that commands read and change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// Its id.
+    pub id: MemberId,
+    /// Whether it takes part.
+    pub status: Status,
+    /// When it registered.
+    pub registered_at: Instant,
+    /// The moment up to which it has been settled; never goes back.
+    pub as_of: Instant,
+    /// The number of its last ledger entry; 0 before the first.
+    pub seq: u64,
+    /// Growth, never below nought.
+    pub growth: u64,
+    /// Growth recorded in the tier's period, net of refunds.
+    pub period_growth: i64,
+    /// The tier.
+    pub standing: Standing,
+    /// The highest tier it holds for life.
+    pub lifetime: Option<String>,
+    /// A running trial.
+    pub trial: Option<Trial>,
+    /// Tiers that were tried.
+    pub tried: Vec<String>,
+    /// Points, in spending order.
+    pub lots: Vec<Lot>,
+    /// Points owed. A member in debt has no lots.
+    pub debt: u64,
+    /// The local day (its number) of the last earn, activity or redemption; 0 before the first.
+    pub active_on: i32,
+    /// Badges, in order of issue.
+    pub badges: Vec<Badge>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Points granted per local day of `occurred_at`, of the last [`COUNTED_DAYS`] days.
+    pub granted: Vec<(i32, u64)>,
+    /// Activities done.
+    pub activities: Vec<ActivityCount>,
+    /// Orders.
+    pub orders: OrderStats,
+}
+
+impl Member {
+    /// A member that has just registered.
+    pub fn new(id: MemberId, registered_at: Instant, as_of: Instant, base_tier: &str) -> Member {
+        Member {
+            id,
+            status: Status::Active,
+            registered_at,
+            as_of,
+            seq: 0,
+            growth: 0,
+            period_growth: 0,
+            standing: Standing {
+                tier: base_tier.to_owned(),
+                since: registered_at,
+                valid_until: None,
+                kept: 0,
+            },
+            lifetime: None,
+            trial: None,
+            tried: Vec::new(),
+            lots: Vec::new(),
+            debt: 0,
+            active_on: 0,
+            badges: Vec::new(),
+            tags: Vec::new(),
+            granted: Vec::new(),
+            activities: Vec::new(),
+            orders: OrderStats::default(),
+        }
+    }
+
+    /// Points that can be spent at the moment the member is settled to.
+    pub fn available(&self) -> u64 {
+        self.lots.iter().filter(|lot| lot.held_until.is_none()).map(|lot| lot.points).sum()
+    }
+
+    /// Points that are still held.
+    pub fn held(&self) -> u64 {
+        self.lots.iter().filter(|lot| lot.held_until.is_some()).map(|lot| lot.points).sum()
+    }
+
+    /// The sum of all the member's ledger entries: available + held − debt.
+    pub fn balance(&self) -> i64 {
+        let points: u64 = self.lots.iter().map(|lot| lot.points).sum();
+        i64::try_from(points).unwrap_or(i64::MAX) - i64::try_from(self.debt).unwrap_or(i64::MAX)
+    }
+
+    /// Whether the member has that badge.
+    pub fn has_badge(&self, id: &str) -> bool {
+        self.badges.iter().any(|badge| badge.id == id)
+    }
+
+    /// The tier whose benefits apply: a running trial's, else the real one.
+    pub fn tier_in_effect(&self) -> &str {
+        self.trial.as_ref().map_or(&self.standing.tier, |trial| &trial.tier)
+    }
+
+    /// What an activity has counted so far.
+    pub fn activity(&self, id: &str) -> Option<&ActivityCount> {
+        self.activities.iter().find(|activity| activity.id == id)
+    }
+
+    /// The next instant at which time alone changes anything; `None` is never.
+    pub fn due_at(&self) -> Option<Instant> {
+        let lots = self.lots.iter().flat_map(|lot| [lot.expires_at, lot.held_until]);
+        let tier = [self.standing.valid_until, self.trial.as_ref().map(|trial| trial.until)];
+        lots.chain(tier).flatten().min()
+    }
+}
+
+/// How a person is known.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// `phone`, `email` or `external`.
+    pub kind: IdentityKind,
+    /// The channel of an external identity; empty otherwise.
+    pub channel: String,
+    /// E.164, lower-cased address, or the channel's own value.
+    pub value: String,
+    /// Whether the shop vouched for it.
+    pub verified: bool,
+}
+
+/// The kinds of identity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum IdentityKind {
+    /// A telephone number.
+    Phone,
+    /// An email address.
+    Email,
+    /// An id of another system.
+    External,
+}
+
+impl IdentityKind {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            IdentityKind::Phone => "phone",
+            IdentityKind::Email => "email",
+            IdentityKind::External => "external",
+        }
+    }
+}
+
+/// Most identities of one member.
+pub const IDENTITIES_MAX: usize = 20;
+
+/// Who a member is. Kept apart from [`Member`]: commands rarely need it, and erasure takes it away.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Person {
+    /// How the person is known.
+    pub identities: Vec<Identity>,
+    /// Name as given.
+    pub name: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub birthday: Option<String>,
+    /// As given.
+    pub gender: Option<String>,
+    /// `country`, `province`, `city`, `district`, as given.
+    pub region: BTreeMap<String, String>,
+    /// The brand of registration.
+    pub brand: String,
+    /// The channel of registration.
+    pub channel: Option<String>,
+    /// The code the person came with. Kept; rewards for referrals are not computed yet.
+    pub referral_code: Option<String>,
+    /// The terms the person agreed to.
+    pub terms_version: Option<String>,
+    /// What the person agreed to, by channel.
+    pub consents: BTreeMap<String, bool>,
+}
+
+impl Person {
+    /// Whole years since the birthday on that day.
+    pub fn age(&self, today: Day) -> Option<i64> {
+        let born = Day::parse(self.birthday.as_deref()?)?;
+        let had_birthday = today.month_day() >= born.month_day();
+        Some(i64::from(today.year() - born.year()) - i64::from(!had_birthday))
+    }
+}

@@ -1,0 +1,280 @@
+//! Numbers: whole points, money in minor units, decimal rates, and their exact product.
+//!
+//! Nothing here rounds before the end and nothing here is a float (rules, 1).
+
+use std::fmt;
+
+use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
+
+/// The largest figure of any kind: 2^53 − 1, so that every JSON reader keeps it whole.
+pub const FIGURE_MAX: u64 = (1 << 53) - 1;
+
+/// A currency of ISO 4217 and how many minor digits its amounts have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Currency {
+    /// The three-letter code.
+    pub code: [u8; 3],
+    /// Digits after the point: 0 to 4.
+    pub digits: u32,
+}
+
+/// Codes whose amounts do not have two minor digits (ISO 4217, list one). Codes that ISO lists
+/// without any minor unit (gold, test codes) are not money that a shop takes and are refused.
+const OTHER_DIGITS: &[(&str, u32)] = &[
+    ("BHD", 3),
+    ("BIF", 0),
+    ("CLF", 4),
+    ("CLP", 0),
+    ("DJF", 0),
+    ("GNF", 0),
+    ("IQD", 3),
+    ("ISK", 0),
+    ("JOD", 3),
+    ("JPY", 0),
+    ("KMF", 0),
+    ("KRW", 0),
+    ("KWD", 3),
+    ("LYD", 3),
+    ("OMR", 3),
+    ("PYG", 0),
+    ("RWF", 0),
+    ("TND", 3),
+    ("UGX", 0),
+    ("UYI", 0),
+    ("UYW", 4),
+    ("VND", 0),
+    ("VUV", 0),
+    ("XAF", 0),
+    ("XOF", 0),
+    ("XPF", 0),
+];
+
+/// Codes with two minor digits (ISO 4217, list one).
+const TWO_DIGITS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP \
+    BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD \
+    GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT \
+    MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR \
+    SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST \
+    XCD YER ZAR ZMW ZWG";
+
+impl Currency {
+    /// The currency of this code, if ISO 4217 knows it.
+    pub fn of(code: &str) -> Option<Currency> {
+        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+        let digits = match OTHER_DIGITS.iter().find(|(other, _)| *other == code) {
+            Some((_, digits)) => *digits,
+            None => TWO_DIGITS.split_ascii_whitespace().any(|two| two == code).then_some(2)?,
+        };
+        Some(Currency { code: letters, digits })
+    }
+}
+
+/// An amount of money in the currency's minor unit; at most 13 digits before the point.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+pub struct Money(pub u64);
+
+impl Money {
+    /// Digits an amount may have before the point.
+    pub const WHOLE_DIGITS_MAX: usize = 13;
+
+    /// Reads a decimal string such as `88.50`: ASCII digits, at most the currency's minor digits.
+    pub fn parse(text: &str, currency: Currency) -> Option<Money> {
+        let (mantissa, scale) = decimal(text, Money::WHOLE_DIGITS_MAX, currency.digits as usize)?;
+        Some(Money(mantissa.checked_mul(10u64.checked_pow(currency.digits - scale)?)?))
+    }
+
+    /// The amount as a decimal string with all of the currency's minor digits.
+    pub fn show(self, currency: Currency) -> String {
+        let unit = 10u64.pow(currency.digits);
+        match currency.digits {
+            0 => self.0.to_string(),
+            digits => format!("{}.{:0width$}", self.0 / unit, self.0 % unit, width = digits as usize),
+        }
+    }
+}
+
+/// A decimal rate, kept exactly: `mantissa / 10^scale`, at most 6 digits before the point and 6 after.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rate {
+    mantissa: u64,
+    scale: u32,
+}
+
+impl Rate {
+    /// The rate that changes nothing.
+    pub const ONE: Rate = Rate { mantissa: 1, scale: 0 };
+
+    /// Reads a decimal string such as `0.333333`.
+    pub fn parse(text: &str) -> Option<Rate> {
+        let (mut mantissa, mut scale) = decimal(text, 6, 6)?;
+        while scale > 0 && mantissa.is_multiple_of(10) {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        Some(Rate { mantissa, scale })
+    }
+
+    /// Whether the rate is nought.
+    pub fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// `ceil(whole × rate)`; `None` beyond [`FIGURE_MAX`].
+    pub fn ceil_of(self, whole: u64) -> Option<u64> {
+        let product = u128::from(whole) * u128::from(self.mantissa);
+        figure(product.div_ceil(10u128.pow(self.scale)))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = 10u64.pow(self.scale);
+        match self.scale {
+            0 => write!(f, "{}", self.mantissa),
+            scale => {
+                write!(f, "{}.{:0width$}", self.mantissa / unit, self.mantissa % unit, width = scale as usize)
+            }
+        }
+    }
+}
+
+/// Mantissa and scale of a plain decimal string; no sign, no exponent, no other digits than ASCII.
+fn decimal(text: &str, whole_max: usize, fraction_max: usize) -> Option<(u64, u32)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let pointed = text.contains('.');
+    if whole.is_empty() || whole.len() > whole_max || fraction.len() > fraction_max {
+        return None;
+    }
+    if !plain(whole) || !plain(fraction) || (pointed && fraction.is_empty()) {
+        return None;
+    }
+    let scale = u32::try_from(fraction.len()).ok()?;
+    let mut mantissa = whole.bytes().chain(fraction.bytes());
+    let mantissa =
+        mantissa.try_fold(0u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))?;
+    Some((mantissa, scale))
+}
+
+fn figure(value: u128) -> Option<u64> {
+    u64::try_from(value).ok().filter(|figure| *figure <= FIGURE_MAX)
+}
+
+/// One term of an exact sum: `amount × rate × part / of`.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    /// The line's amount.
+    pub amount: Money,
+    /// What the line alone is multiplied by.
+    pub rate: Rate,
+    /// Units of the line that count …
+    pub part: u64,
+    /// … out of so many (at least 1).
+    pub of: u64,
+}
+
+/// `floor(Σ terms × Π rates)`, in units of the currency, rounded once; `None` beyond [`FIGURE_MAX`].
+pub fn floor_of_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u64> {
+    match quick_product(terms, rates, currency) {
+        Some(product) => figure(product),
+        None => slow_product(terms, rates, currency),
+    }
+}
+
+/// The usual case in machine integers: no line is split and nothing overflows. `None` says only
+/// that it must be computed the long way.
+fn quick_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u128> {
+    let scale = terms.iter().map(|term| term.rate.scale).max().unwrap_or(0);
+    let mut sum = 0u128;
+    for term in terms {
+        if term.part == 0 {
+            continue;
+        }
+        if term.part != term.of {
+            return None;
+        }
+        let value = u128::from(term.amount.0)
+            .checked_mul(u128::from(term.rate.mantissa))?
+            .checked_mul(10u128.pow(scale - term.rate.scale))?;
+        sum = sum.checked_add(value)?;
+    }
+    let mut divisor = scale + currency.digits;
+    for rate in rates {
+        sum = sum.checked_mul(u128::from(rate.mantissa))?;
+        divisor += rate.scale;
+    }
+    Some(sum / 10u128.checked_pow(divisor)?)
+}
+
+fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u64> {
+    let (mut above, mut below) = (BigUint::ZERO, BigUint::from(1u8));
+    for term in terms.iter().filter(|term| term.part > 0) {
+        let denominator = BigUint::from(term.of) * BigUint::from(10u8).pow(term.rate.scale);
+        let numerator = BigUint::from(term.amount.0) * term.rate.mantissa * term.part;
+        if denominator == below {
+            above += numerator;
+        } else {
+            above = above * &denominator + numerator * &below;
+            below *= denominator;
+        }
+    }
+    let scale = rates.iter().map(|rate| rate.scale).sum::<u32>() + currency.digits;
+    for rate in rates {
+        above *= rate.mantissa;
+    }
+    let floor = above / (below * BigUint::from(10u8).pow(scale));
+    u64::try_from(floor).ok().filter(|figure| *figure <= FIGURE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cny() -> Currency {
+        Currency::of("CNY").unwrap()
+    }
+
+    #[test]
+    fn money_reads_only_plain_decimals() {
+        let read = |text| Money::parse(text, cny()).map(|money| money.0);
+        assert_eq!(read("88.50"), Some(8_850));
+        assert_eq!(read("88.5"), Some(8_850));
+        assert_eq!(read("0"), Some(0));
+        assert_eq!(read("9999999999999.99"), Some(999_999_999_999_999));
+        for bad in
+            ["", ".5", "5.", "-1", "+1", "1e3", "1.234", "９.９９", "1,5", " 1", "10000000000000", "0x1"]
+        {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(Money::parse("12.5", Currency::of("JPY").unwrap()), None);
+        assert_eq!(Money(8_850).show(cny()), "88.50");
+    }
+
+    #[test]
+    fn rates_keep_six_digits_and_show_as_given() {
+        for text in ["0.333333", "1", "2.5", "999999.999999", "0"] {
+            assert_eq!(Rate::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["1000000", "0.1234567", "-1", "1e1"] {
+            assert_eq!(Rate::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Rate::parse("0.9").unwrap().ceil_of(5), Some(5));
+        assert_eq!(Rate::parse("0.9").unwrap().ceil_of(10), Some(9));
+    }
+
+    #[test]
+    fn the_long_way_and_the_quick_way_agree() {
+        let rate = |text| Rate::parse(text).unwrap();
+        let whole = |amount, text| Term { amount: Money(amount), rate: rate(text), part: 1, of: 1 };
+        let terms = [whole(2_000, "1"), whole(2_000, "2.5"), whole(1, "0.333333")];
+        let rates = [rate("0.333333"), rate("1.2")];
+        let quick = quick_product(&terms, &rates, cny()).and_then(figure);
+        assert!(quick.is_some());
+        assert_eq!(quick, slow_product(&terms, &rates, cny()));
+        let thirds = [Term { amount: Money(2_000), rate: rate("2.5"), part: 2, of: 3 }];
+        assert_eq!(floor_of_product(&thirds, &[], cny()), Some(33));
+        let vast = [whole(999_999_999_999_999, "999999.999999")];
+        assert_eq!(floor_of_product(&vast, &[rate("999999.999999")], cny()), None);
+    }
+}

@@ -1,0 +1,357 @@
+//! The programme: one versioned document that says how members earn, spend and rise.
+
+mod read;
+mod shape;
+
+use crate::{
+    condition::Condition,
+    member::Member,
+    number::{Currency, Rate},
+    time::{Day, Instant, Zone},
+};
+
+pub use read::{read, unchangeable};
+pub use shape::{PROGRAM, SHOWN};
+
+/// One version of a programme, read and checked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Programme {
+    /// Its number: 1, 2, 3 …
+    pub version: u32,
+    /// Since when it is in force.
+    pub since: Instant,
+    /// The programme's name.
+    pub name: String,
+    /// Its calendar.
+    pub zone: Zone,
+    /// Its money.
+    pub currency: Currency,
+    /// The country of telephone numbers without one (ISO 3166 alpha-2).
+    pub default_region: String,
+    /// How many days late an event may be told.
+    pub late_days: u32,
+    /// Who issues and honours points.
+    pub brands: Vec<Brand>,
+    /// Points.
+    pub points: PointsRules,
+    /// Growth per unit of currency.
+    pub growth_per_unit: Rate,
+    /// The ladder, rising.
+    pub tiers: Vec<Tier>,
+    /// What members do besides buying.
+    pub activities: Vec<Activity>,
+    /// Badges.
+    pub badges: Vec<BadgeRule>,
+    /// When a member counts as new, active, dormant or lost.
+    pub lifecycle: Lifecycle,
+}
+
+/// A brand.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Brand {
+    /// Its id.
+    pub id: String,
+    /// What it multiplies points by.
+    pub rate: Rate,
+    /// Its own limit of lateness, if narrower than the programme's.
+    pub late_days: Option<u32>,
+}
+
+/// How points are earned, held and lost.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PointsRules {
+    /// Points per unit of currency.
+    pub per_unit: Rate,
+    /// Days (of 24 hours) before points of an order can be spent.
+    pub hold_days: u32,
+    /// When points expire.
+    pub expiry: Expiry,
+    /// What becomes of points that a refund cannot take.
+    pub on_short: OnShort,
+    /// Days for which points come back whose lot has expired; 0 = they do not.
+    pub restore_grace_days: u32,
+    /// Categories that earn nothing.
+    pub excluded_categories: Vec<String>,
+    /// What categories are multiplied by.
+    pub category_multipliers: Vec<(String, Rate)>,
+    /// Most points per order, day, month.
+    pub limits: Vec<Limit>,
+}
+
+impl PointsRules {
+    /// Whether the category earns.
+    pub fn earns(&self, category: Option<&str>) -> bool {
+        category.is_none_or(|category| !self.excluded_categories.iter().any(|excluded| excluded == category))
+    }
+
+    /// What the category is multiplied by.
+    pub fn multiplier(&self, category: Option<&str>) -> Rate {
+        let found =
+            category.and_then(|category| self.category_multipliers.iter().find(|(id, _)| id == category));
+        found.map_or(Rate::ONE, |(_, rate)| *rate)
+    }
+}
+
+/// When points expire (rules, 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expiry {
+    /// At the end of the local year so many years after the event's.
+    YearEnd {
+        /// 0 is the end of the same year.
+        years: u32,
+    },
+    /// So many months after the event, perhaps rounded up.
+    Months {
+        /// From 1.
+        months: u32,
+        /// 0 is not rounded; 1, 3, 12 to the start of a month, quarter, year.
+        round: u32,
+    },
+    /// So many days after the event.
+    Days {
+        /// From 1.
+        days: u32,
+    },
+    /// So many months after the member's last earn, activity or redemption.
+    Inactivity {
+        /// From 1.
+        months: u32,
+    },
+    /// Never.
+    Never,
+}
+
+/// What becomes of points that a refund should take and that are not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnShort {
+    /// They are owed.
+    Debt,
+    /// They are let go.
+    Forgive,
+}
+
+/// A limit on points granted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// What it counts over.
+    pub per: Per,
+    /// The most points.
+    pub points: u64,
+}
+
+/// What a limit counts over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Per {
+    /// Each order or activity alone.
+    Order,
+    /// The local day of `occurred_at`.
+    Day,
+    /// The local month of `occurred_at`.
+    Month,
+}
+
+/// A step of the ladder.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Tier {
+    /// Its id.
+    pub id: String,
+    /// The growth that reaches it.
+    pub growth: u64,
+    /// Another way to reach it.
+    pub or: Option<Condition>,
+    /// Months a period lasts; `None` is for ever.
+    pub validity_months: Option<u32>,
+    /// The period's growth that keeps it; `None` is never kept.
+    pub retain_growth: Option<u64>,
+    /// What happens where it is not kept.
+    pub on_lapse: OnLapse,
+    /// What an order's points are multiplied by.
+    pub earn_multiplier: Rate,
+    /// What a reward's price is multiplied by.
+    pub redeem_rate: Rate,
+    /// Its trial.
+    pub trial: Option<TrialRule>,
+    /// How many times in a row it is kept before it has no end.
+    pub lifetime_periods: Option<u32>,
+}
+
+/// What happens at the end of a period that does not keep the tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnLapse {
+    /// Growth becomes 0.
+    Reset,
+    /// Growth is lowered by so much.
+    Deduct(u64),
+    /// Growth becomes at most one short of this tier.
+    Step,
+}
+
+/// A trial of a tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TrialRule {
+    /// The share of the tier's threshold at which it starts, in percent.
+    pub at_percent: u32,
+    /// How many times 24 hours it runs.
+    pub days: u32,
+}
+
+impl Tier {
+    /// The growth at which the tier's trial starts: the share of its threshold, rounded up.
+    pub fn trial_growth(&self) -> Option<u64> {
+        let percent = u128::from(self.trial?.at_percent);
+        u64::try_from((u128::from(self.growth) * percent).div_ceil(100)).ok()
+    }
+}
+
+/// Something members do besides buying.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Activity {
+    /// Its id.
+    pub id: String,
+    /// Points each time.
+    pub points: u64,
+    /// Growth each time.
+    pub growth: u64,
+    /// Most times a local day.
+    pub per_day: Option<u32>,
+    /// Most times a local month.
+    pub per_month: Option<u32>,
+    /// Once for ever.
+    pub once: bool,
+    /// Bonus points when so many consecutive days are reached.
+    pub streak: Vec<(u32, u64)>,
+}
+
+/// A badge and when it is issued by itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BadgeRule {
+    /// Its id.
+    pub id: String,
+    /// The condition; without one it is issued by hand.
+    pub when: Option<Condition>,
+}
+
+/// The bounds of 生命周期 (rules, 10), in days.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lifecycle {
+    /// Below: new.
+    pub new_days: u32,
+    /// Below, since the last order: active.
+    pub active_days: u32,
+    /// Below: dormant; from then on lost.
+    pub lost_days: u32,
+}
+
+impl Lifecycle {
+    /// Where the member stands in its life. Days are local dates; a bound itself is outside.
+    pub fn of(&self, member: &Member, zone: Zone, now: Instant) -> &'static str {
+        let days_back = |at: Instant| i64::from(zone.day(now).number()) - i64::from(zone.day(at).number());
+        let within = |at: Instant, days: u32| days_back(at) < i64::from(days);
+        match (member.orders.first_at, member.orders.last_at) {
+            (Some(first), _) if within(first, self.new_days) => "new",
+            (_, Some(last)) if within(last, self.active_days) => "active",
+            (_, Some(last)) if within(last, self.lost_days) => "dormant",
+            (_, Some(_)) => "lost",
+            _ if within(member.registered_at, self.new_days) => "new",
+            _ => "dormant",
+        }
+    }
+}
+
+impl Programme {
+    /// The brand of that id.
+    pub fn brand(&self, id: &str) -> Option<&Brand> {
+        self.brands.iter().find(|brand| brand.id == id)
+    }
+
+    /// The tier of that id.
+    pub fn tier(&self, id: &str) -> Option<&Tier> {
+        self.tiers.iter().find(|tier| tier.id == id)
+    }
+
+    /// The tier's place on the ladder, from 0.
+    pub fn rank(&self, id: &str) -> Option<usize> {
+        self.tiers.iter().position(|tier| tier.id == id)
+    }
+
+    /// The first tier, which everybody has.
+    pub fn base_tier(&self) -> &Tier {
+        &self.tiers[0] // a programme without tiers is refused when it is read
+    }
+
+    /// The activity of that id.
+    pub fn activity(&self, id: &str) -> Option<&Activity> {
+        self.activities.iter().find(|activity| activity.id == id)
+    }
+
+    /// The badge of that id.
+    pub fn badge(&self, id: &str) -> Option<&BadgeRule> {
+        self.badges.iter().find(|badge| badge.id == id)
+    }
+
+    /// What an order's points are multiplied by in that tier.
+    pub fn earn_multiplier(&self, tier: &str) -> Rate {
+        self.tier(tier).map_or(Rate::ONE, |tier| tier.earn_multiplier)
+    }
+
+    /// The end of a period of the tier that starts (or starts again) at that moment.
+    pub fn period_end(&self, tier: &Tier, start: Instant) -> Option<Instant> {
+        tier.validity_months.map(|months| self.zone.midnight(self.zone.day(start).plus_months(months)))
+    }
+}
+
+impl Expiry {
+    /// When points of an event on that local date expire; `None` is never. With `inactivity` it
+    /// is the instant that an event recorded that day moves all points to.
+    pub fn day_after(self, day: Day) -> Option<Day> {
+        match self {
+            Expiry::YearEnd { years } => {
+                Some(Day::new_year(day.year() + 1 + i32::try_from(years).unwrap_or(i32::MAX / 2)))
+            }
+            Expiry::Months { months, round } => {
+                let end = day.plus_months(months);
+                Some(if round == 0 { end } else { end.round_up(round) })
+            }
+            Expiry::Days { days } => Some(day.plus_days(days)),
+            Expiry::Inactivity { months } => Some(day.plus_months(months)),
+            Expiry::Never => None,
+        }
+    }
+}
+
+/// Every version of a programme, oldest first. Never empty.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    versions: Vec<std::sync::Arc<Programme>>,
+}
+
+impl Timeline {
+    /// The versions in order of their numbers; `None` if there is none.
+    pub fn new(versions: Vec<std::sync::Arc<Programme>>) -> Option<Timeline> {
+        (!versions.is_empty()).then_some(Timeline { versions })
+    }
+
+    /// The version in force at that moment (the first one reaches back for ever).
+    pub fn at(&self, instant: Instant) -> &Programme {
+        let later = self.versions.iter().rev().find(|version| version.since <= instant);
+        later.unwrap_or(&self.versions[0]) // never empty
+    }
+
+    /// The newest version.
+    pub fn newest(&self) -> &std::sync::Arc<Programme> {
+        &self.versions[self.versions.len() - 1] // never empty
+    }
+
+    /// The version of that number.
+    pub fn version(&self, number: u32) -> Option<&Programme> {
+        self.versions.iter().find(|version| version.version == number).map(|version| &**version)
+    }
+
+    /// The timeline with one version more.
+    #[must_use]
+    pub fn with(&self, next: Programme) -> Timeline {
+        let mut versions = self.versions.clone();
+        versions.push(std::sync::Arc::new(next));
+        Timeline { versions }
+    }
+}

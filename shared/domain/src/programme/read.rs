@@ -1,0 +1,309 @@
+//! Reads a programme document: its shape first, then what must agree across it. Every fault is
+//! told at once.
+
+use std::collections::HashSet;
+
+use super::{
+    Activity, BadgeRule, Brand, Expiry, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per, PointsRules,
+    Programme, Tier, TrialRule,
+};
+use crate::{
+    condition::{Condition, Fact, Reader, Words},
+    json::Json,
+    number::{Currency, Money, Rate},
+    shape::Fault,
+    time::{Day, Instant, Zone},
+};
+
+/// Reads the document as that version, in force since then.
+///
+/// # Errors
+/// All faults of the document, each with a pointer to its place.
+pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, Vec<Fault>> {
+    let faults = PROGRAM.check(document);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let mut faults = Vec::new();
+    let zone = Zone::of(text(document, "time_zone"));
+    if zone.is_none() {
+        faults.push(Fault::new("/time_zone", "unknown_time_zone", "no such IANA time zone"));
+    }
+    let currency = Currency::of(text(document, "currency"));
+    if currency.is_none() {
+        faults.push(Fault::new("/currency", "unknown_currency", "no such ISO 4217 currency"));
+    }
+    let region = document.text_of("default_region").unwrap_or("CN");
+    if region.len() != 2 || !region.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        faults.push(Fault::new("/default_region", "wrong_format", "two capital letters"));
+    }
+    let amount = |text: &str| currency.and_then(|currency| Money::parse(text, currency));
+    let mut reader = Reader { amount: &amount, faults: &mut faults };
+    let tiers = list(document, "tiers", |json, at| tier(json, at, &mut reader));
+    let badges = list(document, "badges", |json, at| BadgeRule {
+        id: text(json, "id").to_owned(),
+        when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
+    });
+    let points = points(document.get("points").unwrap_or(&Json::Null), &mut faults);
+    let programme = Programme {
+        version,
+        since,
+        name: text(document, "name").to_owned(),
+        zone: zone.or_else(|| Zone::of("UTC")).ok_or_else(Vec::new)?,
+        currency: currency.unwrap_or(Currency { code: *b"XXX", digits: 0 }),
+        default_region: region.to_owned(),
+        late_days: small(document, "late_days").unwrap_or(1_100),
+        brands: list(document, "brands", |json, _| Brand {
+            id: text(json, "id").to_owned(),
+            rate: rate(json, "rate"),
+            late_days: small(json, "late_days"),
+        }),
+        points,
+        growth_per_unit: rate(document.get("growth").unwrap_or(&Json::Null), "per_unit"),
+        tiers,
+        activities: list(document, "activities", |json, _| activity(json)),
+        badges,
+        lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
+    };
+    agree(&programme, &mut faults);
+    if faults.is_empty() { Ok(programme) } else { Err(faults) }
+}
+
+/// What a new version may not change, as faults (rules, 2).
+pub fn unchangeable(old: &Programme, new: &Programme) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if old.zone != new.zone {
+        faults.push(Fault::new("/time_zone", "unchangeable", "the time zone cannot change"));
+    }
+    if old.currency != new.currency {
+        faults.push(Fault::new("/currency", "unchangeable", "the currency cannot change"));
+    }
+    faults
+}
+
+fn text<'a>(json: &'a Json, name: &str) -> &'a str {
+    json.text_of(name).unwrap_or_default()
+}
+
+fn small(json: &Json, name: &str) -> Option<u32> {
+    json.whole_of(name).and_then(|number| u32::try_from(number).ok())
+}
+
+fn count(json: &Json, name: &str) -> u64 {
+    json.whole_of(name).and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
+}
+
+fn rate(json: &Json, name: &str) -> Rate {
+    json.text_of(name).and_then(Rate::parse).unwrap_or(Rate::ONE)
+}
+
+fn list<T>(json: &Json, name: &str, mut each: impl FnMut(&Json, &str) -> T) -> Vec<T> {
+    let elements = json.get(name).map_or(&[][..], Json::list);
+    elements.iter().enumerate().map(|(index, element)| each(element, &format!("/{name}/{index}"))).collect()
+}
+
+fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
+    let words = |name: &str| json.get(name).map_or(&[][..], Json::list).iter().filter_map(Json::text);
+    let multipliers = json.get("category_multipliers").map_or(&[][..], Json::fields);
+    let rules = PointsRules {
+        per_unit: rate(json, "per_unit"),
+        hold_days: small(json, "hold_days").unwrap_or(0),
+        expiry: expiry(json.get("expiry").unwrap_or(&Json::Null), faults),
+        on_short: if json.text_of("on_short") == Some("forgive") { OnShort::Forgive } else { OnShort::Debt },
+        restore_grace_days: small(json, "restore_grace_days").unwrap_or(30),
+        excluded_categories: words("excluded_categories").map(str::to_owned).collect(),
+        category_multipliers: multipliers
+            .iter()
+            .filter_map(|(category, value)| Some((category.clone(), Rate::parse(value.text()?)?)))
+            .collect(),
+        limits: list(json, "limits", |json, _| Limit {
+            per: match text(json, "per") {
+                "order" => Per::Order,
+                "day" => Per::Day,
+                _ => Per::Month,
+            },
+            points: count(json, "points"),
+        }),
+    };
+    if let Some(refund_days) = small(json, "refund_days")
+        && shortest_life(rules.expiry).is_some_and(|days| days < refund_days)
+    {
+        let detail = "points can expire within the refund window; refunds of spent points would be lost";
+        faults.push(Fault::new("/points/refund_days", "outlives_points", detail));
+    }
+    rules
+}
+
+/// Full days that points live at least, whenever they are earned; `None` is for ever. Looks at
+/// every date of a leap year's cycle, so that short months and roundings count.
+fn shortest_life(expiry: Expiry) -> Option<u32> {
+    let start = Day::new_year(2021).number();
+    let lives = (start..start + 1_461).map(Day::from_number).map(|day| {
+        expiry.day_after(day).map(|end| u32::try_from(end.number() - day.number() - 1).unwrap_or(0))
+    });
+    lives.min().flatten()
+}
+
+fn expiry(json: &Json, faults: &mut Vec<Fault>) -> Expiry {
+    let mode = json.text_of("mode").unwrap_or("year_end");
+    let taken: &[&str] = match mode {
+        "year_end" => &["years"],
+        "months" => &["months", "round"],
+        "days" => &["days"],
+        "inactivity" => &["months"],
+        _ => &[],
+    };
+    for (name, _) in json.fields().iter().filter(|(name, value)| name != "mode" && *value != Json::Null) {
+        if !taken.contains(&name.as_str()) {
+            let at = format!("/points/expiry/{name}");
+            faults.push(Fault::new(at, "unknown_field", format!("{mode} does not take it")));
+        }
+    }
+    let mut needed = |name: &str| {
+        let value = small(json, name);
+        if value.is_none() {
+            faults.push(Fault::new(format!("/points/expiry/{name}"), "required", format!("{mode} needs it")));
+        }
+        value.unwrap_or(1)
+    };
+    match mode {
+        "months" => {
+            let round = match json.text_of("round") {
+                Some("month") => 1,
+                Some("quarter") => 3,
+                Some("year") => 12,
+                _ => 0,
+            };
+            Expiry::Months { months: needed("months"), round }
+        }
+        "days" => Expiry::Days { days: needed("days") },
+        "inactivity" => Expiry::Inactivity { months: needed("months") },
+        "never" => Expiry::Never,
+        _ => Expiry::YearEnd { years: small(json, "years").unwrap_or(1) },
+    }
+}
+
+fn tier(json: &Json, at: &str, reader: &mut Reader<'_>) -> Tier {
+    let null = &Json::Null;
+    let part = |name: &str| json.get(name).unwrap_or(null);
+    let lapse = part("on_lapse");
+    if lapse.text_of("mode") == Some("deduct") && lapse.whole_of("growth").is_none() {
+        reader.faults.push(Fault::new(format!("{at}/on_lapse/growth"), "required", "deduct needs it"));
+    }
+    Tier {
+        id: text(json, "id").to_owned(),
+        growth: count(json, "growth"),
+        or: json.get("or").and_then(|or| reader.read(or, &format!("{at}/or"))),
+        validity_months: small(part("validity"), "months"),
+        retain_growth: json.get("retain").map(|retain| count(retain, "growth")),
+        on_lapse: match lapse.text_of("mode") {
+            Some("step") => OnLapse::Step,
+            Some("deduct") => OnLapse::Deduct(count(lapse, "growth")),
+            _ => OnLapse::Reset,
+        },
+        earn_multiplier: rate(part("benefits"), "earn_multiplier"),
+        redeem_rate: rate(part("benefits"), "redeem_rate"),
+        trial: json.get("trial").map(|trial| TrialRule {
+            at_percent: small(trial, "at_percent").unwrap_or(99),
+            days: small(trial, "days").unwrap_or(1),
+        }),
+        lifetime_periods: small(part("lifetime"), "periods"),
+    }
+}
+
+fn activity(json: &Json) -> Activity {
+    Activity {
+        id: text(json, "id").to_owned(),
+        points: count(json, "points"),
+        growth: count(json, "growth"),
+        per_day: small(json, "per_day"),
+        per_month: small(json, "per_month"),
+        once: json.get("once").and_then(Json::bool).unwrap_or(false),
+        streak: list(json, "streak", |json, _| (small(json, "days").unwrap_or(1), count(json, "points"))),
+    }
+}
+
+fn lifecycle(json: &Json, faults: &mut Vec<Fault>) -> Lifecycle {
+    let lifecycle = Lifecycle {
+        new_days: small(json, "new_days").unwrap_or(30),
+        active_days: small(json, "active_days").unwrap_or(90),
+        lost_days: small(json, "lost_days").unwrap_or(180),
+    };
+    if lifecycle.active_days > lifecycle.lost_days {
+        faults.push(Fault::new("/lifecycle/lost_days", "out_of_range", "not below active_days"));
+    }
+    lifecycle
+}
+
+/// What must agree across the document: unique ids, a rising ladder, names that exist.
+fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
+    unique("brands", programme.brands.iter().map(|brand| brand.id.as_str()), faults);
+    unique("tiers", programme.tiers.iter().map(|tier| tier.id.as_str()), faults);
+    unique("badges", programme.badges.iter().map(|badge| badge.id.as_str()), faults);
+    unique("activities", programme.activities.iter().map(|activity| activity.id.as_str()), faults);
+    for (index, tier) in programme.tiers.iter().enumerate() {
+        let at = format!("/tiers/{index}");
+        match index.checked_sub(1).map(|below| programme.tiers[below].growth) {
+            None if tier.growth != 0 => {
+                faults.push(Fault::new(
+                    format!("{at}/growth"),
+                    "out_of_range",
+                    "the first tier has growth 0",
+                ));
+            }
+            Some(below) if tier.growth <= below => {
+                faults.push(Fault::new(format!("{at}/growth"), "out_of_range", "above the tier before it"));
+            }
+            _ => {}
+        }
+        let period =
+            [("retain", tier.retain_growth.is_some()), ("lifetime", tier.lifetime_periods.is_some())];
+        for (name, _) in period.iter().filter(|(_, given)| *given && tier.validity_months.is_none()) {
+            faults.push(Fault::new(
+                format!("{at}/{name}"),
+                "needs_validity",
+                "a tier without validity never lapses",
+            ));
+        }
+        if let Some(or) = &tier.or {
+            if !or.never_falls() {
+                let detail = "only facts that never fall: referrals.count >=, badges contains, registered_at before_days";
+                faults.push(Fault::new(format!("{at}/or"), "fact_may_fall", detail));
+            }
+            check_names(programme, or, &format!("{at}/or"), faults);
+        }
+    }
+    for (index, badge) in programme.badges.iter().enumerate() {
+        if let Some(when) = &badge.when {
+            check_names(programme, when, &format!("/badges/{index}/when"), faults);
+        }
+    }
+    for (index, activity) in programme.activities.iter().enumerate() {
+        let mut days: Vec<u32> = activity.streak.iter().map(|(days, _)| *days).collect();
+        days.sort_unstable();
+        if days.windows(2).any(|pair| pair[0] == pair[1]) {
+            faults.push(Fault::new(
+                format!("/activities/{index}/streak"),
+                "duplicate",
+                "a number of days stands twice",
+            ));
+        }
+    }
+}
+
+fn check_names(programme: &Programme, condition: &Condition, at: &str, faults: &mut Vec<Fault>) {
+    let tiers = condition.names(&Fact::Tier).into_iter().filter(|id| programme.tier(id).is_none());
+    faults.extend(tiers.map(|id| Fault::new(at, "unknown_tier", format!("no tier {id}"))));
+    let badges =
+        condition.names(&Fact::Words(Words::Badges)).into_iter().filter(|id| programme.badge(id).is_none());
+    faults.extend(badges.map(|id| Fault::new(at, "unknown_badge", format!("no badge {id}"))));
+}
+
+fn unique<'a>(name: &str, ids: impl Iterator<Item = &'a str>, faults: &mut Vec<Fault>) {
+    let mut seen = HashSet::new();
+    for (index, id) in ids.enumerate() {
+        if !seen.insert(id) {
+            faults.push(Fault::new(format!("/{name}/{index}/id"), "duplicate", format!("{id} stands twice")));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A valid no: the request was understood and the rules forbid it. Nothing is written.
+
+use crate::{
+    number::{Currency, Money},
+    shape::Fault,
+};
+
+/// Why the rules refuse, with what the caller needs to know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Fields of the request are wrong; all of them.
+    InvalidField(Vec<Fault>),
+    /// No such member.
+    MemberNotFound,
+    /// No such order at that brand.
+    OrderNotFound,
+    /// No such redemption.
+    RedemptionNotFound,
+    /// The programme has no such brand.
+    BrandNotFound,
+    /// The programme has no such badge.
+    BadgeNotFound,
+    /// The programme has no such activity.
+    ActivityNotFound,
+    /// The member is suspended, closed or erased.
+    MemberNotActive {
+        /// Its status.
+        status: &'static str,
+    },
+    /// Fewer points can be spent than asked for.
+    InsufficientPoints {
+        /// What can be spent.
+        available: u64,
+        /// What is owed.
+        debt: u64,
+    },
+    /// The activity was done as often as it may be.
+    ActivityLimit,
+    /// The order (refund, adjustment …) was recorded before with other content.
+    OrderConflict,
+    /// The redemption was cancelled.
+    AlreadyCancelled,
+    /// More is asked back than remains.
+    OverRefund {
+        /// What remains.
+        remaining: Remaining,
+    },
+    /// The order has been refunded as often as it may be.
+    TooManyRefunds,
+    /// The event lies ahead of now.
+    OccurredInFuture,
+    /// The event lies too far back.
+    OccurredTooLongAgo {
+        /// How many days back it may lie.
+        late_days: u32,
+    },
+    /// A figure, the number of lots or of identities would pass its limit.
+    LimitExceeded {
+        /// Which.
+        what: &'static str,
+    },
+}
+
+/// What remains of an order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Remaining {
+    /// An amount, of an order without lines.
+    Amount(Money, Currency),
+    /// Units by line.
+    Lines(Vec<(String, u64)>),
+}

@@ -1,0 +1,126 @@
+//! What time alone has done: expired lots and lapsed tiers, in order of their instants (rules, 2).
+//!
+//! Holds and trials end at instants that were written down when they began; they need no event and
+//! are brought up to date by [`Member::mature`]. At one instant holds end first, then lots expire,
+//! then a trial ends, then the tier's period lapses.
+
+use crate::{
+    event::{Event, Movement, Share, TierCause, What},
+    evolve::evolve,
+    member::Member,
+    programme::{OnLapse, Programme, Timeline},
+    time::Instant,
+};
+
+/// The most events of one settling; what remains is settled in a further step.
+pub const EVENTS_MAX: usize = 40;
+
+/// Brings the member up to `now` and returns what was recorded on the way. Whether anything is
+/// still due (after [`EVENTS_MAX`] events) is told by [`Member::due_at`].
+///
+/// A `now` before the moment the member is settled to changes nothing.
+pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<Event> {
+    let mut events = Vec::new();
+    while events.len() < EVENTS_MAX {
+        let lots = member.lots.iter().filter_map(|lot| lot.expires_at);
+        let due = lots.chain(member.standing.valid_until).min().filter(|due| *due <= now);
+        let Some(due) = due else {
+            member.mature(now.max(member.as_of));
+            break;
+        };
+        let programme = programmes.at(due);
+        member.mature(due);
+        let expired = expire_at(programme, member, due);
+        for event in expired.into_iter().chain(lapse_at(programmes, member, due)) {
+            events.push(event);
+        }
+    }
+    events
+}
+
+fn event(programme: &Programme, member: &Member, due: Instant, movement: Movement, what: What) -> Event {
+    // A lot that had expired before its order was told expires when it is told; the member never
+    // goes back in time.
+    let at = due.max(member.as_of);
+    let today = programme.zone.day(at).number();
+    Event { occurred_at: due, at, today, movement, moves_expiry_to: None, what }
+}
+
+/// Lots that expire at `due` leave together: one entry.
+fn expire_at(programme: &Programme, member: &mut Member, due: Instant) -> Option<Event> {
+    let expiring = member.lots.iter().filter(|lot| lot.expires_at == Some(due));
+    let shares: Vec<Share> = expiring
+        .map(|lot| Share {
+            expires_at: lot.expires_at,
+            brand: lot.brand.clone(),
+            held_until: lot.held_until,
+            points: -i64::try_from(lot.points).unwrap_or(i64::MAX),
+        })
+        .collect();
+    if shares.is_empty() {
+        return None;
+    }
+    let movement = Movement { shares, ..Movement::default() };
+    let event = event(programme, member, due, movement, What::PointsExpired);
+    evolve(member, &event);
+    Some(event)
+}
+
+/// The tier's period ends: kept, or re-rated after its lapse mode (rules, 7).
+fn lapse_at(programmes: &Timeline, member: &mut Member, due: Instant) -> Option<Event> {
+    if member.standing.valid_until != Some(due) {
+        return None;
+    }
+    let programme = programmes.at(due);
+    let (movement, what) = lapse(programme, member, due);
+    let event = event(programme, member, due, movement, what);
+    evolve(member, &event);
+    Some(event)
+}
+
+fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, What) {
+    let own = &member.standing.tier;
+    let rules = programme.tier(own).unwrap_or(programme.base_tier());
+    // A tier that a newer version made endless is kept: a new version demotes nobody.
+    let endless = rules.validity_months.is_none();
+    let retained = rules
+        .retain_growth
+        .is_some_and(|growth| member.period_growth >= i64::try_from(growth).unwrap_or(i64::MAX));
+    if endless || retained {
+        let lifetime = rules.lifetime_periods.is_some_and(|periods| member.standing.kept + 1 >= periods);
+        let valid_until = if lifetime { None } else { programme.period_end(rules, due) };
+        return (Movement::default(), What::TierKept { tier: own.clone(), valid_until, lifetime });
+    }
+    let growth = match rules.on_lapse {
+        OnLapse::Reset => 0,
+        OnLapse::Deduct(by) => member.growth.saturating_sub(by),
+        OnLapse::Step => member.growth.min(rules.growth.saturating_sub(1)),
+    };
+    let to = rerated(programme, member, growth);
+    let lowered = i64::try_from(member.growth - growth).unwrap_or(i64::MAX);
+    let movement = Movement { growth: -lowered, ..Movement::default() };
+    let for_life = member.lifetime.as_deref() == Some(to.id.as_str());
+    let ends_trial =
+        member.trial.as_ref().is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id));
+    let what = What::TierChanged {
+        from: own.clone(),
+        to: to.id.clone(),
+        why: TierCause::Lapsed,
+        valid_until: if for_life { None } else { programme.period_end(to, due) },
+        ends_trial,
+    };
+    (movement, what)
+}
+
+/// The highest tier that the growth reaches, or the other condition, or that is held for life.
+/// The other conditions of tiers ask for facts that never fall; those that need more than the
+/// member itself were honoured when they came true.
+fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a crate::programme::Tier {
+    let subject =
+        crate::condition::Subject { member, person: None, history: None, programme, now: member.as_of };
+    let reached = |tier: &&crate::programme::Tier| {
+        let other = tier.or.as_ref().is_some_and(|or| or.holds(&subject) == Ok(true));
+        tier.growth <= growth || other || member.lifetime.as_deref() == Some(tier.id.as_str())
+    };
+    programme.tiers.iter().rev().find(reached).unwrap_or(programme.base_tier())
+}

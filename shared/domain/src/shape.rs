@@ -1,0 +1,354 @@
+//! A small language for the shape of a document: one description serves to check what came in
+//! (every fault at once, each with its JSON pointer) and to publish its schema.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    json::Json,
+    number::{FIGURE_MAX, Rate},
+    time::{Day, Instant},
+};
+
+/// What is wrong with one place of a document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// RFC 6901 pointer to the place.
+    pub pointer: String,
+    /// A stable word for the kind of fault.
+    pub code: &'static str,
+    /// What would be right, for people.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault at that place.
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Fault {
+        Fault { pointer: pointer.into(), code, detail: detail.into() }
+    }
+}
+
+/// The most faults that are told at once; a document with more is told so far.
+pub const FAULTS_MAX: usize = 100;
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Free text of 1 to `max` characters without control characters.
+    Text {
+        /// Most characters.
+        max: usize,
+    },
+    /// An id: 1–64 of `[A-Za-z0-9._:-]`.
+    Id,
+    /// A member's, entry's … id: the prefix and a ULID.
+    Ulid {
+        /// With its underscore, for example `mbr_`.
+        prefix: &'static str,
+    },
+    /// A whole number of that range.
+    Whole {
+        /// Least.
+        min: i64,
+        /// Most.
+        max: i64,
+    },
+    /// `true` or `false`.
+    Bool,
+    /// An amount of money as a decimal string; the currency's digits are checked where it is known.
+    Money,
+    /// A rate as a decimal string, at most 6 digits before and 6 after the point.
+    Rate,
+    /// An RFC 3339 instant.
+    Instant,
+    /// A date, `YYYY-MM-DD`.
+    Day,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A list of that many.
+    List {
+        /// What each element is.
+        of: &'static Shape,
+        /// Fewest.
+        min: usize,
+        /// Most.
+        max: usize,
+    },
+    /// An object with these fields and no others.
+    Object(&'static [Field]),
+    /// An object from ids or words of the operator's to one kind of value.
+    Map {
+        /// What each value is.
+        of: &'static Shape,
+        /// Most members.
+        max: usize,
+    },
+    /// One word, or the other shape.
+    WordOr(&'static str, &'static Shape),
+    /// That, or `null` (which says the same as leaving it out).
+    OrNull(&'static Shape),
+    /// A condition (rules, 9); its facts are checked by [`crate::condition`].
+    Condition,
+    /// Anything. For answers that carry a document as it is.
+    Any,
+}
+
+/// A field of an object.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it must be.
+    pub shape: Shape,
+    /// What it means, with units.
+    pub doc: &'static str,
+}
+
+/// A field that must be there.
+pub const fn required(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+    Field { name, required: true, shape, doc }
+}
+
+/// A field that may be left out.
+pub const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Field {
+    Field { name, required: false, shape, doc }
+}
+
+/// A whole number from 0 to 2^53 − 1.
+pub const COUNT: Shape = Shape::Whole { min: 0, max: FIGURE_MAX as i64 };
+
+/// Whether the text is an id: 1–64 of `[A-Za-z0-9._:-]`.
+pub fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}
+
+/// Whether the text is the prefix and a ULID.
+pub fn is_ulid(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|rest| {
+        rest.len() == 26
+            && rest.as_bytes()[0] <= b'7'
+            && rest
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || (byte.is_ascii_uppercase() && !b"ILOU".contains(&byte)))
+    })
+}
+
+impl Shape {
+    /// Everything that is wrong with the document, up to [`FAULTS_MAX`].
+    pub fn check(&self, document: &Json) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        self.check_at(document, &mut String::new(), &mut faults);
+        faults
+    }
+
+    fn check_at(&self, value: &Json, at: &mut String, faults: &mut Vec<Fault>) {
+        if faults.len() >= FAULTS_MAX {
+            return;
+        }
+        let mut fault = |code, detail: String| faults.push(Fault::new(at.clone(), code, detail));
+        match (self, value) {
+            (Shape::Any | Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
+            (Shape::OrNull(shape), value) => shape.check_at(value, at, faults),
+            (Shape::WordOr(word, _), Json::Text(text)) if text == word => {}
+            (Shape::WordOr(_, shape), value) => shape.check_at(value, at, faults),
+            (Shape::Bool, Json::Bool(_)) => {}
+            (Shape::Whole { min, max }, Json::Whole(number)) => {
+                if !(min..=max).contains(&number) {
+                    fault("out_of_range", format!("from {min} to {max}"));
+                }
+            }
+            (Shape::List { of, min, max }, Json::List(elements)) => {
+                if !(*min..=*max).contains(&elements.len()) {
+                    fault("wrong_count", format!("{min} to {max} elements"));
+                    return;
+                }
+                for (index, element) in elements.iter().enumerate() {
+                    step(at, &index.to_string(), |at| of.check_at(element, at, faults));
+                }
+            }
+            (Shape::Object(fields), Json::Object(given)) => check_fields(fields, given, at, faults),
+            (Shape::Map { of, max }, Json::Object(given)) => {
+                if given.len() > *max {
+                    fault("wrong_count", format!("at most {max} members"));
+                    return;
+                }
+                for (name, value) in given {
+                    step(at, name, |at| of.check_at(value, at, faults));
+                }
+            }
+            (shape, Json::Text(text)) => {
+                if let Some((code, detail)) = shape.fault_of_text(text) {
+                    fault(code, detail);
+                }
+            }
+            (shape, _) => fault("wrong_type", shape.wanted()),
+        }
+    }
+
+    fn fault_of_text(&self, text: &str) -> Option<(&'static str, String)> {
+        let good = match self {
+            Shape::Text { max } => {
+                let length = text.chars().count();
+                if length == 0 || length > *max {
+                    return Some(("out_of_range", format!("1 to {max} characters")));
+                }
+                !text.chars().any(char::is_control)
+            }
+            Shape::Id => is_id(text),
+            Shape::Ulid { prefix } => is_ulid(text, prefix),
+            Shape::Money => text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'),
+            Shape::Rate => Rate::parse(text).is_some(),
+            Shape::Instant => Instant::parse(text).is_some(),
+            Shape::Day => Day::parse(text).is_some(),
+            Shape::OneOf(words) => words.contains(&text),
+            _ => return Some(("wrong_type", self.wanted())),
+        };
+        (!good).then(|| ("wrong_format", self.wanted()))
+    }
+
+    fn wanted(&self) -> String {
+        match self {
+            Shape::Text { .. } => "text without control characters".into(),
+            Shape::Id => "1 to 64 of A-Z a-z 0-9 . _ : -".into(),
+            Shape::Ulid { prefix } => format!("{prefix} and 26 characters"),
+            Shape::Whole { min, max } => format!("a whole number from {min} to {max}"),
+            Shape::Bool => "true or false".into(),
+            Shape::Money => "an amount as a decimal string, such as \"88.50\"".into(),
+            Shape::Rate => "a rate as a decimal string, at most 6 digits before and 6 after the point".into(),
+            Shape::Instant => "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\"".into(),
+            Shape::Day => "a date, YYYY-MM-DD".into(),
+            Shape::OneOf(words) => format!("one of {}", words.join(", ")),
+            Shape::List { .. } => "a list".into(),
+            Shape::Object(_) | Shape::Map { .. } | Shape::Condition => "an object".into(),
+            Shape::WordOr(word, shape) => format!("\"{word}\" or {}", shape.wanted()),
+            Shape::OrNull(shape) => format!("{} or null", shape.wanted()),
+            Shape::Any => "anything".into(),
+        }
+    }
+
+    /// The shape as JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it).
+    pub fn schema(&self) -> Value {
+        match self {
+            Shape::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max}),
+            Shape::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}),
+            Shape::Ulid { prefix } => {
+                json!({"type": "string", "pattern": format!("^{prefix}[0-7][0-9A-HJKMNP-TV-Z]{{25}}$")})
+            }
+            Shape::Whole { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
+            Shape::Bool => json!({"type": "boolean"}),
+            Shape::Money => json!({"type": "string", "pattern": "^[0-9]{1,13}(\\.[0-9]{1,4})?$"}),
+            Shape::Rate => json!({"type": "string", "pattern": "^[0-9]{1,6}(\\.[0-9]{1,6})?$"}),
+            Shape::Instant => json!({"type": "string", "format": "date-time"}),
+            Shape::Day => json!({"type": "string", "format": "date"}),
+            Shape::OneOf(words) => json!({"type": "string", "enum": words}),
+            Shape::List { of, min, max } => {
+                json!({"type": "array", "items": of.schema(), "minItems": min, "maxItems": max})
+            }
+            Shape::Object(fields) => object_schema(fields),
+            Shape::Map { of, max } => {
+                json!({"type": "object", "additionalProperties": of.schema(), "maxProperties": max})
+            }
+            Shape::WordOr(word, shape) => json!({"oneOf": [{"const": word}, shape.schema()]}),
+            Shape::OrNull(shape) => json!({"oneOf": [shape.schema(), {"type": "null"}]}),
+            Shape::Condition => {
+                json!({"type": "object", "description": "a condition: all, any, not, or fact/op/value"})
+            }
+            Shape::Any => json!({}),
+        }
+    }
+}
+
+fn object_schema(fields: &[Field]) -> Value {
+    let mut properties = Map::new();
+    for field in fields {
+        let mut schema = field.shape.schema();
+        if let (Value::Object(schema), false) = (&mut schema, field.doc.is_empty()) {
+            schema.insert("description".into(), field.doc.into());
+        }
+        properties.insert(field.name.into(), schema);
+    }
+    let required: Vec<_> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    schema
+}
+
+fn check_fields(fields: &[Field], given: &[(String, Json)], at: &mut String, faults: &mut Vec<Fault>) {
+    for (name, value) in given {
+        match fields.iter().find(|field| field.name == name) {
+            // An optional field that is null is a field left out.
+            Some(field) if !field.required && *value == Json::Null => {}
+            Some(field) => step(at, name, |at| field.shape.check_at(value, at, faults)),
+            None => step(at, name, |at| {
+                faults.push(Fault::new(at.clone(), "unknown_field", "no such field here"));
+            }),
+        }
+    }
+    for field in fields.iter().filter(|field| field.required) {
+        if !given.iter().any(|(name, _)| name == field.name) {
+            step(at, field.name, |at| faults.push(Fault::new(at.clone(), "required", field.shape.wanted())));
+        }
+    }
+    faults.truncate(FAULTS_MAX);
+}
+
+/// Runs `inside` with the pointer one step further in (RFC 6901 escapes `~` and `/`).
+fn step(at: &mut String, name: &str, inside: impl FnOnce(&mut String)) {
+    let length = at.len();
+    at.push('/');
+    at.extend(name.chars().take(64).flat_map(|letter| {
+        let escaped: &[char] = match letter {
+            '~' => &['~', '0'],
+            '/' => &['~', '1'],
+            _ => return vec![letter],
+        };
+        escaped.to_vec()
+    }));
+    inside(at);
+    at.truncate(length);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: Shape = Shape::Object(&[
+        required("line_id", Shape::Id, ""),
+        optional("quantity", Shape::Whole { min: 1, max: 9 }, ""),
+    ]);
+    const ORDER: Shape = Shape::Object(&[
+        required("brand", Shape::Id, ""),
+        optional("lines", Shape::List { of: &LINE, min: 1, max: 2 }, ""),
+        optional("refund", Shape::WordOr("all", &LINE), ""),
+    ]);
+
+    #[track_caller]
+    fn check(document: &str, want: &[(&str, &str)]) {
+        let faults = ORDER.check(&Json::parse(document.as_bytes()).unwrap());
+        let got: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        assert_eq!(got, want, "{document}");
+    }
+
+    #[test]
+    fn faults_are_told_all_at_once() {
+        check(r#"{"brand":"a"}"#, &[]);
+        check(r#"{"brand":"a","lines":null,"refund":"all"}"#, &[]);
+        check("[]", &[("", "wrong_type")]);
+        check(
+            r#"{"brand":"../a","lines":[{"quantity":0,"x/y":1},{"line_id":1e3}],"other":1}"#,
+            &[
+                ("/brand", "wrong_format"),
+                ("/lines/0/quantity", "out_of_range"),
+                ("/lines/0/x~1y", "unknown_field"),
+                ("/lines/0/line_id", "required"),
+                ("/lines/1/line_id", "wrong_type"),
+                ("/other", "unknown_field"),
+            ],
+        );
+        check(r#"{"lines":[]}"#, &[("/lines", "wrong_count"), ("/brand", "required")]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Instants, and the programme's local calendar.
+//!
+//! Nothing here asks what time it is: every instant is an argument.
+
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, Offset, SecondsFormat, TimeZone, Utc,
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+/// A moment, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
+pub struct Instant(pub i64);
+
+/// Milliseconds in 24 hours.
+pub const DAY_MILLIS: i64 = 86_400_000;
+
+impl Instant {
+    /// The earliest moment a request may name: 1900-01-01T00:00:00Z.
+    pub const MIN: Instant = Instant(-2_208_988_800_000);
+    /// The latest moment a request may name: 9999-01-01T00:00:00Z.
+    pub const MAX: Instant = Instant(253_370_764_800_000);
+
+    /// Reads an RFC 3339 instant; what is finer than a millisecond is cut off.
+    pub fn parse(text: &str) -> Option<Instant> {
+        if !text.is_ascii() || text.len() > 40 {
+            return None;
+        }
+        let millis = DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis();
+        let instant = Instant(millis);
+        (Instant::MIN..=Instant::MAX).contains(&instant).then_some(instant)
+    }
+
+    /// The moment so many milliseconds later (or earlier, below nought).
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Instant {
+        Instant(self.0.saturating_add(millis))
+    }
+
+    /// The moment so many times 24 hours later.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Instant {
+        self.plus_millis(i64::from(days) * DAY_MILLIS)
+    }
+
+    fn utc(self) -> DateTime<Utc> {
+        // Every Instant is made in range above or derived from one by bounded steps.
+        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// A local calendar date.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Day(NaiveDate);
+
+impl Day {
+    /// Days since 0001-01-01, the form in which days are stored.
+    pub fn number(self) -> i32 {
+        self.0.num_days_from_ce()
+    }
+
+    /// The day of that number.
+    pub fn from_number(number: i32) -> Day {
+        Day(NaiveDate::from_num_days_from_ce_opt(number).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// Reads `YYYY-MM-DD`.
+    pub fn parse(text: &str) -> Option<Day> {
+        if text.len() != 10 {
+            return None;
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Day)
+    }
+
+    /// The date as `YYYY-MM-DD`.
+    pub fn show(self) -> String {
+        self.0.format("%Y-%m-%d").to_string()
+    }
+
+    /// The year of the date.
+    pub fn year(self) -> i32 {
+        self.0.year()
+    }
+
+    /// The month and the day of the month.
+    pub fn month_day(self) -> (u32, u32) {
+        (self.0.month(), self.0.day())
+    }
+
+    /// Whether both fall into one calendar month.
+    pub fn same_month(self, other: Day) -> bool {
+        self.0.year() == other.0.year() && self.0.month() == other.0.month()
+    }
+
+    /// The first day of the same month.
+    #[must_use]
+    pub fn first_of_month(self) -> Day {
+        Day(self.0.with_day(1).unwrap_or(self.0))
+    }
+
+    /// The date so many days later.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Day {
+        Day(self.0.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// The same day of a later month, or that month's last day where it has no such day.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Day {
+        Day(self.0.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// 1 January of that year.
+    pub fn new_year(year: i32) -> Day {
+        Day(NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(NaiveDate::MAX))
+    }
+
+    /// The date itself if it starts a month (`step` 1), quarter (3) or year (12); else the next that does.
+    #[must_use]
+    pub fn round_up(self, step: u32) -> Day {
+        let start = self.first_of_month();
+        let into = start.0.month0() % step;
+        if into == 0 && start == self {
+            return self;
+        }
+        start.plus_months(step - into)
+    }
+}
+
+/// The programme's IANA time zone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Zone(Tz);
+
+impl Zone {
+    /// The zone of that name.
+    pub fn of(name: &str) -> Option<Zone> {
+        name.parse().ok().map(Zone)
+    }
+
+    /// The zone's name.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// The local date at that moment.
+    pub fn day(self, instant: Instant) -> Day {
+        Day(instant.utc().with_timezone(&self.0).date_naive())
+    }
+
+    /// Local midnight at the start of that date: the first moment after a gap that swallows it,
+    /// the earlier of two where the clock was set back (rules, 2).
+    pub fn midnight(self, day: Day) -> Instant {
+        let local = day.0.and_time(NaiveTime::MIN);
+        match self.0.from_local_datetime(&local) {
+            LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => Instant(one.timestamp_millis()),
+            LocalResult::None => self.after_gap(local.and_utc().timestamp_millis()),
+        }
+    }
+
+    /// The first moment whose local time is not before `local` (milliseconds as if it were UTC).
+    /// Found by halving between the day before and the day after: around a gap local time only rises.
+    fn after_gap(self, local: i64) -> Instant {
+        let (mut before, mut after) = (local - 2 * DAY_MILLIS, local + 2 * DAY_MILLIS);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if self.local_millis(Instant(middle)) < local {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Instant(after)
+    }
+
+    fn local_millis(self, instant: Instant) -> i64 {
+        let offset = self.0.offset_from_utc_datetime(&instant.utc().naive_utc());
+        instant.0 + i64::from(offset.fix().local_minus_utc()) * 1_000
+    }
+
+    /// Whether the zone's calendar has that date (Pacific/Apia has no 30 December 2011).
+    pub fn has(self, day: Day) -> bool {
+        self.day(self.midnight(day)) == day
+    }
+
+    /// The next date that the zone's calendar has.
+    pub fn next_day(self, day: Day) -> Day {
+        let next = day.plus_days(1);
+        if self.has(next) { next } else { next.plus_days(1) }
+    }
+
+    /// The moment in RFC 3339 with the zone's offset; milliseconds only where there are any.
+    pub fn show(self, instant: Instant) -> String {
+        let local = instant.utc().with_timezone(&self.0);
+        let local = local.fixed_offset();
+        let form = if instant.0.rem_euclid(1_000) == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        local.to_rfc3339_opts(form, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_midnight(zone: &str, day: &str, want: &str) {
+        let zone = Zone::of(zone).unwrap();
+        let midnight = zone.midnight(Day::parse(day).unwrap());
+        assert_eq!(zone.show(midnight), want);
+    }
+
+    #[test]
+    fn midnights() {
+        check_midnight("Asia/Shanghai", "2016-01-01", "2016-01-01T00:00:00+08:00");
+        check_midnight("America/New_York", "2011-03-13", "2011-03-13T00:00:00-05:00");
+        // the clock jumps over midnight: the first moment after the gap
+        check_midnight("Africa/Cairo", "2023-04-28", "2023-04-28T01:00:00+03:00");
+        check_midnight("America/Santiago", "2019-09-08", "2019-09-08T01:00:00-03:00");
+        // a whole day is missing
+        check_midnight("Pacific/Apia", "2011-12-30", "2011-12-31T00:00:00+14:00");
+        // midnight comes twice: the earlier
+        check_midnight("America/Havana", "2020-11-01", "2020-11-01T00:00:00-04:00");
+    }
+
+    #[test]
+    fn months_clamp_and_round_up() {
+        let day = |text| Day::parse(text).unwrap();
+        assert_eq!(day("2023-01-31").plus_months(1), day("2023-02-28"));
+        assert_eq!(day("2020-02-29").plus_months(12), day("2021-02-28"));
+        assert_eq!(day("2020-10-01").round_up(3), day("2020-10-01"));
+        assert_eq!(day("2020-10-02").round_up(3), day("2021-01-01"));
+        assert_eq!(day("2020-12-31").round_up(1), day("2021-01-01"));
+        assert_eq!(day("2021-12-31").round_up(12), day("2022-01-01"));
+    }
+
+    #[test]
+    fn a_skipped_date_is_skipped() {
+        let apia = Zone::of("Pacific/Apia").unwrap();
+        let day = |text| Day::parse(text).unwrap();
+        assert!(!apia.has(day("2011-12-30")));
+        assert_eq!(apia.next_day(day("2011-12-29")), day("2011-12-31"));
+    }
+
+    #[test]
+    fn instants_read_rfc_3339() {
+        assert_eq!(Instant::parse("1970-01-01T00:00:00.0019Z"), Some(Instant(1)));
+        assert_eq!(Instant::parse("1970-01-01T08:00:00+08:00"), Some(Instant(0)));
+        for bad in ["", "1970-01-01", "1970-01-01T00:00:00", "10000-01-01T00:00:00Z", "1970-13-01T00:00:00Z"]
+        {
+            assert_eq!(Instant::parse(bad), None, "{bad}");
+        }
+    }
+}
