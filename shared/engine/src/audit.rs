@@ -1,0 +1,145 @@
+//! The audit: recomputes every member from its ledger alone and compares. It shares [`evolve`]
+//! with the engine and nothing else: no rule is decided again.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    event::What,
+    evolve,
+    member::{Member, MemberId},
+    programme::Timeline,
+};
+
+use crate::{
+    engine::{Engine, newborn, newest, previous},
+    error::Error,
+    keys,
+    records::{EntryRecord, MemberRecord},
+    store::Key,
+};
+
+/// What an audit of one member found.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Finding {
+    /// Entries of the member's ledger.
+    pub entries: u64,
+    /// What does not agree, in words; empty if all does.
+    pub differences: Vec<String>,
+    /// Points by kind of entry.
+    pub points: BTreeMap<&'static str, i64>,
+    /// Entries by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// The tier.
+    pub tier: String,
+}
+
+impl Engine {
+    /// Recomputes a member from its ledger.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn audit_member(&self, id: MemberId) -> Result<Finding, Error> {
+        let loaded = self.load(id).await?.ok_or(domain::refusal::Refusal::MemberNotFound)?;
+        let entries = self.whole_ledger(&loaded.record).await?;
+        let programmes = self.programmes()?;
+        let mut finding = fold(&programmes, &loaded.record.member, &entries);
+        if let Some(at) = loaded.record.member.due_at()
+            && self.get(&keys::due(at, id)).await?.is_none()
+        {
+            finding.differences.push("is missing from the due index".to_owned());
+        }
+        Ok(finding)
+    }
+
+    /// Every entry of a member, oldest first.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn whole_ledger(&self, record: &MemberRecord) -> Result<Vec<EntryRecord>, Error> {
+        let mut entries = Vec::new();
+        let mut next: Option<Key> = newest(record);
+        while let Some(key) = next {
+            let Some(entry) = self.entry_at(&key).await? else { break };
+            next = previous(&entry);
+            entries.push(entry);
+        }
+        entries.reverse();
+        Ok(entries)
+    }
+
+    /// A member's record, for reading its ledger.
+    ///
+    /// # Errors
+    /// The store failed, or the record is unreadable.
+    pub async fn member_record(&self, id: MemberId) -> Result<Option<MemberRecord>, Error> {
+        Ok(self.load(id).await?.map(|loaded| loaded.record))
+    }
+}
+
+fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Finding {
+    let mut finding = Finding { tier: stored.standing.tier.clone(), ..Finding::default() };
+    let mut folded = newborn(programmes, stored.id, stored.registered_at);
+    let mut balance = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let kind = entry.event.what.kind();
+        finding.entries += 1;
+        *finding.points.entry(kind).or_default() += entry.event.movement.points();
+        *finding.kinds.entry(kind).or_default() += 1;
+        if entry.member != stored.id || entry.seq != index as u64 + 1 {
+            finding.differences.push(format!("entry {} stands where {} belongs", entry.seq, index + 1));
+        }
+        balance += entry.event.movement.points();
+        if entry.balance_after != balance {
+            finding
+                .differences
+                .push(format!("entry {} says {} where the sum is {balance}", entry.seq, entry.balance_after));
+        }
+        evolve(&mut folded, &entry.event);
+    }
+    folded.mature(stored.as_of);
+    folded.tags.clone_from(&stored.tags);
+    compare(stored, &folded, &mut finding.differences);
+    check_orders(entries, &mut finding.differences);
+    finding
+}
+
+fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
+    let mut differs = |what: &str, stored: String, folded: String| {
+        if stored != folded {
+            differences.push(format!("{what}: stored {stored}, by the ledger {folded}"));
+        }
+    };
+    differs("entries", stored.seq.to_string(), folded.seq.to_string());
+    differs("balance", stored.balance().to_string(), folded.balance().to_string());
+    differs("debt", stored.debt.to_string(), folded.debt.to_string());
+    differs("lots", format!("{:?}", stored.lots), format!("{:?}", folded.lots));
+    differs("growth", stored.growth.to_string(), folded.growth.to_string());
+    differs("period growth", stored.period_growth.to_string(), folded.period_growth.to_string());
+    differs("tier", format!("{:?}", stored.standing), format!("{:?}", folded.standing));
+    differs("trial", format!("{:?}", stored.trial), format!("{:?}", folded.trial));
+    differs("badges", format!("{:?}", stored.badges), format!("{:?}", folded.badges));
+    differs("orders", format!("{:?}", stored.orders), format!("{:?}", folded.orders));
+    if stored != folded && differences.is_empty() {
+        differences.push("counters differ".to_owned());
+    }
+}
+
+/// Every order: never more taken back than given, and its state agrees with its refunds.
+fn check_orders(entries: &[EntryRecord], differences: &mut Vec<String>) {
+    let mut taken: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for entry in entries {
+        if let What::OrderRefunded(refund) = &entry.event.what {
+            *taken.entry((refund.brand.clone(), refund.order_id.clone())).or_default() += refund.taken;
+        }
+    }
+    for entry in entries {
+        let (What::OrderEarned(order), Some(state)) = (&entry.event.what, &entry.order) else { continue };
+        let taken = taken.get(&(order.brand.clone(), order.order_id.clone())).copied().unwrap_or(0);
+        if state.points > order.granted || taken > order.granted - state.points {
+            differences.push(format!(
+                "order {}: {taken} points were taken of {} given",
+                order.order_id, order.granted
+            ));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The engine: a store, the programme's versions, and how members are loaded.
+
+use std::{
+    collections::{HashSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use domain::{
+    event::History,
+    member::{Member, MemberId, Person},
+    programme::{Programme, Timeline},
+    settle,
+    time::Instant,
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::{
+    error::Error,
+    keys,
+    records::{By, EntryRecord, MemberRecord, decode},
+    store::{Expect, Key, Record, Store, StoreError, Version},
+};
+
+/// How often a command is decided anew when others were quicker.
+pub(crate) const ATTEMPTS_MAX: usize = 100;
+
+/// Members whose commands this process lets queue instead of race. A courtesy that saves wasted
+/// decisions: that nothing is done twice rests on the store's expectations alone.
+const QUEUES: usize = 4_096;
+
+/// The most entries a question about the past may read.
+const HISTORY_MAX: usize = 100_000;
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    programmes: RwLock<Option<Arc<Timeline>>>,
+    head: RwLock<Option<Version>>,
+    used: RwLock<HashSet<Key>>,
+    queues: Vec<Mutex<()>>,
+}
+
+/// Who a command is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// A member by id.
+    Id(MemberId),
+    /// A member by the keyed hash of an identity.
+    Identity([u8; 16]),
+}
+
+/// What surrounds every command.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub by: By,
+    /// The moment.
+    pub now: Instant,
+    /// The hash of caller, function and idempotency key, where one was sent.
+    pub key: Option<[u8; 16]>,
+    /// The hash of the request's content.
+    pub content: [u8; 16],
+    /// Whether to answer without writing.
+    pub dry_run: bool,
+    /// The one brand the caller acts for, if bound to one.
+    pub brand: Option<String>,
+    /// Whether events may lie as far back as they like (imports).
+    pub any_age: bool,
+}
+
+/// A member as loaded: what is stored, with the version a commit must find again.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) record: MemberRecord,
+    pub(crate) version: Version,
+}
+
+impl Engine {
+    /// An engine over that store. [`Engine::refresh`] reads the programme.
+    pub fn new(store: Arc<dyn Store>) -> Engine {
+        let queues = (0..QUEUES).map(|_| Mutex::new(())).collect();
+        let shared = Shared {
+            programmes: RwLock::new(None),
+            head: RwLock::new(None),
+            used: RwLock::new(HashSet::new()),
+            queues,
+        };
+        Engine { store, shared: Arc::new(shared) }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Every version of the programme.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`] before the first.
+    pub fn programmes(&self) -> Result<Arc<Timeline>, Error> {
+        let held = self.shared.programmes.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone().ok_or(Error::NoProgram)
+    }
+
+    pub(crate) fn set_programmes(&self, timeline: Timeline, head: Version) {
+        *self.shared.programmes.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(timeline));
+        *self.shared.head.write().unwrap_or_else(PoisonError::into_inner) = Some(head);
+    }
+
+    /// The commit that saved the newest version of the programme.
+    pub(crate) fn head_version(&self) -> Option<Version> {
+        *self.shared.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What no version changes: the programme's money and its calendar.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`] before the first.
+    pub fn currency_and_zone(&self) -> Result<(domain::number::Currency, domain::time::Zone), Error> {
+        let programmes = self.programmes()?;
+        let newest = programmes.newest();
+        Ok((newest.currency, newest.zone))
+    }
+
+    /// Waits until no other command of this process works on the member.
+    pub(crate) async fn queue(&self, id: MemberId) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % QUEUES as u64).unwrap_or(0);
+        self.shared.queues[index].lock().await
+    }
+
+    /// Whether the mark of that use has been seen in the store.
+    pub(crate) fn is_marked(&self, key: &Key) -> bool {
+        self.shared.used.read().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    pub(crate) fn mark(&self, keys: impl IntoIterator<Item = Key>) {
+        self.shared.used.write().unwrap_or_else(PoisonError::into_inner).extend(keys);
+    }
+
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        Ok(self.store.get(std::slice::from_ref(key)).await?.pop().flatten())
+    }
+
+    pub(crate) async fn read<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<(T, Version)>, Error> {
+        match self.get(key).await? {
+            Some(record) => Ok(Some((decode(key, &record.value)?, record.version))),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn load(&self, id: MemberId) -> Result<Option<Loaded>, Error> {
+        let read = self.read::<MemberRecord>(&keys::member(id)).await?;
+        Ok(read.map(|(record, version)| Loaded { record, version }))
+    }
+
+    pub(crate) async fn person(&self, id: MemberId) -> Result<Option<(Person, Version)>, Error> {
+        self.read(&keys::person(id)).await
+    }
+
+    /// The member an identity belongs to.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn claimed_by(&self, hash: [u8; 16]) -> Result<Option<MemberId>, Error> {
+        let read = self.read::<crate::records::ClaimRecord>(&keys::identity(hash)).await?;
+        Ok(read.map(|(claim, _)| claim.member))
+    }
+
+    pub(crate) async fn member_of(&self, whom: Whom) -> Result<Option<MemberId>, Error> {
+        match whom {
+            Whom::Id(id) => Ok(Some(id)),
+            Whom::Identity(hash) => self.claimed_by(hash).await,
+        }
+    }
+
+    pub(crate) async fn entry_at(&self, key: &Key) -> Result<Option<EntryRecord>, Error> {
+        Ok(self.read(key).await?.map(|(entry, _)| entry))
+    }
+
+    /// The entries of a member that were recorded at or after `since`, with the slack that an
+    /// event may lie ahead of its recording.
+    pub(crate) async fn history(&self, record: &MemberRecord, since: Instant) -> Result<History, Error> {
+        let horizon = since.plus_millis(-domain::decide::AHEAD_MILLIS_MAX);
+        let mut events = Vec::new();
+        let mut next = newest(record);
+        while let Some(key) = next {
+            let Some(entry) = self.entry_at(&key).await? else { break };
+            if entry.recorded_at < horizon {
+                break;
+            }
+            if events.len() >= HISTORY_MAX {
+                return Err(Error::Refused(domain::refusal::Refusal::LimitExceeded { what: "history" }));
+            }
+            next = previous(&entry);
+            events.push(entry.event);
+        }
+        Ok(History { since, events })
+    }
+}
+
+/// The key of a member's newest entry.
+pub(crate) fn newest(record: &MemberRecord) -> Option<Key> {
+    let member = &record.member;
+    match &record.last {
+        Some(bytes) => Some(Key::new(bytes.clone())),
+        None => (member.seq > 0).then(|| keys::entry(member.id, member.seq)),
+    }
+}
+
+/// The key of the entry before.
+pub(crate) fn previous(entry: &EntryRecord) -> Option<Key> {
+    match &entry.previous {
+        Some(bytes) => Some(Key::new(bytes.clone())),
+        None => (entry.seq > 1).then(|| keys::entry(entry.member, entry.seq - 1)),
+    }
+}
+
+/// A member that registers under that programme: the first tier, whose period may end.
+pub(crate) fn newborn(programmes: &Timeline, id: MemberId, registered_at: Instant) -> Member {
+    let programme: &Programme = programmes.at(registered_at);
+    let base = programme.base_tier();
+    let mut member = Member::new(id, registered_at, registered_at, &base.id);
+    member.standing.valid_until = programme.period_end(base, registered_at);
+    member
+}
+
+/// Brings a copy of the member up to `now` without writing, in as many steps as it takes.
+pub(crate) fn settled(
+    programmes: &Timeline,
+    member: &Member,
+    now: Instant,
+) -> (Member, Vec<domain::event::Event>) {
+    let mut member = member.clone();
+    let mut events = Vec::new();
+    loop {
+        let step = settle(programmes, &mut member, now);
+        let done = step.len() < domain::settle::EVENTS_MAX;
+        events.extend(step);
+        if done {
+            return (member, events);
+        }
+    }
+}
+
+/// The expectation that a record is still as it was read.
+pub(crate) fn unchanged(version: Option<Version>) -> Expect {
+    version.map_or(Expect::Absent, Expect::Version)
+}

@@ -1,0 +1,84 @@
+//! Why the engine did not do what was asked.
+
+use std::fmt;
+
+use domain::{member::MemberId, refusal::Refusal};
+
+use crate::{records::Unreadable, store::StoreError};
+
+/// Why the engine did not do what was asked. Nothing was written unless the store itself does not
+/// know ([`StoreError::Unknown`]).
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The rules refuse.
+    Refused(Refusal),
+    /// The caller may not do this, or not for that brand.
+    Forbidden,
+    /// Identities of one registration belong to different members.
+    IdentityConflict {
+        /// The members.
+        members: Vec<MemberId>,
+    },
+    /// The key was used for another request.
+    KeyReused,
+    /// The answer that the key stands for held personal data and was erased with the person.
+    AnswerErased,
+    /// The programme in the request is based on a version that is not the newest.
+    ProgramChanged {
+        /// The newest.
+        version: u32,
+    },
+    /// No programme has been saved yet.
+    NoProgram,
+    /// Others were quicker, again and again.
+    Contended,
+    /// The store failed.
+    Store(StoreError),
+    /// A stored record cannot be read.
+    Unreadable(Unreadable),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Error::Refused(_) => "refused by the programme's rules",
+            Error::Forbidden => "not for this caller",
+            Error::IdentityConflict { .. } => "the identities belong to different members",
+            Error::KeyReused => "the idempotency key was used for another request",
+            Error::AnswerErased => "the answer was erased with the person",
+            Error::ProgramChanged { .. } => "the programme has changed meanwhile",
+            Error::NoProgram => "there is no programme yet",
+            Error::Contended => "too many lost races",
+            Error::Store(_) => "the store failed",
+            Error::Unreadable(_) => "a stored record cannot be read",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Store(error) => Some(error),
+            Error::Unreadable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        Error::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        Error::Store(error)
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(error: Unreadable) -> Error {
+        Error::Unreadable(error)
+    }
+}

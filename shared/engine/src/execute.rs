@@ -1,0 +1,470 @@
+//! `execute`: the one shell that every command on a member's ledger goes through. Recognise a
+//! replay → load → settle → decide → commit; after a lost race, again, up to a limit.
+
+use domain::{
+    condition::Wants,
+    decide::{
+        Adjust, Ask, Command, Context, Decision, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus,
+        Stop, decide,
+    },
+    event::Event,
+    member::{Member, MemberId},
+    refusal::Refusal,
+    settle,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    engine::{ATTEMPTS_MAX, Engine, Loaded, Request, Whom, unchanged},
+    error::Error,
+    keys,
+    records::{EntryRecord, MemberRecord, Outcome, Remembered, RequestRecord, decode},
+    store::{Expect, Key, Record, StoreError, Version, Write},
+    write::{MemberWrites, Primary, put},
+};
+
+/// A command on a member's ledger, as a function hands it over.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// An order earns.
+    EarnOrder(Whom, EarnOrder),
+    /// An activity earns.
+    EarnActivity(Whom, EarnActivity),
+    /// Points are spent on an order.
+    Redeem(Whom, Redeem),
+    /// An order is refunded.
+    Refund {
+        /// The order's brand.
+        brand: String,
+        /// The order.
+        order_id: String,
+        /// The refund's own name, if it has one.
+        refund_id: Option<String>,
+        /// What is asked back.
+        ask: Ask,
+    },
+    /// A redemption is cancelled.
+    Cancel {
+        /// Its id.
+        redemption: [u8; 16],
+    },
+    /// An operator moves points or growth.
+    Adjust(Whom, String, Adjust),
+    /// A badge is issued by hand.
+    IssueBadge(Whom, IssueBadge),
+    /// A member is suspended, made active again or closed.
+    SetStatus(Whom, SetStatus),
+}
+
+/// What became of a command.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Whose ledger it was about.
+    pub member: MemberId,
+    /// The entry it is about, with what the caller is told; `None` if there was nothing to do.
+    pub entry: Option<EntryRecord>,
+    /// Whether it had been done before and this is the first answer again.
+    pub replayed: bool,
+}
+
+/// The order or redemption that a command is about, as stored.
+struct Target {
+    key: Key,
+    entry: EntryRecord,
+    version: Version,
+}
+
+/// The id of the redemption of an order: it follows from the order, so that no index is needed.
+pub fn redemption_id(brand: &str, order_id: &str) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in ["redemption", "\0", brand, "\0", order_id] {
+        hash.update(part.as_bytes());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    id
+}
+
+impl Act {
+    fn whom(&self) -> Option<Whom> {
+        match self {
+            Act::EarnOrder(whom, _)
+            | Act::EarnActivity(whom, _)
+            | Act::Redeem(whom, _)
+            | Act::Adjust(whom, ..)
+            | Act::IssueBadge(whom, _)
+            | Act::SetStatus(whom, _) => Some(*whom),
+            Act::Refund { .. } | Act::Cancel { .. } => None,
+        }
+    }
+
+    fn brand(&self) -> Option<&str> {
+        match self {
+            Act::EarnOrder(_, order) => Some(&order.brand),
+            Act::EarnActivity(_, activity) => Some(&activity.brand),
+            Act::Redeem(_, redeem) => Some(&redeem.brand),
+            Act::Refund { brand, .. } => Some(brand),
+            Act::Adjust(_, _, adjust) => Some(&adjust.brand),
+            Act::Cancel { .. } | Act::IssueBadge(..) | Act::SetStatus(..) => None,
+        }
+    }
+
+    /// The name under which it is done at most once, for ever.
+    fn natural_key(&self) -> Option<Key> {
+        match self {
+            Act::EarnOrder(_, order) => Some(keys::order(&order.brand, &order.order_id)),
+            Act::EarnActivity(_, done) => done
+                .reference
+                .as_ref()
+                .map(|reference| keys::activity(&done.brand, &done.activity, reference)),
+            Act::Redeem(_, redeem) => Some(keys::redemption(redemption_id(&redeem.brand, &redeem.order_id))),
+            Act::Refund { brand, order_id, refund_id, .. } => {
+                refund_id.as_ref().map(|refund_id| keys::refund(brand, order_id, refund_id))
+            }
+            Act::Adjust(_, id, _) => Some(keys::adjustment(id)),
+            Act::Cancel { .. } | Act::IssueBadge(..) | Act::SetStatus(..) => None,
+        }
+    }
+
+    /// The record of the order or redemption it changes.
+    fn target_key(&self) -> Option<Key> {
+        match self {
+            Act::Refund { brand, order_id, .. } => Some(keys::order(brand, order_id)),
+            Act::Cancel { redemption } => Some(keys::redemption(*redemption)),
+            _ => None,
+        }
+    }
+
+    fn target_missing(&self) -> Refusal {
+        match self {
+            Act::Cancel { .. } => Refusal::RedemptionNotFound,
+            _ => Refusal::OrderNotFound,
+        }
+    }
+
+    /// Whether there is nothing left to do for the member as it is.
+    fn is_done(&self, member: &Member) -> bool {
+        match self {
+            Act::IssueBadge(_, issue) => member.has_badge(&issue.badge),
+            Act::SetStatus(_, set) => member.status == set.status,
+            _ => false,
+        }
+    }
+}
+
+impl Engine {
+    /// Does what is asked, once.
+    ///
+    /// # Errors
+    /// A refusal of the rules, a request that contradicts an earlier one, or a store that failed;
+    /// see [`Error`].
+    pub async fn execute(&self, request: &Request, act: &Act) -> Result<Done, Error> {
+        if let (Some(bound), Some(brand)) = (&request.brand, act.brand())
+            && bound != brand
+        {
+            return Err(Error::Forbidden);
+        }
+        // An unknown outcome is settled by looking again, where a repeat is recognised.
+        let recognisable = request.key.is_some() || act.natural_key().is_some();
+        for _ in 0..ATTEMPTS_MAX {
+            match self.attempt(request, act).await {
+                Err(Error::Store(StoreError::LostRace)) => {}
+                Err(Error::Store(StoreError::Unknown(_))) if recognisable => {}
+                other => return other,
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn attempt(&self, request: &Request, act: &Act) -> Result<Done, Error> {
+        let natural = act.natural_key();
+        let known = match act.whom() {
+            Some(Whom::Id(id)) => Some(id),
+            _ => None,
+        };
+        // Known members queue before they are read, others after.
+        let early = match known {
+            Some(id) => Some(self.queue(id).await),
+            None => None,
+        };
+        let request_key = request.key.map(keys::request);
+        let asked = [request_key.clone(), natural.clone(), known.map(keys::member)];
+        let wanted: Vec<Key> = asked.iter().flatten().cloned().collect();
+        let mut found = self.store.get(&wanted).await?.into_iter();
+        let mut next = |key: &Option<Key>| key.as_ref().and_then(|_| found.next().flatten());
+        let (answered, recorded, member) = (next(&asked[0]), next(&asked[1]), next(&asked[2]));
+        if let (Some(key), Some(record)) = (&request_key, answered) {
+            return self.replay_request(request, key, &record).await;
+        }
+        if let (Some(key), Some(record)) = (&natural, recorded) {
+            return replay_natural(request, act, key, &record);
+        }
+        let loaded = match (known, member) {
+            (Some(id), Some(record)) => Some((
+                id,
+                Loaded { record: decode(&keys::member(id), &record.value)?, version: record.version },
+            )),
+            _ => None,
+        };
+        if known.is_some() {
+            let (id, loaded) = loaded.ok_or(Refusal::MemberNotFound)?;
+            let done = self.act_on(request, act, id, loaded, None).await;
+            drop(early);
+            return done;
+        }
+        self.attempt_indirect(request, act).await
+    }
+
+    /// The member is found by an identity, or by the order or redemption.
+    async fn attempt_indirect(&self, request: &Request, act: &Act) -> Result<Done, Error> {
+        let id = match (act.whom(), act.target_key()) {
+            (Some(whom), _) => self.member_of(whom).await?.ok_or(Refusal::MemberNotFound)?,
+            (None, Some(key)) => {
+                let entry = self.entry_at(&key).await?.ok_or(act.target_missing())?;
+                let foreign =
+                    request.brand.as_deref().is_some_and(|bound| entry.event.what.brand() != Some(bound));
+                if foreign {
+                    return Err(act.target_missing().into());
+                }
+                entry.member
+            }
+            (None, None) => return Err(Refusal::MemberNotFound.into()),
+        };
+        let _turn = self.queue(id).await;
+        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let target = match act.target_key() {
+            Some(key) => {
+                let read = self.read::<EntryRecord>(&key).await?;
+                let (entry, version) = read.ok_or(act.target_missing())?;
+                Some(Target { key, entry, version })
+            }
+            None => None,
+        };
+        self.act_on(request, act, id, loaded, target).await
+    }
+
+    async fn act_on(
+        &self,
+        request: &Request,
+        act: &Act,
+        id: MemberId,
+        loaded: Loaded,
+        target: Option<Target>,
+    ) -> Result<Done, Error> {
+        if act.is_done(&loaded.record.member) {
+            return Ok(Done { member: id, entry: None, replayed: false });
+        }
+        if target.as_ref().is_some_and(|target| target.entry.cancelled) {
+            return Err(Refusal::AlreadyCancelled.into());
+        }
+        let programmes = self.programmes()?;
+        let now = request.now.max(loaded.record.member.as_of);
+        let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
+        let context =
+            Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
+        let command = command(act, target.as_ref())?;
+        let decision = self.decide_with(context, &loaded.record, &settled, &command).await?;
+        let mut events = timely;
+        let settled_events = events.len();
+        events.extend(decision.events.iter().cloned());
+        let parts = MemberWrites {
+            programmes: &programmes,
+            by: request.by,
+            recorded_at: now,
+            before: Some(&loaded),
+            after: &decision.member,
+            events: &events,
+            timely: settled_events,
+        };
+        let natural = act.natural_key();
+        let primary = Primary {
+            index: settled_events,
+            key: natural,
+            content: request.content,
+            outcome: outcome(&decision),
+        };
+        let primary_key = primary
+            .key
+            .clone()
+            .unwrap_or_else(|| keys::entry(id, loaded.record.member.seq + 1 + settled_events as u64));
+        let (mut writes, entry) = parts.build(self, Some(primary));
+        if !request.dry_run {
+            writes.extend(target_write(target, &decision));
+            writes.extend(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
+            self.commit(writes).await?;
+        }
+        Ok(Done { member: id, entry, replayed: false })
+    }
+
+    /// Settles the member. What is too long for one commit is written first.
+    async fn settle_stored(
+        &self,
+        request: &Request,
+        id: MemberId,
+        mut loaded: Loaded,
+    ) -> Result<(Loaded, Member, Vec<Event>), Error> {
+        let programmes = self.programmes()?;
+        loop {
+            let now = request.now.max(loaded.record.member.as_of);
+            let mut member = loaded.record.member.clone();
+            let events = settle(&programmes, &mut member, now);
+            let long = events.len() >= domain::settle::EVENTS_MAX;
+            if !long {
+                return Ok((loaded, member, events));
+            }
+            if request.dry_run {
+                let (member, events) = crate::engine::settled(&programmes, &loaded.record.member, now);
+                return Ok((loaded, member, events));
+            }
+            self.commit_settled(request, &loaded, &member, &events).await?;
+            loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        }
+    }
+
+    /// Writes down what time alone has done.
+    pub(crate) async fn commit_settled(
+        &self,
+        request: &Request,
+        loaded: &Loaded,
+        after: &Member,
+        events: &[Event],
+    ) -> Result<(), Error> {
+        let writes = self.settled_writes(request, loaded, after, events)?;
+        self.commit(writes).await
+    }
+
+    pub(crate) fn settled_writes(
+        &self,
+        request: &Request,
+        loaded: &Loaded,
+        after: &Member,
+        events: &[Event],
+    ) -> Result<Vec<Write>, Error> {
+        let programmes = self.programmes()?;
+        let parts = MemberWrites {
+            programmes: &programmes,
+            by: request.by,
+            recorded_at: request.now.max(loaded.record.member.as_of),
+            before: Some(loaded),
+            after,
+            events,
+            timely: events.len(),
+        };
+        Ok(parts.build(self, None).0)
+    }
+
+    /// Commits, and notes which brands and tiers are now marked as used.
+    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
+        let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);
+        let marks: Vec<Key> = marks.map(|write| write.key.clone()).collect();
+        self.store.commit(writes).await?;
+        if !marks.is_empty() {
+            self.mark(marks);
+        }
+        Ok(())
+    }
+
+    /// Decides, looking up what the decision asks for.
+    async fn decide_with(
+        &self,
+        context: Context<'_>,
+        record: &MemberRecord,
+        settled: &Member,
+        command: &Command<'_>,
+    ) -> Result<Decision, Error> {
+        // Each look-up settles one kind of question; a history is asked for again only if it must
+        // reach further back, at most once for each limit and condition of the programme.
+        match decide(&context, settled, command) {
+            Ok(decision) => Ok(decision),
+            Err(Stop::Refused(refusal)) => Err(refusal.into()),
+            Err(Stop::Wants(Wants::Person)) => {
+                let person = self.person(settled.id).await?.map(|(person, _)| person).unwrap_or_default();
+                let context = Context { person: Some(&person), ..context };
+                Box::pin(self.decide_with(context, record, settled, command)).await
+            }
+            Err(Stop::Wants(Wants::History(since))) => {
+                let history = self.history(record, since).await?;
+                let context = Context { history: Some(&history), ..context };
+                Box::pin(self.decide_with(context, record, settled, command)).await
+            }
+        }
+    }
+
+    /// The first answer again, for a request whose key is known.
+    async fn replay_request(&self, request: &Request, key: &Key, record: &Record) -> Result<Done, Error> {
+        let known: RequestRecord = decode(key, &record.value)?;
+        if known.content != request.content {
+            return Err(Error::KeyReused);
+        }
+        let Remembered::Entry(bytes) = known.answer else { return Err(Error::KeyReused) };
+        let key = Key::new(bytes);
+        let entry = self.entry_at(&key).await?.ok_or(crate::records::Unreadable { key })?;
+        Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
+    }
+}
+
+/// The first answer again, for something that is known by its own name.
+fn replay_natural(request: &Request, act: &Act, key: &Key, record: &Record) -> Result<Done, Error> {
+    let entry: EntryRecord = decode(key, &record.value)?;
+    if matches!(act, Act::Redeem(..)) && entry.cancelled {
+        return Err(Refusal::AlreadyCancelled.into());
+    }
+    if entry.content != Some(request.content) {
+        return Err(Refusal::OrderConflict.into());
+    }
+    Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
+}
+
+fn command<'a>(act: &'a Act, target: Option<&'a Target>) -> Result<Command<'a>, Error> {
+    Ok(match act {
+        Act::EarnOrder(_, order) => Command::EarnOrder(order),
+        Act::EarnActivity(_, activity) => Command::EarnActivity(activity),
+        Act::Redeem(_, redeem) => Command::Redeem(redeem),
+        Act::Adjust(_, _, adjust) => Command::Adjust(adjust),
+        Act::IssueBadge(_, issue) => Command::IssueBadge(issue),
+        Act::SetStatus(_, set) => Command::SetStatus(set),
+        Act::Refund { ask, .. } => {
+            let entry = &target.ok_or(Refusal::OrderNotFound)?.entry;
+            let domain::event::What::OrderEarned(order) = &entry.event.what else {
+                return Err(Refusal::OrderNotFound.into());
+            };
+            let state = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
+            Command::Refund { order, state, ask }
+        }
+        Act::Cancel { redemption } => {
+            let entry = &target.ok_or(Refusal::RedemptionNotFound)?.entry;
+            Command::CancelRedemption { redemption: *redemption, redeemed: &entry.event }
+        }
+    })
+}
+
+/// The order with its new state, or the redemption marked as cancelled.
+fn target_write(target: Option<Target>, decision: &Decision) -> Option<Write> {
+    let Target { key, mut entry, version } = target?;
+    match &decision.order {
+        Some(state) => entry.order = Some(state.clone()),
+        None => entry.cancelled = true,
+    }
+    Some(put(key, Expect::Version(version), &entry))
+}
+
+/// The write that remembers an answer under the request's key, if it has one.
+pub(crate) fn remember(request: &Request, answer: Remembered) -> Option<Write> {
+    let key = keys::request(request.key?);
+    let record = RequestRecord { content: request.content, at: request.now, answer };
+    Some(put(key, unchanged(None), &record))
+}
+
+fn outcome(decision: &Decision) -> Outcome {
+    let member = &decision.member;
+    Outcome {
+        available: member.available(),
+        held: member.held(),
+        debt: member.debt,
+        growth: member.growth,
+        tier: member.standing.tier.clone(),
+        upgraded_to: decision.upgraded_to().map(str::to_owned),
+        badges_issued: decision.badges_issued().map(str::to_owned).collect(),
+    }
+}

@@ -1,0 +1,196 @@
+//! The names of records: one function for each kind of key.
+//!
+//! The first byte tells the kind. Parts that vary in length hold only `[A-Za-z0-9._:-]` and are
+//! parted by a nought, so that no key is another's beginning. Keys that grow with time or with a
+//! shop's own numbering append; the rest are short.
+
+use domain::{member::MemberId, time::Instant};
+
+use crate::store::{Key, Range};
+
+/// Kinds of record, by first byte.
+pub mod kind {
+    /// A member's standing.
+    pub const MEMBER: u8 = b'm';
+    /// The person behind it.
+    pub const PERSON: u8 = b'p';
+    /// A ledger entry without a natural key.
+    pub const ENTRY: u8 = b'e';
+    /// An order, and its ledger entry.
+    pub const ORDER: u8 = b'o';
+    /// A redemption, and its ledger entry.
+    pub const REDEMPTION: u8 = b'r';
+    /// A refund, and its ledger entry.
+    pub const REFUND: u8 = b'f';
+    /// An adjustment, and its ledger entry.
+    pub const ADJUSTMENT: u8 = b'a';
+    /// An activity with a reference, and its ledger entry.
+    pub const ACTIVITY: u8 = b'v';
+    /// Which member an identity belongs to.
+    pub const IDENTITY: u8 = b'i';
+    /// A request that was answered.
+    pub const REQUEST: u8 = b'q';
+    /// An answer with personal data.
+    pub const ANSWER: u8 = b'w';
+    /// Members by the next instant at which time changes anything.
+    pub const DUE: u8 = b'd';
+    /// A caller's key.
+    pub const CALLER: u8 = b'k';
+    /// A version of the programme.
+    pub const PROGRAM: u8 = b'g';
+    /// The number of the newest version.
+    pub const PROGRAM_HEAD: u8 = b'h';
+    /// Brands and tiers that have been used.
+    pub const USED: u8 = b'u';
+    /// What the engine notes for itself.
+    pub const NOTE: u8 = b'x';
+}
+
+fn key(kind: u8, parts: &[&[u8]]) -> Key {
+    let length = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut bytes = Vec::with_capacity(length);
+    bytes.push(kind);
+    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    Key::new(bytes)
+}
+
+/// A member's standing.
+pub fn member(id: MemberId) -> Key {
+    key(kind::MEMBER, &[&id.0])
+}
+
+/// The person behind a member.
+pub fn person(id: MemberId) -> Key {
+    key(kind::PERSON, &[&id.0])
+}
+
+/// A ledger entry that has no natural key.
+pub fn entry(id: MemberId, seq: u64) -> Key {
+    key(kind::ENTRY, &[&id.0, &seq.to_be_bytes()])
+}
+
+/// An order.
+pub fn order(brand: &str, order_id: &str) -> Key {
+    key(kind::ORDER, &[brand.as_bytes(), b"\0", order_id.as_bytes()])
+}
+
+/// A redemption; its id follows from the order it is for.
+pub fn redemption(id: [u8; 16]) -> Key {
+    key(kind::REDEMPTION, &[&id])
+}
+
+/// A refund that the caller has named.
+pub fn refund(brand: &str, order_id: &str, refund_id: &str) -> Key {
+    let parts = [brand.as_bytes(), b"\0", order_id.as_bytes(), b"\0", refund_id.as_bytes()];
+    key(kind::REFUND, &parts)
+}
+
+/// An adjustment that the caller has named.
+pub fn adjustment(id: &str) -> Key {
+    key(kind::ADJUSTMENT, &[id.as_bytes()])
+}
+
+/// An activity that the caller has named.
+pub fn activity(brand: &str, activity: &str, reference: &str) -> Key {
+    let parts = [brand.as_bytes(), b"\0", activity.as_bytes(), b"\0", reference.as_bytes()];
+    key(kind::ACTIVITY, &parts)
+}
+
+/// The claim on an identity, by its keyed hash.
+pub fn identity(hash: [u8; 16]) -> Key {
+    key(kind::IDENTITY, &[&hash])
+}
+
+/// A request, by the hash of its caller, function and key.
+pub fn request(hash: [u8; 16]) -> Key {
+    key(kind::REQUEST, &[&hash])
+}
+
+/// An answer with a member's personal data, by the request it answered.
+pub fn answer(id: MemberId, request: [u8; 16]) -> Key {
+    key(kind::ANSWER, &[&id.0, &request])
+}
+
+/// All answers with a member's personal data.
+pub fn answers(id: MemberId) -> Range {
+    Range { from: answer(id, [0; 16]), to: key(kind::ANSWER, &[&id.0, &[0xff; 17]]) }
+}
+
+/// A member's place in the due index.
+pub fn due(at: Instant, id: MemberId) -> Key {
+    key(kind::DUE, &[&sortable(at), &id.0])
+}
+
+/// The due index up to and with that moment.
+pub fn due_until(at: Instant) -> Range {
+    let from = key(kind::DUE, &[]);
+    Range { from, to: key(kind::DUE, &[&sortable(at.plus_millis(1))]) }
+}
+
+/// The moment and the member of a key of the due index.
+pub fn read_due(key: &Key) -> Option<(Instant, MemberId)> {
+    let bytes = key.as_bytes();
+    let at = u64::from_be_bytes(bytes.get(1..9)?.try_into().ok()?);
+    let id = bytes.get(9..25)?.try_into().ok()?;
+    Some((Instant((at ^ (1 << 63)).cast_signed()), MemberId(id)))
+}
+
+/// Eight bytes that sort as the moment does.
+fn sortable(at: Instant) -> [u8; 8] {
+    (at.0.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// A caller's key.
+pub fn caller(id: [u8; 16]) -> Key {
+    key(kind::CALLER, &[&id])
+}
+
+/// A version of the programme.
+pub fn program(version: u32) -> Key {
+    key(kind::PROGRAM, &[&version.to_be_bytes()])
+}
+
+/// The number of the newest version.
+pub fn program_head() -> Key {
+    key(kind::PROGRAM_HEAD, &[])
+}
+
+/// The mark that a brand or tier has been used.
+pub fn used(what: &str, id: &str) -> Key {
+    key(kind::USED, &[what.as_bytes(), b"\0", id.as_bytes()])
+}
+
+/// A note of the engine's own.
+pub fn note(name: &str) -> Key {
+    key(kind::NOTE, &[name.as_bytes()])
+}
+
+/// All records of a kind.
+pub fn all(kind: u8) -> Range {
+    Range { from: key(kind, &[]), to: key(kind + 1, &[]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_due_index_sorts_by_time_and_reads_back() {
+        let id = MemberId([7; 16]);
+        let times = [-5, -1, 0, 1, 1_451_577_600_000].map(Instant);
+        let keys = times.map(|at| due(at, id));
+        assert!(keys.is_sorted());
+        for (at, key) in times.iter().zip(&keys) {
+            assert_eq!(read_due(key), Some((*at, id)));
+            let range = due_until(*at);
+            assert!(range.from <= *key && *key < range.to);
+            assert!(due(at.plus_millis(1), MemberId([0; 16])) >= range.to);
+        }
+    }
+
+    #[test]
+    fn ids_cannot_run_into_each_other() {
+        assert_ne!(order("a", "bc"), order("ab", "c"));
+        assert_ne!(refund("a", "b", "c"), refund("a", "b-c", ""));
+    }
+}

@@ -1,0 +1,32 @@
+//! Between the rules and the stores: the port a store fills, and the one shell every command goes
+//! through.
+//!
+//! Nothing here reads a clock, a random number or the environment; nothing here knows a rule of
+//! the programme.
+
+mod audit;
+mod callers;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod engine;
+mod error;
+mod execute;
+pub mod keys;
+pub mod memory;
+mod program;
+mod read;
+pub mod records;
+mod register;
+pub mod store;
+mod sweep;
+mod write;
+
+pub use audit::Finding;
+pub use callers::{CALLERS_MAX, Caller};
+pub use engine::{Engine, Request, Whom};
+pub use error::Error;
+pub use execute::{Act, Done, redemption_id};
+pub use program::ProgramError;
+pub use read::{LedgerEntry, MemberView, Place};
+pub use register::{Registered, Registration, Told};
+pub use sweep::Swept;

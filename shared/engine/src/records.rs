@@ -1,0 +1,192 @@
+//! What is stored under the keys: plain structs in postcard, each with its format's version in
+//! front, shared by every store.
+
+use bytes::Bytes;
+use domain::{
+    event::{Event, OrderState},
+    member::{Member, MemberId, Person},
+    time::Instant,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::store::Key;
+
+/// The version of every format so far. A reader that meets a newer one refuses it.
+const FORMAT: u8 = 1;
+
+/// A stored record that cannot be read: the data is of a newer Laurel, or damaged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unreadable {
+    /// Which record.
+    pub key: Key,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the record {:?} cannot be read", self.key)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// The bytes of a record.
+pub fn encode<T: Serialize>(record: &T) -> Bytes {
+    let buffer = vec![FORMAT];
+    // Writing plain structs to memory fails for none of our types: no maps of unknown length.
+    postcard::to_extend(record, buffer).map(Bytes::from).unwrap_or_default()
+}
+
+/// The record of these bytes.
+///
+/// # Errors
+/// They are of another format, or damaged.
+pub fn decode<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Result<T, Unreadable> {
+    let read = match bytes.split_first() {
+        Some((&FORMAT, rest)) => postcard::from_bytes(rest).ok(),
+        _ => None,
+    };
+    read.ok_or_else(|| Unreadable { key: key.clone() })
+}
+
+/// Who asked for a change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum By {
+    /// A caller, by its id, which stays the same when its key is rotated.
+    Caller([u8; 16]),
+    /// Time alone.
+    Time,
+    /// An import.
+    Import,
+    /// The scheduler.
+    Schedule,
+}
+
+/// A member's standing, with where its ledger starts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MemberRecord {
+    /// The standing.
+    pub member: Member,
+    /// The newest entry's key, where that is not the member's own key for it.
+    pub last: Option<Vec<u8>>,
+}
+
+/// A ledger entry. Entries of one member are a chain, newest first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EntryRecord {
+    /// Whose.
+    pub member: MemberId,
+    /// Its number, from 1.
+    pub seq: u64,
+    /// The entry before it, where that has a natural key.
+    pub previous: Option<Vec<u8>>,
+    /// Who asked.
+    pub by: By,
+    /// The programme's version.
+    pub version: u32,
+    /// When it was written down.
+    pub recorded_at: Instant,
+    /// What happened.
+    pub event: Event,
+    /// The sum of all entries' points up to this one.
+    pub balance_after: i64,
+    /// What the caller was told; with the entry it is the whole answer.
+    pub outcome: Option<Outcome>,
+    /// The hash of the request's content, where the entry has a natural key.
+    pub content: Option<[u8; 16]>,
+    /// What has become of the order, if it is one.
+    pub order: Option<OrderState>,
+    /// Whether the redemption was cancelled, if it is one.
+    pub cancelled: bool,
+}
+
+/// What an answer tells beside the entry, small enough to be kept for ever.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Points that can be spent, afterwards.
+    pub available: u64,
+    /// Points held.
+    pub held: u64,
+    /// Points owed.
+    pub debt: u64,
+    /// Growth.
+    pub growth: u64,
+    /// The tier.
+    pub tier: String,
+    /// The tier the member was raised to.
+    pub upgraded_to: Option<String>,
+    /// Badges that followed.
+    pub badges_issued: Vec<String>,
+}
+
+/// A request that was answered, remembered under its key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The hash of its content.
+    pub content: [u8; 16],
+    /// When it was answered.
+    pub at: Instant,
+    /// The answer.
+    pub answer: Remembered,
+}
+
+/// An answer as remembered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Remembered {
+    /// It follows from that entry.
+    Entry(Vec<u8>),
+    /// The answer itself; it holds no personal data.
+    Whole(Answer),
+    /// The answer is kept with the member's personal data.
+    Personal(Vec<u8>),
+}
+
+/// An answer's status and body.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body's bytes.
+    pub body: Vec<u8>,
+}
+
+/// A version of the programme, as it was sent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProgramRecord {
+    /// Since when it is in force.
+    pub since: Instant,
+    /// Who saved it.
+    pub by: By,
+    /// The document's text.
+    pub document: String,
+}
+
+/// A caller and the hash of its key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CallerRecord {
+    /// For people.
+    pub name: String,
+    /// What it may do.
+    pub roles: Vec<String>,
+    /// The one brand it acts for, if bound to one.
+    pub brand: Option<String>,
+    /// SHA-256 of its key.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Instant,
+    /// When its key was last changed.
+    pub rotated_at: Instant,
+    /// When it was revoked.
+    pub revoked_at: Option<Instant>,
+    /// How many keys it has had.
+    pub generation: u32,
+}
+
+/// Everything of an identity's claim.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClaimRecord {
+    /// Whose it is.
+    pub member: MemberId,
+}
+
+/// The person record is the person.
+pub type PersonRecord = Person;

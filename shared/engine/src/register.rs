@@ -1,0 +1,306 @@
+//! Registration: one member for every identity, and the person behind a member.
+
+use domain::{
+    member::{IDENTITIES_MAX, Identity, MemberId, Person, Status},
+    refusal::Refusal,
+    time::Instant,
+};
+
+use crate::{
+    engine::{ATTEMPTS_MAX, Engine, Request, newborn, unchanged},
+    error::Error,
+    execute::remember,
+    keys,
+    records::{Answer, ClaimRecord, Remembered, RequestRecord, decode},
+    store::{Expect, Key, StoreError, Write},
+    write::{MemberWrites, delete, put},
+};
+
+/// Somebody who registers.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The id a new member gets.
+    pub id: MemberId,
+    /// When; now, but for imports.
+    pub registered_at: Instant,
+    /// Who it is.
+    pub person: Person,
+    /// The keyed hash of each identity, in the person's order.
+    pub claims: Vec<[u8; 16]>,
+}
+
+/// What a registration came to.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The member.
+    pub view: crate::read::MemberView,
+    /// Whether it is new.
+    pub created: bool,
+}
+
+/// An answer and whether it had been given before.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The answer.
+    pub answer: Answer,
+    /// Whether it is the first answer again.
+    pub replayed: bool,
+}
+
+impl Engine {
+    /// Registers a person, or finds the member an identity belongs to. `tell` makes the answer,
+    /// which is remembered under the request's key until the person is erased.
+    ///
+    /// # Errors
+    /// [`Error::IdentityConflict`] where the identities belong to different members; see [`Error`].
+    pub async fn register(
+        &self,
+        request: &Request,
+        registration: &Registration,
+        tell: impl Fn(&Registered) -> Answer,
+    ) -> Result<Told, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            match self.attempt_register(request, registration, &tell).await {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                other => return other,
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn attempt_register(
+        &self,
+        request: &Request,
+        registration: &Registration,
+        tell: &impl Fn(&Registered) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let claims: Vec<Key> = registration.claims.iter().map(|hash| keys::identity(*hash)).collect();
+        let mut holders = Vec::new();
+        for (key, record) in claims.iter().zip(self.store.get(&claims).await?) {
+            let claim = record.map(|record| decode::<ClaimRecord>(key, &record.value)).transpose()?;
+            holders.push(claim.map(|claim| claim.member));
+        }
+        let mut members: Vec<MemberId> = holders.iter().flatten().copied().collect();
+        members.sort();
+        members.dedup();
+        let (registered, mut writes) = match members.as_slice() {
+            [] => self.create(request, registration, &claims)?,
+            [id] => self.join(request, registration, *id, &holders, &claims).await?,
+            _ => return Err(Error::IdentityConflict { members }),
+        };
+        let answer = tell(&registered);
+        if let Some(hash) = request.key {
+            let id = registered.view.member.id;
+            let kept = keys::answer(id, hash);
+            writes.push(put(kept.clone(), Expect::Anything, &answer));
+            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        }
+        if !writes.is_empty() {
+            self.commit(writes).await?;
+        }
+        Ok(Told { answer, replayed: false })
+    }
+
+    fn create(
+        &self,
+        request: &Request,
+        registration: &Registration,
+        claims: &[Key],
+    ) -> Result<(Registered, Vec<Write>), Error> {
+        let programmes = self.programmes()?;
+        let born = newborn(&programmes, registration.id, registration.registered_at);
+        let parts = MemberWrites {
+            programmes: &programmes,
+            by: request.by,
+            recorded_at: request.now,
+            before: None,
+            after: &born,
+            events: &[],
+            timely: 0,
+        };
+        let (mut writes, _) = parts.build(self, None);
+        writes.push(put(keys::person(registration.id), Expect::Absent, &registration.person));
+        let claim = ClaimRecord { member: registration.id };
+        writes.extend(claims.iter().map(|key| put(key.clone(), Expect::Absent, &claim)));
+        let view = self.view(&born, registration.person.clone(), request.now)?;
+        Ok((Registered { view, created: true }, writes))
+    }
+
+    /// The identity is known. A shop that vouches for it may add what is new.
+    async fn join(
+        &self,
+        request: &Request,
+        registration: &Registration,
+        id: MemberId,
+        holders: &[Option<MemberId>],
+        claims: &[Key],
+    ) -> Result<(Registered, Vec<Write>), Error> {
+        let loaded = self.load(id).await?.ok_or(StoreError::LostRace)?;
+        let (mut person, version) = self.person(id).await?.ok_or(StoreError::LostRace)?;
+        let told = &registration.person;
+        let vouched = told
+            .identities
+            .iter()
+            .zip(holders)
+            .any(|(identity, holder)| holder.is_some() && identity.verified);
+        let mut writes = Vec::new();
+        if vouched {
+            let before = person.clone();
+            for ((identity, holder), key) in told.identities.iter().zip(holders).zip(claims) {
+                match holder {
+                    Some(_) => verify(&mut person, identity),
+                    None => {
+                        person.identities.push(identity.clone());
+                        writes.push(put(key.clone(), Expect::Absent, &ClaimRecord { member: id }));
+                    }
+                }
+            }
+            if person.identities.len() > IDENTITIES_MAX {
+                return Err(Refusal::LimitExceeded { what: "identities" }.into());
+            }
+            fill(&mut person, told);
+            if person != before {
+                writes.push(put(keys::person(id), Expect::Version(version), &person));
+            }
+        }
+        let view = self.view(&loaded.record.member, person, request.now)?;
+        Ok((Registered { view, created: false }, writes))
+    }
+
+    /// The answer that was given to this request before, if it was.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::AnswerErased`] if the
+    /// answer went with the person it was about.
+    pub async fn remembered(&self, request: &Request) -> Result<Option<Answer>, Error> {
+        let Some(hash) = request.key else { return Ok(None) };
+        let Some((record, _)) = self.read::<RequestRecord>(&keys::request(hash)).await? else {
+            return Ok(None);
+        };
+        if record.content != request.content {
+            return Err(Error::KeyReused);
+        }
+        match record.answer {
+            Remembered::Whole(answer) => Ok(Some(answer)),
+            Remembered::Personal(key) => match self.read::<Answer>(&Key::new(key)).await? {
+                Some((answer, _)) => Ok(Some(answer)),
+                None => Err(Error::AnswerErased),
+            },
+            Remembered::Entry(_) => Err(Error::KeyReused),
+        }
+    }
+
+    /// Remembers an answer without personal data under the request's key, in one commit with what
+    /// it answers.
+    ///
+    /// # Errors
+    /// The store failed, or somebody was quicker.
+    pub(crate) async fn commit_told(
+        &self,
+        request: &Request,
+        mut writes: Vec<Write>,
+        answer: &Answer,
+    ) -> Result<(), Error> {
+        writes.extend(remember(request, Remembered::Whole(answer.clone())));
+        if writes.is_empty() { Ok(()) } else { self.commit(writes).await }
+    }
+
+    /// Remembers an answer without personal data under the request's key.
+    ///
+    /// # Errors
+    /// The store failed. If somebody else was answered under the key meanwhile, theirs stays.
+    pub async fn remember_answer(&self, request: &Request, answer: &Answer) -> Result<(), Error> {
+        match self.commit_told(request, Vec::new(), answer).await {
+            Err(Error::Store(StoreError::LostRace)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Changes what is known of a person.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn correct(&self, id: MemberId, change: impl Fn(&mut Person)) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (mut person, version) = self.person(id).await?.ok_or(Refusal::MemberNotFound)?;
+            let before = person.clone();
+            change(&mut person);
+            if person == before {
+                return Ok(());
+            }
+            match self.commit(vec![put(keys::person(id), Expect::Version(version), &person)]).await {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                other => return other,
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Takes away the person: profile, identities, claims and answers with personal data. The
+    /// ledger stays under the bare id. Repeating it does no more.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn erase(
+        &self,
+        request: &Request,
+        id: MemberId,
+        claims: impl Fn(&Person) -> Vec<[u8; 16]>,
+    ) -> Result<(), Error> {
+        let reason = "erased on request".to_owned();
+        let set = domain::decide::SetStatus { status: Status::Erased, reason };
+        let keyless = Request { key: None, ..request.clone() };
+        self.execute(&keyless, &crate::execute::Act::SetStatus(crate::engine::Whom::Id(id), set)).await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let answers = self.store.scan(keys::answers(id), 50).await?;
+            let last_step = answers.len() < 50;
+            let mut writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
+            if last_step && let Some((person, version)) = self.person(id).await? {
+                writes.extend(claims(&person).into_iter().map(|hash| delete(keys::identity(hash))));
+                let gone = crate::store::Change::Delete;
+                writes.push(Write { key: keys::person(id), expect: unchanged(Some(version)), change: gone });
+            }
+            match if writes.is_empty() { Ok(()) } else { self.commit(writes).await } {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                Err(error) => return Err(error),
+                Ok(()) if last_step => return Ok(()),
+                Ok(()) => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+}
+
+/// The shop vouches for an identity that the person already has.
+fn verify(person: &mut Person, told: &Identity) {
+    let own = person
+        .identities
+        .iter_mut()
+        .find(|own| own.kind == told.kind && own.channel == told.channel && own.value == told.value);
+    if let Some(own) = own {
+        own.verified |= told.verified;
+    }
+}
+
+/// Adds profile fields that are missing; what is there stays.
+fn fill(person: &mut Person, told: &Person) {
+    let missing = |own: &mut Option<String>, told: &Option<String>| {
+        if own.is_none() {
+            own.clone_from(told);
+        }
+    };
+    missing(&mut person.name, &told.name);
+    missing(&mut person.birthday, &told.birthday);
+    missing(&mut person.gender, &told.gender);
+    missing(&mut person.channel, &told.channel);
+    missing(&mut person.terms_version, &told.terms_version);
+    for (name, value) in &told.region {
+        person.region.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    for (channel, consent) in &told.consents {
+        person.consents.entry(channel.clone()).or_insert(*consent);
+    }
+}

@@ -1,0 +1,168 @@
+//! The port a store fills: a few methods, of which one writes.
+//!
+//! A store keeps records by key. It knows neither members nor points: what a key or a value means
+//! is said in [`crate::records`]. What it promises is small and is all that exactly-once rests on:
+//!
+//! - [`Store::commit`] applies all of its writes or none, and only if every expectation holds at
+//!   that moment, as if commits came one after another (serializable);
+//! - when it returns `Ok`, the writes survive a crash and a power cut;
+//! - [`Store::get`] and [`Store::scan`] show durable writes only: what they have shown once is
+//!   never unwritten.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+
+/// A future a store returns. Boxed, so that stores can be held as `Arc<dyn Store>` and wrapped.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A record's name: 1 to [`Key::BYTES_MAX`] bytes. The first byte tells its kind; keys sort as bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Bytes);
+
+impl Key {
+    /// The longest key, in bytes.
+    pub const BYTES_MAX: usize = 1_024;
+
+    /// A key of these bytes.
+    pub fn new(bytes: impl Into<Bytes>) -> Key {
+        Key(bytes.into())
+    }
+
+    /// The key's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The first byte, which tells the kind of record; 0 for an empty key.
+    pub fn kind(&self) -> u8 {
+        self.0.first().copied().unwrap_or(0)
+    }
+
+    /// The first key after this one in byte order.
+    pub fn successor(&self) -> Key {
+        let mut bytes = Vec::with_capacity(self.0.len() + 1);
+        bytes.extend_from_slice(&self.0);
+        bytes.push(0);
+        Key(bytes.into())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.0.escape_ascii())
+    }
+}
+
+/// Which commit wrote a record. Grows with every write of that record; otherwise opaque.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Version(pub u64);
+
+/// A stored record as read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The bytes that were written.
+    pub value: Bytes,
+    /// The commit that wrote them.
+    pub version: Version,
+}
+
+/// What must hold of a record for the commit to go through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// Nothing is asked.
+    Anything,
+    /// There is no such record.
+    Absent,
+    /// The record is there and was last written by that commit.
+    Version(Version),
+}
+
+/// What a write does to its record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Nothing: only the expectation is checked.
+    Nothing,
+    /// The record holds these bytes from now on.
+    Put(Bytes),
+    /// The record is gone; deleting what is not there is no error.
+    Delete,
+}
+
+/// One record's part in a commit. A key stands at most once in a commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Write {
+    /// The record.
+    pub key: Key,
+    /// What must hold of it.
+    pub expect: Expect,
+    /// What becomes of it.
+    pub change: Change,
+}
+
+/// A part of the key order to read: `from` inclusive, `to` exclusive, ascending.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Range {
+    /// The first key that may be returned.
+    pub from: Key,
+    /// The first key that may not.
+    pub to: Key,
+}
+
+/// Why a commit or a read did not happen. Nothing was written, except for
+/// [`StoreError::Unknown`].
+#[derive(Clone, Debug)]
+pub enum StoreError {
+    /// An expectation did not hold: somebody was quicker, or the record was there already. Read
+    /// again and decide again.
+    LostRace,
+    /// The store takes no more work right now; the same call may go through later.
+    Busy,
+    /// The store cannot read or write (full disk, failed sync, no connection).
+    Unavailable(Arc<dyn std::error::Error + Send + Sync>),
+    /// The commit may or may not have happened (the connection broke, the sync failed half-way).
+    /// Only a store that can be read again afterwards may say this.
+    Unknown(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StoreError::LostRace => "a record changed under the commit",
+            StoreError::Busy => "the store takes no more work right now",
+            StoreError::Unavailable(_) => "the store is unavailable",
+            StoreError::Unknown(_) => "the outcome of the commit is unknown",
+        })
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StoreError::Unavailable(e) | StoreError::Unknown(e) => Some(e.as_ref()),
+            StoreError::LostRace | StoreError::Busy => None,
+        }
+    }
+}
+
+/// Where records live. Held as `Arc<dyn Store>`; wrappers that inject faults or measure are a few
+/// lines.
+pub trait Store: Send + Sync {
+    /// The records of these keys, in their order; `None` where there is none. Each is read
+    /// consistently; together they are not one snapshot.
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>>;
+
+    /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is
+    /// exhausted. A record that is written while a scan pages through may or may not be seen.
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>>;
+
+    /// Applies all writes or none; `Ok` means durable. At most [`WRITES_MAX`] writes, each key
+    /// once; a value is at most [`VALUE_BYTES_MAX`] bytes.
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>>;
+}
+
+/// The most writes in one commit (DynamoDB takes 100 actions in a transaction).
+pub const WRITES_MAX: usize = 100;
+
+/// The longest value, in bytes (an item of DynamoDB holds 400 KB).
+pub const VALUE_BYTES_MAX: usize = 384 * 1024;

@@ -1,0 +1,149 @@
+//! What one commit writes for a member: its standing against its version, the ledger entries, its
+//! place in the due index, and the marks of brands and tiers used for the first time.
+
+use domain::{
+    event::{Event, What},
+    member::Member,
+    programme::Timeline,
+    time::Instant,
+};
+
+use crate::{
+    engine::{Engine, Loaded, unchanged},
+    keys,
+    records::{By, EntryRecord, MemberRecord, Outcome, encode},
+    store::{Change, Expect, Key, Version, Write},
+};
+
+/// The entry that a command is about, where it has a name of its own.
+pub(crate) struct Primary {
+    /// Which of the events it is.
+    pub(crate) index: usize,
+    /// Its natural key.
+    pub(crate) key: Option<Key>,
+    /// The hash of the request's content.
+    pub(crate) content: [u8; 16],
+    /// What the caller is told.
+    pub(crate) outcome: Outcome,
+}
+
+/// A member's part of a commit, as it is put together.
+pub(crate) struct MemberWrites<'a> {
+    pub(crate) programmes: &'a Timeline,
+    pub(crate) by: By,
+    pub(crate) recorded_at: Instant,
+    /// What is stored now; `None` for a new member.
+    pub(crate) before: Option<&'a Loaded>,
+    /// The member afterwards.
+    pub(crate) after: &'a Member,
+    /// What happened in between, in order; the first `timely` by time alone.
+    pub(crate) events: &'a [Event],
+    pub(crate) timely: usize,
+}
+
+pub(crate) fn put<T: serde::Serialize>(key: Key, expect: Expect, record: &T) -> Write {
+    Write { key, expect, change: Change::Put(encode(record)) }
+}
+
+pub(crate) fn delete(key: Key) -> Write {
+    Write { key, expect: Expect::Anything, change: Change::Delete }
+}
+
+impl MemberWrites<'_> {
+    /// The writes, and the primary entry as it is stored.
+    pub(crate) fn build(
+        &self,
+        engine: &Engine,
+        primary: Option<Primary>,
+    ) -> (Vec<Write>, Option<EntryRecord>) {
+        let mut writes = Vec::with_capacity(self.events.len() + 4);
+        let (last, entry) = self.entries(primary, &mut writes);
+        let record = MemberRecord { member: self.after.clone(), last };
+        let version: Option<Version> = self.before.map(|before| before.version);
+        writes.push(put(keys::member(self.after.id), unchanged(version), &record));
+        self.due(&mut writes);
+        self.marks(engine, &mut writes);
+        (writes, entry)
+    }
+
+    fn entries(
+        &self,
+        primary: Option<Primary>,
+        writes: &mut Vec<Write>,
+    ) -> (Option<Vec<u8>>, Option<EntryRecord>) {
+        let mut last = self.before.and_then(|before| before.record.last.clone());
+        let mut balance = self.before.map_or(0, |before| before.record.member.balance());
+        let mut seq = self.before.map_or(0, |before| before.record.member.seq);
+        let mut primary = primary;
+        let mut told = None;
+        for (index, event) in self.events.iter().enumerate() {
+            seq += 1;
+            balance += event.movement.points();
+            let own = primary.take_if(|primary| primary.index == index);
+            let natural = own.as_ref().and_then(|own| own.key.clone());
+            let is_primary = own.is_some();
+            let entry = EntryRecord {
+                member: self.after.id,
+                seq,
+                previous: last.take(),
+                by: if index < self.timely { By::Time } else { self.by },
+                version: self.programmes.at(event.at).version,
+                recorded_at: self.recorded_at,
+                event: event.clone(),
+                balance_after: balance,
+                content: natural.as_ref().and(own.as_ref()).map(|own| own.content),
+                order: match &event.what {
+                    What::OrderEarned(order) => Some(domain::event::OrderState::new(order)),
+                    _ => None,
+                },
+                outcome: own.map(|own| own.outcome),
+                cancelled: false,
+            };
+            last = natural.as_ref().map(|key| key.as_bytes().to_vec());
+            let key = natural.unwrap_or_else(|| keys::entry(self.after.id, seq));
+            writes.push(put(key, Expect::Absent, &entry));
+            if is_primary {
+                told = Some(entry);
+            }
+        }
+        (last, told)
+    }
+
+    fn due(&self, writes: &mut Vec<Write>) {
+        let before = self.before.and_then(|before| before.record.member.due_at());
+        let after = self.after.due_at();
+        if before == after {
+            return;
+        }
+        if let Some(at) = before {
+            writes.push(delete(keys::due(at, self.after.id)));
+        }
+        if let Some(at) = after {
+            let value = Change::Put(bytes::Bytes::new());
+            writes.push(Write { key: keys::due(at, self.after.id), expect: Expect::Anything, change: value });
+        }
+    }
+
+    /// A brand or tier that is used for the first time is marked, so that a later version of the
+    /// programme cannot remove it. The mark is only made under the newest version.
+    fn marks(&self, engine: &Engine, writes: &mut Vec<Write>) {
+        let brands = self.after.lots.iter().map(|lot| keys::used("brand", &lot.brand));
+        let told =
+            self.events.iter().filter_map(|event| event.what.brand()).map(|brand| keys::used("brand", brand));
+        let tier = [keys::used("tier", &self.after.standing.tier)];
+        let mut marks: Vec<Key> =
+            brands.chain(told).chain(tier).filter(|key| !engine.is_marked(key)).collect();
+        if marks.is_empty() {
+            return;
+        }
+        marks.sort();
+        marks.dedup();
+        for key in marks {
+            writes.push(Write { key, expect: Expect::Anything, change: Change::Put(bytes::Bytes::new()) });
+        }
+        if let Some(version) = engine.head_version() {
+            let expect = Expect::Version(version);
+            writes.push(Write { key: keys::program_head(), expect, change: Change::Nothing });
+        }
+    }
+}
