@@ -1,0 +1,382 @@
+//! The journal: two preallocated segments, of which one is appended to while the other's contents
+//! are on their way into the tables.
+//!
+//! ```text
+//! sector 0   magic, format, size, salt, checksum
+//! sector 1…  frames (see `frame`), one after another; then zeros or frames of an earlier use
+//! ```
+//!
+//! Never grows a file: appending needs no disk space and its sync writes no metadata. Never
+//! appends while an earlier frame is not durable, so after a power cut at most the last frame is
+//! torn. What an unfinished frame left behind is overwritten by the next one, which has the same
+//! number and stands at the same place.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use crate::{
+    disk::{Disk, DiskFile},
+    frame::{self, SECTOR_BYTES},
+    overlay::{Generation, Place},
+};
+
+/// The segments' names in the store's folder.
+pub(crate) const FILES: [&str; 2] = ["journal-0", "journal-1"];
+
+const MAGIC: [u8; 8] = *b"LAURELJ\n";
+const FORMAT: u32 = 1;
+const HEAD_BYTES: u64 = SECTOR_BYTES as u64;
+
+/// How much of a segment is read at a time.
+const STRETCH_BYTES: u64 = 1024 * 1024;
+
+/// Why the journal cannot be read.
+#[derive(Debug)]
+pub(crate) enum JournalError {
+    /// The machine refused.
+    Io(io::Error),
+    /// The contents do not fit together.
+    Corrupt(String),
+}
+
+impl From<io::Error> for JournalError {
+    fn from(error: io::Error) -> JournalError {
+        JournalError::Io(error)
+    }
+}
+
+/// Why a frame was not appended.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// It is not there.
+    Write(io::Error),
+    /// It may be there or not.
+    Sync(io::Error),
+}
+
+#[derive(Debug)]
+struct Segment {
+    file: Arc<dyn DiskFile>,
+    salt: u64,
+    bytes: u64,
+}
+
+/// Both segments and the place of the next frame.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    segments: [Segment; 2],
+    active: usize,
+    tail: u64,
+}
+
+/// What the journal held beyond the tables.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    /// The older segment's contents with its last commit's number, if both are in use.
+    pub(crate) frozen: Option<(Generation, u64)>,
+    /// The contents of the segment that is appended to.
+    pub(crate) active: Generation,
+    /// The number of the last commit.
+    pub(crate) last_sequence: u64,
+}
+
+impl Journal {
+    /// Opens the journal and reads what it holds beyond commit number `applied`. Segments of
+    /// `segment_bytes` are made where there are none; those found keep their size.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        segment_bytes: u64,
+        applied: u64,
+    ) -> Result<(Journal, Recovered), JournalError> {
+        let segments = [
+            Segment::open(disk, FILES[0], segment_bytes, applied)?,
+            Segment::open(disk, FILES[1], segment_bytes, applied)?,
+        ];
+        let mut journal = Journal { segments, active: 0, tail: HEAD_BYTES };
+        let recovered = journal.recover(applied)?;
+        Ok((journal, recovered))
+    }
+
+    fn recover(&mut self, applied: u64) -> Result<Recovered, JournalError> {
+        let scans = [self.segments[0].scan(applied)?, self.segments[1].scan(applied)?];
+        let newest = scans.iter().map(|scan| scan.last_sequence).fold(applied, u64::max);
+        for (at, scan) in scans.iter().enumerate() {
+            // At most one frame is ever under way, so nothing newer can stand behind a torn one.
+            if let Some(beyond) = scan.beyond.filter(|&beyond| beyond > newest) {
+                let name = FILES[at];
+                return Err(JournalError::Corrupt(format!(
+                    "{name} cannot be read at byte {}, but commit {beyond} stands after it",
+                    scan.end
+                )));
+            }
+        }
+        let mut live: Vec<usize> = vec![0, 1];
+        live.retain(|&at| scans[at].last_sequence > applied);
+        live.sort_by_key(|&at| scans[at].first_sequence);
+        let mut expected = applied + 1;
+        for &at in &live {
+            if scans[at].first_sequence > expected {
+                return Err(JournalError::Corrupt(format!(
+                    "commit {expected} is missing: {} starts with commit {}",
+                    FILES[at], scans[at].first_sequence
+                )));
+            }
+            expected = scans[at].last_sequence + 1;
+        }
+        let [first, second] = scans.map(|scan| (scan.last_sequence, scan));
+        let mut scans = [Some(first), Some(second)];
+        let mut generations = Vec::new();
+        for &at in &live {
+            if let Some((last_sequence, scan)) = scans[at].take() {
+                self.active = at;
+                self.tail = scan.end;
+                self.segments[at].settle(&scan)?;
+                generations.push((scan.generation(applied)?, last_sequence));
+            }
+        }
+        let active = generations.pop().map(|(generation, _)| generation).unwrap_or_default();
+        Ok(Recovered { frozen: generations.pop(), active, last_sequence: expected - 1 })
+    }
+
+    /// The salt of the next frame's checksum.
+    pub(crate) fn salt(&self) -> u64 {
+        self.segments[self.active].salt
+    }
+
+    /// Whether a frame of that size still fits into the active segment.
+    pub(crate) fn fits(&self, frame_bytes: usize) -> bool {
+        self.tail + frame_bytes as u64 <= self.segments[self.active].bytes
+    }
+
+    /// The largest frame that fits into an empty segment.
+    pub(crate) fn frame_bytes_max(&self) -> u64 {
+        self.segments[0].bytes.min(self.segments[1].bytes) - HEAD_BYTES
+    }
+
+    /// How much of the active segment is taken, in bytes.
+    pub(crate) fn filled_bytes(&self) -> u64 {
+        self.tail
+    }
+
+    /// Goes on in the other segment, whose contents must be in the tables.
+    pub(crate) fn switch(&mut self) {
+        self.active = 1 - self.active;
+        self.tail = HEAD_BYTES;
+    }
+
+    /// Appends a frame that fits and makes it durable.
+    pub(crate) fn append(&mut self, frame: &[u8]) -> Result<(), AppendError> {
+        let file = &self.segments[self.active].file;
+        file.write_at(self.tail, frame).map_err(AppendError::Write)?;
+        file.sync().map_err(AppendError::Sync)?;
+        self.tail += frame.len() as u64;
+        Ok(())
+    }
+}
+
+/// What stands in a segment.
+#[derive(Debug)]
+struct Scan {
+    /// The good frames from the first one that is not in the tables on.
+    contents: Bytes,
+    /// Where in the segment the good frames end.
+    end: u64,
+    /// How long the last good frame is.
+    last_frame_bytes: usize,
+    /// The first commit's number; 0 if there is none.
+    first_sequence: u64,
+    /// The last commit's number; 0 if there is none.
+    last_sequence: u64,
+    /// The highest last commit of the good frames that stand behind a bad one.
+    beyond: Option<u64>,
+}
+
+/// Reads a segment a stretch at a time, and keeps only what is needed.
+struct Reading<'a> {
+    segment: &'a Segment,
+    /// What was read and kept.
+    contents: Vec<u8>,
+    /// Where in `contents` the next frame starts.
+    next: usize,
+    /// Where in the segment the next stretch starts.
+    offset: u64,
+}
+
+impl Reading<'_> {
+    /// Reads the next stretch; `false` at the segment's end.
+    fn more(&mut self) -> io::Result<bool> {
+        let kept = self.contents.len();
+        let stretch = (self.segment.bytes - self.offset).min(STRETCH_BYTES);
+        self.contents.resize(kept + stretch as usize, 0);
+        self.segment.file.read_at(self.offset, &mut self.contents[kept..])?;
+        self.offset += stretch;
+        Ok(stretch > 0)
+    }
+
+    /// The next frame's head, if a good frame follows.
+    fn frame(&mut self) -> io::Result<Option<frame::Head>> {
+        loop {
+            let rest = &self.contents[self.next..];
+            if let Some(head) = frame::check(self.segment.salt, rest) {
+                return Ok(Some(head));
+            }
+            let cut_off = match frame::Head::read(rest) {
+                Some(head) => rest.len() < head.frame_bytes(),
+                None => rest.len() < SECTOR_BYTES,
+            };
+            if !cut_off || !self.more()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Forgets the frames so far, when they are worth it.
+    fn forget(&mut self) {
+        if self.next as u64 >= STRETCH_BYTES {
+            self.contents.drain(..self.next);
+            self.next = 0;
+        }
+    }
+
+    /// The highest last commit of the good frames from the next place on, if any is above `last`.
+    fn beyond(&mut self, last: u64) -> io::Result<Option<u64>> {
+        let mut highest = None;
+        loop {
+            while let Some(sector) = self.contents.get(self.next..self.next + SECTOR_BYTES) {
+                // Looked at only if it would matter: mostly these are frames of earlier uses.
+                if frame::Head::read(sector).is_some_and(|head| head.last_sequence() > last)
+                    && let Some(head) = self.frame()?
+                {
+                    highest = highest.max(Some(head.last_sequence()));
+                }
+                self.next += SECTOR_BYTES;
+            }
+            self.forget();
+            if !self.more()? {
+                return Ok(highest);
+            }
+        }
+    }
+}
+
+impl Segment {
+    fn open(
+        disk: &dyn Disk,
+        name: &str,
+        segment_bytes: u64,
+        applied: u64,
+    ) -> Result<Segment, JournalError> {
+        if let Some(file) = disk.open(name)? {
+            let mut head = [0; SECTOR_BYTES];
+            file.read_at(0, &mut head)?;
+            let (bytes, salt) = read_head(&head)
+                .ok_or_else(|| JournalError::Corrupt(format!("the head of {name} is damaged")))?;
+            if file.len()? != bytes {
+                return Err(JournalError::Corrupt(format!("{name} is not {bytes} bytes long")));
+            }
+            return Ok(Segment { file, salt, bytes });
+        }
+        if applied > 0 {
+            return Err(JournalError::Corrupt(format!("{name} is missing")));
+        }
+        // Chance is needed only so that nobody can write a value that looks like a frame.
+        let salt = RandomState::new().build_hasher().finish();
+        let file = disk.create(name, &write_head(segment_bytes, salt), segment_bytes)?;
+        Ok(Segment { file, salt, bytes: segment_bytes })
+    }
+
+    fn scan(&self, applied: u64) -> Result<Scan, JournalError> {
+        let mut reading =
+            Reading { segment: self, contents: Vec::new(), next: 0, offset: HEAD_BYTES };
+        let mut scan = Scan {
+            contents: Bytes::new(),
+            end: HEAD_BYTES,
+            last_frame_bytes: 0,
+            first_sequence: 0,
+            last_sequence: 0,
+            beyond: None,
+        };
+        while let Some(head) = reading.frame()? {
+            if scan.first_sequence == 0 {
+                scan.first_sequence = head.first_sequence;
+            } else if head.first_sequence != scan.last_sequence + 1 {
+                // A frame of the segment's earlier use, or one that must not be there.
+                break;
+            }
+            scan.last_sequence = head.last_sequence();
+            scan.last_frame_bytes = head.frame_bytes();
+            scan.end += head.frame_bytes() as u64;
+            reading.next += head.frame_bytes();
+            if scan.last_sequence <= applied {
+                reading.forget();
+            }
+        }
+        let behind = reading.contents.split_off(reading.next);
+        let mut contents = std::mem::replace(&mut reading.contents, behind);
+        contents.shrink_to_fit();
+        reading.next = 0;
+        scan.beyond = reading.beyond(scan.last_sequence.max(applied))?;
+        scan.contents = contents.into();
+        Ok(scan)
+    }
+
+    /// Makes what was read durable before anybody sees it: the last frame may stand only in the
+    /// machine's memory, because the process was killed before its sync or because that failed.
+    fn settle(&self, scan: &Scan) -> io::Result<()> {
+        let kept = scan.contents.len() - scan.last_frame_bytes;
+        let place = scan.end - scan.last_frame_bytes as u64;
+        self.file.write_at(place, &scan.contents[kept..])?;
+        self.file.sync()
+    }
+}
+
+impl Scan {
+    /// The newest writes of the commits after number `applied`.
+    fn generation(&self, applied: u64) -> Result<Generation, JournalError> {
+        let mut writes = Vec::new();
+        let mut at = 0;
+        while let Some(head) = self.contents.get(at..).and_then(frame::Head::read) {
+            let frame = self.contents.slice(at..at + head.frame_bytes());
+            frame::writes(&frame, |key, entry| {
+                if entry.version.0 > applied {
+                    writes.push((Place::from(key), entry));
+                }
+            })
+            .ok_or_else(|| {
+                let sequence = head.first_sequence;
+                JournalError::Corrupt(format!("the frame of commit {sequence} does not parse"))
+            })?;
+            at += head.frame_bytes();
+        }
+        // Sorts once and keeps the last of equal keys, which is the newest.
+        Ok(writes.into_iter().collect())
+    }
+}
+
+fn write_head(bytes: u64, salt: u64) -> [u8; SECTOR_BYTES] {
+    let mut head = [0; SECTOR_BYTES];
+    head[..8].copy_from_slice(&MAGIC);
+    head[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+    head[12..20].copy_from_slice(&bytes.to_le_bytes());
+    head[20..28].copy_from_slice(&salt.to_le_bytes());
+    let checksum = crc32c::crc32c(&head[..28]);
+    head[28..32].copy_from_slice(&checksum.to_le_bytes());
+    head
+}
+
+/// The size and the salt, if the head is whole and of this format.
+fn read_head(head: &[u8; SECTOR_BYTES]) -> Option<(u64, u64)> {
+    let (known, rest) = head[..28].split_at(12);
+    let sound = known[..8] == MAGIC
+        && known[8..] == FORMAT.to_le_bytes()
+        && head[28..32] == crc32c::crc32c(&head[..28]).to_le_bytes();
+    let (bytes, salt) = rest.split_at(8);
+    let number = |part: &[u8]| part.try_into().ok().map(u64::from_le_bytes);
+    let bytes = number(bytes).filter(|bytes| *bytes > 2 * HEAD_BYTES)?;
+    sound.then_some((bytes, number(salt)?))
+}

@@ -1,0 +1,33 @@
+//! The embedded store: a small preallocated journal with group commit in front of redb tables.
+//!
+//! A commit is durable when its frame in the journal is; many commits share one frame and one
+//! sync. What is in the journal is also in memory, in key order, until the drainer has written it
+//! into the tables, a whole segment in one transaction. Opening the store replays what the tables
+//! lack.
+//!
+//! This crate knows no member and no point, only keys and bytes. It shows nobody what is not
+//! durable, keeps no unbounded queue, and never deletes what it cannot read.
+
+mod compact;
+mod disk;
+mod drainer;
+mod error;
+mod frame;
+mod handover;
+mod journal;
+mod overlay;
+mod pace;
+mod queue;
+mod reading;
+#[cfg(test)]
+mod simulation;
+mod snapshot;
+mod store;
+mod tables;
+mod varint;
+mod writer;
+
+pub use compact::Compacted;
+pub use error::OpenError;
+pub use snapshot::Snapshot;
+pub use store::{Options, RedbStore, Stats};

@@ -1,0 +1,100 @@
+//! Reading records: from the overlay where it has them, from the tables otherwise.
+//!
+//! Reads go on while the writer is poisoned or the drainer cannot write: an error of the tables is
+//! answered only after they were opened again, or could not be for a while.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use engine::store::{Key, Range, Record, StoreError, Version};
+
+use crate::{
+    error::Cause,
+    handover::Handover,
+    overlay::{Layers, Shared},
+    tables::{Reader, TablesError},
+};
+
+/// How often, and after what time each, a failed read looks for a new reader.
+const LOOKS: u32 = if cfg!(test) { 2 } else { 50 };
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// The records of these keys, in their order.
+pub(crate) fn get(
+    shared: &Shared,
+    handover: &Handover,
+    keys: &[Key],
+) -> Result<Vec<Option<Record>>, StoreError> {
+    with_tables(shared, handover, || {
+        let (mut found, tables) = {
+            let view = shared.read();
+            let shadows: Vec<_> = keys.iter().map(|key| view.shadow(key).cloned()).collect();
+            (shadows.into_iter(), view.tables.clone())
+        };
+        let records = keys.iter().map(|key| match found.next().flatten() {
+            Some(entry) => Ok(entry.record()),
+            None => tables.get(key),
+        });
+        (records.collect(), tables.clone())
+    })
+}
+
+/// The first `limit` records of the range.
+pub(crate) fn scan(
+    shared: &Shared,
+    handover: &Handover,
+    range: &Range,
+    limit: usize,
+) -> Result<Vec<(Key, Record)>, StoreError> {
+    with_tables(shared, handover, || {
+        let layers = Layers::of(&shared.read(), range, limit);
+        (layers.scan(range, limit), layers.tables)
+    })
+}
+
+/// The version of the record of that key.
+pub(crate) fn version(
+    shared: &Shared,
+    handover: &Handover,
+    key: &Key,
+) -> Result<Option<Version>, StoreError> {
+    with_tables(shared, handover, || {
+        let (shadow, tables) = {
+            let view = shared.read();
+            let shadow = view.shadow(key).map(|entry| entry.value.as_ref().map(|_| entry.version));
+            (shadow, view.tables.clone())
+        };
+        match shadow {
+            Some(found) => (Ok(found), tables),
+            None => (tables.version(key), tables),
+        }
+    })
+}
+
+/// Reads, and if the tables fail reads once more from new ones.
+fn with_tables<T>(
+    shared: &Shared,
+    handover: &Handover,
+    read: impl Fn() -> (Result<T, TablesError>, Arc<Reader>),
+) -> Result<T, StoreError> {
+    let (first, reader) = read();
+    let error = match first {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    tracing::warn!(
+        error = &error as &dyn std::error::Error,
+        "the tables could not be read; they are opened again"
+    );
+    handover.suspect(reader.number);
+    for _ in 0..LOOKS {
+        if shared.read().tables.number != reader.number {
+            return read().0.map_err(unavailable);
+        }
+        thread::sleep(BETWEEN_LOOKS);
+    }
+    Err(unavailable(error))
+}
+
+fn unavailable(error: TablesError) -> StoreError {
+    Cause::Read(error).unavailable()
+}

@@ -1,0 +1,26 @@
+//! A consistent state of all records, to copy while the store goes on.
+
+use engine::store::{Key, Range, Record, StoreError};
+
+use crate::{error::Cause, overlay::{Layers, View}};
+
+/// All records as they were at one moment. Reads nothing that was written later.
+#[derive(Debug)]
+pub struct Snapshot {
+    view: View,
+}
+
+impl Snapshot {
+    pub(crate) fn new(view: View) -> Snapshot {
+        Snapshot { view }
+    }
+
+    /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is
+    /// exhausted. Reads the disk: not for a thread that serves others.
+    ///
+    /// Unavailable once the store is closed, or has had to open its tables again after an error.
+    pub fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Record)>, StoreError> {
+        let layers = Layers::of(&self.view, range, limit);
+        layers.scan(range, limit).map_err(|error| Cause::Read(error).unavailable())
+    }
+}
