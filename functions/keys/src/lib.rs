@@ -1,0 +1,193 @@
+//! `/keys`: callers, what they may do, and their keys. Keys are shown once and stored hashed.
+
+use domain::shape::{COUNT, Shape, optional, required};
+use edge::{
+    Answer, Api, Call, Function, Method, Problem, Route,
+    wire::{id, read_id},
+};
+use engine::{Caller, records::CallerRecord};
+use serde_json::{Value, json};
+
+const ROLES: Shape =
+    Shape::List { of: &Shape::OneOf(&["admin", "operator", "storefront", "scheduler"]), min: 1, max: 4 };
+
+const REQUEST: Shape = Shape::Object(&[
+    required("name", Shape::Text { max: 100 }, "for people"),
+    required("roles", ROLES, "what it may do"),
+    optional("brand", Shape::Id, "the one brand it acts for"),
+]);
+
+const KEY: Shape = Shape::Object(&[
+    required("id", Shape::Ulid { prefix: "key_" }, "the caller; stays the same when its key is rotated"),
+    required("name", Shape::Text { max: 100 }, "for people"),
+    required("roles", ROLES, "what it may do"),
+    required("brand", Shape::OrNull(&Shape::Id), "the one brand it acts for"),
+    required("created_at", Shape::Instant, "when it was made"),
+    required("rotated_at", Shape::Instant, "when its key was last changed"),
+    required("revoked_at", Shape::OrNull(&Shape::Instant), "when it was revoked"),
+    required("generation", COUNT, "how many keys it has had"),
+    optional("key", Shape::Text { max: 100 }, "the key itself, shown when it is made"),
+]);
+
+const NO_BODY: Shape = Shape::Object(&[]);
+const LIST: Shape = Shape::Object(&[
+    required("keys", Shape::List { of: &KEY, min: 0, max: 1_000 }, "every caller, oldest first"),
+    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "always null: there are at most 1,000"),
+]);
+const UNKNOWN: &[(u16, &str)] = &[(404, "key_not_found")];
+
+/// The function.
+pub static FUNCTION: Function = Function {
+    name: "keys",
+    routes: &[
+        Route {
+            method: Method::Get,
+            path: "",
+            summary: "Every caller; never its key",
+            roles: &[],
+            body: None,
+            remembers: false,
+            answers: &[(200, LIST)],
+            problems: &[],
+            query: &[],
+            handler: |api, call| Box::pin(list(api, call)),
+        },
+        Route {
+            method: Method::Post,
+            path: "",
+            summary: "A new caller, and its key",
+            roles: &[],
+            body: Some(REQUEST),
+            remembers: true,
+            answers: &[(201, KEY)],
+            problems: &[(404, "brand_not_found"), (422, "limit_exceeded")],
+            query: &[],
+            handler: |api, call| Box::pin(create(api, call)),
+        },
+        Route {
+            method: Method::Post,
+            path: "/{id}/rotate",
+            summary: "A new key for the same caller; the old one is dead at once",
+            roles: &[],
+            body: Some(NO_BODY),
+            remembers: true,
+            answers: &[(200, KEY)],
+            problems: UNKNOWN,
+            query: &[],
+            handler: |api, call| Box::pin(rotate(api, call)),
+        },
+        Route {
+            method: Method::Delete,
+            path: "/{id}",
+            summary: "Revokes a caller's key for good",
+            roles: &[],
+            body: None,
+            remembers: false,
+            answers: &[(200, KEY)],
+            problems: UNKNOWN,
+            query: &[],
+            handler: |api, call| Box::pin(revoke(api, call)),
+        },
+    ],
+};
+
+fn not_found() -> Problem {
+    Problem::new(404, "key_not_found", "no such caller")
+}
+
+fn named(call: &Call) -> Result<[u8; 16], Problem> {
+    call.path.first().and_then(|id| read_id("key_", id)).ok_or_else(not_found)
+}
+
+fn shown(api: &Api, caller: &Caller) -> Result<Value, Problem> {
+    let (_, zone) = api.engine.currency_and_zone()?;
+    let record = &caller.record;
+    Ok(json!({
+        "id": id("key_", caller.id),
+        "name": record.name,
+        "roles": record.roles,
+        "brand": record.brand,
+        "created_at": zone.show(record.created_at),
+        "rotated_at": zone.show(record.rotated_at),
+        "revoked_at": record.revoked_at.map(|at| zone.show(at)),
+        "generation": record.generation,
+    }))
+}
+
+/// The answer with the key. Only the answer without it is remembered: the key follows from the
+/// caller and its generation, and is put in again for a repeat.
+fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Answer {
+    let mut shown: Value = serde_json::from_slice(body).unwrap_or_default(); // our own answer
+    let id = shown["id"].as_str().and_then(|text| read_id("key_", text)).unwrap_or_default();
+    let generation = shown["generation"].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    shown["key"] = api.secrets.caller_key(id, generation).into();
+    Answer::new(status, &shown).replayed(replayed)
+}
+
+async fn list(api: &Api, _: &Call) -> Result<Answer, Problem> {
+    let mut callers = api.engine.callers().await?;
+    callers.sort_by_key(|caller| (caller.record.created_at, caller.id));
+    let shown = callers.iter().map(|caller| shown(api, caller)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": null})))
+}
+
+async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let now = call.request.now;
+    let brand = call.body.text_of("brand").map(str::to_owned);
+    if let Some(brand) = &brand {
+        api.may_act_for(call, brand)?;
+    }
+    if let Some(answer) = api.engine.remembered(&call.request).await? {
+        return Ok(with_key(api, answer.status, &answer.body, true));
+    }
+    let caller_id = api.new_id(now)?;
+    let roles = call.body.get("roles").map_or(&[][..], domain::json::Json::list).iter();
+    let record = CallerRecord {
+        name: call.body.text_of("name").unwrap_or_default().to_owned(),
+        roles: roles.filter_map(|role| role.text().map(str::to_owned)).collect(),
+        brand,
+        hash: api.caller_hash(caller_id, 1),
+        created_at: now,
+        rotated_at: now,
+        revoked_at: None,
+        generation: 1,
+    };
+    let caller = Caller { id: caller_id, record };
+    let answer = Answer::new(201, &shown(api, &caller)?);
+
+    api.engine.add_caller(&call.request, &caller, &answer.kept()).await?;
+
+    api.refresh().await?;
+    Ok(with_key(api, 201, &answer.body, false))
+}
+
+async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let caller = named(call)?;
+    if let Some(answer) = api.engine.remembered(&call.request).await? {
+        return Ok(with_key(api, answer.status, &answer.body, true));
+    }
+    let change = |record: &mut CallerRecord| {
+        record.generation += 1;
+        record.hash = api.caller_hash(caller, record.generation);
+        record.rotated_at = call.request.now;
+    };
+    let answer = changed(api, call, caller, change).await?;
+    Ok(with_key(api, 200, &answer.body, false))
+}
+
+async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let now = call.request.now;
+    changed(api, call, named(call)?, |record| record.revoked_at = record.revoked_at.or(Some(now))).await
+}
+
+async fn changed(
+    api: &Api,
+    call: &Call,
+    id: [u8; 16],
+    change: impl Fn(&mut CallerRecord),
+) -> Result<Answer, Problem> {
+    let tell = |caller: &Caller| Answer::new(200, &shown(api, caller).unwrap_or_default()).kept();
+    let answer = api.engine.change_caller(&call.request, id, change, tell).await?.ok_or_else(not_found)?;
+    api.refresh().await?;
+    Ok(Answer { status: answer.status, body: answer.body, replayed: false })
+}

@@ -1,0 +1,60 @@
+//! Callers: who may do what.
+
+use engine::records::CallerRecord;
+
+/// What a caller may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Members, adjustments, badges, the programme; not keys.
+    Operator,
+    /// Registers, earns, redeems, reverses and reads, for its brand.
+    Storefront,
+    /// Sweeps.
+    Scheduler,
+}
+
+impl Role {
+    /// Every role that a key may carry.
+    pub const ALL: [(&'static str, Role); 4] = [
+        ("admin", Role::Admin),
+        ("operator", Role::Operator),
+        ("storefront", Role::Storefront),
+        ("scheduler", Role::Scheduler),
+    ];
+
+    /// The role of that word.
+    pub fn of(word: &str) -> Option<Role> {
+        Role::ALL.iter().find(|(own, _)| *own == word).map(|(_, role)| *role)
+    }
+
+    /// The role's word.
+    pub fn word(self) -> &'static str {
+        Role::ALL.iter().find(|(_, role)| *role == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// A caller that has shown its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// Its id.
+    pub id: [u8; 16],
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// The one brand it acts for, if bound to one.
+    pub brand: Option<String>,
+}
+
+impl Caller {
+    /// The caller of that record.
+    pub fn of(id: [u8; 16], record: &CallerRecord) -> Caller {
+        let roles = record.roles.iter().filter_map(|word| Role::of(word)).collect();
+        Caller { id, roles, brand: record.brand.clone() }
+    }
+
+    /// Whether it has one of these roles; an admin has every one.
+    pub fn may(&self, roles: &[Role]) -> bool {
+        self.roles.iter().any(|own| *own == Role::Admin || roles.contains(own))
+    }
+}

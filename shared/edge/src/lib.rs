@@ -1,0 +1,30 @@
+//! HTTP in and out. The same code answers on one machine and in a Lambda function: a request's
+//! bytes in, the answer's bytes out.
+//!
+//! Here alone are a clock, chance, statuses and callers' keys. No rule of the programme is here.
+
+mod answer;
+mod api;
+mod caller;
+mod clock;
+mod form;
+mod identity;
+pub mod openapi;
+mod problem;
+mod route;
+mod secrets;
+mod serve;
+mod sweep;
+pub mod wire;
+
+pub use answer::Answer;
+pub use api::{Api, key_hash};
+pub use caller::{Caller, Role};
+pub use clock::{Clock, ClockError};
+pub use form::Form;
+pub use identity::{CORRECTION, IDENTITY, MemberForm, REGISTRATION, claims, normalize, person};
+pub use problem::Problem;
+pub use route::{Call, Function, Handler, Method, Responding, Route};
+pub use secrets::{Secrets, random};
+pub use serve::BODY_BYTES_MAX;
+pub use sweep::{SWEEP_ANSWER, SWEEP_REQUEST, sweep};

@@ -1,0 +1,143 @@
+//! The contract as OpenAPI 3.1, made from the routes and shapes that the requests are held to.
+
+use domain::shape::{COUNT, Shape, optional, required};
+use serde_json::{Map, Value, json};
+
+use crate::{Function, Route};
+
+const PROBLEM: Shape = Shape::Object(&[
+    required("type", Shape::Text { max: 200 }, "a URI of the code"),
+    required("title", Shape::Text { max: 200 }, "the code in words"),
+    required("status", COUNT, "the HTTP status"),
+    required("detail", Shape::Text { max: 2_000 }, "what to do, for people"),
+    required("instance", Shape::Text { max: 200 }, "the request's id"),
+    required("code", Shape::Text { max: 64 }, "stable; branch on it"),
+    optional("errors", Shape::Any, "every fault: pointer, code, detail"),
+]);
+
+/// Problems that every route can answer with.
+const COMMON: &[(u16, &str)] = &[
+    (401, "unauthenticated"),
+    (403, "forbidden"),
+    (404, "not_found"),
+    (405, "method_not_allowed"),
+    (413, "body_too_large"),
+    (422, "invalid_field"),
+    (503, "busy"),
+    (503, "store_unavailable"),
+];
+
+/// Problems of every route that takes a body.
+const WITH_BODY: &[(u16, &str)] = &[(400, "malformed_json"), (415, "unsupported_media_type")];
+
+/// The document for these functions.
+pub fn document(functions: &[&Function]) -> Value {
+    let mut paths = Map::new();
+    for function in functions {
+        for route in function.routes {
+            let path = format!("/{}{}", function.name, route.path);
+            let item = paths.entry(path).or_insert_with(|| json!({}));
+            item[route.method.word().to_lowercase()] = operation(function, route);
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Laurel",
+            "summary": "A membership engine: points, growth, tiers and badges that add up",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "http://127.0.0.1:9000", "description": "the local server"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "a caller's key"}},
+            "schemas": {"Problem": open(problem_schema())},
+        },
+    })
+}
+
+/// Problems carry data beside the code, so their schema stays open.
+fn problem_schema() -> Value {
+    PROBLEM.schema()
+}
+
+fn open(mut schema: Value) -> Value {
+    if let Value::Object(fields) = &mut schema {
+        fields.remove("additionalProperties");
+    }
+    schema
+}
+
+fn operation(function: &Function, route: &Route) -> Value {
+    let mut responses = Map::new();
+    for (status, shape) in route.answers {
+        let mut response = json!({"description": "done"});
+        if *status != 204 {
+            response["content"] = json!({"application/json": {"schema": shape.schema()}});
+        }
+        responses.insert(status.to_string(), response);
+    }
+    let with_body = if route.body.is_some() { WITH_BODY } else { &[] };
+    let mut problems: Vec<(u16, &str)> =
+        COMMON.iter().chain(with_body).chain(route.problems).copied().collect();
+    if route.remembers {
+        problems.push((422, "idempotency_key_reused"));
+    }
+    problems.sort_unstable();
+    problems.dedup();
+    for (status, _) in &problems {
+        let codes: Vec<&str> =
+            problems.iter().filter(|(own, _)| own == status).map(|(_, code)| *code).collect();
+        let content =
+            json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+        let response = json!({"description": codes.join(", "), "content": content});
+        responses.insert(status.to_string(), response);
+    }
+    let roles: Vec<&str> = route.roles.iter().map(|role| role.word()).collect();
+    let mut operation = json!({
+        "operationId": operation_id(function, route),
+        "summary": route.summary,
+        "description": format!("For: admin{}{}.", if roles.is_empty() { "" } else { ", " }, roles.join(", ")),
+        "tags": [function.name],
+        "responses": responses,
+    });
+    let parameters = parameters(route);
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    if let Some(body) = &route.body {
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": body.schema()}}});
+    }
+    operation
+}
+
+fn operation_id(function: &Function, route: &Route) -> String {
+    let path = route.path.replace(['/', '{', '}'], "-");
+    let id = format!("{}-{}{}", route.method.word().to_lowercase(), function.name, path);
+    id.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    for part in route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        parameters.push(json!({"name": part, "in": "path", "required": true, "schema": {"type": "string"}}));
+    }
+    for name in route.query {
+        let schema = match *name {
+            "limit" => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+            _ => json!({"type": "string"}),
+        };
+        parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema}));
+    }
+    if route.remembers {
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
+        let description = "the same key and body get the first answer again, byte for byte";
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false, "schema": schema, "description": description,
+        }));
+    }
+    parameters
+}

@@ -1,0 +1,108 @@
+//! Functions and their routes, as data: what is asked, by whom, and what comes back.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use domain::{json::Json, shape::Shape};
+use engine::Request;
+
+use crate::{Answer, Api, Caller, Problem, Role};
+
+/// A function: one folder, one function URL.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name, which is its folder's and its first path segment.
+    pub name: &'static str,
+    /// What it answers.
+    pub routes: &'static [Route],
+}
+
+/// HTTP methods in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    /// The method's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}
+
+/// The future of an answer.
+pub type Responding<'a> = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send + 'a>>;
+
+/// What answers a call.
+pub type Handler = for<'a> fn(&'a Api, &'a Call) -> Responding<'a>;
+
+/// One thing a function answers.
+#[derive(Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path below the function's own, for example `/{id}/ledger`; empty for the function itself.
+    pub path: &'static str,
+    /// One line for the documentation.
+    pub summary: &'static str,
+    /// Who may ask, besides an admin.
+    pub roles: &'static [Role],
+    /// The shape of the body, where it takes one.
+    pub body: Option<Shape>,
+    /// Whether it remembers its answer under an `Idempotency-Key`.
+    pub remembers: bool,
+    /// Statuses of success and the shape of their body.
+    pub answers: &'static [(u16, Shape)],
+    /// Codes of problems it can answer with, besides those of every route.
+    pub problems: &'static [(u16, &'static str)],
+    /// Query parameters.
+    pub query: &'static [&'static str],
+    /// What answers.
+    pub handler: Handler,
+}
+
+/// A call, checked: the caller is known and the body has the route's shape.
+#[derive(Debug)]
+pub struct Call {
+    /// Who asks.
+    pub caller: Arc<Caller>,
+    /// The parts of the path that stand for `{…}`, in order.
+    pub path: Vec<String>,
+    /// The query, decoded.
+    pub query: Vec<(String, String)>,
+    /// The body; `null` where the route takes none.
+    pub body: Json,
+    /// The body as it was sent.
+    pub text: String,
+    /// What surrounds the command.
+    pub request: Request,
+}
+
+impl Call {
+    /// A query parameter.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `?limit=`: 1 to 200, 50 unless given.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        match self.query("limit").map(str::parse::<usize>) {
+            None => Ok(50),
+            Some(Ok(limit)) if (1..=200).contains(&limit) => Ok(limit),
+            Some(_) => Err(Problem::field("/query/limit", "out_of_range", "1 to 200")),
+        }
+    }
+}

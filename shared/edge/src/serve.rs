@@ -1,0 +1,321 @@
+//! From a request's bytes to the answer's bytes: route, caller, clock, body, idempotency, answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{json::Json, time::Instant};
+use engine::{Request, records::By};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use crate::{Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, wire};
+
+/// The longest body, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// The longest path and query, in bytes.
+const TARGET_BYTES_MAX: usize = 8 * 1024;
+
+impl Api {
+    /// Answers a request. Never fails: what goes wrong is an answer too.
+    pub async fn serve(&self, request: http::Request<Bytes>) -> Response<Bytes> {
+        let request_id =
+            self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), |id| wire::id("req_", id));
+        let (head, body) = request.into_parts();
+        let origin = self.allowed_origin(&head.headers);
+        let mut response = if head.method == http::Method::OPTIONS && origin.is_some() {
+            self.preflight(&head.uri)
+        } else {
+            match self.answer(&head, body).await {
+                Ok(answer) => answered(answer),
+                Err(problem) => refused(&problem, &request_id),
+            }
+        };
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.insert("request-id", id);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        if let Some(origin) = origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        let status = response.status().as_u16();
+        tracing::debug!(request_id, method = %head.method, function = first_segment(head.uri.path()), status, "answered");
+        response
+    }
+
+    async fn answer(&self, head: &http::request::Parts, body: Bytes) -> Result<Answer, Problem> {
+        if head.uri.path().len() + head.uri.query().map_or(0, str::len) > TARGET_BYTES_MAX {
+            return Err(Problem::new(413, "body_too_large", "the path and query are too long"));
+        }
+        let (function, route, path) = self.route(&head.method, head.uri.path())?;
+        let caller = self.authenticate(&head.headers)?;
+        self.move_clock(&caller, &head.headers)?;
+        if !caller.may(route.roles) {
+            return Err(Problem::forbidden());
+        }
+        let query = read_query(route, head.uri.query())?;
+        let (body, text) = read_body(route, &head.headers, &body)?;
+        let request = self.request(&caller, function, route, &path, &head.headers, &body)?;
+        let call = Call { caller, path, query, body, text, request };
+        let answered = (route.handler)(self, &call).await;
+        answered.map_err(|problem| hide(problem, &call.caller))
+    }
+
+    /// The function, the route and the path's parts.
+    fn route(
+        &self,
+        method: &http::Method,
+        path: &str,
+    ) -> Result<(&'static Function, &'static Route, Vec<String>), Problem> {
+        let not_found = || Problem::new(404, "not_found", "nothing answers here");
+        let name = first_segment(path);
+        let function = self.functions.iter().find(|function| function.name == name).ok_or_else(not_found)?;
+        let rest = &path[1 + name.len()..];
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let mut allowed = Vec::new();
+        for route in function.routes {
+            let Some(parts) = matches(route.path, rest) else { continue };
+            if route.method.word() == method.as_str() {
+                return Ok((function, route, parts));
+            }
+            allowed.push(route.method.word());
+        }
+        if allowed.is_empty() {
+            return Err(not_found());
+        }
+        let mut problem = Problem::new(405, "method_not_allowed", "another method answers here; see Allow");
+        problem.allow = Some(allowed.join(", "));
+        Err(problem)
+    }
+
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+        let nobody = || Problem::new(401, "unauthenticated", "Authorization: Bearer <key> is needed");
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return Err(nobody()) };
+        let key = value.to_str().ok().and_then(|value| value.split_once(' '));
+        let key = key.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+        self.caller(key.ok_or_else(nobody)?).ok_or_else(nobody)
+    }
+
+    fn move_clock(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(value) = headers.get("test-clock") else { return Ok(()) };
+        let refused = |detail: &str| Problem::new(422, "test_clock_refused", detail);
+        if !caller.may(&[Role::Admin]) {
+            return Err(Problem::forbidden());
+        }
+        let to = value
+            .to_str()
+            .ok()
+            .and_then(Instant::parse)
+            .ok_or_else(|| refused("Test-Clock is an RFC 3339 instant"))?;
+        self.clock.forward(to).map_err(|error| match error {
+            ClockError::NotATest => refused("this server lives by the machine's clock"),
+            ClockError::Backwards => refused("the test clock never goes back"),
+        })
+    }
+
+    fn request(
+        &self,
+        caller: &Caller,
+        function: &Function,
+        route: &Route,
+        path: &[String],
+        headers: &HeaderMap,
+        body: &Json,
+    ) -> Result<Request, Problem> {
+        let dry_run = body.get("dry_run").and_then(Json::bool).unwrap_or(false);
+        let mut content = Vec::new();
+        path.iter().for_each(|part| Json::Text(part.clone()).canonical(&mut content, ""));
+        body.canonical(&mut content, "dry_run");
+        let key = idempotency_key(headers)?.filter(|_| route.remembers && !dry_run);
+        Ok(Request {
+            by: By::Caller(caller.id),
+            now: self.clock.now(),
+            key: key.map(|key| hash(&[&caller.id, function.name.as_bytes(), b"\0", key.as_bytes()])),
+            content: hash(&[&content]),
+            dry_run,
+            brand: caller.brand.clone(),
+            any_age: false,
+        })
+    }
+
+    fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        let known = self.origins.iter().any(|known| known.as_bytes() == origin.as_bytes());
+        known.then(|| origin.clone())
+    }
+
+    fn preflight(&self, uri: &http::Uri) -> Response<Bytes> {
+        let name = first_segment(uri.path());
+        let function = self.functions.iter().find(|function| function.name == name);
+        let methods: Vec<&str> = function
+            .map_or(Vec::new(), |function| function.routes.iter().map(|route| route.method.word()).collect());
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        }
+        let taken = HeaderValue::from_static("authorization, content-type, idempotency-key");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, taken);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        response
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    short
+}
+
+fn first_segment(path: &str) -> &str {
+    path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default()
+}
+
+/// The parts of the path that stand for `{…}`, if it is that route's. A path needs no
+/// percent-encoding here and is taken as it is.
+fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
+    if pattern.len() != path.len() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for (want, got) in pattern.iter().zip(&path) {
+        if want.starts_with('{') && !got.is_empty() {
+            parts.push((*got).to_owned());
+        } else if want != got {
+            return None;
+        }
+    }
+    Some(parts)
+}
+
+fn read_query(route: &Route, query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
+    let mut pairs = Vec::new();
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !route.query.contains(&name) || pairs.iter().any(|(known, _)| known == name) {
+            return Err(Problem::field(
+                &format!("/query/{name}"),
+                "unknown_field",
+                "no such parameter here, or it stands twice",
+            ));
+        }
+        pairs.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(pairs)
+}
+
+fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, String), Problem> {
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes")));
+    }
+    let Some(shape) = route.body else {
+        return match body.is_empty() {
+            true => Ok((Json::Null, String::new())),
+            false => Err(Problem::field("", "unknown_field", "no body is taken here")),
+        };
+    };
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(
+                415,
+                "unsupported_media_type",
+                "Content-Type: application/json is needed",
+            ));
+        }
+    }
+    // A scheduled function may be called with nothing: that is an empty object.
+    let text = if body.is_empty() { b"{}" } else { &body[..] };
+    let json = Json::parse(text).map_err(|error| Problem::new(400, "malformed_json", error.to_string()))?;
+    let faults = shape.check(&json);
+    if !faults.is_empty() {
+        let problem = Problem::invalid_field(&faults);
+        // A programme has its own code for the same thing.
+        let program = route.problems.contains(&(422, "invalid_program"));
+        return Err(if program { Problem { code: "invalid_program", ..problem } } else { problem });
+    }
+    Ok((json, String::from_utf8_lossy(text).into_owned()))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let wrong = || {
+        Problem::field(
+            "/headers/idempotency-key",
+            "wrong_format",
+            "one key of 1 to 255 visible ASCII characters",
+        )
+    };
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(key), None) => {
+            let key = key.to_str().ok().filter(|key| {
+                (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+            });
+            key.map(Some).ok_or_else(wrong)
+        }
+        (Some(_), Some(_)) => Err(wrong()),
+    }
+}
+
+/// Takes out of a problem what is not the caller's to know.
+fn hide(mut problem: Problem, caller: &Caller) -> Problem {
+    if problem.code == "identity_conflict" && !caller.may(&[Role::Operator]) {
+        problem.data.remove("members");
+    }
+    problem
+}
+
+fn answered(answer: Answer) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    if !matches!(answer.status, 204) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if answer.replayed {
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn refused(problem: &Problem, request_id: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(problem.body(request_id)));
+    *response.status_mut() =
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(allow) = problem.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        headers.insert(header::ALLOW, allow);
+    }
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if problem.is_passing() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+impl Problem {
+    /// The problem as a whole answer, for what fails before a request is read.
+    pub fn response(&self, request_id: &str) -> Response<Bytes> {
+        refused(self, request_id)
+    }
+}
+
+impl Method {
+    /// Whether a request of this method changes something.
+    pub fn writes(self) -> bool {
+        self != Method::Get
+    }
+}

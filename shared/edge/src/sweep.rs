@@ -1,0 +1,61 @@
+//! What the two scheduled functions share: they settle members on whom something is due.
+
+use domain::shape::{COUNT, Shape, optional, required};
+use engine::Swept;
+use serde_json::json;
+
+use crate::{Answer, Api, Call, Problem, wire};
+
+/// The body of a scheduled function.
+pub const SWEEP_REQUEST: Shape = Shape::Object(&[
+    optional("as_of", Shape::Instant, "what is due by then; not ahead of now; now unless given"),
+    optional("member_id", Shape::Ulid { prefix: "mbr_" }, "this member alone"),
+]);
+
+/// The answer of a scheduled function.
+pub const SWEEP_ANSWER: Shape = Shape::Object(&[
+    required("as_of", Shape::Instant, "what was due by then"),
+    required("members", COUNT, "members on whom something was due"),
+    required("points_expired", COUNT, "points that expired"),
+    required("renewed", COUNT, "tiers kept, or reached again at a lapse"),
+    required("upgraded", COUNT, "members re-rated upwards at a lapse"),
+    required("downgraded", COUNT, "members re-rated downwards at a lapse"),
+    required("done", Shape::Bool, "false: call again"),
+]);
+
+/// Settles as the body asks.
+///
+/// # Errors
+/// `as_of` lies ahead of now, there is no such member, or the store failed.
+pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let now = call.request.now;
+    let as_of = call.body.text_of("as_of").and_then(domain::time::Instant::parse).unwrap_or(now);
+    if as_of > now {
+        return Err(Problem::field("/as_of", "out_of_range", "not ahead of now"));
+    }
+    if let Some(answer) = api.engine.remembered(&call.request).await? {
+        return Ok(Answer { status: answer.status, body: answer.body, replayed: true });
+    }
+
+    let swept: Swept = match call.body.text_of("member_id").and_then(wire::read_member_id) {
+        Some(id) => api.engine.sweep_member(&call.request, id, as_of).await?,
+        None => api.engine.sweep(&call.request, as_of).await?,
+    };
+
+    let (_, zone) = api.engine.currency_and_zone()?;
+    let body = json!({
+        "as_of": zone.show(as_of),
+        "members": swept.members,
+        "points_expired": swept.points_expired,
+        "renewed": swept.renewed,
+        "upgraded": swept.upgraded,
+        "downgraded": swept.downgraded,
+        "done": swept.done,
+    });
+    let answer = Answer::new(200, &body);
+    if swept.done {
+        // What is not done is not remembered: the same key goes on.
+        api.engine.remember_answer(&call.request, &answer.kept()).await?;
+    }
+    Ok(answer)
+}

@@ -1,0 +1,408 @@
+//! What answers look like: the JSON that the contract names, field by field.
+
+use domain::{
+    event::{Share, What},
+    member::{Lot, Member, MemberId, Person},
+    number::Currency,
+    programme::Programme,
+    shape::{COUNT, Shape, optional, required},
+    time::{Instant, Zone},
+};
+use engine::{
+    Done, LedgerEntry, MemberView,
+    records::{By, EntryRecord, Outcome},
+};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+/// An id: the prefix and a ULID.
+pub fn id(prefix: &str, bytes: [u8; 16]) -> String {
+    format!("{prefix}{}", Ulid::from_bytes(bytes))
+}
+
+/// The bytes of an id with that prefix.
+pub fn read_id(prefix: &str, text: &str) -> Option<[u8; 16]> {
+    let known = domain::shape::is_ulid(text, prefix);
+    known.then(|| Ulid::from_string(&text[prefix.len()..]).ok()).flatten().map(|ulid| ulid.to_bytes())
+}
+
+/// A member's id.
+pub fn member_id(member: MemberId) -> String {
+    id("mbr_", member.0)
+}
+
+/// The member of that id.
+pub fn read_member_id(text: &str) -> Option<MemberId> {
+    read_id("mbr_", text).map(MemberId)
+}
+
+/// An entry's id. It follows from the member and the entry's number, so that it is the same before
+/// and after the entry is written down.
+fn entry_id(entry: &EntryRecord) -> String {
+    let mut hash = Sha256::new();
+    hash.update(entry.member.0);
+    hash.update(entry.seq.to_be_bytes());
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&entry.event.occurred_at.0.max(0).to_be_bytes()[2..]);
+    bytes[6..].copy_from_slice(&digest[..10]);
+    id("ent_", bytes)
+}
+
+const INSTANT_OR_NULL: Shape = Shape::OrNull(&Shape::Instant);
+const SIGNED: Shape = Shape::Whole { min: -domain_figure(), max: domain_figure() };
+
+const fn domain_figure() -> i64 {
+    (1 << 53) - 1
+}
+
+const ENTRY_LOT: Shape = Shape::Object(&[
+    required("expires_at", INSTANT_OR_NULL, "null is never"),
+    required("brand", Shape::Id, "who issued them"),
+    required("points", SIGNED, "a plus enters the lot, a minus leaves it"),
+]);
+
+/// The shape of a ledger entry.
+pub const ENTRY: Shape = Shape::Object(&[
+    required("id", Shape::Ulid { prefix: "ent_" }, "the entry"),
+    required("seq", COUNT, "its number in the member's ledger, from 1"),
+    required(
+        "kind",
+        Shape::OneOf(&[
+            "earn",
+            "redeem",
+            "expire",
+            "reverse_earn",
+            "reverse_redeem",
+            "activity",
+            "adjust",
+            "transfer",
+            "merge",
+            "tier",
+            "badge",
+        ]),
+        "what it was",
+    ),
+    required("points", SIGNED, "change of available + held − debt"),
+    required("growth", SIGNED, "change of growth"),
+    required("lots", Shape::List { of: &ENTRY_LOT, min: 0, max: 2_000 }, "lots that changed"),
+    required("brand", Shape::OrNull(&Shape::Id), "where it happened"),
+    required("order_id", Shape::OrNull(&Shape::Id), "the order it is about"),
+    required("redemption_id", Shape::OrNull(&Shape::Ulid { prefix: "rdm_" }), "the redemption it is about"),
+    required("by", Shape::Text { max: 64 }, "who asked: a key's id, time, import or schedule"),
+    required("occurred_at", Shape::Instant, "when it happened or fell due"),
+    required("recorded_at", INSTANT_OR_NULL, "when it was written down; null: due and not yet written"),
+    required("balance_after", SIGNED, "the sum of all entries' points up to this one"),
+    required("program_version", COUNT, "the programme's version it was made under"),
+    optional("tier", Shape::Any, "what happened to the tier"),
+    optional("badge", Shape::Id, "the badge"),
+    optional("activity", Shape::Id, "the activity"),
+    optional("reason", Shape::Text { max: 500 }, "why, where somebody did it by hand"),
+    optional("status", Shape::Text { max: 16 }, "the member's new status"),
+]);
+
+/// The shape of a balance.
+pub const BALANCE: Shape = Shape::Object(&[
+    required("available", COUNT, "points that can be spent"),
+    required("held", COUNT, "points that cannot be spent yet"),
+    required("debt", COUNT, "points owed"),
+]);
+
+const LOT: Shape = Shape::Object(&[
+    required("expires_at", INSTANT_OR_NULL, "null is never"),
+    required("brand", Shape::Id, "who issued them"),
+    required("held_until", INSTANT_OR_NULL, "null: they can be spent"),
+    required("points", COUNT, "how many"),
+]);
+
+/// The shape of a member.
+pub const MEMBER: Shape = Shape::Object(&[
+    required("id", Shape::Ulid { prefix: "mbr_" }, "the member"),
+    required("status", Shape::OneOf(&["active", "suspended", "closed", "erased"]), "whether it takes part"),
+    required("registered_at", Shape::Instant, "when it registered"),
+    required("identities", Shape::List { of: &Shape::Any, min: 0, max: 20 }, "how the person is known"),
+    required("profile", Shape::Any, "who the person is"),
+    required("consents", Shape::Map { of: &Shape::Bool, max: 20 }, "what the person agreed to, by channel"),
+    required("brand", Shape::OrNull(&Shape::Id), "the brand of registration"),
+    required("channel", Shape::OrNull(&Shape::Text { max: 64 }), "the channel of registration"),
+    required("terms_version", Shape::OrNull(&Shape::Text { max: 64 }), "the terms the person agreed to"),
+    required("tier", Shape::Any, "id, since, valid_until, lifetime, trial, next"),
+    required("growth", COUNT, "growth"),
+    required("period_growth", SIGNED, "growth of the tier's period; may go below 0"),
+    required(
+        "points",
+        Shape::Object(&[
+            required("available", COUNT, "points that can be spent"),
+            required("held", COUNT, "points that cannot be spent yet"),
+            required("debt", COUNT, "points owed"),
+            required(
+                "lots",
+                Shape::List { of: &LOT, min: 0, max: 1_000 },
+                "in spending order, free before held",
+            ),
+        ]),
+        "points",
+    ),
+    required("badges", Shape::List { of: &Shape::Any, min: 0, max: 200 }, "badges, in order of issue"),
+    required("tags", Shape::List { of: &Shape::Text { max: 64 }, min: 0, max: 200 }, "tags"),
+    required("lifecycle", Shape::OneOf(&["new", "active", "dormant", "lost"]), "生命周期"),
+    required("stats", Shape::Any, "orders, amount, first_order_at, last_order_at"),
+]);
+
+/// Shows values in the programme's zone and currency.
+#[derive(Clone, Copy)]
+pub struct Show<'a> {
+    /// The newest version.
+    pub programme: &'a Programme,
+}
+
+impl Show<'_> {
+    fn zone(&self) -> Zone {
+        self.programme.zone
+    }
+
+    fn currency(&self) -> Currency {
+        self.programme.currency
+    }
+
+    fn instant(&self, at: Instant) -> Value {
+        Value::String(self.zone().show(at))
+    }
+
+    fn maybe(&self, at: Option<Instant>) -> Value {
+        at.map_or(Value::Null, |at| self.instant(at))
+    }
+
+    /// A member.
+    pub fn member(&self, view: &MemberView) -> Value {
+        let MemberView { member, person, now } = view;
+        let lifecycle = self.programme.lifecycle.of(member, self.zone(), *now);
+        let or_null = |text: &Option<String>| text.clone().map_or(Value::Null, Value::String);
+        json!({
+            "id": member_id(member.id),
+            "status": member.status.word(),
+            "registered_at": self.instant(member.registered_at),
+            "identities": person.identities.iter().map(|identity| {
+                let mut shown = json!({"kind": identity.kind.word(), "value": identity.value, "verified": identity.verified});
+                if !identity.channel.is_empty() {
+                    shown["channel"] = identity.channel.clone().into();
+                }
+                shown
+            }).collect::<Vec<_>>(),
+            "profile": profile(person),
+            "consents": person.consents,
+            "brand": if person.brand.is_empty() { Value::Null } else { person.brand.clone().into() },
+            "channel": or_null(&person.channel),
+            "terms_version": or_null(&person.terms_version),
+            "tier": self.tier(member),
+            "growth": member.growth,
+            "period_growth": member.period_growth,
+            "points": {
+                "available": member.available(),
+                "held": member.held(),
+                "debt": member.debt,
+                "lots": member.lots.iter().map(|lot| self.lot(lot)).collect::<Vec<_>>(),
+            },
+            "badges": member.badges.iter().map(|badge| {
+                json!({"id": badge.id, "issued_at": self.instant(badge.issued_at)})
+            }).collect::<Vec<_>>(),
+            "tags": member.tags,
+            "lifecycle": lifecycle,
+            "stats": {
+                "orders": member.orders.count,
+                "amount": member.orders.amount.show(self.currency()),
+                "first_order_at": self.maybe(member.orders.first_at),
+                "last_order_at": self.maybe(member.orders.last_at),
+            },
+        })
+    }
+
+    fn lot(&self, lot: &Lot) -> Value {
+        json!({
+            "expires_at": self.maybe(lot.expires_at),
+            "brand": lot.brand,
+            "held_until": self.maybe(lot.held_until),
+            "points": lot.points,
+        })
+    }
+
+    fn tier(&self, member: &Member) -> Value {
+        let standing = &member.standing;
+        let rank = self.programme.rank(&standing.tier).unwrap_or(0);
+        let next =
+            self.programme.tiers.get(rank + 1).map(
+                |next| json!({"id": next.id, "growth_needed": next.growth.saturating_sub(member.growth)}),
+            );
+        json!({
+            "id": standing.tier,
+            "since": self.instant(standing.since),
+            "valid_until": self.maybe(standing.valid_until),
+            "lifetime": member.lifetime.as_ref() == Some(&standing.tier),
+            "trial": member.trial.as_ref().map(|trial| json!({"id": trial.tier, "until": self.instant(trial.until)})),
+            "next": next,
+        })
+    }
+
+    /// A ledger entry that is written.
+    pub fn entry(&self, entry: &EntryRecord) -> Value {
+        self.ledger_entry(entry, true)
+    }
+
+    /// A ledger entry as the ledger shows it.
+    pub fn listed(&self, listed: &LedgerEntry) -> Value {
+        self.ledger_entry(&listed.entry, listed.written)
+    }
+
+    fn ledger_entry(&self, entry: &EntryRecord, written: bool) -> Value {
+        let event = &entry.event;
+        let mut shown = json!({
+            "id": entry_id(entry),
+            "seq": entry.seq,
+            "kind": event.what.kind(),
+            "points": event.movement.points(),
+            "growth": event.movement.growth,
+            "lots": self.entry_lots(&event.movement.shares),
+            "brand": event.what.brand(),
+            "order_id": event.what.order_id(),
+            "redemption_id": redemption_of(&event.what),
+            "by": by(entry.by),
+            "occurred_at": self.instant(event.occurred_at),
+            "recorded_at": if written { self.instant(entry.recorded_at) } else { Value::Null },
+            "balance_after": entry.balance_after,
+            "program_version": entry.version,
+        });
+        if let Value::Object(fields) = &mut shown {
+            self.what(&event.what, fields);
+        }
+        shown
+    }
+
+    /// Holds are not told apart: shares of one expiry and brand are one.
+    fn entry_lots(&self, shares: &[Share]) -> Vec<Value> {
+        let mut lots: Vec<(Option<Instant>, &str, i64)> = Vec::new();
+        for share in shares {
+            match lots.iter_mut().find(|lot| lot.0 == share.expires_at && lot.1 == share.brand) {
+                Some(lot) => lot.2 += share.points,
+                None => lots.push((share.expires_at, &share.brand, share.points)),
+            }
+        }
+        let shown = lots.into_iter().map(|(expires_at, brand, points)| {
+            json!({"expires_at": self.maybe(expires_at), "brand": brand, "points": points})
+        });
+        shown.collect()
+    }
+
+    /// What the kinds of entry say beside the fields of all.
+    fn what(&self, what: &What, fields: &mut Map<String, Value>) {
+        let mut say = |name: &str, value: Value| _ = fields.insert(name.to_owned(), value);
+        match what {
+            What::ActivityEarned(done) => say("activity", done.activity.clone().into()),
+            What::TierChanged { from, to, valid_until, why, .. } => {
+                let change = if *why == domain::event::TierCause::Raised { "raised" } else { "lapsed" };
+                say(
+                    "tier",
+                    json!({"change": change, "from": from, "to": to, "valid_until": self.maybe(*valid_until)}),
+                );
+            }
+            What::TierKept { tier, valid_until, lifetime } => {
+                let until = self.maybe(*valid_until);
+                say(
+                    "tier",
+                    json!({"change": "kept", "from": tier, "to": tier, "valid_until": until, "lifetime": lifetime}),
+                );
+            }
+            What::TrialStarted { tier, until } => {
+                say("tier", json!({"change": "trial_started", "trial": tier, "until": self.instant(*until)}));
+            }
+            What::BadgeIssued { badge, reason } => {
+                say("badge", badge.clone().into());
+                if let Some(reason) = reason {
+                    say("reason", reason.clone().into());
+                }
+            }
+            What::Adjusted { reason, .. } => say("reason", reason.clone().into()),
+            What::StatusChanged { status, reason } => {
+                say("status", status.word().into());
+                say("reason", reason.clone().into());
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer to a command, whole: everything in it is kept with the entry.
+    pub fn done(&self, done: &Done) -> Map<String, Value> {
+        let mut answer = Map::new();
+        let Some(entry) = &done.entry else { return answer };
+        answer.insert("entry".into(), self.entry(entry));
+        match &entry.event.what {
+            What::OrderEarned(order) => {
+                answer.insert("granted".into(), order.granted.into());
+                answer.insert("calculated".into(), order.calculated.into());
+            }
+            What::ActivityEarned(activity) => {
+                answer.insert("granted".into(), activity.granted.into());
+                answer.insert("calculated".into(), activity.calculated.into());
+            }
+            What::PointsRedeemed { brand, order_id } => {
+                let redemption = engine::redemption_id(brand, order_id);
+                answer.insert("redemption_id".into(), id("rdm_", redemption).into());
+            }
+            What::OrderRefunded(refund) => _ = answer.insert("taken".into(), refund.taken.into()),
+            What::RedemptionCancelled { lost, .. } => {
+                answer.insert("restored".into(), entry.event.movement.points().into());
+                answer.insert("lost".into(), (*lost).into());
+            }
+            _ => {}
+        }
+        if let Some(outcome) = &entry.outcome {
+            outcome_fields(outcome, &entry.event.what, &mut answer);
+        }
+        answer
+    }
+}
+
+fn outcome_fields(outcome: &Outcome, what: &What, answer: &mut Map<String, Value>) {
+    if matches!(what, What::OrderEarned(_) | What::ActivityEarned(_) | What::Adjusted { .. }) {
+        answer.insert("upgraded_to".into(), outcome.upgraded_to.clone().map_or(Value::Null, Value::String));
+        answer.insert("badges_issued".into(), outcome.badges_issued.clone().into());
+    }
+    if matches!(what, What::OrderRefunded(_) | What::RedemptionCancelled { .. }) {
+        answer.insert("debt".into(), outcome.debt.into());
+    }
+    let balance = json!({"available": outcome.available, "held": outcome.held, "debt": outcome.debt});
+    answer.insert("balance".into(), balance);
+    answer.insert("tier".into(), outcome.tier.clone().into());
+    answer.insert("growth".into(), outcome.growth.into());
+}
+
+fn redemption_of(what: &What) -> Option<String> {
+    match what {
+        What::PointsRedeemed { brand, order_id } => Some(id("rdm_", engine::redemption_id(brand, order_id))),
+        What::RedemptionCancelled { redemption, .. } => Some(id("rdm_", *redemption)),
+        _ => None,
+    }
+}
+
+fn by(by: By) -> String {
+    match by {
+        By::Caller(caller) => id("key_", caller),
+        By::Time => "time".to_owned(),
+        By::Import => "import".to_owned(),
+        By::Schedule => "schedule".to_owned(),
+    }
+}
+
+fn profile(person: &Person) -> Value {
+    let mut profile = Map::new();
+    for (name, value) in [("name", &person.name), ("birthday", &person.birthday), ("gender", &person.gender)]
+    {
+        if let Some(value) = value {
+            profile.insert(name.into(), value.clone().into());
+        }
+    }
+    if !person.region.is_empty() {
+        profile.insert("region".into(), json!(person.region));
+    }
+    Value::Object(profile)
+}
