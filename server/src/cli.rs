@@ -1,0 +1,132 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use domain::time::Instant;
+
+/// Laurel, a membership engine: points, growth, tiers and badges that add up.
+///
+/// Without a command it serves on 127.0.0.1:9000 with its data in ./laurel-data.
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    after_help = "Start:    laurel serve\nAsk:      curl -H \"Authorization: Bearer $(cat laurel-data/admin-key)\" http://127.0.0.1:9000/program\nCheck:    laurel audit\n\nEvery command but serve works on a data folder that no other process has open."
+)]
+pub struct Cli {
+    /// What to do; `serve` unless given.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Serve every function on one port.
+    Serve(Serve),
+    /// Import members with their opening balances from CSV.
+    ///
+    /// Columns, in any order: phone, email, channel, external_id, name, birthday, gender, country,
+    /// province, city, district, brand, registered_at, points, expires_at, growth. At least one of
+    /// phone, email or channel with external_id. Rows are told apart by identity; good rows land,
+    /// bad ones are reported with their line; running it again changes nothing.
+    Import(Import),
+    /// Replay orders, redemptions and refunds from CSV in time order, the clock following.
+    ///
+    /// Columns: kind (earn, redeem, refund; earn unless given), occurred_at, brand, member_id or
+    /// phone or email or channel with external_id, order_id, line_id, sku, category, quantity,
+    /// amount, points, refund_id. An order with lines has one row for each, one after the other.
+    /// Cut off, it goes on when it is run again.
+    Replay(Replay),
+    /// Recompute every member from the ledger; exits 1 and names those that differ.
+    Audit(Data),
+    /// Write members and ledger as CSV and JSON Lines, or everything with --full.
+    Export(Export),
+    /// Give unused space of the data folder back to the machine.
+    Compact(Data),
+}
+
+/// Where the data is.
+#[derive(Args, Debug, Clone)]
+pub struct Data {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "laurel-data")]
+    pub data: PathBuf,
+}
+
+/// `laurel serve`.
+#[derive(Args, Debug, Clone)]
+pub struct Serve {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    pub addr: SocketAddr,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: Data,
+    /// The programme, as JSON; saved as a new version if it differs from the newest.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// For tests: the clock stands at this moment until a request's Test-Clock header moves it on.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub test_clock: Option<Instant>,
+    /// An origin whose pages may call from a browser; may be given several times.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub cors_origins: Vec<String>,
+}
+
+/// `laurel import`.
+#[derive(Args, Debug, Clone)]
+pub struct Import {
+    /// The CSV file; or, with --full, what `laurel export --full` or a backup wrote.
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: Data,
+    /// The programme, as JSON; saved as a new version if it differs from the newest.
+    #[arg(long, value_name = "FILE", conflicts_with = "full")]
+    pub program: Option<PathBuf>,
+    /// For tests and histories: what time it is.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub test_clock: Option<Instant>,
+    /// Everything, into an empty data folder.
+    #[arg(long)]
+    pub full: bool,
+    /// Where to write the bad rows, as CSV; FILE.rejected.csv unless given.
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+}
+
+/// `laurel replay`.
+#[derive(Args, Debug, Clone)]
+pub struct Replay {
+    /// The CSV file.
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: Data,
+    /// The programme, as JSON; saved as a new version if it differs from the newest.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// Where to write the refused rows, as CSV; FILE.rejected.csv unless given.
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+}
+
+/// `laurel export`.
+#[derive(Args, Debug, Clone)]
+pub struct Export {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: Data,
+    /// The folder to write members.csv, members.jsonl, ledger.csv and ledger.jsonl into, or
+    /// full.jsonl with --full.
+    #[arg(long, value_name = "DIR", default_value = "laurel-export")]
+    pub out: PathBuf,
+    /// Every record, for `laurel import --full`. Holds personal data and the hashes of keys.
+    #[arg(long)]
+    pub full: bool,
+}
+
+fn instant(text: &str) -> Result<Instant, String> {
+    Instant::parse(text).ok_or_else(|| "an RFC 3339 instant, such as 2026-01-01T00:00:00+08:00".to_owned())
+}

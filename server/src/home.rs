@@ -1,0 +1,69 @@
+//! The data folder: the store, the master key and the first admin's key.
+
+use std::{
+    fs, io,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use edge::Secrets;
+
+/// The first admin's id: the same in every data folder.
+pub(crate) const FIRST_ADMIN: [u8; 16] = [0; 16];
+
+/// Where the first admin's key came from.
+pub(crate) enum AdminKey {
+    /// From the environment.
+    Given(String),
+    /// From the folder's file, which may have been written just now.
+    File(String, PathBuf),
+}
+
+/// The secrets of the folder's master key: `LAUREL_MASTER_KEY`, or the folder's own, made at the
+/// first start.
+pub(crate) fn secrets(folder: &Path) -> io::Result<Secrets> {
+    let key = match std::env::var("LAUREL_MASTER_KEY") {
+        Ok(key) if !key.is_empty() => key,
+        _ => kept(&folder.join("master-key"))?,
+    };
+    if key.trim().len() < 32 {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the master key must have at least 32 characters",
+        ));
+    }
+    Ok(Secrets::new(key.trim().as_bytes()))
+}
+
+/// The first admin's key: `LAUREL_ADMIN_KEY`, or the folder's own, made at the first start.
+pub(crate) fn admin_key(folder: &Path) -> io::Result<AdminKey> {
+    if let Ok(key) = std::env::var("LAUREL_ADMIN_KEY")
+        && !key.is_empty()
+    {
+        if key.len() < 16 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let detail = "LAUREL_ADMIN_KEY must have at least 16 visible ASCII characters";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, detail));
+        }
+        return Ok(AdminKey::Given(key));
+    }
+    let file = folder.join("admin-key");
+    let key = kept(&file)?;
+    Ok(AdminKey::File(key.trim().to_owned(), file))
+}
+
+/// What the file holds; a new secret if there is no file yet.
+fn kept(file: &Path) -> io::Result<String> {
+    match fs::read_to_string(file) {
+        Ok(text) => return Ok(text),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {}
+    }
+    let chance: [u8; 32] = edge::random().map_err(io::Error::other)?;
+    let secret: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut created = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    created.set_permissions(fs::Permissions::from_mode(0o600))?;
+    writeln!(created, "{secret}")?;
+    created.sync_all()?;
+    Ok(secret)
+}

@@ -1,0 +1,62 @@
+//! The local server and its commands. Everything of the programme is done by the functions; here
+//! are sockets, files and the command line.
+
+pub mod cli;
+mod functions;
+mod home;
+mod listen;
+mod serve;
+mod start;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command, Serve};
+use tracing_subscriber::EnvFilter;
+
+pub use functions::FUNCTIONS;
+pub use start::StartError;
+
+/// Runs a command to its end; the exit code tells how it went (0 well, 1 differences or bad rows,
+/// 2 it could not start).
+pub fn run(cli: Cli) -> ExitCode {
+    log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("laurel: cannot start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let default = || {
+        use clap::Parser;
+        match Cli::parse_from(["laurel", "serve"]).command {
+            Some(Command::Serve(serve)) => serve,
+            _ => unreachable!("`serve` parses as `serve`"),
+        }
+    };
+    let ended = runtime.block_on(async {
+        match cli.command {
+            None => serve::serve(&default()).await,
+            Some(Command::Serve(serve)) => serve::serve(&serve).await,
+            Some(_) => Err(StartError("not yet".to_owned())),
+        }
+    });
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("laurel: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Structured logs on standard error: JSON lines, `RUST_LOG` chooses how much. No body, no key and
+/// no path (which may hold an id) is ever logged.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second call, in tests, leaves the first in place.
+    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+#[allow(unused)]
+fn unused(_: Serve) {}

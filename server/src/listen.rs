@@ -1,0 +1,127 @@
+//! The socket: reads requests, within limits, and writes answers. Stops gracefully.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use edge::{Api, BODY_BYTES_MAX, Problem};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+/// Connections at once; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 4_096;
+/// How long a client may take to send a request's head, and its body.
+const READ_PATIENCE: Duration = Duration::from_secs(30);
+/// How long requests in flight have after SIGTERM.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is served besides the functions.
+pub(crate) struct Extra {
+    /// `GET /openapi.json`.
+    pub(crate) openapi: Bytes,
+}
+
+/// Serves until `stop` changes, then finishes what is in flight.
+pub(crate) async fn listen(
+    listener: TcpListener,
+    api: Arc<Api>,
+    extra: Arc<Extra>,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = places.clone().acquire_owned();
+        let accepted = tokio::select! {
+            _ = stop.changed() => break,
+            accepted = async { (place.await, listener.accept().await) } => accepted,
+        };
+        let (Ok(place), Ok((stream, peer))) = accepted else {
+            // Too many open files, or the like: wait a little instead of spinning.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        let connection = connection(stream, peer, api.clone(), extra.clone(), stop.clone());
+        connections.spawn(async move {
+            connection.await;
+            drop(place);
+        });
+    }
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if timeout(STOP_PATIENCE, finished).await.is_err() {
+        tracing::warn!("some requests did not finish in time");
+    }
+    Ok(())
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    api: Arc<Api>,
+    extra: Arc<Extra>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let (api, extra) = (api.clone(), extra.clone());
+        async move { Ok::<_, Infallible>(respond(&api, &extra, request).await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(READ_PATIENCE).max_buf_size(64 * 1024);
+    let serving = http.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        _ = stop.changed() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+async fn respond(api: &Api, extra: &Extra, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let local = match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/healthz") => Some(json_response(Bytes::from_static(b"{\"status\":\"ok\"}"))),
+        ("GET", "/openapi.json") => Some(json_response(extra.openapi.clone())),
+        _ => None,
+    };
+    if let Some(response) = local {
+        return response;
+    }
+    let (head, body) = request.into_parts();
+    let body = match timeout(READ_PATIENCE, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            let problem = Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes"));
+            return problem.response("req_").map(Full::new);
+        }
+        Ok(Err(_)) => {
+            return Problem::new(400, "malformed_json", "the body broke off").response("req_").map(Full::new);
+        }
+        Err(_) => {
+            return Problem::new(408, "request_timeout", "the body did not arrive in time")
+                .response("req_")
+                .map(Full::new);
+        }
+    };
+    api.serve(Request::from_parts(head, body)).await.map(Full::new)
+}
+
+fn json_response(body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = StatusCode::OK;
+    let kind = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}
