@@ -1,0 +1,3 @@
+//! One integration binary: one link, one set of dependencies, one report.
+
+mod support;

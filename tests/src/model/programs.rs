@@ -1,0 +1,181 @@
+//! Random valid programmes.
+
+use super::dice::Dice;
+use serde_json::{Value, json};
+
+/// Zones whose midnights are missing, doubled or on another day, and some plain ones.
+const ZONES: [&str; 18] = [
+    "Asia/Shanghai",
+    "UTC",
+    "Europe/London",
+    "Asia/Tokyo",
+    "Asia/Kathmandu",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Havana",
+    "America/St_Johns",
+    "America/Asuncion",
+    "Atlantic/Azores",
+    "Africa/Cairo",
+    "Asia/Beirut",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Pacific/Fakaofo",
+];
+
+/// A programme and the day (since the epoch) on which its history starts.
+pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
+    let zone = dice.pick(&ZONES);
+    let skips_a_date = zone == "Pacific/Apia" || zone == "Pacific/Fakaofo";
+    let start = match dice.below(3) {
+        // 2011-12-26 to 28, shortly before the dateline moved.
+        0..2 if skips_a_date => dice.between(15_334, 15_336),
+        // 2009 to 2022.
+        _ => dice.between(14_245, 19_357),
+    };
+    let currency = dice.pick(&["CNY", "CNY", "USD", "JPY"]);
+    let hold_days: i64 = *dice.pick(&[&0, &0, &3, &7, &14]);
+    let mut points = json!({
+        "per_unit": dice.pick(&["1", "1", "0.5", "0.333333", "2.5"]),
+        "hold_days": hold_days,
+        "expiry": expiry(dice, hold_days),
+        "on_short": dice.pick(&["debt", "forgive"]),
+        "restore_grace_days": dice.pick(&[&0, &7, &30]),
+        "excluded_categories": ["gift_card"],
+        "category_multipliers": {"tea": "2", "book": dice.pick(&["1.5", "0.7", "1.000001"])},
+    });
+    if dice.percent(50) {
+        points["limits"] = limits(dice);
+    }
+    let brands: Vec<Value> = ["acme", "bean", "cora"]
+        .iter()
+        .take(dice.between(1, 3) as usize)
+        .enumerate()
+        .map(|(place, id)| {
+            let rate = if place == 0 {
+                "1"
+            } else {
+                dice.pick(&["0.5", "2", "0.333333"])
+            };
+            json!({"id": id, "name": id, "rate": rate})
+        })
+        .collect();
+    let mut growth = dice.pick(&["1", "1", "0.1", "2"]);
+    if currency == "JPY" {
+        // The same numbers of units are a hundred times the money.
+        points["per_unit"] = json!(dice.pick(&["0.01", "0.005", "0.003333"]));
+        growth = dice.pick(&["0.01", "0.02"]);
+    }
+    let program = json!({
+        "name": "Model Club",
+        "time_zone": zone,
+        "currency": currency,
+        "default_region": "CN",
+        "brands": brands,
+        "points": points,
+        "growth": {"per_unit": growth},
+        "tiers": tiers(dice),
+        "activities": [
+            {"id": "check_in", "points": 5, "growth": 1, "per_day": 1,
+             "streak": [{"days": 2, "points": 3}, {"days": 3, "points": 20}, {"days": 5, "points": 50}]},
+            {"id": "share", "points": 2, "growth": 0, "per_day": 2,
+             "streak": [{"days": 2, "points": 7}]},
+            {"id": "review", "points": 15, "growth": 5, "per_month": 2},
+            {"id": "bind", "points": 60, "growth": 95, "once": true},
+        ],
+        "badges": badges(currency),
+    });
+    (program, start)
+}
+
+fn expiry(dice: &mut Dice, hold_days: i64) -> Value {
+    match dice.below(8) {
+        0..2 => json!({"mode": "year_end", "years": dice.between(0, 2)}),
+        2..4 => json!({"mode": "months", "months": dice.between(1, 15),
+            "round": dice.pick(&["none", "month", "quarter", "year"])}),
+        4 if hold_days == 0 => json!({"mode": "days", "days": dice.between(1, 2)}),
+        4 => json!({"mode": "days", "days": dice.between(15, 90)}),
+        5..7 => json!({"mode": "inactivity", "months": dice.between(2, 8)}),
+        _ => json!({"mode": "never"}),
+    }
+}
+
+fn limits(dice: &mut Dice) -> Value {
+    let mut limits = Vec::new();
+    for (per, least) in [("order", 40), ("day", 60), ("month", 200)] {
+        if dice.percent(50) {
+            let points = dice.between(least, least * 10);
+            limits.push(json!({"per": per, "points": points}));
+        }
+    }
+    json!(limits)
+}
+
+/// Each threshold is at least three times the one below, so that no two trials start at once.
+fn tiers(dice: &mut Dice) -> Value {
+    let mut tiers = vec![json!({"id": "basic", "name": name("basic"), "growth": 0})];
+    let mut growth: i64 = *dice.pick(&[&200, &500, &999]);
+    for id in ["silver", "gold", "black"]
+        .iter()
+        .take(dice.between(1, 3) as usize)
+    {
+        let mut tier = json!({
+            "id": id,
+            "name": name(id),
+            "growth": growth,
+            "benefits": {"earn_multiplier": dice.pick(&["1", "1.2", "1.5", "1.333333"])},
+        });
+        if dice.percent(70) {
+            tier["trial"] = json!({
+                "at_percent": dice.pick(&[&50, &67, &80, &95]),
+                "days": dice.pick(&[&7, &30]),
+            });
+        }
+        if dice.percent(80) {
+            tier["validity"] = json!({"months": dice.pick(&[&1, &3, &6, &12, &24])});
+            tier["on_lapse"] = match dice.below(3) {
+                0 => json!({"mode": "reset"}),
+                1 => json!({"mode": "deduct", "growth": dice.between(1, growth * 2)}),
+                _ => json!({"mode": "step"}),
+            };
+            if dice.percent(75) {
+                tier["retain"] = json!({"growth": dice.between(1, growth / 2)});
+                if dice.percent(50) {
+                    tier["lifetime"] = json!({"periods": dice.between(1, 3)});
+                }
+            }
+        }
+        tiers.push(tier);
+        growth *= dice.between(3, 4);
+    }
+    json!(tiers)
+}
+
+fn badges(currency: &str) -> Value {
+    let much = if currency == "JPY" {
+        "150000"
+    } else {
+        "1500.00"
+    };
+    let badge = |id: &str, when: Value| json!({"id": id, "name": name(id), "when": when});
+    json!([
+        {"id": "founder", "name": name("founder")},
+        badge("first_order", json!({"fact": "orders.count", "op": ">=", "value": 1})),
+        badge("grown", json!({"fact": "growth", "op": ">=", "value": 1000})),
+        badge("rich", json!({"fact": "points.available", "op": ">", "value": 400})),
+        badge("much", json!({"fact": "orders.amount", "op": ">=", "value": much})),
+        badge("after_many", json!({"fact": "badges", "op": "contains", "value": "many"})),
+        badge("many", json!({"all": [
+            {"fact": "orders.count", "op": "between", "value": [4, 9]},
+            {"not": {"fact": "tier", "op": "in", "value": ["gold", "black"]}}]})),
+        badge("either", json!({"any": [
+            {"fact": "tier", "op": "=", "value": "silver"},
+            {"fact": "growth", "op": "<", "value": 3}]})),
+    ])
+}
+
+fn name(id: &str) -> Value {
+    json!({"en": id, "zh": id})
+}
