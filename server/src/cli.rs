@@ -122,6 +122,9 @@ pub struct Export {
     /// full.jsonl with --full.
     #[arg(long, value_name = "DIR", default_value = "laurel-export")]
     pub out: PathBuf,
+    /// What time it is for the export; the machine's clock unless given.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub test_clock: Option<Instant>,
     /// Every record, for `laurel import --full`. Holds personal data and the hashes of keys.
     #[arg(long)]
     pub full: bool,

@@ -1,16 +1,24 @@
 //! The local server and its commands. Everything of the programme is done by the functions; here
 //! are sockets, files and the command line.
 
+mod audit;
+mod backup;
 pub mod cli;
+mod export;
+mod full;
 mod functions;
 mod home;
+mod import;
 mod listen;
+mod progress;
+mod replay;
+mod rows;
 mod serve;
 mod start;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command, Serve};
+use cli::{Cli, Command};
 use tracing_subscriber::EnvFilter;
 
 pub use functions::FUNCTIONS;
@@ -38,7 +46,12 @@ pub fn run(cli: Cli) -> ExitCode {
         match cli.command {
             None => serve::serve(&default()).await,
             Some(Command::Serve(serve)) => serve::serve(&serve).await,
-            Some(_) => Err(StartError("not yet".to_owned())),
+            Some(Command::Import(import)) if import.full => import_full(&import).await,
+            Some(Command::Import(import)) => import::import(&import).await,
+            Some(Command::Replay(replay)) => replay::replay(&replay).await,
+            Some(Command::Audit(data)) => audit::audit(&data).await,
+            Some(Command::Export(export)) => export::export(&export).await,
+            Some(Command::Compact(data)) => compact(&data),
         }
     });
     match ended {
@@ -58,5 +71,17 @@ fn log() {
     let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-#[allow(unused)]
-fn unused(_: Serve) {}
+async fn import_full(import: &cli::Import) -> Result<ExitCode, StartError> {
+    full::adopt_secrets(&import.file, &import.data.data)?;
+    let opened = start::open(&import.data)?;
+    let records = full::import(&opened.store, &import.file).await?;
+    println!("{records} records are in {}", import.data.data.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compact(data: &cli::Data) -> Result<ExitCode, StartError> {
+    let compacted = store_redb::RedbStore::compact(&data.data, &store_redb::Options::default());
+    let compacted = compacted.map_err(|error| start::failed("cannot compact", &error))?;
+    println!("{} bytes before, {} bytes after", compacted.bytes_before, compacted.bytes_after);
+    Ok(ExitCode::SUCCESS)
+}

@@ -2,12 +2,14 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
+use crate::backup::{BrokenOff, backup};
 use bytes::Bytes;
 use edge::{Api, BODY_BYTES_MAX, Problem};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, channel::Channel};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use store_redb::RedbStore;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -26,7 +28,12 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Extra {
     /// `GET /openapi.json`.
     pub(crate) openapi: Bytes,
+    /// What `GET /backup` copies.
+    pub(crate) store: Arc<RedbStore>,
 }
+
+/// A body that is there, or one that is still being read from the store.
+pub(crate) type Body = Either<Full<Bytes>, Channel<Bytes, BrokenOff>>;
 
 /// Serves until `stop` changes, then finishes what is in flight.
 pub(crate) async fn listen(
@@ -90,7 +97,14 @@ async fn connection(
     }
 }
 
-async fn respond(api: &Api, extra: &Extra, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(api: &Api, extra: &Extra, request: Request<Incoming>) -> Response<Body> {
+    if (request.method(), request.uri().path()) == (&http::Method::GET, "/backup") {
+        return backup(api, &extra.store, request.headers());
+    }
+    answer(api, extra, request).await.map(Either::Left)
+}
+
+async fn answer(api: &Api, extra: &Extra, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let local = match (request.method().as_str(), request.uri().path()) {
         ("GET", "/healthz") => Some(json_response(Bytes::from_static(b"{\"status\":\"ok\"}"))),
         ("GET", "/openapi.json") => Some(json_response(extra.openapi.clone())),

@@ -24,7 +24,7 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     let address = listener.local_addr().map_err(|error| failed("no address", &error))?;
     greet(serve, &address.to_string(), &opened.admin_key);
     let document = edge::openapi::document(FUNCTIONS);
-    let extra = Extra { openapi: document.to_string().into() };
+    let extra = Extra { openapi: document.to_string().into(), store: opened.store.clone() };
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("no signals", &error))?;

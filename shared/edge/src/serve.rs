@@ -91,7 +91,11 @@ impl Api {
         Err(problem)
     }
 
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+    /// The caller whose key the headers carry.
+    ///
+    /// # Errors
+    /// 401 `unauthenticated`.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
         let nobody = || Problem::new(401, "unauthenticated", "Authorization: Bearer <key> is needed");
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return Err(nobody()) };

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     keys,
     records::{Answer, CallerRecord, decode},
-    store::{Range, StoreError},
+    store::{Expect, Range, StoreError, Write},
     write::put,
 };
 
@@ -119,5 +119,25 @@ impl Engine {
         let page = self.store.scan(Range { from, to: all.to }, limit).await?;
         let id = |bytes: &[u8]| bytes.get(1..17).and_then(|id| id.try_into().ok()).map(MemberId);
         Ok(page.iter().filter_map(|(key, _)| id(key.as_bytes())).collect())
+    }
+}
+
+impl Engine {
+    /// What the engine noted for itself under that name.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn note(&self, name: &str) -> Result<Option<bytes::Bytes>, Error> {
+        Ok(self.get(&keys::note(name)).await?.map(|record| record.value))
+    }
+
+    /// Notes something under that name, durably.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn set_note(&self, name: &str, value: bytes::Bytes) -> Result<(), Error> {
+        let change = crate::store::Change::Put(value);
+        let write = Write { key: keys::note(name), expect: Expect::Anything, change };
+        self.commit(vec![write]).await
     }
 }

@@ -1,0 +1,194 @@
+//! Every record as JSON Lines, for moving to another store and for backups: a first line that
+//! names the format, a line for each record, a last line that counts them.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use bytes::Bytes;
+use engine::store::{Change, Expect, Key, Range, Record, Store, WRITES_MAX, Write as Change_};
+use serde_json::{Value, json};
+use store_redb::{RedbStore, Snapshot};
+
+use crate::start::{StartError, failed};
+
+/// The file's name.
+pub(crate) const FILE: &str = "full.jsonl";
+
+/// The format's version, in its first line.
+const FORMAT: u64 = 1;
+const PAGE: usize = 1_000;
+/// Bytes of values gathered into one commit when importing.
+const COMMIT_BYTES: usize = 1024 * 1024;
+
+/// Secrets without which the records are of little use; they travel beside the file.
+const SECRETS: [&str; 2] = ["master-key", "admin-key"];
+
+/// The first line.
+pub(crate) fn header() -> String {
+    format!("{}\n", json!({"laurel": "full", "format": FORMAT}))
+}
+
+/// The last line.
+pub(crate) fn footer(records: u64) -> String {
+    format!("{}\n", json!({"records": records}))
+}
+
+fn line(key: &Key, record: &Record) -> String {
+    format!("{}\n", json!({"k": hex(key.as_bytes()), "v": hex(&record.value)}))
+}
+
+/// Pages of lines of everything in the snapshot, ascending.
+pub(crate) struct Pages {
+    snapshot: Snapshot,
+    range: Option<Range>,
+    /// Lines so far.
+    pub(crate) records: u64,
+}
+
+impl Pages {
+    pub(crate) fn of(snapshot: Snapshot) -> Pages {
+        let everything = Range { from: Key::new(&[0][..]), to: Key::new(vec![0xff; 64]) };
+        Pages { snapshot, range: Some(everything), records: 0 }
+    }
+
+    /// The next page; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<String>, engine::store::StoreError> {
+        let Some(range) = self.range.take() else { return Ok(None) };
+        let page = self.snapshot.scan(&range, PAGE)?;
+        if let Some((key, _)) = page.last().filter(|_| page.len() == PAGE) {
+            self.range = Some(Range { from: key.successor(), to: range.to });
+        }
+        self.records += page.len() as u64;
+        Ok(Some(page.iter().map(|(key, record)| line(key, record)).collect()))
+    }
+}
+
+/// Writes everything, and the folder's secrets beside it; readable by the owner alone.
+pub(crate) fn export(store: &RedbStore, data: &Path, out: &Path) -> Result<u64, StartError> {
+    let unwritable = |error: io::Error| failed(&format!("cannot write to {}", out.display()), &error);
+    let create = |name: &str| {
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(out.join(name))
+    };
+    let mut file = BufWriter::new(create(FILE).map_err(unwritable)?);
+    file.write_all(header().as_bytes()).map_err(unwritable)?;
+    let mut pages = Pages::of(store.snapshot());
+    while let Some(page) = pages.next().map_err(|error| failed("cannot read the store", &error))? {
+        file.write_all(page.as_bytes()).map_err(unwritable)?;
+    }
+    file.write_all(footer(pages.records).as_bytes()).map_err(unwritable)?;
+    let file = file.into_inner().map_err(|error| unwritable(error.into_error()))?;
+    file.sync_all().map_err(unwritable)?;
+    for name in SECRETS {
+        if let Ok(secret) = fs::read(data.join(name)) {
+            create(name).and_then(|mut file| file.write_all(&secret)).map_err(unwritable)?;
+        }
+    }
+    Ok(pages.records)
+}
+
+/// Puts the secrets that lie beside the file into a folder that has none yet.
+pub(crate) fn adopt_secrets(file: &Path, data: &Path) -> Result<(), StartError> {
+    let unwritable = |error: io::Error| failed(&format!("cannot write to {}", data.display()), &error);
+    fs::create_dir_all(data).map_err(unwritable)?;
+    for name in SECRETS {
+        let found = file.parent().map(|folder| folder.join(name)).and_then(|secret| fs::read(secret).ok());
+        let Some(secret) = found else { continue };
+        let own = OpenOptions::new().write(true).create_new(true).mode(0o600).open(data.join(name));
+        match own {
+            Ok(mut own) => own.write_all(&secret).map_err(unwritable)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unwritable(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Writes every record of the file into an empty store. Nothing is usable before its last line
+/// has been seen: a file that was cut off is refused before anything is written.
+pub(crate) async fn import(store: &RedbStore, file: &Path) -> Result<u64, StartError> {
+    let unreadable = |error: io::Error| failed(&format!("cannot read {}", file.display()), &error);
+    let records = check(file).map_err(unreadable)?;
+    let everything = Range { from: Key::new(&[0][..]), to: Key::new(vec![0xff; 64]) };
+    let failing = |error: engine::store::StoreError| failed("cannot write to the store", &error);
+    if !store.scan(everything, 1).await.map_err(failing)?.is_empty() {
+        return Err(StartError("the data folder is not empty; --full starts a new one".to_owned()));
+    }
+    let bar = crate::progress::bar(records, "importing");
+    let (mut writes, mut bytes) = (Vec::new(), 0);
+    for line in BufReader::new(File::open(file).map_err(unreadable)?).lines().skip(1) {
+        let Some((key, value)) = record(&line.map_err(unreadable)?) else { continue };
+        bytes += value.len();
+        writes.push(Change_ {
+            key: Key::new(key),
+            expect: Expect::Absent,
+            change: Change::Put(Bytes::from(value)),
+        });
+        if writes.len() == WRITES_MAX || bytes >= COMMIT_BYTES {
+            bar.inc(writes.len() as u64);
+            store.commit(std::mem::take(&mut writes)).await.map_err(failing)?;
+            bytes = 0;
+        }
+    }
+    if !writes.is_empty() {
+        store.commit(writes).await.map_err(failing)?;
+    }
+    bar.finish_and_clear();
+    Ok(records)
+}
+
+/// Reads the file through once: its format, every line, and that none is missing.
+fn check(file: &Path) -> io::Result<u64> {
+    let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
+    let mut lines = BufReader::new(File::open(file)?).lines();
+    let first: Value =
+        serde_json::from_str(&lines.next().transpose()?.unwrap_or_default()).unwrap_or_default();
+    if first["laurel"] != "full" || first["format"].as_u64() != Some(FORMAT) {
+        return Err(wrong("it was not written by laurel export --full of this format".to_owned()));
+    }
+    let (mut records, mut counted) = (0u64, None);
+    for (number, line) in lines.enumerate() {
+        let line = line?;
+        if counted.is_some() {
+            return Err(wrong("something follows the last line".to_owned()));
+        }
+        match record(&line) {
+            Some(_) => records += 1,
+            None => {
+                let last: Value = serde_json::from_str(&line).unwrap_or_default();
+                counted = last["records"].as_u64();
+                if counted.is_none() {
+                    return Err(wrong(format!("line {} is damaged", number + 2)));
+                }
+            }
+        }
+    }
+    if counted != Some(records) {
+        return Err(wrong("it is cut off: the last line is missing or counts other records".to_owned()));
+    }
+    Ok(records)
+}
+
+fn record(line: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let key = unhex(line["k"].as_str()?)?;
+    (!key.is_empty()).then_some((key, unhex(line["v"].as_str()?)?))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let bytes = text.as_bytes();
+    if bytes.len() % 2 != 0 {
+        return None;
+    }
+    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    bytes.chunks_exact(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
+}

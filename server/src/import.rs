@@ -1,0 +1,275 @@
+//! `laurel import`: members with their opening balances from CSV. Good rows land, bad ones are
+//! reported; running it again changes nothing.
+
+use std::{process::ExitCode, sync::Arc};
+
+use csv::StringRecord;
+use domain::{decide::Adjust, json::Json, member::MemberId, time::Instant};
+use edge::{Api, Problem};
+use engine::{Act, Registration, Whom, records::By};
+use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    cli::Import,
+    progress,
+    rows::{self, Columns, Rejected, object, text},
+    start::{self, StartError, failed},
+};
+
+const COLUMNS: &[&str] = &[
+    "phone",
+    "email",
+    "channel",
+    "external_id",
+    "name",
+    "birthday",
+    "gender",
+    "country",
+    "province",
+    "city",
+    "district",
+    "brand",
+    "registered_at",
+    "points",
+    "expires_at",
+    "growth",
+];
+
+/// Rows in flight: enough that many share one durable write.
+const IN_FLIGHT: usize = 64;
+
+/// What became of the rows.
+#[derive(Default)]
+struct Totals {
+    rows: u64,
+    created: u64,
+    known: u64,
+    balances: u64,
+    points: i64,
+    rejected: Vec<Rejected>,
+}
+
+/// What became of a row.
+struct Landed {
+    created: bool,
+    /// Points of an opening balance that was not there before.
+    points: Option<i64>,
+}
+
+/// Imports the file.
+pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
+    let opened = start::open(&import.data)?;
+    let api = Arc::new(start::assemble(&opened, import.program.as_deref(), import.test_clock).await?);
+    let (mut reader, columns) = rows::open(&import.file, COLUMNS)?;
+    let (columns, places) = (Arc::new(columns), Arc::new(Semaphore::new(IN_FLIGHT)));
+    let bar = progress::bar(std::fs::metadata(&import.file).map_or(0, |file| file.len()), "importing");
+    let mut totals = Totals::default();
+    let mut tasks = JoinSet::new();
+    let mut row = StringRecord::new();
+    loop {
+        let line = reader.position().line();
+        match reader.read_record(&mut row) {
+            Ok(false) => break,
+            Ok(true) => {}
+            Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
+            Err(error) => {
+                totals.rows += 1;
+                totals.reject(line, "malformed_row", error.to_string());
+                continue;
+            }
+        }
+        totals.rows += 1;
+        bar.set_position(reader.position().byte());
+        let place = places.clone().acquire_owned().await;
+        let (api, columns, row, line) =
+            (api.clone(), columns.clone(), row.clone(), row.position().map_or(line, csv::Position::line));
+        tasks.spawn(async move {
+            let landed = take(&api, &columns, &row).await;
+            drop(place);
+            (line, landed)
+        });
+        while let Some(done) = tasks.try_join_next() {
+            totals.count(done);
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        totals.count(done);
+    }
+    bar.finish_and_clear();
+    finish(import, totals)
+}
+
+fn finish(import: &Import, mut totals: Totals) -> Result<ExitCode, StartError> {
+    println!("rows {}", totals.rows);
+    println!("members created {}, known before {}", totals.created, totals.known);
+    println!("opening balances {}, {} points", totals.balances, totals.points);
+    println!("rows rejected {}", totals.rejected.len());
+    if totals.rejected.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    totals.rejected.sort_by_key(|row| row.line);
+    let path = rows::rejected_path(&import.file, import.rejected.as_ref());
+    rows::report(&path, &totals.rejected)
+        .map_err(|error| failed("cannot write the rejected rows", &error))?;
+    println!("why is in {}", path.display());
+    Ok(ExitCode::from(1))
+}
+
+impl Totals {
+    fn reject(&mut self, line: u64, code: &str, detail: String) {
+        self.rejected.push(Rejected { line, code: code.to_owned(), detail });
+    }
+
+    fn count(&mut self, done: Result<(u64, Result<Landed, Problem>), tokio::task::JoinError>) {
+        match done {
+            Ok((_, Ok(landed))) => {
+                self.created += u64::from(landed.created);
+                self.known += u64::from(!landed.created);
+                self.balances += u64::from(landed.points.is_some());
+                self.points += landed.points.unwrap_or(0);
+            }
+            Ok((line, Err(problem))) => self.reject(line, problem.code, explain(&problem)),
+            Err(error) => self.reject(0, "failed", error.to_string()),
+        }
+    }
+}
+
+/// The problem in one line, with every fault it has.
+pub(crate) fn explain(problem: &Problem) -> String {
+    let errors = problem.data.get("errors").and_then(|errors| errors.as_array());
+    let faults = errors.into_iter().flatten().map(|fault| {
+        format!(
+            "{} {}",
+            fault["pointer"].as_str().unwrap_or_default(),
+            fault["detail"].as_str().unwrap_or_default()
+        )
+    });
+    let faults: Vec<String> = faults.collect();
+    if faults.is_empty() { problem.detail.clone() } else { faults.join("; ") }
+}
+
+/// Registers the row's member and gives it its opening balance.
+async fn take(api: &Api, columns: &Columns, row: &StringRecord) -> Result<Landed, Problem> {
+    let get = |name: &str| columns.get(row, name);
+    let now = api.clock.now();
+    let programmes = api.engine.programmes()?;
+    let only = &programmes.newest().brands;
+    let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.clone()));
+    let body = registration(columns, row, brand.as_deref());
+    let faults = edge::REGISTRATION.check(&body);
+    if !faults.is_empty() {
+        return Err(Problem::invalid_field(&faults));
+    }
+    let person = edge::person(api, &body)?;
+    if programmes.newest().brand(&person.brand).is_none() {
+        return Err(Problem::new(404, "brand_not_found", "no such brand in the programme"));
+    }
+    let registered_at = instant(get("registered_at"), "/registered_at")?.unwrap_or(now);
+    if registered_at > now {
+        return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now"));
+    }
+    let opening = opening(columns, row, &person.brand, now)?;
+    let claims = edge::claims(api, &person);
+    let registration = Registration { id: api.new_member_id(now)?, registered_at, person, claims };
+    let request = start::request(By::Import, now);
+    let cell = std::sync::Mutex::new((MemberId([0; 16]), false));
+    let tell = |registered: &engine::Registered| {
+        *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            (registered.view.member.id, registered.created);
+        engine::records::Answer { status: 200, body: Vec::new() }
+    };
+    api.engine.register(&request, &registration, tell).await?;
+    let (id, created) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let points = match opening {
+        Some(adjust) => give(api, id, adjust, now).await?,
+        None => None,
+    };
+    Ok(Landed { created, points })
+}
+
+fn registration(columns: &Columns, row: &StringRecord, brand: Option<&str>) -> Json {
+    let get = |name: &str| columns.get(row, name);
+    let identity = |kind: &str, channel: Option<&str>, value: Option<&str>| {
+        value.map(|value| {
+            object([("kind", text(Some(kind))), ("channel", text(channel)), ("value", text(Some(value)))])
+        })
+    };
+    let external = get("external_id").or(get("channel").map(|_| ""));
+    let identities = [
+        identity("phone", None, get("phone")),
+        identity("email", None, get("email")),
+        identity("external", get("channel"), external),
+    ];
+    let part = |name: &'static str| (name, text(get(name)));
+    let region = object(["country", "province", "city", "district"].map(part));
+    let region = (!region.fields().is_empty()).then_some(region);
+    let mut profile: Vec<(&'static str, Option<Json>)> = ["name", "birthday", "gender"].map(part).to_vec();
+    profile.push(("region", region));
+    object([
+        ("identities", Some(Json::List(identities.into_iter().flatten().collect()))),
+        ("brand", text(brand)),
+        ("profile", Some(object(profile))),
+    ])
+}
+
+fn instant(told: Option<&str>, pointer: &str) -> Result<Option<Instant>, Problem> {
+    let wrong = || Problem::field(pointer, "wrong_format", "an RFC 3339 instant");
+    told.map(|told| Instant::parse(told).ok_or_else(wrong)).transpose()
+}
+
+/// The row's opening balance, if it has one.
+fn opening(
+    columns: &Columns,
+    row: &StringRecord,
+    brand: &str,
+    now: Instant,
+) -> Result<Option<Adjust>, Problem> {
+    let figure = |name: &str| {
+        let wrong = || Problem::field(&format!("/{name}"), "wrong_format", "a whole number from 0");
+        let told = columns.get(row, name).map(|told| told.parse::<u64>().map_err(|_| wrong())).transpose()?;
+        let told = told.unwrap_or(0);
+        i64::try_from(told)
+            .ok()
+            .filter(|told| told.unsigned_abs() <= domain::number::FIGURE_MAX)
+            .ok_or_else(wrong)
+    };
+    let (points, growth) = (figure("points")?, figure("growth")?);
+    let expires_at = instant(columns.get(row, "expires_at"), "/expires_at")?;
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(Problem::field("/expires_at", "out_of_range", "ahead of now"));
+    }
+    if points == 0 && growth == 0 {
+        return Ok(None);
+    }
+    let (brand, reason) = (brand.to_owned(), "opening balance".to_owned());
+    Ok(Some(Adjust { brand, points, growth, reason, expires_at, occurred_at: None }))
+}
+
+/// An opening balance is known by its member, brand and expiry, and given once.
+async fn give(api: &Api, id: MemberId, adjust: Adjust, now: Instant) -> Result<Option<i64>, Problem> {
+    let digest = |parts: &[&[u8]]| {
+        let mut hash = Sha256::new();
+        parts.iter().for_each(|part| hash.update(part));
+        let digest: [u8; 32] = hash.finalize().into();
+        digest
+    };
+    let expires_at = adjust.expires_at.map_or(i64::MAX, |at| at.0).to_be_bytes();
+    let name = digest(&[&id.0, &expires_at, adjust.brand.as_bytes()]);
+    let name: String = name[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut request = start::request(By::Import, now);
+    request.any_age = true;
+    let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
+    request.content.copy_from_slice(&digest(&[&figures])[..16]);
+    let points = adjust.points;
+    let act = Act::Adjust(Whom::Id(id), format!("import:{name}"), adjust);
+    let done = api.engine.execute(&request, &act).await.map_err(|error| match error {
+        engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => Problem::new(
+            409,
+            "balance_conflict",
+            "an opening balance of this member, brand and expiry was imported before with other figures",
+        ),
+        other => other.into(),
+    })?;
+    Ok((!done.replayed).then_some(points))
+}

@@ -1,0 +1,363 @@
+//! `laurel replay`: orders, redemptions and refunds from CSV, in time order, the clock following.
+//! Every event goes through the same function as a caller's request.
+//!
+//! Cut off, it goes on where it was: what was recorded is recognised by its own name, and what was
+//! refused is noted before anything later happens, so that it is not judged again.
+
+use std::{collections::BTreeMap, fs::File, path::Path, process::ExitCode};
+
+use bytes::Bytes;
+use csv::{Position, StringRecord};
+use domain::{json::Json, time::Instant};
+use edge::Api;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    cli::Replay,
+    home::AdminKey,
+    progress,
+    rows::{self, Columns, Rejected, object, text},
+    start::{self, StartError, failed},
+};
+
+const COLUMNS: &[&str] = &[
+    "kind",
+    "occurred_at",
+    "brand",
+    "member_id",
+    "phone",
+    "email",
+    "channel",
+    "external_id",
+    "order_id",
+    "line_id",
+    "sku",
+    "category",
+    "quantity",
+    "amount",
+    "points",
+    "refund_id",
+];
+
+/// What parts one event's rows from the next one's.
+const SAME: &[&str] = &[
+    "kind",
+    "occurred_at",
+    "brand",
+    "order_id",
+    "refund_id",
+    "member_id",
+    "phone",
+    "email",
+    "channel",
+    "external_id",
+];
+
+/// An event: where its rows are in the file.
+struct Event {
+    at: Instant,
+    start: Position,
+    rows: usize,
+}
+
+/// What became of the events.
+#[derive(Default)]
+struct Totals {
+    done: BTreeMap<&'static str, u64>,
+    again: u64,
+    earned: u64,
+    redeemed: u64,
+    taken: u64,
+    rejected: Vec<Rejected>,
+}
+
+/// Replays the file.
+pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
+    let (mut reader, columns) = rows::open(&replay.file, COLUMNS)?;
+    let mut totals = Totals::default();
+    let mut events = index(&mut reader, &columns, &mut totals)?;
+    events.sort_by_key(|event| event.at); // stable: what shares a moment stays in the file's order
+    let Some(first) = events.first() else {
+        println!("there is nothing to replay");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let opened = start::open(&replay.data)?;
+    let api = start::assemble(&opened, replay.program.as_deref(), Some(first.at)).await?;
+    let key = match &opened.admin_key {
+        AdminKey::Given(key) | AdminKey::File(key, _) => format!("Bearer {key}"),
+    };
+    let note = note(&replay.file)?;
+    let before = progress_noted(&api, &note).await?;
+    let bar = progress::bar(events.len() as u64, "replaying");
+    bar.set_position(before as u64);
+    for (index, event) in events.iter().enumerate().skip(before) {
+        let rows = read_rows(&mut reader, event)?;
+        api.clock.forward(event.at).map_err(|_| StartError("the clock cannot go back".to_owned()))?;
+        let refused = play(&api, &key, &columns, &rows, event, &mut totals).await?;
+        if refused || index + 1 == events.len() {
+            note_progress(&api, &note, index + 1).await?;
+        }
+        bar.set_position(index as u64 + 1);
+    }
+    bar.finish_and_clear();
+    finish(replay, totals, before)
+}
+
+fn finish(replay: &Replay, mut totals: Totals, before: usize) -> Result<ExitCode, StartError> {
+    let count = |kind: &str| totals.done.get(kind).copied().unwrap_or(0);
+    println!("events replayed before {before}, recorded before {}", totals.again);
+    println!("orders {}, points earned {}", count("earn"), totals.earned);
+    println!("redemptions {}, points redeemed {}", count("redeem"), totals.redeemed);
+    println!("refunds {}, points taken back {}", count("refund"), totals.taken);
+    let short = totals.rejected.iter().filter(|row| row.code == "insufficient_points").count();
+    println!("refused {}, of them for too few points {short}", totals.rejected.len());
+    if totals.rejected.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    totals.rejected.sort_by_key(|row| row.line);
+    let path = rows::rejected_path(&replay.file, replay.rejected.as_ref());
+    rows::report(&path, &totals.rejected).map_err(|error| failed("cannot write the refused rows", &error))?;
+    println!("why is in {}", path.display());
+    // Too few points is an answer, not a fault of the file.
+    let faulty = totals.rejected.len() > short;
+    Ok(if faulty { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Finds the events: when each happens and where its rows are. Rows of one event stand together.
+fn index(
+    reader: &mut csv::Reader<File>,
+    columns: &Columns,
+    totals: &mut Totals,
+) -> Result<Vec<Event>, StartError> {
+    let mut events: Vec<Event> = Vec::new();
+    let mut last: Vec<String> = Vec::new();
+    let mut row = StringRecord::new();
+    loop {
+        let start = reader.position().clone();
+        match reader.read_record(&mut row) {
+            Ok(false) => return Ok(events),
+            Ok(true) => {}
+            Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
+            Err(error) => {
+                totals.reject(start.line(), "malformed_row", error.to_string());
+                last.clear();
+                continue;
+            }
+        }
+        let line = row.position().map_or(start.line(), Position::line);
+        let Some(at) = columns.get(&row, "occurred_at").and_then(Instant::parse) else {
+            totals.reject(line, "invalid_field", "occurred_at is an RFC 3339 instant".to_owned());
+            last.clear();
+            continue;
+        };
+        let same: Vec<String> =
+            SAME.iter().map(|name| columns.get(&row, name).unwrap_or_default().to_owned()).collect();
+        match events.last_mut() {
+            Some(event) if same == last && columns.get(&row, "line_id").is_some() => event.rows += 1,
+            _ => events.push(Event { at, start, rows: 1 }),
+        }
+        last = same;
+    }
+}
+
+fn read_rows(reader: &mut csv::Reader<File>, event: &Event) -> Result<Vec<StringRecord>, StartError> {
+    let unreadable = |error: csv::Error| failed("cannot read the file", &error);
+    if reader.position().byte() != event.start.byte() {
+        reader.seek(event.start.clone()).map_err(unreadable)?;
+    }
+    let mut rows = Vec::with_capacity(event.rows);
+    for _ in 0..event.rows {
+        let mut row = StringRecord::new();
+        reader.read_record(&mut row).map_err(unreadable)?;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Asks the function that the event is for; whether it was refused.
+async fn play(
+    api: &Api,
+    key: &str,
+    columns: &Columns,
+    rows: &[StringRecord],
+    event: &Event,
+    totals: &mut Totals,
+) -> Result<bool, StartError> {
+    let row = &rows[0]; // an event has a row
+    let line = row.position().map_or(event.start.line(), Position::line);
+    let (kind, function, body) = match columns.get(row, "kind").unwrap_or("earn") {
+        "earn" => ("earn", "earn-points", order(api, columns, rows)),
+        "redeem" => ("redeem", "redeem", redemption(api, columns, row)),
+        "refund" => ("refund", "reverse", refund(api, columns, rows)),
+        other => {
+            totals.reject(line, "invalid_field", format!("kind is earn, redeem or refund, not {other}"));
+            return Ok(true);
+        }
+    };
+    let request = http::Request::post(format!("/{function}")).header("authorization", key);
+    let request =
+        request.body(Bytes::from(json_text(&body))).map_err(|error| failed("cannot ask", &error))?;
+    let response = api.serve(request).await;
+    let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    if response.status().as_u16() == 503 {
+        return Err(StartError(format!(
+            "line {line}: {}; run the same command again to go on",
+            answer["detail"]
+        )));
+    }
+    if !response.status().is_success() {
+        let code = answer["code"].as_str().unwrap_or_default().to_owned();
+        let errors = answer.get("errors").map_or(String::new(), |errors| format!(": {errors}"));
+        totals.rejected.push(Rejected {
+            line,
+            code,
+            detail: format!("{}{errors}", answer["detail"].as_str().unwrap_or_default()),
+        });
+        return Ok(true);
+    }
+    totals.count(kind, &answer, response.headers().contains_key("idempotency-replayed"));
+    Ok(false)
+}
+
+impl Totals {
+    fn reject(&mut self, line: u64, code: &str, detail: String) {
+        self.rejected.push(Rejected { line, code: code.to_owned(), detail });
+    }
+
+    fn count(&mut self, kind: &'static str, answer: &Value, again: bool) {
+        if again {
+            self.again += 1;
+            return;
+        }
+        *self.done.entry(kind).or_default() += 1;
+        self.earned += answer["granted"].as_u64().unwrap_or(0);
+        self.taken += answer["taken"].as_u64().unwrap_or(0);
+        if kind == "redeem" {
+            self.redeemed += answer["entry"]["points"].as_i64().unwrap_or(0).unsigned_abs();
+        }
+    }
+}
+
+fn brand(api: &Api, columns: &Columns, row: &StringRecord) -> Option<Json> {
+    let given = columns.get(row, "brand").map(str::to_owned);
+    let only = || {
+        let programmes = api.engine.programmes().ok()?;
+        let brands = &programmes.newest().brands;
+        (brands.len() == 1).then(|| brands[0].id.clone())
+    };
+    given.or_else(only).map(Json::Text)
+}
+
+/// The fields that name the member.
+fn member(columns: &Columns, row: &StringRecord) -> (&'static str, Option<Json>) {
+    let get = |name: &str| columns.get(row, name);
+    if let Some(id) = get("member_id") {
+        return ("member_id", text(Some(id)));
+    }
+    let identity = |kind: &str, channel: Option<&str>, value: &str| {
+        Some(object([("kind", text(Some(kind))), ("channel", text(channel)), ("value", text(Some(value)))]))
+    };
+    let named = match (get("phone"), get("email"), get("external_id")) {
+        (Some(phone), ..) => identity("phone", None, phone),
+        (_, Some(email), _) => identity("email", None, email),
+        (_, _, Some(id)) => identity("external", get("channel"), id),
+        _ => None,
+    };
+    ("identity", named)
+}
+
+fn whole(columns: &Columns, row: &StringRecord, name: &str) -> Option<Json> {
+    let told = columns.get(row, name)?;
+    Some(told.parse::<i64>().map_or_else(|_| Json::Text(told.to_owned()), Json::Whole))
+}
+
+fn order(api: &Api, columns: &Columns, rows: &[StringRecord]) -> Json {
+    let row = &rows[0];
+    let field = |name: &'static str| (name, text(columns.get(row, name)));
+    let with_lines = columns.get(row, "line_id").is_some();
+    let lines = rows.iter().map(|row| {
+        let cell = |name: &'static str| (name, text(columns.get(row, name)));
+        let quantity = whole(columns, row, "quantity").or(Some(Json::Whole(1)));
+        object([cell("line_id"), cell("sku"), cell("category"), ("quantity", quantity), cell("amount")])
+    });
+    let lines = with_lines.then(|| Json::List(lines.collect()));
+    let amount = if with_lines { None } else { text(columns.get(row, "amount")) };
+    let brand = ("brand", brand(api, columns, row));
+    object([
+        member(columns, row),
+        brand,
+        field("order_id"),
+        ("amount", amount),
+        ("lines", lines),
+        field("occurred_at"),
+    ])
+}
+
+fn redemption(api: &Api, columns: &Columns, row: &StringRecord) -> Json {
+    let order = object([("kind", text(Some("order"))), ("order_id", text(columns.get(row, "order_id")))]);
+    let brand = ("brand", brand(api, columns, row));
+    object([member(columns, row), brand, ("points", whole(columns, row, "points")), ("for", Some(order))])
+}
+
+fn refund(api: &Api, columns: &Columns, rows: &[StringRecord]) -> Json {
+    let row = &rows[0];
+    let field = |name: &'static str| (name, text(columns.get(row, name)));
+    let asked = match columns.get(row, "line_id") {
+        Some(_) => {
+            let lines = rows.iter().map(|row| {
+                object([
+                    ("line_id", text(columns.get(row, "line_id"))),
+                    ("quantity", whole(columns, row, "quantity")),
+                ])
+            });
+            Some(object([("lines", Some(Json::List(lines.collect())))]))
+        }
+        None if columns.get(row, "amount") == Some("all") => text(Some("all")),
+        None => Some(object([("amount", text(columns.get(row, "amount")))])),
+    };
+    object([("brand", brand(api, columns, row)), field("order_id"), field("refund_id"), ("refund", asked)])
+}
+
+fn json_text(json: &Json) -> String {
+    fn value(json: &Json) -> Value {
+        match json {
+            Json::Null | Json::NotWhole => Value::Null,
+            Json::Bool(flag) => (*flag).into(),
+            Json::Whole(number) => (*number).into(),
+            Json::Text(text) => text.clone().into(),
+            Json::List(elements) => elements.iter().map(value).collect(),
+            Json::Object(fields) => {
+                Value::Object(fields.iter().map(|(name, json)| (name.clone(), value(json))).collect())
+            }
+        }
+    }
+    value(json).to_string()
+}
+
+/// The name under which progress through this very file is noted.
+fn note(file: &Path) -> Result<String, StartError> {
+    let unreadable = |error: std::io::Error| failed(&format!("cannot read {}", file.display()), &error);
+    let mut content = File::open(file).map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match std::io::Read::read(&mut content, &mut buffer).map_err(unreadable)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    Ok(format!("replay:{}", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+async fn progress_noted(api: &Api, note: &str) -> Result<usize, StartError> {
+    let noted = api.engine.note(note).await.map_err(|error| failed("cannot read the store", &error))?;
+    let noted = noted.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
+    Ok(usize::try_from(noted).unwrap_or(usize::MAX))
+}
+
+async fn note_progress(api: &Api, note: &str, events: usize) -> Result<(), StartError> {
+    let value = Bytes::copy_from_slice(&(events as u64).to_be_bytes());
+    api.engine.set_note(note, value).await.map_err(|error| failed("cannot write to the store", &error))
+}
