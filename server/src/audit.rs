@@ -18,7 +18,7 @@ const NAMED_MAX: usize = 100;
 
 /// Audits the folder.
 pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
-    let opened = start::open(data)?;
+    let opened = start::open_existing(data)?;
     let api = Arc::new(start::assemble(&opened, None, None).await?);
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     let bar = progress::bar(0, "auditing");

@@ -33,7 +33,7 @@ pub(crate) fn backup(api: &Api, store: &Arc<RedbStore>, headers: &HeaderMap) -> 
         false => Err(Problem::forbidden()),
     });
     if let Err(problem) = caller {
-        return problem.response("req_").map(Full::new).map(Either::Left);
+        return api.refuse(&problem).map(Full::new).map(Either::Left);
     }
     let (sender, body) = Channel::new(PAGES_WAITING);
     let snapshot = store.snapshot();

@@ -1,8 +1,9 @@
 //! `laurel export`: members and ledger for people and spreadsheets.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write as _},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     process::ExitCode,
 };
@@ -64,7 +65,7 @@ const LEDGER_COLUMNS: &[&str] = &[
 pub(crate) async fn export(export: &Export) -> Result<ExitCode, StartError> {
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", export.out.display()), &error);
     fs::create_dir_all(&export.out).map_err(unwritable)?;
-    let opened = start::open(&export.data)?;
+    let opened = start::open_existing(&export.data)?;
     if export.full {
         let records = full::export(&opened.store, &export.data.data, &export.out)?;
         println!("{records} records are in {}", export.out.join(full::FILE).display());
@@ -86,7 +87,15 @@ struct Files {
 
 impl Files {
     fn create(folder: &Path) -> io::Result<Files> {
-        let open = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
+        let open = |name: &str| {
+            let own = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(folder.join(name));
+            own.map(BufWriter::new)
+        };
         let mut files = Files {
             members_csv: Writer::from_writer(open("members.csv")?),
             members_jsonl: open("members.jsonl")?,

@@ -9,11 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use engine::keys;
 use engine::store::{Change, Expect, Key, Range, Record, Store, WRITES_MAX, Write as Change_};
 use serde_json::{Value, json};
 use store_redb::{RedbStore, Snapshot};
 
-use crate::start::{StartError, failed};
+use crate::start::{IMPORTING_NOTE, MASTER_KEY_NOTE, Opened, StartError, failed};
 
 /// The file's name.
 pub(crate) const FILE: &str = "full.jsonl";
@@ -109,14 +110,17 @@ pub(crate) fn adopt_secrets(file: &Path, data: &Path) -> Result<(), StartError> 
 
 /// Writes every record of the file into an empty store. Nothing is usable before its last line
 /// has been seen: a file that was cut off is refused before anything is written.
-pub(crate) async fn import(store: &RedbStore, file: &Path) -> Result<u64, StartError> {
+pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartError> {
+    let store = &opened.store;
     let unreadable = |error: io::Error| failed(&format!("cannot read {}", file.display()), &error);
-    let records = check(file).map_err(unreadable)?;
+    let records = check(file, opened.secrets.fingerprint()).map_err(unreadable)?;
     let everything = Range { from: Key::new(&[0][..]), to: Key::new(vec![0xff; 64]) };
     let failing = |error: engine::store::StoreError| failed("cannot write to the store", &error);
     if !store.scan(everything, 1).await.map_err(failing)?.is_empty() {
         return Err(StartError("the data folder is not empty; --full starts a new one".to_owned()));
     }
+    let importing = |change| Change_ { key: keys::note(IMPORTING_NOTE), expect: Expect::Anything, change };
+    store.commit(vec![importing(Change::Put(Bytes::from_static(b"1")))]).await.map_err(failing)?;
     let bar = crate::progress::bar(records, "importing");
     let (mut writes, mut bytes) = (Vec::new(), 0);
     for line in BufReader::new(File::open(file).map_err(unreadable)?).lines().skip(1) {
@@ -136,12 +140,14 @@ pub(crate) async fn import(store: &RedbStore, file: &Path) -> Result<u64, StartE
     if !writes.is_empty() {
         store.commit(writes).await.map_err(failing)?;
     }
+    store.commit(vec![importing(Change::Delete)]).await.map_err(failing)?;
     bar.finish_and_clear();
     Ok(records)
 }
 
-/// Reads the file through once: its format, every line, and that none is missing.
-fn check(file: &Path) -> io::Result<u64> {
+/// Reads the file through once: its format, every line, that none is missing, and that it was
+/// written under this master key.
+fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
     let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut lines = BufReader::new(File::open(file)?).lines();
     let first: Value =
@@ -156,7 +162,15 @@ fn check(file: &Path) -> io::Result<u64> {
             return Err(wrong("something follows the last line".to_owned()));
         }
         match record(&line) {
-            Some(_) => records += 1,
+            Some((key, value)) => {
+                let other = key == keys::note(MASTER_KEY_NOTE).as_bytes() && value != fingerprint;
+                if other {
+                    let detail =
+                        "it needs the master key it was written under; put the file master-key beside it";
+                    return Err(wrong(detail.to_owned()));
+                }
+                records += 1;
+            }
             None => {
                 let last: Value = serde_json::from_str(&line).unwrap_or_default();
                 counted = last["records"].as_u64();
@@ -186,7 +200,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());

@@ -74,12 +74,13 @@ fn log() {
 async fn import_full(import: &cli::Import) -> Result<ExitCode, StartError> {
     full::adopt_secrets(&import.file, &import.data.data)?;
     let opened = start::open(&import.data)?;
-    let records = full::import(&opened.store, &import.file).await?;
+    let records = full::import(&opened, &import.file).await?;
     println!("{records} records are in {}", import.data.data.display());
     Ok(ExitCode::SUCCESS)
 }
 
 fn compact(data: &cli::Data) -> Result<ExitCode, StartError> {
+    start::must_exist(data)?;
     let compacted = store_redb::RedbStore::compact(&data.data, &store_redb::Options::default());
     let compacted = compacted.map_err(|error| start::failed("cannot compact", &error))?;
     println!("{} bytes before, {} bytes after", compacted.bytes_before, compacted.bytes_after);

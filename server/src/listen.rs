@@ -118,14 +118,14 @@ async fn answer(api: &Api, extra: &Extra, request: Request<Incoming>) -> Respons
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
             let problem = Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes"));
-            return problem.response("req_").map(Full::new);
+            return api.refuse(&problem).map(Full::new);
         }
         Ok(Err(_)) => {
-            return Problem::new(400, "malformed_json", "the body broke off").response("req_").map(Full::new);
+            return api.refuse(&Problem::new(400, "malformed_json", "the body broke off")).map(Full::new);
         }
         Err(_) => {
-            return Problem::new(408, "request_timeout", "the body did not arrive in time")
-                .response("req_")
+            return api
+                .refuse(&Problem::new(408, "request_timeout", "the body did not arrive in time"))
                 .map(Full::new);
         }
     };

@@ -83,7 +83,10 @@ pub(crate) fn report(path: &Path, rejected: &[Rejected]) -> io::Result<()> {
 
 /// Text as a spreadsheet takes it for text, whatever it begins with.
 pub(crate) fn safe(text: &str) -> String {
+    let number =
+        text.strip_prefix(['+', '-']).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
     match text.as_bytes().first() {
+        _ if number => text.to_owned(),
         Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r') => format!("'{text}"),
         _ => text.to_owned(),
     }

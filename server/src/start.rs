@@ -45,6 +45,20 @@ pub(crate) struct Opened {
     pub(crate) admin_key: AdminKey,
 }
 
+/// Opens a data folder that must be there.
+pub(crate) fn open_existing(data: &Data) -> Result<Opened, StartError> {
+    must_exist(data)?;
+    open(data)
+}
+
+/// Refuses a data folder that is not there.
+pub(crate) fn must_exist(data: &Data) -> Result<(), StartError> {
+    match data.data.is_dir() {
+        true => Ok(()),
+        false => Err(StartError(format!("there is no data folder {}", data.data.display()))),
+    }
+}
+
 /// Opens (or makes) the data folder.
 pub(crate) fn open(data: &Data) -> Result<Opened, StartError> {
     let folder: &Path = &data.data;
@@ -66,6 +80,7 @@ pub(crate) async fn assemble(
     let store: Arc<dyn Store> = opened.store.clone();
     let api = Api::new(Engine::new(store), clock, opened.secrets.clone(), FUNCTIONS.to_vec());
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    check_notes(&api.engine, &opened.secrets).await?;
     api.engine.refresh().await.map_err(unreadable)?;
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => key,
@@ -84,6 +99,27 @@ pub(crate) async fn assemble(
     }
     api.refresh().await.map_err(unreadable)?;
     Ok(api)
+}
+
+/// The note that holds the fingerprint of the master key.
+pub(crate) const MASTER_KEY_NOTE: &str = "master_key";
+/// The note that stands while `import --full` is under way.
+pub(crate) const IMPORTING_NOTE: &str = "importing";
+
+/// Under another master key every identity would seem new and people would register twice; in half
+/// an import they would be missing. Neither is served.
+async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
+    let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    if engine.note(IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
+        let detail = "the import into this folder was cut off; remove the folder and import again";
+        return Err(StartError(detail.to_owned()));
+    }
+    let own = secrets.fingerprint();
+    match engine.note(MASTER_KEY_NOTE).await.map_err(unreadable)? {
+        Some(known) if known[..] == own => Ok(()),
+        Some(_) => Err(StartError("this is not the master key that the data was written under".to_owned())),
+        None => engine.set_note(MASTER_KEY_NOTE, own.to_vec().into()).await.map_err(unreadable),
+    }
 }
 
 async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartError> {

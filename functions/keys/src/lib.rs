@@ -31,8 +31,8 @@ const KEY: Shape = Shape::Object(&[
 
 const NO_BODY: Shape = Shape::Object(&[]);
 const LIST: Shape = Shape::Object(&[
-    required("keys", Shape::List { of: &KEY, min: 0, max: 1_000 }, "every caller, oldest first"),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "always null: there are at most 1,000"),
+    required("keys", Shape::List { of: &KEY, min: 0, max: 200 }, "callers, revoked ones too, oldest first"),
+    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "null at the end"),
 ]);
 const UNKNOWN: &[(u16, &str)] = &[(404, "key_not_found")];
 
@@ -49,7 +49,7 @@ pub static FUNCTION: Function = Function {
             remembers: false,
             answers: &[(200, LIST)],
             problems: &[],
-            query: &[],
+            query: &["limit", "cursor"],
             handler: |api, call| Box::pin(list(api, call)),
         },
         Route {
@@ -124,16 +124,32 @@ fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Answer {
     Answer::new(status, &shown).replayed(replayed)
 }
 
-async fn list(api: &Api, _: &Call) -> Result<Answer, Problem> {
+async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let limit = call.limit()?;
+
     let mut callers = api.engine.callers().await?;
     callers.sort_by_key(|caller| (caller.record.created_at, caller.id));
-    let shown = callers.iter().map(|caller| shown(api, caller)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": null})))
+
+    // The cursor is the last caller that was shown; callers never go.
+    let last = call.query("cursor").map(|cursor| {
+        let own = |id: [u8; 16]| callers.iter().position(|caller| caller.id == id);
+        let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
+        read_id("key_", cursor).and_then(own).ok_or_else(wrong)
+    });
+    let rest = &callers[last.transpose()?.map_or(0, |last| last + 1)..];
+    let page = &rest[..limit.min(rest.len())];
+    let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id("key_", last.id));
+    let shown = page.iter().map(|caller| shown(api, caller)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": next})))
 }
 
 async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let now = call.request.now;
     let brand = call.body.text_of("brand").map(str::to_owned);
+    // A caller bound to a brand makes none that reach further.
+    if call.caller.brand.is_some() && call.caller.brand != brand {
+        return Err(Problem::forbidden());
+    }
     if let Some(brand) = &brand {
         api.may_act_for(call, brand)?;
     }
@@ -165,6 +181,10 @@ async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let caller = named(call)?;
     if let Some(answer) = api.engine.remembered(&call.request).await? {
         return Ok(with_key(api, answer.status, &answer.body, true));
+    }
+    let known = api.engine.callers().await?;
+    if !known.iter().any(|known| known.id == caller && known.record.revoked_at.is_none()) {
+        return Err(not_found());
     }
     let change = |record: &mut CallerRecord| {
         record.generation += 1;

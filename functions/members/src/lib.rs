@@ -89,7 +89,7 @@ pub static FUNCTION: Function = Function {
             body: Some(edge::CORRECTION),
             remembers: false,
             answers: &[(200, MEMBER)],
-            problems: UNKNOWN,
+            problems: &[(404, "member_not_found"), (422, "limit_exceeded")],
             query: &[],
             handler: |api, call| Box::pin(correct(api, call)),
         },

@@ -48,8 +48,13 @@ async fn get(api: &Api, _: &Call) -> Result<Answer, Problem> {
 }
 
 async fn put(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    let based_on = call.body.whole_of("version").and_then(|version| u32::try_from(version).ok());
-    let mut text: Value = serde_json::from_str(&call.text).unwrap_or_default(); // it was read as JSON before
+    // The programme is every brand's.
+    if call.caller.brand.is_some() {
+        return Err(Problem::forbidden());
+    }
+    // A number beyond any version is not the newest one either.
+    let based_on = call.body.whole_of("version").map(|version| u32::try_from(version).unwrap_or(u32::MAX));
+    let mut text: Value = serde_json::from_slice(&call.text).unwrap_or_default(); // it was read as JSON before
     let mut document = call.body.clone();
     if let (Json::Object(fields), Value::Object(members)) = (&mut document, &mut text) {
         fields.retain(|(name, _)| name != "version");

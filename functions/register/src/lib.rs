@@ -24,7 +24,12 @@ pub static FUNCTION: Function = Function {
         body: Some(edge::REGISTRATION),
         remembers: true,
         answers: &[(200, ANSWER), (201, ANSWER)],
-        problems: &[(404, "brand_not_found"), (409, "identity_conflict"), (422, "limit_exceeded")],
+        problems: &[
+            (404, "brand_not_found"),
+            (404, "member_not_found"),
+            (409, "identity_conflict"),
+            (422, "limit_exceeded"),
+        ],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),
     }],

@@ -4,7 +4,7 @@
 //! type is refused there. Evaluating it cannot fail; it may only ask for more to look at.
 
 use crate::{
-    event::History,
+    event::{Event, History},
     json::Json,
     member::{Member, Person},
     number::Money,
@@ -147,6 +147,8 @@ pub struct Subject<'a> {
     pub person: Option<&'a Person>,
     /// Its entries, as far as known here.
     pub history: Option<&'a History>,
+    /// Entries that are being recorded and are not in the history.
+    pub recent: &'a [Event],
     /// The programme in force.
     pub programme: &'a Programme,
     /// The moment.
@@ -342,22 +344,8 @@ impl Condition {
     /// comparison false but `!=`.
     pub fn holds(&self, subject: &Subject<'_>) -> Result<bool, Wants> {
         match self {
-            Condition::All(branches) => {
-                for branch in branches {
-                    if !branch.holds(subject)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Condition::Any(branches) => {
-                for branch in branches {
-                    if branch.holds(subject)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
+            Condition::All(branches) => settled_by(false, branches, subject),
+            Condition::Any(branches) => settled_by(true, branches, subject),
             Condition::Not(inner) => Ok(!inner.holds(subject)?),
             Condition::Fact(fact, op, operand) => subject.compare(fact, *op, operand),
         }
@@ -406,6 +394,19 @@ impl Condition {
     }
 }
 
+/// One branch of that value settles it, whatever else would have to be looked up for the others.
+fn settled_by(value: bool, branches: &[Condition], subject: &Subject<'_>) -> Result<bool, Wants> {
+    let mut wants = None;
+    for branch in branches {
+        match branch.holds(subject) {
+            Ok(found) if found == value => return Ok(value),
+            Ok(_) => {}
+            Err(wanted) => wants = wants.or(Some(wanted)),
+        }
+    }
+    wants.map_or(Ok(!value), Err)
+}
+
 fn compare_numbers(own: i64, op: Op, operand: &Operand) -> bool {
     match (op, operand) {
         (Op::Equal, Operand::Number(value)) => own == *value,
@@ -449,7 +450,7 @@ impl<'a> Subject<'a> {
             }
             Fact::Tier => self.compare_tier(op, operand),
             Fact::Words(words) => match operand {
-                Operand::Word(word) => self.words(*words)?.contains(&word.as_str()),
+                Operand::Word(word) => self.has_word(*words, word)?,
                 _ => false,
             },
             Fact::Word(word) => self.word(*word)?.map_or(missing, |own| compare_words(own, op, operand)),
@@ -488,7 +489,7 @@ impl<'a> Subject<'a> {
                 let zone = self.programme.zone;
                 let day = Day::from_number(zone.day(self.now).number() - 89);
                 let since = zone.midnight(day);
-                count(self.history(since)?.orders_standing(since))
+                count(self.history(since)?.orders_standing(self.recent, since))
             }
             // Referrals are credited from a later version on; until then nobody has referred anyone.
             Number::ReferralsCount => Some(0),
@@ -525,11 +526,17 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn words(&self, words: Words) -> Result<Vec<&'a str>, Wants> {
+    fn has_word(&self, words: Words, word: &str) -> Result<bool, Wants> {
+        let orders = &self.member.orders;
         Ok(match words {
-            Words::Badges => self.member.badges.iter().map(|badge| badge.id.as_str()).collect(),
-            Words::Tags => self.member.tags.iter().map(String::as_str).collect(),
-            Words::Categories => self.history(Instant::MIN)?.categories().collect(),
+            Words::Badges => self.member.has_badge(word),
+            Words::Tags => self.member.tags.iter().any(|tag| tag == word),
+            Words::Categories if orders.categories.iter().any(|category| category == word) => true,
+            Words::Categories if !orders.more_categories => false,
+            Words::Categories => {
+                let mut bought = self.history(Instant::MIN)?.categories(self.recent);
+                bought.any(|category| category == word)
+            }
         })
     }
 

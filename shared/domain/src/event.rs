@@ -260,6 +260,8 @@ pub struct OrderRefunded {
     pub closes: bool,
     /// Points taken, debt included; what was let go or had expired is not.
     pub taken: u64,
+    /// What has become of the order.
+    pub after: OrderState,
 }
 
 impl What {
@@ -319,7 +321,7 @@ impl History {
             What::ActivityEarned(activity) => Some((Day::from_number(activity.day), activity.granted)),
             _ => None,
         });
-        granted.filter(|(day, _)| (first..=last).contains(&day)).map(|(_, points)| points).sum()
+        granted.filter(|(day, _)| (first..=last).contains(day)).map(|(_, points)| points).sum()
     }
 
     /// How many times an activity was done on the local days from `first` through `last`.
@@ -333,12 +335,14 @@ impl History {
         u32::try_from(done.count()).unwrap_or(u32::MAX)
     }
 
-    /// Orders that happened at or after that moment and of which anything remains.
-    pub fn orders_standing(&self, since: Instant) -> u64 {
+    /// Orders that happened at or after that moment and of which anything remains, with those that
+    /// are being recorded.
+    pub fn orders_standing(&self, recent: &[Event], since: Instant) -> u64 {
+        let events = || self.events.iter().chain(recent);
         let of = |event: &Event| Some((event.what.brand()?.to_owned(), event.what.order_id()?.to_owned()));
         let closing = |event: &&Event| matches!(&event.what, What::OrderRefunded(refund) if refund.closes);
-        let closed: HashSet<_> = self.events.iter().filter(closing).filter_map(of).collect();
-        let standing = self.events.iter().filter(|event| {
+        let closed: HashSet<_> = events().filter(closing).filter_map(of).collect();
+        let standing = events().filter(|event| {
             matches!(event.what, What::OrderEarned(_))
                 && event.occurred_at >= since
                 && of(event).is_some_and(|order| !closed.contains(&order))
@@ -346,9 +350,9 @@ impl History {
         standing.count() as u64
     }
 
-    /// The categories of the lines of all orders.
-    pub fn categories(&self) -> impl Iterator<Item = &str> {
-        let orders = self.events.iter().filter_map(|event| match &event.what {
+    /// The categories of the lines of all orders, with those that are being recorded.
+    pub fn categories<'a>(&'a self, recent: &'a [Event]) -> impl Iterator<Item = &'a str> {
+        let orders = self.events.iter().chain(recent).filter_map(|event| match &event.what {
             What::OrderEarned(order) => Some(order),
             _ => None,
         });

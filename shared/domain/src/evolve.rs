@@ -3,7 +3,7 @@
 
 use crate::{
     event::{ActivityEarned, Event, Movement, Order, Share, TierCause, What},
-    member::{ActivityCount, Badge, COUNTED_DAYS, Lot, Member, Standing, Trial},
+    member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::Money,
     time::Instant,
 };
@@ -131,6 +131,16 @@ impl Member {
         orders.count += 1;
         orders.amount = Money(orders.amount.0.saturating_add(order.amount.0));
         orders.first_at = Some(orders.first_at.map_or(occurred_at, |first| first.min(occurred_at)));
+        for category in order.lines.iter().filter_map(|line| line.category.as_ref()) {
+            if orders.categories.contains(category) {
+                continue;
+            }
+            if orders.categories.len() < CATEGORIES_MAX {
+                orders.categories.push(category.clone());
+            } else {
+                orders.more_categories = true;
+            }
+        }
         orders.last_at = Some(orders.last_at.map_or(occurred_at, |last| last.max(occurred_at)));
     }
 

@@ -1,6 +1,6 @@
 //! A member as stored: the standing of points, growth and tier, and the person behind it.
 //!
-//! Plain data. What changes it is [`crate::evolve`]; what may change it is [`crate::decide`].
+//! Plain data. What changes it is [`crate::evolve`]; what may change it is [`mod@crate::decide`].
 
 use std::collections::BTreeMap;
 
@@ -103,6 +103,9 @@ pub const COUNTED_DAYS: i32 = 35;
 /// The most lots a member may have.
 pub const LOTS_MAX: usize = 1_000;
 
+/// The most categories a member's counters name; what lies beyond is looked up in the ledger.
+pub const CATEGORIES_MAX: usize = 40;
+
 /// What a member has ordered.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct OrderStats {
@@ -114,6 +117,10 @@ pub struct OrderStats {
     pub first_at: Option<Instant>,
     /// When the latest happened.
     pub last_at: Option<Instant>,
+    /// Categories of all orders' lines, at most [`CATEGORIES_MAX`].
+    pub categories: Vec<String>,
+    /// Whether there were more than these.
+    pub more_categories: bool,
 }
 
 /// The part of a member that commands read and change.
@@ -263,6 +270,9 @@ impl IdentityKind {
         }
     }
 }
+
+/// Most channels of consent of one member.
+pub const CONSENTS_MAX: usize = 20;
 
 /// Most identities of one member.
 pub const IDENTITIES_MAX: usize = 20;

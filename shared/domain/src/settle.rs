@@ -116,8 +116,14 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Wha
 /// The other conditions of tiers ask for facts that never fall; those that need more than the
 /// member itself were honoured when they came true.
 fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a crate::programme::Tier {
-    let subject =
-        crate::condition::Subject { member, person: None, history: None, programme, now: member.as_of };
+    let subject = crate::condition::Subject {
+        member,
+        person: None,
+        history: None,
+        recent: &[],
+        programme,
+        now: member.as_of,
+    };
     let reached = |tier: &&crate::programme::Tier| {
         let other = tier.or.as_ref().is_some_and(|or| or.holds(&subject) == Ok(true));
         tier.growth <= growth || other || member.lifetime.as_deref() == Some(tier.id.as_str())

@@ -3,7 +3,7 @@
 
 use domain::{
     json::Json,
-    member::{IDENTITIES_MAX, Identity, IdentityKind, Person},
+    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, IdentityKind, Person},
     shape::{Fault, Field, Shape, optional, required},
     time::Day,
 };
@@ -35,7 +35,7 @@ pub(crate) const PROFILE: Shape = Shape::Object(&[
     optional("region", REGION, "where the person lives"),
 ]);
 
-const CONSENTS: Shape = Shape::Map { of: &Shape::Bool, max: 20 };
+const CONSENTS: Shape = Shape::Map { of: &Shape::Bool, max: CONSENTS_MAX };
 
 /// How every request that is about a member names it.
 pub struct MemberForm;

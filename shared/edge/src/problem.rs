@@ -58,7 +58,7 @@ impl Problem {
             "title": self.code.replace('_', " "),
             "status": self.status,
             "detail": self.detail,
-            "instance": format!("urn:laurel:request:{request_id}"),
+            "instance": request_id,
             "code": self.code,
         });
         if let Value::Object(fields) = &mut body {
@@ -149,6 +149,9 @@ impl Problem {
             Error::ProgramChanged { version } => {
                 Problem::new(409, "program_conflict", "the programme has changed meanwhile")
                     .with("version", *version)
+            }
+            Error::ForeignPlace => {
+                Problem::field("/query/cursor", "wrong_format", "a next_cursor of this ledger")
             }
             Error::NoProgram => {
                 Problem::new(503, "no_program", "no programme has been saved yet; PUT /program")

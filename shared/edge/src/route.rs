@@ -2,6 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use bytes::Bytes;
 use domain::{json::Json, shape::Shape};
 use engine::Request;
 
@@ -83,7 +84,7 @@ pub struct Call {
     /// The body; `null` where the route takes none.
     pub body: Json,
     /// The body as it was sent.
-    pub text: String,
+    pub text: Bytes,
     /// What surrounds the command.
     pub request: Request,
 }
@@ -99,9 +100,10 @@ impl Call {
     /// # Errors
     /// It is something else.
     pub fn limit(&self) -> Result<usize, Problem> {
-        match self.query("limit").map(str::parse::<usize>) {
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        match self.query("limit").map(|text| text.parse::<usize>().ok().filter(|_| plain(text))) {
             None => Ok(50),
-            Some(Ok(limit)) if (1..=200).contains(&limit) => Ok(limit),
+            Some(Some(limit)) if (1..=200).contains(&limit) => Ok(limit),
             Some(_) => Err(Problem::field("/query/limit", "out_of_range", "1 to 200")),
         }
     }

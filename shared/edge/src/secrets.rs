@@ -18,6 +18,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 pub struct Secrets {
     identity: [u8; 32],
     caller: [u8; 32],
+    fingerprint: [u8; 32],
 }
 
 impl Secrets {
@@ -26,7 +27,13 @@ impl Secrets {
         Secrets {
             identity: derive(master, b"laurel identity v1"),
             caller: derive(master, b"laurel caller v1"),
+            fingerprint: derive(master, b"laurel fingerprint v1"),
         }
+    }
+
+    /// Tells one master key from another, and nothing of either.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
     }
 
     /// The keyed hash under which an identity is indexed: of its kind, channel and value.

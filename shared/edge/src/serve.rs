@@ -19,8 +19,7 @@ const TARGET_BYTES_MAX: usize = 8 * 1024;
 impl Api {
     /// Answers a request. Never fails: what goes wrong is an answer too.
     pub async fn serve(&self, request: http::Request<Bytes>) -> Response<Bytes> {
-        let request_id =
-            self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), |id| wire::id("req_", id));
+        let request_id = self.request_id();
         let (head, body) = request.into_parts();
         let origin = self.allowed_origin(&head.headers);
         let mut response = if head.method == http::Method::OPTIONS && origin.is_some() {
@@ -31,19 +30,27 @@ impl Api {
                 Err(problem) => refused(&problem, &request_id),
             }
         };
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
-            headers.insert("request-id", id);
-        }
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        common_headers(&mut response, &request_id);
         if let Some(origin) = origin {
+            let headers = response.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
         }
         let status = response.status().as_u16();
         tracing::debug!(request_id, method = %head.method, function = first_segment(head.uri.path()), status, "answered");
         response
+    }
+
+    /// The answer to a request that was refused before it was read.
+    pub fn refuse(&self, problem: &Problem) -> Response<Bytes> {
+        let request_id = self.request_id();
+        let mut response = refused(problem, &request_id);
+        common_headers(&mut response, &request_id);
+        response
+    }
+
+    fn request_id(&self) -> String {
+        self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), |id| wire::id("req_", id))
     }
 
     async fn answer(&self, head: &http::request::Parts, body: Bytes) -> Result<Answer, Problem> {
@@ -217,13 +224,13 @@ fn read_query(route: &Route, query: Option<&str>) -> Result<Vec<(String, String)
     Ok(pairs)
 }
 
-fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, String), Problem> {
+fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, Bytes), Problem> {
     if body.len() > BODY_BYTES_MAX {
         return Err(Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes")));
     }
     let Some(shape) = route.body else {
         return match body.is_empty() {
-            true => Ok((Json::Null, String::new())),
+            true => Ok((Json::Null, Bytes::new())),
             false => Err(Problem::field("", "unknown_field", "no body is taken here")),
         };
     };
@@ -238,8 +245,8 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
         }
     }
     // A scheduled function may be called with nothing: that is an empty object.
-    let text = if body.is_empty() { b"{}" } else { &body[..] };
-    let json = Json::parse(text).map_err(|error| Problem::new(400, "malformed_json", error.to_string()))?;
+    let text = if body.is_empty() { Bytes::from_static(b"{}") } else { body.clone() };
+    let json = Json::parse(&text).map_err(|error| Problem::new(400, "malformed_json", error.to_string()))?;
     let faults = shape.check(&json);
     if !faults.is_empty() {
         let problem = Problem::invalid_field(&faults);
@@ -247,7 +254,7 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
         let program = route.problems.contains(&(422, "invalid_program"));
         return Err(if program { Problem { code: "invalid_program", ..problem } } else { problem });
     }
-    Ok((json, String::from_utf8_lossy(text).into_owned()))
+    Ok((json, text))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
@@ -279,6 +286,16 @@ fn hide(mut problem: Problem, caller: &Caller) -> Problem {
     problem
 }
 
+/// Headers of every answer.
+fn common_headers(response: &mut Response<Bytes>, request_id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("request-id", id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+}
+
 fn answered(answer: Answer) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
@@ -308,13 +325,6 @@ fn refused(problem: &Problem, request_id: &str) -> Response<Bytes> {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
-}
-
-impl Problem {
-    /// The problem as a whole answer, for what fails before a request is read.
-    pub fn response(&self, request_id: &str) -> Response<Bytes> {
-        refused(self, request_id)
-    }
 }
 
 impl Method {

@@ -54,8 +54,8 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
     });
     let answer = Answer::new(200, &body);
     if swept.done {
-        // What is not done is not remembered: the same key goes on.
-        api.engine.remember_answer(&call.request, &answer.kept()).await?;
+        return Ok(api.engine.remember_answer(&call.request, answer.kept()).await?.into());
     }
+    // What is not done is not remembered: the same key goes on.
     Ok(answer)
 }

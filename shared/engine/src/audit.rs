@@ -1,10 +1,10 @@
 //! The audit: recomputes every member from its ledger alone and compares. It shares [`evolve`]
 //! with the engine and nothing else: no rule is decided again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    event::What,
+    event::{OrderState, What},
     evolve,
     member::{Member, MemberId},
     programme::Timeline,
@@ -13,6 +13,7 @@ use domain::{
 use crate::{
     engine::{Engine, newborn, newest, previous},
     error::Error,
+    execute::redemption_id,
     keys,
     records::{EntryRecord, MemberRecord},
     store::Key,
@@ -99,7 +100,7 @@ fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Find
     folded.mature(stored.as_of);
     folded.tags.clone_from(&stored.tags);
     compare(stored, &folded, &mut finding.differences);
-    check_orders(entries, &mut finding.differences);
+    check_states(entries, &mut finding.differences);
     finding
 }
 
@@ -124,22 +125,47 @@ fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
     }
 }
 
-/// Every order: never more taken back than given, and its state agrees with its refunds.
-fn check_orders(entries: &[EntryRecord], differences: &mut Vec<String>) {
-    let mut taken: BTreeMap<(String, String), u64> = BTreeMap::new();
+/// Every order is as its last refund left it, never more taken back than it gave; and exactly those
+/// redemptions are cancelled that an entry cancels.
+fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
+    let mut left: BTreeMap<(&str, &str), (&OrderState, u64)> = BTreeMap::new();
+    let mut cancelled: BTreeSet<[u8; 16]> = BTreeSet::new();
     for entry in entries {
-        if let What::OrderRefunded(refund) = &entry.event.what {
-            *taken.entry((refund.brand.clone(), refund.order_id.clone())).or_default() += refund.taken;
+        match &entry.event.what {
+            What::OrderRefunded(refund) => {
+                let before = left.get(&(refund.brand.as_str(), refund.order_id.as_str()));
+                let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
+                left.insert((&refund.brand, &refund.order_id), (&refund.after, taken));
+            }
+            What::RedemptionCancelled { redemption, .. } => _ = cancelled.insert(*redemption),
+            _ => {}
         }
     }
     for entry in entries {
-        let (What::OrderEarned(order), Some(state)) = (&entry.event.what, &entry.order) else { continue };
-        let taken = taken.get(&(order.brand.clone(), order.order_id.clone())).copied().unwrap_or(0);
-        if state.points > order.granted || taken > order.granted - state.points {
-            differences.push(format!(
-                "order {}: {taken} points were taken of {} given",
-                order.order_id, order.granted
-            ));
+        match &entry.event.what {
+            What::OrderEarned(order) => {
+                let new = OrderState::new(order);
+                let found = left.get(&(order.brand.as_str(), order.order_id.as_str()));
+                let (state, taken) = found.copied().unwrap_or((&new, 0));
+                if entry.order.as_ref() != Some(state) {
+                    let (stored, id) = (&entry.order, &order.order_id);
+                    differences.push(format!("order {id}: stored {stored:?}, by the ledger {state:?}"));
+                }
+                if state.points > order.granted || taken > order.granted - state.points {
+                    let (id, given) = (&order.order_id, order.granted);
+                    differences.push(format!("order {id}: {taken} points were taken of {given} given"));
+                }
+            }
+            What::PointsRedeemed { brand, order_id } => {
+                let is_cancelled = cancelled.contains(&redemption_id(brand, order_id));
+                if entry.cancelled != is_cancelled {
+                    let stored = entry.cancelled;
+                    differences.push(format!(
+                        "the redemption of order {order_id}: stored as cancelled {stored}, by the ledger {is_cancelled}"
+                    ));
+                }
+            }
+            _ => {}
         }
     }
 }

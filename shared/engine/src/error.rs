@@ -28,6 +28,8 @@ pub enum Error {
         /// The newest.
         version: u32,
     },
+    /// The place to go on from is not one of this ledger.
+    ForeignPlace,
     /// No programme has been saved yet.
     NoProgram,
     /// Others were quicker, again and again.
@@ -47,6 +49,7 @@ impl fmt::Display for Error {
             Error::KeyReused => "the idempotency key was used for another request",
             Error::AnswerErased => "the answer was erased with the person",
             Error::ProgramChanged { .. } => "the programme has changed meanwhile",
+            Error::ForeignPlace => "the place is not of this ledger",
             Error::NoProgram => "there is no programme yet",
             Error::Contended => "too many lost races",
             Error::Store(_) => "the store failed",

@@ -7,7 +7,7 @@ use domain::{
         Adjust, Ask, Command, Context, Decision, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus,
         Stop, decide,
     },
-    event::Event,
+    event::{Event, OrderState},
     member::{Member, MemberId},
     refusal::Refusal,
     settle,
@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     keys,
     records::{EntryRecord, MemberRecord, Outcome, Remembered, RequestRecord, decode},
-    store::{Expect, Key, Record, StoreError, Version, Write},
+    store::{Expect, Key, Record, StoreError, Version, WRITES_MAX, Write},
     write::{MemberWrites, Primary, put},
 };
 
@@ -198,7 +198,10 @@ impl Engine {
             return self.replay_request(request, key, &record).await;
         }
         if let (Some(key), Some(record)) = (&natural, recorded) {
-            return replay_natural(request, act, key, &record);
+            let done = replay_natural(request, act, key, &record)?;
+            // From now on this key stands for it too.
+            self.commit_remembered(request, Remembered::Entry(key.as_bytes().to_vec())).await?;
+            return Ok(done);
         }
         let loaded = match (known, member) {
             (Some(id), Some(record)) => Some((
@@ -253,6 +256,8 @@ impl Engine {
         target: Option<Target>,
     ) -> Result<Done, Error> {
         if act.is_done(&loaded.record.member) {
+            // Said again under this key, whatever becomes of the member.
+            self.commit_remembered(request, Remembered::Nothing(id)).await?;
             return Ok(Done { member: id, entry: None, replayed: false });
         }
         if target.as_ref().is_some_and(|target| target.entry.cancelled) {
@@ -265,32 +270,39 @@ impl Engine {
             Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
         let command = command(act, target.as_ref())?;
         let decision = self.decide_with(context, &loaded.record, &settled, &command).await?;
+        let settled_events = timely.len();
+        let outcome = outcome(&decision);
         let mut events = timely;
-        let settled_events = events.len();
-        events.extend(decision.events.iter().cloned());
+        events.extend(decision.events);
         let parts = MemberWrites {
             programmes: &programmes,
             by: request.by,
             recorded_at: now,
             before: Some(&loaded),
+            brand: None,
             after: &decision.member,
-            events: &events,
+            events,
             timely: settled_events,
         };
         let natural = act.natural_key();
-        let primary = Primary {
-            index: settled_events,
-            key: natural,
-            content: request.content,
-            outcome: outcome(&decision),
-        };
+        let primary = Primary { index: settled_events, key: natural, content: request.content, outcome };
         let primary_key = primary
             .key
             .clone()
             .unwrap_or_else(|| keys::entry(id, loaded.record.member.seq + 1 + settled_events as u64));
         let (mut writes, entry) = parts.build(self, Some(primary));
+        // Two more may follow. What time has done goes first, if all is too much for one commit.
+        if writes.len() + 2 > WRITES_MAX && !request.dry_run {
+            if settled_events == 0 {
+                return Err(Refusal::LimitExceeded { what: "entries" }.into());
+            }
+            let mut member = loaded.record.member.clone();
+            let timely = settle(&programmes, &mut member, now);
+            self.commit_settled(request, &loaded, &member, &timely).await?;
+            return Err(StoreError::LostRace.into()); // decided anew on what is now stored
+        }
         if !request.dry_run {
-            writes.extend(target_write(target, &decision));
+            writes.extend(target_write(target, decision.order));
             writes.extend(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
             self.commit(writes).await?;
         }
@@ -322,6 +334,14 @@ impl Engine {
         }
     }
 
+    /// Remembers an answer that changes nothing under the request's key, if it has one.
+    async fn commit_remembered(&self, request: &Request, answer: Remembered) -> Result<(), Error> {
+        match remember(request, answer) {
+            Some(write) => self.commit(vec![write]).await,
+            None => Ok(()),
+        }
+    }
+
     /// Writes down what time alone has done.
     pub(crate) async fn commit_settled(
         &self,
@@ -347,8 +367,9 @@ impl Engine {
             by: request.by,
             recorded_at: request.now.max(loaded.record.member.as_of),
             before: Some(loaded),
+            brand: None,
             after,
-            events,
+            events: events.to_vec(),
             timely: events.len(),
         };
         Ok(parts.build(self, None).0)
@@ -397,7 +418,11 @@ impl Engine {
         if known.content != request.content {
             return Err(Error::KeyReused);
         }
-        let Remembered::Entry(bytes) = known.answer else { return Err(Error::KeyReused) };
+        let bytes = match known.answer {
+            Remembered::Entry(bytes) => bytes,
+            Remembered::Nothing(member) => return Ok(Done { member, entry: None, replayed: true }),
+            Remembered::Whole(_) | Remembered::Personal(_) => return Err(Error::KeyReused),
+        };
         let key = Key::new(bytes);
         let entry = self.entry_at(&key).await?.ok_or(crate::records::Unreadable { key })?;
         Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
@@ -440,10 +465,10 @@ fn command<'a>(act: &'a Act, target: Option<&'a Target>) -> Result<Command<'a>, 
 }
 
 /// The order with its new state, or the redemption marked as cancelled.
-fn target_write(target: Option<Target>, decision: &Decision) -> Option<Write> {
+fn target_write(target: Option<Target>, order: Option<OrderState>) -> Option<Write> {
     let Target { key, mut entry, version } = target?;
-    match &decision.order {
-        Some(state) => entry.order = Some(state.clone()),
+    match order {
+        Some(state) => entry.order = Some(state),
         None => entry.cancelled = true,
     }
     Some(put(key, Expect::Version(version), &entry))

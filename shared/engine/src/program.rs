@@ -53,7 +53,21 @@ impl Engine {
         if let Some(timeline) = Timeline::new(versions) {
             self.set_programmes(timeline, head);
         }
-        Ok(())
+        self.read_marks().await
+    }
+
+    /// Reads which brands and tiers have been used, so that they are not marked again.
+    async fn read_marks(&self) -> Result<(), Error> {
+        let mut range = keys::all(keys::kind::USED);
+        loop {
+            let page = self.store.scan(range.clone(), 200).await?;
+            let last = page.last().filter(|_| page.len() == 200).map(|(key, _)| key.successor());
+            self.mark(page.into_iter().map(|(key, _)| key));
+            match last {
+                Some(from) => range.from = from,
+                None => return Ok(()),
+            }
+        }
     }
 
     async fn stored_program(&self, number: u32) -> Result<(Programme, String), Error> {

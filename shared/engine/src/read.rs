@@ -39,8 +39,8 @@ pub struct LedgerEntry {
 pub struct Place {
     /// Its number.
     pub seq: u64,
-    /// Its key, if it is known.
-    pub key: Option<Vec<u8>>,
+    /// Its key.
+    pub key: Vec<u8>,
 }
 
 impl Engine {
@@ -72,7 +72,7 @@ impl Engine {
     /// place to go on from.
     ///
     /// # Errors
-    /// [`Refusal::MemberNotFound`], or the store failed.
+    /// [`Refusal::MemberNotFound`], [`Error::ForeignPlace`], or the store failed.
     pub async fn ledger(
         &self,
         id: MemberId,
@@ -85,15 +85,16 @@ impl Engine {
         let programmes = self.programmes()?;
         let (_, due) = settled(&programmes, member, now.max(member.as_of));
         let top = member.seq + due.len() as u64;
-        let start = from.as_ref().map_or(top, |place| place.seq.min(top));
+        let start = from.as_ref().map_or(top, |place| place.seq);
+        let placed = match &from {
+            Some(place) => self.placed(member, place, top).await?,
+            None => None,
+        };
         let mut shown = Vec::new();
         let pending = self.pending(&loaded.record, &due)?;
         let above = pending.into_iter().rev().filter(|entry| entry.seq <= start).take(limit);
         shown.extend(above.map(|entry| LedgerEntry { entry, written: false }));
-        let mut next = match from.and_then(|place| place.key) {
-            Some(key) if start <= member.seq => Some(Key::new(key)),
-            _ => newest(&loaded.record),
-        };
+        let mut next = placed.or_else(|| newest(&loaded.record));
         while let Some(key) = next.clone().filter(|_| shown.len() < limit) {
             let Some(entry) = self.entry_at(&key).await?.filter(|entry| entry.member == id) else { break };
             next = previous(&entry);
@@ -102,11 +103,29 @@ impl Engine {
             }
         }
         let rest = shown.last().map_or(0, |last| last.entry.seq - 1);
-        let place = (rest > 0).then(|| Place {
-            seq: rest,
-            key: next.filter(|_| rest <= member.seq).map(|key| key.as_bytes().to_vec()),
+        let place = (rest > 0).then(|| {
+            // What is due will be written under the member's own key for it.
+            let own = next.filter(|_| rest <= member.seq);
+            let key = own.unwrap_or_else(|| crate::keys::entry(id, rest));
+            Place { seq: rest, key: key.as_bytes().to_vec() }
         });
         Ok((shown, place))
+    }
+
+    /// The key of the entry at that place; `None` if it is due and not written yet.
+    async fn placed(&self, member: &Member, place: &Place, top: u64) -> Result<Option<Key>, Error> {
+        let key = Key::new(place.key.clone());
+        if place.seq > member.seq {
+            let own = place.seq <= top && key == crate::keys::entry(member.id, place.seq);
+            return if own { Ok(None) } else { Err(Error::ForeignPlace) };
+        }
+        // A key that somebody made up may name a record of another kind, which does not read as one.
+        let entry = match self.entry_at(&key).await {
+            Err(Error::Unreadable(_)) => None,
+            read => read?,
+        };
+        let own = entry.is_some_and(|entry| entry.member == member.id && entry.seq == place.seq);
+        if own { Ok(Some(key)) } else { Err(Error::ForeignPlace) }
     }
 
     /// Entries that are due and not yet written, as they will be.

@@ -70,6 +70,13 @@ pub struct MemberRecord {
     pub last: Option<Vec<u8>>,
 }
 
+/// A [`MemberRecord`] as it is written, without copying the member.
+#[derive(Serialize)]
+pub(crate) struct MemberRef<'a> {
+    pub(crate) member: &'a Member,
+    pub(crate) last: &'a Option<Vec<u8>>,
+}
+
 /// A ledger entry. Entries of one member are a chain, newest first.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EntryRecord {
@@ -138,6 +145,8 @@ pub enum Remembered {
     Whole(Answer),
     /// The answer is kept with the member's personal data.
     Personal(Vec<u8>),
+    /// There was nothing to do for that member.
+    Nothing(MemberId),
 }
 
 /// An answer's status and body.

@@ -1,7 +1,7 @@
 //! Registration: one member for every identity, and the person behind a member.
 
 use domain::{
-    member::{IDENTITIES_MAX, Identity, MemberId, Person, Status},
+    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, MemberId, Person, Status},
     refusal::Refusal,
     time::Instant,
 };
@@ -12,7 +12,7 @@ use crate::{
     execute::remember,
     keys,
     records::{Answer, ClaimRecord, Remembered, RequestRecord, decode},
-    store::{Expect, Key, StoreError, Write},
+    store::{Change, Expect, Key, StoreError, Write},
     write::{MemberWrites, delete, put},
 };
 
@@ -117,8 +117,9 @@ impl Engine {
             by: request.by,
             recorded_at: request.now,
             before: None,
+            brand: Some(&registration.person.brand),
             after: &born,
-            events: &[],
+            events: Vec::new(),
             timely: 0,
         };
         let (mut writes, _) = parts.build(self, None);
@@ -162,9 +163,17 @@ impl Engine {
                 return Err(Refusal::LimitExceeded { what: "identities" }.into());
             }
             fill(&mut person, told);
+            if person.consents.len() > CONSENTS_MAX {
+                return Err(Refusal::LimitExceeded { what: "consents" }.into());
+            }
             if person != before {
                 writes.push(put(keys::person(id), Expect::Version(version), &person));
             }
+        }
+        if writes.is_empty() && request.key.is_some() {
+            // The answer is kept with the person's data: not if the person is erased meanwhile.
+            let (key, expect) = (keys::person(id), Expect::Version(version));
+            writes.push(Write { key, expect, change: Change::Nothing });
         }
         let view = self.view(&loaded.record.member, person, request.now)?;
         Ok((Registered { view, created: false }, writes))
@@ -189,7 +198,7 @@ impl Engine {
                 Some((answer, _)) => Ok(Some(answer)),
                 None => Err(Error::AnswerErased),
             },
-            Remembered::Entry(_) => Err(Error::KeyReused),
+            Remembered::Entry(_) | Remembered::Nothing(_) => Err(Error::KeyReused),
         }
     }
 
@@ -208,21 +217,28 @@ impl Engine {
         if writes.is_empty() { Ok(()) } else { self.commit(writes).await }
     }
 
-    /// Remembers an answer without personal data under the request's key.
+    /// Remembers an answer without personal data under the request's key, and returns the answer
+    /// that stands: somebody else's, where they were answered under the key meanwhile.
     ///
     /// # Errors
-    /// The store failed. If somebody else was answered under the key meanwhile, theirs stays.
-    pub async fn remember_answer(&self, request: &Request, answer: &Answer) -> Result<(), Error> {
-        match self.commit_told(request, Vec::new(), answer).await {
-            Err(Error::Store(StoreError::LostRace)) => Ok(()),
-            other => other,
+    /// The store failed.
+    pub async fn remember_answer(&self, request: &Request, answer: Answer) -> Result<Told, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            match self.commit_told(request, Vec::new(), &answer).await {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                done => return done.map(|()| Told { answer, replayed: false }),
+            }
+            if let Some(answer) = self.remembered(request).await? {
+                return Ok(Told { answer, replayed: true });
+            }
         }
+        Err(Error::Contended)
     }
 
     /// Changes what is known of a person.
     ///
     /// # Errors
-    /// [`Refusal::MemberNotFound`], or the store failed.
+    /// [`Refusal::MemberNotFound`], [`Refusal::LimitExceeded`], or the store failed.
     pub async fn correct(&self, id: MemberId, change: impl Fn(&mut Person)) -> Result<(), Error> {
         for _ in 0..ATTEMPTS_MAX {
             let (mut person, version) = self.person(id).await?.ok_or(Refusal::MemberNotFound)?;
@@ -230,6 +246,9 @@ impl Engine {
             change(&mut person);
             if person == before {
                 return Ok(());
+            }
+            if person.consents.len() > CONSENTS_MAX {
+                return Err(Refusal::LimitExceeded { what: "consents" }.into());
             }
             match self.commit(vec![put(keys::person(id), Expect::Version(version), &person)]).await {
                 Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
@@ -260,8 +279,8 @@ impl Engine {
             let mut writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
             if last_step && let Some((person, version)) = self.person(id).await? {
                 writes.extend(claims(&person).into_iter().map(|hash| delete(keys::identity(hash))));
-                let gone = crate::store::Change::Delete;
-                writes.push(Write { key: keys::person(id), expect: unchanged(Some(version)), change: gone });
+                let (key, expect) = (keys::person(id), unchanged(Some(version)));
+                writes.push(Write { key, expect, change: Change::Delete });
             }
             match if writes.is_empty() { Ok(()) } else { self.commit(writes).await } {
                 Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}

@@ -11,7 +11,7 @@ use domain::{
 use crate::{
     engine::{Engine, Loaded, unchanged},
     keys,
-    records::{By, EntryRecord, MemberRecord, Outcome, encode},
+    records::{By, EntryRecord, MemberRef, Outcome, encode},
     store::{Change, Expect, Key, Version, Write},
 };
 
@@ -34,10 +34,12 @@ pub(crate) struct MemberWrites<'a> {
     pub(crate) recorded_at: Instant,
     /// What is stored now; `None` for a new member.
     pub(crate) before: Option<&'a Loaded>,
+    /// The brand a new member registers at.
+    pub(crate) brand: Option<&'a str>,
     /// The member afterwards.
     pub(crate) after: &'a Member,
     /// What happened in between, in order; the first `timely` by time alone.
-    pub(crate) events: &'a [Event],
+    pub(crate) events: Vec<Event>,
     pub(crate) timely: usize,
 }
 
@@ -52,32 +54,34 @@ pub(crate) fn delete(key: Key) -> Write {
 impl MemberWrites<'_> {
     /// The writes, and the primary entry as it is stored.
     pub(crate) fn build(
-        &self,
+        mut self,
         engine: &Engine,
         primary: Option<Primary>,
     ) -> (Vec<Write>, Option<EntryRecord>) {
         let mut writes = Vec::with_capacity(self.events.len() + 4);
-        let (last, entry) = self.entries(primary, &mut writes);
-        let record = MemberRecord { member: self.after.clone(), last };
+        self.marks(engine, &mut writes);
+        self.due(&mut writes);
+        let events = std::mem::take(&mut self.events);
+        let (last, entry) = self.entries(events, primary, &mut writes);
+        let record = MemberRef { member: self.after, last: &last };
         let version: Option<Version> = self.before.map(|before| before.version);
         writes.push(put(keys::member(self.after.id), unchanged(version), &record));
-        self.due(&mut writes);
-        self.marks(engine, &mut writes);
         (writes, entry)
     }
 
     fn entries(
         &self,
+        events: Vec<Event>,
         primary: Option<Primary>,
         writes: &mut Vec<Write>,
     ) -> (Option<Vec<u8>>, Option<EntryRecord>) {
         let mut last = self.before.and_then(|before| before.record.last.clone());
         let mut balance = self.before.map_or(0, |before| before.record.member.balance());
-        let mut seq = self.before.map_or(0, |before| before.record.member.seq);
+        let first = self.before.map_or(0, |before| before.record.member.seq) + 1;
         let mut primary = primary;
         let mut told = None;
-        for (index, event) in self.events.iter().enumerate() {
-            seq += 1;
+        for (index, event) in events.into_iter().enumerate() {
+            let seq = first + index as u64;
             balance += event.movement.points();
             let own = primary.take_if(|primary| primary.index == index);
             let natural = own.as_ref().and_then(|own| own.key.clone());
@@ -89,13 +93,13 @@ impl MemberWrites<'_> {
                 by: if index < self.timely { By::Time } else { self.by },
                 version: self.programmes.at(event.at).version,
                 recorded_at: self.recorded_at,
-                event: event.clone(),
                 balance_after: balance,
                 content: natural.as_ref().and(own.as_ref()).map(|own| own.content),
                 order: match &event.what {
                     What::OrderEarned(order) => Some(domain::event::OrderState::new(order)),
                     _ => None,
                 },
+                event,
                 outcome: own.map(|own| own.outcome),
                 cancelled: false,
             };
@@ -127,12 +131,14 @@ impl MemberWrites<'_> {
     /// A brand or tier that is used for the first time is marked, so that a later version of the
     /// programme cannot remove it. The mark is only made under the newest version.
     fn marks(&self, engine: &Engine, writes: &mut Vec<Write>) {
-        let brands = self.after.lots.iter().map(|lot| keys::used("brand", &lot.brand));
+        let lots = self.after.lots.iter().map(|lot| lot.brand.as_str());
+        let brands = lots.chain(self.brand).map(|brand| keys::used("brand", brand));
         let told =
             self.events.iter().filter_map(|event| event.what.brand()).map(|brand| keys::used("brand", brand));
-        let tier = [keys::used("tier", &self.after.standing.tier)];
+        let trial = self.after.trial.iter().map(|trial| &trial.tier);
+        let tiers = trial.chain([&self.after.standing.tier]).map(|tier| keys::used("tier", tier));
         let mut marks: Vec<Key> =
-            brands.chain(told).chain(tier).filter(|key| !engine.is_marked(key)).collect();
+            brands.chain(told).chain(tiers).filter(|key| !engine.is_marked(key)).collect();
         if marks.is_empty() {
             return;
         }

@@ -1,9 +1,9 @@
 //! What follows from a command: points that expire at once, a higher tier, a trial, badges.
 
-use super::{Draft, Stop};
+use super::{Draft, Stop, share, signed};
 use crate::{
     condition::Subject,
-    event::{Movement, TierCause, What},
+    event::{Movement, Share, TierCause, What},
     member::{Member, Status},
     programme::Tier,
     settle::settle,
@@ -17,11 +17,10 @@ impl Draft<'_> {
         let expired = settle(self.context.programmes, &mut self.member, now);
         self.events.extend(expired);
         if matches!(self.member.status, Status::Closed | Status::Erased) {
+            self.lapse_points();
             return Ok(());
         }
-        if self.member.growth != before.growth {
-            self.raise_tier(true)?;
-        }
+        self.raise_tier(self.member.growth != before.growth)?;
         if self.member.growth > before.growth {
             self.start_trial(before.growth);
         }
@@ -31,11 +30,23 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Whoever has left keeps no points, whatever brought them.
+    fn lapse_points(&mut self) {
+        let all = self.member.lots.iter();
+        let shares: Vec<Share> =
+            all.map(|lot| share(lot.expires_at, &lot.brand, lot.held_until, -signed(lot.points))).collect();
+        if !shares.is_empty() {
+            let movement = Movement { shares, ..Movement::default() };
+            self.record(self.context.now, movement, None, What::PointsExpired);
+        }
+    }
+
     fn subject(&self) -> Subject<'_> {
         Subject {
             member: &self.member,
             person: self.context.person,
             history: self.context.history,
+            recent: &self.events,
             programme: self.programme(),
             now: self.context.now,
         }

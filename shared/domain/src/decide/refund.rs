@@ -39,11 +39,13 @@ impl Draft<'_> {
         state: &OrderState,
         ask: &Ask,
     ) -> Result<OrderState, Stop> {
-        if state.refunds >= REFUNDS_MAX {
+        // All of nothing left is no refund: it is always answered, and does not count as one.
+        let nothing_left = state.closed && *ask == Ask::All;
+        if state.refunds >= REFUNDS_MAX && !nothing_left {
             return Err(Refusal::TooManyRefunds.into());
         }
         let mut after = refunded(order, state, ask, self.programme().currency)?;
-        after.refunds += 1;
+        after.refunds += u32::from(!nothing_left);
         let programme = self.context.programmes.version(order.version).unwrap_or(self.programme());
         let remains = |index: usize| order.lines[index].quantity - after.units[index];
         let rest = Money(order.amount.0 - after.amount.0);
@@ -59,6 +61,7 @@ impl Draft<'_> {
             amount: Money(remaining_amount(order, state).0 - remaining_amount(order, &after).0),
             closes: after.closed && !state.closed,
             taken,
+            after: after.clone(),
         });
         self.record(self.context.now, movement, None, what);
         Ok(after)

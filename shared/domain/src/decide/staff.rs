@@ -2,7 +2,7 @@
 
 use super::{Draft, Stop, share, signed};
 use crate::{
-    event::{Movement, Share, What},
+    event::{Movement, What},
     member::Status,
     programme::Expiry,
     refusal::Refusal,
@@ -99,14 +99,6 @@ impl Draft<'_> {
         }
         let what = What::StatusChanged { status: told.status, reason: told.reason.clone() };
         self.record(self.context.now, Movement::default(), None, what);
-        if matches!(told.status, Status::Closed | Status::Erased) && !self.member.lots.is_empty() {
-            let all = self.member.lots.iter();
-            let shares: Vec<Share> = all
-                .map(|lot| share(lot.expires_at, &lot.brand, lot.held_until, -signed(lot.points)))
-                .collect();
-            let movement = Movement { shares, ..Movement::default() };
-            self.record(self.context.now, movement, None, What::PointsExpired);
-        }
         Ok(())
     }
 }
