@@ -1,15 +1,57 @@
-//! An engine in memory behind the real edge: a request's bytes in, the answer's bytes out.
+//! An engine behind the real edge: a request's bytes in, the answer's bytes out.
+//!
+//! Every answer that passes through [`Shop::send`] is held against the contract (see [`crate::wire`]):
+//! a success against the route's published shape, a problem against RFC 9457 and the published codes.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use domain::time::Instant;
 use edge::{Api, Clock, Secrets};
-use engine::{Engine, Request, memory::MemoryStore, records::By, store::Store};
-use serde_json::Value;
+use engine::{
+    Engine, Request,
+    memory::MemoryStore,
+    records::By,
+    store::{Key, Range, Record, Store},
+};
+use serde_json::{Value, json};
 
 /// The admin's key in tests.
 pub(crate) const ADMIN_KEY: &str = "tests-admin-key-0123456789abcdef";
+
+/// When tests start, unless they say otherwise: a Monday morning in the programme's zone.
+pub(crate) const START: &str = "2026-03-02T10:00:00+08:00";
+
+/// A programme with a bit of everything; tests change what they are about.
+pub(crate) fn program() -> Value {
+    json!({
+        "name": "Test Club", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
+        "brands": [{"id": "acme", "name": "Acme"}, {"id": "bean", "rate": "0.5"}],
+        "points": {
+            "per_unit": "1", "expiry": {"mode": "year_end", "years": 1},
+            "excluded_categories": ["gift_card"], "category_multipliers": {"tea": "2"},
+        },
+        "growth": {"per_unit": "1"},
+        "tiers": [
+            {"id": "basic", "growth": 0},
+            {"id": "silver", "growth": 500, "validity": {"months": 12}, "retain": {"growth": 400},
+             "on_lapse": {"mode": "deduct", "growth": 300}, "benefits": {"earn_multiplier": "1.2"}},
+            {"id": "gold", "growth": 2000, "validity": {"months": 12}},
+        ],
+        "activities": [
+            {"id": "check_in", "points": 5, "growth": 1, "per_day": 1, "streak": [{"days": 3, "points": 50}]},
+            {"id": "bind", "points": 7, "once": true},
+            {"id": "review", "points": 3, "per_month": 2},
+        ],
+        "badges": [
+            {"id": "first_order", "when": {"fact": "orders.count", "op": ">=", "value": 1}},
+            {"id": "founder"},
+        ],
+    })
+}
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -20,12 +62,47 @@ pub(crate) struct Reply {
     pub(crate) headers: http::HeaderMap,
 }
 
+impl Reply {
+    /// The problem's code; empty on success.
+    pub(crate) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// Status and code in one word, for tables: `200`, `409 insufficient_points`.
+    pub(crate) fn verdict(&self) -> String {
+        format!("{} {}", self.status, self.code()).trim_end().to_owned()
+    }
+
+    /// A header's text; empty if it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Whether it is an earlier answer again.
+    pub(crate) fn replayed(&self) -> bool {
+        self.header("idempotency-replayed") == "true"
+    }
+
+    /// The faults of a 422, as `pointer code`.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        errors.iter().map(|error| format!("{} {}", text(&error["pointer"]), text(&error["code"]))).collect()
+    }
+}
+
 /// The functions over a store, under a test clock.
 pub(crate) struct Shop {
     pub(crate) api: Arc<Api>,
+    counter: AtomicU64,
 }
 
 impl Shop {
+    /// A shop with the usual programme, on a store in memory.
+    pub(crate) async fn usual() -> Shop {
+        Shop::open(&program(), START).await
+    }
+
     /// A shop with that programme, on a store in memory, at that moment.
     pub(crate) async fn open(program: &Value, start: &str) -> Shop {
         Shop::over(Arc::new(MemoryStore::new()), program, start).await
@@ -52,7 +129,7 @@ impl Shop {
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
         api.engine.save_program(&request, &document, &text, None, tell).await.unwrap();
         api.refresh().await.unwrap();
-        Shop { api: Arc::new(api) }
+        Shop { api: Arc::new(api), counter: AtomicU64::new(1) }
     }
 
     /// Moves the clock.
@@ -60,26 +137,62 @@ impl Shop {
         self.api.clock.forward(Instant::parse(instant).unwrap()).unwrap();
     }
 
+    /// A number that has not been used in this shop.
+    pub(crate) fn fresh(&self) -> u64 {
+        self.counter.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Every record of the store.
+    pub(crate) async fn snapshot(&self) -> Vec<(Key, Record)> {
+        let all = Range { from: Key::new(vec![0]), to: Key::new(vec![0xff; 32]) };
+        self.api.engine.store().scan(all, usize::MAX).await.unwrap()
+    }
+
     /// Sends bytes with headers, as anybody could.
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Bytes::copy_from_slice(body)).unwrap();
+        self.send_request(request.body(Bytes::copy_from_slice(body)).unwrap()).await
+    }
+
+    /// Sends a request as it stands.
+    pub(crate) async fn send_request(&self, request: http::Request<Bytes>) -> Reply {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let response = self.api.serve(request).await;
         let (head, bytes) = response.into_parts();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Reply { status: head.status.as_u16(), body, bytes, headers: head.headers }
+        let reply = Reply { status: head.status.as_u16(), body, bytes, headers: head.headers };
+        crate::wire::check(&self.api, &method, &path, &reply);
+        reply
     }
 
-    /// Calls as the admin; with a key where one is given.
-    pub(crate) async fn call_with(&self, method: &str, path: &str, body: &Value, key: Option<&str>) -> Reply {
-        let bearer = format!("Bearer {ADMIN_KEY}");
+    /// Calls with that caller's key, and an idempotency key where one is given.
+    pub(crate) async fn call_as(
+        &self,
+        caller: &str,
+        method: &str,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Reply {
+        let bearer = format!("Bearer {caller}");
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         self.send(method, path, &headers, &body).await
+    }
+
+    /// Calls as the admin; with a key where one is given.
+    pub(crate) async fn call_with(&self, method: &str, path: &str, body: &Value, key: Option<&str>) -> Reply {
+        self.call_as(ADMIN_KEY, method, path, body, key).await
     }
 
     /// Calls as the admin.
@@ -94,10 +207,62 @@ impl Shop {
         reply.body
     }
 
+    /// Calls as the admin and wants that status and code.
+    pub(crate) async fn refused(&self, want: &str, method: &str, path: &str, body: Value) -> Reply {
+        let reply = self.call(method, path, body.clone()).await;
+        assert_eq!(reply.verdict(), want, "{method} {path} {body}: {}", reply.body);
+        reply
+    }
+
     /// Registers somebody with that external identity and returns the id.
     pub(crate) async fn member(&self, name: &str) -> String {
-        let identity = serde_json::json!({"kind": "external", "channel": "tests", "value": name});
-        let body = serde_json::json!({"identities": [identity], "brand": "acme"});
+        let identity = json!({"kind": "external", "channel": "tests", "value": name});
+        let body = json!({"identities": [identity], "brand": "acme"});
         self.ok("POST", "/register", body).await["member"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers somebody new.
+    pub(crate) async fn somebody(&self) -> String {
+        self.member(&format!("somebody-{}", self.fresh())).await
+    }
+
+    /// An order of that amount earns.
+    pub(crate) async fn earn(&self, member: &str, order: &str, amount: &str) -> Value {
+        let body = json!({"member_id": member, "brand": "acme", "order_id": order, "amount": amount});
+        self.ok("POST", "/earn-points", body).await
+    }
+
+    /// Points are spent on an order.
+    pub(crate) async fn redeem(&self, member: &str, order: &str, points: u64) -> Value {
+        let spent_on = json!({"kind": "order", "order_id": order});
+        let body = json!({"member_id": member, "brand": "acme", "points": points, "for": spent_on});
+        self.ok("POST", "/redeem", body).await
+    }
+
+    /// The member as of now.
+    pub(crate) async fn show(&self, member: &str) -> Value {
+        self.ok("GET", &format!("/members/{member}"), Value::Null).await
+    }
+
+    /// The member's whole ledger, newest first, read in pages of that size.
+    pub(crate) async fn ledger(&self, member: &str, limit: usize) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let mut path = format!("/members/{member}/ledger?limit={limit}");
+        loop {
+            let page = self.ok("GET", &path, Value::Null).await;
+            let found = page["entries"].as_array().unwrap();
+            assert!(found.len() <= limit, "a page of {} with limit {limit}", found.len());
+            entries.extend(found.iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else { return entries };
+            assert_eq!(found.len(), limit, "a page that is not the last is full");
+            path = format!("/members/{member}/ledger?limit={limit}&cursor={cursor}");
+        }
+    }
+
+    /// A new caller: its id and its key.
+    pub(crate) async fn caller(&self, roles: &[&str], brand: Option<&str>) -> (String, String) {
+        let body = json!({"name": format!("caller {}", self.fresh()), "roles": roles, "brand": brand});
+        let made = self.ok("POST", "/keys", body).await;
+        (made["id"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
     }
 }

@@ -36,8 +36,8 @@
 //! - 4.5: late points whose lot has already ended still repay debt; the rest enters the lot
 //!   and leaves it in an `expire` entry of its own. Held points repay debt at once too.
 //! - 4: an order of amount 0 counts in `orders.count` (vectors) until it is refunded (`"all"`).
-//!   `orders.amount` counts excluded categories too. `stats.amount` is answered only while exact
-//!   in the minor unit (a third of a line's units has no right rounding).
+//!   `orders.amount` counts excluded categories too. What remains of an order is money: it is
+//!   rounded down to the minor unit, once for the whole order (a third of a line's units).
 //! - 5: the same order redeemed with other content is 409 `order_conflict`; once cancelled it is
 //!   `already_cancelled`, whatever the content.
 //! - 6: "the order's lot has expired" is judged by the order's own end, even where its points only
@@ -47,7 +47,7 @@
 //!   points of an expired lot are lost altogether: they repay no debt and are not in `restored`.
 //! - 6: one line may be named twice in a refund; both count. `remaining` is answered for amounts
 //!   alone. A refund does not free what the order counted in limits.
-//! - 6: with nothing left to refund, no entry is made (so no badge is judged).
+//! - 6: with nothing left to refund an entry of 0 points is made (so badges are judged).
 //! - 7: the first tier has a period too if it names one. A tier with no `on_lapse` resets.
 //! - 7: with a lapse that leads to the lifetime tier, that tier has no end at once.
 //! - 7: a count of periods kept belongs to one tier: a raise starts it again for the new tier.
@@ -129,13 +129,7 @@ impl Model {
     }
 
     /// Answers one request at `now_ms` (since the epoch), which never runs backwards.
-    pub fn call(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-        now_ms: i64,
-    ) -> (u16, Value) {
+    pub fn call(&mut self, method: &str, path: &str, body: Option<&Value>, now_ms: i64) -> (u16, Value) {
         let now = now_ms;
         let mut body = body.cloned().unwrap_or(json!({}));
         let mut taken_out = |field| body.as_object_mut().and_then(|body| body.remove(field));
@@ -172,10 +166,8 @@ impl Model {
     fn register(&mut self, body: &Value, id: Option<String>, now: i64) -> Answer {
         let sent = list(&body["identities"]);
         let keys: Vec<String> = sent.iter().map(identity).collect();
-        let mut known: Vec<String> = keys
-            .iter()
-            .filter_map(|key| self.identities.get(key).cloned())
-            .collect();
+        let mut known: Vec<String> =
+            keys.iter().filter_map(|key| self.identities.get(key).cloned()).collect();
         known.dedup();
         if known.len() > 1 {
             return refuse(409, "identity_conflict", json!({}));
@@ -187,14 +179,10 @@ impl Model {
             for key in keys {
                 self.identities.insert(key, id.clone());
             }
-            return (
-                201,
-                json!({"member": self.show(&id, now).1, "created": true}),
-            );
+            return (201, json!({"member": self.show(&id, now).1, "created": true}));
         };
-        let proven = sent
-            .iter()
-            .any(|one| one["verified"] == true && self.identities.contains_key(&identity(one)));
+        let proven =
+            sent.iter().any(|one| one["verified"] == true && self.identities.contains_key(&identity(one)));
         if proven {
             for key in keys {
                 self.identities.insert(key, id.clone());
@@ -207,9 +195,7 @@ impl Model {
     /// so nothing needs to be kept of it until a command changes the member.
     fn settled(&self, id: &str, now: i64) -> Option<Member> {
         let mut member = self.members.get(id)?.clone();
-        member.settle(&self.program, now, &|member, tier| {
-            self.honours(member, tier)
-        });
+        member.settle(&self.program, now, &|member, tier| self.honours(member, tier));
         Some(member)
     }
 
@@ -234,9 +220,8 @@ impl Model {
         };
         let calendar = &self.program.calendar;
         let tier = |tier: usize| &self.program.tiers[tier].id;
-        let trial = member
-            .trial
-            .map(|(trial, until)| json!({"id": tier(trial), "until": calendar.show(until)}));
+        let trial =
+            member.trial.map(|(trial, until)| json!({"id": tier(trial), "until": calendar.show(until)}));
         let lots: Vec<Value> = member
             .lots
             .iter()
@@ -292,9 +277,7 @@ impl Model {
             return invalid("/as_of");
         }
         match body["member_id"].as_str() {
-            Some(id) if !self.members.contains_key(id) => {
-                refuse(404, "member_not_found", json!({}))
-            }
+            Some(id) if !self.members.contains_key(id) => refuse(404, "member_not_found", json!({})),
             _ => (200, json!({"done": true})),
         }
     }
@@ -345,11 +328,7 @@ impl Model {
     /// The first badge that the member does not have and whose condition holds.
     fn due_badge(&self, member: &Member) -> Option<String> {
         let facts = self.facts(member);
-        let missing = self
-            .program
-            .badges
-            .iter()
-            .filter(|(id, _)| !member.badges.contains(id));
+        let missing = self.program.badges.iter().filter(|(id, _)| !member.badges.contains(id));
         let mut due = missing.filter(|(_, when)| facts.hold(when));
         due.next().map(|(id, _)| id.clone())
     }

@@ -19,6 +19,7 @@ pub struct Secrets {
     identity: [u8; 32],
     caller: [u8; 32],
     fingerprint: [u8; 32],
+    content: [u8; 32],
 }
 
 impl Secrets {
@@ -28,12 +29,19 @@ impl Secrets {
             identity: derive(master, b"laurel identity v1"),
             caller: derive(master, b"laurel caller v1"),
             fingerprint: derive(master, b"laurel fingerprint v1"),
+            content: derive(master, b"laurel content v1"),
         }
     }
 
     /// Tells one master key from another, and nothing of either.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
+    }
+
+    /// What hashes of requests are keyed with: a plain hash would let a telephone number be guessed
+    /// from the record of an erased person's request.
+    pub(crate) fn content_key(&self) -> &[u8] {
+        &self.content
     }
 
     /// The keyed hash under which an identity is indexed: of its kind, channel and value.

@@ -146,7 +146,7 @@ impl Api {
             by: By::Caller(caller.id),
             now: self.clock.now(),
             key: key.map(|key| hash(&[&caller.id, function.name.as_bytes(), b"\0", key.as_bytes()])),
-            content: hash(&[&content]),
+            content: hash(&[self.secrets.content_key(), &content]),
             dry_run,
             brand: caller.brand.clone(),
             any_age: false,

@@ -1,8 +1,7 @@
 //! The programme's local calendar (rule 2). Instants are milliseconds since the epoch.
 
 use chrono::{
-    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, SecondsFormat,
-    TimeZone, Utc,
+    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -40,9 +39,7 @@ impl Calendar {
         let wanted = date.and_time(NaiveTime::MIN);
         match self.zone.from_local_datetime(&wanted) {
             MappedLocalTime::Single(only) => only.timestamp_millis(),
-            MappedLocalTime::Ambiguous(one, other) => {
-                one.timestamp_millis().min(other.timestamp_millis())
-            }
+            MappedLocalTime::Ambiguous(one, other) => one.timestamp_millis().min(other.timestamp_millis()),
             MappedLocalTime::None => {
                 // The clock jumps over it: halve until the first instant that shows more.
                 let middle = wanted.and_utc().timestamp_millis();
@@ -92,13 +89,11 @@ pub(crate) fn instant(text: &str) -> Option<i64> {
 }
 
 pub(crate) fn add_months(date: NaiveDate, months: u32) -> NaiveDate {
-    date.checked_add_months(Months::new(months))
-        .expect("a date within chrono's years")
+    date.checked_add_months(Months::new(months)).expect("a date within chrono's years")
 }
 
 pub(crate) fn add_days(date: NaiveDate, days: u64) -> NaiveDate {
-    date.checked_add_days(Days::new(days))
-        .expect("a date within chrono's years")
+    date.checked_add_days(Days::new(days)).expect("a date within chrono's years")
 }
 
 pub(crate) fn first_of_year(year: i32) -> NaiveDate {
@@ -109,9 +104,5 @@ pub(crate) fn first_of_year(year: i32) -> NaiveDate {
 pub(crate) fn round_up(date: NaiveDate, block: u32) -> NaiveDate {
     let first_month = date.month0() / block * block + 1;
     let start = NaiveDate::from_ymd_opt(date.year(), first_month, 1).expect("the first of a month");
-    if start == date {
-        date
-    } else {
-        add_months(start, block)
-    }
+    if start == date { date } else { add_months(start, block) }
 }

@@ -38,19 +38,24 @@ fn compare(want: &Value, got: &Value, at: &str) -> Option<String> {
 /// An answer in the one form in which the engine's and the model's are compared. Minted ids go (a
 /// driver has read them before). Entries that move nothing are left out of a ledger. In an
 /// entry's `lots`, which show no holds, there is one row for each end and brand, in that order.
+/// Badges are sorted: in which order one entry issues several is nobody's rule.
 pub fn canonical(answer: &Value) -> Value {
     let mut answer = answer.clone();
     for (holder, id) in [("", "id"), ("", "redemption_id"), ("/member", "id")] {
         let holder = answer.pointer_mut(holder).and_then(Value::as_object_mut);
         holder.and_then(|fields| fields.remove(id));
     }
+    for badges in ["badges", "badges_issued"] {
+        if let Some(badges) = answer.get_mut(badges).and_then(Value::as_array_mut) {
+            badges.sort_by_key(|badge| badge.get("id").unwrap_or(badge).to_string());
+        }
+    }
     if answer["entry"].is_object() {
         answer["entry"]["lots"] = rows(&answer["entry"]["lots"]);
     }
     if let Some(entries) = answer.get_mut("entries").and_then(Value::as_array_mut) {
-        entries.retain(|entry| {
-            entry["points"] != 0 || entry["growth"] != 0 || !list(&entry["lots"]).is_empty()
-        });
+        entries
+            .retain(|entry| entry["points"] != 0 || entry["growth"] != 0 || !list(&entry["lots"]).is_empty());
         for entry in entries {
             entry["lots"] = rows(&entry["lots"]);
         }

@@ -82,19 +82,16 @@ impl Facts<'_> {
         self.standing().count() as i64
     }
 
+    /// What remains of each order, in the smallest unit of money, rounded down once.
     fn amount(&self) -> Exact {
-        self.standing().fold(Exact::zero(), |sum, order| {
-            sum.plus(&order.remaining_amount())
-        })
+        let unit = 10_i64.pow(self.program.minor);
+        let units = |order: &&Order| order.remaining_amount().times(&Exact::whole(unit)).floor();
+        Exact::ratio(self.standing().map(units).sum(), unit)
     }
 
-    /// `stats` of a member: only what no choice of the model's own decides.
     pub(crate) fn stats(&self) -> Value {
-        let mut stats = json!({"orders": self.count()});
-        if let Some(amount) = self.amount().money(self.program.minor) {
-            stats["amount"] = json!(amount);
-        }
-        stats
+        let amount = self.amount().money(self.program.minor);
+        json!({"orders": self.count(), "amount": amount})
     }
 
     /// Rule 10; None within a day and a half of a change, or where a refunded order decides.

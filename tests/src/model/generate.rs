@@ -52,21 +52,14 @@ pub fn history(seed: u64, length: usize) -> History {
             burst = false;
             writer.many_refunds();
         }
-        if writer
-            .dice
-            .percent(if writer.steps.len() == 3 { 30 } else { 1 })
-        {
+        if writer.dice.percent(if writer.steps.len() == 3 { 30 } else { 1 }) {
             writer.run_of_days();
         }
         writer.wander();
         writer.act();
     }
     writer.look_at_all();
-    History {
-        program: writer.program,
-        start_ms,
-        steps: writer.steps,
-    }
+    History { program: writer.program, start_ms, steps: writer.steps }
 }
 
 /// Puts real ids into a request's body.
@@ -129,23 +122,11 @@ impl Writer {
     }
 
     /// Lets the model answer a step and writes it down.
-    pub(crate) fn step(
-        &mut self,
-        method: &'static str,
-        path: &str,
-        body: Option<Value>,
-    ) -> (u16, Value) {
+    pub(crate) fn step(&mut self, method: &'static str, path: &str, body: Option<Value>) -> (u16, Value) {
         let plain = |name: &str| name.to_string();
         let sent = body.as_ref().map(|body| fill(body, &plain));
-        let answer = self
-            .model
-            .call(method, &fill_text(path, &plain), sent.as_ref(), self.now);
-        self.steps.push(Step {
-            now_ms: self.now,
-            method,
-            path: path.to_string(),
-            body,
-        });
+        let answer = self.model.call(method, &fill_text(path, &plain), sent.as_ref(), self.now);
+        self.steps.push(Step { now_ms: self.now, method, path: path.to_string(), body });
         answer
     }
 

@@ -103,19 +103,8 @@ impl Member {
         self.trial.map_or(self.tier, |(tier, _)| tier)
     }
 
-    pub(crate) fn record(
-        &mut self,
-        kind: &'static str,
-        points: i64,
-        growth: i64,
-        lots: Vec<Lot>,
-    ) -> Entry {
-        let entry = Entry {
-            kind,
-            points,
-            growth,
-            lots,
-        };
+    pub(crate) fn record(&mut self, kind: &'static str, points: i64, growth: i64, lots: Vec<Lot>) -> Entry {
+        let entry = Entry { kind, points, growth, lots };
         self.entries.push(entry.clone());
         entry
     }
@@ -152,10 +141,7 @@ impl Member {
             if part > 0 {
                 lot.points -= part;
                 left -= part;
-                taken.push(Lot {
-                    points: -part,
-                    ..lot.clone()
-                });
+                taken.push(Lot { points: -part, ..lot.clone() });
             }
         }
         self.tidy();
@@ -187,25 +173,13 @@ impl Member {
     // --- Settling ---
 
     /// Applies all that has fallen due by `now`, in order of its instant (rule 2).
-    pub(crate) fn settle(
-        &mut self,
-        program: &Program,
-        now: i64,
-        honours: &dyn Fn(&Member, usize) -> bool,
-    ) {
+    pub(crate) fn settle(&mut self, program: &Program, now: i64, honours: &dyn Fn(&Member, usize) -> bool) {
         loop {
             let release = self.lots.iter().filter_map(|lot| lot.held_until).min();
             let expiry = self.lots.iter().map(|lot| lot.expires_at).min();
-            let due = [
-                release,
-                expiry,
-                self.trial.map(|(_, until)| until),
-                Some(self.valid_until),
-            ];
+            let due = [release, expiry, self.trial.map(|(_, until)| until), Some(self.valid_until)];
             // The earliest; of equal ones the first in this list.
-            let next = (0..due.len())
-                .filter_map(|what| due[what].map(|at| (at, what)))
-                .min();
+            let next = (0..due.len()).filter_map(|what| due[what].map(|at| (at, what))).min();
             match next {
                 Some((at, what)) if at <= now && at != NEVER => match what {
                     0 => self.release(at),
@@ -231,10 +205,7 @@ impl Member {
         let mut gone: Vec<Lot> = Vec::new();
         for lot in &mut self.lots {
             if lot.expires_at == at {
-                gone.push(Lot {
-                    points: -lot.points,
-                    ..lot.clone()
-                });
+                gone.push(Lot { points: -lot.points, ..lot.clone() });
                 lot.points = 0;
             }
         }
@@ -282,11 +253,8 @@ impl Member {
     }
 
     fn start_period(&mut self, program: &Program, since: i64) {
-        self.valid_until = if self.lifetime == Some(self.tier) {
-            NEVER
-        } else {
-            program.period_end(self.tier, since)
-        };
+        self.valid_until =
+            if self.lifetime == Some(self.tier) { NEVER } else { program.period_end(self.tier, since) };
         if self.trial.is_some_and(|(trial, _)| trial <= self.tier) {
             self.trial = None;
         }
@@ -321,8 +289,7 @@ impl Member {
         }
         for (tier, trial) in program.tiers.iter().enumerate().skip(self.tier + 1) {
             let Some(start) = &trial.trial else { continue };
-            let crossed =
-                before < start.from && self.growth >= start.from && self.growth < trial.growth;
+            let crossed = before < start.from && self.growth >= start.from && self.growth < trial.growth;
             if crossed && self.trial.is_none() && self.trials_used.insert(tier) {
                 let until = now + start.days * super::calendar::DAY;
                 self.trial = Some((tier, until));

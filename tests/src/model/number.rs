@@ -12,11 +12,7 @@ pub(crate) struct Exact {
 
 impl Exact {
     pub(crate) fn ratio(top: i64, bottom: i64) -> Exact {
-        Exact {
-            top: BigInt::from(top),
-            bottom: BigInt::from(bottom),
-        }
-        .reduced()
+        Exact { top: BigInt::from(top), bottom: BigInt::from(bottom) }.reduced()
     }
 
     pub(crate) fn whole(value: i64) -> Exact {
@@ -47,10 +43,7 @@ impl Exact {
             b = rest;
         }
         let divisor = if a < BigInt::ZERO { -a } else { a };
-        Exact {
-            top: self.top / &divisor,
-            bottom: self.bottom / divisor,
-        }
+        Exact { top: self.top / &divisor, bottom: self.bottom / divisor }
     }
 
     pub(crate) fn plus(&self, other: &Exact) -> Exact {
@@ -66,19 +59,12 @@ impl Exact {
     }
 
     pub(crate) fn times(&self, other: &Exact) -> Exact {
-        Exact {
-            top: &self.top * &other.top,
-            bottom: &self.bottom * &other.bottom,
-        }
-        .reduced()
+        Exact { top: &self.top * &other.top, bottom: &self.bottom * &other.bottom }.reduced()
     }
 
     /// The whole number at or below a fraction that is not negative.
     pub(crate) fn floor(&self) -> i64 {
-        assert!(
-            self.top >= BigInt::ZERO,
-            "only what is not negative is rounded"
-        );
+        assert!(self.top >= BigInt::ZERO, "only what is not negative is rounded");
         i64::try_from(&self.top / &self.bottom).expect("a figure within the limits")
     }
 
@@ -98,12 +84,7 @@ impl Exact {
         }
         Some(match minor {
             0 => units.to_string(),
-            _ => format!(
-                "{}.{:0width$}",
-                units / scale,
-                units % scale,
-                width = minor as usize
-            ),
+            _ => format!("{}.{:0width$}", units / scale, units % scale, width = minor as usize),
         })
     }
 }

@@ -52,8 +52,7 @@ impl Order {
     }
 
     pub(crate) fn remaining_amount(&self) -> Exact {
-        self.remaining_lines()
-            .fold(self.left.clone(), |sum, (_, amount)| sum.plus(&amount))
+        self.remaining_lines().fold(self.left.clone(), |sum, (_, amount)| sum.plus(&amount))
     }
 
     /// Points and growth of what remains (rules 4.1 to 4.3), before limits.
@@ -129,8 +128,7 @@ impl Model {
             Some(id) => {
                 let answer = self.earn_activity(member, &brand, id, occurred, now);
                 if answer.0 == 200 && body["activity_ref"].is_string() {
-                    self.answers
-                        .insert(reference, (body.clone(), answer.clone()));
+                    self.answers.insert(reference, (body.clone(), answer.clone()));
                 }
                 answer
             }
@@ -183,17 +181,9 @@ impl Model {
         }
 
         let (calculated, growth) = order.worth(program);
-        let granted = grant(
-            program,
-            &mut member,
-            program.calendar.date(occurred),
-            calculated,
-        );
+        let granted = grant(program, &mut member, program.calendar.date(occurred), calculated);
         (order.points, order.growth) = (granted, growth);
-        let lot = Lot {
-            points: granted,
-            ..order.own_lot(now)
-        };
+        let lot = Lot { points: granted, ..order.own_lot(now) };
         let key = (order.brand.clone(), text(&body["order_id"]));
         self.orders.insert(key.clone(), order);
         let answer = self.earned(member, "earn", (granted, calculated, growth), lot, now);
@@ -275,15 +265,14 @@ impl Model {
         };
         let reference = format!("refund {brand} {} {}", key.1, body["refund_id"]);
         if let Some((sent, answer)) = self.answers.get(&reference) {
-            return if sent == body {
-                answer.clone()
-            } else {
-                refuse(409, "order_conflict", json!({}))
-            };
+            return if sent == body { answer.clone() } else { refuse(409, "order_conflict", json!({})) };
         }
         let mut order = order.clone();
         let mut member = self.settled(&order.member, now).expect("its member");
         if order.gone && body["refund"] == "all" {
+            let growth = member.growth;
+            member.record("reverse_earn", 0, 0, Vec::new());
+            let (member, _, _) = self.finish(member, growth, now);
             let mut answer = self.standing(&member);
             answer["taken"] = json!(0);
             answer["debt"] = json!(member.debt);
@@ -321,12 +310,7 @@ impl Model {
     }
 
     /// Takes points out of lots; what is missing becomes debt or is let go. Answers what was taken.
-    pub(crate) fn take(
-        &self,
-        member: &mut Member,
-        own: Option<&Lot>,
-        points: i64,
-    ) -> (i64, Vec<Lot>) {
+    pub(crate) fn take(&self, member: &mut Member, own: Option<&Lot>, points: i64) -> (i64, Vec<Lot>) {
         let (lots, missing) = member.take(own, points);
         if self.program.forgive {
             return (points - missing, lots);
@@ -356,8 +340,7 @@ impl Model {
             }
         } else {
             let amount = self.money(&refund["amount"]);
-            let Some(amount) = amount.filter(|amount| !with_lines && *amount > Exact::zero())
-            else {
+            let Some(amount) = amount.filter(|amount| !with_lines && *amount > Exact::zero()) else {
                 return Err(invalid("/refund"));
             };
             if amount > order.left {

@@ -89,10 +89,7 @@ impl Program {
         Program {
             calendar: Calendar::new(&text(&document["time_zone"])),
             minor: if document["currency"] == "JPY" { 0 } else { 2 },
-            brands: list(&document["brands"])
-                .iter()
-                .map(|brand| (id(brand), rate(&brand["rate"])))
-                .collect(),
+            brands: list(&document["brands"]).iter().map(|brand| (id(brand), rate(&brand["rate"]))).collect(),
             points_per_unit: rate(&points["per_unit"]),
             growth_per_unit: rate(&document["growth"]["per_unit"]),
             hold_days: points["hold_days"].as_i64().unwrap_or(0),
@@ -100,10 +97,7 @@ impl Program {
             expiry: Expiry::new(&points["expiry"]),
             forgive: points["on_short"] == "forgive",
             grace_days: points["restore_grace_days"].as_u64().unwrap_or(30),
-            excluded: list(&points["excluded_categories"])
-                .iter()
-                .map(text)
-                .collect(),
+            excluded: list(&points["excluded_categories"]).iter().map(text).collect(),
             multipliers: points["category_multipliers"]
                 .as_object()
                 .into_iter()
@@ -136,8 +130,7 @@ impl Program {
             }
             Expiry::Months { months, block } => {
                 let end = add_months(date, months);
-                self.calendar
-                    .midnight(block.map_or(end, |block| round_up(end, block)))
+                self.calendar.midnight(block.map_or(end, |block| round_up(end, block)))
             }
             Expiry::Days { days } => self.calendar.midnight_after_days(occurred, days),
             Expiry::Inactivity { months } => self.calendar.midnight_after_months(now, months),
@@ -162,9 +155,7 @@ impl Expiry {
     fn new(value: &Value) -> Expiry {
         let months = value["months"].as_u64().unwrap_or(0) as u32;
         match value["mode"].as_str().unwrap_or("year_end") {
-            "year_end" => Expiry::YearEnd {
-                years: value["years"].as_i64().unwrap_or(1) as i32,
-            },
+            "year_end" => Expiry::YearEnd { years: value["years"].as_i64().unwrap_or(1) as i32 },
             "months" => Expiry::Months {
                 months,
                 block: match value["round"].as_str().unwrap_or("none") {
@@ -174,9 +165,7 @@ impl Expiry {
                     _ => None,
                 },
             },
-            "days" => Expiry::Days {
-                days: value["days"].as_u64().expect("days"),
-            },
+            "days" => Expiry::Days { days: value["days"].as_u64().expect("days") },
             "inactivity" => Expiry::Inactivity { months },
             "never" => Expiry::Never,
             other => panic!("no such expiry: {other}"),

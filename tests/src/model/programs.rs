@@ -1,6 +1,7 @@
 //! Random valid programmes.
 
 use super::dice::Dice;
+use super::program::list;
 use serde_json::{Value, json};
 
 /// Zones whose midnights are missing, doubled or on another day, and some plain ones.
@@ -54,11 +55,7 @@ pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
         .take(dice.between(1, 3) as usize)
         .enumerate()
         .map(|(place, id)| {
-            let rate = if place == 0 {
-                "1"
-            } else {
-                dice.pick(&["0.5", "2", "0.333333"])
-            };
+            let rate = if place == 0 { "1" } else { dice.pick(&["0.5", "2", "0.333333"]) };
             json!({"id": id, "name": id, "rate": rate})
         })
         .collect();
@@ -68,6 +65,8 @@ pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
         points["per_unit"] = json!(dice.pick(&["0.01", "0.005", "0.003333"]));
         growth = dice.pick(&["0.01", "0.02"]);
     }
+    let tiers = tiers(dice);
+    let badges = badges(currency, &tiers);
     let program = json!({
         "name": "Model Club",
         "time_zone": zone,
@@ -76,7 +75,7 @@ pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
         "brands": brands,
         "points": points,
         "growth": {"per_unit": growth},
-        "tiers": tiers(dice),
+        "tiers": tiers,
         "activities": [
             {"id": "check_in", "points": 5, "growth": 1, "per_day": 1,
              "streak": [{"days": 2, "points": 3}, {"days": 3, "points": 20}, {"days": 5, "points": 50}]},
@@ -85,7 +84,7 @@ pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
             {"id": "review", "points": 15, "growth": 5, "per_month": 2},
             {"id": "bind", "points": 60, "growth": 95, "once": true},
         ],
-        "badges": badges(currency),
+        "badges": badges,
     });
     (program, start)
 }
@@ -117,10 +116,7 @@ fn limits(dice: &mut Dice) -> Value {
 fn tiers(dice: &mut Dice) -> Value {
     let mut tiers = vec![json!({"id": "basic", "name": name("basic"), "growth": 0})];
     let mut growth: i64 = *dice.pick(&[&200, &500, &999]);
-    for id in ["silver", "gold", "black"]
-        .iter()
-        .take(dice.between(1, 3) as usize)
-    {
+    for id in ["silver", "gold", "black"].iter().take(dice.between(1, 3) as usize) {
         let mut tier = json!({
             "id": id,
             "name": name(id),
@@ -153,12 +149,11 @@ fn tiers(dice: &mut Dice) -> Value {
     json!(tiers)
 }
 
-fn badges(currency: &str) -> Value {
-    let much = if currency == "JPY" {
-        "150000"
-    } else {
-        "1500.00"
-    };
+fn badges(currency: &str, tiers: &Value) -> Value {
+    // A condition names only tiers that there are.
+    let ids = list(tiers).iter().map(|tier| tier["id"].clone());
+    let high: Vec<Value> = ids.skip(list(tiers).len().min(3) - 1).collect();
+    let much = if currency == "JPY" { "150000" } else { "1500.00" };
     let badge = |id: &str, when: Value| json!({"id": id, "name": name(id), "when": when});
     json!([
         {"id": "founder", "name": name("founder")},
@@ -169,7 +164,7 @@ fn badges(currency: &str) -> Value {
         badge("after_many", json!({"fact": "badges", "op": "contains", "value": "many"})),
         badge("many", json!({"all": [
             {"fact": "orders.count", "op": "between", "value": [4, 9]},
-            {"not": {"fact": "tier", "op": "in", "value": ["gold", "black"]}}]})),
+            {"not": {"fact": "tier", "op": "in", "value": high}}]})),
         badge("either", json!({"any": [
             {"fact": "tier", "op": "=", "value": "silver"},
             {"fact": "growth", "op": "<", "value": 3}]})),

@@ -89,11 +89,7 @@ impl Model {
                 lot.expires_at
             };
             if let Some(expires_at) = Some(end).filter(|&end| end > now).or(grace) {
-                coming.push(Lot {
-                    expires_at,
-                    points: -lot.points,
-                    ..lot
-                });
+                coming.push(Lot { expires_at, points: -lot.points, ..lot });
             }
         }
         let restored: i64 = coming.iter().map(|lot| lot.points).sum();
@@ -139,12 +135,7 @@ impl Model {
                 (false, Some(given)) => given,
                 _ => self.program.expires_at(now, now),
             };
-            let lots = member.put(vec![Lot {
-                expires_at,
-                brand,
-                held_until: None,
-                points,
-            }]);
+            let lots = member.put(vec![Lot { expires_at, brand, held_until: None, points }]);
             if let (true, Some(lot)) = (self.program.by_inactivity(), lots.first()) {
                 member.inactive_at = Some(lot.expires_at);
             }

@@ -1,0 +1,228 @@
+//! The command line, on real files and folders: import, replay, audit, export, full moves and a
+//! backup from a running server.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    crash::{Client, Server, binary},
+    support::ADMIN_KEY,
+};
+
+/// A folder with a programme, and what is done in it.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let folder = tempfile::tempdir().unwrap();
+        let program = json!({
+            "name": "Desk", "time_zone": "Asia/Shanghai", "currency": "CNY",
+            "brands": [{"id": "acme"}], "points": {"per_unit": "1"}, "growth": {"per_unit": "1"},
+            "tiers": [{"id": "basic", "growth": 0}, {"id": "silver", "growth": 500}],
+        });
+        fs::write(folder.path().join("program.json"), program.to_string()).unwrap();
+        Desk { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, lines: &[&str]) {
+        fs::write(self.path().join(name), lines.join("\n") + "\n").unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Runs `laurel` here; its exit code and what it said.
+    #[track_caller]
+    fn run(&self, words: &str, exit: i32) -> String {
+        let mut command = Command::new(binary());
+        command.current_dir(self.path()).args(words.split_whitespace());
+        let output: Output = command.env("RUST_LOG", "off").env_remove("LAUREL_ADMIN_KEY").output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(exit), "laurel {words}\n{said}");
+        said
+    }
+
+    /// Members by their external id, as `laurel export` shows them at that moment.
+    fn members(&self, data: &str, at: &str) -> Vec<(String, Value)> {
+        self.run(&format!("export --data {data} --out out --test-clock {at}"), 0);
+        let lines = self.read("out/members.jsonl");
+        let members = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut members: Vec<_> = members
+            .map(|member| (member["identities"][0]["value"].as_str().unwrap_or_default().to_owned(), member))
+            .collect();
+        members.sort_by(|left, right| left.0.cmp(&right.0));
+        members
+    }
+}
+
+const MEMBERS: &[&str] = &[
+    "phone,email,channel,external_id,name,registered_at,points,expires_at,growth",
+    "138 0013 8000,,,,李雷,2024-01-05T09:00:00+08:00,120,2026-06-01T00:00:00+08:00,600",
+    ",li@example.cn,,,\"Han, Mei\",,,,",
+    ",,pos,c-3,,,30,,",
+    "138 0013 8000,,,,again,,50,2026-07-01T00:00:00+08:00,",
+    "12,,,,bad number,,,,",
+    ",not an address,,,,,,,",
+    ",,pos,c-4,,,-5,,",
+    ",,pos,c-5,,,10,2020-01-01T00:00:00+08:00,",
+    ",,,,nobody,,,,",
+];
+const IMPORT: &str =
+    "import members.csv --data data --program program.json --test-clock 2026-01-01T00:00:00+08:00";
+
+#[test]
+fn import_lands_good_rows_names_bad_ones_and_changes_nothing_when_repeated() {
+    let desk = Desk::new();
+    desk.write("members.csv", MEMBERS);
+    let said = desk.run(IMPORT, 1);
+    assert!(said.contains("members created 3, known before 1"), "{said}");
+    assert!(said.contains("opening balances 3, 200 points"), "{said}");
+    let rejected = desk.read("members.csv.rejected.csv");
+    let lines: Vec<&str> = rejected.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(lines, ["6", "7", "8", "9", "10"], "{rejected}");
+
+    let before = desk.members("data", "2026-01-02T00:00:00+08:00");
+    let phone = before.iter().find(|(id, _)| id == "+8613800138000").map(|(_, member)| member).unwrap();
+    assert_eq!(phone["points"]["available"], 170);
+    assert_eq!(phone["points"]["lots"].as_array().unwrap().len(), 2);
+    assert_eq!(phone["tier"]["id"], "silver");
+    assert_eq!(phone["registered_at"], "2024-01-05T09:00:00+08:00");
+
+    let said = desk.run(IMPORT, 1);
+    assert!(said.contains("members created 0, known before 4"), "{said}");
+    assert!(said.contains("opening balances 0, 0 points"), "{said}");
+    assert_eq!(desk.members("data", "2026-01-02T00:00:00+08:00"), before);
+    desk.run("audit --data data", 0);
+}
+
+const ORDERS: &[&str] = &[
+    "kind,occurred_at,channel,external_id,order_id,line_id,category,quantity,amount,points,refund_id",
+    // not in time order: the file is sorted
+    "redeem,2026-01-03T10:00:00+08:00,pos,c-3,A-1,,,,,40,",
+    "earn,2026-01-02T10:00:00+08:00,pos,c-3,A-1,1,tea,2,20.00,,",
+    "earn,2026-01-02T10:00:00+08:00,pos,c-3,A-1,2,tea,1,80.00,,",
+    "redeem,2026-01-02T11:00:00+08:00,pos,c-3,A-9,,,,,5000,",
+    "refund,2026-01-04T10:00:00+08:00,pos,c-3,A-1,1,,1,,,r-1",
+    ",2026-01-05T10:00:00+08:00,pos,c-3,A-2,,,,9.99,,",
+    "refund,2026-01-06T10:00:00+08:00,pos,c-3,A-2,,,,all,,r-2",
+    ",2026-01-07T10:00:00+08:00,pos,nobody,A-3,,,,9.99,,",
+];
+
+#[test]
+fn replay_follows_the_clock_and_a_second_run_changes_nothing() {
+    let desk = Desk::new();
+    desk.write("members.csv", &[MEMBERS[0], MEMBERS[3]]);
+    desk.run(IMPORT, 0);
+    desk.write("orders.csv", ORDERS);
+    let said = desk.run("replay orders.csv --data data", 1);
+    assert!(said.contains("orders 2, points earned 109"), "{said}");
+    assert!(said.contains("redemptions 1, points redeemed 40"), "{said}");
+    assert!(said.contains("refunds 2, points taken back 19"), "{said}");
+    assert!(said.contains("refused 2, of them for too few points 1"), "{said}");
+    let rejected = desk.read("orders.csv.rejected.csv");
+    assert!(rejected.contains("insufficient_points") && rejected.contains("member_not_found"), "{rejected}");
+
+    let at = "2026-01-08T00:00:00+08:00";
+    let before = desk.members("data", at);
+    assert_eq!(before[0].1["points"]["available"], 30 + 109 - 40 - 19);
+    assert_eq!(before[0].1["stats"]["last_order_at"], "2026-01-05T10:00:00+08:00");
+    // What was refused for too few points would be granted now; it must not be judged again.
+    desk.run("replay orders.csv --data data", 0);
+    assert_eq!(desk.members("data", at), before);
+    // The same events in another file are recognised one by one.
+    let mut longer = ORDERS[..4].to_vec();
+    longer.push(",2026-01-09T10:00:00+08:00,pos,c-3,A-7,,,,5.00,,");
+    desk.write("longer.csv", &longer);
+    let said = desk.run("replay longer.csv --data data", 0);
+    assert!(said.contains("recorded before 2") && said.contains("orders 1, points earned 5"), "{said}");
+    desk.run("audit --data data", 0);
+}
+
+#[test]
+fn everything_moves_to_an_empty_folder_and_goes_on_there() {
+    let desk = Desk::new();
+    let mut server = Server::spawn(&binary(), desk.path());
+    server.ready();
+    let mut client = Client::connect(server.address).unwrap();
+    let identity = json!({"kind": "phone", "value": "138 0013 8000"});
+    let register = json!({"identities": [identity.clone()], "brand": "acme"}).to_string();
+    let earn =
+        json!({"identity": identity, "brand": "acme", "order_id": "A-1", "amount": "88.50"}).to_string();
+    assert_eq!(client.call("POST", "/register", &register, Some("k-1")).unwrap().status, 201);
+    let first = client.call("POST", "/earn-points", &earn, None).unwrap();
+    assert_eq!(first.status, 200);
+
+    // A backup is taken while it serves, by an admin alone, and is whole.
+    assert!(backup(&server, "nobody").starts_with("HTTP/1.1 401"));
+    let backup = backup(&server, ADMIN_KEY);
+    assert!(backup.starts_with("HTTP/1.1 200"), "{backup}");
+    let body: Vec<&str> = backup.lines().filter(|line| line.starts_with('{')).collect();
+    desk.write("backup.jsonl", &body);
+    server.kill();
+
+    // Without the master key it was written under it is refused: people would register twice.
+    desk.run("import backup.jsonl --full --data wrong", 2);
+    fs::copy(desk.path().join("data/master-key"), desk.path().join("master-key")).unwrap();
+    desk.run("import backup.jsonl --full --data restored", 0);
+    desk.run("import backup.jsonl --full --data restored", 2); // it is not empty any more
+    let cut = &body[..body.len() - 1];
+    desk.write("cut.jsonl", cut);
+    desk.run("import cut.jsonl --full --data cut", 2);
+    desk.run("export --data data --out moved --full", 0);
+    desk.run("import moved/full.jsonl --full --data data2", 0);
+
+    for folder in ["restored", "data2"] {
+        fs::remove_dir_all(desk.path().join("data")).unwrap();
+        fs::rename(desk.path().join(folder), desk.path().join("data")).unwrap();
+        let mut server = Server::spawn(&binary(), desk.path());
+        server.ready();
+        let mut client = Client::connect(server.address).unwrap();
+        let again = client.call("POST", "/earn-points", &earn, None).unwrap();
+        assert_eq!((again.status, again.replayed, again.body), (200, true, first.body.clone()), "{folder}");
+        let known = client.call("POST", "/register", &register, None).unwrap();
+        assert_eq!(known.status, 200, "{folder}");
+        let other = earn.replace("88.50", "88.51");
+        assert_eq!(client.call("POST", "/earn-points", &other, None).unwrap().status, 409, "{folder}");
+        server.kill();
+    }
+    desk.run("audit --data data", 0);
+}
+
+/// `GET /backup` to the end of the connection, chunk marks and all.
+fn backup(server: &Server, key: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "GET /backup HTTP/1.1\r\nHost: laurel\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn commands_that_need_a_folder_refuse_one_that_is_not_there() {
+    let desk = Desk::new();
+    for command in ["audit --data none", "export --data none --out out", "compact --data none"] {
+        desk.run(command, 2);
+        assert!(!desk.path().join("none").exists(), "{command}");
+    }
+    let mut server = Server::spawn(&binary(), desk.path());
+    server.ready();
+    assert!(desk.run("audit --data data", 2).contains("in use"));
+    server.kill();
+}

@@ -1,0 +1,428 @@
+//! `kill -9` under load, again and again: what the real binary has acknowledged is there after a
+//! restart, nothing is there twice, and what it never answered is there wholly or not at all.
+//!
+//! `LAUREL_CRASH_CYCLES` says how often (6 unless given).
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    env,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::{histories::chance, support::ADMIN_KEY};
+
+/// Clients at once.
+const CLIENTS: usize = 6;
+/// Members that they all work on.
+const MEMBERS: usize = 10;
+
+// --- HTTP, plainly ---
+
+/// A connection that is kept.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer that arrived whole.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Heard {
+    pub(crate) status: u16,
+    pub(crate) replayed: bool,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Heard {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> std::io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        Ok(Client { stream: BufReader::new(stream) })
+    }
+
+    /// An error means that nobody knows whether it was done.
+    pub(crate) fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+        key: Option<&str>,
+    ) -> std::io::Result<Heard> {
+        let key = key.map_or(String::new(), |key| format!("Idempotency-Key: {key}\r\n"));
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: laurel\r\nAuthorization: Bearer {ADMIN_KEY}\r\n{key}Content-Length: {length}\r\n\r\n{body}"
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let broken = || std::io::Error::other("the answer broke off");
+        let (mut status, mut replayed, mut length) = (None, false, 0);
+        loop {
+            let mut line = String::new();
+            if self.stream.read_line(&mut line)? == 0 {
+                return Err(broken());
+            }
+            let line = line.trim_end().to_ascii_lowercase();
+            match (status, line.split_once(": ")) {
+                (None, _) => status = line.split(' ').nth(1).and_then(|code| code.parse().ok()),
+                (_, Some(("content-length", bytes))) => length = bytes.parse().map_err(|_| broken())?,
+                (_, Some(("idempotency-replayed", said))) => replayed = said == "true",
+                (_, None) if line.is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(Heard { status: status.ok_or_else(broken)?, replayed, body })
+    }
+
+    fn get(&mut self, path: &str) -> Value {
+        let heard = self.call("GET", path, "", None).expect("an answer");
+        assert_eq!(heard.status, 200, "{path}");
+        heard.json()
+    }
+}
+
+// --- The server ---
+
+/// The binary that was built along with these tests; built now, if it may be out of date.
+pub(crate) fn binary() -> PathBuf {
+    let own = env::current_exe().expect("a path");
+    let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<tests>");
+    if let Some(cargo) = env::var_os("CARGO") {
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "laurel", "--target-dir"]);
+        build.arg(profile.parent().expect("target"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo runs").success(), "laurel does not build");
+    }
+    profile.join("laurel")
+}
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn spawn(binary: &Path, folder: &Path) -> Server {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let mut command = Command::new(binary);
+        command.args(["serve", "--addr", &address.to_string(), "--data"]).arg(folder.join("data"));
+        command.arg("--program").arg(folder.join("program.json"));
+        command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off");
+        let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
+        Server { child: child.expect("laurel starts"), address }
+    }
+
+    /// Waits until it serves; how long that took.
+    pub(crate) fn ready(&mut self) -> Duration {
+        let start = Instant::now();
+        loop {
+            let healthy =
+                Client::connect(self.address).and_then(|mut client| client.call("GET", "/healthz", "", None));
+            if healthy.is_ok_and(|heard| heard.status == 200) {
+                return start.elapsed();
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "laurel does not come up");
+            assert_eq!(self.child.try_wait().expect("a state"), None, "laurel ended by itself");
+            thread::sleep(Duration::from_micros(200));
+        }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it ran");
+        self.child.wait().expect("it ended");
+    }
+}
+
+// --- What was asked, and what was heard ---
+
+/// A write that was sent, and its answer if one arrived.
+#[derive(Clone, Debug)]
+struct Deed {
+    path: &'static str,
+    body: Value,
+    key: Option<String>,
+    heard: Option<Heard>,
+}
+
+impl Deed {
+    fn send(&self, client: &mut Client) -> std::io::Result<Heard> {
+        client.call("POST", self.path, &self.body.to_string(), self.key.as_deref())
+    }
+
+    /// What it added to the member's points.
+    fn points(&self) -> i64 {
+        let heard = self.heard.as_ref().map_or(Value::Null, Heard::json);
+        heard["entry"]["points"].as_i64().unwrap_or(0)
+    }
+
+    fn id(&self) -> &str {
+        let names = [&self.body["refund_id"], &self.body["order_id"], &self.body["for"]["order_id"]];
+        names.into_iter().find_map(Value::as_str).unwrap_or("nothing")
+    }
+}
+
+/// The next thing that a client asks; `own` are the orders that it knows to be recorded.
+fn next(name: &str, roll: u64, members: &[String], own: &[(usize, String)]) -> (usize, &'static str, Value) {
+    let member = (roll / 1_000) as usize % members.len();
+    let id = &members[member];
+    let amount = format!("{}.50", 5 + roll / 7 % 90);
+    match (roll % 20, own.get((roll / 50) as usize % own.len().max(1))) {
+        (0..4, Some((member, order))) => {
+            let body =
+                json!({"brand": "acme", "order_id": order, "refund": {"amount": "0.50"}, "refund_id": name});
+            (*member, "/reverse", body)
+        }
+        (4..9, _) => {
+            let spent = json!({"kind": "order", "order_id": name});
+            (member, "/redeem", json!({"member_id": id, "brand": "acme", "points": 1, "for": spent}))
+        }
+        _ => (
+            member,
+            "/earn-points",
+            json!({"member_id": id, "brand": "acme", "order_id": name, "amount": amount}),
+        ),
+    }
+}
+
+/// Asks until the server is gone.
+fn load(
+    address: SocketAddr,
+    name: &str,
+    seed: u64,
+    members: &[String],
+    stop: &AtomicBool,
+) -> Vec<(usize, Deed)> {
+    let (mut deeds, mut own) = (Vec::new(), Vec::new());
+    let Ok(mut client) = Client::connect(address) else { return deeds };
+    for number in 0.. {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let name = format!("{name}-{number}");
+        let roll = chance(seed, number, 5);
+        let (member, path, body) = next(&name, roll >> 8, members, &own);
+        let key = (roll % 2 == 0).then(|| format!("key-{name}"));
+        let mut deed = Deed { path, body, key, heard: None };
+        let heard = deed.send(&mut client);
+        let gone = heard.is_err();
+        match heard {
+            Ok(heard) if heard.status == 200 => {
+                if path == "/earn-points" {
+                    own.push((member, name));
+                }
+                deed.heard = Some(heard);
+            }
+            // Nothing to spend: a refusal, nothing was written.
+            Ok(heard) if heard.json()["code"] == "insufficient_points" => continue,
+            Ok(heard) if heard.status == 503 => {}
+            Ok(heard) => panic!("{path} {}: {} {}", deed.body, heard.status, heard.json()),
+            Err(_) => {}
+        }
+        deeds.push((member, deed));
+        if gone {
+            break;
+        }
+    }
+    deeds
+}
+
+/// Everything that the test knows.
+struct Oracle {
+    members: Vec<String>,
+    deeds: Vec<Vec<Deed>>,
+    ready: Vec<Duration>,
+    /// Unanswered writes that turned out to be done, and not to be.
+    found: usize,
+    missing: usize,
+}
+
+impl Oracle {
+    /// Every acknowledged deed is there and says the same again; the others are asked again now.
+    fn check(&mut self, address: SocketAddr, deeds: Vec<(usize, Deed)>) {
+        let mut client = Client::connect(address).expect("a connection");
+        for (member, mut deed) in deeds {
+            let again = deed.send(&mut client).expect("an answer");
+            match &deed.heard {
+                Some(first) => {
+                    let same = again.status == 200 && again.body == first.body;
+                    assert!(same, "lost: {} {}, now {}", deed.path, deed.body, again.json());
+                    assert!(again.replayed, "done twice: {} {}", deed.path, deed.body);
+                }
+                None if again.status == 200 => {
+                    self.found += usize::from(again.replayed);
+                    self.missing += usize::from(!again.replayed);
+                    deed.heard = Some(again);
+                }
+                None => {
+                    assert_eq!(again.json()["code"], "insufficient_points", "{}", deed.body);
+                    continue;
+                }
+            }
+            self.deeds[member].push(deed);
+        }
+        for (member, id) in self.members.iter().enumerate() {
+            let seen = client.get(&format!("/members/{id}"));
+            let whole = |field: &str| seen["points"][field].as_i64().unwrap_or(i64::MIN);
+            let sum: i64 = self.deeds[member].iter().map(Deed::points).sum();
+            let balance = whole("available") + whole("held") - whole("debt");
+            assert_eq!(
+                balance, sum,
+                "the balance of member {member} is not the sum of what was acknowledged"
+            );
+            let orders = self.deeds[member].iter().filter(|deed| deed.path == "/earn-points").count();
+            assert_eq!(seen["stats"]["orders"], json!(orders), "orders of member {member}");
+        }
+    }
+
+    /// Every ledger holds each deed once, adds up, and has no hole.
+    fn check_ledgers(&self, address: SocketAddr) {
+        let mut client = Client::connect(address).expect("a connection");
+        for (member, id) in self.members.iter().enumerate() {
+            let (mut cursor, mut entries) = (String::new(), Vec::new());
+            loop {
+                let page = client.get(&format!("/members/{id}/ledger?limit=200{cursor}"));
+                entries.extend(page["entries"].as_array().expect("entries").iter().cloned());
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            let mut sum = 0;
+            let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+            let mut seen = HashSet::new();
+            for (index, entry) in entries.iter().rev().enumerate() {
+                sum += entry["points"].as_i64().expect("points");
+                assert_eq!(entry["seq"], json!(index + 1));
+                assert_eq!(entry["balance_after"], json!(sum));
+                *kinds.entry(entry["kind"].to_string()).or_default() += 1;
+                assert!(seen.insert(entry["id"].to_string()), "twice: {entry}");
+            }
+            let ids: HashSet<&str> = self.deeds[member].iter().map(Deed::id).collect();
+            assert_eq!(ids.len(), self.deeds[member].len());
+            for (path, kind) in
+                [("/earn-points", "earn"), ("/redeem", "redeem"), ("/reverse", "reverse_earn")]
+            {
+                let wanted = self.deeds[member].iter().filter(|deed| deed.path == path).count();
+                let found = kinds.get(&json!(kind).to_string()).copied().unwrap_or(0);
+                assert_eq!(found, wanted, "{kind} entries of member {member}");
+            }
+        }
+    }
+
+    /// Every deed of all cycles says once more what it said.
+    fn check_all_again(&self, address: SocketAddr) {
+        thread::scope(|scope| {
+            for deeds in &self.deeds {
+                scope.spawn(move || {
+                    let mut client = Client::connect(address).expect("a connection");
+                    for deed in deeds {
+                        let again = deed.send(&mut client).expect("an answer");
+                        let first = deed.heard.as_ref().expect("heard by now");
+                        assert!(again.replayed && again.body == first.body, "lost: {}", deed.body);
+                    }
+                });
+            }
+        });
+    }
+
+    fn report(&mut self, cycles: usize) {
+        self.ready.sort();
+        let at = |percent: usize| self.ready[(self.ready.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+        let deeds: usize = self.deeds.iter().map(Vec::len).sum();
+        println!(
+            "{cycles} cycles of kill -9: {} acknowledged writes, lost 0, doubled 0; \
+             {} unanswered: {} had been done, {} had not; ready again: p50 {:.1} ms, p99 {:.1} ms, worst {:.1} ms",
+            deeds - self.found - self.missing,
+            self.found + self.missing,
+            self.found,
+            self.missing,
+            at(50),
+            at(99),
+            at(100)
+        );
+    }
+}
+
+/// Points for ever, one for each unit: a balance is the sum of what was answered.
+fn plain_program() -> Value {
+    json!({
+        "name": "Crash Club", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
+        "brands": [{"id": "acme", "name": "Acme"}],
+        "points": {"per_unit": "1", "expiry": {"mode": "never"}},
+        "growth": {"per_unit": "0"},
+        "tiers": [{"id": "basic", "growth": 0}],
+    })
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
+    let cycles = env::var("LAUREL_CRASH_CYCLES").map_or(6, |text| text.parse().expect("a number"));
+    let binary = binary();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("program.json"), plain_program().to_string()).expect("written");
+    let mut server = Server::spawn(&binary, folder.path());
+    server.ready();
+    let members = (0..MEMBERS).map(|number| {
+        let identity = json!({"kind": "external", "channel": "crash", "value": format!("m{number}")});
+        let body = json!({"identities": [identity], "brand": "acme"}).to_string();
+        let mut client = Client::connect(server.address).expect("a connection");
+        let heard = client.call("POST", "/register", &body, None).expect("an answer");
+        heard.json()["member"]["id"].as_str().expect("registered").to_owned()
+    });
+    let members: Vec<String> = members.collect();
+    let deeds = vec![Vec::new(); MEMBERS];
+    let mut oracle = Oracle { members, deeds, ready: Vec::new(), found: 0, missing: 0 };
+    for cycle in 0..cycles {
+        let roll = chance(2026, cycle, 9);
+        let (address, stop) = (server.address, AtomicBool::new(false));
+        let deeds: Vec<(usize, Deed)> = thread::scope(|scope| {
+            let (members, stop) = (&oracle.members, &stop);
+            let clients = (0..CLIENTS).map(|client| {
+                let name = format!("{cycle}-{client}");
+                let seed = roll ^ client as u64;
+                scope.spawn(move || load(address, &name, seed, members, stop))
+            });
+            let clients: Vec<_> = clients.collect();
+            thread::sleep(Duration::from_millis(20 + roll % 130));
+            server.kill();
+            stop.store(true, Ordering::SeqCst);
+            clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+        });
+        // Now and then it is killed again while it comes up.
+        if roll % 5 == 0 {
+            let starting = Server::spawn(&binary, folder.path());
+            thread::sleep(Duration::from_millis(roll / 5 % 12));
+            starting.kill();
+        }
+        server = Server::spawn(&binary, folder.path());
+        oracle.ready.push(server.ready());
+        oracle.check(server.address, deeds);
+        if cycle % 25 == 0 {
+            oracle.check_ledgers(server.address);
+        }
+    }
+    oracle.check_ledgers(server.address);
+    oracle.check_all_again(server.address);
+    server.kill();
+    oracle.report(cycles);
+}

@@ -1,0 +1,102 @@
+//! A store that fails when it is told to.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicU64, Ordering},
+};
+
+use engine::{
+    memory::MemoryStore,
+    store::{Key, Pending, Range, Record, Store, StoreError, Version, Write},
+};
+
+/// What goes wrong with a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Trouble {
+    /// Nothing.
+    None,
+    /// The store takes no more work.
+    Busy,
+    /// The disk is full, or the like.
+    Unavailable,
+    /// One commit happens, and nobody hears that it did.
+    DoneButUnknown,
+    /// One commit does not happen, and nobody hears that it did not.
+    LostAndUnknown,
+    /// Every commit loses its race.
+    AlwaysLate,
+}
+
+/// A store in memory, with trouble.
+pub(crate) struct Failing {
+    inner: MemoryStore,
+    trouble: AtomicU8,
+    commits: AtomicU64,
+}
+
+impl Failing {
+    /// A store that works.
+    pub(crate) fn new() -> Failing {
+        Failing { inner: MemoryStore::new(), trouble: AtomicU8::new(0), commits: AtomicU64::new(0) }
+    }
+
+    /// From now on.
+    pub(crate) fn fails_with(&self, trouble: Trouble) {
+        self.trouble.store(trouble as u8, Ordering::SeqCst);
+    }
+
+    /// From now on nothing goes wrong.
+    pub(crate) fn works(&self) {
+        self.fails_with(Trouble::None);
+    }
+
+    /// How many commits were asked for so far.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    fn trouble(&self) -> Trouble {
+        let all = [
+            Trouble::None,
+            Trouble::Busy,
+            Trouble::Unavailable,
+            Trouble::DoneButUnknown,
+            Trouble::LostAndUnknown,
+            Trouble::AlwaysLate,
+        ];
+        all[usize::from(self.trouble.load(Ordering::SeqCst))]
+    }
+}
+
+impl Store for Failing {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        self.inner.get(keys)
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        self.inner.scan(range, limit)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(async move {
+            self.commits.fetch_add(1, Ordering::SeqCst);
+            let cause = || Arc::new(std::io::Error::other("no space left on disk"));
+            match self.trouble() {
+                Trouble::None => self.inner.commit(writes).await,
+                Trouble::Busy => Err(StoreError::Busy),
+                Trouble::Unavailable => Err(StoreError::Unavailable(cause())),
+                Trouble::AlwaysLate => Err(StoreError::LostRace),
+                Trouble::DoneButUnknown => {
+                    self.works();
+                    self.inner.commit(writes).await?;
+                    Err(StoreError::Unknown(cause()))
+                }
+                Trouble::LostAndUnknown => {
+                    self.works();
+                    Err(StoreError::Unknown(cause()))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! The published contract is the one the requests are held to.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::Value;
+
+fn committed() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json")
+}
+
+fn generated() -> Value {
+    edge::openapi::document(server::FUNCTIONS)
+}
+
+/// The committed document is the generated one. `LAUREL_UPDATE=1` writes it anew.
+#[test]
+fn the_committed_document_is_the_generated_one() {
+    let text = serde_json::to_string_pretty(&generated()).unwrap() + "\n";
+    if std::env::var_os("LAUREL_UPDATE").is_some_and(|value| value == "1") {
+        fs::write(committed(), &text).unwrap();
+    }
+    let kept = fs::read_to_string(committed()).unwrap_or_default();
+    assert!(
+        kept == text,
+        "docs/openapi.json has drifted from the code: run the tests with LAUREL_UPDATE=1 and read the difference"
+    );
+}
+
+/// Every route is there once, with a name of its own, and every reference leads somewhere.
+#[test]
+fn every_route_is_published() {
+    let document = generated();
+    let mut operations = BTreeSet::new();
+    for function in server::FUNCTIONS {
+        for route in function.routes {
+            let path = format!("/{}{}", function.name, route.path);
+            let operation = &document["paths"][&path][route.method.word().to_lowercase()];
+            let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{path} is not published"));
+            assert!(operations.insert(id.to_owned()), "{id} stands twice");
+            assert_eq!(operation["requestBody"].is_object(), route.body.is_some(), "{path}");
+            for (status, _) in route
+                .answers
+                .iter()
+                .map(|(status, _)| (status, ""))
+                .chain(route.problems.iter().map(|(status, code)| (status, *code)))
+            {
+                assert!(operation["responses"][status.to_string()].is_object(), "{path}: {status}");
+            }
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let named = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
+            assert_eq!(named("Idempotency-Key"), route.remembers, "{path}");
+            assert_eq!(named("id"), route.path.contains("{id}"), "{path}");
+            assert!(route.query.iter().all(|name| named(name)), "{path}");
+        }
+    }
+    let published =
+        document["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len());
+    assert_eq!(published.sum::<usize>(), operations.len());
+    check_references(&document, &document);
+}
+
+fn check_references(document: &Value, at: &Value) {
+    match at {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
+                let target = document.pointer(reference.trim_start_matches('#'));
+                assert!(target.is_some(), "{reference} leads nowhere");
+            }
+            fields.values().for_each(|value| check_references(document, value));
+        }
+        Value::Array(elements) => elements.iter().for_each(|value| check_references(document, value)),
+        _ => {}
+    }
+}

@@ -1,0 +1,249 @@
+//! The programme: all its faults at once, what a new version may not change, and what it leaves alone.
+
+use serde_json::{Value, json};
+
+use crate::support::{START, Shop, program};
+
+/// The programme with values put at JSON pointers.
+fn changed(changes: &[(&str, Value)]) -> Value {
+    let mut document = program();
+    for (pointer, value) in changes {
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        match document.pointer_mut(parent).unwrap() {
+            Value::Array(elements) => elements[name.parse::<usize>().unwrap()] = value.clone(),
+            parent => parent[name] = value.clone(),
+        }
+    }
+    document
+}
+
+#[tokio::test]
+async fn a_programme_comes_back_as_it_was_saved() {
+    let shop = Shop::usual().await;
+    let shown = shop.ok("GET", "/program", Value::Null).await;
+    let mut want = program();
+    want["version"] = json!(1);
+    assert_eq!(shown, want);
+    assert_eq!(
+        shop.ok("PUT", "/program", shown.clone()).await,
+        json!({"version": 1}),
+        "the same again is no new version"
+    );
+    let mut next = shown;
+    next["name"] = json!("Other Club");
+    assert_eq!(shop.ok("PUT", "/program", next.clone()).await, json!({"version": 2}));
+    let reply = shop.refused("409 program_conflict", "PUT", "/program", next.clone()).await;
+    assert_eq!(reply.body["version"], 2, "the caller's version is stale; the newest is told");
+    next["version"] = json!(4_294_967_298_u64);
+    shop.refused("409 program_conflict", "PUT", "/program", next.clone()).await;
+    next["version"] = json!(2);
+    assert_eq!(shop.ok("GET", "/program", Value::Null).await, next);
+}
+
+#[tokio::test]
+async fn faults_of_a_programme_are_told_all_at_once() {
+    let shop = Shop::usual().await;
+    let before = shop.snapshot().await;
+    let check = async |document: Value, want: &[&str]| {
+        let reply = shop.refused("422 invalid_program", "PUT", "/program", document).await;
+        let mut faults = reply.faults();
+        faults.sort();
+        assert_eq!(faults, want);
+    };
+    let fact = |fact: &str, op: &str, value: Value| json!({"fact": fact, "op": op, "value": value});
+    check(
+        json!({}),
+        &[
+            "/brands required",
+            "/currency required",
+            "/growth required",
+            "/name required",
+            "/points required",
+            "/tiers required",
+            "/time_zone required",
+        ],
+    )
+    .await;
+    check(
+        changed(&[
+            ("/points/per_unit", json!(1.5)),
+            ("/points/hold_days", json!(-1)),
+            ("/brands/0/rate", json!("1e3")),
+            ("/tiers/1/growth", json!("500")),
+            ("/extra", json!(1)),
+        ]),
+        &[
+            "/brands/0/rate wrong_format",
+            "/extra unknown_field",
+            "/points/hold_days out_of_range",
+            "/points/per_unit wrong_type",
+            "/tiers/1/growth wrong_type",
+        ],
+    )
+    .await;
+    check(
+        changed(&[
+            ("/time_zone", json!("Mars/Olympus")),
+            ("/currency", json!("XAU")),
+            ("/default_region", json!("cn")),
+            ("/brands/1/id", json!("acme")),
+            ("/points/expiry", json!({"mode": "days", "months": 3})),
+            ("/tiers/2/growth", json!(500)),
+            ("/tiers/1/on_lapse", json!({"mode": "deduct"})),
+            ("/tiers/0/retain", json!({"growth": 1})),
+            ("/tiers/2/or", fact("growth", ">=", json!(5))),
+            ("/badges/0/when", fact("orders.size", ">=", json!(1))),
+            ("/badges/1/when", fact("orders.count", ">=", json!("1"))),
+            ("/activities/0/streak", json!([{"days": 3, "points": 1}, {"days": 3, "points": 2}])),
+        ]),
+        &[
+            "/activities/0/streak duplicate",
+            "/badges/0/when/fact unknown_fact",
+            "/badges/1/when/value wrong_type",
+            "/brands/1/id duplicate",
+            "/currency unknown_currency",
+            "/default_region wrong_format",
+            "/points/expiry/days required",
+            "/points/expiry/months unknown_field",
+            "/tiers/0/retain needs_validity",
+            "/tiers/1/on_lapse/growth required",
+            "/tiers/2/growth out_of_range",
+            "/tiers/2/or fact_may_fall",
+            "/time_zone unknown_time_zone",
+        ],
+    )
+    .await;
+    assert!(before == shop.snapshot().await);
+}
+
+/// Conditions are judged when the programme is saved.
+#[tokio::test]
+async fn conditions() {
+    let shop = Shop::usual().await;
+    let deep = (0..9).fold(json!({"fact": "age", "op": ">", "value": 1}), |inner, _| json!({"not": inner}));
+    let rows = [
+        (json!({"fact": "orders.amount", "op": ">=", "value": "10.00"}), ""),
+        (json!({"fact": "orders.amount", "op": ">=", "value": 10}), "/value wrong_type"),
+        (json!({"fact": "orders.amount", "op": ">=", "value": "10.001"}), "/value wrong_type"),
+        (json!({"fact": "tier", "op": ">=", "value": "silver"}), ""),
+        (json!({"fact": "tier", "op": "in", "value": ["silver", "gold"]}), ""),
+        (json!({"fact": "tier", "op": "=", "value": "platinum"}), " unknown_tier"),
+        (json!({"fact": "badges", "op": "contains", "value": "nope"}), " unknown_badge"),
+        (json!({"fact": "badges", "op": "=", "value": "founder"}), "/op wrong_op"),
+        (json!({"fact": "growth", "op": "within_days", "value": 3}), "/op wrong_op"),
+        (json!({"fact": "growth", "op": "~", "value": 3}), "/op unknown_op"),
+        (json!({"fact": "growth", "op": ">", "value": 1.5}), "/value wrong_type"),
+        (json!({"fact": "growth", "op": "between", "value": [1]}), "/value wrong_type"),
+        (json!({"fact": "birthday.month_day", "op": "=", "value": "02-29"}), ""),
+        (json!({"fact": "birthday.month_day", "op": "=", "value": "02-30"}), "/value wrong_type"),
+        (json!({"fact": "orders.last_at", "op": "within_days", "value": 30}), ""),
+        (json!({"fact": "consent.email", "op": "=", "value": true}), ""),
+        (json!({"fact": "consent.email", "op": "=", "value": "yes"}), "/value wrong_type"),
+        (json!({"all": []}), "/all wrong_count"),
+        (
+            json!({"any": [{"fact": "age", "op": ">=", "value": 18}, {"not": {"fact": "gnder", "op": "=", "value": "x"}}]}),
+            "/any/1/not/fact unknown_fact",
+        ),
+        (json!({"all": [], "any": []}), " wrong_type"),
+        (json!("true"), " wrong_type"),
+        (deep, "/not/not/not/not/not/not/not/not too_deep"),
+    ];
+    for (when, fault) in rows {
+        let reply = shop.call("PUT", "/program", changed(&[("/badges/1/when", when.clone())])).await;
+        let want = if fault.is_empty() { vec![] } else { vec![format!("/badges/1/when{fault}")] };
+        assert_eq!(reply.faults(), want, "{when}: {}", reply.body);
+        assert_eq!(reply.status, if want.is_empty() { 200 } else { 422 }, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_use_stays() {
+    let mut start = program();
+    start["brands"] = json!([{"id": "acme"}, {"id": "bean", "rate": "0.5"}, {"id": "cora"}, {"id": "dune"}]);
+    start["tiers"][2]["trial"] = json!({"at_percent": 80, "days": 30});
+    let shop = Shop::open(&start, START).await;
+    let member = shop.somebody().await;
+    shop.ok(
+        "POST",
+        "/register",
+        json!({"brand": "cora", "identities": [{"kind": "external", "channel": "c", "value": "1"}]}),
+    )
+    .await;
+    shop.earn(&member, "A-1", "600").await;
+    shop.redeem(&member, "R-1", 10).await;
+    let redeem = json!({"member_id": member, "brand": "bean", "points": 1, "for": {"kind": "order", "order_id": "R-2"}});
+    shop.ok("POST", "/redeem", redeem).await;
+    let check = async |change: &dyn Fn(&mut Value), want: &[&str]| {
+        let mut document = shop.ok("GET", "/program", Value::Null).await;
+        document.as_object_mut().unwrap().remove("version");
+        change(&mut document);
+        let reply = shop.call("PUT", "/program", document).await;
+        assert_eq!(reply.faults(), want, "{}", reply.body);
+        assert_eq!(reply.status, if want.is_empty() { 200 } else { 422 });
+    };
+    let without = |list: &'static str, id: &'static str| {
+        move |document: &mut Value| {
+            document[list].as_array_mut().unwrap().retain(|element| element["id"] != id)
+        }
+    };
+    check(&without("brands", "acme"), &["/brands in_use"]).await;
+    check(&without("brands", "bean"), &["/brands in_use"]).await;
+    check(&without("brands", "cora"), &["/brands in_use"]).await;
+    check(&without("tiers", "silver"), &["/tiers in_use"]).await;
+    check(&|document| document["time_zone"] = json!("UTC"), &["/time_zone unchangeable"]).await;
+    check(&|document| document["currency"] = json!("USD"), &["/currency unchangeable"]).await;
+    // At 1,600 growth the member tries gold.
+    shop.earn(&member, "A-2", "1000").await;
+    assert_eq!(shop.show(&member).await["tier"]["trial"]["id"], "gold");
+    check(&without("tiers", "gold"), &["/tiers in_use"]).await;
+    check(&without("brands", "dune"), &[]).await;
+    check(&without("badges", "founder"), &[]).await;
+}
+
+/// A new version demotes nobody, moves no instant, and is named by what is recorded under it.
+#[tokio::test]
+async fn a_new_version_leaves_alone_what_is() {
+    let shop = Shop::usual().await;
+    let member = shop.somebody().await;
+    shop.earn(&member, "A-1", "600").await;
+    let before = shop.show(&member).await;
+    assert_eq!(
+        (&before["tier"]["id"], &before["tier"]["valid_until"]),
+        (&json!("silver"), &json!("2027-03-02T00:00:00+08:00"))
+    );
+    let next = changed(&[
+        ("/tiers/1/growth", json!(1_000)),
+        ("/tiers/1/validity", json!({"months": 1})),
+        ("/points/expiry", json!({"mode": "days", "days": 5})),
+        ("/points/hold_days", json!(3)),
+        ("/points/per_unit", json!("3")),
+        ("/badges/1/when", json!({"fact": "orders.count", "op": ">=", "value": 1})),
+    ]);
+    shop.at("2026-03-03T10:00:00+08:00");
+    assert_eq!(shop.ok("PUT", "/program", next).await, json!({"version": 2}));
+    let mut after = shop.show(&member).await;
+    assert_eq!(after["tier"]["next"], json!({"id": "gold", "growth_needed": 1400}));
+    after["tier"]["next"] = before["tier"]["next"].clone();
+    assert_eq!(after, before);
+    // A refund counts at the rates of the order's own time; what is earned now, at today's.
+    let refunded = shop
+        .ok("POST", "/reverse", json!({"brand": "acme", "order_id": "A-1", "refund": {"amount": "100"}}))
+        .await;
+    assert_eq!((&refunded["taken"], &refunded["entry"]["program_version"]), (&json!(100), &json!(2)));
+    assert_eq!(refunded["tier"], "silver");
+    let earned = shop.earn(&member, "A-2", "10").await;
+    assert_eq!((&earned["granted"], &earned["balance"]["held"]), (&json!(36), &json!(36)));
+    assert_eq!(earned["entry"]["lots"][0]["expires_at"], "2026-03-08T00:00:00+08:00");
+    let ledger = shop.ledger(&member, 50).await;
+    let versions: Vec<u64> =
+        ledger.iter().rev().map(|entry| entry["program_version"].as_u64().unwrap()).collect();
+    assert_eq!(versions, [1, 1, 1, 2, 2, 2], "order, tier, badge; refund, the new badge, order");
+    // The period lapses at its own instant, by the version in force then.
+    shop.at("2027-03-02T00:00:00+08:00");
+    let lapsed = shop.show(&member).await;
+    assert_eq!(
+        (&lapsed["tier"]["id"], &lapsed["tier"]["since"]),
+        (&json!("basic"), &json!("2027-03-02T00:00:00+08:00"))
+    );
+    assert_eq!(lapsed["growth"], 210, "510 less the deducted 300");
+}

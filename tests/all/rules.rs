@@ -1,0 +1,154 @@
+//! Rules that neither the worked cases nor generated histories pin, case by case.
+
+use serde_json::{Value, json};
+
+use crate::{histories::run, support::Shop};
+
+fn program(tiers: Value, expiry: Value) -> Value {
+    json!({
+        "name": "Rules", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
+        "brands": [{"id": "acme", "name": "Acme"}],
+        "points": {"per_unit": "1", "expiry": expiry, "restore_grace_days": 30},
+        "growth": {"per_unit": "1"},
+        "tiers": tiers,
+    })
+}
+
+struct Club {
+    shop: Shop,
+    member: String,
+}
+
+impl Club {
+    async fn open(program: &Value) -> Club {
+        let shop = Shop::open(program, "2020-01-10T09:00:00+08:00").await;
+        let member = shop.member("somebody").await;
+        Club { shop, member }
+    }
+
+    async fn earn(&self, order: &str, amount: &str) -> Value {
+        let body = json!({"member_id": self.member, "brand": "acme", "order_id": order, "amount": amount});
+        self.shop.ok("POST", "/earn-points", body).await
+    }
+
+    async fn redeem(&self, order: &str, points: u64) -> Value {
+        let spent = json!({"kind": "order", "order_id": order});
+        let body = json!({"member_id": self.member, "brand": "acme", "points": points, "for": spent});
+        self.shop.ok("POST", "/redeem", body).await["redemption_id"].clone()
+    }
+
+    async fn refund(&self, order: &str, amount: &str) -> Value {
+        let refund = if amount == "all" { json!("all") } else { json!({"amount": amount}) };
+        let body = json!({"brand": "acme", "order_id": order, "refund": refund});
+        self.shop.ok("POST", "/reverse", body).await
+    }
+
+    async fn cancel(&self, redemption: &Value) -> Value {
+        self.shop.ok("POST", "/reverse", json!({"redemption_id": redemption})).await
+    }
+
+    async fn seen(&self) -> Value {
+        self.shop.ok("GET", &format!("/members/{}", self.member), Value::Null).await
+    }
+
+    async fn trial(&self) -> Value {
+        self.seen().await["tier"]["trial"]["id"].clone()
+    }
+}
+
+fn lot(expires_at: &str, points: u64) -> Value {
+    json!({"expires_at": expires_at, "brand": "acme", "held_until": null, "points": points})
+}
+
+/// Rule 6: "Open debt is repaid first, from the earliest expiring."
+#[test]
+fn restored_lots_repay_debt_from_the_earliest_expiring() {
+    let base = json!([{"id": "basic", "growth": 0}]);
+    run(async {
+        let club = Club::open(&program(base, json!({"mode": "months", "months": 12}))).await;
+        club.earn("january", "100").await; // until 10 January 2021
+        club.shop.at("2020-02-10T09:00:00+08:00");
+        club.earn("february", "100").await; // until 10 February 2021
+        let redemption = club.redeem("spent", 200).await;
+        assert_eq!(club.refund("february", "60").await["debt"], 60);
+
+        // Both lots live: January's repays.
+        let answer =
+            club.shop.ok("POST", "/reverse", json!({"redemption_id": redemption, "dry_run": true})).await;
+        let left = json!([{"expires_at": "2021-01-10T00:00:00+08:00", "brand": "acme", "points": 40},
+            {"expires_at": "2021-02-10T00:00:00+08:00", "brand": "acme", "points": 100}]);
+        assert_eq!((&answer["entry"]["lots"], &answer["restored"]), (&left, &json!(200)));
+
+        // January's has expired and comes back for 30 days, beyond February's end: February's repays.
+        club.shop.at("2021-02-01T09:00:00+08:00");
+        let answer = club.cancel(&redemption).await;
+        assert_eq!((&answer["restored"], &answer["debt"]), (&json!(200), &json!(0)));
+        let seen = club.seen().await;
+        let left = json!([lot("2021-02-10T00:00:00+08:00", 40), lot("2021-03-03T00:00:00+08:00", 100)]);
+        assert_eq!(seen["points"]["lots"], left);
+    });
+}
+
+/// Gold's trial starts while silver's runs, or not.
+fn two_trials() -> Value {
+    json!([
+        {"id": "basic", "growth": 0},
+        {"id": "silver", "growth": 1000, "trial": {"at_percent": 50, "days": 30},
+         "validity": {"months": 6}, "on_lapse": {"mode": "reset"}},
+        {"id": "gold", "growth": 1100, "trial": {"at_percent": 60, "days": 30}},
+    ])
+}
+
+/// Rule 7: "one that would start while another runs does not, and is not used up".
+#[test]
+fn a_trial_does_not_start_while_another_runs_and_is_not_used_up() {
+    run(async {
+        let club = Club::open(&program(two_trials(), json!({"mode": "never"}))).await;
+        club.earn("one", "500").await;
+        assert_eq!(club.trial().await, "silver");
+        club.earn("two", "200").await; // 700: from below gold's 660
+        assert_eq!(club.trial().await, "silver", "one at a time");
+
+        club.shop.at("2020-02-09T08:59:59.999+08:00");
+        assert_eq!(club.trial().await, "silver");
+        club.shop.at("2020-02-09T09:00:00+08:00");
+        assert_eq!(club.trial().await, Value::Null, "over at its end, and gold's does not follow by itself");
+        club.earn("three", "10").await;
+        assert_eq!(club.trial().await, Value::Null, "growth did not rise from below");
+
+        club.refund("two", "100").await; // 610
+        club.earn("four", "50").await; // 660
+        assert_eq!(club.trial().await, "gold", "it was not used up");
+    });
+}
+
+#[test]
+fn a_trial_is_had_once() {
+    run(async {
+        let club = Club::open(&program(two_trials(), json!({"mode": "never"}))).await;
+        club.earn("one", "500").await;
+        club.shop.at("2020-03-01T09:00:00+08:00");
+        club.refund("one", "1").await;
+        club.earn("two", "1").await; // from 499 to 500 again
+        assert_eq!(club.trial().await, Value::Null);
+    });
+}
+
+/// Rule 7: "nor is one by jumping past the threshold".
+#[test]
+fn a_trial_that_was_jumped_past_is_not_used_up() {
+    run(async {
+        let club = Club::open(&program(two_trials(), json!({"mode": "never"}))).await;
+        let answer = club.earn("one", "1000").await; // past silver's 500; gold's 660 lies in between too
+        assert_eq!(answer["upgraded_to"], "silver");
+        assert_eq!(club.trial().await, "gold");
+
+        club.shop.at("2020-08-01T09:00:00+08:00"); // silver lapsed on 10 July, growth is 0
+        assert_eq!(club.seen().await["tier"]["id"], "basic");
+        club.earn("two", "600").await;
+        assert_eq!(club.trial().await, "silver", "it was not used up by jumping past");
+        let multiplied = club.earn("three", "60").await; // 660: gold's was had
+        assert_eq!(multiplied["entry"]["points"], 60);
+        assert_eq!(club.trial().await, "silver");
+    });
+}

@@ -1,0 +1,96 @@
+//! A store that answers late, not at all, or without a word on what became of the commit.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::{
+    failing::{Failing, Trouble},
+    support::{START, Shop, program},
+};
+
+/// Whether or not an unheard commit happened, the answer is the one of having done it once.
+#[tokio::test]
+async fn an_unknown_outcome_is_looked_up() {
+    for trouble in [Trouble::DoneButUnknown, Trouble::LostAndUnknown] {
+        let store = Arc::new(Failing::new());
+        let shop = Shop::over(store.clone(), &program(), START).await;
+        let member = shop.somebody().await;
+        shop.earn(&member, "A-0", "100").await;
+        let order = json!({"member_id": member, "brand": "acme", "order_id": "A-1", "amount": "10"});
+        let spent_on = json!({"kind": "order", "order_id": "B-1"});
+        let redeem = json!({"member_id": member, "brand": "acme", "points": 30, "for": spent_on});
+        let refund = json!({"brand": "acme", "order_id": "A-0", "refund": {"amount": "20"}});
+        let person = json!({"brand": "acme", "identities": [{"kind": "external", "channel": "tests", "value": "new"}]});
+        for (path, body) in
+            [("/earn-points", order), ("/redeem", redeem), ("/reverse", refund), ("/register", person)]
+        {
+            store.fails_with(trouble);
+            let reply = shop.call_with("POST", path, &body, Some("k")).await;
+            assert!(reply.status < 300, "{trouble:?} {path}: {}", reply.body);
+            let again = shop.call_with("POST", path, &body, Some("k")).await;
+            assert_eq!(again.bytes, reply.bytes, "{trouble:?} {path}");
+        }
+        assert_eq!(shop.show(&member).await["points"]["available"], 100 + 10 - 30 - 20, "{trouble:?}");
+        assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().len(), 2, "{trouble:?}");
+    }
+}
+
+/// Lost races end after a bounded number of attempts.
+#[tokio::test]
+async fn endless_races_are_given_up() {
+    let store = Arc::new(Failing::new());
+    let shop = Shop::over(store.clone(), &program(), START).await;
+    let member = shop.somebody().await;
+    let before = (shop.snapshot().await, store.commits());
+    store.fails_with(Trouble::AlwaysLate);
+    let body = json!({"member_id": member, "brand": "acme", "order_id": "A-1", "amount": "10"});
+    shop.refused("503 busy", "POST", "/earn-points", body).await;
+    shop.refused("503 busy", "PATCH", &format!("/members/{member}"), json!({"profile": {"name": "x"}})).await;
+    store.works();
+    assert!(store.commits() - before.1 <= 200, "{} commits", store.commits());
+    assert!(before.0 == shop.snapshot().await);
+}
+
+/// Reads go on while the store cannot write.
+#[tokio::test]
+async fn reads_need_no_commit() {
+    let store = Arc::new(Failing::new());
+    let shop = Shop::over(store.clone(), &program(), START).await;
+    let member = shop.somebody().await;
+    shop.earn(&member, "A-1", "100").await;
+    shop.at("2028-01-01T00:00:00+08:00");
+    store.fails_with(Trouble::Unavailable);
+    let commits = store.commits();
+    assert_eq!(shop.show(&member).await["points"]["available"], 0);
+    assert_eq!(shop.ledger(&member, 50).await.len(), 3);
+    shop.ok("GET", "/program", Value::Null).await;
+    shop.ok("GET", "/keys", Value::Null).await;
+    let identity = json!({"kind": "external", "channel": "tests", "value": "somebody-1"});
+    shop.ok("POST", "/members/find", json!({"identity": identity})).await;
+    let body =
+        json!({"member_id": member, "brand": "acme", "order_id": "A-2", "amount": "10", "dry_run": true});
+    shop.ok("POST", "/earn-points", body).await;
+    assert_eq!(store.commits(), commits);
+}
+
+/// More follows from one command than one commit holds: what time has done is written first.
+#[tokio::test]
+async fn a_command_after_a_long_time_with_many_badges() {
+    let mut program = program();
+    let badge = |n: u32| json!({"id": format!("badge-{n}"), "when": {"fact": "orders.count", "op": ">=", "value": 1}});
+    program["badges"] = (0..80).map(badge).collect();
+    let shop = Shop::open(&program, START).await;
+    let member = shop.somebody().await;
+    for day in 1..=30 {
+        let body = json!({"member_id": member, "brand": "acme", "points": 1, "reason": "r", "adjustment_id": format!("d{day}"),
+                          "expires_at": format!("2026-04-{day:02}T00:00:00+08:00")});
+        shop.ok("POST", "/adjust", body).await;
+    }
+    shop.at("2026-06-01T00:00:00+08:00");
+    let earned = shop.earn(&member, "A-1", "600").await;
+    assert_eq!(earned["badges_issued"].as_array().unwrap().len(), 80);
+    let ledger = shop.ledger(&member, 200).await;
+    assert_eq!(ledger.len(), 30 + 30 + 1 + 1 + 80, "adjustments, expiries, the order, the tier, badges");
+    assert_eq!(shop.show(&member).await["points"]["available"], 600);
+}

@@ -1,0 +1,180 @@
+//! The shape of the code itself: who depends on whom, what stands where, and what must not be there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Every file below the folder with that ending, sorted.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "target" && !name.starts_with('.') {
+                found.extend(files(&path, ending));
+            }
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn name(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// Lines of the source without comments and without what stands in string literals' place.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+fn functions() -> Vec<String> {
+    let folders = fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap());
+    let mut names: Vec<String> =
+        folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// What each package of ours may lean on, of ours; a function may lean on the same as any other.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("laurel-domain", &[]),
+    ("laurel-engine", &["laurel-domain"]),
+    ("laurel-store-redb", &["laurel-engine"]),
+    ("laurel-edge", &["laurel-domain", "laurel-engine"]),
+    ("function", &["laurel-domain", "laurel-engine", "laurel-edge"]),
+    ("laurel", &["laurel-domain", "laurel-engine", "laurel-store-redb", "laurel-edge", "function"]),
+    ("laurel-tests", &["laurel-domain", "laurel-engine", "laurel-store-redb", "laurel-edge", "laurel"]),
+];
+
+/// Packages of others that only these of ours may name.
+const ONLY: &[(&str, &[&str])] = &[
+    ("redb", &["laurel-store-redb"]),
+    ("phonenumber", &["laurel-edge"]),
+    ("hmac", &["laurel-edge"]),
+    ("getrandom", &["laurel-edge", "laurel"]),
+    ("hyper", &["laurel"]),
+    ("clap", &["laurel"]),
+    ("chrono", &["laurel-domain", "laurel", "laurel-tests"]),
+    ("chrono-tz", &["laurel-domain", "laurel-tests"]),
+    ("postcard", &["laurel-engine"]),
+];
+
+#[test]
+fn dependencies_run_one_way() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let asked = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(root())
+        .output();
+    let metadata: Value = serde_json::from_slice(&asked.unwrap().stdout).unwrap();
+    let functions: BTreeSet<String> = functions().into_iter().collect();
+    let kind =
+        |package: &str| if functions.contains(package) { "function".to_owned() } else { package.to_owned() };
+    let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    let only: BTreeMap<&str, &[&str]> = ONLY.iter().copied().collect();
+    let packages = metadata["packages"].as_array().unwrap();
+    let own: BTreeSet<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
+    for package in packages {
+        let package_name = package["name"].as_str().unwrap();
+        let allowed = layers.get(kind(package_name).as_str());
+        let allowed = allowed.unwrap_or_else(|| panic!("{package_name} is a new package: give it a layer"));
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let on = dependency["name"].as_str().unwrap();
+            let fine = !own.contains(on) || allowed.contains(&kind(on).as_str()) || on == package_name;
+            assert!(fine, "{package_name} may not depend on {on}");
+            let fine =
+                only.get(on).is_none_or(|names| names.contains(&package_name)) || dependency["kind"] == "dev";
+            assert!(fine, "{package_name} may not name {on}");
+        }
+    }
+}
+
+/// No value is ever a float, and nothing below the edge knows the machine it runs on.
+#[test]
+fn the_core_has_no_floats_and_no_surroundings() {
+    let sources = ["shared/domain/src", "shared/engine/src"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), ".rs"));
+    let sources: Vec<PathBuf> = sources.collect();
+    assert!(sources.len() > 20, "this test looks in the wrong place");
+    for path in sources {
+        let code = code(&path).replace("fn visit_f64<E: Error>(self, _: f64)", "");
+        let words: BTreeSet<&str> =
+            code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
+        for word in ["f32", "f64", "SystemTime", "getrandom", "TcpStream", "println", "eprintln", "dbg"] {
+            // The conformance cases tell which one runs.
+            let told = word == "println" && path.ends_with("conformance.rs");
+            assert!(told || !words.contains(word), "{}: {word}", name(&path));
+        }
+        for part in
+            ["std::env", "std::fs", "std::net", "std::process", "Utc::now", "Local::now", "Instant::now"]
+        {
+            assert!(!code.contains(part), "{}: {part}", name(&path));
+        }
+    }
+}
+
+#[test]
+fn files_are_short_and_finished() {
+    let own = Path::new(file!()).file_name().unwrap();
+    let unfinished = ["todo!(", "unimplemented!(", "#[ignore", "FIXME", "XXX:", "dbg!("];
+    for path in files(&root(), ".rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{}: {lines} lines", name(&path));
+        if path.file_name() != Some(own) {
+            for word in unfinished {
+                assert!(!text.contains(word), "{}: {word}", name(&path));
+            }
+        }
+    }
+}
+
+/// `ls functions` is the product: a folder is a package, a handler, a sample event, and is served.
+#[test]
+fn every_function_is_whole() {
+    let folders = functions();
+    let served: BTreeSet<&str> = server::FUNCTIONS.iter().map(|function| function.name).collect();
+    assert_eq!(served, folders.iter().map(String::as_str).collect());
+    for function in &folders {
+        assert!(
+            root().join("functions").join(function).join("src/lib.rs").is_file(),
+            "{function} has no lib.rs"
+        );
+        let event = root().join("events").join(format!("{function}.json"));
+        assert!(event.is_file(), "{} is missing", name(&event));
+    }
+    for path in files(&root().join("events"), ".json") {
+        let parsed: Result<Value, _> = serde_json::from_str(&fs::read_to_string(&path).unwrap());
+        assert!(parsed.is_ok(), "{}: {parsed:?}", name(&path));
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let of = file.split('.').next().unwrap_or_default().to_owned();
+        assert!(folders.contains(&of), "{} is of no function", name(&path));
+    }
+}
+
+/// Published codes are words, and one code has one status throughout.
+#[test]
+fn a_code_has_one_status() {
+    let mut statuses: BTreeMap<&str, u16> = BTreeMap::new();
+    for route in server::FUNCTIONS.iter().flat_map(|function| function.routes) {
+        for (status, code) in route.problems {
+            assert_eq!(*statuses.entry(code).or_insert(*status), *status, "{code}");
+            assert!(code.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_'), "{code}");
+        }
+    }
+}

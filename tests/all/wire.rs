@@ -1,0 +1,107 @@
+//! What holds of every answer, whatever was asked. [`check`] is called for each request of each test.
+
+use std::sync::OnceLock;
+
+use domain::json::Json;
+use edge::{Api, Route};
+
+use crate::support::Reply;
+
+/// Members of every problem (RFC 9457, and our stable code).
+const PROBLEM_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "instance", "code"];
+
+/// Holds an answer against the contract.
+pub(crate) fn check(api: &Api, method: &str, path: &str, reply: &Reply) {
+    let asked = format!("{method} {path}");
+    let request_id = reply.header("request-id");
+    assert!(domain::shape::is_ulid(request_id, "req_"), "{asked}: Request-Id {request_id:?}");
+    assert_eq!(reply.header("cache-control"), "no-store", "{asked}");
+    let routes = routes_at(api, path);
+    let route = routes.iter().find(|route| route.method.word() == method);
+    if reply.status < 300 {
+        if reply.status != 204 {
+            check_success(&asked, route.copied(), reply);
+        }
+    } else {
+        check_problem(&asked, request_id, &routes, reply);
+        if let Some(route) = route {
+            check_published(api, &asked, path, route, reply);
+        }
+    }
+}
+
+/// The routes that this path could mean, the literal ones first.
+fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
+    let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
+    let Some((name, rest)) = parts.split_first() else { return Vec::new() };
+    let function = api.functions.iter().find(|function| function.name == *name);
+    let fits = |route: &&Route| {
+        let wanted: Vec<&str> = route.path.split('/').skip(1).collect();
+        let mut pairs = wanted.iter().zip(rest);
+        wanted.len() == rest.len()
+            && pairs.all(|(wanted, got)| wanted == got || (wanted.starts_with('{') && !got.is_empty()))
+    };
+    function.map_or(Vec::new(), |function| function.routes.iter().filter(fits).collect())
+}
+
+/// A success has the shape that its route publishes for this status, and no number but whole ones.
+fn check_success(asked: &str, route: Option<&Route>, reply: &Reply) {
+    let route = route.unwrap_or_else(|| panic!("{asked}: success without a route"));
+    let shape = route.answers.iter().find(|(status, _)| *status == reply.status);
+    let (_, shape) = shape.unwrap_or_else(|| panic!("{asked}: {} is not published", reply.status));
+    assert_eq!(reply.header("content-type"), "application/json", "{asked}");
+    let answer = Json::parse(&reply.bytes).unwrap_or_else(|error| panic!("{asked}: {error}"));
+    let faults = shape.check(&answer);
+    assert!(faults.is_empty(), "{asked}: {faults:?} in {}", reply.body);
+    assert!(all_whole(&answer), "{asked}: a number with a fraction in {}", reply.body);
+}
+
+fn all_whole(json: &Json) -> bool {
+    match json {
+        Json::NotWhole => false,
+        Json::List(elements) => elements.iter().all(all_whole),
+        Json::Object(fields) => fields.iter().all(|(_, value)| all_whole(value)),
+        _ => true,
+    }
+}
+
+fn check_problem(asked: &str, request_id: &str, routes: &[&Route], reply: &Reply) {
+    let (body, code) = (&reply.body, reply.code());
+    let asked = format!("{asked}: {body}");
+    assert_eq!(reply.header("content-type"), "application/problem+json", "{asked}");
+    for name in PROBLEM_MEMBERS {
+        assert!(!body[name].is_null(), "{asked}: no {name}");
+    }
+    assert_eq!(body["status"], reply.status, "{asked}");
+    assert_eq!(body["type"], format!("urn:laurel:problem:{code}"), "{asked}");
+    assert_eq!(body["instance"], request_id, "{asked}: the instance is the request's id");
+    let words = |name: &str| body[name].as_str().is_some_and(|text| !text.is_empty());
+    assert!(words("title") && words("detail") && words("code"), "{asked}");
+    let bearer = if reply.status == 401 { "Bearer" } else { "" };
+    assert_eq!(reply.header("www-authenticate"), bearer, "{asked}");
+    let retry = reply.header("retry-after").parse::<u32>().is_ok();
+    assert_eq!(retry, matches!(reply.status, 429 | 503), "{asked}: Retry-After");
+    let allowed: Vec<&str> = routes.iter().map(|route| route.method.word()).collect();
+    let allowed = if reply.status == 405 { allowed.join(", ") } else { String::new() };
+    assert_eq!(reply.header("allow"), allowed, "{asked}");
+    assert!(reply.header("idempotency-replayed").is_empty(), "{asked}: a refusal is never remembered");
+    for error in body["errors"].as_array().unwrap_or(&Vec::new()) {
+        for name in ["pointer", "code", "detail"] {
+            assert!(error[name].is_string(), "{asked}: {error}");
+        }
+    }
+}
+
+/// A problem's code stands in the published description of its route.
+fn check_published(api: &Api, asked: &str, path: &str, route: &Route, reply: &Reply) {
+    let name = path.split('/').nth(1).unwrap_or_default();
+    static DOCUMENT: OnceLock<serde_json::Value> = OnceLock::new();
+    let document = DOCUMENT.get_or_init(|| edge::openapi::document(&api.functions));
+    let method = route.method.word().to_lowercase();
+    let operation = &document["paths"][format!("/{name}{}", route.path)][method];
+    let codes = operation["responses"][reply.status.to_string()]["description"].as_str().unwrap_or_default();
+    let published = codes.split(", ").any(|code| code == reply.code());
+    // The clock is the sandbox's alone, and no route's.
+    let known = published || reply.code() == "test_clock_refused";
+    assert!(known, "{asked}: {} {} is not published", reply.status, reply.code());
+}
