@@ -127,6 +127,10 @@ impl Server {
         command.args(["serve", "--addr", &address.to_string(), "--data"]).arg(folder.join("data"));
         command.arg("--program").arg(folder.join("program.json"));
         command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off");
+        Server::run(command, address)
+    }
+
+    fn run(mut command: Command, address: SocketAddr) -> Server {
         let child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
         Server { child: child.expect("laurel starts"), address }
     }
@@ -425,4 +429,27 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
     oracle.check_all_again(server.address);
     server.kill();
     oracle.report(cycles);
+}
+
+#[test]
+fn a_first_start_that_is_killed_leaves_nothing_half_made() {
+    let binary = binary();
+    for attempt in 0..8 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = || {
+            let (mut command, address) = Server::command(&binary, folder.path());
+            command.env_remove("LAUREL_ADMIN_KEY").env_remove("LAUREL_MASTER_KEY").env("RUST_LOG", "off");
+            Server::run(command, address)
+        };
+        let killed = start();
+        thread::sleep(Duration::from_millis(chance(attempt, 0, 11) % 60));
+        killed.kill();
+        let mut server = start();
+        server.ready();
+        for file in ["admin-key", "master-key"] {
+            let text = std::fs::read_to_string(folder.path().join("data").join(file)).expect("a key");
+            assert_eq!(text.trim().len(), 64, "{file}");
+        }
+        server.kill();
+    }
 }

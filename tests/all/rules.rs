@@ -7,7 +7,7 @@ use crate::{histories::run, support::Shop};
 fn program(tiers: Value, expiry: Value) -> Value {
     json!({
         "name": "Rules", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
-        "brands": [{"id": "acme", "name": "Acme"}],
+        "brands": [{"id": "acme", "name": "Acme"}, {"id": "bean", "name": "Bean"}],
         "points": {"per_unit": "1", "expiry": expiry, "restore_grace_days": 30},
         "growth": {"per_unit": "1"},
         "tiers": tiers,
@@ -86,6 +86,30 @@ fn restored_lots_repay_debt_from_the_earliest_expiring() {
         let seen = club.seen().await;
         let left = json!([lot("2021-02-10T00:00:00+08:00", 40), lot("2021-03-03T00:00:00+08:00", 100)]);
         assert_eq!(seen["points"]["lots"], left);
+    });
+}
+
+/// Rules 3 and 6: of lots with one end, the order is by brand.
+#[test]
+fn restored_lots_of_one_end_repay_debt_in_the_order_of_their_brands() {
+    let base = json!([{"id": "basic", "growth": 0}]);
+    run(async {
+        let club = Club::open(&program(base, json!({"mode": "months", "months": 12}))).await;
+        let body = json!({"member_id": club.member, "brand": "bean", "order_id": "first", "amount": "100"});
+        club.shop.ok("POST", "/earn-points", body).await; // ends first
+        club.shop.at("2020-02-10T09:00:00+08:00");
+        club.earn("second", "100").await;
+        club.shop.at("2020-12-01T09:00:00+08:00");
+        club.earn("third", "10").await;
+        let redemption = club.redeem("spent", 210).await;
+        assert_eq!(club.refund("third", "all").await["debt"], 10);
+
+        club.shop.at("2021-03-01T09:00:00+08:00"); // the first two come back until 31 March
+        club.cancel(&redemption).await;
+        let lots = club.seen().await["points"]["lots"].clone();
+        let grace = "2021-03-31T00:00:00+08:00";
+        let bean = json!({"expires_at": grace, "brand": "bean", "held_until": null, "points": 100});
+        assert_eq!(lots, json!([lot(grace, 90), bean, lot("2021-12-01T00:00:00+08:00", 10)]));
     });
 }
 

@@ -11,6 +11,9 @@
 //! `size`: fills a store with so many members and entries, kills a process that has it open, and
 //! prints memory, disk, and the times to open and to read.
 //!
+//! `CACHE_MIB`, `SEGMENT_KIB` and `DRAIN_SYNC_KIB` in the environment set the store's options,
+//! `COMMITTERS` how many commit at once.
+//!
 //! Run it on an idle machine only.
 
 use std::{
@@ -35,9 +38,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let word = |at: usize, default: &str| {
-        arguments.get(at).map_or_else(|| default.to_owned(), Clone::clone)
-    };
+    let word = |at: usize, default: &str| arguments.get(at).map_or_else(|| default.to_owned(), Clone::clone);
     let folder = PathBuf::from(word(1, "target/commits"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
     match &*word(0, "speed") {
@@ -55,6 +56,18 @@ fn main() -> Outcome<()> {
         "hold" => runtime.block_on(hold(&folder, word(2, "0").parse()?)),
         other => Err(format!("no measurement is called {other}").into()),
     }
+}
+
+/// The defaults, or what the environment says.
+fn options() -> Options {
+    let kibibytes = |name: &str| env::var(name).ok()?.parse::<u64>().ok().map(|number| number << 10);
+    let mut options = Options::default();
+    if let Some(bytes) = kibibytes("CACHE_MIB") {
+        options.cache_bytes = (bytes << 10) as usize;
+    }
+    options.segment_bytes = kibibytes("SEGMENT_KIB").unwrap_or(options.segment_bytes);
+    options.drain_sync_bytes = kibibytes("DRAIN_SYNC_KIB").unwrap_or(options.drain_sync_bytes);
+    options
 }
 
 /// SplitMix64: enough to choose members by.
@@ -155,10 +168,11 @@ async fn speed(folder: &Path, seconds: u64) -> Outcome<()> {
     println!("machine: {} fdatasync/s on a preallocated file", syncs(folder)?);
     let stores = folder.join("speed");
     let _ = fs::remove_dir_all(&stores);
-    let store = Arc::new(RedbStore::open(&stores, Options::default())?);
+    let store = Arc::new(RedbStore::open(&stores, options())?);
     fill(&store, MEMBERS, 0).await?;
     let orders = Arc::new(AtomicU64::new(0));
-    for committers in [1, 16, 64] {
+    let only = env::var("COMMITTERS").ok().and_then(|number| number.parse().ok());
+    for committers in only.map_or(vec![1, 16, 64], |number| vec![number]) {
         let before = store.stats();
         let processor_before = processor()?;
         let started = Instant::now();
@@ -201,11 +215,12 @@ async fn commits(
     seconds: u64,
 ) -> Outcome<Vec<u32>> {
     let stop = Arc::new(AtomicBool::new(false));
+    // Not the chance of an earlier round, nor of another committer.
+    let seed = Chance(orders.load(Ordering::Relaxed)).next() << 8;
     let committing = (0..committers).map(|committer| {
         let (store, orders, stop) = (store.clone(), orders.clone(), stop.clone());
         tokio::spawn(async move {
-            let first = orders.load(Ordering::Relaxed);
-            let mut chance = Chance(first ^ (committers * 1_000 + committer));
+            let mut chance = Chance(seed ^ committer);
             let mut times = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let key = member(chance.below(members));
@@ -253,15 +268,13 @@ fn report(times: &[u32], committers: u64, elapsed: Duration) {
     );
 }
 
-/// Fills the store with members, then with their entries, in commits like those of earning.
+/// Fills the store, a commit for each member with its entries.
 async fn fill(store: &Arc<RedbStore>, members: u64, entries: u64) -> Outcome<()> {
     let mut chance = Chance(11);
     let mut waiting = Vec::new();
-    let total = members * (entries + 1);
-    for at in 0..total {
-        let number = at % members;
-        let mut writes = vec![put(member(number), Expect::Anything, chance.bytes(250))];
-        if at >= members {
+    for number in 0..members {
+        let mut writes = vec![put(member(number), Expect::Absent, chance.bytes(250))];
+        for at in 0..entries {
             let mut entry = member(number).as_bytes().to_vec();
             entry[0] = b'e';
             entry.extend_from_slice(&at.to_be_bytes());
@@ -269,13 +282,13 @@ async fn fill(store: &Arc<RedbStore>, members: u64, entries: u64) -> Outcome<()>
         }
         let store = store.clone();
         waiting.push(tokio::spawn(async move { patient(&store, writes).await }));
-        if waiting.len() == 2_000 || at + 1 == total {
+        if waiting.len() == 500 || number + 1 == members {
             for done in waiting.drain(..) {
                 done.await??;
             }
         }
-        if members > 100_000 && at % (total / 11) == 0 {
-            println!("    {at} of {total}, resident {} MiB", mebibytes(memory("self", "VmRSS")?));
+        if members > 100_000 && number % (members / 10) == 0 {
+            println!("    {number} of {members}, resident {} MiB", mebibytes(memory("self", "VmRSS")?));
         }
     }
     Ok(())
@@ -287,15 +300,15 @@ async fn size(folder: &Path, members: u64, entries: u64) -> Outcome<()> {
         let _ = fs::remove_dir_all(&stores);
         println!("{members} members with {entries} entries each");
         let started = Instant::now();
-        let store = Arc::new(RedbStore::open(&stores, Options::default())?);
+        let store = Arc::new(RedbStore::open(&stores, options())?);
         fill(&store, members, entries).await?;
         println!(
             "    filled at {} commits/s; peak {} MiB",
-            u128::from(members * (entries + 1)) * 1_000 / started.elapsed().as_millis().max(1),
+            u128::from(members) * 1_000 / started.elapsed().as_millis().max(1),
             mebibytes(memory("self", "VmHWM")?)
         );
         drop(store);
-        let compacted = RedbStore::compact(&stores, &Options::default())?;
+        let compacted = RedbStore::compact(&stores, &options())?;
         println!(
             "    tables {} MiB, {} MiB compacted: {} bytes an entry",
             mebibytes(compacted.bytes_before),
@@ -318,11 +331,7 @@ async fn kill_and_open(stores: &Path, members: u64) -> Outcome<()> {
     let peak = memory(&child.id().to_string(), "VmHWM")?;
     child.kill()?;
     child.wait()?;
-    println!(
-        "    killed under load at {} MiB resident (peak {})",
-        mebibytes(resident),
-        mebibytes(peak),
-    );
+    println!("    killed under load at {} MiB resident (peak {})", mebibytes(resident), mebibytes(peak),);
     let store = opened(stores)?;
     let mut chance = Chance(5);
     for round in ["first reads", "later reads"] {
@@ -347,7 +356,7 @@ async fn kill_and_open(stores: &Path, members: u64) -> Outcome<()> {
 
 fn opened(stores: &Path) -> Outcome<RedbStore> {
     let started = Instant::now();
-    let store = RedbStore::open(stores, Options::default())?;
+    let store = RedbStore::open(stores, options())?;
     let opened = started.elapsed();
     let stats = store.stats();
     println!(
@@ -361,7 +370,7 @@ fn opened(stores: &Path) -> Outcome<RedbStore> {
 
 /// Commits without end, to be killed.
 async fn hold(stores: &Path, members: u64) -> Outcome<()> {
-    let store = Arc::new(RedbStore::open(stores, Options::default())?);
+    let store = Arc::new(RedbStore::open(stores, options())?);
     // Numbers no other run has used.
     let orders = Arc::new(AtomicU64::new(u64::from(std::process::id()) << 32));
     commits(&store, &orders, members, 64, 3_600).await?;

@@ -10,6 +10,8 @@ use std::{
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use crate::error::OpenError;
@@ -41,6 +43,11 @@ pub(crate) trait Disk: fmt::Debug + Send + Sync {
     fn replace(&self, from: &str, to: &str) -> io::Result<()>;
 }
 
+/// A process that was killed holds its lock until the sync it was in has ended; who starts the next
+/// one at once should not be refused for that.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
 /// A folder of the machine. Holds the folder's lock as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -54,11 +61,14 @@ impl Folder {
         let io = |source| OpenError::Io { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let lock = private().create(true).truncate(false).open(path.join("lock")).map_err(io)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(io(source)),
+        for _ in 0..LOCK_ATTEMPTS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Folder { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+            }
         }
+        Err(OpenError::InUse { path: path.to_owned() })
     }
 }
 

@@ -97,9 +97,7 @@ impl fmt::Display for Cause {
 impl Error for Cause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Cause::Write(source) | Cause::Sync(source) | Cause::Poisoned(source) => {
-                Some(source.as_ref())
-            }
+            Cause::Write(source) | Cause::Sync(source) | Cause::Poisoned(source) => Some(source.as_ref()),
             Cause::Read(source) => Some(source.as_ref()),
             Cause::TooLarge { .. } | Cause::Malformed(_) | Cause::Closed => None,
         }

@@ -69,9 +69,7 @@ impl Handover {
     pub(crate) fn wait_until_free(&self, longest: Duration) -> bool {
         let waited = self
             .changed
-            .wait_timeout_while(self.lock(), longest, |state| {
-                state.frozen.is_some() && !state.stopping
-            })
+            .wait_timeout_while(self.lock(), longest, |state| state.frozen.is_some() && !state.stopping)
             .unwrap_or_else(PoisonError::into_inner);
         waited.0.frozen.is_none()
     }

@@ -14,7 +14,9 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     io,
+    panic::resume_unwind,
     sync::Arc,
+    thread,
 };
 
 use bytes::Bytes;
@@ -103,7 +105,14 @@ impl Journal {
     }
 
     fn recover(&mut self, applied: u64) -> Result<Recovered, JournalError> {
-        let scans = [self.segments[0].scan(applied)?, self.segments[1].scan(applied)?];
+        let [first, second] = &self.segments;
+        // Each takes about as long: reading, checking and sorting tens of thousands of records.
+        let (first, second) = thread::scope(|scope| {
+            let second = scope.spawn(|| second.scan(applied));
+            let first = first.scan(applied);
+            (first, second.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let scans = [first?, second?];
         let newest = scans.iter().map(|scan| scan.last_sequence).fold(applied, u64::max);
         for (at, scan) in scans.iter().enumerate() {
             // At most one frame is ever under way, so nothing newer can stand behind a torn one.
@@ -128,17 +137,17 @@ impl Journal {
             }
             expected = scans[at].last_sequence + 1;
         }
-        let [first, second] = scans.map(|scan| (scan.last_sequence, scan));
-        let mut scans = [Some(first), Some(second)];
-        let mut generations = Vec::new();
         for &at in &live {
-            if let Some((last_sequence, scan)) = scans[at].take() {
-                self.active = at;
-                self.tail = scan.end;
-                self.segments[at].settle(&scan)?;
-                generations.push((scan.generation(applied)?, last_sequence));
-            }
+            self.segments[at].settle(&scans[at])?;
+            self.active = at;
+            self.tail = scans[at].end;
         }
+        let mut scans = scans.map(|scan| (scan.last_sequence, Some(scan.generation)));
+        let taken = live.iter().filter_map(|&at| {
+            let (last_sequence, generation) = &mut scans[at];
+            Some((generation.take()?, *last_sequence))
+        });
+        let mut generations: Vec<_> = taken.collect();
         let active = generations.pop().map(|(generation, _)| generation).unwrap_or_default();
         Ok(Recovered { frozen: generations.pop(), active, last_sequence: expected - 1 })
     }
@@ -171,6 +180,10 @@ impl Journal {
 
     /// Appends a frame that fits and makes it durable.
     pub(crate) fn append(&mut self, frame: &[u8]) -> Result<(), AppendError> {
+        if !self.fits(frame.len()) {
+            // The queue hands out less than a segment; growing the file must never be the answer.
+            return Err(AppendError::Write(io::ErrorKind::FileTooLarge.into()));
+        }
         let file = &self.segments[self.active].file;
         file.write_at(self.tail, frame).map_err(AppendError::Write)?;
         file.sync().map_err(AppendError::Sync)?;
@@ -182,12 +195,12 @@ impl Journal {
 /// What stands in a segment.
 #[derive(Debug)]
 struct Scan {
-    /// The good frames from the first one that is not in the tables on.
-    contents: Bytes,
+    /// The newest writes of the commits that are not in the tables.
+    generation: Generation,
+    /// The last good frame; empty if there is none.
+    last_frame: Bytes,
     /// Where in the segment the good frames end.
     end: u64,
-    /// How long the last good frame is.
-    last_frame_bytes: usize,
     /// The first commit's number; 0 if there is none.
     first_sequence: u64,
     /// The last commit's number; 0 if there is none.
@@ -235,11 +248,11 @@ impl Reading<'_> {
         }
     }
 
-    /// Forgets the frames so far, when they are worth it.
-    fn forget(&mut self) {
-        if self.next as u64 >= STRETCH_BYTES {
-            self.contents.drain(..self.next);
-            self.next = 0;
+    /// Forgets what was read so far but the last `kept` bytes, when that is worth it.
+    fn forget(&mut self, kept: usize) {
+        if self.next - kept >= STRETCH_BYTES as usize {
+            self.contents.drain(..self.next - kept);
+            self.next = kept;
         }
     }
 
@@ -256,7 +269,7 @@ impl Reading<'_> {
                 }
                 self.next += SECTOR_BYTES;
             }
-            self.forget();
+            self.forget(0);
             if !self.more()? {
                 return Ok(highest);
             }
@@ -265,12 +278,7 @@ impl Reading<'_> {
 }
 
 impl Segment {
-    fn open(
-        disk: &dyn Disk,
-        name: &str,
-        segment_bytes: u64,
-        applied: u64,
-    ) -> Result<Segment, JournalError> {
+    fn open(disk: &dyn Disk, name: &str, segment_bytes: u64, applied: u64) -> Result<Segment, JournalError> {
         if let Some(file) = disk.open(name)? {
             let mut head = [0; SECTOR_BYTES];
             file.read_at(0, &mut head)?;
@@ -291,16 +299,16 @@ impl Segment {
     }
 
     fn scan(&self, applied: u64) -> Result<Scan, JournalError> {
-        let mut reading =
-            Reading { segment: self, contents: Vec::new(), next: 0, offset: HEAD_BYTES };
+        let mut reading = Reading { segment: self, contents: Vec::new(), next: 0, offset: HEAD_BYTES };
         let mut scan = Scan {
-            contents: Bytes::new(),
+            generation: Generation::new(),
+            last_frame: Bytes::new(),
             end: HEAD_BYTES,
-            last_frame_bytes: 0,
             first_sequence: 0,
             last_sequence: 0,
             beyond: None,
         };
+        let mut last_frame_bytes = 0;
         while let Some(head) = reading.frame()? {
             if scan.first_sequence == 0 {
                 scan.first_sequence = head.first_sequence;
@@ -309,11 +317,12 @@ impl Segment {
                 break;
             }
             scan.last_sequence = head.last_sequence();
-            scan.last_frame_bytes = head.frame_bytes();
+            last_frame_bytes = head.frame_bytes();
             scan.end += head.frame_bytes() as u64;
             reading.next += head.frame_bytes();
             if scan.last_sequence <= applied {
-                reading.forget();
+                // The last frame stays: it may have to be written again.
+                reading.forget(last_frame_bytes);
             }
         }
         let behind = reading.contents.split_off(reading.next);
@@ -321,41 +330,40 @@ impl Segment {
         contents.shrink_to_fit();
         reading.next = 0;
         scan.beyond = reading.beyond(scan.last_sequence.max(applied))?;
-        scan.contents = contents.into();
+        let contents = Bytes::from(contents);
+        scan.last_frame = contents.slice(contents.len() - last_frame_bytes..);
+        scan.generation = generation(&contents, applied)?;
         Ok(scan)
     }
 
     /// Makes what was read durable before anybody sees it: the last frame may stand only in the
     /// machine's memory, because the process was killed before its sync or because that failed.
     fn settle(&self, scan: &Scan) -> io::Result<()> {
-        let kept = scan.contents.len() - scan.last_frame_bytes;
-        let place = scan.end - scan.last_frame_bytes as u64;
-        self.file.write_at(place, &scan.contents[kept..])?;
+        let place = scan.end - scan.last_frame.len() as u64;
+        self.file.write_at(place, &scan.last_frame)?;
         self.file.sync()
     }
 }
 
-impl Scan {
-    /// The newest writes of the commits after number `applied`.
-    fn generation(&self, applied: u64) -> Result<Generation, JournalError> {
-        let mut writes = Vec::new();
-        let mut at = 0;
-        while let Some(head) = self.contents.get(at..).and_then(frame::Head::read) {
-            let frame = self.contents.slice(at..at + head.frame_bytes());
-            frame::writes(&frame, |key, entry| {
-                if entry.version.0 > applied {
-                    writes.push((Place::from(key), entry));
-                }
-            })
-            .ok_or_else(|| {
-                let sequence = head.first_sequence;
-                JournalError::Corrupt(format!("the frame of commit {sequence} does not parse"))
-            })?;
-            at += head.frame_bytes();
-        }
-        // Sorts once and keeps the last of equal keys, which is the newest.
-        Ok(writes.into_iter().collect())
+/// The newest writes of the commits after number `applied` in these frames.
+fn generation(frames: &Bytes, applied: u64) -> Result<Generation, JournalError> {
+    let mut writes = Vec::new();
+    let mut at = 0;
+    while let Some(head) = frames.get(at..).and_then(frame::Head::read) {
+        let frame = frames.slice(at..at + head.frame_bytes());
+        frame::writes(&frame, |key, entry| {
+            if entry.version.0 > applied {
+                writes.push((Place::from(key), entry));
+            }
+        })
+        .ok_or_else(|| {
+            let sequence = head.first_sequence;
+            JournalError::Corrupt(format!("the frame of commit {sequence} does not parse"))
+        })?;
+        at += head.frame_bytes();
     }
+    // Sorts once and keeps the last of equal keys, which is the newest.
+    Ok(writes.into_iter().collect())
 }
 
 fn write_head(bytes: u64, salt: u64) -> [u8; SECTOR_BYTES] {

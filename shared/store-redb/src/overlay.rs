@@ -114,11 +114,7 @@ impl Layers {
     }
 
     /// The first `limit` records of the range: for a key in several layers, the newest counts.
-    pub(crate) fn scan(
-        &self,
-        range: &Range,
-        limit: usize,
-    ) -> Result<Vec<(Key, Record)>, TablesError> {
+    pub(crate) fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Record)>, TablesError> {
         let mut found = Vec::new();
         if limit == 0 || range.from >= range.to {
             return Ok(found);
@@ -155,8 +151,8 @@ fn part<'a>(
     generation: &'a Generation,
     range: &Range,
 ) -> impl Iterator<Item = (&'a Key, &'a Entry)> + use<'a> {
-    let places = (range.from < range.to)
-        .then(|| Place::from(range.from.clone())..Place::from(range.to.clone()));
+    let places =
+        (range.from < range.to).then(|| Place::from(range.from.clone())..Place::from(range.to.clone()));
     let found = places.into_iter().flat_map(|places| generation.range(places));
     found.map(|(place, entry)| (&place.key, entry))
 }

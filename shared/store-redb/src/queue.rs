@@ -9,12 +9,14 @@ use std::{
 use engine::store::{StoreError, Version, Write};
 use tokio::sync::oneshot;
 
-use crate::error::Cause;
+use crate::{error::Cause, reading::Foreseen};
 
 /// A commit that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) writes: Vec<Write>,
+    /// What the tables held of its records when it was made.
+    pub(crate) foreseen: Foreseen,
     /// Its size in a frame.
     pub(crate) payload_bytes: usize,
     pub(crate) answer: oneshot::Sender<Result<Version, StoreError>>,
@@ -70,9 +72,8 @@ impl Queue {
     /// Waits for commits and takes all there are, up to a payload of `bytes_max`; at least one.
     /// `None` when the queue is closed and empty.
     pub(crate) fn take(&self, bytes_max: usize) -> Option<Vec<Request>> {
-        let waited = self.filled.wait_while(self.lock(), |state| {
-            state.waiting.is_empty() && state.closed.is_none()
-        });
+        let waited =
+            self.filled.wait_while(self.lock(), |state| state.waiting.is_empty() && state.closed.is_none());
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         let mut bytes = 0;
         let fitting = state.waiting.iter().take_while(|request| {

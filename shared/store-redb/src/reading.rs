@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use engine::store::{Key, Range, Record, StoreError, Version};
+use engine::store::{Expect, Key, Range, Record, StoreError, Version, Write};
 
 use crate::{
     error::Cause,
@@ -68,6 +68,40 @@ pub(crate) fn version(
             None => (tables.version(key), tables),
         }
     })
+}
+
+/// What the tables held of a commit's records, read by its caller so that the one writer need not.
+/// Counts only as long as the tables are the same and the overlay has nothing newer.
+#[derive(Default, Debug)]
+pub(crate) struct Foreseen {
+    /// The number of the reader.
+    reader: u64,
+    /// Per write, what was found; `None` where nothing was looked up.
+    versions: Vec<Option<Option<Version>>>,
+}
+
+impl Foreseen {
+    /// Looks up the records that something is expected of and that the overlay does not have.
+    pub(crate) fn look_up(shared: &Shared, writes: &[Write]) -> Foreseen {
+        let view = shared.read();
+        let missing =
+            writes.iter().map(|write| write.expect != Expect::Anything && view.shadow(&write.key).is_none());
+        let missing: Vec<bool> = missing.collect();
+        let tables = view.tables.clone();
+        drop(view);
+        // An error here is the writer's to meet again and to answer.
+        let versions = writes
+            .iter()
+            .zip(missing)
+            .map(|(write, missing)| if missing { tables.version(&write.key).ok() } else { None });
+        Foreseen { reader: tables.number, versions: versions.collect() }
+    }
+
+    /// What these tables hold of the record of write number `at`, if that was looked up in them.
+    pub(crate) fn version(&self, at: usize, tables: &Reader) -> Option<Option<Version>> {
+        let same = tables.number == self.reader;
+        self.versions.get(at).copied().flatten().filter(|_| same)
+    }
 }
 
 /// Reads, and if the tables fail reads once more from new ones.

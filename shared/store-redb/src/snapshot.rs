@@ -2,7 +2,10 @@
 
 use engine::store::{Key, Range, Record, StoreError};
 
-use crate::{error::Cause, overlay::{Layers, View}};
+use crate::{
+    error::Cause,
+    overlay::{Layers, View},
+};
 
 /// All records as they were at one moment. Reads nothing that was written later.
 #[derive(Debug)]

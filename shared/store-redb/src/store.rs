@@ -23,7 +23,7 @@ use crate::{
     overlay::{Shared, View},
     pace::Pace,
     queue::{Queue, Request},
-    reading,
+    reading::{self, Foreseen},
     snapshot::Snapshot,
     tables::Tables,
     writer::{Counts, Writer},
@@ -52,11 +52,11 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             cache_bytes: 64 * 1024 * 1024,
-            segment_bytes: 16 * 1024 * 1024,
+            segment_bytes: 12 * 1024 * 1024,
             queue_commits_max: 16_384,
             queue_bytes_max: 32 * 1024 * 1024,
             patience: Duration::from_secs(5),
-            drain_sync_bytes: 1024 * 1024,
+            drain_sync_bytes: 4 * 1024 * 1024,
         }
     }
 }
@@ -88,16 +88,11 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Opens the files and recovers what they hold. `path` is named in errors only.
-    pub(crate) fn open(
-        disk: Arc<dyn Disk>,
-        path: &Path,
-        options: &Options,
-    ) -> Result<Parts, OpenError> {
+    pub(crate) fn open(disk: Arc<dyn Disk>, path: &Path, options: &Options) -> Result<Parts, OpenError> {
         options.check()?;
         let pace = Arc::new(Pace::new(options.segment_bytes, options.drain_sync_bytes));
         let (mut tables, applied) =
-            Tables::open(disk.clone(), options.cache_bytes, pace.clone())
-                .map_err(OpenError::Tables)?;
+            Tables::open(disk.clone(), options.cache_bytes, pace.clone()).map_err(OpenError::Tables)?;
         let (journal, recovered) = Journal::open(&*disk, options.segment_bytes, applied)
             .map_err(|error| journal_error(error, path))?;
         let handover = Arc::new(Handover::default());
@@ -119,8 +114,7 @@ impl Parts {
             pace,
             counts: Arc::new(Counts::default()),
             patience: options.patience,
-            records_max: usize::try_from(options.segment_bytes / RECORD_BYTES_MIN)
-                .unwrap_or(usize::MAX),
+            records_max: usize::try_from(options.segment_bytes / RECORD_BYTES_MIN).unwrap_or(usize::MAX),
             poisoned: None,
         };
         Ok(Parts { writer, drainer: Drainer { tables, shared, handover } })
@@ -279,11 +273,7 @@ impl Store for RedbStore {
         Box::pin(async move { reading::get(&self.shared, &self.handover, keys) })
     }
 
-    fn scan(
-        &self,
-        range: Range,
-        limit: usize,
-    ) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
         Box::pin(async move { reading::scan(&self.shared, &self.handover, &range, limit) })
     }
 
@@ -291,7 +281,8 @@ impl Store for RedbStore {
         Box::pin(async move {
             let payload_bytes = self.check(&writes)?;
             let (answer, answered) = oneshot::channel();
-            self.queue.push(Request { writes, payload_bytes, answer })?;
+            let foreseen = Foreseen::look_up(&self.shared, &writes);
+            self.queue.push(Request { writes, foreseen, payload_bytes, answer })?;
             // The writer answers everybody; if it is gone, what it was doing is not known.
             let gone = |_| Cause::Sync(Arc::new(io::Error::other("the writer is gone"))).unknown();
             answered.await.unwrap_or_else(|error| Err(gone(error)))

@@ -14,9 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use engine::store::{Key, Range, Record, Version};
-use redb::{
-    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::{
     disk::{Disk, DiskFile},
@@ -143,11 +141,7 @@ impl Tables {
     }
 
     /// Writes a generation, and `sequence` as its last commit, in one transaction.
-    pub(crate) fn apply(
-        &mut self,
-        generation: &Generation,
-        sequence: u64,
-    ) -> Result<Applied, TablesError> {
+    pub(crate) fn apply(&mut self, generation: &Generation, sequence: u64) -> Result<Applied, TablesError> {
         let pace = self.pace.clone();
         pace.start(generation.len());
         write(self.database()?, sequence, |records| {
@@ -275,8 +269,7 @@ impl Reader {
     pub(crate) fn range(
         &self,
         range: &Range,
-    ) -> Result<impl Iterator<Item = Result<(Key, Record), TablesError>> + use<'_>, TablesError>
-    {
+    ) -> Result<impl Iterator<Item = Result<(Key, Record), TablesError>> + use<'_>, TablesError> {
         let bounds = range.from.as_bytes()..range.to.as_bytes();
         let rows = ReadableTable::range::<&[u8]>(&self.records, bounds).map_err(failed)?;
         Ok(rows.map(|row| {

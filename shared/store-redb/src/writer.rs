@@ -22,7 +22,7 @@ use crate::{
     frame,
     handover::{Frozen, Handover},
     journal::{AppendError, Journal},
-    overlay::Shared,
+    overlay::{Shared, View},
     pace::Pace,
     queue::{Queue, Request},
     reading,
@@ -99,9 +99,20 @@ impl Writer {
     fn judge(&self, requests: &[Request]) -> Vec<Result<Version, StoreError>> {
         let mut staged = Staged::new();
         let mut last_sequence = self.last_sequence;
+        // Let go of before the batch is published: the active generation is then ours alone.
+        let view = self.shared.read().clone();
         let judged = requests.iter().map(|request| {
-            for write in &request.writes {
-                if !self.holds(write, &staged)? {
+            for (at, write) in request.writes.iter().enumerate() {
+                let found = || match staged.get(&write.key) {
+                    Some(found) => Ok(*found),
+                    None => self.found(&view, request, at),
+                };
+                let holds = match write.expect {
+                    Expect::Anything => true,
+                    Expect::Absent => found()?.is_none(),
+                    Expect::Version(version) => found()? == Some(version),
+                };
+                if !holds {
                     return Err(StoreError::LostRace);
                 }
             }
@@ -119,17 +130,16 @@ impl Writer {
         judged.collect()
     }
 
-    fn holds(&self, write: &Write, staged: &Staged<'_>) -> Result<bool, StoreError> {
-        let expected = match write.expect {
-            Expect::Anything => return Ok(true),
-            Expect::Absent => None,
-            Expect::Version(version) => Some(version),
-        };
-        let found = match staged.get(&write.key) {
-            Some(found) => *found,
-            None => reading::version(&self.shared, &self.handover, &write.key)?,
-        };
-        Ok(found == expected)
+    /// The durable version of the record that a commit's write number `at` is about.
+    fn found(&self, view: &View, request: &Request, at: usize) -> Result<Option<Version>, StoreError> {
+        let key = &request.writes[at].key;
+        match view.shadow(key) {
+            Some(entry) => Ok(entry.value.as_ref().map(|_| entry.version)),
+            None => match request.foreseen.version(at, &view.tables) {
+                Some(found) => Ok(found),
+                None => reading::version(&self.shared, &self.handover, key),
+            },
+        }
     }
 
     /// Writes the accepted commits durably and makes them visible.

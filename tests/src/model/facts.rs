@@ -94,14 +94,15 @@ impl Facts<'_> {
         json!({"orders": self.count(), "amount": amount})
     }
 
-    /// Rule 10; None within a day and a half of a change, or where a refunded order decides.
+    /// Rule 10; None within two days and a half of a change (a zone may skip a date), or where a
+    /// refunded order decides.
     pub(crate) fn lifecycle(&self, now: i64) -> Option<&'static str> {
         if self.orders.iter().any(|order| order.gone) {
             return None;
         }
         let age = |at: i64| now - at;
         let within = |at: i64, days: i64| match age(at) - days * DAY {
-            near if near.abs() < DAY + DAY / 2 => None,
+            near if near.abs() < 2 * DAY + DAY / 2 => None,
             past => Some(past < 0),
         };
         let times = || self.orders.iter().map(|order| order.occurred_at);

@@ -80,8 +80,11 @@ impl Draft<'_> {
                 None => lost += points.unsigned_abs(),
             }
         }
-        // Open debt is repaid from what expires first.
-        back.sort_by_key(|share| (share.expires_at.is_none(), share.expires_at));
+        // Open debt is repaid from what expires first; of one end, in spending order.
+        back.sort_by(|left, right| {
+            let place = |share: &Share| (share.expires_at.is_none(), share.expires_at);
+            place(left).cmp(&place(right)).then_with(|| left.brand.cmp(&right.brand))
+        });
         let movement = self.credit(back);
         let what = What::RedemptionCancelled { brand: brand.clone(), redemption, lost };
         self.record(self.context.now, movement, None, what);

@@ -37,7 +37,7 @@ struct Machine {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Trouble {
     None,
-    /// The power goes at that call.
+    /// The power goes at that call, or the process is killed: see how it is started again.
     Cut(u64),
     /// That call fails, and only that one.
     Error(u64),
@@ -105,10 +105,11 @@ impl SimulatedDisk {
         self.lock().powered
     }
 
-    /// The process is killed and started again: what it wrote is still in the machine's memory.
+    /// The process is killed, if it was not stopped, and started again: what it wrote is still in
+    /// the machine's memory.
     pub(crate) fn kill(&self) {
         let mut machine = self.lock();
-        assert!(machine.powered, "a machine without power cannot go on");
+        machine.powered = true;
         machine.run += 1;
         machine.trouble = Trouble::None;
     }
@@ -206,9 +207,8 @@ impl DiskFile for Handle {
         let powered = self.disk.is_powered();
         self.with(|file, outcome, chance| {
             // A write that fails leaves a part behind; at a cut, perhaps all of it.
-            let off = powered && outcome.as_ref().is_err_and(|error| {
-                error.to_string() == power_is_off().to_string()
-            });
+            let off = powered
+                && outcome.as_ref().is_err_and(|error| error.to_string() == power_is_off().to_string());
             let sectors = bytes.len().div_ceil(SECTOR_BYTES) as u64;
             let written = match &outcome {
                 Ok(()) => bytes.len(),

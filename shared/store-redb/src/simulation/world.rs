@@ -1,11 +1,6 @@
 //! One machine with a store on it, and a model of what the store has promised.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use engine::store::{Change, Expect, Key, Range, Record, StoreError, Version, Write};
@@ -17,7 +12,8 @@ use crate::{
     frame,
     handover::Task,
     queue::Request,
-    reading,
+    reading::{self, Foreseen},
+    snapshot::Snapshot,
     store::{Options, Parts},
 };
 
@@ -38,6 +34,8 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) model: Model,
     pub(crate) parts: Option<Parts>,
+    snapshot: Option<(Snapshot, Contents)>,
+    early: Option<(Vec<Write>, Foreseen)>,
     /// Acknowledged commits.
     pub(crate) acknowledged: u64,
     pub(crate) drains: u64,
@@ -66,6 +64,8 @@ impl World {
             chance: Chance(!seed),
             model: Model::default(),
             parts: None,
+            snapshot: None,
+            early: None,
             acknowledged: 0,
             drains: 0,
             doubts: [0; 2],
@@ -78,6 +78,8 @@ impl World {
         let parts = Parts::open(disk, Path::new("simulated"), &options())?;
         parts.writer.pace.stop_resting();
         self.parts = Some(parts);
+        self.snapshot = None;
+        self.early = None;
         self.check_after_opening();
         Ok(())
     }
@@ -112,19 +114,49 @@ impl World {
         assert!(!self.disk.is_powered(), "failed without a cause: {error:?}");
     }
 
-    /// Checks that reading shows exactly what was acknowledged.
-    pub(crate) fn check(&self) {
+    /// Checks that reading shows exactly what was acknowledged: all of it, a part of it, single
+    /// records, and what a snapshot saw.
+    pub(crate) fn check(&mut self) {
         match self.contents() {
             Ok(found) => assert_eq!(found, self.model.contents, "the contents differ"),
+            Err(error) => return self.excuse(&error),
+        }
+        let limit = self.chance.below(12) as usize;
+        let range = Range { from: self.key(), to: self.key() };
+        let keys = [self.key(), self.key(), self.key()];
+        let writer = &self.parts.as_ref().expect("an open store").writer;
+        let contents = &self.model.contents;
+        let within = contents.iter().filter(|(key, _)| (&range.from..&range.to).contains(key));
+        let within: Vec<_> = within.take(limit).map(|(key, found)| (key.clone(), found.clone())).collect();
+        match reading::scan(&writer.shared, &writer.handover, &range, limit) {
+            Ok(found) => assert_eq!(found, within, "{limit} of {range:?}"),
             Err(error) => self.excuse(&error),
         }
+        match reading::get(&writer.shared, &writer.handover, &keys) {
+            Ok(found) => assert_eq!(found, keys.map(|key| contents.get(&key).cloned())),
+            Err(error) => self.excuse(&error),
+        }
+        if let Some((snapshot, contents)) = &self.snapshot {
+            match snapshot.scan(&everything(), usize::MAX) {
+                Ok(found) => assert_eq!(&found.into_iter().collect::<Contents>(), contents),
+                Err(error) => self.excuse(&error),
+            }
+        }
+        if self.chance.one_in(4) {
+            let view = writer.shared.read().clone();
+            self.snapshot = Some((Snapshot::new(view), self.model.contents.clone()));
+        }
+    }
+
+    fn key(&mut self) -> Key {
+        Key::new(vec![1, self.chance.below(40) as u8])
     }
 
     /// Random writes of one commit.
     pub(crate) fn writes(&mut self) -> Vec<Write> {
         let mut writes: Vec<Write> = Vec::new();
         for _ in 0..1 + self.chance.below(4) {
-            let key = Key::new(vec![1, self.chance.below(40) as u8]);
+            let key = self.key();
             if writes.iter().any(|write| write.key == key) {
                 continue;
             }
@@ -136,7 +168,7 @@ impl World {
                 _ => Expect::Anything,
             };
             let length = match self.chance.below(20) {
-                0 => 3_000,
+                0 => 1_400,
                 1..5 => 600,
                 _ => 40,
             };
@@ -153,15 +185,32 @@ impl World {
     /// Puts these commits through the writer as one batch and holds the answers against the
     /// model. Returns the answers.
     pub(crate) fn commit(&mut self, commits: Vec<Vec<Write>>) -> Vec<Result<Version, StoreError>> {
-        let parts = self.parts.as_mut().expect("an open store");
+        let foreseen = commits.iter().map(|writes| self.foresee(writes)).collect();
+        self.commit_foreseen(commits, foreseen)
+    }
+
+    /// What a commit's caller looks up before it waits for the writer.
+    pub(crate) fn foresee(&self, writes: &[Write]) -> Foreseen {
+        Foreseen::look_up(&self.parts.as_ref().expect("an open store").writer.shared, writes)
+    }
+
+    fn commit_foreseen(
+        &mut self,
+        commits: Vec<Vec<Write>>,
+        foreseen: Vec<Foreseen>,
+    ) -> Vec<Result<Version, StoreError>> {
         let mut answers = Vec::new();
-        let requests = commits.iter().map(|writes| {
+        let requests = commits.iter().zip(foreseen).map(|(writes, foreseen)| {
             let (answer, answered) = oneshot::channel();
             answers.push(answered);
-            Request { writes: writes.clone(), payload_bytes: frame::payload_bytes(writes), answer }
+            let payload_bytes = frame::payload_bytes(writes);
+            Request { writes: writes.clone(), foreseen, payload_bytes, answer }
         });
-        let requests = requests.collect();
-        parts.writer.batch(requests);
+        let requests: Vec<_> = requests.collect();
+        let writer = &mut self.parts.as_mut().expect("an open store").writer;
+        let payload: usize = requests.iter().map(|request| request.payload_bytes).sum();
+        assert!(payload <= writer.payload_bytes_max(), "the queue hands out less");
+        writer.batch(requests);
         let answers: Vec<_> = answers.iter_mut().map(|answered| answered.try_recv().unwrap()).collect();
         self.judge(&commits, &answers);
         answers
@@ -175,14 +224,16 @@ impl World {
         }
         let powered = self.disk.is_powered();
         let in_doubt = !powered || answers.iter().any(|one| matches!(one, Err(StoreError::Unknown(_))));
+        if self.model.in_doubt.is_some() {
+            assert!(answers.iter().all(Result::is_err), "written after a failed sync");
+            return;
+        }
         if in_doubt {
             assert!(answers.iter().all(Result::is_err), "acknowledged without being durable");
             self.model.in_doubt = Some((contents, sequence));
             return;
         }
-        let refused = |one: &Result<_, _>| {
-            matches!(one, Err(StoreError::Busy | StoreError::Unavailable(_)))
-        };
+        let refused = |one: &Result<_, _>| matches!(one, Err(StoreError::Busy | StoreError::Unavailable(_)));
         if answers.iter().any(refused) {
             assert!(answers.iter().all(refused), "a batch was refused in part: {answers:?}");
             return;
@@ -207,6 +258,10 @@ impl World {
             }
             Some(Task::Reopen(reader)) => drainer.reopen_unless_replaced(reader),
         };
+        if done.is_err() {
+            // The tables were opened again, which ends snapshots.
+            self.snapshot = None;
+        }
         done.is_ok()
     }
 
@@ -217,9 +272,25 @@ impl World {
                 self.drain();
             }
             2 => self.check(),
+            3 if self.early.is_none() => {
+                let writes = self.writes();
+                let foreseen = self.foresee(&writes);
+                self.early = Some((writes, foreseen));
+            }
             _ => {
-                let commits = (0..1 + self.chance.below(5)).map(|_| self.writes()).collect();
-                let answers = self.commit(commits);
+                let mut commits: Vec<_> = (0..1 + self.chance.below(5)).map(|_| self.writes()).collect();
+                while commits.iter().map(|writes| frame::payload_bytes(writes)).sum::<usize>() > 6_000 {
+                    commits.pop();
+                }
+                let mut foreseen: Vec<_> = commits.iter().map(|writes| self.foresee(writes)).collect();
+                // One that waited long since it looked at the tables.
+                if self.chance.one_in(8)
+                    && let Some((early, seen)) = self.early.take()
+                {
+                    commits.push(early);
+                    foreseen.push(seen);
+                }
+                let answers = self.commit_foreseen(commits, foreseen);
                 if answers.iter().any(|one| matches!(one, Err(StoreError::Busy))) {
                     self.drain();
                 }
