@@ -61,9 +61,16 @@ fn kept(file: &Path) -> io::Result<String> {
     }
     let chance: [u8; 32] = edge::random().map_err(io::Error::other)?;
     let secret: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut created = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    // Under another name first: a start that is cut off here must not leave half a secret behind.
+    let draft = file.with_extension("new");
+    let mut created =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     created.set_permissions(fs::Permissions::from_mode(0o600))?;
     writeln!(created, "{secret}")?;
     created.sync_all()?;
+    fs::rename(&draft, file)?;
+    if let Some(folder) = file.parent() {
+        fs::File::open(folder)?.sync_all()?;
+    }
     Ok(secret)
 }
