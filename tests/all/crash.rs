@@ -123,26 +123,17 @@ impl Server {
     fn command(binary: &Path, folder: &Path) -> (Command, SocketAddr) {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = free.local_addr().expect("an address");
+        drop(free);
         let mut command = Command::new(binary);
         command.args(["serve", "--addr", &address.to_string(), "--data"]).arg(folder.join("data"));
         (command, address)
     }
 
     pub(crate) fn spawn(binary: &Path, folder: &Path) -> Server {
-        let (command, address) = Server::command(binary, folder);
-        Server::run(command, address)
-    }
-
-    /// How it is started, and where it will listen.
-    fn command(binary: &Path, folder: &Path) -> (Command, SocketAddr) {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let mut command = Command::new(binary);
-        command.args(["serve", "--addr", &address.to_string(), "--data"]).arg(folder.join("data"));
+        let (mut command, address) = Server::command(binary, folder);
         command.arg("--program").arg(folder.join("program.json"));
         command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off");
-        (command, address)
+        Server::run(command, address)
     }
 
     fn run(mut command: Command, address: SocketAddr) -> Server {
