@@ -231,7 +231,7 @@ fn load(
         let name = format!("{name}-{number}");
         let roll = chance(seed, number, 5);
         let (member, path, body) = next(&name, roll >> 8, members, &own);
-        let key = (roll % 2 == 0).then(|| format!("key-{name}"));
+        let key = roll.is_multiple_of(2).then(|| format!("key-{name}"));
         let mut deed = Deed { path, body, key, heard: None };
         let heard = deed.send(&mut client);
         let gone = heard.is_err();
@@ -357,11 +357,11 @@ impl Oracle {
 
     fn report(&mut self, cycles: usize) {
         self.ready.sort();
-        let at = |percent: usize| self.ready[(self.ready.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+        let at = |percent: usize| self.ready[(self.ready.len() - 1) * percent / 100].as_micros();
         let deeds: usize = self.deeds.iter().map(Vec::len).sum();
         println!(
             "{cycles} cycles of kill -9: {} acknowledged writes, lost 0, doubled 0; \
-             {} unanswered: {} had been done, {} had not; ready again: p50 {:.1} ms, p99 {:.1} ms, worst {:.1} ms",
+             {} unanswered: {} had been done, {} had not; ready again: p50 {} µs, p99 {} µs, worst {} µs",
             deeds - self.found - self.missing,
             self.found + self.missing,
             self.found,
@@ -419,7 +419,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
             clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
         });
         // Now and then it is killed again while it comes up.
-        if roll % 5 == 0 {
+        if roll.is_multiple_of(5) {
             let starting = Server::spawn(&binary, folder.path());
             thread::sleep(Duration::from_millis(roll / 5 % 12));
             starting.kill();
@@ -427,7 +427,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
         server = Server::spawn(&binary, folder.path());
         oracle.ready.push(server.ready());
         oracle.check(server.address, deeds);
-        if cycle % 25 == 0 {
+        if cycle.is_multiple_of(25) {
             oracle.check_ledgers(server.address);
         }
     }
