@@ -13,6 +13,7 @@ mod exactly_once;
 mod failing;
 mod histories;
 mod hostile;
+mod instances;
 mod ledger;
 mod lifecycle;
 mod limits;

@@ -379,11 +379,18 @@ impl Engine {
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
         let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);
         let marks: Vec<Key> = marks.map(|write| write.key.clone()).collect();
-        self.store.commit(writes).await?;
-        if !marks.is_empty() {
-            self.mark(marks);
+        match self.store.commit(writes).await {
+            // A mark is made under the newest version; another instance may have saved a newer one.
+            Err(StoreError::LostRace) if !marks.is_empty() => {
+                self.refresh().await?;
+                Err(StoreError::LostRace.into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                self.mark(marks);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Decides, looking up what the decision asks for.

@@ -12,7 +12,7 @@
 //! prints memory, disk, and the times to open and to read.
 //!
 //! `CACHE_MIB`, `SEGMENT_KIB` and `DRAIN_SYNC_KIB` in the environment set the store's options,
-//! `COMMITTERS` how many commit at once.
+//! `COMMITTERS` how many commit at once; with `SMALL=appending` the request's key grows, too.
 //!
 //! Run it on an idle machine only.
 
@@ -106,8 +106,12 @@ fn order(number: u64) -> Key {
     Key::new(key)
 }
 
-fn request(chance: &mut Chance) -> Key {
+/// A key that nobody has used: at random, as a hash is, or growing with `SMALL=appending`.
+fn request(number: u64, chance: &mut Chance) -> Key {
     let mut key = vec![b'r'];
+    if env::var_os("SMALL").is_some() {
+        key.extend_from_slice(&number.to_be_bytes());
+    }
     key.extend_from_slice(&chance.bytes(16));
     Key::new(key)
 }
@@ -230,7 +234,7 @@ async fn commits(
                 let writes = vec![
                     put(key, expect, chance.bytes(250)),
                     put(order(number), Expect::Absent, chance.bytes(250)),
-                    put(request(&mut chance), Expect::Absent, chance.bytes(60)),
+                    put(request(number, &mut chance), Expect::Absent, chance.bytes(60)),
                 ];
                 let started = Instant::now();
                 match store.commit(writes).await {

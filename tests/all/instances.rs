@@ -1,0 +1,285 @@
+//! Two instances over one store, as on AWS: whatever one does between the other's reading and its
+//! commit, each thing is done once and nothing is lost. The order of events is fixed, not raced.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use engine::{
+    memory::MemoryStore,
+    store::{Key, Pending, Range, Record, Store, StoreError, Version, Write},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    histories::run,
+    support::{Reply, START, Shop, program},
+};
+
+type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The store as the first instance sees it: something happens just before a commit.
+struct Between {
+    inner: Arc<MemoryStore>,
+    deed: Mutex<Option<Deed>>,
+}
+
+impl Store for Between {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        self.inner.get(keys)
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        self.inner.scan(range, limit)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        let deed = self.deed.lock().unwrap().take();
+        Box::pin(async move {
+            if let Some(deed) = deed {
+                deed.await;
+            }
+            self.inner.commit(writes).await
+        })
+    }
+}
+
+/// A request: path, body, key.
+type Call = (&'static str, Value, Option<&'static str>);
+
+struct Two {
+    first: Shop,
+    second: Arc<Shop>,
+    between: Arc<Between>,
+    member: String,
+}
+
+impl Two {
+    /// A member with 100 points of the order `A-0` and 50 of `B-0` at another brand.
+    async fn open() -> Two {
+        let inner = Arc::new(MemoryStore::new());
+        let second = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+        let between = Arc::new(Between { inner, deed: Mutex::new(None) });
+        let first = Shop::over(between.clone(), &program(), START).await;
+        let member = second.member("somebody").await;
+        second.earn(&member, "A-0", "100").await;
+        Two { first, second, between, member }
+    }
+
+    /// The first instance is asked; before it commits, the second is asked and answers.
+    async fn meet(&self, mine: Call, theirs: Call) -> (Reply, Reply) {
+        let (second, told) = (self.second.clone(), Arc::new(Mutex::new(None)));
+        let heard = told.clone();
+        let deed = async move {
+            let method = if theirs.0 == "/program" { "PUT" } else { "POST" };
+            let reply = second.call_with(method, theirs.0, &theirs.1, theirs.2).await;
+            *heard.lock().unwrap() = Some(reply);
+        };
+        *self.between.deed.lock().unwrap() = Some(Box::pin(deed));
+        let mine = self.first.call_with("POST", mine.0, &mine.1, mine.2).await;
+        let theirs = told.lock().unwrap().take();
+        let theirs = theirs.unwrap_or_else(|| panic!("did not commit: {}", mine.body));
+        (mine, theirs)
+    }
+
+    fn of_member(&self, mut body: Value) -> Value {
+        body["member_id"] = json!(self.member);
+        body
+    }
+
+    fn order(&self, id: &str, amount: &str) -> Value {
+        self.of_member(json!({"brand": "acme", "order_id": id, "amount": amount}))
+    }
+
+    fn redeem(&self, id: &str) -> Value {
+        let spent = json!({"kind": "order", "order_id": id});
+        self.of_member(json!({"brand": "acme", "points": 100, "for": spent}))
+    }
+
+    /// What it comes to in the end: the balance, if the books are in order.
+    async fn balance(&self) -> i64 {
+        let id = edge::wire::read_member_id(&self.member).unwrap();
+        let found = self.second.api.engine.audit_member(id).await.unwrap();
+        assert_eq!(found.differences, Vec::<String>::new());
+        let ledger = self.second.ledger(&self.member, 50).await;
+        let points = &self.first.show(&self.member).await["points"];
+        let whole = |field: &str| points[field].as_i64().unwrap();
+        let balance = whole("available") + whole("held") - whole("debt");
+        assert_eq!(ledger.iter().map(|entry| entry["points"].as_i64().unwrap()).sum::<i64>(), balance);
+        balance
+    }
+
+    /// Both ask; what each is told, and what it comes to.
+    async fn check(&self, mine: Call, theirs: Call, want: (&str, &str, i64)) -> (Reply, Reply) {
+        let what = format!("{mine:?} meets {theirs:?}");
+        let (mine, theirs) = self.meet(mine, theirs).await;
+        let got = (mine.verdict(), theirs.verdict(), self.balance().await);
+        assert_eq!((got.0.as_str(), got.1.as_str(), got.2), want, "{what}: {} {}", mine.body, theirs.body);
+        (mine, theirs)
+    }
+}
+
+#[test]
+fn the_same_thing_told_to_both_is_done_once_with_one_answer() {
+    run(async {
+        let two = Two::open().await;
+        let badge = two.of_member(json!({"badge": "founder", "reason": "r"}));
+        let adjust =
+            two.of_member(json!({"brand": "acme", "points": 5, "reason": "r", "adjustment_id": "j"}));
+        let activity = two.of_member(json!({"brand": "acme", "activity": "review", "activity_ref": "v"}));
+        let refund = json!({"brand": "acme", "order_id": "A-0", "refund": {"amount": "7"}, "refund_id": "f"});
+        let all = [
+            ("/earn-points", two.order("A-1", "10"), 110),
+            ("/adjust", adjust, 115),
+            ("/earn-points", activity, 118),
+            ("/reverse", refund, 111),
+            ("/redeem", two.redeem("R-1"), 11),
+        ];
+        for (path, body, balance) in all {
+            let want = ("200", "200", balance);
+            let (mine, theirs) =
+                two.check((path, body.clone(), None), (path, body.clone(), None), want).await;
+            assert!(mine.bytes == theirs.bytes && mine.replayed() && !theirs.replayed(), "{path} {body}");
+        }
+        let (mine, theirs) = two
+            .check(("/issue-badge", badge.clone(), None), ("/issue-badge", badge, None), ("200", "201", 11))
+            .await;
+        assert_eq!((&mine.body["issued"], &theirs.body["issued"]), (&json!(false), &json!(true)));
+    });
+}
+
+#[test]
+fn one_key_stands_for_one_answer_in_both() {
+    run(async {
+        let two = Two::open().await;
+        let key = Some("key");
+        let (order, other) = (two.order("A-1", "10"), two.order("A-2", "10"));
+        let (mine, theirs) = two
+            .check(("/earn-points", order.clone(), key), ("/earn-points", order, key), ("200", "200", 110))
+            .await;
+        assert!(mine.bytes == theirs.bytes && mine.replayed());
+        let key = Some("another");
+        let third = two.order("A-3", "10");
+        let want = ("422 idempotency_key_reused", "200", 120);
+        two.check(("/earn-points", other, key), ("/earn-points", third, key), want).await;
+        let refund = json!({"brand": "acme", "order_id": "A-0", "refund": {"amount": "7"}});
+        let key = Some("third");
+        let (mine, theirs) = two
+            .check(("/reverse", refund.clone(), key), ("/reverse", refund, key), ("200", "200", 113))
+            .await;
+        assert!(mine.bytes == theirs.bytes && mine.replayed());
+    });
+}
+
+#[test]
+fn an_order_told_for_two_members_earns_for_one() {
+    run(async {
+        let two = Two::open().await;
+        let other = two.second.member("other").await;
+        let theirs = json!({"member_id": other, "brand": "acme", "order_id": "A-1", "amount": "10"});
+        let mine = two.order("A-1", "10");
+        let want = ("409 order_conflict", "200", 100);
+        two.check(("/earn-points", mine, None), ("/earn-points", theirs, None), want).await;
+        assert_eq!(two.first.show(&other).await["points"]["available"], 10);
+    });
+}
+
+#[test]
+fn what_can_be_had_once_is_had_by_one() {
+    run(async {
+        let two = Two::open().await;
+        let want = ("409 insufficient_points", "200", 0);
+        let (mine, theirs) = (two.redeem("R-1"), two.redeem("R-2"));
+        let (_, theirs) = two.check(("/redeem", mine, None), ("/redeem", theirs, None), want).await;
+        let cancel = json!({"redemption_id": theirs.body["redemption_id"]});
+        let want = ("409 already_cancelled", "200", 100);
+        two.check(("/reverse", cancel.clone(), None), ("/reverse", cancel, None), want).await;
+
+        let part = json!({"brand": "acme", "order_id": "A-0", "refund": {"amount": "60"}});
+        let want = ("409 over_refund", "200", 40);
+        two.check(("/reverse", part.clone(), None), ("/reverse", part, None), want).await;
+        let all = |id: &str| json!({"brand": "acme", "order_id": "A-0", "refund": "all", "refund_id": id});
+        let want = ("200", "200", 0);
+        let (mine, theirs) =
+            two.check(("/reverse", all("f1"), None), ("/reverse", all("f2"), None), want).await;
+        assert_eq!((&mine.body["taken"], &theirs.body["taken"]), (&json!(0), &json!(40)));
+
+        let bind = two.of_member(json!({"brand": "acme", "activity": "bind"}));
+        let want = ("409 activity_limit", "200", 7);
+        two.check(("/earn-points", bind.clone(), None), ("/earn-points", bind, None), want).await;
+    });
+}
+
+#[test]
+fn different_things_for_one_member_are_all_done() {
+    run(async {
+        let two = Two::open().await;
+        let (mine, theirs) = (two.order("A-1", "10"), two.order("A-2", "20"));
+        two.check(("/earn-points", mine, None), ("/earn-points", theirs, None), ("200", "200", 130)).await;
+        let refund = json!({"brand": "acme", "order_id": "A-0", "refund": "all"});
+        let mine = two.order("A-3", "5");
+        two.check(("/earn-points", mine, None), ("/reverse", refund, None), ("200", "200", 35)).await;
+    });
+}
+
+#[test]
+fn a_sweep_in_between_changes_nothing() {
+    run(async {
+        let two = Two::open().await;
+        for shop in [&two.first, &*two.second] {
+            shop.at("2028-01-01T00:00:00+08:00");
+        }
+        let mine = two.order("A-1", "10");
+        let (mine, _) = two
+            .check(("/earn-points", mine, None), ("/expire-points", json!({}), None), ("200", "200", 10))
+            .await;
+        assert_eq!(mine.body["balance"]["available"], 10);
+        let expired = two.second.ledger(&two.member, 50).await;
+        assert_eq!(expired.iter().filter(|entry| entry["kind"] == "expire").count(), 1);
+    });
+}
+
+#[test]
+fn one_identity_registered_in_both_is_one_member() {
+    run(async {
+        let two = Two::open().await;
+        let identity = |value: &str| json!({"kind": "email", "value": value});
+        let one = json!({"brand": "acme", "identities": [identity("a@example.com")]});
+        let both =
+            json!({"brand": "acme", "identities": [identity("A@example.com"), identity("b@example.com")]});
+        let (mine, theirs) = two.meet(("/register", both, None), ("/register", one, None)).await;
+        assert_eq!((mine.verdict().as_str(), theirs.verdict().as_str()), ("200", "201"));
+        assert_eq!(mine.body["member"]["id"], theirs.body["member"]["id"]);
+    });
+}
+
+#[test]
+fn a_member_suspended_in_between_earns_nothing() {
+    run(async {
+        let two = Two::open().await;
+        let path: &'static str = Box::leak(format!("/members/{}/status", two.member).into_boxed_str());
+        let theirs = (path, json!({"status": "suspended", "reason": "r"}), None);
+        let mine = ("/earn-points", two.order("A-1", "10"), None);
+        two.check(mine, theirs, ("409 member_not_active", "200", 100)).await;
+    });
+}
+
+#[test]
+fn a_programme_saved_in_between_lets_the_first_use_of_a_brand_through_or_refuses_it() {
+    run(async {
+        let two = Two::open().await;
+        let mut renamed = program();
+        renamed["name"] = json!("Another name");
+        let bean = two.of_member(json!({"brand": "bean", "order_id": "B-1", "amount": "10"}));
+        let mine = ("/earn-points", bean, None);
+        two.check(mine, ("/program", renamed, None), ("200", "200", 105)).await;
+
+        let two = Two::open().await;
+        let mut without = program();
+        without["brands"].as_array_mut().unwrap().pop();
+        let bean = two.of_member(json!({"brand": "bean", "order_id": "B-1", "amount": "10"}));
+        let mine = ("/earn-points", bean, None);
+        two.check(mine, ("/program", without, None), ("404 brand_not_found", "200", 100)).await;
+    });
+}
