@@ -375,24 +375,6 @@ impl Engine {
         Ok(parts.build(self, None).0)
     }
 
-    /// Commits, and notes which brands and tiers are now marked as used.
-    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
-        let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);
-        let marks: Vec<Key> = marks.map(|write| write.key.clone()).collect();
-        match self.store.commit(writes).await {
-            // A mark is made under the newest version; another instance may have saved a newer one.
-            Err(StoreError::LostRace) if !marks.is_empty() => {
-                self.refresh().await?;
-                Err(StoreError::LostRace.into())
-            }
-            Err(error) => Err(error.into()),
-            Ok(_) => {
-                self.mark(marks);
-                Ok(())
-            }
-        }
-    }
-
     /// Decides, looking up what the decision asks for.
     async fn decide_with(
         &self,

@@ -10,9 +10,10 @@ use domain::{
 
 use crate::{
     engine::{Engine, Loaded, unchanged},
+    error::Error,
     keys,
     records::{By, EntryRecord, MemberRef, Outcome, encode},
-    store::{Change, Expect, Key, Version, Write},
+    store::{Change, Expect, Key, StoreError, Version, Write},
 };
 
 /// The entry that a command is about, where it has a name of its own.
@@ -150,6 +151,26 @@ impl MemberWrites<'_> {
         if let Some(version) = engine.head_version() {
             let expect = Expect::Version(version);
             writes.push(Write { key: keys::program_head(), expect, change: Change::Nothing });
+        }
+    }
+}
+
+impl Engine {
+    /// Commits, and notes which brands and tiers are now marked as used.
+    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
+        let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);
+        let marks: Vec<Key> = marks.map(|write| write.key.clone()).collect();
+        match self.store.commit(writes).await {
+            // A mark is made under the newest version; another instance may have saved a newer one.
+            Err(StoreError::LostRace) if !marks.is_empty() => {
+                self.refresh().await?;
+                Err(StoreError::LostRace.into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                self.mark(marks);
+                Ok(())
+            }
         }
     }
 }
