@@ -99,9 +99,7 @@ struct Bench<'a> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", machine::describe());
     let work = Folder::new(&options.setup.work, options.setup.keep)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut bench = Bench {
         options,
         runtime,
@@ -123,11 +121,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         options.rounds,
         options.seconds,
         options.warmup,
-        if options.keys {
-            " and an Idempotency-Key"
-        } else {
-            ""
-        },
+        if options.keys { " and an Idempotency-Key" } else { "" },
         machine::load_average()
     );
     print_lines(&mut lines);
@@ -143,12 +137,8 @@ impl Bench<'_> {
         if options.only != Only::Laurel {
             eprintln!("PostgreSQL: making {} members", options.members);
             let folder = self.folder.join("postgres");
-            let postgres = Postgres::start(
-                options.postgres_bin.as_deref(),
-                &folder,
-                options.members,
-                options.keys,
-            )?;
+            let postgres =
+                Postgres::start(options.postgres_bin.as_deref(), &folder, options.members, options.keys)?;
             println!("{}", postgres.version()?);
             self.postgres = Some(postgres);
         }
@@ -163,13 +153,7 @@ impl Bench<'_> {
 
     /// All rounds of one line; the systems take turns at going first.
     fn line(&mut self, operation: Operation, connections: u64, number: u64) -> Result<Line> {
-        let mut line = Line {
-            operation,
-            connections,
-            fdatasync: 0.0,
-            postgres: None,
-            laurel: None,
-        };
+        let mut line = Line { operation, connections, fdatasync: 0.0, postgres: None, laurel: None };
         line.postgres = self.postgres.as_ref().map(|_| Figures::default());
         line.laurel = self.laurel.as_ref().map(|_| Figures::default());
         for round in 0..self.options.rounds {
@@ -178,25 +162,37 @@ impl Bench<'_> {
             line.fdatasync = line.fdatasync.max(fdatasync);
             for turn in 0..2 {
                 if (turn + round) % 2 == 0 {
-                    self.turn(&mut line.postgres, || {
-                        self.measure_postgres(operation, connections, run)
-                    })?;
+                    self.wake(Only::Postgres)?;
+                    self.turn(&mut line.postgres, || self.measure_postgres(operation, connections, run))?;
                 } else {
-                    self.turn(&mut line.laurel, || {
-                        self.measure_laurel(operation, connections, run)
-                    })?;
+                    self.wake(Only::Laurel)?;
+                    self.turn(&mut line.laurel, || self.measure_laurel(operation, connections, run))?;
                 }
             }
         }
         Ok(line)
     }
 
+    /// Lets that system run and stops the other's processes, once what it wrote has left the machine's
+    /// memory: neither one's housekeeping falls into the other's turn.
+    fn wake(&self, system: Only) -> Result<()> {
+        let (Some(postgres), Some((laurel, _))) = (&self.postgres, &self.laurel) else {
+            return Ok(());
+        };
+        // The connections of the turn before are still ending.
+        sleep(Duration::from_millis(300));
+        let (postgres, laurel) = (postgres.processes()?, vec![laurel.process()]);
+        let (awake, asleep) = match system {
+            Only::Laurel => (laurel, postgres),
+            _ => (postgres, laurel),
+        };
+        machine::signal("-STOP", &asleep)?;
+        machine::flush()?;
+        machine::signal("-CONT", &awake)
+    }
+
     /// One system's turn, with the flushes that the device did meanwhile.
-    fn turn(
-        &self,
-        figures: &mut Option<Figures>,
-        measure: impl FnOnce() -> Result<Sample>,
-    ) -> Result<()> {
+    fn turn(&self, figures: &mut Option<Figures>, measure: impl FnOnce() -> Result<Sample>) -> Result<()> {
         let Some(figures) = figures else {
             return Ok(());
         };
@@ -218,29 +214,21 @@ impl Bench<'_> {
         let (busy, all) = machine::processor_time();
         sleep(Duration::from_millis(500));
         let (busy_after, all_after) = machine::processor_time();
-        self.neighbours.set((
-            self.neighbours.get().0 + busy_after - busy,
-            self.neighbours.get().1 + all_after - all,
-        ));
+        self.neighbours
+            .set((self.neighbours.get().0 + busy_after - busy, self.neighbours.get().1 + all_after - all));
     }
 
     /// The share of the machine that was busy while neither system was asked anything.
     fn print_neighbours(&self) {
         let (busy, all) = self.neighbours.get();
         let percent = 100 * busy / all.max(1);
-        let verdict = if percent > 5 {
-            ": NOT IDLE, do not believe the figures"
-        } else {
-            ""
-        };
+        let verdict = if percent > 5 { ": NOT IDLE, do not believe the figures" } else { "" };
         println!("busy in the pauses between the turns: {percent} % of the machine{verdict}");
     }
 
     fn window(&self) -> Window {
-        let (warmup, measured) = (
-            Duration::from_secs(self.options.warmup),
-            Duration::from_secs(self.options.seconds),
-        );
+        let (warmup, measured) =
+            (Duration::from_secs(self.options.warmup), Duration::from_secs(self.options.seconds));
         Window { warmup, measured }
     }
 
@@ -256,16 +244,8 @@ impl Bench<'_> {
         let random = Random::connections(members, run, connections, self.options.keys);
         let window = self.window();
         let sample = match operation {
-            Operation::Earn => {
-                self.runtime
-                    .block_on(server.drive(random.map(Earn).collect(), window))?
-                    .1
-            }
-            Operation::Redeem => {
-                self.runtime
-                    .block_on(server.drive(random.map(Redeem).collect(), window))?
-                    .1
-            }
+            Operation::Earn => self.runtime.block_on(server.drive(random.map(Earn).collect(), window))?.1,
+            Operation::Redeem => self.runtime.block_on(server.drive(random.map(Redeem).collect(), window))?.1,
         };
         if sample.refused as usize * 1000 > sample.latencies.len() {
             return Err(format!(
@@ -314,33 +294,20 @@ fn tell(system: &str, operation: Operation, connections: u64, sample: &Sample) {
 fn ratio(line: &Line) -> Option<(f64, f64, f64)> {
     let (postgres, laurel) = (line.postgres.as_ref()?, line.laurel.as_ref()?);
     let rounds = laurel.rates.iter().zip(&postgres.rates).map(|(a, b)| a / b);
-    let (low, high) = rounds.fold((f64::INFINITY, 0.0), |(low, high), x| {
-        (x.min(low), x.max(high))
-    });
-    Some((
-        laurel.sample.per_second() / postgres.sample.per_second(),
-        low,
-        high,
-    ))
+    let (low, high) = rounds.fold((f64::INFINITY, 0.0), |(low, high), x| (x.min(low), x.max(high)));
+    Some((laurel.sample.per_second() / postgres.sample.per_second(), low, high))
 }
 
 fn print_lines(lines: &mut [Line]) {
     let mut rows = Vec::new();
     for line in lines {
-        let ratio = ratio(line).map_or("-".into(), |(all, low, high)| {
-            format!("{all:.2} ({low:.2}-{high:.2})")
-        });
-        let systems = [
-            ("PostgreSQL", &mut line.postgres, "1".to_owned()),
-            ("laurel", &mut line.laurel, ratio),
-        ];
+        let ratio =
+            ratio(line).map_or("-".into(), |(all, low, high)| format!("{all:.2} ({low:.2}-{high:.2})"));
+        let systems =
+            [("PostgreSQL", &mut line.postgres, "1".to_owned()), ("laurel", &mut line.laurel, ratio)];
         for (system, figures, ratio) in systems {
             if let Some(figures) = figures {
-                let head = [
-                    system.to_owned(),
-                    line.operation.name().into(),
-                    line.connections.to_string(),
-                ];
+                let head = [system.to_owned(), line.operation.name().into(), line.connections.to_string()];
                 rows.push([head.to_vec(), figures.cells(ratio, line.fdatasync)].concat());
             }
         }
@@ -377,9 +344,7 @@ impl Figures {
             format!("{fdatasync:.0}"),
             format!("{:.2}", rate / fdatasync),
             flushes.map_or("-".into(), |flushes| format!("{flushes:.0}")),
-            flushes.map_or("-".into(), |flushes| {
-                format!("{:.0} %", 100.0 * flushes / fdatasync)
-            }),
+            flushes.map_or("-".into(), |flushes| format!("{:.0} %", 100.0 * flushes / fdatasync)),
         ]
     }
 }
@@ -387,10 +352,7 @@ impl Figures {
 /// What the project promises of these figures.
 fn print_goals(lines: &mut [Line]) {
     let mut rows = Vec::new();
-    for line in lines
-        .iter_mut()
-        .filter(|line| line.connections == 16 || line.connections == 64)
-    {
+    for line in lines.iter_mut().filter(|line| line.connections == 16 || line.connections == 64) {
         let what = format!("{} at {}", line.operation.name(), line.connections);
         if let Some((ratio, ..)) = ratio(line) {
             let verdict = if ratio >= 4.0 {
@@ -410,12 +372,7 @@ fn print_goals(lines: &mut [Line]) {
         if let (64, Some(laurel)) = (line.connections, &mut line.laurel) {
             let p99 = laurel.sample.percentile(99);
             let verdict = if p99 <= 15.0 { "met" } else { "missed" };
-            rows.push(vec![
-                what,
-                "p99 at most 15 ms".into(),
-                format!("{p99:.2}"),
-                verdict.into(),
-            ]);
+            rows.push(vec![what, "p99 at most 15 ms".into(), format!("{p99:.2}"), verdict.into()]);
         }
     }
     if !rows.is_empty() {

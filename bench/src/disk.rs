@@ -13,11 +13,7 @@ const BLOCKS: u64 = 4096;
 /// that one writer who syncs every write can reach on this disk.
 pub(crate) fn fdatasync_per_second(folder: &Path, time: Duration) -> Result<f64> {
     let path = folder.join("fdatasync-probe");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .open(&path)?;
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
     for block in 0..BLOCKS {
         file.write_all_at(&[1; BLOCK], block * BLOCK as u64)?;
     }
@@ -38,10 +34,7 @@ pub(crate) fn fdatasync_per_second(folder: &Path, time: Duration) -> Result<f64>
 /// count them.
 pub(crate) fn flushes(folder: &Path) -> Option<u64> {
     let device = fs::metadata(folder).ok()?.dev();
-    let (major, minor) = (
-        (device >> 8) & 0xfff,
-        (device & 0xff) | ((device >> 12) & 0xfff_ff00),
-    );
+    let (major, minor) = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff_ff00));
     let mut entry = fs::canonicalize(format!("/sys/dev/block/{major}:{minor}")).ok()?;
     if entry.join("partition").exists() {
         entry.pop();
@@ -57,11 +50,7 @@ pub(crate) fn bytes(folder: &Path) -> Result<u64> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        total += if metadata.is_dir() {
-            bytes(&entry.path())?
-        } else {
-            metadata.blocks() * 512
-        };
+        total += if metadata.is_dir() { bytes(&entry.path())? } else { metadata.blocks() * 512 };
     }
     Ok(total)
 }

@@ -28,16 +28,8 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(target: &Target) -> Self {
-        let common = format!(
-            "Host: {}\r\nAuthorization: Bearer {}\r\n",
-            target.address, target.key
-        );
-        Self {
-            common,
-            head: String::new(),
-            body: String::new(),
-            idempotency_key: String::new(),
-        }
+        let common = format!("Host: {}\r\nAuthorization: Bearer {}\r\n", target.address, target.key);
+        Self { common, head: String::new(), body: String::new(), idempotency_key: String::new() }
     }
 
     pub(crate) fn get(&mut self, path: Arguments<'_>) {
@@ -88,10 +80,7 @@ impl Connection {
     pub(crate) async fn open(target: &Target) -> Result<Self> {
         let stream = TcpStream::connect(target.address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            input: Vec::with_capacity(16 * 1024),
-        })
+        Ok(Self { stream, input: Vec::with_capacity(16 * 1024) })
     }
 
     pub(crate) async fn send(&mut self, request: &mut Request) -> Result<Reply<'_>> {
@@ -106,10 +95,7 @@ impl Connection {
                 && self.input.len() >= head.end + head.length
             {
                 let body = &self.input[head.end..head.end + head.length];
-                return Ok(Reply {
-                    status: head.status,
-                    body,
-                });
+                return Ok(Reply { status: head.status, body });
             }
         }
     }
@@ -142,11 +128,7 @@ impl Head {
             (None, 204) => 0,
             (None, _) => return Err("an answer without Content-Length".into()),
         };
-        Ok(Some(Self {
-            status,
-            end: blank + 4,
-            length,
-        }))
+        Ok(Some(Self { status, end: blank + 4, length }))
     }
 }
 
@@ -158,10 +140,7 @@ mod tests {
     fn a_head_is_read_once_it_is_whole() {
         let text = b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 5\r\nx: y\r\n\r\nhello";
         assert!(matches!(Head::parse(&text[..30]), Ok(None)));
-        let head = Head::parse(text)
-            .ok()
-            .flatten()
-            .map(|head| (head.status, head.end, head.length));
+        let head = Head::parse(text).ok().flatten().map(|head| (head.status, head.end, head.length));
         assert_eq!(head, Some((200, 44, 5)));
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }

@@ -39,27 +39,13 @@ impl Server {
         }
         .map_err(|e| format!("the programme: {e}"))?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let binary = fs::canonicalize(&setup.laurel).map_err(|e| {
-            format!(
-                "{}: {e} (build it, or name it with --laurel)",
-                setup.laurel.display()
-            )
-        })?;
+        let binary = fs::canonicalize(&setup.laurel)
+            .map_err(|e| format!("{}: {e} (build it, or name it with --laurel)", setup.laurel.display()))?;
         let data = work.join(name);
         let log = work.join(format!("{name}.log"));
         let child = spawn(&binary, &data, &program, &log, address)?;
-        let target = Target {
-            address,
-            key: KEY.into(),
-        };
-        let mut server = Self {
-            binary,
-            program,
-            data,
-            log,
-            target,
-            child,
-        };
+        let target = Target { address, key: KEY.into() };
+        let mut server = Self { binary, program, data, log, target, child };
         server.wait_until_ready(Instant::now())?;
         Ok(server)
     }
@@ -67,13 +53,7 @@ impl Server {
     /// Starts it again on the same data; answers how long that took until it served.
     pub(crate) fn restart(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        self.child = spawn(
-            &self.binary,
-            &self.data,
-            &self.program,
-            &self.log,
-            self.target.address,
-        )?;
+        self.child = spawn(&self.binary, &self.data, &self.program, &self.log, self.target.address)?;
         self.wait_until_ready(start)
     }
 
@@ -90,6 +70,10 @@ impl Server {
         Err(self.blame("the server was not ready within a minute"))
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL: what a power switch is to a process.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
@@ -99,15 +83,9 @@ impl Server {
 
     /// SIGTERM, and the wait for its end.
     pub(crate) fn stop(&mut self) -> Result<()> {
-        Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()?;
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         let status = self.child.wait()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(self.blame(&format!("stopping the server: {status}")))
-        }
+        if status.success() { Ok(()) } else { Err(self.blame(&format!("stopping the server: {status}"))) }
     }
 
     /// `laurel compact` on the data of a stopped server.
@@ -118,19 +96,13 @@ impl Server {
             .stdout(log.try_clone()?)
             .stderr(log)
             .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(self.blame(&format!("laurel compact: {status}")))
-        }
+        if status.success() { Ok(()) } else { Err(self.blame(&format!("laurel compact: {status}"))) }
     }
 
     /// A figure of `/proc/PID/status` in kB: `VmRSS`, `VmHWM`, `RssAnon`.
     pub(crate) fn memory_kb(&self, figure: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
         let line = line.ok_or_else(|| format!("no {figure} in /proc"))?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
@@ -148,28 +120,18 @@ impl Server {
         traffic: Vec<T>,
         window: Window,
     ) -> Result<(Vec<T>, Sample)> {
-        drive(&self.target, traffic, window)
-            .await
-            .map_err(|error| self.blame(&error.to_string()))
+        drive(&self.target, traffic, window).await.map_err(|error| self.blame(&error.to_string()))
     }
 
     /// Registers so many members over HTTP.
     pub(crate) async fn register(&self, count: u64) -> Result<Members> {
         let next = Arc::new(AtomicU64::new(0));
-        let one = || Register {
-            next: Arc::clone(&next),
-            count,
-            current: 0,
-            registered: Vec::new(),
-        };
+        let one = || Register { next: Arc::clone(&next), count, current: 0, registered: Vec::new() };
         let traffic = (0..FILLING).map(|_| one()).collect();
         let progress = Progress::start("registering", &next, count);
         let (traffic, sample) = self.drive(traffic, Window::WHOLE).await?;
         progress.finish(&sample);
-        let mut registered: Vec<_> = traffic
-            .into_iter()
-            .flat_map(|each| each.registered)
-            .collect();
+        let mut registered: Vec<_> = traffic.into_iter().flat_map(|each| each.registered).collect();
         registered.sort_unstable();
         Ok(registered.into_iter().map(|(_, id)| id).collect())
     }
@@ -193,22 +155,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(
-    binary: &Path,
-    data: &Path,
-    program: &Path,
-    log: &Path,
-    address: SocketAddr,
-) -> Result<Child> {
+fn spawn(binary: &Path, data: &Path, program: &Path, log: &Path, address: SocketAddr) -> Result<Child> {
     let log = append(log)?;
     let child = Command::new(binary)
         .args(["serve", "--addr", &address.to_string()])
-        .args([
-            "--data".as_ref(),
-            data.as_os_str(),
-            "--program".as_ref(),
-            program.as_os_str(),
-        ])
+        .args(["--data".as_ref(), data.as_os_str(), "--program".as_ref(), program.as_os_str()])
         .env("LAUREL_ADMIN_KEY", KEY)
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -226,8 +177,7 @@ fn healthy(address: SocketAddr) -> bool {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(
-            format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
-                .as_bytes(),
+            format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
         )?;
         let mut status = [0; 12];
         match stream.read_exact(&mut status) {
@@ -251,10 +201,7 @@ impl Progress {
         let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_secs(10)).await;
-                eprintln!(
-                    "  {what}: {} of {total}",
-                    next.load(Ordering::Relaxed).min(total)
-                );
+                eprintln!("  {what}: {} of {total}", next.load(Ordering::Relaxed).min(total));
             }
         });
         Self { what, task }

@@ -25,10 +25,7 @@ pub(crate) struct Window {
 
 impl Window {
     /// Until the traffic itself ends, all of it counted.
-    pub(crate) const WHOLE: Self = Self {
-        warmup: Duration::ZERO,
-        measured: Duration::from_secs(1 << 30),
-    };
+    pub(crate) const WHOLE: Self = Self { warmup: Duration::ZERO, measured: Duration::from_secs(1 << 30) };
 }
 
 /// The answers of a window.
@@ -77,13 +74,7 @@ pub(crate) async fn drive<T: Traffic>(
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for (connection, traffic) in connections {
-        tasks.spawn(one(
-            connection,
-            Request::new(target),
-            traffic,
-            start,
-            window,
-        ));
+        tasks.spawn(one(connection, Request::new(target), traffic, start, window));
     }
     let mut all = (Vec::new(), Sample::default());
     while let Some(done) = tasks.join_next().await {
@@ -91,11 +82,7 @@ pub(crate) async fn drive<T: Traffic>(
         all.0.push(traffic);
         all.1.add(sample);
     }
-    all.1.seconds = start
-        .elapsed()
-        .saturating_sub(window.warmup)
-        .min(window.measured)
-        .as_secs_f64();
+    all.1.seconds = start.elapsed().saturating_sub(window.warmup).min(window.measured).as_secs_f64();
     Ok(all)
 }
 
@@ -117,17 +104,12 @@ async fn one<T: Traffic>(
             200..300 => {
                 traffic.answered(reply.body)?;
                 if now >= counted && now < end {
-                    sample
-                        .latencies
-                        .push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));
+                    sample.latencies.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));
                 }
             }
             409 if insufficient(&reply) => sample.refused += 1,
             status => {
-                let text: String = String::from_utf8_lossy(reply.body)
-                    .chars()
-                    .take(1000)
-                    .collect();
+                let text: String = String::from_utf8_lossy(reply.body).chars().take(1000).collect();
                 return Err(format!("the server answered {status}: {text}").into());
             }
         }
@@ -147,11 +129,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_ranks() {
-        let mut sample = Sample {
-            seconds: 1.0,
-            latencies: (1..=1000).rev().collect(),
-            refused: 0,
-        };
+        let mut sample = Sample { seconds: 1.0, latencies: (1..=1000).rev().collect(), refused: 0 };
         assert_eq!(sample.percentile(50), 0.501);
         assert_eq!(sample.percentile(99), 0.991);
         assert!(Sample::default().percentile(50).is_nan());

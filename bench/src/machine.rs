@@ -1,15 +1,14 @@
 //! The machine and the moment that figures belong to.
 
+use crate::Result;
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One line to stand above every table: figures without it mean nothing later.
 pub(crate) fn describe() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or(": unknown");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let date = rfc3339(0);
@@ -34,10 +33,7 @@ pub(crate) fn processor_time() -> (u64, u64) {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let first = stat.lines().next().unwrap_or_default();
     let fields = first.split_ascii_whitespace().skip(1);
-    let ticks: Vec<u64> = fields
-        .take(8)
-        .filter_map(|field| field.parse().ok())
-        .collect();
+    let ticks: Vec<u64> = fields.take(8).filter_map(|field| field.parse().ok()).collect();
     let all: u64 = ticks.iter().sum();
     // The fourth and the fifth are idle, and idle with I/O under way.
     (all - ticks.iter().skip(3).take(2).sum::<u64>(), all)
@@ -45,18 +41,11 @@ pub(crate) fn processor_time() -> (u64, u64) {
 
 /// The instant so many days ago, to the second, in UTC.
 pub(crate) fn rfc3339(days_ago: u64) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let seconds = now.saturating_sub(days_ago * 86_400);
     let (year, month, day) = civil(seconds / 86_400);
     let of_day = seconds % 86_400;
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        of_day / 3600,
-        of_day / 60 % 60,
-        of_day % 60
-    )
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
 /// Days since 1970-01-01 as a date; years are counted from March, so that the leap day comes last.
@@ -67,11 +56,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     (year, month, of_year - (153 * shifted + 2) / 5 + 1)
 }
@@ -87,4 +72,19 @@ mod tests {
         assert_eq!(civil(19_783), (2024, 3, 1));
         assert_eq!(civil(20_819), (2027, 1, 1));
     }
+}
+
+/// Sends a signal to those of the processes that are still there.
+pub(crate) fn signal(signal: &str, processes: &[u32]) -> Result<()> {
+    let processes = processes.iter().map(u32::to_string);
+    let mut kill = Command::new("kill");
+    // Its answer only tells of those that had gone.
+    kill.arg(signal).args(processes).stderr(Stdio::null()).status()?;
+    Ok(())
+}
+
+/// Waits until everything written by anybody is on the disk.
+pub(crate) fn flush() -> Result<()> {
+    let status = Command::new("sync").status()?;
+    if status.success() { Ok(()) } else { Err(format!("sync: {status}").into()) }
 }

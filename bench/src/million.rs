@@ -46,9 +46,7 @@ type Row = Vec<String>;
 pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", machine::describe());
     let work = Folder::new(&options.setup.work, options.setup.keep)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut rows = runtime.block_on(measure(options, work.path()))?;
     rows.extend(runtime.block_on(measure_keyed(options, work.path()))?);
     println!(
@@ -72,16 +70,8 @@ async fn measure(options: &Options, work: &Path) -> Result<Vec<Row>> {
     let mut rows = memory(&many, "after the orders", "300 MB")?;
 
     let (low, high) = reads(options, (&few, &few_members), (&many, &members)).await?;
-    rows.push(row(
-        format!("read p50 at {} members", options.few_members),
-        format!("{low:.3} ms"),
-        "",
-    ));
-    rows.push(row(
-        format!("read p50 at {} members", options.members),
-        format!("{high:.3} ms"),
-        "",
-    ));
+    rows.push(row(format!("read p50 at {} members", options.few_members), format!("{low:.3} ms"), ""));
+    rows.push(row(format!("read p50 at {} members", options.members), format!("{high:.3} ms"), ""));
     rows.push(row("their ratio", format!("{:.2}", high / low), "2"));
     drop(few);
 
@@ -90,12 +80,7 @@ async fn measure(options: &Options, work: &Path) -> Result<Vec<Row>> {
     rows.extend(kills(options, &mut many, &members, &more).await?);
     rows.extend(memory(&many, "after the last start", "")?);
     many.stop()?;
-    let content = Content::new(
-        options.members,
-        options.entries,
-        entries,
-        more.load(Ordering::Relaxed),
-    );
+    let content = Content::new(options.members, options.entries, entries, more.load(Ordering::Relaxed));
     rows.extend(disk_rows(&mut many, &content, "by natural key", "450 B")?);
     Ok(rows)
 }
@@ -113,52 +98,30 @@ async fn measure_keyed(options: &Options, work: &Path) -> Result<Vec<Row>> {
 
 async fn filled(server: &Server, count: u64, orders_each: u64, keyed: bool) -> Result<Members> {
     let members = server.register(count).await?;
-    let fill = |next| Fill {
-        next,
-        members: Arc::clone(&members),
-        orders_each,
-        name: "fill",
-        keyed,
-        fixed: None,
-    };
+    let fill =
+        |next| Fill { next, members: Arc::clone(&members), orders_each, name: "fill", keyed, fixed: None };
     server.fill(fill).await?;
     Ok(members)
 }
 
 fn memory(server: &Server, when: &str, most: &str) -> Result<Vec<Row>> {
-    let megabytes = |figure| {
-        server
-            .memory_kb(figure)
-            .map(|kb| format!("{:.0} MB", kb as f64 * 1024.0 / MEGABYTE))
-    };
+    let megabytes =
+        |figure| server.memory_kb(figure).map(|kb| format!("{:.0} MB", kb as f64 * 1024.0 / MEGABYTE));
     Ok(vec![
         row(format!("resident memory {when}"), megabytes("VmRSS")?, most),
-        row(
-            format!("of it not file pages {when}"),
-            megabytes("RssAnon")?,
-            "",
-        ),
+        row(format!("of it not file pages {when}"), megabytes("RssAnon")?, ""),
         row(format!("its peak {when}"), megabytes("VmHWM")?, ""),
     ])
 }
 
 /// The median read of each server, in milliseconds, taken in turns from one connection.
-async fn reads(
-    options: &Options,
-    few: (&Server, &Members),
-    many: (&Server, &Members),
-) -> Result<(f64, f64)> {
+async fn reads(options: &Options, few: (&Server, &Members), many: (&Server, &Members)) -> Result<(f64, f64)> {
     let mut samples = [Sample::default(), Sample::default()];
     // The first turn warms both and is not counted.
     for turn in 0..4 {
         for (sample, (server, members)) in samples.iter_mut().zip([few, many]) {
-            let read = |random| Read {
-                random,
-                count: options.reads,
-            };
-            let traffic = Random::connections(members, turn, 1, false)
-                .map(read)
-                .collect();
+            let read = |random| Read { random, count: options.reads };
+            let traffic = Random::connections(members, turn, 1, false).map(read).collect();
             let (_, measured) = server.drive(traffic, Window::WHOLE).await?;
             if turn > 0 {
                 sample.add(measured);
@@ -182,12 +145,8 @@ async fn entries_each(server: &Server, members: &Members) -> Result<f64> {
             request.get(format_args!("/members/{member}/ledger?limit=200{cursor}"));
             let reply = connection.send(&mut request).await?;
             let page: serde_json::Value = serde_json::from_slice(reply.body)?;
-            let list = page
-                .as_object()
-                .and_then(|page| page.values().find_map(|value| value.as_array()));
-            entries += list
-                .ok_or_else(|| format!("no ledger in {}: {page}", reply.status))?
-                .len();
+            let list = page.as_object().and_then(|page| page.values().find_map(|value| value.as_array()));
+            entries += list.ok_or_else(|| format!("no ledger in {}: {page}", reply.status))?.len();
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
@@ -224,11 +183,8 @@ async fn kills(
             .map(|random| Counted(Earn(random), Arc::clone(answered)))
             .collect();
         let target = server.target.clone();
-        let load = tokio::spawn(async move {
-            crate::load::drive(&target, traffic, Window::WHOLE)
-                .await
-                .map(drop)
-        });
+        let load =
+            tokio::spawn(async move { crate::load::drive(&target, traffic, Window::WHOLE).await.map(drop) });
         tokio::time::sleep(Duration::from_millis(700)).await;
         if load.is_finished() {
             load.await??;
@@ -242,11 +198,7 @@ async fn kills(
     times.sort_by(f64::total_cmp);
     let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
     Ok(vec![
-        row(
-            "ready after kill -9 under load, median",
-            format!("{median:.0} ms"),
-            "100 ms",
-        ),
+        row("ready after kill -9 under load, median", format!("{median:.0} ms"), "100 ms"),
         row("the longest", format!("{most:.0} ms"), ""),
     ])
 }
@@ -283,21 +235,9 @@ fn disk_rows(server: &mut Server, content: &Content, what: &str, most: &str) -> 
         line("disk before compaction", megabytes(before), ""),
         line("disk after it", megabytes(after), ""),
         line("ready after compaction", format!("{ready:.0} ms"), ""),
-        line(
-            "ledger entries of a member",
-            format!("{:.2}", content.entries_each),
-            "",
-        ),
-        line(
-            "disk of an order, members included",
-            each(content.orders),
-            most,
-        ),
-        line(
-            "disk of a ledger entry, likewise",
-            each(content.entries),
-            "",
-        ),
+        line("ledger entries of a member", format!("{:.2}", content.entries_each), ""),
+        line("disk of an order, members included", each(content.orders), most),
+        line("disk of a ledger entry, likewise", each(content.entries), ""),
     ])
 }
 

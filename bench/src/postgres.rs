@@ -1,8 +1,8 @@
 //! A PostgreSQL of our own, with the tables and functions of `postgres/`, driven by pgbench.
 
-use crate::Result;
 use crate::compare::Operation;
 use crate::load::{Sample, Window};
+use crate::{Result, machine};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
@@ -28,12 +28,7 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// A fresh cluster in `folder` with so many members, each with two lots.
-    pub(crate) fn start(
-        bin: Option<&Path>,
-        folder: &Path,
-        members: u64,
-        keyed: bool,
-    ) -> Result<Self> {
+    pub(crate) fn start(bin: Option<&Path>, folder: &Path, members: u64, keyed: bool) -> Result<Self> {
         let bin = bin.unwrap_or(Path::new(DEBIAN)).to_owned();
         if !bin.join("initdb").exists() {
             let bin = bin.display();
@@ -46,12 +41,7 @@ impl Postgres {
         if running_as_root()? {
             run(Command::new("chown").arg("postgres").arg(folder))?;
         }
-        let server = Self {
-            bin,
-            folder: folder.to_owned(),
-            members,
-            keyed,
-        };
+        let server = Self { bin, folder: folder.to_owned(), members, keyed };
         let data = server.data();
         run(server.owner("initdb")?.arg("-D").arg(&data).args([
             "--locale=C",
@@ -92,11 +82,8 @@ impl Postgres {
             Operation::Earn => EARN,
             Operation::Redeem => REDEEM,
         };
-        let script = if self.keyed {
-            script.replace(");\n", ", p_key => :order);\n")
-        } else {
-            script.to_owned()
-        };
+        let script =
+            if self.keyed { script.replace(");\n", ", p_key => :order);\n") } else { script.to_owned() };
         let path = self.folder.join("script.pgbench");
         fs::write(&path, script)?;
         let prefix = self.folder.join(format!("latencies-{run_number}"));
@@ -121,12 +108,7 @@ impl Postgres {
             "-D",
             &format!("members={}", self.members),
         ]);
-        pgbench
-            .arg("-l")
-            .arg("--log-prefix")
-            .arg(&prefix)
-            .arg("-f")
-            .arg(&path);
+        pgbench.arg("-l").arg("--log-prefix").arg(&prefix).arg("-f").arg(&path);
         run(self.client(&mut pgbench))?;
         self.read_log(&prefix, window)
     }
@@ -134,12 +116,7 @@ impl Postgres {
     /// What pgbench wrote down of each transaction: client, number, microseconds, script, and its end as
     /// seconds and microseconds. The window opens when the first transaction began.
     fn read_log(&self, prefix: &Path, window: Window) -> Result<Sample> {
-        let name = prefix
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-            + ".";
+        let name = prefix.file_name().unwrap_or_default().to_string_lossy().into_owned() + ".";
         let entry = fs::read_dir(&self.folder)?
             .filter_map(|entry| entry.ok())
             .find(|entry| entry.file_name().to_string_lossy().starts_with(&name))
@@ -163,53 +140,35 @@ impl Postgres {
             .filter(|(_, at)| (counted..end).contains(at))
             .map(|(latency, _)| latency)
             .collect();
-        Ok(Sample {
-            seconds: window.measured.as_secs_f64(),
-            latencies,
-            refused: 0,
-        })
+        Ok(Sample { seconds: window.measured.as_secs_f64(), latencies, refused: 0 })
+    }
+
+    /// Its own process and those of its connections and housekeeping.
+    pub(crate) fn processes(&self) -> Result<Vec<u32>> {
+        let file = fs::read_to_string(self.data().join("postmaster.pid"))?;
+        let postmaster = file.lines().next().ok_or("postmaster.pid is empty")?;
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = fs::read_to_string(children)?;
+        [postmaster].into_iter().chain(children.split_whitespace()).map(|pid| Ok(pid.parse()?)).collect()
     }
 
     fn psql(&self, script: &str) -> Result<()> {
         let mut psql = Command::new(self.bin.join("psql"));
-        psql.args([
-            "-qXtA",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-v",
-            &format!("members={}", self.members),
-            "-f",
-            "-",
-        ]);
-        let mut child = self
-            .client(&mut psql)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
+        psql.args(["-qXtA", "-v", "ON_ERROR_STOP=1", "-v", &format!("members={}", self.members), "-f", "-"]);
+        let mut child = self.client(&mut psql).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         if let Some(mut input) = child.stdin.take() {
             input.write_all(script.as_bytes())?;
         }
-        if child.wait()?.success() {
-            Ok(())
-        } else {
-            Err("psql failed".into())
-        }
+        if child.wait()?.success() { Ok(()) } else { Err("psql failed".into()) }
     }
 
     fn client<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        command
-            .env("PGHOST", &self.folder)
-            .env("PGUSER", "postgres")
-            .env("PGDATABASE", "postgres")
+        command.env("PGHOST", &self.folder).env("PGUSER", "postgres").env("PGDATABASE", "postgres")
     }
 
     fn control(&self, verb: &str) -> Result<Command> {
         let mut command = self.owner("pg_ctl")?;
-        command
-            .arg(verb)
-            .arg("-D")
-            .arg(self.data())
-            .args(["-w", "-s", "-t", "120"]);
+        command.arg(verb).arg("-D").arg(self.data()).args(["-w", "-s", "-t", "120"]);
         Ok(command)
     }
 
@@ -218,12 +177,7 @@ impl Postgres {
         let program = self.bin.join(program);
         let mut command = if running_as_root()? {
             let mut command = Command::new("runuser");
-            command.args([
-                OsStr::new("-u"),
-                OsStr::new("postgres"),
-                OsStr::new("--"),
-                program.as_os_str(),
-            ]);
+            command.args([OsStr::new("-u"), OsStr::new("postgres"), OsStr::new("--"), program.as_os_str()]);
             command
         } else {
             Command::new(program)
@@ -243,7 +197,9 @@ impl Drop for Postgres {
             return;
         }
         let stopped = self
-            .control("stop")
+            .processes()
+            .and_then(|pids| machine::signal("-CONT", &pids))
+            .and_then(|()| self.control("stop"))
             .and_then(|mut command| run(command.args(["-m", "immediate"])));
         if let Err(error) = stopped {
             eprintln!("PostgreSQL could not be stopped: {error}");
@@ -269,27 +225,16 @@ fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let starts_a_server = command.get_args().any(|argument| argument == "start");
     if starts_a_server {
-        let status = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()?;
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status()?;
         return if status.success() {
             Ok(String::new())
         } else {
             Err(format!("{name} start: {status}").into())
         };
     }
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| format!("{name}: {e}"))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{name}: {e}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "{name}: {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .into());
+        return Err(format!("{name}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr)).into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -298,10 +243,7 @@ fn run(command: &mut Command) -> Result<String> {
 mod tests {
     #[test]
     fn a_line_of_pgbench_log() {
-        assert_eq!(
-            super::transaction("3 17 2038 0 1175850569 608"),
-            Some((2038, 1_175_850_569_000_608))
-        );
+        assert_eq!(super::transaction("3 17 2038 0 1175850569 608"), Some((2038, 1_175_850_569_000_608)));
         assert_eq!(super::transaction("3 17 skipped 0"), None);
     }
 }

@@ -72,12 +72,7 @@ impl Traffic for Fill {
                 "book",
                 format_args!(",\"occurred_at\":\"{instant}\""),
             ),
-            None => varied(
-                request,
-                member,
-                format_args!("{}-{i}", self.name),
-                scramble(i),
-            ),
+            None => varied(request, member, format_args!("{}-{i}", self.name), scramble(i)),
         }
         i < count * self.orders_each
     }
@@ -90,12 +85,7 @@ impl Traffic for Earn {
     fn next(&mut self, request: &mut Request) -> bool {
         let random = self.0.step(request);
         let id = (self.0.run, self.0.connection, self.0.sent);
-        varied(
-            request,
-            self.0.member(random),
-            format_args!("{}-{}-{}", id.0, id.1, id.2),
-            random >> 32,
-        );
+        varied(request, self.0.member(random), format_args!("{}-{}-{}", id.0, id.1, id.2), random >> 32);
         true
     }
 }
@@ -165,10 +155,7 @@ impl Random {
     fn step(&mut self, request: &mut Request) -> u64 {
         self.sent += 1;
         if self.keyed {
-            request.idempotency_key(format_args!(
-                "{}-{}-{}",
-                self.run, self.connection, self.sent
-            ));
+            request.idempotency_key(format_args!("{}-{}-{}", self.run, self.connection, self.sent));
         }
         scramble((self.run << 48) ^ (self.connection << 36) ^ self.sent)
     }
