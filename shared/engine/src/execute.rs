@@ -167,18 +167,23 @@ impl Engine {
         }
         // An unknown outcome is settled by looking again, where a repeat is recognised.
         let recognisable = request.key.is_some() || act.natural_key().is_some();
-        for _ in 0..ATTEMPTS_MAX {
-            match self.attempt(request, act).await {
+        for attempt in 0..ATTEMPTS_MAX {
+            // Most requests are new. That this one is, the commit itself finds out for nothing; a
+            // look beforehand would cost every request a read. So the first attempt does without,
+            // and whatever keeps it from committing may be that it was done before.
+            let look = attempt > 0 || request.dry_run || !recognisable;
+            match self.attempt(request, act, look).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
                 Err(Error::Store(StoreError::Unknown(_))) if recognisable => {}
+                Err(Error::Refused(_)) if !look => {}
                 other => return other,
             }
         }
         Err(Error::Contended)
     }
 
-    async fn attempt(&self, request: &Request, act: &Act) -> Result<Done, Error> {
-        let natural = act.natural_key();
+    /// One attempt; with `look`, an earlier answer is looked for first.
+    async fn attempt(&self, request: &Request, act: &Act, look: bool) -> Result<Done, Error> {
         let known = match act.whom() {
             Some(Whom::Id(id)) => Some(id),
             _ => None,
@@ -188,7 +193,8 @@ impl Engine {
             Some(id) => Some(self.queue(id).await),
             None => None,
         };
-        let request_key = request.key.map(keys::request);
+        let request_key = request.key.filter(|_| look).map(keys::request);
+        let natural = act.natural_key().filter(|_| look);
         let asked = [request_key.clone(), natural.clone(), known.map(keys::member)];
         let wanted: Vec<Key> = asked.iter().flatten().cloned().collect();
         let mut found = self.store.get(&wanted).await?.into_iter();
@@ -203,47 +209,32 @@ impl Engine {
             self.commit_remembered(request, Remembered::Entry(key.as_bytes().to_vec())).await?;
             return Ok(done);
         }
-        let loaded = match (known, member) {
-            (Some(id), Some(record)) => Some((
-                id,
-                Loaded { record: decode(&keys::member(id), &record.value)?, version: record.version },
-            )),
-            _ => None,
-        };
-        if known.is_some() {
-            let (id, loaded) = loaded.ok_or(Refusal::MemberNotFound)?;
-            let done = self.act_on(request, act, id, loaded, None).await;
-            drop(early);
-            return done;
-        }
-        self.attempt_indirect(request, act).await
+        let Some(id) = known else { return self.attempt_indirect(request, act).await };
+        let record = member.ok_or(Refusal::MemberNotFound)?;
+        let loaded = Loaded { record: decode(&keys::member(id), &record.value)?, version: record.version };
+        let done = self.act_on(request, act, id, loaded, None).await;
+        drop(early);
+        done
     }
 
     /// The member is found by an identity, or by the order or redemption.
     async fn attempt_indirect(&self, request: &Request, act: &Act) -> Result<Done, Error> {
-        let id = match (act.whom(), act.target_key()) {
-            (Some(whom), _) => self.member_of(whom).await?.ok_or(Refusal::MemberNotFound)?,
+        let (id, target) = match (act.whom(), act.target_key()) {
+            (Some(whom), _) => (self.member_of(whom).await?.ok_or(Refusal::MemberNotFound)?, None),
             (None, Some(key)) => {
-                let entry = self.entry_at(&key).await?.ok_or(act.target_missing())?;
+                let read = self.read::<EntryRecord>(&key).await?;
+                let (entry, version) = read.ok_or(act.target_missing())?;
                 let foreign =
                     request.brand.as_deref().is_some_and(|bound| entry.event.what.brand() != Some(bound));
                 if foreign {
                     return Err(act.target_missing().into());
                 }
-                entry.member
+                (entry.member, Some(Target { key, entry, version }))
             }
             (None, None) => return Err(Refusal::MemberNotFound.into()),
         };
         let _turn = self.queue(id).await;
         let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let target = match act.target_key() {
-            Some(key) => {
-                let read = self.read::<EntryRecord>(&key).await?;
-                let (entry, version) = read.ok_or(act.target_missing())?;
-                Some(Target { key, entry, version })
-            }
-            None => None,
-        };
         self.act_on(request, act, id, loaded, target).await
     }
 
