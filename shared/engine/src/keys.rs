@@ -116,22 +116,31 @@ pub fn answers(id: MemberId) -> Range {
     Range { from: answer(id, [0; 16]), to: key(kind::ANSWER, &[&id.0, &[0xff; 17]]) }
 }
 
-/// A member's place in the due index.
-pub fn due(at: Instant, id: MemberId) -> Key {
-    key(kind::DUE, &[&sortable(at), &id.0])
+/// Parts of the due index, so that a store which spreads its records by the start of their keys
+/// can carry a sweep over everybody: members by the last bits of their ids, which are chance.
+pub const DUE_SHARDS: u8 = 32;
+
+/// The part of the due index that a member stands in.
+fn due_shard(id: MemberId) -> u8 {
+    id.0[15] % DUE_SHARDS
 }
 
-/// The due index up to and with that moment.
-pub fn due_until(at: Instant) -> Range {
-    let from = key(kind::DUE, &[]);
-    Range { from, to: key(kind::DUE, &[&sortable(at.plus_millis(1))]) }
+/// A member's place in the due index.
+pub fn due(at: Instant, id: MemberId) -> Key {
+    key(kind::DUE, &[&[due_shard(id)], &sortable(at), &id.0])
+}
+
+/// A part of the due index up to and with that moment.
+pub fn due_until(shard: u8, at: Instant) -> Range {
+    let from = key(kind::DUE, &[&[shard]]);
+    Range { from, to: key(kind::DUE, &[&[shard], &sortable(at.plus_millis(1))]) }
 }
 
 /// The moment and the member of a key of the due index.
 pub fn read_due(key: &Key) -> Option<(Instant, MemberId)> {
     let bytes = key.as_bytes();
-    let at = u64::from_be_bytes(bytes.get(1..9)?.try_into().ok()?);
-    let id = bytes.get(9..25)?.try_into().ok()?;
+    let at = u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?);
+    let id = bytes.get(10..26)?.try_into().ok()?;
     Some((Instant((at ^ (1 << 63)).cast_signed()), MemberId(id)))
 }
 
@@ -182,9 +191,10 @@ mod tests {
         assert!(keys.is_sorted());
         for (at, key) in times.iter().zip(&keys) {
             assert_eq!(read_due(key), Some((*at, id)));
-            let range = due_until(*at);
+            let range = due_until(due_shard(id), *at);
             assert!(range.from <= *key && *key < range.to);
-            assert!(due(at.plus_millis(1), MemberId([0; 16])) >= range.to);
+            assert!(due(at.plus_millis(1), MemberId([7; 16])) >= range.to);
+            assert!(due_until(due_shard(id) + 1, *at).from >= range.to);
         }
     }
 

@@ -54,10 +54,8 @@ impl Engine {
     /// The store failed.
     pub async fn sweep(&self, request: &Request, as_of: Instant) -> Result<Swept, Error> {
         let mut swept = Swept::default();
-        let due = self.store.scan(keys::due_until(as_of), MEMBERS_MAX).await?;
-        swept.done = due.len() < MEMBERS_MAX;
-        let members: Vec<MemberId> =
-            due.iter().filter_map(|(key, _)| keys::read_due(key)).map(|(_, id)| id).collect();
+        let members = self.due_members(as_of).await?;
+        swept.done = members.len() < MEMBERS_MAX;
         let mut gathered: Vec<(MemberId, Vec<Write>, Vec<Event>)> = Vec::new();
         for id in members {
             let (writes, events, more) = self.due_writes(request, id, as_of).await?;
@@ -73,6 +71,20 @@ impl Engine {
             self.forget_requests(request.now).await?;
         }
         Ok(swept)
+    }
+
+    /// The first members on whom something is due by `as_of`.
+    async fn due_members(&self, as_of: Instant) -> Result<Vec<MemberId>, Error> {
+        let mut members = Vec::new();
+        for shard in 0..keys::DUE_SHARDS {
+            let room = MEMBERS_MAX - members.len();
+            if room == 0 {
+                break;
+            }
+            let due = self.store.scan(keys::due_until(shard, as_of), room).await?;
+            members.extend(due.iter().filter_map(|(key, _)| keys::read_due(key)).map(|(_, id)| id));
+        }
+        Ok(members)
     }
 
     /// Settles one member by `as_of`.
