@@ -28,7 +28,7 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
     let mut tiers: BTreeMap<String, u64> = BTreeMap::new();
     let mut after = None;
     loop {
-        let page = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
+        let (page, next) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
             let finding = api.engine.audit_member(*id).await.map_err(unreadable)?;
             members += 1;
@@ -45,8 +45,8 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
         }
         bar.set_length(members);
         bar.set_position(members);
-        after = page.last().copied();
-        if page.len() < PAGE {
+        after = next;
+        if after.is_none() {
             break;
         }
     }

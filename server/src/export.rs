@@ -11,7 +11,7 @@ use std::{
 use csv::Writer;
 use edge::{Api, wire::Show};
 use engine::LedgerEntry;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     cli::Export,
@@ -137,7 +137,7 @@ async fn write_all(api: &Api, folder: &Path) -> Result<(u64, u64), StartError> {
     let bar = progress::bar(0, "exporting");
     let (mut members, mut entries, mut after) = (0, 0, None);
     loop {
-        let page = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
+        let (page, following) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
             let member = show.member(&api.engine.member(*id, now).await.map_err(unreadable)?);
             files.member(&member).map_err(unwritable)?;
@@ -149,7 +149,7 @@ async fn write_all(api: &Api, folder: &Path) -> Result<(u64, u64), StartError> {
                 let listed: Vec<LedgerEntry> = listed;
                 entries += listed.len() as u64;
                 for entry in &listed {
-                    files.entry(&member, show.listed(entry)).map_err(unwritable)?;
+                    files.entry(&member, json!(show.listed(entry))).map_err(unwritable)?;
                 }
                 place = next;
                 if place.is_none() {
@@ -159,8 +159,8 @@ async fn write_all(api: &Api, folder: &Path) -> Result<(u64, u64), StartError> {
         }
         bar.set_length(members);
         bar.set_position(members);
-        after = page.last().copied();
-        if page.len() < PAGE {
+        after = following;
+        if after.is_none() {
             break;
         }
     }

@@ -32,7 +32,7 @@ async fn an_unknown_outcome_is_looked_up() {
             assert_eq!(again.bytes, reply.bytes, "{trouble:?} {path}");
         }
         assert_eq!(shop.show(&member).await["points"]["available"], 100 + 10 - 30 - 20, "{trouble:?}");
-        assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().len(), 2, "{trouble:?}");
+        assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().0.len(), 2, "{trouble:?}");
     }
 }
 

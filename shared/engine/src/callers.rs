@@ -109,16 +109,18 @@ impl Engine {
         self.commit(vec![put(key, unchanged(version), &record)]).await
     }
 
-    /// Ids of members, in order of their ids, after `after`.
+    /// Ids of about `limit` members, in the store's own order, and where to go on.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn member_ids(&self, after: Option<MemberId>, limit: usize) -> Result<Vec<MemberId>, Error> {
-        let all = keys::all(keys::kind::MEMBER);
-        let from = after.map_or(all.from, |id| keys::member(id).successor());
-        let page = self.store.scan(Range { from, to: all.to }, limit).await?;
+    pub async fn member_ids(
+        &self,
+        from: Option<bytes::Bytes>,
+        limit: usize,
+    ) -> Result<(Vec<MemberId>, Option<bytes::Bytes>), Error> {
+        let page = self.store.walk(Some(keys::kind::MEMBER), from, limit).await?;
         let id = |bytes: &[u8]| bytes.get(1..17).and_then(|id| id.try_into().ok()).map(MemberId);
-        Ok(page.iter().filter_map(|(key, _)| id(key.as_bytes())).collect())
+        Ok((page.records.iter().filter_map(|(key, _)| id(key.as_bytes())).collect(), page.next))
     }
 }
 

@@ -6,7 +6,7 @@
 //! - [`Store::commit`] applies all of its writes or none, and only if every expectation holds at
 //!   that moment, as if commits came one after another (serializable);
 //! - when it returns `Ok`, the writes survive a crash and a power cut;
-//! - [`Store::get`] and [`Store::scan`] show durable writes only: what they have shown once is
+//! - [`Store::get`], [`Store::scan`] and [`Store::walk`] show durable writes only: what they have shown once is
 //!   never unwritten.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
@@ -145,6 +145,15 @@ impl std::error::Error for StoreError {
     }
 }
 
+/// A part of a [`Store::walk`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<(Key, Record)>,
+    /// Where the next page starts; opaque. `None` at the end.
+    pub next: Option<Bytes>,
+}
+
 /// Where records live. Held as `Arc<dyn Store>`; wrappers that inject faults or measure are a few
 /// lines.
 pub trait Store: Send + Sync {
@@ -155,6 +164,27 @@ pub trait Store: Send + Sync {
     /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is
     /// exhausted. A record that is written while a scan pages through may or may not be seen.
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>>;
+
+    /// Records of that kind, or of all, in the store's own order: a page of them, and where the next
+    /// one starts. What is there during the whole walk is shown; what changes meanwhile may be
+    /// shown before or after the change, or twice. About `limit` records a page; none does not
+    /// mean the end.
+    fn walk(
+        &self,
+        kind: Option<u8>,
+        from: Option<Bytes>,
+        limit: usize,
+    ) -> Pending<'_, Result<Page, StoreError>> {
+        let start = from.map_or_else(|| Key::new(vec![kind.unwrap_or(0)]), Key::new);
+        // No key has so long a run of the highest byte: the first one tells the kind.
+        let end = kind.map_or_else(|| Key::new(vec![0xff; 64]), |kind| Key::new(vec![kind + 1]));
+        Box::pin(async move {
+            let records = self.scan(Range { from: start, to: end }, limit).await?;
+            let more = records.last().filter(|_| records.len() == limit);
+            let next = more.map(|(key, _)| key.successor().0);
+            Ok(Page { records, next })
+        })
+    }
 
     /// Applies all writes or none; `Ok` means durable. At most [`WRITES_MAX`] writes, each key
     /// once; a value is at most [`VALUE_BYTES_MAX`] bytes.
