@@ -7,7 +7,7 @@ use domain::{
 };
 use edge::{
     Answer, Api, Call, Form, Function, MemberForm, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY, Show},
+    wire::{BALANCE, ENTRY},
 };
 use engine::Act;
 
@@ -81,9 +81,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let done = api.engine.execute(&call.request, &act).await?;
 
-    let programmes = api.engine.programmes()?;
-    let show = Show { programme: programmes.newest() };
-    Ok(Answer::new(200, &show.done(&done)).replayed(done.replayed))
+    Ok(api.done(&done)?)
 }
 
 fn activity(form: &mut Form<'_>) -> EarnActivity {

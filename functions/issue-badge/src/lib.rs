@@ -9,7 +9,7 @@ use edge::{
     wire::{ENTRY, Show, member_id},
 };
 use engine::Act;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const REQUEST: Shape = Shape::Object(&[
     MemberForm::ID,
@@ -56,7 +56,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         "member_id": member_id(done.member),
         "badge": form.text("badge"),
         "issued": done.entry.is_some(),
-        "entry": done.entry.as_ref().map_or(Value::Null, |entry| show.entry(entry)),
+        "entry": done.entry.as_ref().map(|entry| show.entry(entry)),
     });
     let status = if done.entry.is_some() { 201 } else { 200 };
     Ok(Answer::new(status, &body).replayed(done.replayed))

@@ -184,10 +184,12 @@ async fn set_status(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let done = api.engine.execute(&call.request, &Act::SetStatus(Whom::Id(id), set)).await?;
 
     let programmes = api.engine.programmes()?;
-    let mut answer = Show { programme: programmes.newest() }.done(&done);
-    answer.entry("entry").or_insert(serde_json::Value::Null);
-    answer.insert("member_id".into(), member_id(id).into());
-    answer.insert("status".into(), form.text("status").into());
+    let mut answer = json!(Show { programme: programmes.newest() }.done(&done));
+    if done.entry.is_none() {
+        answer["entry"] = serde_json::Value::Null;
+    }
+    answer["member_id"] = member_id(id).into();
+    answer["status"] = form.text("status").into();
     Ok(Answer::new(200, &answer).replayed(done.replayed))
 }
 

@@ -7,7 +7,7 @@ use domain::{
 };
 use edge::{
     Answer, Api, Call, Form, Function, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY, Show, read_id},
+    wire::{BALANCE, ENTRY, read_id},
 };
 use engine::Act;
 
@@ -90,9 +90,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let done = api.engine.execute(&call.request, &act).await?;
 
-    let programmes = api.engine.programmes()?;
-    let show = Show { programme: programmes.newest() };
-    Ok(Answer::new(200, &show.done(&done)).replayed(done.replayed))
+    Ok(api.done(&done)?)
 }
 
 fn ask(form: &mut Form<'_>) -> Ask {

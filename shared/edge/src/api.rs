@@ -6,10 +6,10 @@ use std::{
 };
 
 use domain::{member::MemberId, time::Instant};
-use engine::{Engine, Error};
+use engine::{Done, Engine, Error};
 use sha2::{Digest, Sha256};
 
-use crate::{Caller, Clock, Function, Secrets};
+use crate::{Answer, Caller, Clock, Function, Secrets, wire};
 
 /// What every function is handed.
 pub struct Api {
@@ -68,6 +68,16 @@ impl Api {
         let programmes = self.engine.programmes()?;
         let known = programmes.newest().brand(brand);
         known.map(|_| ()).ok_or_else(|| domain::refusal::Refusal::BrandNotFound.into())
+    }
+
+    /// The answer to a command: the entry it made and what followed from it.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`].
+    pub fn done(&self, done: &Done) -> Result<Answer, Error> {
+        let programmes = self.engine.programmes()?;
+        let show = wire::Show { programme: programmes.newest() };
+        Ok(Answer::new(200, &show.done(done)).replayed(done.replayed))
     }
 
     /// A new id: a ULID of that moment.

@@ -1,7 +1,8 @@
 //! What answers look like: the JSON that the contract names, field by field.
 
+mod entry;
+
 use domain::{
-    event::{Share, What},
     member::{Lot, Member, MemberId, Person},
     number::Currency,
     programme::Programme,
@@ -9,12 +10,14 @@ use domain::{
     time::{Instant, Zone},
 };
 use engine::{
-    Done, LedgerEntry, MemberView,
-    records::{By, EntryRecord, Outcome},
+    LedgerEntry, MemberView,
+    records::{By, EntryRecord},
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
+
+pub use entry::{ShownDone, ShownEntry};
 
 /// An id: the prefix and a ULID.
 pub fn id(prefix: &str, bytes: [u8; 16]) -> String {
@@ -245,142 +248,13 @@ impl Show<'_> {
     }
 
     /// A ledger entry that is written.
-    pub fn entry(&self, entry: &EntryRecord) -> Value {
-        self.ledger_entry(entry, true)
+    pub fn entry<'a>(&self, entry: &'a EntryRecord) -> ShownEntry<'a> {
+        self.shown_entry(entry, true)
     }
 
     /// A ledger entry as the ledger shows it.
-    pub fn listed(&self, listed: &LedgerEntry) -> Value {
-        self.ledger_entry(&listed.entry, listed.written)
-    }
-
-    fn ledger_entry(&self, entry: &EntryRecord, written: bool) -> Value {
-        let event = &entry.event;
-        let mut shown = json!({
-            "id": entry_id(entry),
-            "seq": entry.seq,
-            "kind": event.what.kind(),
-            "points": event.movement.points(),
-            "growth": event.movement.growth,
-            "lots": self.entry_lots(&event.movement.shares),
-            "brand": event.what.brand(),
-            "order_id": event.what.order_id(),
-            "redemption_id": redemption_of(&event.what),
-            "by": by(entry.by),
-            "occurred_at": self.instant(event.occurred_at),
-            "recorded_at": if written { self.instant(entry.recorded_at) } else { Value::Null },
-            "balance_after": entry.balance_after,
-            "program_version": entry.version,
-        });
-        if let Value::Object(fields) = &mut shown {
-            self.what(&event.what, fields);
-        }
-        shown
-    }
-
-    /// Holds are not told apart: shares of one expiry and brand are one.
-    fn entry_lots(&self, shares: &[Share]) -> Vec<Value> {
-        let mut lots: Vec<(Option<Instant>, &str, i64)> = Vec::new();
-        for share in shares {
-            match lots.iter_mut().find(|lot| lot.0 == share.expires_at && lot.1 == share.brand) {
-                Some(lot) => lot.2 += share.points,
-                None => lots.push((share.expires_at, &share.brand, share.points)),
-            }
-        }
-        let shown = lots.into_iter().map(|(expires_at, brand, points)| {
-            json!({"expires_at": self.maybe(expires_at), "brand": brand, "points": points})
-        });
-        shown.collect()
-    }
-
-    /// What the kinds of entry say beside the fields of all.
-    fn what(&self, what: &What, fields: &mut Map<String, Value>) {
-        let mut say = |name: &str, value: Value| _ = fields.insert(name.to_owned(), value);
-        match what {
-            What::ActivityEarned(done) => say("activity", done.activity.clone().into()),
-            What::TierChanged { from, to, valid_until, why, .. } => {
-                let change = if *why == domain::event::TierCause::Raised { "raised" } else { "lapsed" };
-                say(
-                    "tier",
-                    json!({"change": change, "from": from, "to": to, "valid_until": self.maybe(*valid_until)}),
-                );
-            }
-            What::TierKept { tier, valid_until, lifetime } => {
-                let until = self.maybe(*valid_until);
-                say(
-                    "tier",
-                    json!({"change": "kept", "from": tier, "to": tier, "valid_until": until, "lifetime": lifetime}),
-                );
-            }
-            What::TrialStarted { tier, until } => {
-                say("tier", json!({"change": "trial_started", "trial": tier, "until": self.instant(*until)}));
-            }
-            What::BadgeIssued { badge, reason } => {
-                say("badge", badge.clone().into());
-                if let Some(reason) = reason {
-                    say("reason", reason.clone().into());
-                }
-            }
-            What::Adjusted { reason, .. } => say("reason", reason.clone().into()),
-            What::StatusChanged { status, reason } => {
-                say("status", status.word().into());
-                say("reason", reason.clone().into());
-            }
-            _ => {}
-        }
-    }
-
-    /// The answer to a command, whole: everything in it is kept with the entry.
-    pub fn done(&self, done: &Done) -> Map<String, Value> {
-        let mut answer = Map::new();
-        let Some(entry) = &done.entry else { return answer };
-        answer.insert("entry".into(), self.entry(entry));
-        match &entry.event.what {
-            What::OrderEarned(order) => {
-                answer.insert("granted".into(), order.granted.into());
-                answer.insert("calculated".into(), order.calculated.into());
-            }
-            What::ActivityEarned(activity) => {
-                answer.insert("granted".into(), activity.granted.into());
-                answer.insert("calculated".into(), activity.calculated.into());
-            }
-            What::PointsRedeemed { brand, order_id } => {
-                let redemption = engine::redemption_id(brand, order_id);
-                answer.insert("redemption_id".into(), id("rdm_", redemption).into());
-            }
-            What::OrderRefunded(refund) => _ = answer.insert("taken".into(), refund.taken.into()),
-            What::RedemptionCancelled { lost, .. } => {
-                answer.insert("restored".into(), entry.event.movement.points().into());
-                answer.insert("lost".into(), (*lost).into());
-            }
-            _ => {}
-        }
-        if let Some(outcome) = &entry.outcome {
-            outcome_fields(outcome, &entry.event.what, &mut answer);
-        }
-        answer
-    }
-}
-
-fn outcome_fields(outcome: &Outcome, what: &What, answer: &mut Map<String, Value>) {
-    if matches!(what, What::OrderEarned(_) | What::ActivityEarned(_) | What::Adjusted { .. }) {
-        answer.insert("upgraded_to".into(), outcome.upgraded_to.clone().map_or(Value::Null, Value::String));
-        answer.insert("badges_issued".into(), outcome.badges_issued.clone().into());
-    }
-    if matches!(what, What::OrderRefunded(_) | What::RedemptionCancelled { .. }) {
-        answer.insert("debt".into(), outcome.debt.into());
-    }
-    let balance = json!({"available": outcome.available, "held": outcome.held, "debt": outcome.debt});
-    answer.insert("balance".into(), balance);
-    answer.insert("tier".into(), outcome.tier.clone().into());
-    answer.insert("growth".into(), outcome.growth.into());
-}
-
-fn redemption_of(what: &What) -> Option<String> {
-    match what {
-        What::PointsRedeemed { brand, order_id } => Some(id("rdm_", engine::redemption_id(brand, order_id))),
-        What::RedemptionCancelled { redemption, .. } => Some(id("rdm_", *redemption)),
-        _ => None,
+    pub fn listed<'a>(&self, listed: &'a LedgerEntry) -> ShownEntry<'a> {
+        self.shown_entry(&listed.entry, listed.written)
     }
 }
 
