@@ -51,8 +51,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            cache_bytes: 64 * 1024 * 1024,
-            segment_bytes: 12 * 1024 * 1024,
+            cache_bytes: 128 * 1024 * 1024,
+            segment_bytes: 16 * 1024 * 1024,
             queue_commits_max: 16_384,
             queue_bytes_max: 32 * 1024 * 1024,
             patience: Duration::from_secs(5),
