@@ -8,7 +8,8 @@ use domain::{member::MemberId, time::Instant};
 
 use crate::store::{Key, Range};
 
-/// Kinds of record, by first byte.
+/// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
+/// answers by their member, callers and marks of use; every other kind is read by key, or walked.
 pub mod kind {
     /// A member's standing.
     pub const MEMBER: u8 = b'm';

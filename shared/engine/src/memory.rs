@@ -4,15 +4,12 @@
 
 use std::{
     collections::BTreeMap,
-    error::Error,
-    fmt,
     future::ready,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::store::{
-    Change, Expect, Key, Pending, Range, Record, Store, StoreError, VALUE_BYTES_MAX, Version, WRITES_MAX,
-    Write,
+    Change, Expect, Key, Pending, Range, Record, Store, StoreError, Version, Write, check_limits,
 };
 
 /// Records in memory.
@@ -41,7 +38,7 @@ impl MemoryStore {
 
 impl State {
     fn commit(&mut self, writes: Vec<Write>) -> Result<Version, StoreError> {
-        check(&writes)?;
+        check_limits(&writes)?;
         for write in &writes {
             let found = self.records.get(&write.key).map(|record| record.version);
             let holds = match write.expect {
@@ -91,41 +88,11 @@ impl Store for MemoryStore {
     }
 }
 
-/// A commit that no store takes, because it breaks a limit of the port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct BeyondLimit(&'static str);
-
-impl fmt::Display for BeyondLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl Error for BeyondLimit {}
-
-fn check(writes: &[Write]) -> Result<(), StoreError> {
-    let beyond = |limit| Err(StoreError::Unavailable(Arc::new(BeyondLimit(limit))));
-    if writes.len() > WRITES_MAX {
-        return beyond("a commit of too many writes");
-    }
-    for (at, write) in writes.iter().enumerate() {
-        if !(1..=Key::BYTES_MAX).contains(&write.key.as_bytes().len()) {
-            return beyond("a key that is empty or too long");
-        }
-        if matches!(&write.change, Change::Put(value) if value.len() > VALUE_BYTES_MAX) {
-            return beyond("a value that is too long");
-        }
-        if writes[..at].iter().any(|earlier| earlier.key == write.key) {
-            return beyond("a key that stands twice in a commit");
-        }
-    }
-    Ok(())
-}
-
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
     use std::{
         pin::pin,
+        sync::Arc,
         task::{Context, Poll, Waker},
     };
 

@@ -163,6 +163,9 @@ pub trait Store: Send + Sync {
 
     /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is
     /// exhausted. A record that is written while a scan pages through may or may not be seen.
+    ///
+    /// A distributed store keeps an order only where it is needed: all keys of the range are of one
+    /// kind, and one that [`keys`](crate::keys) says is scanned.
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>>;
 
     /// Records of that kind, or of all, in the store's own order: a page of them, and where the next
@@ -187,7 +190,8 @@ pub trait Store: Send + Sync {
     }
 
     /// Applies all writes or none; `Ok` means durable. At most [`WRITES_MAX`] writes, each key
-    /// once; a value is at most [`VALUE_BYTES_MAX`] bytes.
+    /// once; a value is at most [`VALUE_BYTES_MAX`] bytes, all of them at most
+    /// [`COMMIT_BYTES_MAX`]. See [`check_limits`].
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>>;
 }
 
@@ -196,3 +200,51 @@ pub const WRITES_MAX: usize = 100;
 
 /// The longest value, in bytes (an item of DynamoDB holds 400 KB).
 pub const VALUE_BYTES_MAX: usize = 384 * 1024;
+
+/// The most bytes of keys and values in one commit (DynamoDB takes 4 MB in a transaction; what it
+/// adds to each record has room beside it, whichever megabyte is meant).
+pub const COMMIT_BYTES_MAX: usize = 4_000_000;
+
+/// A commit that no store takes, because it breaks a limit of the port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BeyondLimit(pub &'static str);
+
+impl fmt::Display for BeyondLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BeyondLimit {}
+
+/// Whether a commit keeps the limits of the port.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] with [`BeyondLimit`], which says which one it breaks.
+pub fn check_limits(writes: &[Write]) -> Result<(), StoreError> {
+    let beyond = |limit| Err(StoreError::Unavailable(Arc::new(BeyondLimit(limit))));
+    if writes.len() > WRITES_MAX {
+        return beyond("a commit of too many writes");
+    }
+    let mut bytes = 0;
+    for (at, write) in writes.iter().enumerate() {
+        let key_bytes = write.key.as_bytes().len();
+        if !(1..=Key::BYTES_MAX).contains(&key_bytes) {
+            return beyond("a key that is empty or too long");
+        }
+        bytes += key_bytes;
+        if let Change::Put(value) = &write.change {
+            if value.len() > VALUE_BYTES_MAX {
+                return beyond("a value that is too long");
+            }
+            bytes += value.len();
+        }
+        if writes[..at].iter().any(|earlier| earlier.key == write.key) {
+            return beyond("a key that stands twice in a commit");
+        }
+    }
+    if bytes > COMMIT_BYTES_MAX {
+        return beyond("a commit of too many bytes");
+    }
+    Ok(())
+}
