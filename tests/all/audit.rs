@@ -106,6 +106,17 @@ impl Books {
         self.shop.api.engine.audit_member(self.id).await.unwrap().differences
     }
 
+    /// What lies in the store beside the books, as the whole audit finds it.
+    async fn strays(&self) -> Vec<String> {
+        let engine = &self.shop.api.engine;
+        let mut books = engine::Books::default();
+        for id in engine.member_ids(None, 100).await.unwrap().0 {
+            books.note(id, &engine.audit_member(id).await.unwrap());
+        }
+        let found = engine.strays(&books).await.unwrap();
+        found.into_values().flatten().collect()
+    }
+
     async fn must_find(&self, what: &str) {
         assert!(!self.found().await.is_empty(), "the audit did not see: {what}");
     }
@@ -277,5 +288,35 @@ fn a_member_missing_from_the_due_index_is_found() {
         books.change(keys::due(at, books.id), Change::Delete).await;
         let found = books.found().await;
         assert_eq!(found, ["is missing from the due index"]);
+    });
+}
+
+#[test]
+fn half_a_commit_is_found() {
+    run(async {
+        let books = Books::open().await;
+        assert_eq!(books.strays().await, Vec::<String>::new());
+
+        // The entry is there and the member is as it was before it.
+        let mut stray = books.entries().await.remove(0);
+        stray.0 = keys::order("acme", "restored");
+        stray.1.seq += 1;
+        let count = books.entries().await.len();
+        books.put(stray).await;
+        assert_eq!(books.found().await, Vec::<String>::new(), "its ledger is whole");
+        let want = format!("entries: {} are stored, {count} belong to the member", count + 1);
+        assert_eq!(books.strays().await, [want]);
+
+        // A member without the claim on its identity could be registered again.
+        let books = Books::open().await;
+        let claims = books.store.walk(Some(keys::kind::IDENTITY), None, 10).await.unwrap().records;
+        books.change(claims[0].0.clone(), Change::Delete).await;
+        assert_eq!(books.strays().await, ["claims on identities: 0 are stored, 1 belong to the member"]);
+
+        // A claim and entries whose member is not there.
+        let books = Books::open().await;
+        books.change(keys::member(books.id), Change::Delete).await;
+        let want = format!("there is no such member, but {count} entries and 1 claims of it");
+        assert_eq!(books.strays().await, [want]);
     });
 }

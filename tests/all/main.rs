@@ -24,5 +24,6 @@ mod rules;
 mod settling;
 mod store;
 mod support;
+mod sweeps;
 mod tidy;
 mod wire;

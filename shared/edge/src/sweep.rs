@@ -1,15 +1,20 @@
 //! What the two scheduled functions share: they settle members on whom something is due.
 
+use domain::json::Json;
 use domain::shape::{COUNT, Shape, optional, required};
-use engine::Swept;
+use engine::{Part, Swept, keys};
 use serde_json::json;
 
 use crate::{Answer, Api, Call, Problem, wire};
+
+const PARTS: Shape = Shape::Whole { min: 0, max: keys::DUE_SHARDS as i64 };
 
 /// The body of a scheduled function.
 pub const SWEEP_REQUEST: Shape = Shape::Object(&[
     optional("as_of", Shape::Instant, "what is due by then; not ahead of now; now unless given"),
     optional("member_id", Shape::Ulid { prefix: "mbr_" }, "this member alone"),
+    optional("part", PARTS, "which part of the members, from 0; several sweeps may share the work"),
+    optional("parts", PARTS, "of how many, at most 32; needed with part"),
 ]);
 
 /// The answer of a scheduled function.
@@ -39,7 +44,7 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let swept: Swept = match call.body.text_of("member_id").and_then(wire::read_member_id) {
         Some(id) => api.engine.sweep_member(&call.request, id, as_of).await?,
-        None => api.engine.sweep(&call.request, as_of).await?,
+        None => api.engine.sweep(&call.request, as_of, part(&call.body)?).await?,
     };
 
     let (_, zone) = api.engine.currency_and_zone()?;
@@ -58,4 +63,14 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
     // What is not done is not remembered: the same key goes on.
     Ok(answer)
+}
+
+/// The part of the members that the body names; all of them if it names none.
+fn part(body: &Json) -> Result<Part, Problem> {
+    let number = |name: &str| body.whole_of(name).map(|number| u8::try_from(number).unwrap_or(u8::MAX));
+    let part = match (number("part"), number("parts")) {
+        (None, None) => Some(Part::WHOLE),
+        (index, of) => Part::new(index.unwrap_or(u8::MAX), of.unwrap_or(0)),
+    };
+    part.ok_or_else(|| Problem::field("/part", "out_of_range", "part is 0 to parts - 1, and parts 1 to 32"))
 }

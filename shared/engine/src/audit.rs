@@ -9,13 +9,14 @@ use domain::{
     member::{Member, MemberId},
     programme::Timeline,
 };
+use sha2::{Digest, Sha256};
 
 use crate::{
     engine::{Engine, newborn, newest, previous},
     error::Error,
     execute::redemption_id,
     keys,
-    records::{EntryRecord, MemberRecord},
+    records::{EntryRecord, MemberRecord, encode},
     store::Key,
 };
 
@@ -24,6 +25,10 @@ use crate::{
 pub struct Finding {
     /// Entries of the member's ledger.
     pub entries: u64,
+    /// Identities of the person behind it.
+    pub identities: u64,
+    /// SHA-256 of the member's record and its entries as stored, oldest first.
+    pub digest: [u8; 32],
     /// What does not agree, in words; empty if all does.
     pub differences: Vec<String>,
     /// Points by kind of entry.
@@ -44,6 +49,11 @@ impl Engine {
         let entries = self.whole_ledger(&loaded.record).await?;
         let programmes = self.programmes()?;
         let mut finding = fold(&programmes, &loaded.record.member, &entries);
+        let person = self.person(id).await?;
+        finding.identities = person.map_or(0, |(person, _)| person.identities.len() as u64);
+        let mut hash = Sha256::new_with_prefix(encode(&loaded.record));
+        entries.iter().for_each(|entry| hash.update(encode(entry)));
+        finding.digest = hash.finalize().into();
         if let Some(at) = loaded.record.member.due_at()
             && self.get(&keys::due(at, id)).await?.is_none()
         {

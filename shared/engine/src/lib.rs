@@ -5,6 +5,7 @@
 //! the programme.
 
 mod audit;
+mod books;
 mod callers;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -22,6 +23,7 @@ mod sweep;
 mod write;
 
 pub use audit::Finding;
+pub use books::Books;
 pub use callers::{CALLERS_MAX, Caller};
 pub use engine::{Engine, Request, Whom};
 pub use error::Error;
@@ -29,4 +31,4 @@ pub use execute::{Act, Done, redemption_id};
 pub use program::ProgramError;
 pub use read::{LedgerEntry, MemberView, Place};
 pub use register::{Registered, Registration, Told};
-pub use sweep::Swept;
+pub use sweep::{Part, Swept};

@@ -47,14 +47,32 @@ pub struct Swept {
     pub done: bool,
 }
 
+/// A part of all members, so that several sweeps go on side by side without meeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    index: u8,
+    of: u8,
+}
+
+impl Part {
+    /// Everybody.
+    pub const WHOLE: Part = Part { index: 0, of: 1 };
+
+    /// Part number `index`, from 0, of `of`; `None` if there is no such part: there are 1 to
+    /// [`keys::DUE_SHARDS`].
+    pub fn new(index: u8, of: u8) -> Option<Part> {
+        (index < of && of <= keys::DUE_SHARDS).then_some(Part { index, of })
+    }
+}
+
 impl Engine {
     /// Settles members on whom something is due by `as_of`, a bounded number of them.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn sweep(&self, request: &Request, as_of: Instant) -> Result<Swept, Error> {
+    pub async fn sweep(&self, request: &Request, as_of: Instant, part: Part) -> Result<Swept, Error> {
         let mut swept = Swept::default();
-        let members = self.due_members(as_of).await?;
+        let members = self.due_members(as_of, part).await?;
         swept.done = members.len() < MEMBERS_MAX;
         let mut gathered: Vec<(MemberId, Vec<Write>, Vec<Event>)> = Vec::new();
         for id in members {
@@ -67,16 +85,16 @@ impl Engine {
             gathered.push((id, writes, events));
         }
         self.write_down(request, as_of, gathered, &mut swept).await?;
-        if swept.done {
+        if swept.done && part.index == 0 {
             self.forget_requests(request.now).await?;
         }
         Ok(swept)
     }
 
     /// The first members on whom something is due by `as_of`.
-    async fn due_members(&self, as_of: Instant) -> Result<Vec<MemberId>, Error> {
+    async fn due_members(&self, as_of: Instant, part: Part) -> Result<Vec<MemberId>, Error> {
         let mut members = Vec::new();
-        for shard in 0..keys::DUE_SHARDS {
+        for shard in (0..keys::DUE_SHARDS).filter(|shard| shard % part.of == part.index) {
             let room = MEMBERS_MAX - members.len();
             if room == 0 {
                 break;
