@@ -1,0 +1,73 @@
+//! A record as an item of the table. Attribute names are one letter, because they count in an
+//! item's size: `k` and `s` the key's [`Place`], `v` the value, `n` the version.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use bytes::Bytes;
+use engine::store::{Key, Record, Version};
+
+use crate::{error::Cause, place::Place};
+
+/// The attributes of an item, or of its primary key, by name.
+pub(crate) type Attributes = HashMap<String, AttributeValue>;
+
+/// The partition key's name.
+pub(crate) const PARTITION: &str = "k";
+/// The sort key's name.
+pub(crate) const SORT: &str = "s";
+/// The value's name.
+pub(crate) const VALUE: &str = "v";
+/// The version's name.
+pub(crate) const VERSION: &str = "n";
+
+/// Bytes as an attribute.
+pub(crate) fn binary(bytes: impl Into<Vec<u8>>) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+/// A version as an attribute.
+pub(crate) fn number(version: Version) -> AttributeValue {
+    AttributeValue::N(version.0.to_string())
+}
+
+/// The primary key of a record.
+pub(crate) fn primary(key: &Key) -> Attributes {
+    let place = Place::of(key);
+    HashMap::from([(PARTITION.to_owned(), binary(place.k)), (SORT.to_owned(), binary(place.s))])
+}
+
+/// A whole record.
+pub(crate) fn whole(key: &Key, value: &Bytes, version: Version) -> Attributes {
+    let mut item = primary(key);
+    item.insert(VALUE.to_owned(), binary(value.to_vec()));
+    item.insert(VERSION.to_owned(), number(version));
+    item
+}
+
+/// The key that an item's primary key stands for.
+pub(crate) fn key(item: &mut Attributes) -> Result<Key, Cause> {
+    let place = Place { k: take_binary(item, PARTITION)?, s: take_binary(item, SORT)? };
+    Ok(place.key())
+}
+
+/// What an item holds, without its key.
+pub(crate) fn record(item: &mut Attributes) -> Result<Record, Cause> {
+    let version = version(item).ok_or_else(|| Cause::new("an item of the table has no version"))?;
+    Ok(Record { value: take_binary(item, VALUE)?.into(), version })
+}
+
+/// The version of an item, if it has one.
+pub(crate) fn version(item: &Attributes) -> Option<Version> {
+    match item.get(VERSION) {
+        Some(AttributeValue::N(digits)) => digits.parse().ok().map(Version),
+        _ => None,
+    }
+}
+
+fn take_binary(item: &mut Attributes, name: &str) -> Result<Vec<u8>, Cause> {
+    match item.remove(name) {
+        Some(AttributeValue::B(bytes)) => Ok(bytes.into_inner()),
+        _ => Err(Cause::new(format!("an item of the table has no bytes in {name}"))),
+    }
+}

@@ -1,0 +1,34 @@
+//! The engine's port over one table of DynamoDB.
+//!
+//! [`DynamoStore`] fills `engine::store::Store`; nothing else of Laurel names the AWS SDK.
+//!
+//! - Where a record stands in the table follows from its key: `place`.
+//! - A commit is one conditional write or one transaction (`request`), sent until its outcome is
+//!   known (`commit`), with one layer of retries (`tries`). An attempt that times out may have been
+//!   applied; the same request is sent again, and if its conditions then fail, the version that is
+//!   found tells whether this commit or another was first. Each commit's version is its own.
+//! - What cannot be found out is told as `StoreError::Unknown`, never as done or as lost.
+//! - What a call costs is computed from what it touches: [`cost`].
+
+#![forbid(unsafe_code)]
+
+mod commit;
+pub mod cost;
+mod error;
+#[cfg(feature = "local")]
+pub mod faults;
+mod item;
+#[cfg(feature = "local")]
+pub mod local;
+mod metered;
+mod place;
+mod reading;
+mod request;
+mod store;
+mod tries;
+mod version;
+
+pub use error::{Cause, ConnectError};
+pub use metered::{Call, Metered};
+pub use store::{AccessKeys, DynamoStore, Options};
+pub use tries::Pace;

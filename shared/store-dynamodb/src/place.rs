@@ -1,0 +1,276 @@
+//! Where a record stands in the table: the partition and the place in it that follow from its key.
+//!
+//! A partition carries 1,000 write units a second and no more, so what the engine writes often and
+//! never reads in order has a partition for every record. What it does read in order is spread by
+//! the first bytes of the key, and a range of it is one query for each partition that it touches:
+//!
+//! | kind | partition `k` | place `s` |
+//! |---|---|---|
+//! | due index, requests | the first 2 bytes | the rest |
+//! | answers | the first 17 bytes: kind and member | the rest |
+//! | callers, used marks, kinds nobody knows | the first byte | the rest |
+//! | everything else | the whole key | one byte, 0 |
+//!
+//! A key that is too short for its kind's partition is a partition of its own. DynamoDB takes no
+//! empty `s`, so the rest is written with one more 0 in front if it is empty or starts with a 0:
+//! nothing, `00` and `00 07` become `00`, `00 00` and `00 00 07`, and `01` stays. That keeps the
+//! order and can be undone, so `(k, s)` names exactly one key.
+
+use engine::{
+    keys::kind,
+    store::{Key, Range},
+};
+
+/// The longest `s`, in bytes, that DynamoDB takes.
+const SORT_BYTES_MAX: usize = 1_024;
+
+/// How a kind of records is spread over partitions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Spread {
+    /// Every record is a partition of its own.
+    Whole,
+    /// Records with the same first so many bytes share one, in order.
+    Prefix(usize),
+}
+
+fn spread(of: u8) -> Spread {
+    match of {
+        kind::DUE | kind::REQUEST => Spread::Prefix(2),
+        kind::ANSWER => Spread::Prefix(17),
+        kind::MEMBER
+        | kind::PERSON
+        | kind::ENTRY
+        | kind::ORDER
+        | kind::REDEMPTION
+        | kind::REFUND
+        | kind::ADJUSTMENT
+        | kind::ACTIVITY
+        | kind::IDENTITY
+        | kind::PROGRAM
+        | kind::PROGRAM_HEAD
+        | kind::NOTE => Spread::Whole,
+        _ => Spread::Prefix(1),
+    }
+}
+
+/// A record's primary key in the table.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    /// The partition key.
+    pub(crate) k: Vec<u8>,
+    /// The sort key.
+    pub(crate) s: Vec<u8>,
+}
+
+impl Place {
+    pub(crate) fn of(key: &Key) -> Place {
+        let bytes = key.as_bytes();
+        let length = match spread(key.kind()) {
+            Spread::Whole => bytes.len(),
+            Spread::Prefix(length) => length.min(bytes.len()),
+        };
+        let (k, rest) = bytes.split_at(length);
+        Place { k: k.to_vec(), s: sortable(rest) }
+    }
+
+    /// The key that stands there.
+    pub(crate) fn key(&self) -> Key {
+        let rest = if self.s.first() == Some(&0) { &self.s[1..] } else { &self.s };
+        Key::new([&self.k, rest].concat())
+    }
+
+    /// How many bytes both take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.k.len() + self.s.len()
+    }
+}
+
+/// The rest of a key as a sort key: never empty, in the same order.
+fn sortable(rest: &[u8]) -> Vec<u8> {
+    match rest.first() {
+        None | Some(0) => [&[0], rest].concat(),
+        Some(_) => rest.to_vec(),
+    }
+}
+
+/// One partition's part of a range. It may hold a little more than the range does; who reads it
+/// looks at the keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    /// The partition key.
+    pub(crate) k: Vec<u8>,
+    /// The first sort key, inclusive.
+    pub(crate) from: Vec<u8>,
+    /// The last one, inclusive; `None` up to the partition's end.
+    pub(crate) to: Option<Vec<u8>>,
+}
+
+/// The range touches records of a kind that this store does not keep in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NotInOrder(pub(crate) u8);
+
+/// The partitions that a range can touch, in order.
+pub(crate) fn parts(range: &Range) -> Result<Vec<Part>, NotInOrder> {
+    let mut found = Vec::new();
+    if range.from >= range.to {
+        return Ok(found);
+    }
+    for of in range.from.kind()..=range.to.kind() {
+        let first = Key::new(vec![of]);
+        let from = range.from.clone().max(first.clone());
+        // The first key of the next kind, if there is a next one.
+        let to = match of.checked_add(1) {
+            Some(next) => range.to.clone().min(Key::new(vec![next])),
+            None => range.to.clone(),
+        };
+        if from >= to {
+            continue;
+        }
+        match spread(of) {
+            Spread::Prefix(1) => found.extend(part(vec![of], &from, &to)),
+            Spread::Prefix(2) => {
+                if from == first {
+                    found.push(Part { k: vec![of], from: vec![0], to: None });
+                }
+                let second = from.as_bytes().get(1).copied().unwrap_or(0);
+                found.extend((second..=0xff).filter_map(|second| part(vec![of, second], &from, &to)));
+            }
+            Spread::Prefix(length) if from.as_bytes().get(..length) == to.as_bytes().get(..length) => {
+                let k = from.as_bytes().get(..length).ok_or(NotInOrder(of))?;
+                found.extend(part(k.to_vec(), &from, &to));
+            }
+            Spread::Prefix(_) | Spread::Whole => return Err(NotInOrder(of)),
+        }
+    }
+    Ok(found)
+}
+
+/// What the partition holds of the range, if anything can be there.
+fn part(k: Vec<u8>, from: &Key, to: &Key) -> Option<Part> {
+    let (from, to) = (from.as_bytes(), to.as_bytes());
+    let lower = match from.strip_prefix(&k[..]) {
+        Some(rest) => sortable(rest),
+        None if from < &k[..] => vec![0],
+        None => return None,
+    };
+    let upper = match to.strip_prefix(&k[..]) {
+        Some([]) => return None,
+        Some(rest) => Some(bounded(sortable(rest))),
+        None if to > &k[..] => None,
+        None => return None,
+    };
+    Some(Part { k, from: bounded(lower), to: upper })
+}
+
+/// No sort key is longer, so that shortening a bound only lets in a key that is looked at anyway.
+fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
+    bound.truncate(SORT_BYTES_MAX);
+    bound
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::keys;
+
+    use super::*;
+
+    fn key(bytes: &[u8]) -> Key {
+        Key::new(bytes.to_vec())
+    }
+
+    #[test]
+    fn a_place_names_exactly_one_key() {
+        let longest = [7; Key::BYTES_MAX];
+        let rests: [&[u8]; 9] =
+            [&[], &[0], &[0, 0], &[0, 7], &[1], &[1, 0], &[0xff], &[0; 16], &longest[1..]];
+        for of in 0..=0xff {
+            let mut places = Vec::new();
+            for rest in rests {
+                let key = Key::new([&[of], rest].concat());
+                let place = Place::of(&key);
+                assert_eq!(place.key(), key);
+                assert!(!place.k.is_empty() && place.k.len() <= 2_048, "{place:?}");
+                assert!(!place.s.is_empty() && place.s.len() <= SORT_BYTES_MAX, "{place:?}");
+                places.push(place);
+            }
+            places.sort();
+            places.dedup();
+            assert_eq!(places.len(), rests.len(), "kind {of}");
+        }
+    }
+
+    const ID: [u8; 16] = [9; 16];
+
+    #[test]
+    fn the_table_of_partitions() {
+        let cases: [(Key, usize); 8] = [
+            (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
+            (keys::request([3; 16]), 2),
+            (key(&[&b"w"[..], &ID, &ID].concat()), 17),
+            (keys::caller([5; 16]), 1),
+            (keys::used("brand", "b"), 1),
+            (key(&[&b"m"[..], &ID].concat()), 17),
+            (keys::order("b", "1"), 4),
+            (key(b"!unknown"), 1),
+        ];
+        for (key, length) in cases {
+            assert_eq!(Place::of(&key).k, key.as_bytes()[..length], "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_the_queries_that_it_needs() {
+        let answers = Range {
+            from: key(&[&b"w"[..], &ID, &[0; 16]].concat()),
+            to: key(&[&b"w"[..], &ID, &[0xff; 17]].concat()),
+        };
+        let cases: [(&str, Range, Result<usize, NotInOrder>); 9] = [
+            ("one shard that is due", Range { from: key(b"d\x03"), to: key(b"d\x03\x80\x01") }, Ok(1)),
+            ("all that is due", keys::all(kind::DUE), Ok(257)),
+            ("the last requests", Range { from: key(b"q\xf0"), to: key(b"r") }, Ok(16)),
+            ("a member's answers", answers, Ok(1)),
+            ("everybody's answers", keys::all(kind::ANSWER), Err(NotInOrder(kind::ANSWER))),
+            ("callers", keys::all(kind::CALLER), Ok(1)),
+            ("members", keys::all(kind::MEMBER), Err(NotInOrder(kind::MEMBER))),
+            ("two kinds nobody knows", Range { from: key(b"b"), to: key(b"c1") }, Ok(2)),
+            ("a turned range", Range { from: key(b"c"), to: key(b"a") }, Ok(0)),
+        ];
+        for (name, range, expected) in cases {
+            assert_eq!(parts(&range).map(|parts| parts.len()), expected, "{name}");
+        }
+    }
+
+    /// Against the plain definition, over all short keys and ranges of a small alphabet.
+    #[test]
+    fn parts_hold_all_that_is_in_the_range_in_order() {
+        let letters = [0, 1, kind::DUE, kind::REQUEST, 0xff];
+        let mut keys: Vec<Key> = Vec::new();
+        for first in [kind::DUE, kind::CALLER, 0, 0xff] {
+            keys.push(key(&[first]));
+            for second in letters {
+                keys.push(key(&[first, second]));
+                keys.extend(letters.map(|third| key(&[first, second, third])));
+            }
+        }
+        keys.sort();
+        for from in &keys {
+            for to in &keys {
+                let range = Range { from: from.clone(), to: to.clone() };
+                let Ok(parts) = parts(&range) else { continue };
+                let mut seen = Vec::new();
+                for part in parts {
+                    let within = |place: &Place| {
+                        place.k == part.k
+                            && place.s >= part.from
+                            && part.to.as_ref().is_none_or(|to| place.s <= *to)
+                    };
+                    let there = keys.iter().filter(|key| within(&Place::of(key)));
+                    seen.extend(there.filter(|key| range.from <= **key && **key < range.to).cloned());
+                }
+                let expected: Vec<Key> =
+                    keys.iter().filter(|key| *key >= from && *key < to).cloned().collect();
+                assert_eq!(seen, expected, "{range:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The store itself: its options, its client, its table, and the port filled.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client, Config,
+    config::{
+        BehaviorVersion, Credentials, IdentityCache, Region, SharedHttpClient, StalledStreamProtectionConfig,
+        retry::RetryConfig, timeout::TimeoutConfig,
+    },
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
+        TableStatus,
+    },
+};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use bytes::Bytes;
+use engine::store::{Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+
+use crate::{
+    error::{Cause, ConnectError, Failure, classify},
+    item::{PARTITION, SORT},
+    tries::Pace,
+    version::Versions,
+};
+
+/// The only certificates that answers are believed from: parsing the system's 144 would be two
+/// thirds of a cold start.
+const ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
+
+/// How long a new table is waited for.
+const TABLE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the table is and how it is talked to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The table's name.
+    pub table: String,
+    /// Another address than AWS's own, such as that of DynamoDB Local: `http://127.0.0.1:8000`.
+    /// Without credentials in the environment, made-up ones are sent there.
+    pub endpoint: Option<String>,
+    /// The region; `None` takes `AWS_REGION` or else `AWS_DEFAULT_REGION`.
+    pub region: Option<String>,
+    /// Who asks; `None` takes `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
+    /// `AWS_SESSION_TOKEN`.
+    pub keys: Option<AccessKeys>,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// How often and how long a call is tried.
+    pub pace: Pace,
+}
+
+impl Options {
+    /// The usual options for that table.
+    pub fn new(table: impl Into<String>) -> Options {
+        Options {
+            table: table.into(),
+            endpoint: None,
+            region: None,
+            keys: None,
+            connect_timeout: Duration::from_secs(1),
+            attempt_timeout: Duration::from_millis(1_500),
+            pace: Pace::default(),
+        }
+    }
+}
+
+/// An access key of AWS.
+#[derive(Clone)]
+pub struct AccessKeys {
+    /// The key's id.
+    pub id: String,
+    /// The secret.
+    pub secret: String,
+    /// The session's token, for temporary keys.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessKeys({})", self.id)
+    }
+}
+
+impl AccessKeys {
+    fn from_environment() -> Option<AccessKeys> {
+        let id = variable("AWS_ACCESS_KEY_ID")?;
+        let secret = variable("AWS_SECRET_ACCESS_KEY")?;
+        Some(AccessKeys { id, secret, session_token: variable("AWS_SESSION_TOKEN") })
+    }
+
+    /// What DynamoDB Local takes as well as anything else.
+    pub(crate) fn made_up() -> AccessKeys {
+        AccessKeys { id: "local".to_owned(), secret: "local".to_owned(), session_token: None }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The store over one table of DynamoDB. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct DynamoStore {
+    pub(crate) client: Client,
+    pub(crate) table: Arc<str>,
+    pub(crate) pace: Pace,
+    pub(crate) versions: Arc<Versions>,
+}
+
+impl DynamoStore {
+    /// A store over that table. Nothing is sent yet; see [`DynamoStore::table_ready`].
+    ///
+    /// # Errors
+    /// The region or the credentials are missing, or the endpoint is no address.
+    pub fn connect(options: Options) -> Result<DynamoStore, ConnectError> {
+        let client = http_client()?;
+        DynamoStore::connect_over(options, client)
+    }
+
+    /// As [`DynamoStore::connect`], over connections of one's own.
+    pub(crate) fn connect_over(
+        options: Options,
+        http: SharedHttpClient,
+    ) -> Result<DynamoStore, ConnectError> {
+        let endpoint = options.endpoint.map(checked_endpoint).transpose()?;
+        let region = options.region.or_else(|| variable("AWS_REGION"));
+        let region = region.or_else(|| variable("AWS_DEFAULT_REGION"));
+        let region = region.or_else(|| endpoint.as_ref().map(|_| "local".to_owned()));
+        let keys = options.keys.or_else(AccessKeys::from_environment);
+        let keys = keys.or_else(|| endpoint.as_ref().map(|_| AccessKeys::made_up()));
+        let keys = keys.ok_or(ConnectError::Credentials)?;
+        let keys = Credentials::new(keys.id, keys.secret, keys.session_token, None, "laurel");
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(options.connect_timeout)
+            .operation_attempt_timeout(options.attempt_timeout)
+            .build();
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(region.ok_or(ConnectError::Region)?))
+            .credentials_provider(keys)
+            .identity_cache(IdentityCache::no_cache())
+            .http_client(http)
+            // Retried here and nowhere else.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        config.set_endpoint_url(endpoint);
+        Ok(DynamoStore {
+            client: Client::from_conf(config.build()),
+            table: options.table.into(),
+            pace: options.pace,
+            versions: Arc::default(),
+        })
+    }
+
+    /// Makes the table, paid by request, and waits until it is ready. That it is there already is
+    /// no error.
+    ///
+    /// # Errors
+    /// DynamoDB refuses or does not answer, or the table there is not one of Laurel's.
+    pub async fn create_table(&self) -> Result<(), ConnectError> {
+        let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+        let bytes = |name| {
+            let kind = ScalarAttributeType::B;
+            AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
+        };
+        let built =
+            |error: aws_sdk_dynamodb::error::BuildError| ConnectError::Failed(Cause::new(error.to_string()));
+        let made = self
+            .client
+            .create_table()
+            .table_name(&*self.table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .key_schema(key(PARTITION, KeyType::Hash).map_err(built)?)
+            .key_schema(key(SORT, KeyType::Range).map_err(built)?)
+            .attribute_definitions(bytes(PARTITION).map_err(built)?)
+            .attribute_definitions(bytes(SORT).map_err(built)?)
+            .send()
+            .await;
+        if let Err(error) = made {
+            let exists = error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception());
+            // One that may have been made all the same is waited for as well.
+            if let (false, failure @ (Failure::Refused(_) | Failure::NotSent(_))) = (exists, classify(&error))
+            {
+                return Err(ConnectError::Failed(failure.cause()));
+            }
+        }
+        let begun = std::time::Instant::now();
+        loop {
+            match self.table_ready().await {
+                Err(ConnectError::TableNotReady(_) | ConnectError::TableMissing(_))
+                    if begun.elapsed() < TABLE_PATIENCE =>
+                {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether the table is there, ready, and has this store's keys.
+    ///
+    /// # Errors
+    /// What is wrong with it, or why DynamoDB cannot be asked.
+    pub async fn table_ready(&self) -> Result<(), ConnectError> {
+        let name = || self.table.to_string();
+        let asked = self.client.describe_table().table_name(&*self.table).send().await;
+        let table = match asked {
+            Ok(answer) => answer.table.ok_or_else(|| ConnectError::TableMissing(name()))?,
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+            {
+                return Err(ConnectError::TableMissing(name()));
+            }
+            Err(error) => return Err(ConnectError::Failed(classify(&error).cause())),
+        };
+        match table.table_status() {
+            _ if !has_our_keys(&table) => Err(ConnectError::TableShape(name())),
+            Some(TableStatus::Active | TableStatus::Updating) => Ok(()),
+            _ => Err(ConnectError::TableNotReady(name())),
+        }
+    }
+}
+
+fn has_our_keys(table: &TableDescription) -> bool {
+    let keys = table.key_schema().iter().map(|key| (key.attribute_name(), key.key_type().clone()));
+    let bytes = table.attribute_definitions();
+    keys.eq([(PARTITION, KeyType::Hash), (SORT, KeyType::Range)])
+        && [PARTITION, SORT].iter().all(|name| {
+            let kind = |of: &AttributeDefinition| {
+                of.attribute_name() == *name && *of.attribute_type() == ScalarAttributeType::B
+            };
+            bytes.iter().any(kind)
+        })
+}
+
+/// Connections that are kept, and believed if Amazon vouches for them. Plain `http://` goes through
+/// them too, for an endpoint of one's own.
+pub(crate) fn http_client() -> Result<SharedHttpClient, ConnectError> {
+    let trusted = TrustStore::empty().with_pem_certificate(ROOTS);
+    let context = TlsContext::builder().with_trust_store(trusted).build();
+    let client = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context.map_err(|_| ConnectError::Roots)?);
+    Ok(client.build_https())
+}
+
+fn checked_endpoint(given: String) -> Result<String, ConnectError> {
+    let server = given.strip_prefix("http://").or_else(|| given.strip_prefix("https://"));
+    let server = server.map(|rest| rest.trim_end_matches('/'));
+    let plain = |server: &str| !server.is_empty() && !server.contains(['/', '?', '#', ' ', '@']);
+    if server.is_some_and(plain) { Ok(given) } else { Err(ConnectError::Endpoint(given)) }
+}
+
+impl Store for DynamoStore {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        Box::pin(self.get_all(keys))
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        Box::pin(async move { self.scan_range(&range, limit).await })
+    }
+
+    fn walk(
+        &self,
+        kind: Option<u8>,
+        from: Option<Bytes>,
+        limit: usize,
+    ) -> Pending<'_, Result<Page, StoreError>> {
+        Box::pin(self.walk_page(kind, from, limit))
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(self.commit_all(writes))
+    }
+}

@@ -1,0 +1,89 @@
+//! What the store makes up itself: versions, request tokens and waiting times.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use engine::store::Version;
+
+/// The lower bits of a version are chance, so that no two commits have the same one even if
+/// machines agree on the moment; the rest is the time in units of 64 µs since 1970, to the year 2112.
+const CHANCE_BITS: u32 = 18;
+
+/// The unit of time of a version: 2 to this power microseconds.
+const UNIT_BITS: u32 = 6;
+
+/// Makes the versions of a store's commits.
+///
+/// A version is later than every one that the commit expects or was shown, whatever the machines'
+/// clocks say, so it grows with every write of a record; and as it is made of the time and of
+/// chance, it does not come back when a record is deleted and made anew.
+#[derive(Debug, Default)]
+pub(crate) struct Versions {
+    last_tick: AtomicU64,
+}
+
+impl Versions {
+    /// A version later than the last one of this store and later than that.
+    pub(crate) fn after(&self, floor: Option<Version>) -> Version {
+        let above = floor.map_or(0, |Version(floor)| (floor >> CHANCE_BITS) + 1);
+        let earliest = now_ticks().max(above);
+        let mut tick = earliest;
+        // Two commits of one store within one unit take units one after the other.
+        let _ = self.last_tick.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+            tick = earliest.max(last + 1);
+            Some(tick)
+        });
+        Version((tick << CHANCE_BITS) | (random() >> (u64::BITS - CHANCE_BITS)))
+    }
+}
+
+fn now_ticks() -> u64 {
+    // Not what the engine calls now: nothing is decided by it, it only makes versions grow.
+    #[allow(clippy::disallowed_methods)]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(0) >> UNIT_BITS
+}
+
+/// 64 bits of chance. Where the machine has none to give, those that the maps' hashing got earlier.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().build_hasher().finish())
+}
+
+/// A name for one request, for DynamoDB to recognise it when it comes again.
+pub(crate) fn token() -> String {
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Any duration from nothing to that one ("full jitter").
+pub(crate) fn up_to(longest: Duration) -> Duration {
+    let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(random().checked_rem(nanos).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_grow_whatever_the_clock_says() {
+        let versions = Versions::default();
+        let mut last = versions.after(None);
+        for round in 0..10_000_u64 {
+            // Now and then one from a machine whose clock is an hour ahead.
+            let floor = (round % 100 == 0).then(|| Version(last.0 + (3_600_000_000 << (18 - 6))));
+            let next = versions.after(floor);
+            assert!(next > last && floor.is_none_or(|floor| next > floor), "{next:?} after {last:?}");
+            last = next;
+        }
+    }
+
+    #[test]
+    fn two_machines_that_expect_the_same_version_make_different_ones() {
+        let ahead = Some(Version(u64::MAX >> 1));
+        let made = [(); 8].map(|()| Versions::default().after(ahead));
+        assert!(made.iter().any(|version| *version != made[0]), "{made:?}");
+    }
+}
