@@ -1,6 +1,7 @@
 //! Measures `laurel` beside a real PostgreSQL that does the same job, and at the size it is made for.
 //! Never part of the product's build or tests: run by hand, on an idle machine. See README.md.
 
+mod cold;
 mod compare;
 mod disk;
 mod http;
@@ -34,6 +35,8 @@ enum Command {
     Compare(compare::Options),
     /// Memory, disk, restart and reads with many members
     Million(million::Options),
+    /// From a Lambda function's start to its first question for an event, beside a hello and Node
+    Cold(cold::Options),
     /// How often a second this disk makes a small write durable
     Sync(SyncOptions),
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(options) => compare::run(&options),
         Command::Million(options) => million::run(&options),
+        Command::Cold(options) => cold::run(&options),
         Command::Sync(options) => sync(&options),
     };
     match outcome {

@@ -9,7 +9,7 @@ use domain::{member::MemberId, time::Instant};
 use engine::{Done, Engine, Error};
 use sha2::{Digest, Sha256};
 
-use crate::{Answer, Caller, Clock, Function, Secrets, wire};
+use crate::{Answer, Caller, Clock, Function, Secrets, fresh::Freshness, wire};
 
 /// What every function is handed.
 pub struct Api {
@@ -24,12 +24,21 @@ pub struct Api {
     /// Origins of browser pages that may call.
     pub origins: Vec<String>,
     callers: RwLock<HashMap<[u8; 32], Arc<Caller>>>,
+    pub(crate) freshness: Freshness,
 }
 
 impl Api {
     /// The functions over that engine. [`Api::refresh`] reads the callers and the programme.
     pub fn new(engine: Engine, clock: Clock, secrets: Secrets, functions: Vec<&'static Function>) -> Api {
-        Api { engine, clock, secrets, functions, origins: Vec::new(), callers: RwLock::new(HashMap::new()) }
+        Api {
+            engine,
+            clock,
+            secrets,
+            functions,
+            origins: Vec::new(),
+            callers: RwLock::default(),
+            freshness: Freshness::default(),
+        }
     }
 
     /// Reads the callers and the programme's versions anew.
@@ -37,11 +46,15 @@ impl Api {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn refresh(&self) -> Result<(), Error> {
-        self.engine.refresh().await?;
+        // One after the other: what was read earlier must not replace what was read later.
+        let _turn = self.engine.refreshing().await;
+        let began = std::time::Instant::now();
+        self.engine.reread().await?;
         let callers = self.engine.callers().await?;
         let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
         let live = live.map(|caller| (caller.record.hash, Arc::new(Caller::of(caller.id, &caller.record))));
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = live.collect();
+        self.freshness.was_read(began);
         Ok(())
     }
 

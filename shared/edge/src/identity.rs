@@ -207,7 +207,7 @@ fn correct_profile(person: &mut Person, profile: &Json) {
 fn correct_consents(person: &mut Person, body: &Json) {
     for (channel, consent) in body.get("consents").map_or(&[][..], Json::fields) {
         if let Some(consent) = consent.bool() {
-            person.consents.insert(channel.chars().take(64).collect(), consent);
+            person.consents.insert(channel.clone(), consent);
         }
     }
 }

@@ -58,7 +58,7 @@ impl Api {
             return Err(Problem::new(413, "body_too_large", "the path and query are too long"));
         }
         let (function, route, path) = self.route(&head.method, head.uri.path())?;
-        let caller = self.authenticate(&head.headers)?;
+        let caller = self.authenticate(&head.headers).await?;
         self.move_clock(&caller, &head.headers)?;
         if !caller.may(route.roles) {
             return Err(Problem::forbidden());
@@ -98,17 +98,15 @@ impl Api {
         Err(problem)
     }
 
-    /// The caller whose key the headers carry.
+    /// The caller whose key the headers carry. Without one the store is not touched.
     ///
     /// # Errors
-    /// 401 `unauthenticated`.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+    /// 401 `unauthenticated`; 503 if who may call could not be read for a minute.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
         let nobody = || Problem::new(401, "unauthenticated", "Authorization: Bearer <key> is needed");
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else { return Err(nobody()) };
-        let key = value.to_str().ok().and_then(|value| value.split_once(' '));
-        let key = key.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
-        self.caller(key.ok_or_else(nobody)?).ok_or_else(nobody)
+        let key = bearer(headers).ok_or_else(nobody)?;
+        self.freshen().await?;
+        self.caller(key).ok_or_else(nobody)
     }
 
     fn move_clock(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
@@ -175,6 +173,14 @@ impl Api {
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         response
     }
+}
+
+/// The key in the one `Authorization` header, if it has the form of one.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()).then(|| key.trim())
 }
 
 fn hash(parts: &[&[u8]]) -> [u8; 16] {

@@ -1,0 +1,175 @@
+//! One instance of a function: what is kept between events, and what an event becomes.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use edge::{Api, Clock, Function, Problem};
+use http::header::AUTHORIZATION;
+use lambda_runtime::{Context, Diagnostic};
+use serde_json::Value;
+
+use crate::{
+    event::{self, Event},
+    measure::{self, Measured},
+    reply::{Reply, UrlReply},
+};
+
+/// A scheduled run ends so long before Lambda would end it, to say how far it came.
+const SWEEP_MARGIN: Duration = Duration::from_secs(10);
+
+/// The note that holds the fingerprint of the master key.
+const MASTER_KEY_NOTE: &str = "master_key";
+/// The note that stands while an import is under way.
+const IMPORTING_NOTE: &str = "importing";
+
+/// One instance of a function.
+pub struct Instance {
+    function: &'static Function,
+    api: Api,
+    /// Whether the store was found to be ours.
+    known: AtomicBool,
+    /// Whether an event has been handled here.
+    warm: AtomicBool,
+}
+
+/// What Lambda says of an event.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its id.
+    pub id: String,
+    /// What time is left for it.
+    pub left: Duration,
+}
+
+impl Invocation {
+    /// What Lambda says of it.
+    pub fn of(context: &Context) -> Invocation {
+        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+        let left = deadline.saturating_sub(Clock::Machine.now().0).max(0);
+        Invocation { id: context.request_id.clone(), left: Duration::from_millis(left.unsigned_abs()) }
+    }
+}
+
+/// Why an event that no caller waits for has failed: Lambda sends it again, then puts it into the
+/// dead-letter queue.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// A stable word.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Diagnostic {
+        Diagnostic { error_type: failure.code.to_owned(), error_message: failure.detail }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure { code: problem.code, detail: problem.detail }
+    }
+}
+
+impl Instance {
+    /// An instance over that store; nothing is read yet.
+    pub fn new(function: &'static Function, api: Api) -> Instance {
+        api.share_store();
+        Instance { function, api, known: AtomicBool::new(false), warm: AtomicBool::new(false) }
+    }
+
+    /// Handles an event and writes down that it did.
+    ///
+    /// # Errors
+    /// An event that is no request, and was not done.
+    pub async fn handle(&self, event: Value, invocation: &Invocation) -> Result<Reply, Failure> {
+        let began = Instant::now();
+        let mut measured = Measured::default();
+        let reply = match event::read(self.function.name, event) {
+            Ok(Event::Url(request)) => Ok(self.answer(request).await),
+            Ok(Event::Direct(event)) => self.run(&event, began, invocation, &mut measured).await,
+            // It says that it came by a URL: somebody waits for an answer.
+            Err(problem) => Ok(Reply::Url(UrlReply::new(self.api.refuse(&problem)))),
+        };
+        if let Ok(Reply::Url(reply)) = &reply {
+            measured.status = Some(reply.status_code);
+            measured.request_id = reply.header("request-id").map(str::to_owned);
+            measured.replayed = reply.header("idempotency-replayed").is_some();
+        }
+        let cold_start = !self.warm.swap(true, Ordering::Relaxed);
+        measure::print(&measured.line(self.function.name, &invocation.id, began.elapsed(), cold_start));
+        reply
+    }
+
+    /// Answers a request. One without a key is refused by the same code, which then touches
+    /// nothing.
+    async fn answer(&self, request: http::Request<bytes::Bytes>) -> Reply {
+        let known = match request.headers().contains_key(AUTHORIZATION) {
+            true => self.know_store().await,
+            false => Ok(()),
+        };
+        let response = match known {
+            Ok(()) => self.api.serve(request).await,
+            Err(problem) => self.api.refuse(&problem),
+        };
+        Reply::Url(UrlReply::new(response))
+    }
+
+    /// Runs what a schedule asks for. What is not done by then is failed, though what was done
+    /// stays done: so Lambda sends the event again, the next run goes on, and the alarm hears of it.
+    async fn run(
+        &self,
+        event: &Value,
+        began: Instant,
+        invocation: &Invocation,
+        measured: &mut Measured,
+    ) -> Result<Reply, Failure> {
+        if self.function.scheduled().is_some() {
+            measured.finished = Some(false);
+            self.know_store().await?;
+        }
+        let until = began + invocation.left.saturating_sub(SWEEP_MARGIN);
+        let told = self.api.run_schedule(self.function, event, until).await.inspect_err(|problem| {
+            tracing::error!(function = self.function.name, code = problem.code, "scheduled run failed");
+        })?;
+        let count = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let done = told.get("done").and_then(Value::as_bool).unwrap_or(false);
+        measured.swept = Some((count("members"), count("points_expired")));
+        measured.finished = Some(done);
+        match done {
+            true => Ok(Reply::Direct(told)),
+            false => {
+                let detail = format!("more is due than fits into one run; so far: {told}");
+                Err(Failure { code: "sweep_unfinished", detail })
+            }
+        }
+    }
+
+    /// Under another master key every identity would seem new and people would register twice; in
+    /// half an import they would be missing. Neither is served.
+    async fn know_store(&self) -> Result<(), Problem> {
+        if self.known.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let engine = &self.api.engine;
+        let own = self.api.secrets.fingerprint();
+        let fault = match engine.note(MASTER_KEY_NOTE).await? {
+            None => Some("the table has not been set up; `laurel serve --table` or `laurel import` does"),
+            Some(known) if known[..] != own => Some("this is not the master key the data was written under"),
+            Some(_) if engine.note(IMPORTING_NOTE).await?.is_some() => {
+                Some("an import into this table is under way or was cut off")
+            }
+            Some(_) => None,
+        };
+        if let Some(fault) = fault {
+            tracing::error!(function = self.function.name, fault, "this store is not served");
+            let detail = "the store is not ready; try again later";
+            return Err(Problem::new(503, "store_unavailable", detail));
+        }
+        self.known.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! Runs one function on AWS Lambda: what arrives by its URL is an HTTP request like any other,
+//! what a schedule sends is run under IAM's authority.
+//!
+//! Everything that can be made once is made before the first event is asked for: the client, the
+//! secrets, the function's table of routes. The store itself is not touched until an event has
+//! shown a key, or comes from a schedule. No rule of the programme is here, and no route.
+
+mod event;
+mod instance;
+mod measure;
+mod reply;
+mod secret;
+mod settings;
+mod start;
+
+use std::process::ExitCode;
+
+use edge::Function;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
+
+pub use event::{Event, read};
+pub use instance::{Failure, Instance, Invocation};
+pub use measure::{METRICS, NAMESPACE};
+pub use reply::{Reply, UrlReply};
+pub use settings::{ENVIRONMENT, Settings, SettingsError};
+
+/// Runs the function until Lambda ends the process. All that a function's `main` does.
+pub fn run(function: &'static Function) -> ExitCode {
+    let ended = start(function);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(function = function.name, error, "cannot start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(function: &'static Function) -> Result<(), String> {
+    let settings = Settings::of_environment().map_err(|error| error.to_string());
+    log(settings.as_ref().map_or("info", |settings| settings.log.as_str()));
+    let settings = settings?;
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return Err("this is a Lambda function; `laurel serve` is for one machine".to_owned());
+    }
+    // One event at a time: one thread is all there is to use.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let instance = start::instance(function, &settings).await?;
+        let instance = &instance;
+        let handle = service_fn(move |event: LambdaEvent<Value>| async move {
+            let invocation = Invocation::of(&event.context);
+            instance.handle(event.payload, &invocation).await
+        });
+        lambda_runtime::run(handle).await.map_err(|error| error.to_string())
+    })
+}
+
+/// Structured logs on standard error: JSON lines, `LAUREL_LOG` chooses how much (`warn`,
+/// `info,lambda=debug`). No body, no key and no path (which may hold an id) is ever logged.
+fn log(filter: &str) {
+    // Not the filter that takes regular expressions: it would be a tenth of the binary.
+    let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
+    let json = fmt::layer().json().with_current_span(false).with_span_list(false);
+    let _ = registry().with(filter).with(json.with_writer(std::io::stderr)).try_init();
+}

@@ -1,0 +1,186 @@
+//! What a function reads from its environment. The template sets the same names.
+
+use std::fmt;
+
+use domain::time::Instant;
+
+/// The table's name.
+const TABLE: &str = "LAUREL_TABLE";
+/// The secret that holds the master key: its ARN or name in Secrets Manager.
+const MASTER_KEY_SECRET: &str = "LAUREL_MASTER_KEY_SECRET";
+/// The master key itself, for tests and trials.
+const MASTER_KEY: &str = "LAUREL_MASTER_KEY";
+/// Origins of browser pages that may call, with commas between them.
+const CORS_ORIGINS: &str = "LAUREL_CORS_ORIGINS";
+/// Another DynamoDB than the region's, for tests.
+const ENDPOINT: &str = "LAUREL_ENDPOINT";
+/// How much is logged.
+const LOG: &str = "LAUREL_LOG";
+/// Where a test's clock starts; for binaries with the feature `test-clock`.
+const TEST_CLOCK: &str = "LAUREL_TEST_CLOCK";
+
+/// The names a deployed function reads, and whether it must have them; either of the two master
+/// keys must be there. `LAUREL_TEST_CLOCK` is not among them: a deployed binary refuses it.
+pub const ENVIRONMENT: &[(&str, bool)] = &[
+    (TABLE, true),
+    (MASTER_KEY_SECRET, true),
+    (MASTER_KEY, false),
+    (CORS_ORIGINS, false),
+    (ENDPOINT, false),
+    (LOG, false),
+];
+
+/// The shortest master key, in characters.
+const MASTER_KEY_MIN: usize = 32;
+
+/// Where the master key is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MasterKey {
+    /// In Secrets Manager, under that ARN or name.
+    Secret(String),
+    /// Here.
+    Given(String),
+}
+
+/// What a function is told by its environment.
+#[derive(Clone)]
+pub struct Settings {
+    /// The table.
+    pub table: String,
+    /// Another DynamoDB than the region's.
+    pub endpoint: Option<String>,
+    /// Where the master key is.
+    pub master_key: MasterKey,
+    /// Origins of browser pages that may call.
+    pub origins: Vec<String>,
+    /// How much is logged.
+    pub log: String,
+    /// Where a test's clock starts.
+    pub test_clock: Option<Instant>,
+}
+
+/// What is wrong with the environment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SettingsError {
+    /// It is not set.
+    Missing(&'static str),
+    /// It is not what it should be.
+    Wrong(&'static str, &'static str),
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SettingsError::Missing(name) => write!(f, "{name} is not set"),
+            SettingsError::Wrong(name, why) => write!(f, "{name}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// The settings of the process.
+    ///
+    /// # Errors
+    /// Something is missing or wrong.
+    pub fn of_environment() -> Result<Settings, SettingsError> {
+        Settings::of(|name| std::env::var(name).ok())
+    }
+
+    /// The settings of that environment. What is empty counts as not set.
+    ///
+    /// # Errors
+    /// Something is missing or wrong.
+    pub fn of(environment: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
+        let given = |name: &str| environment(name).filter(|value| !value.trim().is_empty());
+        let master_key = match (given(MASTER_KEY_SECRET), given(MASTER_KEY)) {
+            (Some(secret), _) => MasterKey::Secret(secret),
+            (None, Some(key)) => MasterKey::Given(key),
+            (None, None) => return Err(SettingsError::Missing(MASTER_KEY_SECRET)),
+        };
+        let origins = given(CORS_ORIGINS).unwrap_or_default();
+        let origins = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        Ok(Settings {
+            table: given(TABLE).ok_or(SettingsError::Missing(TABLE))?,
+            endpoint: given(ENDPOINT),
+            master_key,
+            origins: origins.map(str::to_owned).collect(),
+            log: given(LOG).unwrap_or_else(|| "info".to_owned()),
+            test_clock: given(TEST_CLOCK).map(|text| test_clock(&text)).transpose()?,
+        })
+    }
+}
+
+/// A master key as it was kept: long enough, without what editors and shells put at its ends.
+///
+/// # Errors
+/// It is too short.
+pub(crate) fn checked_master_key(key: &str) -> Result<&str, SettingsError> {
+    match key.trim() {
+        key if key.len() >= MASTER_KEY_MIN => Ok(key),
+        _ => Err(SettingsError::Wrong(MASTER_KEY, "the master key must have at least 32 characters")),
+    }
+}
+
+#[cfg(feature = "test-clock")]
+fn test_clock(text: &str) -> Result<Instant, SettingsError> {
+    Instant::parse(text).ok_or(SettingsError::Wrong(TEST_CLOCK, "an RFC 3339 instant is needed"))
+}
+
+#[cfg(not(feature = "test-clock"))]
+fn test_clock(_: &str) -> Result<Instant, SettingsError> {
+    Err(SettingsError::Wrong(TEST_CLOCK, "this binary lives by the machine's clock alone"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(set: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::of(|name| set.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn what_is_needed_and_what_is_not() {
+        let (table, key) = (("LAUREL_TABLE", "t"), ("LAUREL_MASTER_KEY", "k"));
+        let settings = of(&[table, key]).unwrap();
+        assert_eq!((settings.table.as_str(), settings.log.as_str()), ("t", "info"));
+        assert!(settings.endpoint.is_none() && settings.origins.is_empty() && settings.test_clock.is_none());
+        assert!(settings.master_key == MasterKey::Given("k".to_owned()));
+        let missing = |set: &[(&str, &str)]| of(set).err();
+        assert_eq!(missing(&[table]), Some(SettingsError::Missing("LAUREL_MASTER_KEY_SECRET")));
+        assert_eq!(missing(&[key]), Some(SettingsError::Missing("LAUREL_TABLE")));
+        assert_eq!(missing(&[("LAUREL_TABLE", " "), key]), Some(SettingsError::Missing("LAUREL_TABLE")));
+    }
+
+    #[test]
+    fn a_secret_goes_before_a_key_that_lies_about() {
+        let secret = ("LAUREL_MASTER_KEY_SECRET", "arn:aws:secretsmanager:eu-central-1:1:secret:k");
+        let settings = of(&[("LAUREL_TABLE", "t"), ("LAUREL_MASTER_KEY", "k"), secret]).unwrap();
+        assert!(settings.master_key == MasterKey::Secret(secret.1.to_owned()));
+    }
+
+    #[test]
+    fn origins_stand_between_commas() {
+        let set = [
+            ("LAUREL_TABLE", "t"),
+            ("LAUREL_MASTER_KEY", "k"),
+            ("LAUREL_CORS_ORIGINS", "https://a, https://b,"),
+        ];
+        assert_eq!(of(&set).unwrap().origins, ["https://a", "https://b"]);
+    }
+
+    #[test]
+    fn a_deployed_binary_has_no_test_clock() {
+        let set = |at| [("LAUREL_TABLE", "t"), ("LAUREL_MASTER_KEY", "k"), ("LAUREL_TEST_CLOCK", at)];
+        assert_eq!(of(&set("2026-01-01T00:00:00Z")).is_ok(), cfg!(feature = "test-clock"));
+        assert!(of(&set("yesterday")).is_err());
+    }
+
+    #[test]
+    fn a_short_master_key_is_refused() {
+        assert!(checked_master_key("short").is_err());
+        assert_eq!(checked_master_key(" 0123456789abcdef0123456789abcdef\n").unwrap().len(), 32);
+    }
+}
