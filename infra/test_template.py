@@ -1,0 +1,476 @@
+"""Holds infra/template.yaml, as it is translated, against the repository: its functions, their binaries, events and
+policies, the names in the environment, the schedules. What a linter sees is left to the linters.
+
+    scripts/check-infra           makes the environment this needs, and runs it with them
+    TEMPLATE=FILE python infra/test_template.py
+
+Never calls AWS.
+"""
+
+import json
+import os
+import re
+import sys
+import tomllib
+import unittest
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import translate
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = Path(os.environ.get("TEMPLATE", ROOT / "infra" / "template.yaml"))
+SOURCE = translate.source(TEMPLATE)
+TRANSLATED = translate.translated(TEMPLATE)
+RESOURCES = TRANSLATED["Resources"]
+FOLDERS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
+SCHEDULED = ["evaluate-tier", "expire-points"]
+
+# What each function may do to the table. All read; only what settles a member moves its place in the due
+# index, and so deletes. A function that begins to write more needs it here and in its policy.
+READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+PUTS = READS | {"dynamodb:PutItem"}
+CHECKS = PUTS | {"dynamodb:ConditionCheckItem"}
+SETTLES = CHECKS | {"dynamodb:DeleteItem"}
+ACTIONS = {
+    "adjust": SETTLES,
+    "earn-points": SETTLES,
+    "evaluate-tier": SETTLES,
+    "expire-points": SETTLES,
+    "issue-badge": SETTLES,
+    "keys": PUTS,
+    "members": SETTLES,
+    "program": CHECKS,
+    "redeem": SETTLES,
+    "register": CHECKS,
+    "reverse": SETTLES,
+}
+
+# Where the code of the Lambda binaries reads its environment, and what it reads there for tests alone.
+READERS = ["shared/lambda/src", "shared/store-dynamodb/src", *(f"functions/{folder}/src" for folder in FOLDERS)]
+FOR_TESTS = {"LAUREL_DYNAMODB_LOCAL", "LAUREL_ENDPOINT", "LAUREL_MASTER_KEY", "LAUREL_TEST_CLOCK"}
+
+# The stack's table, or the restored one in its place.
+TABLE_ARN = {"Fn::If": ["Restored", {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/"
+                                     "${RestoredTable}"}, {"Fn::GetAtt": ["Table", "Arn"]}]}
+TABLE_NAME = {"Fn::If": ["Restored", {"Ref": "RestoredTable"}, {"Ref": "Table"}]}
+
+
+def of_type(kind: str) -> dict:
+    """The translated resources of that type, by name."""
+    return {name: resource for name, resource in RESOURCES.items() if resource["Type"] == kind}
+
+
+def logical(folder: str) -> str:
+    """The name of a function's resource: EarnPoints of earn-points."""
+    return "".join(word.capitalize() for word in folder.split("-"))
+
+
+def get(name: str, attribute: str = "Arn") -> dict:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+def listed(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def strings(value):
+    """Every text within a value, names of fields left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+# AWS's cron has six fields, and exactly one of the two for days is `?`.
+MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+DAYS = "SUN MON TUE WED THU FRI SAT".split()
+FIELDS = [("minute", 0, 59, []), ("hour", 0, 23, []), ("day", 1, 31, []), ("month", 1, 12, MONTHS),
+          ("weekday", 1, 7, DAYS), ("year", 1970, 2199, [])]
+
+
+def cron(expression: str) -> dict[str, set[int] | None]:
+    """What each field of the expression stands for; None for `?`. Raises ValueError where AWS would refuse it.
+    `L`, `W` and `#` are not used here and not understood."""
+    found = re.fullmatch(r"cron\((.*)\)", expression)
+    parts = found[1].split(" ") if found else []
+    if len(parts) != len(FIELDS):
+        raise ValueError(f"{expression}: cron(minute hour day month weekday year) is wanted")
+    read = {}
+    for (name, least, most, words), part in zip(FIELDS, parts):
+        def number(text: str) -> int:
+            value = words.index(text.upper()) + least if text.upper() in words else int(text)
+            if not least <= value <= most:
+                raise ValueError(f"{expression}: {name} {text} is not within {least} to {most}")
+            return value
+
+        if part == "?":
+            if name not in ("day", "weekday"):
+                raise ValueError(f"{expression}: {name} cannot be ?")
+            read[name] = None
+            continue
+        values = set()
+        for item in part.split(","):
+            span, _, step = item.partition("/")
+            if "/" in item and int(step) < 1:
+                raise ValueError(f"{expression}: a step of {step}")
+            first, dash, last = span.partition("-")
+            if span == "*":
+                bounds = (least, most)
+            elif dash:
+                bounds = (number(first), number(last))
+            else:
+                bounds = (number(span), most if "/" in item else number(span))
+            if bounds[0] > bounds[1]:
+                raise ValueError(f"{expression}: {span} runs backwards")
+            values.update(range(bounds[0], bounds[1] + 1, int(step or 1)))
+        read[name] = values
+    if (read["day"] is None) == (read["weekday"] is None):
+        raise ValueError(f"{expression}: either day or weekday is ?")
+    return read
+
+
+def daily(fields: dict) -> bool:
+    """Whether it comes at least once on each day."""
+    days = fields["day"] == set(range(1, 32)) or fields["weekday"] == set(range(1, 8))
+    return days and fields["month"] == set(range(1, 13)) and fields["year"] == set(range(1970, 2200))
+
+
+class Itself(unittest.TestCase):
+    """What this file reads with."""
+
+    def test_cron(self):
+        for good in ["0 0 1 1 ? *", "0/15 * * * ? *", "0 8-17 ? * MON-FRI *", "5,35 14 * JAN ? 2026-2030"]:
+            cron(f"cron({good})")
+        bad = ["0 0 1 1 *", "0 0 1 1 * *", "0 0 ? 1 ? *", "60 0 1 1 ? *", "0 24 1 1 ? *", "0 0 0 1 ? *", "0 0 1 13 ? *",
+               "0 0 ? * 8 *", "0 0 1 1 ? 1969", "0 0 1 ? ? *", "a 0 1 1 ? *", "0/0 0 1 1 ? *", "0 5-3 * * ? *", "0  0 1 1 ? *"]
+        for text in bad:
+            with self.subTest(text), self.assertRaises(ValueError):
+                cron(f"cron({text})")
+
+
+class Functions(unittest.TestCase):
+    def functions(self) -> list:
+        """Each function's folder, name and properties."""
+        return [(folder, logical(folder), RESOURCES[logical(folder)]["Properties"]) for folder in FOLDERS]
+
+    def test_each_folder_is_a_function_and_each_function_a_folder(self):
+        self.assertEqual(sorted(of_type("AWS::Lambda::Function")), sorted(map(logical, FOLDERS)))
+        self.assertEqual(sorted(ACTIONS), FOLDERS)
+
+    def test_each_has_its_folder_and_its_binary(self):
+        mains = [folder for folder in FOLDERS if (ROOT / "functions" / folder / "src/main.rs").exists()]
+        self.assertIn(mains, ([], FOLDERS), "some have a main.rs and some have none")
+        for folder, name, properties in self.functions():
+            with self.subTest(folder):
+                source = SOURCE["Resources"][name]
+                self.assertEqual(source["Properties"]["CodeUri"], f"../functions/{folder}")
+                built = {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": folder}}
+                self.assertEqual(source["Metadata"], built)
+                manifest = tomllib.loads((ROOT / "functions" / folder / "Cargo.toml").read_text(encoding="utf-8"))
+                binaries = [binary["name"] for binary in manifest.get("bin", [])] or [manifest["package"]["name"]]
+                self.assertEqual(binaries, [folder])
+                self.assertEqual(properties["Handler"], "bootstrap")
+                self.assertEqual(properties["Runtime"], "provided.al2023")
+                self.assertEqual(properties["Architectures"], [{"Ref": "Architecture"}])
+                self.assertEqual(properties["TracingConfig"], {"Mode": {"Ref": "Tracing"}})
+
+    def test_sam_builds_them_with_the_features_they_need(self):
+        # sam build hands no features on; what cargo lambda takes without being told stands in the workspace.
+        workspace = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]
+        given = set(workspace.get("metadata", {}).get("lambda", {}).get("build", {}).get("features", []))
+        needed = set()
+        for folder in FOLDERS:
+            manifest = tomllib.loads((ROOT / "functions" / folder / "Cargo.toml").read_text(encoding="utf-8"))
+            needed.update(*(binary.get("required-features", []) for binary in manifest.get("bin", [])))
+        self.assertEqual(given, needed, "[workspace.metadata.lambda.build] features, in Cargo.toml")
+
+    def test_each_has_its_events(self):
+        for folder, _, _ in self.functions():
+            with self.subTest(folder):
+                def event(kind):
+                    return json.loads((ROOT / "events" / f"{folder}{kind}.json").read_text(encoding="utf-8"))
+
+                for kind in ("", ".bad", ".base64"):
+                    self.assertEqual(event(kind)["version"], "2.0")
+                    self.assertRegex(event(kind)["rawPath"], f"^/{folder}(/|$)")
+                self.assertTrue(event(".base64")["isBase64Encoded"])
+                if folder in SCHEDULED:
+                    self.assertEqual(list(event(".schedule")), ["as_of"])
+
+    def test_each_has_a_url_that_authenticates_within(self):
+        urls = {resource["Properties"]["TargetFunctionArn"]["Ref"]: resource["Properties"]
+                for resource in of_type("AWS::Lambda::Url").values()}
+        self.assertEqual(len(urls), len(of_type("AWS::Lambda::Url")))
+        for folder, name, _ in self.functions():
+            with self.subTest(folder):
+                self.assertEqual(urls.get(name), {"TargetFunctionArn": {"Ref": name}, "AuthType": "NONE"})
+                self.assertEqual(TRANSLATED["Outputs"][f"{name}Url"]["Value"], get(f"{name}Url", "FunctionUrl"))
+
+    def test_nothing_may_be_called_but_through_a_url(self):
+        for name, resource in of_type("AWS::Lambda::Permission").items():
+            with self.subTest(name):
+                properties = resource["Properties"]
+                bound = {"lambda:InvokeFunctionUrl": ("FunctionUrlAuthType", "NONE"),
+                         "lambda:InvokeFunction": ("InvokedViaFunctionUrl", True)}
+                key, value = bound[properties["Action"]]
+                self.assertEqual(properties[key], value)
+
+    def test_each_has_its_log(self):
+        for folder, name, properties in self.functions():
+            with self.subTest(folder):
+                self.assertEqual(properties["LoggingConfig"], {"LogGroup": {"Ref": f"{name}Logs"}})
+                group = RESOURCES[f"{name}Logs"]["Properties"]
+                self.assertEqual(group["RetentionInDays"], {"Ref": "LogRetentionDays"})
+                self.assertEqual(group["LogGroupName"], {"Fn::Sub": f"/laurel/${{AWS::StackName}}/{folder}"})
+
+    def test_the_environment_is_what_the_code_reads(self):
+        read = set()
+        for folder in READERS:
+            for file in (ROOT / folder).rglob("*.rs"):
+                read |= set(re.findall(r'"(LAUREL_[A-Z_]+)"', file.read_text(encoding="utf-8")))
+        if not read:
+            self.skipTest("no Lambda code reads an environment yet")
+        for folder, _, properties in self.functions():
+            with self.subTest(folder):
+                self.assertEqual(set(properties["Environment"]["Variables"]), read - FOR_TESTS)
+
+    def test_the_environment_means_what_it_says(self):
+        meant = {"LAUREL_TABLE": TABLE_NAME, "LAUREL_MASTER_KEY_SECRET": {"Ref": "MasterKey"},
+                 "LAUREL_CORS_ORIGINS": {"Ref": "CorsOrigins"}, "LAUREL_LOG": {"Ref": "LogLevel"}}
+        for folder, _, properties in self.functions():
+            with self.subTest(folder):
+                self.assertEqual(properties["Environment"]["Variables"], meant)
+
+    def test_only_sweeps_have_reserved_executions_and_time(self):
+        for folder, _, properties in self.functions():
+            with self.subTest(folder):
+                reserved = properties.get("ReservedConcurrentExecutions")
+                if folder in SCHEDULED:
+                    self.assertEqual(reserved, {"Fn::If": ["Reserved", {"Ref": "SweepConcurrency"}, {"Ref": "AWS::NoValue"}]})
+                    self.assertEqual(properties["Timeout"], 900)
+                else:
+                    self.assertIsNone(reserved)
+                    self.assertLessEqual(properties["Timeout"], 30)
+
+
+class Policies(unittest.TestCase):
+    def test_each_function_has_a_role_of_its_own(self):
+        used = [function["Properties"]["Role"] for function in of_type("AWS::Lambda::Function").values()]
+        self.assertEqual(used, [get(f"{name}Role") for name in of_type("AWS::Lambda::Function")])
+        self.assertEqual(sorted(of_type("AWS::IAM::Role")), sorted([*(f"{logical(f)}Role" for f in FOLDERS), "SchedulerRole"]))
+        others = {kind for kind in (r["Type"] for r in RESOURCES.values()) if kind.startswith("AWS::IAM::")}
+        self.assertEqual(others, {"AWS::IAM::Role"})
+
+    def test_a_function_may_do_what_it_does_and_no_more(self):
+        for folder in FOLDERS:
+            name = logical(folder)
+            with self.subTest(folder):
+                role = RESOURCES[f"{name}Role"]["Properties"]
+                allowed = []
+                for policy in role["Policies"]:
+                    for statement in policy["PolicyDocument"]["Statement"]:
+                        self.assertEqual(set(statement), {"Effect", "Action", "Resource"})
+                        self.assertEqual(statement["Effect"], "Allow")
+                        allowed.append((set(listed(statement["Action"])), statement["Resource"]))
+                wanted = [(ACTIONS[folder], TABLE_ARN),
+                          ({"secretsmanager:GetSecretValue"}, {"Ref": "MasterKey"}),
+                          ({"logs:CreateLogStream", "logs:PutLogEvents"}, get(f"{name}Logs"))]
+                if folder in SCHEDULED:
+                    wanted.insert(2, ({"sqs:SendMessage"}, get("SweepFailures")))
+                self.assertEqual(allowed, wanted)
+
+    def test_roles_are_taken_by_their_service_alone(self):
+        for name, role in of_type("AWS::IAM::Role").items():
+            with self.subTest(name):
+                service = "scheduler" if name == "SchedulerRole" else "lambda"
+                statement, = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+                self.assertEqual(statement["Principal"], {"Service": f"{service}.amazonaws.com"})
+                self.assertEqual(statement["Action"], "sts:AssumeRole")
+
+    def test_there_is_no_wildcard(self):
+        for name, role in of_type("AWS::IAM::Role").items():
+            with self.subTest(name):
+                for text in strings(role["Properties"]):
+                    self.assertNotIn("*", text)
+
+    def test_x_ray_is_the_one_policy_of_aws_and_a_switch(self):
+        # Its actions know no resources: whatever allows them allows them on everything.
+        arn = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AWSXRayDaemonWriteAccess"}
+        wanted = {"Fn::If": ["Traced", [arn], {"Ref": "AWS::NoValue"}]}
+        for name, role in of_type("AWS::IAM::Role").items():
+            with self.subTest(name):
+                managed = role["Properties"].get("ManagedPolicyArns")
+                self.assertEqual(managed, None if name == "SchedulerRole" else wanted)
+        self.assertEqual(TRANSLATED["Conditions"]["Traced"], {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]})
+        self.assertEqual(TRANSLATED["Parameters"]["Tracing"]["Default"], "PassThrough")
+
+    def test_the_scheduler_calls_two_functions(self):
+        statements = RESOURCES["SchedulerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        allowed = {statement["Action"]: listed(statement["Resource"]) for statement in statements}
+        targets = [get("ExpirePoints"), get("EvaluateTier")]
+        self.assertEqual(allowed, {"lambda:InvokeFunction": targets, "sqs:SendMessage": [get("ScheduleFailures")]})
+
+
+class Schedules(unittest.TestCase):
+    def expression(self, schedule: dict) -> str:
+        text = schedule["ScheduleExpression"]
+        return text if isinstance(text, str) else TRANSLATED["Parameters"][text["Ref"]]["Default"]
+
+    def schedules(self) -> list:
+        return [resource["Properties"] for resource in of_type("AWS::Scheduler::Schedule").values()]
+
+    def test_the_time_zone_is_one_and_the_programmes(self):
+        zone = TRANSLATED["Parameters"]["TimeZone"]
+        self.assertIn(zone["Default"], available_timezones())
+        programme = json.loads((ROOT / "server/src/default-program.json").read_text(encoding="utf-8"))
+        self.assertEqual(zone["Default"], programme["time_zone"])
+        for known in available_timezones():
+            self.assertRegex(known, zone["AllowedPattern"])
+        for schedule in self.schedules():
+            self.assertEqual(schedule["ScheduleExpressionTimezone"], {"Ref": "TimeZone"})
+
+    def test_expressions_parse(self):
+        for schedule in self.schedules():
+            cron(self.expression(schedule))
+        pattern = TRANSLATED["Parameters"]["DueSchedule"]["AllowedPattern"]
+        for text in ["cron(0 4 * * ? *)", "cron(0/15 * * * ? *)"]:
+            self.assertRegex(text, pattern)
+
+    def test_the_year_ends_at_its_midnight(self):
+        fields = cron(self.expression(RESOURCES["YearEnd"]["Properties"]))
+        first = {"minute": {0}, "hour": {0}, "day": {1}, "month": {1}, "weekday": None}
+        self.assertEqual({name: fields[name] for name in first}, first)
+        self.assertEqual(fields["year"], set(range(1970, 2200)))
+
+    def test_each_sweep_comes_daily_at_an_hour_that_every_day_has(self):
+        called = set()
+        for schedule in self.schedules():
+            fields = cron(self.expression(schedule))
+            if daily(fields):
+                called.add(schedule["Target"]["Arn"]["Fn::GetAtt"][0])
+                self.assertTrue(fields["hour"] & set(range(4, 22)), "clocks are changed at night")
+        self.assertEqual(called, {"ExpirePoints", "EvaluateTier"})
+
+    def test_the_logical_time_is_the_scheduled_time(self):
+        for schedule in self.schedules():
+            text = schedule["Target"]["Input"]
+            self.assertEqual(json.loads(text), {"as_of": "<aws.scheduler.scheduled-time>"})
+            told = json.loads(text.replace("<aws.scheduler.scheduled-time>", "2026-01-01T00:00:00Z"))
+            self.assertIsNotNone(datetime.fromisoformat(told["as_of"]).astimezone(ZoneInfo("Asia/Shanghai")))
+            folder = next(f for f in SCHEDULED if get(logical(f)) == schedule["Target"]["Arn"])
+            event = json.loads((ROOT / "events" / f"{folder}.schedule.json").read_text(encoding="utf-8"))
+            self.assertEqual(list(event), list(told))
+
+    def test_what_the_scheduler_cannot_deliver_is_kept(self):
+        self.assertEqual(len(self.schedules()), 3)
+        for schedule in self.schedules():
+            self.assertEqual(schedule["State"], "ENABLED")
+            self.assertEqual(schedule["FlexibleTimeWindow"], {"Mode": "OFF"})
+            target = schedule["Target"]
+            self.assertEqual(target["RoleArn"], get("SchedulerRole"))
+            self.assertEqual(target["DeadLetterConfig"], {"Arn": get("ScheduleFailures")})
+            self.assertLessEqual(target["RetryPolicy"]["MaximumRetryAttempts"], 185)
+
+    def test_what_fails_each_time_is_kept(self):
+        kept = {resource["Properties"]["FunctionName"]["Ref"]: resource["Properties"]["DestinationConfig"]
+                for resource in of_type("AWS::Lambda::EventInvokeConfig").values()}
+        wanted = {"OnFailure": {"Destination": get("SweepFailures")}}
+        self.assertEqual(kept, {logical(folder): wanted for folder in SCHEDULED})
+        for name, queue in of_type("AWS::SQS::Queue").items():
+            with self.subTest(name):
+                self.assertTrue(queue["Properties"]["SqsManagedSseEnabled"])
+                self.assertEqual(queue["Properties"]["MessageRetentionPeriod"], 14 * 86_400)
+
+
+class Data(unittest.TestCase):
+    def test_the_table_is_the_stores(self):
+        (name, table), = of_type("AWS::DynamoDB::Table").items()
+        self.assertEqual(name, "Table")
+        properties = table["Properties"]
+        kinds = {item["AttributeName"]: item["AttributeType"] for item in properties["AttributeDefinitions"]}
+        self.assertEqual(kinds, {"k": "B", "s": "B"})
+        keys = [(item["AttributeName"], item["KeyType"]) for item in properties["KeySchema"]]
+        self.assertEqual(keys, [("k", "HASH"), ("s", "RANGE")])
+        self.assertEqual(properties["BillingMode"], "PAY_PER_REQUEST")
+        for costly in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "TimeToLiveSpecification"):
+            self.assertNotIn(costly, properties)
+
+    def test_the_table_is_hard_to_lose(self):
+        properties = RESOURCES["Table"]["Properties"]
+        self.assertIs(properties["DeletionProtectionEnabled"], True)
+        recovery = properties["PointInTimeRecoverySpecification"]
+        self.assertEqual(recovery, {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 35})
+        self.assertIs(properties["SSESpecification"]["SSEEnabled"], True)
+        for name in ("Table", "MasterKey"):
+            self.assertEqual(RESOURCES[name].get("DeletionPolicy"), "Retain")
+            self.assertEqual(RESOURCES[name].get("UpdateReplacePolicy"), "Retain")
+
+    def test_a_restored_table_takes_its_place_only_when_named(self):
+        wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": "RestoredTable"}, ""]}]}
+        self.assertEqual(TRANSLATED["Conditions"]["Restored"], wanted)
+        self.assertEqual(TRANSLATED["Parameters"]["RestoredTable"]["Default"], "")
+        self.assertEqual(TRANSLATED["Outputs"]["TableName"]["Value"], TABLE_NAME)
+
+    def test_the_master_key_is_64_hexadecimal_digits(self):
+        made = RESOURCES["MasterKey"]["Properties"]["GenerateSecretString"]
+        self.assertEqual(made["PasswordLength"], 64)
+        self.assertTrue(made["ExcludePunctuation"] and made["ExcludeUppercase"] and not made["IncludeSpace"])
+        letters = set("abcdefghijklmnopqrstuvwxyz0123456789") - set(made["ExcludeCharacters"])
+        self.assertEqual(letters, set("0123456789abcdef"))
+        self.assertNotIn("SecretString", RESOURCES["MasterKey"]["Properties"])
+
+
+class Alarms(unittest.TestCase):
+    def alarms(self) -> set:
+        found = set()
+        for name, alarm in of_type("AWS::CloudWatch::Alarm").items():
+            with self.subTest(name):
+                properties = alarm["Properties"]
+                self.assertEqual(properties["AlarmActions"], [{"Ref": "Alarms"}])
+                self.assertNotIn("ActionsEnabled", properties)
+                breaching = "breaching" if properties["MetricName"] == "Invocations" else "notBreaching"
+                self.assertEqual(properties["TreatMissingData"], breaching)
+                over = "LessThanThreshold" if breaching == "breaching" else "GreaterThanOrEqualToThreshold"
+                self.assertEqual((properties["ComparisonOperator"], properties["Threshold"]), (over, 1))
+                dimension, = properties["Dimensions"]
+                if dimension["Name"] == "Function":  # our own, by folder: a stack does not change it
+                    found.add((properties["Namespace"], properties["MetricName"], dimension["Value"]))
+                    continue
+                if dimension["Name"] == "TableName":
+                    self.assertEqual(dimension["Value"], TABLE_NAME)
+                    found.add((properties["Namespace"], properties["MetricName"], "Table"))
+                    continue
+                of = dimension["Value"].get("Ref") or dimension["Value"]["Fn::GetAtt"][0]
+                kinds = {"FunctionName": "Lambda::Function", "QueueName": "SQS::Queue"}
+                self.assertEqual(RESOURCES[of]["Type"], f"AWS::{kinds[dimension['Name']]}")
+                found.add((properties["Namespace"], properties["MetricName"], of))
+        return found
+
+    def test_there_is_one_for_each_that_can_fail(self):
+        wanted = {("AWS/Lambda", metric, logical(folder)) for folder in FOLDERS
+                  for metric in ("Errors", "Throttles", "Url5xxCount")}
+        wanted |= {("AWS/Lambda", "Invocations", logical(folder)) for folder in SCHEDULED}
+        wanted |= {("Laurel", "SweepUnfinished", folder) for folder in SCHEDULED}
+        wanted |= {("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue) for queue in of_type("AWS::SQS::Queue")}
+        wanted |= {("AWS/DynamoDB", f"{what}ThrottleEvents", "Table") for what in ("Read", "Write")}
+        self.assertEqual(self.alarms(), wanted)
+        self.assertEqual(sorted(of_type("AWS::SQS::Queue")), ["ScheduleFailures", "SweepFailures"])
+
+    def test_the_metric_is_one_the_code_writes(self):
+        sources = [file.read_text(encoding="utf-8") for file in (ROOT / "shared/lambda/src").rglob("*.rs")]
+        if not sources:
+            self.skipTest("there is no Lambda code yet")
+        for written in ('"Laurel"', '"SweepUnfinished"', '[["Function"]]'):
+            self.assertTrue(any(written in source for source in sources), written)
+
+
+if __name__ == "__main__":
+    unittest.main()
