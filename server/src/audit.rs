@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
+use domain::member::MemberId;
 use edge::{Api, wire};
+use engine::{Books, Finding};
 
 use crate::{
     cli::Data,
@@ -16,54 +18,80 @@ const PAGE: usize = 500;
 /// The most differing members that are named.
 const NAMED_MAX: usize = 100;
 
-/// Audits the folder.
+/// What was found in all.
+#[derive(Default)]
+struct Totals {
+    books: Books,
+    members: u64,
+    entries: u64,
+    points: BTreeMap<&'static str, i64>,
+    kinds: BTreeMap<&'static str, u64>,
+    tiers: BTreeMap<String, u64>,
+    differing: BTreeMap<MemberId, Vec<String>>,
+}
+
+/// Audits the folder or the table.
 pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
-    let opened = start::open_existing(data)?;
+    let opened = start::open_existing(data).await?;
     let api = Arc::new(start::assemble(&opened, None, None).await?);
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     let bar = progress::bar(0, "auditing");
-    let (mut members, mut entries, mut differing) = (0u64, 0u64, 0usize);
-    let mut points: BTreeMap<&'static str, i64> = BTreeMap::new();
-    let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut tiers: BTreeMap<String, u64> = BTreeMap::new();
+    let mut totals = Totals::default();
     let mut after = None;
     loop {
         let (page, next) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
-            let finding = api.engine.audit_member(*id).await.map_err(unreadable)?;
-            members += 1;
-            entries += finding.entries;
-            finding.points.iter().for_each(|(kind, sum)| *points.entry(kind).or_default() += sum);
-            finding.kinds.iter().for_each(|(kind, count)| *kinds.entry(kind).or_default() += count);
-            *tiers.entry(finding.tier).or_default() += 1;
-            if !finding.differences.is_empty() {
-                differing += 1;
-                if differing <= NAMED_MAX {
-                    println!("{}: {}", wire::member_id(*id), finding.differences.join("; "));
-                }
-            }
+            totals.note(*id, api.engine.audit_member(*id).await.map_err(unreadable)?);
         }
-        bar.set_length(members);
-        bar.set_position(members);
+        bar.set_length(totals.members);
+        bar.set_position(totals.members);
         after = next;
         if after.is_none() {
             break;
         }
     }
+    for (id, differences) in api.engine.strays(&totals.books).await.map_err(unreadable)? {
+        totals.differing.entry(id).or_default().extend(differences);
+    }
     bar.finish_and_clear();
-    println!("members {members}, ledger entries {entries}");
-    for (kind, sum) in &points {
-        println!("  {kind:<14} {:>10} entries {sum:>14} points", kinds.get(kind).copied().unwrap_or(0));
+    Ok(totals.print(&api))
+}
+
+impl Totals {
+    fn note(&mut self, id: MemberId, finding: Finding) {
+        self.books.note(id, &finding);
+        self.members += 1;
+        self.entries += finding.entries;
+        finding.points.iter().for_each(|(kind, sum)| *self.points.entry(kind).or_default() += sum);
+        finding.kinds.iter().for_each(|(kind, count)| *self.kinds.entry(kind).or_default() += count);
+        *self.tiers.entry(finding.tier).or_default() += 1;
+        if !finding.differences.is_empty() {
+            self.differing.insert(id, finding.differences);
+        }
     }
-    println!("  {:<14} {:>10} entries {:>14} points", "all", entries, points.values().sum::<i64>());
-    let tiers: Vec<String> = order_tiers(&api, &tiers);
-    println!("tiers {}", tiers.join(", "));
-    if differing > 0 {
-        println!("{differing} members differ from their ledger");
-        return Ok(ExitCode::from(1));
+
+    fn print(&self, api: &Api) -> ExitCode {
+        for (id, differences) in self.differing.iter().take(NAMED_MAX) {
+            println!("{}: {}", wire::member_id(*id), differences.join("; "));
+        }
+        println!("members {}, ledger entries {}", self.members, self.entries);
+        let line = |kind: &str, entries: u64, points: i64| {
+            println!("  {kind:<14} {entries:>10} entries {points:>14} points");
+        };
+        for (kind, sum) in &self.points {
+            line(kind, self.kinds.get(kind).copied().unwrap_or(0), *sum);
+        }
+        line("all", self.entries, self.points.values().sum());
+        println!("tiers {}", order_tiers(api, &self.tiers).join(", "));
+        let digest: String = self.books.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("digest {digest}");
+        if self.differing.is_empty() {
+            println!("every member agrees with its ledger");
+            return ExitCode::SUCCESS;
+        }
+        println!("{} members differ from their ledger", self.differing.len());
+        ExitCode::from(1)
     }
-    println!("every member agrees with its ledger");
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Tiers in the ladder's order.

@@ -27,14 +27,17 @@ impl fmt::Display for BrokenOff {
 impl std::error::Error for BrokenOff {}
 
 /// The copy, as it is read.
-pub(crate) fn backup(api: &Api, store: &Arc<RedbStore>, headers: &HeaderMap) -> Response<Body> {
-    let caller = api.authenticate(headers).and_then(|caller| match caller.may(&[]) {
-        true => Ok(()),
-        false => Err(Problem::forbidden()),
-    });
-    if let Err(problem) = caller {
-        return api.refuse(&problem).map(Full::new).map(Either::Left);
-    }
+pub(crate) async fn backup(api: &Api, store: Option<&Arc<RedbStore>>, headers: &HeaderMap) -> Response<Body> {
+    let refused = match (api.authenticate(headers).await, store) {
+        (Err(problem), _) => problem,
+        (Ok(caller), _) if !caller.may(&[]) || caller.brand.is_some() => Problem::forbidden(),
+        (Ok(_), None) => Problem::new(404, "not_found", "a table is backed up by DynamoDB itself"),
+        (Ok(_), Some(store)) => return copy(store),
+    };
+    api.refuse(&refused).map(Full::new).map(Either::Left)
+}
+
+fn copy(store: &RedbStore) -> Response<Body> {
     let (sender, body) = Channel::new(PAGES_WAITING);
     let snapshot = store.snapshot();
     // Reading the disk would hold up requests that share this thread.
@@ -45,7 +48,7 @@ pub(crate) fn backup(api: &Api, store: &Arc<RedbStore>, headers: &HeaderMap) -> 
         let mut pages = full::Pages::of(snapshot);
         let mut going = send(full::header());
         while going {
-            match pages.next() {
+            match handle.block_on(pages.next()) {
                 Ok(Some(page)) => going = send(page),
                 Ok(None) => {
                     send(full::footer(pages.records));

@@ -11,7 +11,7 @@ use domain::time::Instant;
 #[derive(Parser, Debug)]
 #[command(
     version,
-    after_help = "Start:    laurel serve\nAsk:      curl -H \"Authorization: Bearer $(cat laurel-data/admin-key)\" http://127.0.0.1:9000/program\nCheck:    laurel audit\n\nEvery command but serve works on a data folder that no other process has open."
+    after_help = "Start:    laurel serve\nAsk:      curl -H \"Authorization: Bearer $(cat laurel-data/admin-key)\" http://127.0.0.1:9000/program\nCheck:    laurel audit\n\nEvery command but serve works on a data folder that no other process has open,\nor on a table (--table)."
 )]
 pub struct Cli {
     /// What to do; `serve` unless given.
@@ -43,12 +43,40 @@ pub enum Command {
     /// Write members and ledger as CSV and JSON Lines, or everything with --full.
     Export(Export),
     /// Give unused space of the data folder back to the machine.
-    Compact(Data),
+    Compact(Folder),
 }
 
-/// Where the data is.
+/// Where the data is: a folder of this machine, or a table of DynamoDB.
 #[derive(Args, Debug, Clone)]
 pub struct Data {
+    /// The data folder. With --table only the keys are in it, unless LAUREL_MASTER_KEY and
+    /// LAUREL_ADMIN_KEY are set.
+    #[arg(long, value_name = "DIR", default_value = "laurel-data")]
+    pub data: PathBuf,
+    /// A table of DynamoDB instead; region and credentials as AWS's own tools take them from the
+    /// environment.
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Where DynamoDB answers, for DynamoDB Local.
+    #[arg(long, value_name = "URL", requires = "table")]
+    pub endpoint: Option<String>,
+    /// Make the table if it is not there.
+    #[arg(long, requires = "table")]
+    pub create_table: bool,
+}
+
+impl std::fmt::Display for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.table {
+            Some(table) => write!(f, "the table {table}"),
+            None => write!(f, "{}", self.data.display()),
+        }
+    }
+}
+
+/// `laurel compact`.
+#[derive(Args, Debug, Clone)]
+pub struct Folder {
     /// The data folder.
     #[arg(long, value_name = "DIR", default_value = "laurel-data")]
     pub data: PathBuf,
@@ -88,7 +116,7 @@ pub struct Import {
     /// For tests and histories: what time it is.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub test_clock: Option<Instant>,
-    /// Everything, into an empty data folder.
+    /// Everything, into an empty data folder or table.
     #[arg(long)]
     pub full: bool,
     /// Where to write the bad rows, as CSV; FILE.rejected.csv unless given.

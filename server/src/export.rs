@@ -65,9 +65,9 @@ const LEDGER_COLUMNS: &[&str] = &[
 pub(crate) async fn export(export: &Export) -> Result<ExitCode, StartError> {
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", export.out.display()), &error);
     fs::create_dir_all(&export.out).map_err(unwritable)?;
-    let opened = start::open_existing(&export.data)?;
+    let opened = start::open_existing(&export.data).await?;
     if export.full {
-        let records = full::export(&opened.store, &export.data.data, &export.out)?;
+        let records = full::export(&opened, &export.data.data, &export.out).await?;
         println!("{records} records are in {}", export.out.join(full::FILE).display());
         return Ok(ExitCode::SUCCESS);
     }

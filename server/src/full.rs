@@ -6,13 +6,14 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use engine::keys;
-use engine::store::{Change, Expect, Key, Range, Record, Store, WRITES_MAX, Write as Change_};
+use engine::store::{Change, Expect, Key, Range, Record, Store, StoreError, WRITES_MAX, Write as Change_};
 use serde_json::{Value, json};
-use store_redb::{RedbStore, Snapshot};
+use store_redb::Snapshot;
 
 use crate::start::{IMPORTING_NOTE, MASTER_KEY_NOTE, Opened, StartError, failed};
 
@@ -42,42 +43,70 @@ fn line(key: &Key, record: &Record) -> String {
     format!("{}\n", json!({"k": hex(key.as_bytes()), "v": hex(&record.value)}))
 }
 
-/// Pages of lines of everything in the snapshot, ascending.
+/// Pages of lines of everything.
 pub(crate) struct Pages {
-    snapshot: Snapshot,
-    range: Option<Range>,
+    source: Source,
     /// Lines so far.
     pub(crate) records: u64,
+}
+
+/// Where the records are read.
+enum Source {
+    /// A moment of the embedded store, ascending.
+    Snapshot(Snapshot, Range),
+    /// A table, in its own order and while it may change.
+    Walk(Arc<dyn Store>, Option<Bytes>),
+    Done,
 }
 
 impl Pages {
     pub(crate) fn of(snapshot: Snapshot) -> Pages {
         let everything = Range { from: Key::new(&[0][..]), to: Key::new(vec![0xff; 64]) };
-        Pages { snapshot, range: Some(everything), records: 0 }
+        Pages { source: Source::Snapshot(snapshot, everything), records: 0 }
+    }
+
+    fn walking(store: Arc<dyn Store>) -> Pages {
+        Pages { source: Source::Walk(store, None), records: 0 }
     }
 
     /// The next page; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<String>, engine::store::StoreError> {
-        let Some(range) = self.range.take() else { return Ok(None) };
-        let page = self.snapshot.scan(&range, PAGE)?;
-        if let Some((key, _)) = page.last().filter(|_| page.len() == PAGE) {
-            self.range = Some(Range { from: key.successor(), to: range.to });
-        }
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, StoreError> {
+        let page = match std::mem::replace(&mut self.source, Source::Done) {
+            Source::Done => return Ok(None),
+            Source::Snapshot(snapshot, range) => {
+                let page = snapshot.scan(&range, PAGE)?;
+                if let Some((key, _)) = page.last().filter(|_| page.len() == PAGE) {
+                    let rest = Range { from: key.successor(), to: range.to };
+                    self.source = Source::Snapshot(snapshot, rest);
+                }
+                page
+            }
+            Source::Walk(store, from) => {
+                let page = store.walk(None, from, PAGE).await?;
+                if page.next.is_some() {
+                    self.source = Source::Walk(store, page.next);
+                }
+                page.records
+            }
+        };
         self.records += page.len() as u64;
         Ok(Some(page.iter().map(|(key, record)| line(key, record)).collect()))
     }
 }
 
 /// Writes everything, and the folder's secrets beside it; readable by the owner alone.
-pub(crate) fn export(store: &RedbStore, data: &Path, out: &Path) -> Result<u64, StartError> {
+pub(crate) async fn export(opened: &Opened, data: &Path, out: &Path) -> Result<u64, StartError> {
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", out.display()), &error);
     let create = |name: &str| {
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(out.join(name))
     };
     let mut file = BufWriter::new(create(FILE).map_err(unwritable)?);
     file.write_all(header().as_bytes()).map_err(unwritable)?;
-    let mut pages = Pages::of(store.snapshot());
-    while let Some(page) = pages.next().map_err(|error| failed("cannot read the store", &error))? {
+    let mut pages = match &opened.embedded {
+        Some(store) => Pages::of(store.snapshot()),
+        None => Pages::walking(opened.store.clone()),
+    };
+    while let Some(page) = pages.next().await.map_err(|error| failed("cannot read the store", &error))? {
         file.write_all(page.as_bytes()).map_err(unwritable)?;
     }
     file.write_all(footer(pages.records).as_bytes()).map_err(unwritable)?;
@@ -114,10 +143,9 @@ pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartErr
     let store = &opened.store;
     let unreadable = |error: io::Error| failed(&format!("cannot read {}", file.display()), &error);
     let records = check(file, opened.secrets.fingerprint()).map_err(unreadable)?;
-    let everything = Range { from: Key::new(&[0][..]), to: Key::new(vec![0xff; 64]) };
-    let failing = |error: engine::store::StoreError| failed("cannot write to the store", &error);
-    if !store.scan(everything, 1).await.map_err(failing)?.is_empty() {
-        return Err(StartError("the data folder is not empty; --full starts a new one".to_owned()));
+    let failing = |error: StoreError| failed("cannot write to the store", &error);
+    if !is_empty(&**store).await.map_err(failing)? {
+        return Err(StartError("it is not empty; --full starts a new one".to_owned()));
     }
     let importing = |change| Change_ { key: keys::note(IMPORTING_NOTE), expect: Expect::Anything, change };
     store.commit(vec![importing(Change::Put(Bytes::from_static(b"1")))]).await.map_err(failing)?;
@@ -143,6 +171,17 @@ pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartErr
     store.commit(vec![importing(Change::Delete)]).await.map_err(failing)?;
     bar.finish_and_clear();
     Ok(records)
+}
+
+async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
+    let mut from = None;
+    loop {
+        let page = store.walk(None, from, 1).await?;
+        if !page.records.is_empty() || page.next.is_none() {
+            return Ok(page.records.is_empty());
+        }
+        from = page.next;
+    }
 }
 
 /// Reads the file through once: its format, every line, that none is missing, and that it was

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     io::Write as _,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -61,6 +61,10 @@ fn kept(file: &Path) -> io::Result<String> {
     }
     let chance: [u8; 32] = edge::random().map_err(io::Error::other)?;
     let secret: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(folder) = file.parent() {
+        // With a table there may be no folder yet.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
     // Under another name first: a start that is cut off here must not leave half a secret behind.
     let draft = file.with_extension("new");
     let mut created =

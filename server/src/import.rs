@@ -1,14 +1,13 @@
 //! `laurel import`: members with their opening balances from CSV. Good rows land, bad ones are
 //! reported; running it again changes nothing.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use csv::StringRecord;
 use domain::{decide::Adjust, json::Json, member::MemberId, time::Instant};
 use edge::{Api, Problem};
 use engine::{Act, Registration, Whom, records::By};
 use sha2::{Digest, Sha256};
-use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     cli::Import,
@@ -36,9 +35,6 @@ const COLUMNS: &[&str] = &[
     "growth",
 ];
 
-/// Rows in flight. One: where two rows name one person, the first in the file makes the member.
-const IN_FLIGHT: usize = 1;
-
 /// What became of the rows.
 #[derive(Default)]
 struct Totals {
@@ -59,42 +55,26 @@ struct Landed {
 
 /// Imports the file.
 pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
-    let opened = start::open(&import.data)?;
-    let api = Arc::new(start::assemble(&opened, import.program.as_deref(), import.test_clock).await?);
+    let opened = start::open(&import.data).await?;
+    let api = start::assemble(&opened, import.program.as_deref(), import.test_clock).await?;
     let (mut reader, columns) = rows::open(&import.file, COLUMNS)?;
-    let (columns, places) = (Arc::new(columns), Arc::new(Semaphore::new(IN_FLIGHT)));
     let bar = progress::bar(std::fs::metadata(&import.file).map_or(0, |file| file.len()), "importing");
     let mut totals = Totals::default();
-    let mut tasks = JoinSet::new();
     let mut row = StringRecord::new();
     loop {
         let line = reader.position().line();
         match reader.read_record(&mut row) {
             Ok(false) => break,
-            Ok(true) => {}
-            Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
-            Err(error) => {
-                totals.rows += 1;
-                totals.reject(line, "malformed_row", error.to_string());
-                continue;
+            Ok(true) => {
+                let line = row.position().map_or(line, csv::Position::line);
+                // One after the other: where two rows name one person, the first makes the member.
+                totals.count(line, take(&api, &columns, &row).await);
             }
+            Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
+            Err(error) => totals.reject(line, "malformed_row", error.to_string()),
         }
         totals.rows += 1;
         bar.set_position(reader.position().byte());
-        let place = places.clone().acquire_owned().await;
-        let (api, columns, row, line) =
-            (api.clone(), columns.clone(), row.clone(), row.position().map_or(line, csv::Position::line));
-        tasks.spawn(async move {
-            let landed = take(&api, &columns, &row).await;
-            drop(place);
-            (line, landed)
-        });
-        while let Some(done) = tasks.try_join_next() {
-            totals.count(done);
-        }
-    }
-    while let Some(done) = tasks.join_next().await {
-        totals.count(done);
     }
     bar.finish_and_clear();
     finish(import, totals)
@@ -121,16 +101,15 @@ impl Totals {
         self.rejected.push(Rejected { line, code: code.to_owned(), detail });
     }
 
-    fn count(&mut self, done: Result<(u64, Result<Landed, Problem>), tokio::task::JoinError>) {
-        match done {
-            Ok((_, Ok(landed))) => {
+    fn count(&mut self, line: u64, landed: Result<Landed, Problem>) {
+        match landed {
+            Ok(landed) => {
                 self.created += u64::from(landed.created);
                 self.known += u64::from(!landed.created);
                 self.balances += u64::from(landed.points.is_some());
                 self.points += landed.points.unwrap_or(0);
             }
-            Ok((line, Err(problem))) => self.reject(line, problem.code, explain(&problem)),
-            Err(error) => self.reject(0, "failed", error.to_string()),
+            Err(problem) => self.reject(line, problem.code, explain(&problem)),
         }
     }
 }
@@ -169,8 +148,11 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord) -> Result<Landed
     if registered_at > now {
         return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now"));
     }
-    let opening = opening(columns, row, &person.brand, now)?;
+    let opening = opening(columns, row, &person.brand)?;
     let claims = edge::claims(api, &person);
+    if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
+        return ended(api, &claims, adjust, now).await;
+    }
     let registration = Registration { id: api.new_member_id(now)?, registered_at, person, claims };
     let request = start::request(By::Import, now);
     let cell = std::sync::Mutex::new((MemberId([0; 16]), false));
@@ -182,10 +164,22 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord) -> Result<Landed
     api.engine.register(&request, &registration, tell).await?;
     let (id, created) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let points = match opening {
-        Some(adjust) => give(api, id, adjust, now).await?,
+        Some(adjust) => give(api, id, adjust, now, false).await?,
         None => None,
     };
     Ok(Landed { created, points })
+}
+
+/// A balance whose end has passed: it was imported before, or never was any.
+async fn ended(api: &Api, claims: &[[u8; 16]], adjust: Adjust, now: Instant) -> Result<Landed, Problem> {
+    for claim in claims {
+        if let Some(id) = api.engine.claimed_by(*claim).await?
+            && let Ok(None) = give(api, id, adjust.clone(), now, true).await
+        {
+            return Ok(Landed { created: false, points: None });
+        }
+    }
+    Err(Problem::field("/expires_at", "out_of_range", "ahead of now"))
 }
 
 fn registration(columns: &Columns, row: &StringRecord, brand: Option<&str>) -> Json {
@@ -219,12 +213,7 @@ fn instant(told: Option<&str>, pointer: &str) -> Result<Option<Instant>, Problem
 }
 
 /// The row's opening balance, if it has one.
-fn opening(
-    columns: &Columns,
-    row: &StringRecord,
-    brand: &str,
-    now: Instant,
-) -> Result<Option<Adjust>, Problem> {
+fn opening(columns: &Columns, row: &StringRecord, brand: &str) -> Result<Option<Adjust>, Problem> {
     let figure = |name: &str| {
         let wrong = || Problem::field(&format!("/{name}"), "wrong_format", "a whole number from 0");
         let told = columns.get(row, name).map(|told| told.parse::<u64>().map_err(|_| wrong())).transpose()?;
@@ -236,9 +225,6 @@ fn opening(
     };
     let (points, growth) = (figure("points")?, figure("growth")?);
     let expires_at = instant(columns.get(row, "expires_at"), "/expires_at")?;
-    if expires_at.is_some_and(|at| at <= now) {
-        return Err(Problem::field("/expires_at", "out_of_range", "ahead of now"));
-    }
     if points == 0 && growth == 0 {
         return Ok(None);
     }
@@ -246,8 +232,15 @@ fn opening(
     Ok(Some(Adjust { brand, points, growth, reason, expires_at, occurred_at: None }))
 }
 
-/// An opening balance is known by its member, brand and expiry, and given once.
-async fn give(api: &Api, id: MemberId, adjust: Adjust, now: Instant) -> Result<Option<i64>, Problem> {
+/// An opening balance is known by its member, brand and expiry, and given once; its points, unless
+/// it was known. `dry_run` only looks.
+async fn give(
+    api: &Api,
+    id: MemberId,
+    adjust: Adjust,
+    now: Instant,
+    dry_run: bool,
+) -> Result<Option<i64>, Problem> {
     let digest = |parts: &[&[u8]]| {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
@@ -259,6 +252,7 @@ async fn give(api: &Api, id: MemberId, adjust: Adjust, now: Instant) -> Result<O
     let name: String = name[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let mut request = start::request(By::Import, now);
     request.any_age = true;
+    request.dry_run = dry_run;
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
     request.content.copy_from_slice(&digest(&[&figures])[..16]);
     let points = adjust.points;

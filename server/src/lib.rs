@@ -51,7 +51,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Some(Command::Replay(replay)) => replay::replay(&replay).await,
             Some(Command::Audit(data)) => audit::audit(&data).await,
             Some(Command::Export(export)) => export::export(&export).await,
-            Some(Command::Compact(data)) => compact(&data),
+            Some(Command::Compact(folder)) => compact(&folder),
         }
     });
     match ended {
@@ -73,15 +73,15 @@ fn log() {
 
 async fn import_full(import: &cli::Import) -> Result<ExitCode, StartError> {
     full::adopt_secrets(&import.file, &import.data.data)?;
-    let opened = start::open(&import.data)?;
+    let opened = start::open(&import.data).await?;
     let records = full::import(&opened, &import.file).await?;
-    println!("{records} records are in {}", import.data.data.display());
+    println!("{records} records are in {}", import.data);
     Ok(ExitCode::SUCCESS)
 }
 
-fn compact(data: &cli::Data) -> Result<ExitCode, StartError> {
-    start::must_exist(data)?;
-    let compacted = store_redb::RedbStore::compact(&data.data, &store_redb::Options::default());
+fn compact(folder: &cli::Folder) -> Result<ExitCode, StartError> {
+    start::must_exist(&folder.data)?;
+    let compacted = store_redb::RedbStore::compact(&folder.data, &store_redb::Options::default());
     let compacted = compacted.map_err(|error| start::failed("cannot compact", &error))?;
     println!("{} bytes before, {} bytes after", compacted.bytes_before, compacted.bytes_after);
     Ok(ExitCode::SUCCESS)

@@ -28,8 +28,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) struct Extra {
     /// `GET /openapi.json`.
     pub(crate) openapi: Bytes,
-    /// What `GET /backup` copies.
-    pub(crate) store: Arc<RedbStore>,
+    /// The embedded store, if it is one: what `GET /backup` copies.
+    pub(crate) embedded: Option<Arc<RedbStore>>,
 }
 
 /// A body that is there, or one that is still being read from the store.
@@ -97,16 +97,16 @@ async fn connection(
     }
 }
 
-async fn respond(api: &Api, extra: &Extra, request: Request<Incoming>) -> Response<Body> {
+async fn respond(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Response<Body> {
     if (request.method(), request.uri().path()) == (&http::Method::GET, "/backup") {
-        return backup(api, &extra.store, request.headers());
+        return backup(api, extra.embedded.as_ref(), request.headers()).await;
     }
     answer(api, extra, request).await.map(Either::Left)
 }
 
-async fn answer(api: &Api, extra: &Extra, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let local = match (request.method().as_str(), request.uri().path()) {
-        ("GET", "/healthz") => Some(json_response(Bytes::from_static(b"{\"status\":\"ok\"}"))),
+        ("GET", "/healthz") => return health(api, extra).await,
         ("GET", "/openapi.json") => Some(json_response(extra.openapi.clone())),
         _ => None,
     };
@@ -129,7 +129,31 @@ async fn answer(api: &Api, extra: &Extra, request: Request<Incoming>) -> Respons
                 .map(Full::new);
         }
     };
-    api.serve(Request::from_parts(head, body)).await.map(Full::new)
+    // On a task of its own: a caller that hangs up must not stop it between two of its steps.
+    let serving = tokio::spawn({
+        let api = api.clone();
+        async move { api.serve(Request::from_parts(head, body)).await }
+    });
+    match serving.await {
+        Ok(response) => response.map(Full::new),
+        Err(error) => {
+            tracing::error!(%error, "request failed");
+            api.refuse(&Problem::new(500, "internal", "something is wrong here")).map(Full::new)
+        }
+    }
+}
+
+/// 503 once the store has failed for good: whoever watches may start the server again.
+async fn health(api: &Api, extra: &Extra) -> Response<Full<Bytes>> {
+    let takes_commits = extra.embedded.as_ref().is_none_or(|store| store.takes_commits());
+    match api.freshen().await {
+        Ok(()) if takes_commits => json_response(Bytes::from_static(b"{\"status\":\"ok\"}")),
+        Ok(()) => {
+            let detail = "the journal could not be made durable; the server must be started again";
+            api.refuse(&Problem::new(503, "store_unavailable", detail)).map(Full::new)
+        }
+        Err(problem) => api.refuse(&problem).map(Full::new),
+    }
 }
 
 fn json_response(body: Bytes) -> Response<Full<Bytes>> {

@@ -82,7 +82,7 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
         println!("there is nothing to replay");
         return Ok(ExitCode::SUCCESS);
     };
-    let opened = start::open(&replay.data)?;
+    let opened = start::open(&replay.data).await?;
     let api = start::assemble(&opened, replay.program.as_deref(), Some(first.at)).await?;
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => format!("Bearer {key}"),
@@ -94,7 +94,8 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
     for (index, event) in events.iter().enumerate().skip(before) {
         let rows = read_rows(&mut reader, event)?;
         api.clock.forward(event.at).map_err(|_| StartError("the clock cannot go back".to_owned()))?;
-        let refused = play(&api, &key, &columns, &rows, event, &mut totals).await?;
+        let unnamed = format!("{note}:{}", event.start.line());
+        let refused = play(&api, &key, &columns, &rows, &unnamed, &mut totals).await?;
         if refused || index + 1 == events.len() {
             note_progress(&api, &note, index + 1).await?;
         }
@@ -175,21 +176,22 @@ fn read_rows(reader: &mut csv::Reader<File>, event: &Event) -> Result<Vec<String
     Ok(rows)
 }
 
-/// Asks the function that the event is for; whether it was refused.
+/// Asks the function that the event is for; whether it was refused. `unnamed` is the name of a
+/// refund that has none: it must be known again when a replay that was cut off goes on.
 async fn play(
     api: &Api,
     key: &str,
     columns: &Columns,
     rows: &[StringRecord],
-    event: &Event,
+    unnamed: &str,
     totals: &mut Totals,
 ) -> Result<bool, StartError> {
     let row = &rows[0]; // an event has a row
-    let line = row.position().map_or(event.start.line(), Position::line);
+    let line = row.position().map_or(0, Position::line);
     let (kind, function, body) = match columns.get(row, "kind").unwrap_or("earn") {
         "earn" => ("earn", "earn-points", order(api, columns, rows)),
         "redeem" => ("redeem", "redeem", redemption(api, columns, row)),
-        "refund" => ("refund", "reverse", refund(api, columns, rows)),
+        "refund" => ("refund", "reverse", refund(api, columns, rows, unnamed)),
         other => {
             totals.reject(line, "invalid_field", format!("kind is earn, redeem or refund, not {other}"));
             return Ok(true);
@@ -300,7 +302,7 @@ fn redemption(api: &Api, columns: &Columns, row: &StringRecord) -> Json {
     object([member(columns, row), brand, ("points", whole(columns, row, "points")), ("for", Some(order))])
 }
 
-fn refund(api: &Api, columns: &Columns, rows: &[StringRecord]) -> Json {
+fn refund(api: &Api, columns: &Columns, rows: &[StringRecord], unnamed: &str) -> Json {
     let row = &rows[0];
     let field = |name: &'static str| (name, text(columns.get(row, name)));
     let asked = match columns.get(row, "line_id") {
@@ -316,7 +318,8 @@ fn refund(api: &Api, columns: &Columns, rows: &[StringRecord]) -> Json {
         None if columns.get(row, "amount") == Some("all") => text(Some("all")),
         None => Some(object([("amount", text(columns.get(row, "amount")))])),
     };
-    object([("brand", brand(api, columns, row)), field("order_id"), field("refund_id"), ("refund", asked)])
+    let refund_id = ("refund_id", text(columns.get(row, "refund_id").or(Some(unnamed))));
+    object([("brand", brand(api, columns, row)), field("order_id"), refund_id, ("refund", asked)])
 }
 
 fn json_text(json: &Json) -> String {

@@ -24,7 +24,7 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     let address = listener.local_addr().map_err(|error| failed("no address", &error))?;
     greet(serve, &address.to_string(), &opened.admin_key);
     let document = edge::openapi::document(FUNCTIONS);
-    let extra = Extra { openapi: document.to_string().into(), store: opened.store.clone() };
+    let extra = Extra { openapi: document.to_string().into(), embedded: opened.embedded.clone() };
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("no signals", &error))?;
@@ -46,7 +46,7 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
 }
 
 fn greet(serve: &Serve, address: &str, admin_key: &AdminKey) {
-    println!("Laurel serves http://{address} from {}", serve.data.data.display());
+    println!("Laurel serves http://{address} from {}", serve.data);
     for function in FUNCTIONS {
         println!("  http://{address}/{}", function.name);
     }

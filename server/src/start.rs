@@ -1,10 +1,11 @@
-//! Opens a data folder and puts the engine together over it.
+//! Opens a data folder or a table and puts the engine together over it.
 
 use std::{fmt, path::Path, sync::Arc};
 
 use domain::{json::Json, time::Instant};
 use edge::{Api, Clock, Secrets};
 use engine::{Engine, ProgramError, Request, records::By, store::Store};
+use store_dynamodb::DynamoStore;
 use store_redb::{Options, RedbStore};
 
 use crate::{
@@ -38,35 +39,58 @@ pub(crate) fn failed(what: &str, error: &dyn std::error::Error) -> StartError {
     StartError(text)
 }
 
-/// A data folder, opened.
+/// A data folder or a table, opened.
 pub(crate) struct Opened {
-    pub(crate) store: Arc<RedbStore>,
+    pub(crate) store: Arc<dyn Store>,
+    /// The same, if it is a folder: it can be copied while it is written to.
+    pub(crate) embedded: Option<Arc<RedbStore>>,
     pub(crate) secrets: Secrets,
     pub(crate) admin_key: AdminKey,
 }
 
-/// Opens a data folder that must be there.
-pub(crate) fn open_existing(data: &Data) -> Result<Opened, StartError> {
-    must_exist(data)?;
-    open(data)
+/// Opens a data folder that must be there, or a table.
+pub(crate) async fn open_existing(data: &Data) -> Result<Opened, StartError> {
+    if data.table.is_none() {
+        must_exist(&data.data)?;
+    }
+    open(data).await
 }
 
 /// Refuses a data folder that is not there.
-pub(crate) fn must_exist(data: &Data) -> Result<(), StartError> {
-    match data.data.is_dir() {
+pub(crate) fn must_exist(folder: &Path) -> Result<(), StartError> {
+    match folder.is_dir() {
         true => Ok(()),
-        false => Err(StartError(format!("there is no data folder {}", data.data.display()))),
+        false => Err(StartError(format!("there is no data folder {}", folder.display()))),
     }
 }
 
-/// Opens (or makes) the data folder.
-pub(crate) fn open(data: &Data) -> Result<Opened, StartError> {
+/// Opens (or makes) the data folder, or opens the table.
+pub(crate) async fn open(data: &Data) -> Result<Opened, StartError> {
     let folder: &Path = &data.data;
-    let store = RedbStore::open(folder, Options::default());
-    let store = store.map_err(|error| failed(&format!("cannot open {}", folder.display()), &error))?;
+    let (store, embedded): (Arc<dyn Store>, _) = match &data.table {
+        Some(table) => (Arc::new(open_table(table, data).await?), None),
+        None => {
+            let store = RedbStore::open(folder, Options::default());
+            let store =
+                store.map_err(|error| failed(&format!("cannot open {}", folder.display()), &error))?;
+            let store = Arc::new(store);
+            (store.clone(), Some(store))
+        }
+    };
     let secrets = home::secrets(folder).map_err(|error| failed("cannot read the master key", &error))?;
     let admin_key = home::admin_key(folder).map_err(|error| failed("cannot read the admin key", &error))?;
-    Ok(Opened { store: Arc::new(store), secrets, admin_key })
+    Ok(Opened { store, embedded, secrets, admin_key })
+}
+
+async fn open_table(table: &str, data: &Data) -> Result<DynamoStore, StartError> {
+    let what = format!("cannot open the table {table}");
+    let mut options = store_dynamodb::Options::new(table);
+    options.endpoint.clone_from(&data.endpoint);
+    let store = DynamoStore::connect(options).map_err(|error| failed(&what, &error))?;
+    if data.create_table {
+        store.create_table().await.map_err(|error| failed(&what, &error))?;
+    }
+    Ok(store)
 }
 
 /// The functions over an opened folder, with the programme and the first admin in place.
@@ -77,9 +101,11 @@ pub(crate) async fn assemble(
 ) -> Result<Api, StartError> {
     let clock = test_clock.map_or(Clock::Machine, Clock::test);
     let now = clock.now();
-    let store: Arc<dyn Store> = opened.store.clone();
-    let api = Api::new(Engine::new(store), clock, opened.secrets.clone(), FUNCTIONS.to_vec());
+    let api = Api::new(Engine::new(opened.store.clone()), clock, opened.secrets.clone(), FUNCTIONS.to_vec());
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    if opened.embedded.is_none() {
+        api.share_store();
+    }
     check_notes(&api.engine, &opened.secrets).await?;
     api.engine.refresh().await.map_err(unreadable)?;
     let key = match &opened.admin_key {
@@ -111,7 +137,7 @@ pub(crate) const IMPORTING_NOTE: &str = "importing";
 async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     if engine.note(IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
-        let detail = "the import into this folder was cut off; remove the folder and import again";
+        let detail = "the import into it was cut off; remove it and import again";
         return Err(StartError(detail.to_owned()));
     }
     let own = secrets.fingerprint();
@@ -147,7 +173,7 @@ pub(crate) fn request(by: By, now: Instant) -> Request {
 
 /// Everything `laurel serve` needs.
 pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> {
-    let opened = open(&serve.data)?;
+    let opened = open(&serve.data).await?;
     let mut api = assemble(&opened, serve.program.as_deref(), serve.test_clock).await?;
     api.origins.clone_from(&serve.cors_origins);
     Ok((api, opened))

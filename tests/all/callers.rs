@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN_KEY, Shop, program};
+use crate::{
+    histories::run,
+    support::{ADMIN_KEY, Shop, program},
+};
 
 /// Who asks, in the order of the columns below.
 const CALLERS: [&str; 8] =
@@ -27,7 +30,7 @@ const ROUTES: &[(&str, &str, &str, [u16; 8])] = &[
         [200, 200, 200, 200, 200, 403, 401, 401],
     ),
     ("GET", "/members/{member}/ledger", "", [200, 200, 200, 200, 200, 403, 401, 401]),
-    ("PATCH", "/members/{member}", r#"{"profile":{"name":"Li"}}"#, [200, 200, 200, 200, 200, 403, 401, 401]),
+    ("PATCH", "/members/{member}", r#"{"profile":{"name":"Li"}}"#, [200, 200, 403, 403, 403, 403, 401, 401]),
     (
         "POST",
         "/members/{member}/status",
@@ -258,4 +261,51 @@ async fn the_test_clock_is_an_admins() {
     assert_eq!(ask(ADMIN_KEY, "2026-04-01T00:00:00Z").await, "200");
     assert_eq!(ask(ADMIN_KEY, "2026-04-01T00:00:00Z").await, "200", "to where it stands is no way back");
     assert_eq!(ask(ADMIN_KEY, "2026-03-31T23:59:59.999Z").await, "422 test_clock_refused");
+}
+
+#[test]
+fn an_admin_of_one_brand_reaches_no_key_beyond_it() {
+    run(async {
+        let shop = Shop::usual().await;
+        let (_, bound) = shop.caller(&["admin"], Some("acme")).await;
+        let (own, _) = shop.caller(&["storefront"], Some("acme")).await;
+        let (other, _) = shop.caller(&["storefront"], Some("bean")).await;
+        let (house, _) = shop.caller(&["admin"], None).await;
+        let ask = async |method: &str, path: String| {
+            shop.call_as(&bound, method, &path, &json!({}), None).await.verdict()
+        };
+        for (key, want) in [(&own, "200"), (&other, "404 key_not_found"), (&house, "404 key_not_found")] {
+            assert_eq!(ask("POST", format!("/keys/{key}/rotate")).await, want);
+            let reply = shop.call_as(&bound, "DELETE", &format!("/keys/{key}"), &Value::Null, None).await;
+            assert_eq!(reply.verdict(), want);
+        }
+        let listed = shop.call_as(&bound, "GET", "/keys", &Value::Null, None).await.body;
+        let brands = listed["keys"].as_array().unwrap().iter().map(|key| key["brand"].clone());
+        assert_eq!(brands.collect::<Vec<_>>(), [json!("acme"), json!("acme")]);
+    });
+}
+
+#[test]
+fn equal_requests_for_a_key_at_once_get_one_answer() {
+    run(async {
+        let shop = std::sync::Arc::new(Shop::usual().await);
+        let (id, _) = shop.caller(&["storefront"], None).await;
+        for (path, body, once) in [
+            ("/keys".to_owned(), json!({"name": "till", "roles": ["storefront"]}), "made-once"),
+            (format!("/keys/{id}/rotate"), json!({}), "rotated-once"),
+        ] {
+            let asked = (0..16).map(|_| {
+                let (shop, path, body) = (shop.clone(), path.clone(), body.clone());
+                tokio::spawn(async move { shop.call_with("POST", &path, &body, Some(once)).await })
+            });
+            let asked: Vec<_> = asked.collect();
+            let mut answers = BTreeSet::new();
+            for reply in asked {
+                let reply = reply.await.unwrap();
+                assert!(reply.status < 300, "{path}: {}", reply.body);
+                answers.insert(reply.bytes);
+            }
+            assert_eq!(answers.len(), 1, "{path}");
+        }
+    });
 }

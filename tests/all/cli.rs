@@ -105,6 +105,11 @@ fn import_lands_good_rows_names_bad_ones_and_changes_nothing_when_repeated() {
     assert!(said.contains("members created 0, known before 4"), "{said}");
     assert!(said.contains("opening balances 0, 0 points"), "{said}");
     assert_eq!(desk.members("data", "2026-01-02T00:00:00+08:00"), before);
+    // Nor after the end of a balance that had landed; one that had not is refused as ever.
+    let later = IMPORT.replace("2026-01-01", "2026-08-01");
+    let said = desk.run(&later, 1);
+    assert!(said.contains("members created 0, known before 4"), "{said}");
+    assert_eq!(desk.read("members.csv.rejected.csv"), rejected);
     desk.run("audit --data data", 0);
 }
 
@@ -225,4 +230,73 @@ fn commands_that_need_a_folder_refuse_one_that_is_not_there() {
     server.ready();
     assert!(desk.run("audit --data data", 2).contains("in use"));
     server.kill();
+}
+
+/// A replay that was cut off after its last event and before it noted so: as if the power had gone.
+#[test]
+fn a_replay_that_was_cut_off_takes_no_refund_twice() {
+    let desk = Desk::new();
+    desk.write("members.csv", &[MEMBERS[0], MEMBERS[3]]);
+    desk.run(IMPORT, 0);
+    let refund = |at: u32| format!("refund,2026-01-04T10:00:{at:02}+08:00,pos,c-3,A-1,,,,10.00,,");
+    let mut orders =
+        vec![ORDERS[0].to_owned(), "earn,2026-01-02T10:00:00+08:00,pos,c-3,A-1,,,,100.00,,".into()];
+    orders.extend([1, 1, 2].map(refund));
+    desk.write("orders.csv", &orders.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = desk.run("replay orders.csv --data data", 0);
+    assert!(said.contains("refunds 3, points taken back 30"), "{said}");
+
+    desk.run("export --data data --out moved --full", 0);
+    let full = desk.read("moved/full.jsonl");
+    let progress: String = "xreplay:".bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut lines: Vec<&str> = full.lines().filter(|line| !line.contains(&progress)).collect();
+    assert_eq!(lines.len() + 1, full.lines().count(), "the note of the progress is taken out");
+    let footer = json!({"records": lines.len() - 2}).to_string();
+    *lines.last_mut().unwrap() = &footer;
+    desk.write("moved/full.jsonl", &lines);
+    desk.run("import moved/full.jsonl --full --data again", 0);
+    let said = desk.run("replay orders.csv --data again", 0);
+    assert!(said.contains("recorded before 4") && said.contains("refunds 0,"), "{said}");
+    desk.run("audit --data again", 0);
+}
+
+/// From the folder into a table and back: the same books, and an old order still replays,
+/// conflicts and is refunded.
+#[test]
+fn everything_moves_to_a_table_and_back() {
+    let Some(local) = store_dynamodb::local::Local::shared() else { return };
+    let desk = Desk::new();
+    desk.write("members.csv", &[MEMBERS[0], MEMBERS[3]]);
+    desk.run(IMPORT, 0);
+    desk.write("orders.csv", ORDERS);
+    desk.run("replay orders.csv --data data", 1);
+    let digest = |said: String| said.lines().find(|line| line.starts_with("digest")).unwrap().to_owned();
+    let before = digest(desk.run("audit --data data", 0));
+
+    desk.run("export --data data --out out1 --full", 0);
+    let table = format!("--data keys --table moved --endpoint {} --create-table", local.endpoint());
+    desk.run(&format!("import out1/full.jsonl --full {table}"), 0);
+    desk.run(&format!("import out1/full.jsonl --full {table}"), 2); // it is not empty any more
+    assert_eq!(digest(desk.run(&format!("audit {table}"), 0)), before);
+    let said = desk.run(&format!("replay orders.csv {table}"), 0);
+    assert!(said.contains("events replayed before 7"), "{said}");
+    desk.write(
+        "more.csv",
+        &[
+            ORDERS[0],
+            "earn,2026-01-02T10:00:00+08:00,pos,c-3,A-1,1,tea,2,20.00,,",
+            "earn,2026-01-02T10:00:00+08:00,pos,c-3,A-1,2,tea,1,80.00,,",
+            "earn,2026-01-02T10:00:00+08:00,pos,c-3,A-2,,,,9.98,,",
+            "refund,2026-01-08T10:00:00+08:00,pos,c-3,A-1,2,,1,,,r-9",
+        ],
+    );
+    let said = desk.run(&format!("replay more.csv {table}"), 1);
+    assert!(said.contains("recorded before 1") && said.contains("points taken back 80"), "{said}");
+    assert!(desk.read("more.csv.rejected.csv").contains("order_conflict"));
+
+    desk.run(&format!("export {table} --out out2 --full"), 0);
+    desk.run("import out2/full.jsonl --full --data back", 0);
+    let after = digest(desk.run(&format!("audit {table}"), 0));
+    assert_ne!(after, before);
+    assert_eq!(digest(desk.run("audit --data back", 0)), after);
 }

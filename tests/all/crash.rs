@@ -10,7 +10,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -29,6 +32,7 @@ const MEMBERS: usize = 10;
 /// A connection that is kept.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
+    bearer: String,
 }
 
 /// An answer that arrived whole.
@@ -46,11 +50,16 @@ impl Heard {
 }
 
 impl Client {
+    /// An admin's connection.
     pub(crate) fn connect(address: SocketAddr) -> std::io::Result<Client> {
+        Client::with_key(address, ADMIN_KEY)
+    }
+
+    pub(crate) fn with_key(address: SocketAddr, key: &str) -> std::io::Result<Client> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Client { stream: BufReader::new(stream) })
+        Ok(Client { stream: BufReader::new(stream), bearer: key.to_owned() })
     }
 
     /// An error means that nobody knows whether it was done.
@@ -62,9 +71,9 @@ impl Client {
         key: Option<&str>,
     ) -> std::io::Result<Heard> {
         let key = key.map_or(String::new(), |key| format!("Idempotency-Key: {key}\r\n"));
-        let length = body.len();
+        let (length, bearer) = (body.len(), &self.bearer);
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: laurel\r\nAuthorization: Bearer {ADMIN_KEY}\r\n{key}Content-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: laurel\r\nAuthorization: Bearer {bearer}\r\n{key}Content-Length: {length}\r\n\r\n{body}"
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
         let broken = || std::io::Error::other("the answer broke off");
@@ -97,8 +106,13 @@ impl Client {
 
 // --- The server ---
 
-/// The binary that was built along with these tests; built now, if it may be out of date.
+/// The binary that was built along with these tests; built now, once, if it may be out of date.
 pub(crate) fn binary() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build).clone()
+}
+
+fn build() -> PathBuf {
     let own = env::current_exe().expect("a path");
     let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<tests>");
     if let Some(cargo) = env::var_os("CARGO") {
@@ -160,6 +174,13 @@ impl Server {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it ran");
         self.child.wait().expect("it ended");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After a test that failed it would live on; after `kill` it is gone.
+        let _ = self.child.kill();
     }
 }
 

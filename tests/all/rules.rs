@@ -176,3 +176,21 @@ fn a_trial_that_was_jumped_past_is_not_used_up() {
         assert_eq!(club.trial().await, "silver");
     });
 }
+
+/// Rule 6: "With `inactivity` expiry no lot is the order's own". An order from before it was so.
+#[test]
+fn an_order_from_before_inactivity_is_refunded_from_what_there_is() {
+    run(async {
+        let tiers = json!([{"id": "basic", "growth": 0}]);
+        let club = Club::open(&program(tiers.clone(), json!({"mode": "year_end", "years": 1}))).await;
+        club.earn("old", "100").await; // until 2022
+        let inactivity = program(tiers, json!({"mode": "inactivity", "months": 12}));
+        club.shop.ok("PUT", "/program", inactivity).await;
+        club.shop.at("2021-12-01T09:00:00+08:00");
+        club.earn("new", "10").await; // all of it now lives until December 2022
+        club.shop.at("2022-02-01T09:00:00+08:00");
+        let refund = club.refund("old", "all").await;
+        assert_eq!(refund["taken"], 100, "{refund}");
+        assert_eq!(club.seen().await["points"]["available"], 10);
+    });
+}

@@ -128,6 +128,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
 
     let mut callers = api.engine.callers().await?;
+    callers.retain(|caller| reaches(call, caller));
     callers.sort_by_key(|caller| (caller.record.created_at, caller.id));
 
     // The cursor is the last caller that was shown; callers never go.
@@ -171,19 +172,21 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let caller = Caller { id: caller_id, record };
     let answer = Answer::new(201, &shown(api, &caller)?);
 
-    api.engine.add_caller(&call.request, &caller, &answer.kept()).await?;
+    let told = api.engine.add_caller(&call.request, &caller, answer.kept()).await?;
 
     api.refresh().await?;
-    Ok(with_key(api, 201, &answer.body, false))
+    Ok(with_key(api, 201, &told.answer.body, told.replayed))
 }
 
 async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let caller = named(call)?;
+    let known = within_reach(api, call, caller).await?;
     if let Some(answer) = api.engine.remembered(&call.request).await? {
+        // Whoever changed it may not have come to refreshing.
+        api.refresh().await?;
         return Ok(with_key(api, answer.status, &answer.body, true));
     }
-    let known = api.engine.callers().await?;
-    if !known.iter().any(|known| known.id == caller && known.record.revoked_at.is_none()) {
+    if known.record.revoked_at.is_some() {
         return Err(not_found());
     }
     let change = |record: &mut CallerRecord| {
@@ -192,12 +195,25 @@ async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
         record.rotated_at = call.request.now;
     };
     let answer = changed(api, call, caller, change).await?;
-    Ok(with_key(api, 200, &answer.body, false))
+    Ok(with_key(api, 200, &answer.body, answer.replayed))
 }
 
 async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let now = call.request.now;
-    changed(api, call, named(call)?, |record| record.revoked_at = record.revoked_at.or(Some(now))).await
+    let caller = named(call)?;
+    within_reach(api, call, caller).await?;
+    changed(api, call, caller, |record| record.revoked_at = record.revoked_at.or(Some(now))).await
+}
+
+/// Whether the caller may see and change that key: one bound to a brand only its brand's.
+fn reaches(call: &Call, caller: &Caller) -> bool {
+    call.caller.brand.is_none() || call.caller.brand == caller.record.brand
+}
+
+/// The caller of that id, if there is one that is within reach.
+async fn within_reach(api: &Api, call: &Call, id: [u8; 16]) -> Result<Caller, Problem> {
+    let known = api.engine.callers().await?;
+    known.into_iter().find(|known| known.id == id && reaches(call, known)).ok_or_else(not_found)
 }
 
 async fn changed(
@@ -207,7 +223,7 @@ async fn changed(
     change: impl Fn(&mut CallerRecord),
 ) -> Result<Answer, Problem> {
     let tell = |caller: &Caller| Answer::new(200, &shown(api, caller).unwrap_or_default()).kept();
-    let answer = api.engine.change_caller(&call.request, id, change, tell).await?.ok_or_else(not_found)?;
+    let told = api.engine.change_caller(&call.request, id, change, tell).await?.ok_or_else(not_found)?;
     api.refresh().await?;
-    Ok(Answer { status: answer.status, body: answer.body, replayed: false })
+    Ok(told.into())
 }

@@ -85,7 +85,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Patch,
             path: "/{id}",
             summary: "Corrects a member's profile and consents",
-            roles: SHOP,
+            roles: STAFF,
             body: Some(edge::CORRECTION),
             remembers: false,
             answers: &[(200, MEMBER)],

@@ -175,7 +175,12 @@ impl Shape {
                     return;
                 }
                 for (name, value) in given {
-                    step(at, name, |at| of.check_at(value, at, faults));
+                    step(at, name, |at| {
+                        if let Some((code, detail)) = NAME.fault_of_text(name) {
+                            faults.push(Fault::new(&*at, code, detail));
+                        }
+                        of.check_at(value, at, faults);
+                    });
                 }
             }
             (shape, Json::Text(text)) => {
@@ -248,7 +253,8 @@ impl Shape {
             }
             Shape::Object(fields) => object_schema(fields),
             Shape::Map { of, max } => {
-                json!({"type": "object", "additionalProperties": of.schema(), "maxProperties": max})
+                let (values, names) = (of.schema(), NAME.schema());
+                json!({"type": "object", "additionalProperties": values, "propertyNames": names, "maxProperties": max})
             }
             Shape::WordOr(word, shape) => json!({"oneOf": [{"const": word}, shape.schema()]}),
             Shape::OrNull(shape) => json!({"oneOf": [shape.schema(), {"type": "null"}]}),
@@ -297,6 +303,9 @@ fn check_fields(fields: &[Field], given: &[(String, Json)], at: &mut String, fau
 }
 
 /// Runs `inside` with the pointer one step further in (RFC 6901 escapes `~` and `/`).
+/// What a map's members are called.
+const NAME: Shape = Shape::Text { max: 64 };
+
 fn step(at: &mut String, name: &str, inside: impl FnOnce(&mut String)) {
     let length = at.len();
     at.push('/');

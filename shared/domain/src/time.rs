@@ -66,10 +66,9 @@ impl Day {
 
     /// Reads `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Option<Day> {
-        if text.len() != 10 {
-            return None;
-        }
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Day)
+        let day = Day(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?);
+        // chrono also reads blanks and short numbers.
+        (day.show() == text).then_some(day)
     }
 
     /// The date as `YYYY-MM-DD`.

@@ -7,6 +7,7 @@ use crate::{
     error::Error,
     keys,
     records::{Answer, CallerRecord, decode},
+    register::Told,
     store::{Expect, Range, StoreError, Write},
     write::put,
 };
@@ -48,12 +49,24 @@ impl Engine {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn add_caller(&self, request: &Request, caller: &Caller, answer: &Answer) -> Result<(), Error> {
+    pub async fn add_caller(
+        &self,
+        request: &Request,
+        caller: &Caller,
+        answer: Answer,
+    ) -> Result<Told, Error> {
         if self.callers().await?.len() >= CALLERS_MAX {
             return Err(Refusal::LimitExceeded { what: "callers" }.into());
         }
         let write = put(keys::caller(caller.id), unchanged(None), &caller.record);
-        self.commit_told(request, vec![write], answer).await
+        match self.commit_told(request, vec![write], &answer).await {
+            // An equal request was quicker: its answer stands.
+            Err(Error::Store(StoreError::LostRace)) => match self.remembered(request).await? {
+                Some(answer) => Ok(Told { answer, replayed: true }),
+                None => Err(StoreError::LostRace.into()),
+            },
+            done => done.map(|()| Told { answer, replayed: false }),
+        }
     }
 
     /// Changes a caller; `None` if there is no such caller.
@@ -66,7 +79,7 @@ impl Engine {
         id: [u8; 16],
         change: impl Fn(&mut CallerRecord),
         tell: impl Fn(&Caller) -> Answer,
-    ) -> Result<Option<Answer>, Error> {
+    ) -> Result<Option<Told>, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let Some((mut record, version)) = self.read::<CallerRecord>(&keys::caller(id)).await? else {
                 return Ok(None);
@@ -77,8 +90,10 @@ impl Engine {
             let write = put(keys::caller(id), unchanged(Some(version)), &caller.record);
             match self.commit_told(request, vec![write], &answer).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
-                Err(error) => return Err(error),
-                Ok(()) => return Ok(Some(answer)),
+                done => return done.map(|()| Some(Told { answer, replayed: false })),
+            }
+            if let Some(answer) = self.remembered(request).await? {
+                return Ok(Some(Told { answer, replayed: true }));
             }
         }
         Err(Error::Contended)

@@ -45,6 +45,7 @@ struct Shared {
     head: RwLock<Option<Version>>,
     used: RwLock<HashSet<Key>>,
     queues: Vec<Mutex<()>>,
+    refreshing: Mutex<()>,
 }
 
 /// Who a command is about.
@@ -91,6 +92,7 @@ impl Engine {
             head: RwLock::new(None),
             used: RwLock::new(HashSet::new()),
             queues,
+            refreshing: Mutex::new(()),
         };
         Engine { store, shared: Arc::new(shared) }
     }
@@ -127,6 +129,10 @@ impl Engine {
         let programmes = self.programmes()?;
         let newest = programmes.newest();
         Ok((newest.currency, newest.zone))
+    }
+
+    pub(crate) fn refresh_turn(&self) -> &Mutex<()> {
+        &self.shared.refreshing
     }
 
     /// Waits until no other command of this process works on the member.

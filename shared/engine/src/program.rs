@@ -39,6 +39,21 @@ impl Engine {
     /// # Errors
     /// The store failed, or a stored version cannot be read.
     pub async fn refresh(&self) -> Result<(), Error> {
+        let _turn = self.refreshing().await;
+        self.reread().await
+    }
+
+    /// Waits until nobody else refreshes, and keeps others waiting until it is dropped: what was
+    /// read earlier must not replace what was read later.
+    pub async fn refreshing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.refresh_turn().lock().await
+    }
+
+    /// [`Engine::refresh`] for whoever has the turn.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn reread(&self) -> Result<(), Error> {
         let Some((newest, head)) = self.read::<u32>(&keys::program_head()).await? else { return Ok(()) };
         let mut versions = Vec::new();
         let known = self.programmes().ok();
@@ -112,6 +127,8 @@ impl Engine {
         let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
         if let Some((old, old_text)) = &old {
             if old_text == text {
+                // Whoever saved it may not have come to refreshing.
+                self.refresh().await?;
                 return Ok((newest, tell(newest)));
             }
             let faults =

@@ -92,6 +92,11 @@ impl Queue {
         self.filled.notify_all();
     }
 
+    /// Whether anything more is taken.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().closed.is_none()
+    }
+
     /// How many commits wait.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().waiting.len()

@@ -221,6 +221,11 @@ impl RedbStore {
         }
     }
 
+    /// Whether commits are still taken. After a failed sync none are, until it is opened anew.
+    pub fn takes_commits(&self) -> bool {
+        self.queue.is_open()
+    }
+
     /// Closes the store: commits that wait are still written, later ones refused, and the threads
     /// end. The tables do not catch up first; the journal keeps what they lack.
     pub fn close(self) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Draft, Stop, invalid, share, signed};
+use super::{Draft, Stop, share, signed};
 use crate::{
     condition::Wants,
     event::{ActivityEarned, Movement, Order, OrderLine, OrderLot, Share, What},
@@ -10,6 +10,7 @@ use crate::{
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product},
     programme::{Activity, Expiry, Per, Programme},
     refusal::Refusal,
+    shape::Fault,
     time::{Day, Instant},
 };
 
@@ -244,22 +245,28 @@ impl Draft<'_> {
 /// The order's amount: the sum of its lines, which `amount` must equal where both are given.
 fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
     let mut seen = HashSet::new();
-    if let Some(index) = told.lines.iter().position(|line| !seen.insert(line.line_id.as_str())) {
-        return Err(invalid(
-            format!("/lines/{index}/line_id"),
-            "duplicate",
-            "line ids differ within an order",
-        ));
-    }
+    let twice = told.lines.iter().enumerate().filter(|(_, line)| !seen.insert(line.line_id.as_str()));
+    let twice = twice.map(|(index, _)| {
+        Fault::new(format!("/lines/{index}/line_id"), "duplicate", "line ids differ within an order")
+    });
+    let mut faults: Vec<Fault> = twice.collect();
     let sum = told.lines.iter().try_fold(0u64, |sum, line| sum.checked_add(line.amount.0));
     let sum = sum.filter(|sum| *sum <= FIGURE_MAX).ok_or(Refusal::LimitExceeded { what: "figure" })?;
-    match (told.amount, told.lines.is_empty()) {
-        (None, true) => Err(invalid("/amount", "required", "an amount, or lines")),
-        (Some(amount), true) if amount.0 > FIGURE_MAX => Err(Refusal::LimitExceeded { what: "figure" }),
-        (Some(amount), true) => Ok(amount),
-        (Some(amount), false) if amount.0 != sum => {
-            Err(invalid("/amount", "not_the_sum", "the sum of the lines"))
+    let amount = match (told.amount, told.lines.is_empty()) {
+        (None, true) => {
+            faults.push(Fault::new("/amount", "required", "an amount, or lines"));
+            Money(0)
         }
-        (_, false) => Ok(Money(sum)),
-    }
+        (Some(amount), true) if amount.0 > FIGURE_MAX => {
+            return Err(Refusal::LimitExceeded { what: "figure" });
+        }
+        (Some(amount), true) => amount,
+        (amount, false) => {
+            if amount.is_some_and(|amount| amount.0 != sum) {
+                faults.push(Fault::new("/amount", "not_the_sum", "the sum of the lines"));
+            }
+            Money(sum)
+        }
+    };
+    if faults.is_empty() { Ok(amount) } else { Err(Refusal::InvalidField(faults)) }
 }

@@ -3,9 +3,11 @@
 
 use super::{Draft, Stop, earn::earned, invalid, share, signed};
 use crate::{
-    event::{Movement, Order, OrderRefunded, OrderState, Share, What},
+    event::{Movement, Order, OrderLot, OrderRefunded, OrderState, Share, What},
     number::{Currency, Money, Rate, Term, floor_of_product},
+    programme::Expiry,
     refusal::{Refusal, Remaining},
+    shape::Fault,
 };
 
 /// The most refunds of an order.
@@ -70,7 +72,8 @@ impl Draft<'_> {
     /// Takes points from the order's own lot, then from the others, then as debt; and growth.
     fn take_back(&self, order: &Order, points: u64, growth: u64) -> (Movement, u64) {
         let now = self.context.now;
-        let expired = order.lot.as_ref().is_some_and(|lot| lot.expires_at.is_some_and(|at| at <= now));
+        let own_end = self.own_lot(order).and_then(|lot| lot.expires_at);
+        let expired = own_end.is_some_and(|at| at <= now);
         let mut movement =
             Movement { growth: -signed(growth.min(self.member.growth)), ..Movement::default() };
         if expired {
@@ -85,9 +88,18 @@ impl Draft<'_> {
         (movement, taken)
     }
 
+    /// The order's own lot. There is none where points end with inactivity: their lot moves on with
+    /// every activity, whatever it was when the order was made.
+    fn own_lot<'o>(&self, order: &'o Order) -> Option<&'o OrderLot> {
+        let own = order.lot.as_ref()?;
+        let now = self.context.now;
+        let judged = self.context.programmes.at(own.expires_at.map_or(now, |at| at.min(now)));
+        (!matches!(judged.points.expiry, Expiry::Inactivity { .. })).then_some(own)
+    }
+
     /// What the order's own lot can give, held or since released.
     fn own_share(&self, order: &Order, points: u64) -> Option<Share> {
-        let own = order.lot.as_ref()?;
+        let own = self.own_lot(order)?;
         let held_until = own.held_until.filter(|until| *until > self.context.now);
         let lot = self.member.lots.iter().find(|lot| {
             lot.expires_at == own.expires_at && lot.brand == order.brand && lot.held_until == held_until
@@ -157,14 +169,19 @@ fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) ->
             after.amount = Money(state.amount.0 + amount.0);
         }
         Ask::Lines(lines) => {
-            for (index, asked) in lines.iter().enumerate() {
-                let Some(line) = order.lines.iter().position(|line| line.line_id == asked.line_id) else {
-                    return Err(invalid(
-                        format!("/refund/lines/{index}/line_id"),
-                        "unknown_line",
-                        "the order has no such line",
-                    ));
-                };
+            let place =
+                |asked: &RefundLine| order.lines.iter().position(|line| line.line_id == asked.line_id);
+            let unknown = lines.iter().enumerate().filter(|(_, asked)| place(asked).is_none());
+            let unknown = unknown.map(|(index, _)| {
+                let pointer = format!("/refund/lines/{index}/line_id");
+                Fault::new(pointer, "unknown_line", "the order has no such line")
+            });
+            let unknown: Vec<Fault> = unknown.collect();
+            if !unknown.is_empty() {
+                return Err(Refusal::InvalidField(unknown));
+            }
+            for asked in lines {
+                let Some(line) = place(asked) else { continue };
                 if asked.quantity > order.lines[line].quantity - after.units[line] {
                     return Err(Refusal::OverRefund { remaining: remaining_lines(order, state) });
                 }

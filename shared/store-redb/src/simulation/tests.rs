@@ -113,6 +113,8 @@ fn short_run(fails: Option<u64>) -> u64 {
             // Nothing more is written, but reading goes on.
             let refused = world.commit(vec![vec![]]);
             assert!(matches!(refused[..], [Err(StoreError::Unavailable(_))]), "{refused:?}");
+            let is_open = world.parts.as_ref().map(|parts| parts.writer.queue.is_open());
+            assert_eq!(is_open, Some(false), "whoever asks is told");
             assert_eq!(world.contents().ok().as_ref(), Some(&world.model.contents));
             restarts += 1;
             restart(&mut world);

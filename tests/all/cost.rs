@@ -1,0 +1,257 @@
+//! What operations cost on DynamoDB, counted from the items they touch by AWS's documented rules
+//! (`store_dynamodb::cost`), and held. `cargo test -p laurel-tests --test all -- cost --nocapture`
+//! prints the table of docs/AWS.md.
+
+use std::sync::Arc;
+
+use engine::memory::MemoryStore;
+use serde_json::{Value, json};
+use store_dynamodb::{Metered, cost::Cost};
+
+use crate::{histories::run, support::Shop};
+
+/// Operations of each row.
+const EACH: u64 = 1_000;
+const MEMBERS: usize = 10;
+
+/// A shop whose members have a year of history, two lots and three badges.
+struct Counter {
+    shop: Shop,
+    meter: Arc<Metered>,
+    members: Vec<String>,
+    minute: i64,
+}
+
+/// Averages over a row's operations.
+struct Row {
+    name: &'static str,
+    operations: u64,
+    cost: Cost,
+    /// Most write units, read units and round trips, in hundredths of the average.
+    held: Option<[u64; 3]>,
+}
+
+fn programme(expiry: Value) -> Value {
+    let when = |fact: &str, value: Value| json!({"fact": fact, "op": ">=", "value": value});
+    json!({
+        "name": "Cost", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
+        "brands": [{"id": "acme", "name": "Acme", "rate": "1"}],
+        "points": {"per_unit": "1", "hold_days": 0, "expiry": expiry, "on_short": "debt"},
+        "growth": {"per_unit": "1"},
+        "tiers": [
+            {"id": "basic", "growth": 0},
+            {"id": "silver", "growth": 2000, "validity": {"months": 12}, "retain": {"growth": 1000},
+             "benefits": {"earn_multiplier": "1.2", "redeem_rate": "0.95"}},
+            {"id": "gold", "growth": 900_000, "validity": {"months": 12}},
+        ],
+        "badges": [
+            {"id": "first_order", "when": when("orders.count", json!(1))},
+            {"id": "regular", "when": when("orders.count", json!(20))},
+            {"id": "big_spender", "when": when("orders.amount", json!("3000.00"))},
+        ],
+    })
+}
+
+impl Counter {
+    async fn open(expiry: Value, lots: usize) -> Counter {
+        let meter = Arc::new(Metered::new(Arc::new(MemoryStore::new())));
+        let shop = Shop::over(meter.clone(), &programme(expiry), "2025-01-01T09:00:00+08:00").await;
+        let mut counter = Counter { shop, meter, members: Vec::new(), minute: 0 };
+        for number in 0..MEMBERS {
+            let member = counter.shop.member(&format!("member {number}")).await;
+            counter.members.push(member);
+        }
+        for week in 0..52 {
+            for member in counter.members.clone() {
+                counter.order(&json!({"member_id": member}), 1 + week % 3, "80").await;
+            }
+            counter.pass(7 * 24 * 60);
+        }
+        counter.pass(3 * 24 * 60); // into the next year
+        for member in counter.members.clone() {
+            counter.order(&json!({"member_id": member}), 2, "5000").await;
+        }
+        let shown = counter.shop.show(&counter.members[0].clone()).await;
+        assert_eq!(shown["points"]["lots"].as_array().unwrap().len(), lots, "{shown}");
+        assert_eq!(shown["badges"].as_array().unwrap().len(), 3, "{shown}");
+        counter.meter.take();
+        counter
+    }
+
+    fn pass(&mut self, minutes: i64) {
+        self.minute += minutes;
+        let start = domain::time::Instant::parse("2025-01-01T09:00:00+08:00").unwrap();
+        self.shop.api.clock.forward(start.plus_millis(self.minute * 60_000)).unwrap();
+    }
+
+    /// An order of that many equal lines; its id.
+    async fn order(&self, who: &Value, lines: u64, amount: &str) -> String {
+        let order_id = format!("2026-{:08}", self.shop.fresh());
+        let line = |number: u64| {
+            json!({"line_id": number.to_string(), "sku": format!("sku-{number:04}"), "category": "tea",
+                   "quantity": 1, "amount": amount})
+        };
+        let lines: Vec<Value> = (1..=lines).map(line).collect();
+        let mut body = json!({"brand": "acme", "order_id": order_id, "lines": lines});
+        body.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        self.shop.ok("POST", "/earn-points", body).await;
+        order_id
+    }
+
+    async fn redeem(&self, member: &str) -> String {
+        let spent_on = json!({"kind": "order", "order_id": format!("2026-{:08}", self.shop.fresh())});
+        let body = json!({"member_id": member, "brand": "acme", "points": 3, "for": spent_on});
+        self.shop.ok("POST", "/redeem", body).await["redemption_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Counts a row: `EACH` operations, a few minutes apart, members in turn.
+    async fn row(
+        &mut self,
+        name: &'static str,
+        held: Option<[u64; 3]>,
+        operation: impl AsyncFn(&Counter, &str, u64),
+    ) -> Row {
+        let mut cost = Cost::default();
+        for number in 0..EACH {
+            let member = self.members[number as usize % MEMBERS].clone();
+            self.pass(3);
+            // What prepares an operation is not counted: see the rows that need something first.
+            operation(self, &member, number).await;
+            cost += self.meter.take_cost();
+        }
+        Row { name, operations: EACH, cost, held }
+    }
+}
+
+impl Row {
+    fn average(&self) -> [u64; 5] {
+        let Cost { items, bytes, write_units, read_units, round_trips } = self.cost;
+        [write_units, read_units, round_trips, items, bytes].map(|sum| 100 * sum / self.operations)
+    }
+
+    /// The row as it stands in docs/AWS.md.
+    fn print(&self) {
+        let hundredths = |value: u64| format!("{}.{:02}", value / 100, value % 100);
+        let [writes, reads, trips, items, bytes] = self.average();
+        let cents = self.cost.nanodollars() / self.operations / 10;
+        println!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            self.name,
+            hundredths(items),
+            bytes / 100,
+            hundredths(writes),
+            hundredths(reads),
+            hundredths(trips),
+            hundredths(cents),
+        );
+    }
+
+    fn check(&self) {
+        self.print();
+        let Some(most) = self.held else { return };
+        let average = self.average();
+        for (what, (average, most)) in
+            ["write units", "read units", "round trips"].iter().zip(average.into_iter().zip(most))
+        {
+            assert!(average <= most, "{}: {average} hundredths of {what}, at most {most}", self.name);
+        }
+    }
+}
+
+const EARN: Option<[u64; 3]> = Some([400, 100, 200]);
+const WITH_HEADER: Option<[u64; 3]> = Some([600, 100, 200]);
+
+#[test]
+fn operations_cost_no_more_than_is_promised() {
+    run(async {
+        let year_end = json!({"mode": "year_end", "years": 1});
+        let mut counter = Counter::open(year_end, 2).await;
+        println!("| operation | items | bytes | write units | read units | round trips | USD a million |");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+        let whose = |member: &str| json!({"member_id": member});
+        counter
+            .row("earn, an order of 1 to 10 lines", EARN, async |counter, member, number| {
+                counter.order(&whose(member), 1 + number % 10, "3").await;
+            })
+            .await
+            .check();
+        counter
+            .row("earn, 10 lines", EARN, async |counter, member, _| {
+                counter.order(&whose(member), 10, "3").await;
+            })
+            .await
+            .check();
+        counter
+            .row("redeem", EARN, async |counter, member, _| _ = counter.redeem(member).await)
+            .await
+            .check();
+        counter
+            .row("redeem with an Idempotency-Key", WITH_HEADER, async |counter, member, number| {
+                let spent_on = json!({"kind": "order", "order_id": format!("keyed-{number}")});
+                let body = json!({"member_id": member, "brand": "acme", "points": 3, "for": spent_on});
+                let key = format!("7a5c1f0e-6f3e-4a52-9d4e-{number:012}");
+                let reply = counter.shop.call_with("POST", "/redeem", &body, Some(&key)).await;
+                assert_eq!(reply.status, 200, "{}", reply.body);
+            })
+            .await
+            .check();
+        counter
+            .row("adjust", None, async |counter, member, number| {
+                let body = json!({"member_id": member, "brand": "acme", "points": 1, "reason": "r",
+                                  "adjustment_id": format!("adj-{number}")});
+                counter.shop.ok("POST", "/adjust", body).await;
+            })
+            .await
+            .check();
+        counter
+            .row("earn by identity", None, async |counter, member, _| {
+                let number = counter.members.iter().position(|own| own == member).unwrap();
+                let identity =
+                    json!({"kind": "external", "channel": "tests", "value": format!("member {number}")});
+                counter.order(&json!({ "identity": identity }), 3, "3").await;
+            })
+            .await
+            .check();
+        counter
+            .row("earn, 200 lines", None, async |counter, member, _| {
+                counter.order(&whose(member), 200, "1").await;
+            })
+            .await
+            .check();
+        counter
+            .row("a whole refund", None, async |counter, member, _| {
+                let order_id = counter.order(&whose(member), 3, "3").await;
+                counter.meter.take();
+                let body = json!({"brand": "acme", "order_id": order_id, "refund": "all"});
+                counter.shop.ok("POST", "/reverse", body).await;
+            })
+            .await
+            .check();
+        counter
+            .row("a redemption's cancelling", None, async |counter, member, _| {
+                let redemption = counter.redeem(member).await;
+                counter.meter.take();
+                counter.shop.ok("POST", "/reverse", json!({"redemption_id": redemption})).await;
+            })
+            .await
+            .check();
+        counter.row("register", None, async |counter, _, _| _ = counter.shop.somebody().await).await.check();
+        counter
+            .row("read a member", None, async |counter, member, _| _ = counter.shop.show(member).await)
+            .await
+            .check();
+    });
+}
+
+#[test]
+fn points_that_end_with_inactivity_move_their_place_in_the_index() {
+    run(async {
+        let mut counter = Counter::open(json!({"mode": "inactivity", "months": 24}), 1).await;
+        counter
+            .row("earn, expiry by inactivity", Some([800, 100, 200]), async |counter, member, number| {
+                counter.order(&json!({ "member_id": member }), 1 + number % 10, "3").await;
+            })
+            .await
+            .check();
+    });
+}

@@ -1,0 +1,148 @@
+//! The same engine over a table of DynamoDB: the real DynamoDB Local, which `scripts/dynamodb-local`
+//! brings. Where it was not brought, these are left out and say so.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use engine::{
+    Books,
+    memory::MemoryStore,
+    store::{Key, Page, Pending, Range, Record, Store, StoreError, Version, Write},
+};
+use serde_json::json;
+use store_dynamodb::local::Local;
+
+use crate::{
+    histories::{Pair, chance, instant_text, on_seeds, plan, run},
+    support::{START, Shop, program},
+};
+
+/// Steps of a history: DynamoDB Local takes milliseconds for each.
+const LENGTH: usize = 120;
+
+#[test]
+fn a_table_gives_the_models_answers() {
+    let Some(local) = Local::shared() else { return };
+    on_seeds(2, |seed| {
+        let plan = plan(seed, LENGTH);
+        run(async {
+            let store = Arc::new(local.store().await.expect("a table"));
+            let shop = Shop::over(store, &plan.program, &instant_text(plan.start_ms)).await;
+            let mut pair = Pair::new(&plan, shop);
+            for planned in &plan.steps {
+                pair.step(planned).await.map_err(|what| format!("step {}: {what}", planned.number))?;
+            }
+            pair.driver.audit(&plan.program).await
+        })
+    });
+}
+
+/// A store that breaks off after so many commits, as a function does at its time limit.
+struct CutOff {
+    inner: Arc<dyn Store>,
+    commits_left: AtomicU64,
+}
+
+impl CutOff {
+    fn allow(&self, commits: u64) {
+        self.commits_left.store(commits, Ordering::SeqCst);
+    }
+}
+
+impl Store for CutOff {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        self.inner.get(keys)
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        self.inner.scan(range, limit)
+    }
+
+    fn walk(
+        &self,
+        kind: Option<u8>,
+        from: Option<Bytes>,
+        limit: usize,
+    ) -> Pending<'_, Result<Page, StoreError>> {
+        self.inner.walk(kind, from, limit)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        let left =
+            self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => self.inner.commit(writes),
+            Err(_) => Box::pin(async { Err(StoreError::Busy) }),
+        }
+    }
+}
+
+/// Sweeps so many members on whom points expire, cut off at points that chance picks, and goes on
+/// until nothing is left: everybody's points expired once, and the books are in order.
+async fn sweep_in_pieces(store: Arc<dyn Store>, members: usize) {
+    let cut = Arc::new(CutOff { inner: store, commits_left: AtomicU64::new(u64::MAX) });
+    let shop = Shop::over(cut.clone(), &program(), START).await;
+    let mut ids = Vec::new();
+    for _ in 0..members {
+        let id = shop.somebody().await;
+        shop.earn(&id, &format!("order-{}", shop.fresh()), "10").await;
+        ids.push(id);
+    }
+    shop.at("2030-01-01T00:00:00+08:00");
+    let mut cuts = 0;
+    for piece in 0.. {
+        cut.allow(chance(7, piece, 1) % 4);
+        let body = json!({"part": piece % 3, "parts": 3});
+        let reply = shop.call("POST", "/expire-points", body).await;
+        if reply.status == 503 {
+            cuts += 1;
+        } else {
+            assert_eq!(reply.status, 200, "{}", reply.body);
+        }
+        cut.allow(u64::MAX);
+        if piece % 3 == 2 {
+            let left = shop.call("POST", "/expire-points", json!({"dry_run": true})).await;
+            assert_eq!(left.status, 422, "a sweep has no dry run: {}", left.body);
+            let mut due = 0;
+            for id in &ids {
+                let entries = shop.ledger(id, 50).await;
+                due += usize::from(entries.iter().any(|entry| entry["recorded_at"].is_null()));
+            }
+            if due == 0 {
+                break;
+            }
+        }
+        assert!(piece < 1_000, "it does not come to an end");
+    }
+    assert!(cuts > 0, "no sweep was cut off");
+    let mut books = Books::default();
+    let mut from = None;
+    loop {
+        let (page, next) = shop.api.engine.member_ids(from, 50).await.unwrap();
+        for id in page {
+            let found = shop.api.engine.audit_member(id).await.unwrap();
+            assert_eq!(found.differences, Vec::<String>::new());
+            assert_eq!(found.kinds.get("expire"), Some(&1));
+            books.note(id, &found);
+        }
+        from = next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(shop.api.engine.strays(&books).await.unwrap().len(), 0);
+}
+
+#[test]
+fn a_sweep_that_is_cut_off_goes_on() {
+    run(sweep_in_pieces(Arc::new(MemoryStore::new()), 120));
+}
+
+#[test]
+fn a_sweep_of_a_table_that_is_cut_off_goes_on() {
+    let Some(local) = Local::shared() else { return };
+    run(async { sweep_in_pieces(Arc::new(local.store().await.expect("a table")), 60).await });
+}
