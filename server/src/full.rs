@@ -15,7 +15,7 @@ use engine::store::{Change, Expect, Key, Range, Record, Store, StoreError, WRITE
 use serde_json::{Value, json};
 use store_redb::Snapshot;
 
-use crate::start::{IMPORTING_NOTE, MASTER_KEY_NOTE, Opened, StartError, failed};
+use crate::start::{Opened, StartError, failed};
 
 /// The file's name.
 pub(crate) const FILE: &str = "full.jsonl";
@@ -147,7 +147,8 @@ pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartErr
     if !is_empty(&**store).await.map_err(failing)? {
         return Err(StartError("it is not empty; --full starts a new one".to_owned()));
     }
-    let importing = |change| Change_ { key: keys::note(IMPORTING_NOTE), expect: Expect::Anything, change };
+    let importing =
+        |change| Change_ { key: keys::note(keys::IMPORTING_NOTE), expect: Expect::Anything, change };
     store.commit(vec![importing(Change::Put(Bytes::from_static(b"1")))]).await.map_err(failing)?;
     let bar = crate::progress::bar(records, "importing");
     let (mut writes, mut bytes) = (Vec::new(), 0);
@@ -202,7 +203,7 @@ fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
         }
         match record(&line) {
             Some((key, value)) => {
-                let other = key == keys::note(MASTER_KEY_NOTE).as_bytes() && value != fingerprint;
+                let other = key == keys::note(keys::MASTER_KEY_NOTE).as_bytes() && value != fingerprint;
                 if other {
                     let detail =
                         "it needs the master key it was written under; put the file master-key beside it";

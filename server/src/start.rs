@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use domain::{json::Json, time::Instant};
 use edge::{Api, Clock, Secrets};
-use engine::{Engine, ProgramError, Request, records::By, store::Store};
+use engine::{Engine, ProgramError, Request, keys, records::By, store::Store};
 use store_dynamodb::DynamoStore;
 use store_redb::{Options, RedbStore};
 
@@ -127,24 +127,19 @@ pub(crate) async fn assemble(
     Ok(api)
 }
 
-/// The note that holds the fingerprint of the master key.
-pub(crate) const MASTER_KEY_NOTE: &str = "master_key";
-/// The note that stands while `import --full` is under way.
-pub(crate) const IMPORTING_NOTE: &str = "importing";
-
 /// Under another master key every identity would seem new and people would register twice; in half
 /// an import they would be missing. Neither is served.
 async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
-    if engine.note(IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
+    if engine.note(keys::IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
         let detail = "the import into it was cut off; remove it and import again";
         return Err(StartError(detail.to_owned()));
     }
     let own = secrets.fingerprint();
-    match engine.note(MASTER_KEY_NOTE).await.map_err(unreadable)? {
+    match engine.note(keys::MASTER_KEY_NOTE).await.map_err(unreadable)? {
         Some(known) if known[..] == own => Ok(()),
         Some(_) => Err(StartError("this is not the master key that the data was written under".to_owned())),
-        None => engine.set_note(MASTER_KEY_NOTE, own.to_vec().into()).await.map_err(unreadable),
+        None => engine.set_note(keys::MASTER_KEY_NOTE, own.to_vec().into()).await.map_err(unreadable),
     }
 }
 

@@ -47,6 +47,12 @@ pub mod kind {
     pub const NOTE: u8 = b'x';
 }
 
+/// The note that holds the fingerprint of the master key that the data was written under.
+pub const MASTER_KEY_NOTE: &str = "master_key";
+
+/// The note that stands while a whole store is being imported.
+pub const IMPORTING_NOTE: &str = "importing";
+
 fn key(kind: u8, parts: &[&[u8]]) -> Key {
     let length = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(length);

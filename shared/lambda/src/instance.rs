@@ -6,6 +6,7 @@ use std::{
 };
 
 use edge::{Api, Clock, Function, Problem};
+use engine::keys;
 use http::header::AUTHORIZATION;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
@@ -18,11 +19,6 @@ use crate::{
 
 /// A scheduled run ends so long before Lambda would end it, to say how far it came.
 const SWEEP_MARGIN: Duration = Duration::from_secs(10);
-
-/// The note that holds the fingerprint of the master key.
-const MASTER_KEY_NOTE: &str = "master_key";
-/// The note that stands while an import is under way.
-const IMPORTING_NOTE: &str = "importing";
 
 /// One instance of a function.
 pub struct Instance {
@@ -156,10 +152,10 @@ impl Instance {
         }
         let engine = &self.api.engine;
         let own = self.api.secrets.fingerprint();
-        let fault = match engine.note(MASTER_KEY_NOTE).await? {
+        let fault = match engine.note(keys::MASTER_KEY_NOTE).await? {
             None => Some("the table has not been set up; `laurel serve --table` or `laurel import` does"),
             Some(known) if known[..] != own => Some("this is not the master key the data was written under"),
-            Some(_) if engine.note(IMPORTING_NOTE).await?.is_some() => {
+            Some(_) if engine.note(keys::IMPORTING_NOTE).await?.is_some() => {
                 Some("an import into this table is under way or was cut off")
             }
             Some(_) => None,

@@ -61,8 +61,6 @@ impl Error for OpenError {
 pub(crate) enum Cause {
     /// The commit is larger than this store takes.
     TooLarge { bytes: usize, bytes_max: usize },
-    /// The commit breaks a limit of the port.
-    Malformed(&'static str),
     /// The journal could not be written; nothing of the commit is there.
     Write(Arc<io::Error>),
     /// The journal could not be made durable; the commit may or may not be there.
@@ -82,7 +80,6 @@ impl fmt::Display for Cause {
             Cause::TooLarge { bytes, bytes_max } => {
                 write!(f, "a commit of {bytes} bytes; at most {bytes_max} are taken")
             }
-            Cause::Malformed(what) => f.write_str(what),
             Cause::Write(_) => f.write_str("the journal could not be written"),
             Cause::Sync(_) => f.write_str("the journal could not be made durable"),
             Cause::Poisoned(_) => {
@@ -99,7 +96,7 @@ impl Error for Cause {
         match self {
             Cause::Write(source) | Cause::Sync(source) | Cause::Poisoned(source) => Some(source.as_ref()),
             Cause::Read(source) => Some(source.as_ref()),
-            Cause::TooLarge { .. } | Cause::Malformed(_) | Cause::Closed => None,
+            Cause::TooLarge { .. } | Cause::Closed => None,
         }
     }
 }

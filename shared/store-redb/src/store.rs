@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use engine::store::{
-    Key, Pending, Range, Record, Store, StoreError, VALUE_BYTES_MAX, Version, WRITES_MAX, Write,
-};
+use engine::store::{Key, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -233,24 +231,7 @@ impl RedbStore {
     }
 
     fn check(&self, writes: &[Write]) -> Result<usize, StoreError> {
-        let malformed = |what| Err(Cause::Malformed(what).unavailable());
-        if writes.len() > WRITES_MAX {
-            return malformed("a commit of too many writes");
-        }
-        for (at, write) in writes.iter().enumerate() {
-            let key_bytes = write.key.as_bytes().len();
-            if key_bytes == 0 || key_bytes > Key::BYTES_MAX {
-                return malformed("a key that is empty or too long");
-            }
-            if let engine::store::Change::Put(value) = &write.change
-                && value.len() > VALUE_BYTES_MAX
-            {
-                return malformed("a value that is too long");
-            }
-            if writes[..at].iter().any(|earlier| earlier.key == write.key) {
-                return malformed("a key that stands twice in a commit");
-            }
-        }
+        check_limits(writes)?;
         let bytes = frame::payload_bytes(writes);
         if bytes > self.payload_bytes_max {
             let bytes_max = self.payload_bytes_max;
