@@ -105,6 +105,15 @@ impl Rate {
     /// The rate that changes nothing.
     pub const ONE: Rate = Rate { mantissa: 1, scale: 0 };
 
+    /// Nought.
+    pub const ZERO: Rate = Rate { mantissa: 0, scale: 0 };
+
+    /// The rate in millionths, which it has no finer digits than.
+    pub fn millionths(self) -> u64 {
+        // A scale is at most 6, and the mantissa has at most 12 digits.
+        self.mantissa * 10u64.pow(6 - self.scale.min(6))
+    }
+
     /// Reads a decimal string such as `0.333333`.
     pub fn parse(text: &str) -> Option<Rate> {
         let (mut mantissa, mut scale) = decimal(text, 6, 6)?;

@@ -13,6 +13,11 @@ pub enum Role {
     Storefront,
     /// Sweeps.
     Scheduler,
+    /// Another brand's system: what its brand may do, on members linked to it. Signs its requests;
+    /// no key carries this role.
+    Partner,
+    /// One member, by a short-lived token. No key carries this role.
+    Member,
 }
 
 impl Role {

@@ -45,6 +45,8 @@ pub mod kind {
     pub const USED: u8 = b'u';
     /// What the engine notes for itself.
     pub const NOTE: u8 = b'x';
+    /// A block of points that a prepaid brand has bought.
+    pub const BLOCK: u8 = b'b';
 }
 
 /// The note that holds the fingerprint of the master key that the data was written under.
@@ -174,6 +176,11 @@ pub fn program_head() -> Key {
 /// The mark that a brand or tier has been used.
 pub fn used(what: &str, id: &str) -> Key {
     key(kind::USED, &[what.as_bytes(), b"\0", id.as_bytes()])
+}
+
+/// A block of points, by its buyer's name for it.
+pub fn block(brand: &str, reference: &str) -> Key {
+    key(kind::BLOCK, &[brand.as_bytes(), b"\0", reference.as_bytes()])
 }
 
 /// A note of the engine's own.

@@ -147,6 +147,7 @@ impl Engine {
                 content: None,
                 order: None,
                 cancelled: false,
+                blocks: Vec::new(),
             }
         });
         Ok(entries.collect())

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use domain::{
     event::{Event, OrderState},
     member::{Member, MemberId, Person},
+    number::Money,
     time::Instant,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -104,6 +105,28 @@ pub struct EntryRecord {
     pub order: Option<OrderState>,
     /// Whether the redemption was cancelled, if it is one.
     pub cancelled: bool,
+    /// Which of its brand's blocks the issued points were taken from, oldest first, or what a refund
+    /// gave back to which; empty where they are billed by the month.
+    pub blocks: Vec<(u32, u64)>,
+}
+
+/// A block of points that a prepaid brand has bought.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BlockRecord {
+    /// The brand.
+    pub brand: String,
+    /// Its number among the brand's blocks, from 1: the order in which they are used.
+    pub number: u32,
+    /// The buyer's own name for it.
+    pub reference: String,
+    /// How many points.
+    pub points: u64,
+    /// What they cost together.
+    pub price: Money,
+    /// When it was bought.
+    pub bought_at: Instant,
+    /// The hash of the request's content.
+    pub content: [u8; 16],
 }
 
 /// What an answer tells beside the entry, small enough to be kept for ever.

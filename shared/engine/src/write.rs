@@ -103,6 +103,7 @@ impl MemberWrites<'_> {
                 event,
                 outcome: own.map(|own| own.outcome),
                 cancelled: false,
+                blocks: Vec::new(),
             };
             last = natural.as_ref().map(|key| key.as_bytes().to_vec());
             let key = natural.unwrap_or_else(|| keys::entry(self.after.id, seq));

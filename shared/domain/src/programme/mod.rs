@@ -1,5 +1,6 @@
 //! The programme: one versioned document that says how members earn, spend and rise.
 
+mod brand;
 mod read;
 mod shape;
 
@@ -10,6 +11,7 @@ use crate::{
     time::{Day, Instant, Zone},
 };
 
+pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees};
 pub use read::{read, unchangeable};
 pub use shape::{PROGRAM, SHOWN};
 
@@ -44,17 +46,6 @@ pub struct Programme {
     pub badges: Vec<BadgeRule>,
     /// When a member counts as new, active, dormant or lost.
     pub lifecycle: Lifecycle,
-}
-
-/// A brand.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Brand {
-    /// Its id.
-    pub id: String,
-    /// What it multiplies points by.
-    pub rate: Rate,
-    /// Its own limit of lateness, if narrower than the programme's.
-    pub late_days: Option<u32>,
 }
 
 /// How points are earned, held and lost.

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Activity, BadgeRule, Brand, Expiry, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per, PointsRules,
-    Programme, Tier, TrialRule,
+    Activity, BadgeRule, Expiry, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per, PointsRules, Programme,
+    Tier, TrialRule, brand::brand,
 };
 use crate::{
     condition::{Condition, Fact, Reader, Words},
@@ -44,6 +44,7 @@ pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, 
         id: text(json, "id").to_owned(),
         when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
     });
+    let brands = list(document, "brands", |json, at| brand(json, at, currency, &mut faults));
     let points = points(document.get("points").unwrap_or(&Json::Null), &mut faults);
     let programme = Programme {
         version,
@@ -53,11 +54,7 @@ pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, 
         currency: currency.unwrap_or(Currency { code: *b"XXX", digits: 0 }),
         default_region: region.to_owned(),
         late_days: small(document, "late_days").unwrap_or(1_100),
-        brands: list(document, "brands", |json, _| Brand {
-            id: text(json, "id").to_owned(),
-            rate: rate(json, "rate"),
-            late_days: small(json, "late_days"),
-        }),
+        brands,
         points,
         growth_per_unit: rate(document.get("growth").unwrap_or(&Json::Null), "per_unit"),
         tiers,
@@ -81,11 +78,11 @@ pub fn unchangeable(old: &Programme, new: &Programme) -> Vec<Fault> {
     faults
 }
 
-fn text<'a>(json: &'a Json, name: &str) -> &'a str {
+pub(super) fn text<'a>(json: &'a Json, name: &str) -> &'a str {
     json.text_of(name).unwrap_or_default()
 }
 
-fn small(json: &Json, name: &str) -> Option<u32> {
+pub(super) fn small(json: &Json, name: &str) -> Option<u32> {
     json.whole_of(name).and_then(|number| u32::try_from(number).ok())
 }
 
@@ -97,7 +94,7 @@ fn rate(json: &Json, name: &str) -> Rate {
     json.text_of(name).and_then(Rate::parse).unwrap_or(Rate::ONE)
 }
 
-fn list<T>(json: &Json, name: &str, mut each: impl FnMut(&Json, &str) -> T) -> Vec<T> {
+pub(super) fn list<T>(json: &Json, name: &str, mut each: impl FnMut(&Json, &str) -> T) -> Vec<T> {
     let elements = json.get(name).map_or(&[][..], Json::list);
     elements.iter().enumerate().map(|(index, element)| each(element, &format!("/{name}/{index}"))).collect()
 }

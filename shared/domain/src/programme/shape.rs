@@ -1,5 +1,6 @@
 //! The shape of a programme document, for checking it and for publishing it.
 
+use super::brand::BRAND;
 use crate::shape::{COUNT, Field, Shape, optional, required};
 
 const DAYS: Shape = Shape::Whole { min: 0, max: 36_500 };
@@ -8,14 +9,6 @@ const MONTHS: Shape = Shape::Whole { min: 1, max: 1_200 };
 const NAME: Shape = Shape::Object(&[
     required("zh", Shape::Text { max: 100 }, "in Chinese"),
     required("en", Shape::Text { max: 100 }, "in English"),
-]);
-
-const BRAND: Shape = Shape::Object(&[
-    required("id", Shape::Id, "the brand's id"),
-    optional("name", Shape::Text { max: 100 }, "as people know it"),
-    optional("kind", Shape::OneOf(&["own"]), "own brands act on every member"),
-    optional("rate", Shape::Rate, "what its orders' points are multiplied by; 1 unless given"),
-    optional("late_days", DAYS, "a narrower limit of lateness for this brand"),
 ]);
 
 const EXPIRY: Shape = Shape::Object(&[
