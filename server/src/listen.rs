@@ -1,6 +1,15 @@
 //! The socket: reads requests, within limits, and writes answers. Stops gracefully.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future as _, poll_fn},
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use crate::backup::{BrokenOff, backup};
 use bytes::Bytes;
@@ -82,6 +91,9 @@ async fn connection(
         async move { Ok::<_, Infallible>(respond(&api, &extra, request).await) }
     });
     let mut http = http1::Builder::new();
+    // A caller that hangs up must not stop its request between two of its steps: while one is
+    // answered, the socket is not looked at.
+    http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(READ_PATIENCE).max_buf_size(64 * 1024);
     let serving = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
@@ -129,17 +141,15 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
                 .map(Full::new);
         }
     };
-    // On a task of its own: a caller that hangs up must not stop it between two of its steps.
-    let serving = tokio::spawn({
-        let api = api.clone();
-        async move { api.serve(Request::from_parts(head, body)).await }
+    // A panic ends this request, not the others on its connection.
+    let mut serving = pin!(api.serve(Request::from_parts(head, body)));
+    let caught = poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
+        polled.map_or_else(|_| Poll::Ready(None), |response| response.map(Some))
     });
-    match serving.await {
-        Ok(response) => response.map(Full::new),
-        Err(error) => {
-            tracing::error!(%error, "request failed");
-            api.refuse(&Problem::new(500, "internal", "something is wrong here")).map(Full::new)
-        }
+    match caught.await {
+        Some(response) => response.map(Full::new),
+        None => api.refuse(&Problem::new(500, "internal", "something is wrong here")).map(Full::new),
     }
 }
 

@@ -49,7 +49,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            cache_bytes: 128 * 1024 * 1024,
+            cache_bytes: 104 * 1024 * 1024,
             segment_bytes: 16 * 1024 * 1024,
             queue_commits_max: 16_384,
             queue_bytes_max: 32 * 1024 * 1024,
