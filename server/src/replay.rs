@@ -248,7 +248,7 @@ fn brand(api: &Api, columns: &Columns, row: &StringRecord) -> Option<Json> {
         let brands = &programmes.newest().brands;
         (brands.len() == 1).then(|| brands[0].id.clone())
     };
-    given.or_else(only).map(Json::Text)
+    given.or_else(only).map(|text| Json::Text(text.into()))
 }
 
 /// The fields that name the member.
@@ -271,7 +271,7 @@ fn member(columns: &Columns, row: &StringRecord) -> (&'static str, Option<Json>)
 
 fn whole(columns: &Columns, row: &StringRecord, name: &str) -> Option<Json> {
     let told = columns.get(row, name)?;
-    Some(told.parse::<i64>().map_or_else(|_| Json::Text(told.to_owned()), Json::Whole))
+    Some(told.parse::<i64>().map_or_else(|_| Json::Text(told.into()), Json::Whole))
 }
 
 fn order(api: &Api, columns: &Columns, rows: &[StringRecord]) -> Json {
@@ -328,10 +328,10 @@ fn json_text(json: &Json) -> String {
             Json::Null | Json::NotWhole => Value::Null,
             Json::Bool(flag) => (*flag).into(),
             Json::Whole(number) => (*number).into(),
-            Json::Text(text) => text.clone().into(),
+            Json::Text(text) => text.as_str().into(),
             Json::List(elements) => elements.iter().map(value).collect(),
             Json::Object(fields) => {
-                Value::Object(fields.iter().map(|(name, json)| (name.clone(), value(json))).collect())
+                Value::Object(fields.iter().map(|(name, json)| (name.to_string(), value(json))).collect())
             }
         }
     }

@@ -94,11 +94,11 @@ pub(crate) fn safe(text: &str) -> String {
 
 /// A JSON object of the fields that are there.
 pub(crate) fn object(fields: impl IntoIterator<Item = (&'static str, Option<Json>)>) -> Json {
-    let there = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let there = fields.into_iter().filter_map(|(name, value)| Some((name.into(), value?)));
     Json::Object(there.collect())
 }
 
 /// A JSON text of what is there.
 pub(crate) fn text(value: Option<&str>) -> Option<Json> {
-    value.map(|text| Json::Text(text.to_owned()))
+    value.map(|text| Json::Text(text.into()))
 }

@@ -1,12 +1,16 @@
 //! JSON as a caller sent it: whole numbers stay whole, a repeated name is an error, and nothing is
 //! ever read as a float.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
+use smol_str::SmolStr;
+
+/// A text of a body. Names and most values are short, and stand in place without an allocation.
+pub type Text = SmolStr;
 
 /// A JSON value.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,11 +24,11 @@ pub enum Json {
     /// Any other number. What it was is not kept: no field takes one.
     NotWhole,
     /// A string.
-    Text(String),
+    Text(Text),
     /// An array.
     List(Vec<Json>),
     /// An object, in the order sent.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(Text, Json)>),
 }
 
 impl Json {
@@ -77,7 +81,7 @@ impl Json {
     }
 
     /// The members, where this is an object; else none.
-    pub fn fields(&self) -> &[(String, Json)] {
+    pub fn fields(&self) -> &[(Text, Json)] {
         match self {
             Json::Object(fields) => fields,
             _ => &[],
@@ -137,6 +141,29 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
+/// Reads the name of an object's member.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Text;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Text, E> {
+        Ok(name.into())
+    }
+}
+
 struct JsonVisitor;
 
 impl<'de> Visitor<'de> for JsonVisitor {
@@ -167,11 +194,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<Json, E> {
-        Ok(Json::Text(text))
+        Ok(Json::Text(text.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
@@ -183,8 +206,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut fields: Vec<(String, Json)> = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, Json>()? {
+        let mut fields: Vec<(Text, Json)> = Vec::new();
+        while let Some((name, value)) = map.next_entry_seed(Name, PhantomData)? {
             // Objects are small (a body holds 256 KiB); a wide one is told apart by a set.
             if fields.len() < 32 && fields.iter().any(|(known, _)| *known == name) {
                 return Err(A::Error::custom("a name stands twice in one object"));

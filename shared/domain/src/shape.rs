@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
-    json::Json,
+    json::{Json, Text},
     number::{FIGURE_MAX, Rate},
     time::{Day, Instant},
 };
@@ -283,7 +283,7 @@ fn object_schema(fields: &[Field]) -> Value {
     schema
 }
 
-fn check_fields(fields: &[Field], given: &[(String, Json)], at: &mut String, faults: &mut Vec<Fault>) {
+fn check_fields(fields: &[Field], given: &[(Text, Json)], at: &mut String, faults: &mut Vec<Fault>) {
     for (name, value) in given {
         match fields.iter().find(|field| field.name == name) {
             // An optional field that is null is a field left out.

@@ -194,8 +194,8 @@ fn correct_profile(person: &mut Person, profile: &Json) {
             "region" => {
                 for (part, place) in value.fields() {
                     match place.text() {
-                        Some(place) => _ = person.region.insert(part.clone(), place.to_owned()),
-                        None => _ = person.region.remove(part),
+                        Some(place) => _ = person.region.insert(part.to_string(), place.to_owned()),
+                        None => _ = person.region.remove(part.as_str()),
                     }
                 }
             }
@@ -207,7 +207,7 @@ fn correct_profile(person: &mut Person, profile: &Json) {
 fn correct_consents(person: &mut Person, body: &Json) {
     for (channel, consent) in body.get("consents").map_or(&[][..], Json::fields) {
         if let Some(consent) = consent.bool() {
-            person.consents.insert(channel.clone(), consent);
+            person.consents.insert(channel.to_string(), consent);
         }
     }
 }

@@ -137,7 +137,7 @@ impl Api {
     ) -> Result<Request, Problem> {
         let dry_run = body.get("dry_run").and_then(Json::bool).unwrap_or(false);
         let mut content = Vec::new();
-        path.iter().for_each(|part| Json::Text(part.clone()).canonical(&mut content, ""));
+        path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
         body.canonical(&mut content, "dry_run");
         let key = idempotency_key(headers)?.filter(|_| route.remembers && !dry_run);
         Ok(Request {

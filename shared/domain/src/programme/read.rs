@@ -111,7 +111,7 @@ fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
         excluded_categories: words("excluded_categories").map(str::to_owned).collect(),
         category_multipliers: multipliers
             .iter()
-            .filter_map(|(category, value)| Some((category.clone(), Rate::parse(value.text()?)?)))
+            .filter_map(|(category, value)| Some((category.to_string(), Rate::parse(value.text()?)?)))
             .collect(),
         limits: list(json, "limits", |json, _| Limit {
             per: match text(json, "per") {
