@@ -16,6 +16,7 @@ mod route;
 mod schedule;
 mod secrets;
 mod serve;
+pub mod signature;
 mod sweep;
 pub mod wire;
 
