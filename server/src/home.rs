@@ -27,10 +27,10 @@ pub(crate) fn secrets(folder: &Path) -> io::Result<Secrets> {
         Ok(key) if !key.is_empty() => key,
         _ => kept(&folder.join("master-key"))?,
     };
-    if key.trim().len() < 32 {
+    if !edge::is_master_key(&key) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "the master key must have at least 32 characters",
+            "the master key must have at least 32 characters, on each line",
         ));
     }
     Ok(Secrets::new(key.trim().as_bytes()))

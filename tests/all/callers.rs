@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     histories::run,
-    support::{ADMIN_KEY, Shop, program},
+    support::{ADMIN_KEY, START, Shop, coalition},
 };
 
 /// Who asks, in the order of the columns below.
@@ -76,6 +76,14 @@ const ROUTES: &[(&str, &str, &str, [u16; 8])] = &[
     ("POST", "/keys", r#"{"name":"n","roles":["storefront"]}"#, [201, 403, 403, 403, 403, 403, 401, 401]),
     ("POST", "/keys/{key}/rotate", "{}", [200, 403, 403, 403, 403, 403, 401, 401]),
     ("DELETE", "/keys/{key}", "", [200, 403, 403, 403, 403, 403, 401, 401]),
+    ("GET", "/partners/{partner}/keys", "", [200, 403, 403, 403, 403, 403, 401, 401]),
+    (
+        "POST",
+        "/partners/{partner}/keys",
+        r#"{"alg":"hmac-sha256"}"#,
+        [201, 403, 403, 403, 403, 403, 401, 401],
+    ),
+    ("DELETE", "/partners/{partner}/keys/{keyid}", "", [200, 403, 403, 403, 403, 403, 401, 401]),
 ];
 
 async fn keys(shop: &Shop) -> Vec<String> {
@@ -101,11 +109,22 @@ async fn keys(shop: &Shop) -> Vec<String> {
 /// Puts new things in place of what stands in braces.
 async fn filled(shop: &Shop, text: &str) -> String {
     let mut text =
-        text.replace("{n}", &format!("n-{}", shop.fresh())).replace("{program}", &program().to_string());
+        text.replace("{n}", &format!("n-{}", shop.fresh())).replace("{program}", &coalition().to_string());
+    text = text.replace("{partner}", "moon");
     if text.contains("{member}") || text.contains("{order}") {
         let (member, order) = (shop.somebody().await, format!("o-{}", shop.fresh()));
         shop.earn(&member, &order, "10").await;
         text = text.replace("{member}", &member).replace("{order}", &order);
+    }
+    if text.contains("{keyid}") {
+        // Two may be live: the others go.
+        let known = shop.ok("GET", "/partners/moon/keys", Value::Null).await;
+        for key in known["keys"].as_array().unwrap() {
+            let path = format!("/partners/moon/keys/{}", key["keyid"].as_str().unwrap());
+            shop.ok("DELETE", &path, Value::Null).await;
+        }
+        let key = shop.ok("POST", "/partners/moon/keys", json!({"alg": "hmac-sha256"})).await;
+        text = text.replace("{keyid}", key["keyid"].as_str().unwrap());
     }
     if text.contains("{key}") {
         text = text.replace("{key}", &shop.caller(&["storefront"], None).await.0);
@@ -115,7 +134,7 @@ async fn filled(shop: &Shop, text: &str) -> String {
 
 #[tokio::test]
 async fn every_route_for_every_role() {
-    let shop = Shop::usual().await;
+    let shop = Shop::open(&coalition(), START).await;
     shop.member("known").await;
     let keys = keys(&shop).await;
     for (method, path, body, wants) in ROUTES {
@@ -140,7 +159,10 @@ async fn every_route_for_every_role() {
 #[test]
 fn no_route_is_left_out() {
     let tested = ROUTES.iter().map(|(method, path, ..)| {
-        format!("{method} {}", path.replace("{member}", "{id}").replace("{key}", "{id}"))
+        format!(
+            "{method} {}",
+            path.replace("{member}", "{id}").replace("{key}", "{id}").replace("{partner}", "{id}")
+        )
     });
     let tested: Vec<String> = tested.collect();
     let routes = server::FUNCTIONS.iter().flat_map(|function| {

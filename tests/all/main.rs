@@ -24,6 +24,7 @@ mod programmes;
 mod races;
 mod rules;
 mod settling;
+mod signatures;
 mod store;
 mod support;
 mod sweeps;

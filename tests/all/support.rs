@@ -17,6 +17,7 @@ use engine::{
     records::By,
     store::{Key, Range, Record, Store},
 };
+use laurel_tests::partner::Partner;
 use serde_json::{Value, json};
 
 /// The admin's key in tests.
@@ -51,6 +52,15 @@ pub(crate) fn program() -> Value {
             {"id": "founder"},
         ],
     })
+}
+
+/// The same with a partner, `moon`, that may do everything a partner can.
+pub(crate) fn coalition() -> Value {
+    let mut program = program();
+    let moon = json!({"id": "moon", "kind": "partner", "may": ["earn", "redeem", "reverse"],
+                      "sees": ["tier", "balance"]});
+    program["brands"].as_array_mut().unwrap().push(moon);
+    program
 }
 
 /// An answer.
@@ -257,6 +267,29 @@ impl Shop {
             assert_eq!(found.len(), limit, "a page that is not the last is full");
             path = format!("/members/{member}/ledger?limit={limit}&cursor={cursor}");
         }
+    }
+
+    /// Registers a key of the partner's and returns the partner with the key's name.
+    pub(crate) async fn register_key(&self, brand: &str, partner: &Partner) -> Partner {
+        let made = self.ok("POST", &format!("/partners/{brand}/keys"), partner.registration()).await;
+        partner.registered(&made)
+    }
+
+    /// Calls as that partner, signed.
+    pub(crate) async fn call_signed(
+        &self,
+        partner: &Partner,
+        method: &str,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Reply {
+        let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let signed = partner.sign(method, path, &headers, &body);
+        let signed: Vec<(&str, &str)> =
+            signed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.send(method, path, &signed, &body).await
     }
 
     /// A new caller: its id and its key.

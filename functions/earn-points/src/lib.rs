@@ -50,7 +50,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "An order or an activity earns points and growth",
-        roles: &[Role::Storefront],
+        roles: &[Role::Storefront, Role::Partner],
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER)],

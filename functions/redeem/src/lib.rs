@@ -41,7 +41,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Points are spent on an order",
-        roles: &[Role::Storefront],
+        roles: &[Role::Storefront, Role::Partner],
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER)],

@@ -52,7 +52,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "An order is refunded, or a redemption cancelled",
-        roles: &[Role::Storefront, Role::Operator],
+        roles: &[Role::Storefront, Role::Operator, Role::Partner],
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER)],

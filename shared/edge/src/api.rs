@@ -9,7 +9,12 @@ use domain::{member::MemberId, time::Instant};
 use engine::{Done, Engine, Error};
 use sha2::{Digest, Sha256};
 
-use crate::{Answer, Caller, Clock, Function, Secrets, fresh::Freshness, wire};
+use crate::{
+    Answer, Caller, Clock, Function, Secrets,
+    fresh::Freshness,
+    partner::{PartnerKey, PartnerKeys},
+    wire,
+};
 
 /// What every function is handed.
 pub struct Api {
@@ -24,6 +29,7 @@ pub struct Api {
     /// Origins of browser pages that may call.
     pub origins: Vec<String>,
     callers: RwLock<HashMap<[u8; 32], Arc<Caller>>>,
+    partners: RwLock<PartnerKeys>,
     pub(crate) freshness: Freshness,
 }
 
@@ -37,11 +43,12 @@ impl Api {
             functions,
             origins: Vec::new(),
             callers: RwLock::default(),
+            partners: RwLock::default(),
             freshness: Freshness::default(),
         }
     }
 
-    /// Reads the callers and the programme's versions anew.
+    /// Reads the callers, partners' keys and the programme's versions anew.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -53,7 +60,14 @@ impl Api {
         let callers = self.engine.callers().await?;
         let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
         let live = live.map(|caller| (caller.record.hash, Arc::new(Caller::of(caller.id, &caller.record))));
-        *self.callers.write().unwrap_or_else(PoisonError::into_inner) = live.collect();
+        let live: HashMap<_, _> = live.collect();
+        // Where nobody is a partner nobody has to wait for this.
+        let partners = match self.has_partners() {
+            true => self.live_keys(&self.engine.partners().await?),
+            false => PartnerKeys::default(),
+        };
+        *self.callers.write().unwrap_or_else(PoisonError::into_inner) = live;
+        *self.partners.write().unwrap_or_else(PoisonError::into_inner) = partners;
         self.freshness.was_read(began);
         Ok(())
     }
@@ -63,6 +77,11 @@ impl Api {
     pub fn caller(&self, key: &str) -> Option<Arc<Caller>> {
         let hash = key_hash(key);
         self.callers.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
+    }
+
+    /// The partner's key of that id, if it is live.
+    pub(crate) fn partner_key(&self, id: [u8; 16]) -> Option<Arc<PartnerKey>> {
+        self.partners.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// The hash of a caller's key of that generation.

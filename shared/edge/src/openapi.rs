@@ -17,6 +17,7 @@ const PROBLEM: Shape = Shape::Object(&[
 
 /// Problems that every route can answer with.
 const COMMON: &[(u16, &str)] = &[
+    (401, "signature_invalid"),
     (401, "unauthenticated"),
     (403, "forbidden"),
     (404, "not_found"),

@@ -1,5 +1,9 @@
-//! Secrets: what is derived from the master key, and chance.
+//! Secrets: what is derived from the master key, what is sealed under it, and chance.
 
+use chacha20poly1305::{
+    XChaCha20Poly1305,
+    aead::{Aead, Payload},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -13,23 +17,45 @@ pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     Ok(bytes)
 }
 
+/// The shortest master key, in characters.
+const MASTER_KEY_MIN: usize = 32;
+
+/// The chance that each sealing has, in bytes.
+const SEAL_NONCE_BYTES: usize = 24;
+
+/// Whether that is a master key, or several: each on a line of its own, with at least 32 characters.
+pub fn is_master_key(text: &str) -> bool {
+    let mut lines = text.trim().lines().map(str::trim).peekable();
+    lines.peek().is_some() && lines.all(|line| line.len() >= MASTER_KEY_MIN)
+}
+
 /// What is derived from the master key. The master key itself is not kept.
+///
+/// It may have several versions, each on a line of its own, the oldest first. What must be found again, as
+/// identities must, follows from the first for ever; what is only read again is sealed under the
+/// newest, and says under which.
 #[derive(Clone)]
 pub struct Secrets {
     identity: [u8; 32],
     caller: [u8; 32],
     fingerprint: [u8; 32],
     content: [u8; 32],
+    /// What is sealed under each version, from the first.
+    seals: Vec<[u8; 32]>,
 }
 
 impl Secrets {
-    /// The secrets of that master key.
+    /// The secrets of that master key, of one or several lines.
     pub fn new(master: &[u8]) -> Secrets {
+        let lines = master.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let versions: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+        let master = versions.first().copied().unwrap_or_default();
         Secrets {
             identity: derive(master, b"laurel identity v1"),
             caller: derive(master, b"laurel caller v1"),
             fingerprint: derive(master, b"laurel fingerprint v1"),
             content: derive(master, b"laurel content v1"),
+            seals: versions.iter().map(|version| derive(version, b"laurel seal v1")).collect(),
         }
     }
 
@@ -52,6 +78,32 @@ impl Secrets {
         hash
     }
 
+    /// Seals a secret under the newest version of the master key, so that it can be opened again under
+    /// the same name alone: a byte that tells the version, chance, and what XChaCha20-Poly1305 makes
+    /// of it. `None` if the machine has no source of chance.
+    pub fn seal(&self, name: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+        let nonce: [u8; SEAL_NONCE_BYTES] = random().ok()?;
+        let version = u8::try_from(self.seals.len()).ok()?;
+        let cipher = XChaCha20Poly1305::new(self.seals.last()?.into());
+        let sealed = cipher.encrypt(&nonce.into(), Payload { msg: secret, aad: name }).ok()?;
+        Some([&[version][..], &nonce, &sealed].concat())
+    }
+
+    /// What was sealed under that name; `None` if it was sealed under a version of the master key that
+    /// is not here, under another name, or is damaged.
+    pub fn open(&self, name: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (version, rest) = sealed.split_first()?;
+        let (nonce, sealed) = rest.split_first_chunk::<SEAL_NONCE_BYTES>()?;
+        let seal = self.seals.get(usize::from(*version).checked_sub(1)?)?;
+        let cipher = XChaCha20Poly1305::new(seal.into());
+        cipher.decrypt(&(*nonce).into(), Payload { msg: sealed, aad: name }).ok()
+    }
+
+    /// Whether it was sealed under the newest version of the master key.
+    pub fn is_newest(&self, sealed: &[u8]) -> bool {
+        sealed.first().is_some_and(|version| usize::from(*version) == self.seals.len())
+    }
+
     /// A caller's key of that generation. It follows from the master key, so that a repeated
     /// request gets the same answer though only the key's hash is stored.
     pub fn caller_key(&self, id: [u8; 16], generation: u32) -> String {
@@ -67,4 +119,62 @@ fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
     mac.update(text);
     mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "first-master-key-0123456789abcdef";
+    const SECOND: &str = "second-master-key-0123456789abcdef";
+
+    #[test]
+    fn what_is_sealed_opens_under_its_name_alone() {
+        let secrets = Secrets::new(FIRST.as_bytes());
+        let sealed = secrets.seal(b"pk_1", b"secret").unwrap();
+        assert_eq!(secrets.open(b"pk_1", &sealed).as_deref(), Some(&b"secret"[..]));
+        assert_eq!(secrets.open(b"pk_2", &sealed), None);
+        assert!(!sealed.windows(6).any(|part| part == b"secret"));
+        assert_ne!(secrets.seal(b"pk_1", b"secret").unwrap(), sealed);
+        for at in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            assert_eq!(secrets.open(b"pk_1", &damaged), None, "byte {at}");
+            assert_eq!(secrets.open(b"pk_1", &sealed[..at]), None, "{at} bytes");
+        }
+        let other = Secrets::new(SECOND.as_bytes());
+        assert_eq!(other.open(b"pk_1", &sealed), None);
+    }
+
+    #[test]
+    fn a_newer_master_key_seals_and_an_older_one_still_opens() {
+        let (old, new) = (Secrets::new(FIRST.as_bytes()), format!("{FIRST}\n {SECOND} \n"));
+        let new = Secrets::new(new.as_bytes());
+        let sealed = old.seal(b"pk_1", b"secret").unwrap();
+        assert_eq!(new.open(b"pk_1", &sealed).as_deref(), Some(&b"secret"[..]));
+        let again = new.seal(b"pk_1", b"secret").unwrap();
+        assert_eq!((sealed[0], again[0]), (1, 2));
+        assert!(new.is_newest(&again) && !new.is_newest(&sealed) && old.is_newest(&sealed));
+        assert_eq!(new.open(b"pk_1", &again).as_deref(), Some(&b"secret"[..]));
+        assert_eq!(old.open(b"pk_1", &again), None);
+        // Everything that must be found again follows from the first.
+        assert_eq!(old.fingerprint(), new.fingerprint());
+        assert_eq!(old.identity_hash("phone", "", "1"), new.identity_hash("phone", "", "1"));
+        assert_eq!(old.caller_key([1; 16], 1), new.caller_key([1; 16], 1));
+    }
+
+    #[test]
+    fn every_line_of_a_master_key_is_long() {
+        let table = [
+            (FIRST.to_owned(), true),
+            (format!("\n{FIRST}\n{SECOND}\n"), true),
+            (format!("{FIRST}\nshort"), false),
+            ("short".to_owned(), false),
+            (String::new(), false),
+            ("\n\n".to_owned(), false),
+        ];
+        for (text, want) in table {
+            assert_eq!(is_master_key(&text), want, "{text:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use engine::{Request, records::By};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use crate::{Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, wire};
+use crate::{Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, signature, wire};
 
 /// The longest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -58,11 +58,15 @@ impl Api {
             return Err(Problem::new(413, "body_too_large", "the path and query are too long"));
         }
         let (function, route, path) = self.route(&head.method, head.uri.path())?;
-        let caller = self.authenticate(&head.headers).await?;
+        let caller = match signature::is_claimed(&head.headers) {
+            true => self.signed(head, &body).await?,
+            false => self.authenticate(&head.headers).await?,
+        };
         self.move_clock(&caller, &head.headers)?;
         if !caller.may(route.roles) {
             return Err(Problem::forbidden());
         }
+        self.check_rights(&caller, function)?;
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
         let request = self.request(&caller, function, route, &path, &head.headers, &body)?;
@@ -183,7 +187,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !key.trim().is_empty()).then(|| key.trim())
 }
 
-fn hash(parts: &[&[u8]]) -> [u8; 16] {
+/// The first half of the SHA-256 of these, one after the other.
+pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
     let digest: [u8; 32] = hash.finalize().into();

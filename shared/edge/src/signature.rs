@@ -75,6 +75,8 @@ pub enum Refused {
     Signature,
     /// The body is another one than was signed.
     Body,
+    /// The nonce was used before.
+    Nonce,
 }
 
 /// Whether the request claims to be signed.

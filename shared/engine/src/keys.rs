@@ -9,7 +9,7 @@ use domain::{member::MemberId, time::Instant};
 use crate::store::{Key, Range};
 
 /// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
-/// answers by their member, callers and marks of use; every other kind is read by key, or walked.
+/// answers by their member, callers, partners' keys and marks of use; every other kind is read by key, or walked.
 pub mod kind {
     /// A member's standing.
     pub const MEMBER: u8 = b'm';
@@ -45,6 +45,10 @@ pub mod kind {
     pub const USED: u8 = b'u';
     /// What the engine notes for itself.
     pub const NOTE: u8 = b'x';
+    /// A nonce that a signed request was accepted with.
+    pub const NONCE: u8 = b'n';
+    /// The keys of a partner brand.
+    pub const PARTNER: u8 = b'y';
     /// A block of points that a prepaid brand has bought.
     pub const BLOCK: u8 = b'b';
 }
@@ -181,6 +185,16 @@ pub fn used(what: &str, id: &str) -> Key {
 /// A block of points, by its buyer's name for it.
 pub fn block(brand: &str, reference: &str) -> Key {
     key(kind::BLOCK, &[brand.as_bytes(), b"\0", reference.as_bytes()])
+}
+
+/// A nonce, by the hash of it and of the key it was signed with.
+pub fn nonce(hash: [u8; 16]) -> Key {
+    key(kind::NONCE, &[&hash])
+}
+
+/// The keys of a partner brand.
+pub fn partner(brand: &str) -> Key {
+    key(kind::PARTNER, &[brand.as_bytes()])
 }
 
 /// A note of the engine's own.

@@ -213,6 +213,42 @@ pub struct CallerRecord {
     pub generation: u32,
 }
 
+/// The keys of a partner brand, revoked ones too, oldest first.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct PartnerRecord {
+    /// The keys.
+    pub keys: Vec<PartnerKeyRecord>,
+}
+
+/// A key that a partner signs with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PartnerKeyRecord {
+    /// Its id, by which requests name it.
+    pub id: [u8; 16],
+    /// The key.
+    pub key: KeyRecord,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it was revoked.
+    pub revoked_at: Option<Instant>,
+}
+
+/// What signatures are verified with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum KeyRecord {
+    /// An Ed25519 public key.
+    Ed25519([u8; 32]),
+    /// A secret for HMAC-SHA256, sealed under the master key.
+    HmacSha256(Vec<u8>),
+}
+
+/// A nonce that a signed request was accepted with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NonceRecord {
+    /// The last moment at which the same request would still be in time.
+    pub until: Instant,
+}
+
 /// Everything of an identity's claim.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClaimRecord {

@@ -12,6 +12,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
+pub use domain::time::Instant;
 
 /// A future a store returns. Boxed, so that stores can be held as `Arc<dyn Store>` and wrapped.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -193,6 +194,20 @@ pub trait Store: Send + Sync {
     /// once; a value is at most [`VALUE_BYTES_MAX`] bytes, all of them at most
     /// [`COMMIT_BYTES_MAX`]. See [`check_limits`].
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>>;
+
+    /// Commits one put of a record that ends: as [`Store::commit`] does. After `until` the store may
+    /// remove the record, at any time or never. Before it nobody deletes the record; whoever calls
+    /// this promises that, and a store may count on it.
+    fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
+        let _ = until;
+        self.commit(vec![put])
+    }
+
+    /// Whether the store itself removes records that have ended. Otherwise
+    /// [`Engine::forget_nonces`](crate::Engine::forget_nonces) does.
+    fn removes_ended(&self) -> bool {
+        false
+    }
 }
 
 /// The most writes in one commit (DynamoDB takes 100 actions in a transaction).

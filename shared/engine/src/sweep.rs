@@ -25,7 +25,7 @@ const MEMBERS_MAX: usize = 2_000;
 const GATHERED_MAX: usize = 50;
 
 /// Days for which a request is remembered under its key, at least.
-const REMEMBERED_DAYS: u32 = 31;
+pub(crate) const REMEMBERED_DAYS: u32 = 31;
 
 /// Remembered requests that one call looks at.
 const REQUESTS_MAX: usize = 2_000;
@@ -63,6 +63,11 @@ impl Part {
     pub fn new(index: u8, of: u8) -> Option<Part> {
         (index < of && of <= keys::DUE_SHARDS).then_some(Part { index, of })
     }
+
+    /// Whether it is the first: its sweep also does what is done once for all of them.
+    pub fn is_first(self) -> bool {
+        self.index == 0
+    }
 }
 
 impl Engine {
@@ -85,7 +90,7 @@ impl Engine {
             gathered.push((id, writes, events));
         }
         self.write_down(request, as_of, gathered, &mut swept).await?;
-        if swept.done && part.index == 0 {
+        if swept.done && part.is_first() {
             self.forget_requests(request.now).await?;
         }
         Ok(swept)

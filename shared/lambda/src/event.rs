@@ -8,11 +8,12 @@
 //! A function has a URL of its own and answers there at `/` and at `/<function>` alike. The rule: a
 //! path whose first segment is the function's name is taken as it is; before any other the
 //! function's name is put. That is never ambiguous, because no route's first parameter, an id
-//! with its prefix, can be a function's name.
+//! with its prefix, can be a function's name. A signed request's path is always taken as it is: what
+//! is signed must say which function is meant.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use edge::Problem;
+use edge::{Problem, signature};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Map, Value};
 
@@ -46,18 +47,18 @@ fn request(
     let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
     let mut request = Request::new(body(fields)?);
     *request.method_mut() = method.ok_or_else(|| malformed("an event by a URL has a method"))?;
-    *request.uri_mut() = uri(function, fields)?;
     *request.headers_mut() = headers(fields.get("headers"))?;
+    *request.uri_mut() = uri(function, fields, signature::is_claimed(request.headers()))?;
     Ok(request)
 }
 
-fn uri(function: &str, fields: &Map<String, Value>) -> Result<Uri, Problem> {
+fn uri(function: &str, fields: &Map<String, Value>, signed: bool) -> Result<Uri, Problem> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let path = text("rawPath");
     let path = path.strip_prefix('/').unwrap_or(path);
     let own = path.split('/').next() == Some(function);
     let mut target = String::from("/");
-    if !own {
+    if !own && !signed {
         target.push_str(function);
         target.push('/');
     }
@@ -110,9 +111,14 @@ mod tests {
     use super::*;
 
     fn path_of(function: &str, path: &str, query: &str) -> Option<String> {
+        sent_to(function, path, query, json!({}))
+    }
+
+    fn sent_to(function: &str, path: &str, query: &str, headers: Value) -> Option<String> {
         let event = json!({
             "rawPath": path,
             "rawQueryString": query,
+            "headers": headers,
             "requestContext": {"http": {"method": "GET"}},
         });
         match read(function, event) {
@@ -142,6 +148,15 @@ mod tests {
         ];
         for (function, path, query, want) in table {
             assert_eq!(path_of(function, path, query).as_deref(), want, "{path}");
+        }
+    }
+    #[test]
+    fn a_signed_path_is_taken_as_it_is() {
+        for header in ["signature", "signature-input"] {
+            let of = |path: &str| sent_to("redeem", path, "", json!({ header: "sig1=()" }));
+            assert_eq!(of("/").as_deref(), Some("/"), "which answers nothing");
+            assert_eq!(of("/redeem").as_deref(), Some("/redeem"));
+            assert_eq!(of("/earn-points").as_deref(), Some("/earn-points"));
         }
     }
 }

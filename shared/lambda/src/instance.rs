@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use edge::{Api, Clock, Function, Problem};
+use edge::{Api, Clock, Function, Problem, signature};
 use engine::keys;
 use http::header::AUTHORIZATION;
 use lambda_runtime::{Context, Diagnostic};
@@ -100,10 +100,11 @@ impl Instance {
         reply
     }
 
-    /// Answers a request. One without a key is refused by the same code, which then touches
+    /// Answers a request. One without a key or a signature is refused by the same code, which then touches
     /// nothing.
     async fn answer(&self, request: http::Request<bytes::Bytes>) -> Reply {
-        let known = match request.headers().contains_key(AUTHORIZATION) {
+        let headers = request.headers();
+        let known = match headers.contains_key(AUTHORIZATION) || signature::is_claimed(headers) {
             true => self.know_store().await,
             false => Ok(()),
         };

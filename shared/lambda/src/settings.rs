@@ -30,9 +30,6 @@ pub const ENVIRONMENT: &[(&str, bool)] = &[
     (LOG, false),
 ];
 
-/// The shortest master key, in characters.
-const MASTER_KEY_MIN: usize = 32;
-
 /// Where the master key is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MasterKey {
@@ -117,9 +114,9 @@ impl Settings {
 /// # Errors
 /// It is too short.
 pub(crate) fn checked_master_key(key: &str) -> Result<&str, SettingsError> {
-    match key.trim() {
-        key if key.len() >= MASTER_KEY_MIN => Ok(key),
-        _ => Err(SettingsError::Wrong(MASTER_KEY, "the master key must have at least 32 characters")),
+    match edge::is_master_key(key) {
+        true => Ok(key.trim()),
+        false => Err(SettingsError::Wrong(MASTER_KEY, "the master key must have at least 32 characters")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commits: sent until their outcome is known, and never applied twice.
 
-use engine::store::{Change, Expect, Key, StoreError, Version, Write, check_limits};
+use engine::store::{Change, Expect, Instant, Key, StoreError, Version, Write, check_limits};
 
 use crate::{
     error::{Cause, Failure},
@@ -19,6 +19,15 @@ enum Sent {
 
 impl DynamoStore {
     pub(crate) async fn commit_all(&self, writes: Vec<Write>) -> Result<Version, StoreError> {
+        self.commit_ending(writes, None).await
+    }
+
+    /// Commits writes; those that have an end are one put.
+    pub(crate) async fn commit_ending(
+        &self,
+        writes: Vec<Write>,
+        until: Option<Instant>,
+    ) -> Result<Version, StoreError> {
         check_limits(&writes)?;
         let asks = |write: &Write| write.change != Change::Nothing || write.expect != Expect::Anything;
         let writes: Vec<Write> = writes.into_iter().filter(asks).collect();
@@ -37,7 +46,7 @@ impl DynamoStore {
         let mut tries = Tries::start(self.pace);
         loop {
             let version = self.versions.after(floor);
-            match self.submit(&writes, version, &mut tries).await? {
+            match self.submit(&writes, version, until, &mut tries).await? {
                 Sent::Applied => return Ok(version),
                 Sent::Overtaken(by) if tries.again().await => floor = floor.max(Some(by)),
                 Sent::Overtaken(_) => return Err(StoreError::Busy),
@@ -62,9 +71,10 @@ impl DynamoStore {
         &self,
         writes: &[Write],
         version: Version,
+        until: Option<Instant>,
         tries: &mut Tries,
     ) -> Result<Sent, StoreError> {
-        let request = Request::new(&self.client, &self.table, writes, version);
+        let request = Request::new(&self.client, &self.table, writes, version, until);
         let request = request.map_err(Cause::unavailable)?;
         // Why it is not known whether an earlier attempt was applied, if it is not.
         let mut unclear: Option<Cause> = None;

@@ -5,7 +5,8 @@
 //! that; of a write the larger of the old and the new item counts, of a delete or a check the old
 //! one. A read unit covers 4 KB: of an item, or of all that a query reads in one partition. What is
 //! not there costs one unit all the same. A commit is a transaction unless it is a lone put of an
-//! expected version, a lone delete, or a lone check, which is a read.
+//! expected version or with an end, a lone delete, or a lone check, which is a read. What DynamoDB removes
+//! after its end costs nothing.
 //!
 //! Units are on-demand request units; storage, backups and streams are not in them.
 
@@ -32,6 +33,9 @@ const NAMES_BYTES: usize = 4;
 
 /// The longest version: 19 significant digits. Ones that end in a nought take a byte less at most.
 const VERSION_BYTES: usize = 11;
+
+/// What an end adds to an item: a letter, and a number of ten digits.
+const END_BYTES: u64 = 7;
 
 /// Keys in one batch of reads.
 const BATCH_KEYS_MAX: usize = 100;
@@ -116,6 +120,16 @@ pub fn commit(writes: &[Write], old: impl Fn(&Key) -> Option<u64>) -> Cost {
         }
     }
     cost
+}
+
+/// What a put with an end costs: it goes alone, whatever it expects.
+pub fn put_until(write: &Write, old: Option<u64>) -> Cost {
+    let bytes = match &write.change {
+        Change::Put(value) => item_bytes(&write.key, value.len()) + END_BYTES,
+        Change::Delete | Change::Nothing => 0,
+    };
+    let bytes = bytes.max(old.unwrap_or(0));
+    Cost { items: 1, bytes, write_units: write_units(bytes), round_trips: 1, ..Cost::default() }
 }
 
 /// What reading records by key costs: `found` is the answer for these keys, in their order.

@@ -1,11 +1,12 @@
 //! A record as an item of the table. Attribute names are one letter, because they count in an
-//! item's size: `k` and `s` the key's [`Place`], `v` the value, `n` the version.
+//! item's size: `k` and `s` the key's [`Place`], `v` the value, `n` the version, and `t`, which few have,
+//! the end that DynamoDB's time to live goes by.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use bytes::Bytes;
-use engine::store::{Key, Record, Version};
+use engine::store::{Instant, Key, Record, Version};
 
 use crate::{error::Cause, place::Place};
 
@@ -20,6 +21,8 @@ pub(crate) const SORT: &str = "s";
 pub(crate) const VALUE: &str = "v";
 /// The version's name.
 pub(crate) const VERSION: &str = "n";
+/// The name of the second, since 1970, after which DynamoDB may remove the item.
+pub(crate) const END: &str = "t";
 
 /// Bytes as an attribute.
 pub(crate) fn binary(bytes: impl Into<Vec<u8>>) -> AttributeValue {
@@ -43,6 +46,11 @@ pub(crate) fn whole(key: &Key, value: &Bytes, version: Version) -> Attributes {
     item.insert(VALUE.to_owned(), binary(value.to_vec()));
     item.insert(VERSION.to_owned(), number(version));
     item
+}
+
+/// An end as an attribute: a whole second after it.
+pub(crate) fn end(until: Instant) -> AttributeValue {
+    AttributeValue::N(until.0.div_euclid(1_000).saturating_add(1).to_string())
 }
 
 /// The key that an item's primary key stands for.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::store::{Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{Instant, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
 
 use crate::{
     cost::{self, Cost},
@@ -191,5 +191,23 @@ impl Store for Metered {
             drop(meter);
             answer
         })
+    }
+
+    fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(async move {
+            let old = self.lock().sizes.get(&put.key).copied();
+            let answer = self.store.commit_until(put.clone(), until).await;
+            let mut meter = self.lock();
+            meter.calls.push(Call::Commit(cost::put_until(&put, old)));
+            if answer.is_ok() {
+                meter.wrote(&[put]);
+            }
+            drop(meter);
+            answer
+        })
+    }
+
+    fn removes_ended(&self) -> bool {
+        self.store.removes_ended()
     }
 }

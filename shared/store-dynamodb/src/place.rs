@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | due index, requests | the first 2 bytes | the rest |
 //! | answers | the first 17 bytes: kind and member | the rest |
-//! | callers, used marks, kinds nobody knows | the first byte | the rest |
+//! | callers, partners' keys, used marks, kinds nobody knows | the first byte | the rest |
 //! | everything else | the whole key | one byte, 0 |
 //!
 //! A key that is too short for its kind's partition is a partition of its own. DynamoDB takes no
@@ -48,6 +48,7 @@ fn spread(of: u8) -> Spread {
         | kind::IDENTITY
         | kind::PROGRAM
         | kind::PROGRAM_HEAD
+        | kind::NONCE
         | kind::NOTE => Spread::Whole,
         _ => Spread::Prefix(1),
     }

@@ -3,7 +3,9 @@
 //! A lone write costs half of what it costs in a transaction, and is sent as one where it can be:
 //! where it can only ever be applied once. A put that goes through although there is no record
 //! could be applied, deleted by another and applied again when it is resubmitted, so it is a
-//! transaction of one, whose token DynamoDB knows for far longer than a call goes on.
+//! transaction of one, whose token DynamoDB knows for far longer than a call goes on. A put with an
+//! end is never deleted before that, which is far off, so it may go alone: what a second attempt then
+//! meets is what the first one wrote, and its version tells.
 //!
 //! Every write is conditional, also one that expects nothing: it must find no later version than
 //! its own. So a version grows with every write of a record whatever the machines' clocks say, and
@@ -22,7 +24,7 @@ use aws_sdk_dynamodb::{
         TransactWriteItem,
     },
 };
-use engine::store::{Change, Expect, Version, Write};
+use engine::store::{Change, Expect, Instant, Version, Write};
 
 use crate::{
     error::{Cause, Failure, cancelled, classify},
@@ -77,17 +79,18 @@ pub(crate) fn alone(write: &Write) -> bool {
 }
 
 impl Request {
-    /// The request for these writes, of which a lone one changes something.
+    /// The request for these writes, of which a lone one changes something; only a lone put has an end.
     pub(crate) fn new(
         client: &Client,
         table: &str,
         writes: &[Write],
         version: Version,
+        until: Option<Instant>,
     ) -> Result<Request, Cause> {
         let [write] = writes else {
             return transaction(client, table, writes, version);
         };
-        if !alone(write) {
+        if until.is_none() && !alone(write) {
             return transaction(client, table, writes, version);
         }
         let (expression, value) = condition(write.expect, version);
@@ -96,7 +99,9 @@ impl Request {
                 let put = client.put_item().table_name(table).condition_expression(expression);
                 let put = put.return_values_on_condition_check_failure(Returned::AllOld);
                 let put = put.set_expression_attribute_values(value.map(values));
-                Ok(Request::Put(put.set_item(Some(item::whole(&write.key, bytes, version)))))
+                let mut item = item::whole(&write.key, bytes, version);
+                item.extend(until.map(|until| (item::END.to_owned(), item::end(until))));
+                Ok(Request::Put(put.set_item(Some(item))))
             }
             Change::Delete => {
                 let delete = client.delete_item().table_name(table).condition_expression(expression);

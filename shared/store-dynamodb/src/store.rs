@@ -10,16 +10,16 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
-        TableStatus,
+        TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use bytes::Bytes;
-use engine::store::{Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{Instant, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
 
 use crate::{
     error::{Cause, ConnectError, Failure, classify},
-    item::{PARTITION, SORT},
+    item::{END, PARTITION, SORT},
     tries::Pace,
     version::Versions,
 };
@@ -157,8 +157,8 @@ impl DynamoStore {
         })
     }
 
-    /// Makes the table, paid by request, and waits until it is ready. That it is there already is
-    /// no error.
+    /// Makes the table, paid by request, waits until it is ready, and has DynamoDB remove records that
+    /// have ended. That it is there already is no error.
     ///
     /// # Errors
     /// DynamoDB refuses or does not answer, or the table there is not one of Laurel's.
@@ -197,9 +197,26 @@ impl DynamoStore {
                 {
                     tokio::time::sleep(Duration::from_millis(250)).await;
                 }
+                Ok(()) => return self.remove_ended().await,
                 other => return other,
             }
         }
+    }
+
+    /// Has DynamoDB remove records that have ended, if it does not do so yet.
+    async fn remove_ended(&self) -> Result<(), ConnectError> {
+        let asked = self.client.describe_time_to_live().table_name(&*self.table).send().await;
+        let asked = asked.map_err(|error| ConnectError::Failed(classify(&error).cause()))?;
+        let status = asked.time_to_live_description().and_then(|told| told.time_to_live_status());
+        if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+            return Ok(());
+        }
+        let built =
+            |error: aws_sdk_dynamodb::error::BuildError| ConnectError::Failed(Cause::new(error.to_string()));
+        let by_end = TimeToLiveSpecification::builder().attribute_name(END).enabled(true).build();
+        let update = self.client.update_time_to_live().table_name(&*self.table);
+        let update = update.time_to_live_specification(by_end.map_err(built)?).send().await;
+        update.map(|_| ()).map_err(|error| ConnectError::Failed(classify(&error).cause()))
     }
 
     /// Whether the table is there, ready, and has this store's keys.
@@ -276,5 +293,13 @@ impl Store for DynamoStore {
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
         Box::pin(self.commit_all(writes))
+    }
+
+    fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(self.commit_ending(vec![put], Some(until)))
+    }
+
+    fn removes_ended(&self) -> bool {
+        true
     }
 }

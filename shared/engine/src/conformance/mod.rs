@@ -6,8 +6,12 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 
+mod ends;
+mod limits;
 mod walk;
 
+use ends::*;
+use limits::*;
 use walk::*;
 
 use crate::store::{
@@ -57,6 +61,9 @@ pub const CASES: &[(&str, Case)] = cases![
     a_loser_reads_the_winner,
     increments_are_not_lost,
     transfers_keep_the_sum,
+    a_put_with_an_end_is_a_put,
+    one_of_many_puts_with_an_end_wins,
+    a_put_with_an_end_keeps_the_limits,
     a_walk_shows_every_record_once,
     a_walk_keeps_to_its_kind,
     a_walk_shows_what_stays_while_others_change,
@@ -356,29 +363,6 @@ async fn the_longest_key_comes_back(store: Arc<dyn Store>) {
     done(&*store, vec![put(&longest, "1"), put([7], "2")]).await;
     assert_eq!(value(&*store, &longest).await, Some("1".into()));
     assert_eq!(names(&scanned(&*store, range([7], [8]), 10).await), [&[7][..], &longest]);
-}
-
-async fn the_most_writes_go_through(store: Arc<dyn Store>) {
-    let name = |at: usize| format!("z{at:03}");
-    done(&*store, (0..WRITES_MAX).map(|at| put(name(at), "1")).collect()).await;
-    assert_eq!(scanned(&*store, range("z", "{"), 1_000).await.len(), WRITES_MAX);
-}
-
-async fn what_breaks_a_limit_is_refused(store: Arc<dyn Store>) {
-    let name = |at: usize| format!("z{at:03}");
-    let hopeless = [
-        (0..=WRITES_MAX).map(|at| put(name(at), "1")).collect(),
-        vec![put("ok", "1"), put("", "1")],
-        vec![put("ok", "1"), put(vec![1; Key::BYTES_MAX + 1], "1")],
-        vec![put("ok", "1"), put("large", vec![0; VALUE_BYTES_MAX + 1])],
-        vec![put("ok", "1"), put("twice", "1"), delete("twice")],
-    ];
-    for writes in hopeless {
-        let answer = store.commit(writes).await;
-        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
-    }
-    assert_eq!(walk::walked(&*store, None, 10).await, []);
-    done(&*store, vec![put("ok", "1")]).await;
 }
 
 async fn acknowledged_writes_are_read(store: Arc<dyn Store>) {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use engine::store::{Change, Expect, Store, Version, Write};
+use engine::store::{Change, Expect, Instant, Store, Version, Write};
 use store_dynamodb::{
     DynamoStore,
     faults::{Call, Fault, Faults},
@@ -87,6 +87,49 @@ async fn what_was_done_is_told_as_done() {
             }
         }
     }
+}
+
+/// The same of a put with an end, which goes alone: the second attempt meets the first one's record and
+/// knows it by its version. What another wrote before is another's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_with_an_end_recognises_its_own() {
+    let Some(local) = Local::shared() else { return };
+    let far = Instant(4_000_000_000_000);
+    for fault in [Fault::AnswerLost, Fault::DoneAndBroken, Fault::TimesOut, Fault::Broken] {
+        let (store, beside, faults, _) = scene(local, fault, false).await;
+        let answer = store.commit_until(put("n1", Expect::Absent, "mine"), far).await;
+        assert_eq!(word(&answer), "ok", "{fault:?}: {answer:?}");
+        assert_eq!(faults.counts(), (2, 1), "{fault:?}");
+        let found = read(&beside, b"n1").await.unwrap();
+        assert_eq!((Ok(found.version), &found.value[..]), (answer.map_err(|_| ()), &b"mine"[..]));
+        let again = beside.commit_until(put("n1", Expect::Absent, "other"), far).await;
+        assert_eq!(word(&again), "lost race", "{fault:?}: {again:?}");
+
+        // Another's is there, and the attempt that would say so is not heard.
+        let (store, beside, _, _) = scene(local, fault, false).await;
+        beside.commit_until(put("n1", Expect::Absent, "other"), far).await.unwrap();
+        let answer = store.commit_until(put("n1", Expect::Absent, "mine"), far).await;
+        assert!(answer.is_err(), "{fault:?}");
+        assert_eq!(&read(&beside, b"n1").await.unwrap().value[..], b"other");
+    }
+}
+
+/// The end is where DynamoDB looks for it, in seconds, and it has been told to look there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_is_one_that_dynamodb_knows() {
+    let Some(local) = Local::shared() else { return };
+    let store = local.store().await.unwrap();
+    let put_one = put("n1", Expect::Absent, "mine");
+    store.commit_until(put_one, Instant(4_000_000_000_001)).await.unwrap();
+    let (client, table) = store.table();
+    let items = client.scan().table_name(table).send().await.unwrap().items.unwrap_or_default();
+    let ends: Vec<_> =
+        items.iter().map(|item| item.get("t").and_then(|end| end.as_n().ok()).cloned()).collect();
+    assert_eq!(ends, [Some("4000000001".to_owned())]);
+    let told = client.describe_time_to_live().table_name(table).send().await.unwrap();
+    let told = told.time_to_live_description.unwrap();
+    assert_eq!(told.attribute_name(), Some("t"));
+    assert_eq!(told.time_to_live_status().map(|status| status.as_str()), Some("ENABLED"));
 }
 
 /// The first attempt never arrives, nobody else writes: it is sent again and done.

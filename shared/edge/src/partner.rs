@@ -1,0 +1,144 @@
+//! Partners: whose signature a request carries, and what its brand may do.
+
+use std::{collections::HashMap, sync::Arc};
+
+use domain::{
+    programme::{BrandKind, May},
+    time::Instant,
+};
+use engine::{
+    Partner,
+    records::{KeyRecord, PartnerKeyRecord},
+};
+use http::header::AUTHORIZATION;
+
+use crate::{
+    Api, Caller, Clock, Function, Problem, Role,
+    serve::hash,
+    signature::{self, Key, Message, Refused, WINDOW_SECONDS},
+    wire,
+};
+
+/// Partners' live keys by their ids.
+pub(crate) type PartnerKeys = HashMap<[u8; 16], Arc<PartnerKey>>;
+
+/// A key that a partner signs with.
+pub(crate) struct PartnerKey {
+    caller: Arc<Caller>,
+    brand: String,
+    key: Key,
+}
+
+/// A partner as a caller: it follows from the brand, so that what is remembered for it outlives its
+/// keys.
+pub fn partner_id(brand: &str) -> [u8; 16] {
+    hash(&[b"laurel partner\0", brand.as_bytes()])
+}
+
+impl Api {
+    /// Whether the programme has a partner.
+    pub(crate) fn has_partners(&self) -> bool {
+        let programmes = self.engine.programmes();
+        programmes.is_ok_and(|all| all.newest().brands.iter().any(|brand| brand.kind == BrandKind::Partner))
+    }
+
+    /// The keys that are live, ready to verify with.
+    pub(crate) fn live_keys(&self, partners: &[Partner]) -> PartnerKeys {
+        let mut keys = PartnerKeys::new();
+        for Partner { brand, keys: all } in partners {
+            let roles = vec![Role::Partner];
+            let caller = Arc::new(Caller { id: partner_id(brand), roles, brand: Some(brand.clone()) });
+            for known in all.iter().filter(|key| key.revoked_at.is_none()) {
+                let id = wire::id("pk_", known.id);
+                match self.verifying(known) {
+                    Some(key) => {
+                        let key = PartnerKey { caller: caller.clone(), brand: brand.clone(), key };
+                        keys.insert(known.id, Arc::new(key));
+                    }
+                    // The others must not suffer from one that was sealed under a master key that is gone.
+                    None => tracing::error!(key = id, "a partner's key cannot be opened"),
+                }
+            }
+        }
+        keys
+    }
+
+    fn verifying(&self, known: &PartnerKeyRecord) -> Option<Key> {
+        match &known.key {
+            KeyRecord::Ed25519(public) => Key::ed25519(public),
+            KeyRecord::HmacSha256(sealed) => self.secrets.open(&known.id, sealed).map(Key::Hmac),
+        }
+    }
+
+    /// The partner that signed the request. Its nonce is used up by this, whatever comes of the
+    /// request.
+    ///
+    /// # Errors
+    /// 401 `signature_invalid`, the same for every reason; 503 if who may call could not be read for a
+    /// minute, or if the nonce could not be stored.
+    pub(crate) async fn signed(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+    ) -> Result<Arc<Caller>, Problem> {
+        let refused = |why: Refused| {
+            tracing::debug!(?why, "a signature is refused");
+            Problem::new(401, "signature_invalid", "the signature of the request does not hold")
+        };
+        // Who asks must not depend on which of the two is looked at.
+        if head.headers.contains_key(AUTHORIZATION) {
+            return Err(refused(Refused::Twice));
+        }
+        self.freshen().await?;
+        let message = Message {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+            body,
+        };
+        // Signers live by the world's time, also where a test's clock stands.
+        let now = Clock::Machine.now();
+        let mut signer = None;
+        let find = |keyid: &str| {
+            let found = self.partner_key(wire::read_id("pk_", keyid)?)?;
+            self.rights_of(&found.brand)?;
+            let key = found.key.clone();
+            signer = Some(found);
+            Some(key)
+        };
+        let verified = signature::verify(&message, now, find).map_err(refused)?;
+        let signer = signer.ok_or_else(|| refused(Refused::Key))?;
+        let nonce = hash(&[b"laurel nonce\0", verified.keyid.as_bytes(), b"\0", verified.nonce.as_bytes()]);
+        let until: Instant = verified.created.plus_millis(WINDOW_SECONDS * 1_000);
+        match self.engine.use_nonce(nonce, now, until).await? {
+            true => Ok(signer.caller.clone()),
+            false => Err(refused(Refused::Nonce)),
+        }
+    }
+
+    /// What the brand may do, if it is a partner.
+    fn rights_of(&self, brand: &str) -> Option<May> {
+        let programmes = self.engine.programmes().ok()?;
+        programmes
+            .newest()
+            .brand(brand)
+            .filter(|brand| brand.kind == BrandKind::Partner)
+            .map(|brand| brand.may)
+    }
+
+    /// Whether the programme lets the caller's brand do what the function does.
+    pub(crate) fn check_rights(&self, caller: &Caller, function: &Function) -> Result<(), Problem> {
+        if !caller.roles.contains(&Role::Partner) {
+            return Ok(());
+        }
+        let may = caller.brand.as_deref().and_then(|brand| self.rights_of(brand)).unwrap_or_default();
+        let allowed = match function.name {
+            "earn-points" => may.earn,
+            "redeem" => may.redeem,
+            "reverse" => may.reverse,
+            _ => true,
+        };
+        if allowed { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+}
