@@ -15,4 +15,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &expire_points::FUNCTION,
     &program::FUNCTION,
     &keys::FUNCTION,
+    &link::FUNCTION,
 ];

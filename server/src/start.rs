@@ -163,7 +163,7 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
 
 /// A request of the command line's own.
 pub(crate) fn request(by: By, now: Instant) -> Request {
-    Request { by, now, key: None, content: [0; 16], dry_run: false, brand: None, any_age: false }
+    Request { by, now, key: None, content: [0; 16], dry_run: false, brand: None, house: false, any_age: false }
 }
 
 /// Everything `laurel serve` needs.

@@ -124,6 +124,7 @@ impl Shop {
             content: [0; 16],
             dry_run: false,
             brand: None,
+            house: false,
             any_age: false,
         };
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };

@@ -3,6 +3,7 @@
 //!
 //! Here alone are a clock, chance, statuses and callers' keys. No rule of the programme is here.
 
+mod access;
 mod answer;
 mod api;
 mod caller;
@@ -12,11 +13,13 @@ mod fresh;
 mod identity;
 pub mod openapi;
 mod problem;
+mod rate;
 mod route;
 mod schedule;
 mod secrets;
 mod serve;
 mod sweep;
+mod token;
 pub mod wire;
 
 pub use answer::Answer;
@@ -26,7 +29,9 @@ pub use clock::{Clock, ClockError};
 pub use form::Form;
 pub use identity::{CORRECTION, IDENTITY, MemberForm, REGISTRATION, claims, normalize, person};
 pub use problem::Problem;
+pub use rate::{Policy, RATE_LIMIT, Rates, Standing};
 pub use route::{Call, Function, Handler, Method, Responding, Route};
 pub use secrets::{Secrets, random};
 pub use serve::BODY_BYTES_MAX;
 pub use sweep::{SWEEP_ANSWER, SWEEP_REQUEST, sweep};
+pub use token::{Grant, Spend, TOKEN_MINUTES_MAX};
