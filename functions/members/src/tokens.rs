@@ -9,7 +9,7 @@ use domain::{
 use edge::{Answer, Api, Call, Grant, Method, Problem, Route, Spend, TOKEN_MINUTES_MAX};
 use serde_json::json;
 
-use crate::{SHOP, UNKNOWN, named};
+use crate::{SHOP, named};
 
 const SPEND: Shape = Shape::Object(&[
     required("order_id", Shape::Id, "the order that points may be spent on"),
@@ -36,7 +36,7 @@ pub(crate) const CREATE: Route = Route {
     body: Some(REQUEST),
     remembers: false,
     answers: &[(201, ANSWER)],
-    problems: UNKNOWN,
+    problems: &[(404, "member_not_found"), (404, "brand_not_found")],
     query: &[],
     handler: |api, call| Box::pin(create(api, call)),
 };

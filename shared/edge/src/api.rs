@@ -29,7 +29,8 @@ pub struct Api {
     pub origins: Vec<String>,
     /// How often each caller may ask; without a limit if there is none.
     pub rates: Option<Rates>,
-    guesses: Rates,
+    /// How often a partner may get a link code wrong.
+    pub guesses: Rates,
     callers: RwLock<HashMap<[u8; 32], Arc<Caller>>>,
     pub(crate) freshness: Freshness,
 }
