@@ -77,7 +77,13 @@ impl Shop {
     }
 
     /// The brand's order of that amount earns for its reference.
-    pub(crate) async fn partner_earn(&self, brand: &str, reference: &str, order: &str, amount: &str) -> Reply {
+    pub(crate) async fn partner_earn(
+        &self,
+        brand: &str,
+        reference: &str,
+        order: &str,
+        amount: &str,
+    ) -> Reply {
         self.partner(brand, "/earn-points", order_of(brand, reference, order, amount)).await
     }
 }

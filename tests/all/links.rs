@@ -45,7 +45,8 @@ async fn a_link_through_its_life() {
     assert_eq!(links(&shop, &member).await, [link.clone()]);
 
     shop.at("2026-03-02T11:00:00+08:00");
-    let ended = shop.call_as(&key, "DELETE", &format!("/members/{member}/links/tea"), &Value::Null, None).await;
+    let ended =
+        shop.call_as(&key, "DELETE", &format!("/members/{member}/links/tea"), &Value::Null, None).await;
     link["ended_at"] = json!("2026-03-02T11:00:00+08:00");
     link["ended_by"] = json!(till);
     assert_eq!((ended.status, &ended.body), (200, &link));

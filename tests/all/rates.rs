@@ -90,7 +90,10 @@ async fn a_partner_guesses_codes_only_so_often() {
         let refused = guess("tea", code).await;
         assert_eq!(refused.verdict(), "429 too_many_requests");
         assert_eq!(refused.header("ratelimit-policy"), "\"link-code\";q=4;w=3600");
-        assert_eq!(refused.header("ratelimit"), format!("\"link-code\";r=0;t={}", refused.header("retry-after")));
+        assert_eq!(
+            refused.header("ratelimit"),
+            format!("\"link-code\";r=0;t={}", refused.header("retry-after"))
+        );
     }
     let mute = shop.code(&member, "mute").await;
     assert_eq!(guess("mute", &mute).await.status, 200, "another partner's guesses are its own");

@@ -61,7 +61,8 @@ async fn a_token_reads_its_own_member_and_nobody_else() {
     let (shop, member, other) = (&page.shop, &page.member, &page.other);
     let token = page.token(json!({"minutes": 15, "redeem": null})).await;
     assert!(token.starts_with("mt_") && token.len() < 1_000, "{token}");
-    let ask = async |method: &str, path: &str, body: Value| shop.call_as(&token, method, path, &body, None).await;
+    let ask =
+        async |method: &str, path: &str, body: Value| shop.call_as(&token, method, path, &body, None).await;
     let own = ask("GET", &format!("/members/{member}"), Value::Null).await;
     assert_eq!((own.status, &own.body), (200, &shop.show(member).await));
     assert_eq!(ask("GET", &format!("/members/{member}/ledger"), Value::Null).await.status, 200);
@@ -98,7 +99,10 @@ async fn a_token_spends_what_it_names_and_no_more() {
         (redemption("P-1", 31), "403 forbidden"),
         (json!({"brand": "bean", "points": 1, "for": {"kind": "order", "order_id": "P-1"}}), "403 forbidden"),
         (json!({"brand": "tea", "points": 1, "for": {"kind": "order", "order_id": "P-1"}}), "403 forbidden"),
-        (json!({"member_id": page.other, "brand": "acme", "points": 1, "for": {"kind": "order", "order_id": "P-1"}}), "404 member_not_found"),
+        (
+            json!({"member_id": page.other, "brand": "acme", "points": 1, "for": {"kind": "order", "order_id": "P-1"}}),
+            "404 member_not_found",
+        ),
     ] {
         assert_eq!(page.redeem(&token, body.clone()).await.verdict(), want, "{body}");
     }
@@ -122,9 +126,15 @@ async fn a_token_spends_what_it_names_and_no_more() {
     let repeat = shop.call_as(&third, "POST", "/redeem", &named, Some("k")).await;
     assert_eq!((first.status, repeat.replayed(), &repeat.bytes), (200, true, &first.bytes));
     assert_eq!(
-        shop.call_as(&token, "POST", "/reverse", &json!({"redemption_id": redeemed.body["redemption_id"]}), None)
-            .await
-            .verdict(),
+        shop.call_as(
+            &token,
+            "POST",
+            "/reverse",
+            &json!({"redemption_id": redeemed.body["redemption_id"]}),
+            None
+        )
+        .await
+        .verdict(),
         "403 forbidden",
         "never by a member"
     );
@@ -170,7 +180,15 @@ async fn a_token_is_sealed() {
     let (content, seal) = token.split_once('.').unwrap();
     let other = minted(&page.shop, &page.till, &page.other, spend("P-1", 30)).await;
     let (_, other_seal) = other.split_once('.').unwrap();
-    for wrong in [content, seal, "mt_", "mt_.", &format!("{content}."), &format!("{content}.{other_seal}"), &token[3..]] {
+    for wrong in [
+        content,
+        seal,
+        "mt_",
+        "mt_.",
+        &format!("{content}."),
+        &format!("{content}.{other_seal}"),
+        &token[3..],
+    ] {
         assert_eq!(page.reads(wrong).await, 401, "{wrong}");
     }
     // Another deployment's secrets make other seals.
@@ -189,7 +207,8 @@ async fn who_makes_tokens_for_whom() {
         let reply = shop.call_as(key, "POST", path, &body, None).await;
         if reply.status == 422 { reply.faults().join(" ") } else { reply.status.to_string() }
     };
-    let at = |brand: &str| json!({"minutes": 5, "redeem": {"order_id": "P", "points_max": 9, "brand": brand}});
+    let at =
+        |brand: &str| json!({"minutes": 5, "redeem": {"order_id": "P", "points_max": 9, "brand": brand}});
     for key in [operator.as_str(), &anywhere, ADMIN_KEY] {
         assert_eq!(ask(key, &path, spend("P", 9)).await, "/redeem/brand required", "an order is a brand's");
         assert_eq!(ask(key, &path, at("bean")).await, "201");

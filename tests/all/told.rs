@@ -42,7 +42,8 @@ const BALANCE: [&str; 4] = ["balance", "balance.available", "balance.held", "bal
 
 #[track_caller]
 fn exactly(reply: &Reply, parts: &[&[&str]]) {
-    let want: BTreeSet<String> = parts.iter().flat_map(|part| part.iter().map(|name| (*name).to_owned())).collect();
+    let want: BTreeSet<String> =
+        parts.iter().flat_map(|part| part.iter().map(|name| (*name).to_owned())).collect();
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(names(&reply.body), want, "{}", reply.body);
 }
@@ -82,7 +83,10 @@ async fn answers_hold_what_a_partner_sees_and_nothing_else() {
         let refund = json!({"brand": brand, "order_id": "O-1", "refund": {"amount": "10"}});
         let refunded = shop.partner(brand, "/reverse", refund).await;
         exactly(&refunded, &with(&["taken"]));
-        assert_eq!((&refunded.body["entry"]["kind"], &refunded.body["taken"]), (&json!("reverse_earn"), &json!(12)));
+        assert_eq!(
+            (&refunded.body["entry"]["kind"], &refunded.body["taken"]),
+            (&json!("reverse_earn"), &json!(12))
+        );
     }
 }
 
@@ -92,7 +96,10 @@ async fn refusals_tell_no_more_than_answers() {
     let (_, tea) = known(&shop, "tea").await;
     let (member, mute) = known(&shop, "mute").await;
     let short = shop.partner("tea", "/redeem", redemption_of("tea", &tea, "R-1", 5_000)).await;
-    assert_eq!((short.verdict().as_str(), &short.body["available"]), ("409 insufficient_points", &json!(1_000)));
+    assert_eq!(
+        (short.verdict().as_str(), &short.body["available"]),
+        ("409 insufficient_points", &json!(1_000))
+    );
     assert_eq!(short.body["debt"], 0);
     let blind = shop.partner("mute", "/redeem", redemption_of("mute", &mute, "R-1", 5_000)).await;
     let words = json!({"type": "urn:laurel:problem:insufficient_points", "title": "insufficient points", "status": 409,
@@ -133,7 +140,8 @@ async fn partners_name_members_by_reference_and_nobody_else_does() {
     assert_eq!(faults(json!({"member_ref": "lnk_1"})).await, ["/member_ref wrong_format"]);
     let (_, key) = shop.caller(&["storefront"], Some("acme")).await;
     let mut body = order_of("acme", &tea, "O-1", "1");
-    for wanted in [&["/member_ref unknown_field", "/member_id required"][..], &["/member_ref unknown_field"]] {
+    for wanted in [&["/member_ref unknown_field", "/member_id required"][..], &["/member_ref unknown_field"]]
+    {
         let reply = shop.call_as(&key, "POST", "/earn-points", &body, None).await;
         assert_eq!(reply.faults(), wanted);
         body["member_id"] = json!(member);
@@ -171,7 +179,8 @@ async fn a_partner_acts_for_itself_as_far_as_it_may() {
     assert_eq!(shop.partner("tea", "/redeem", redemption_of("tea", &tea, "O-4", 1)).await.status, 200);
     less["brands"][2] = json!({"id": "tea", "name": "bought by the house"});
     shop.ok("PUT", "/program", less).await;
-    for (path, body) in acts("tea", &tea).into_iter().chain([("/link", json!({"code": "00000-00000-00000"}))]) {
+    for (path, body) in acts("tea", &tea).into_iter().chain([("/link", json!({"code": "00000-00000-00000"}))])
+    {
         assert_eq!(shop.partner("tea", path, body).await.verdict(), "403 forbidden", "{path}");
     }
 }
@@ -224,7 +233,8 @@ async fn after_unlinking_a_partner_reverses_and_is_told_nothing_of_the_member() 
     let redemption = redemption_of("tea", &tea, "O-2", 30);
     let redeemed = shop.call_partner("tea", "POST", "/redeem", &redemption, Some("r")).await;
     assert_eq!(shop.call_partner("tea", "POST", "/earn-points", &order, Some("e")).await.status, 200);
-    let refund = |id: &str| json!({"brand": "tea", "order_id": "O-1", "refund": {"amount": "1"}, "refund_id": id});
+    let refund =
+        |id: &str| json!({"brand": "tea", "order_id": "O-1", "refund": {"amount": "1"}, "refund_id": id});
     let before = shop.call_partner("tea", "POST", "/reverse", &refund("F-1"), Some("f")).await;
     exactly(&before, &[&ENTRY, &["taken", "tier"], &BALANCE]);
 
@@ -234,12 +244,17 @@ async fn after_unlinking_a_partner_reverses_and_is_told_nothing_of_the_member() 
     for (path, body, key) in [("/earn-points", &order, "e"), ("/redeem", &redemption, "r")] {
         for key in [Some(key), None] {
             let again = shop.call_partner("tea", "POST", path, body, key).await;
-            assert_eq!((again.status, told(&again)), (404, told(&unknown)), "{path}: the reference is unknown");
+            assert_eq!(
+                (again.status, told(&again)),
+                (404, told(&unknown)),
+                "{path}: the reference is unknown"
+            );
         }
     }
     let after = shop.partner("tea", "/reverse", refund("F-2")).await;
     exactly(&after, &[&ENTRY, &["taken"]]);
-    let cancelled = shop.partner("tea", "/reverse", json!({"redemption_id": redeemed.body["redemption_id"]})).await;
+    let cancelled =
+        shop.partner("tea", "/reverse", json!({"redemption_id": redeemed.body["redemption_id"]})).await;
     exactly(&cancelled, &[&ENTRY, &["restored"]]);
 
     let same = async |when: &str| {
@@ -255,7 +270,10 @@ async fn after_unlinking_a_partner_reverses_and_is_told_nothing_of_the_member() 
     same("a day later").await;
     let anew = shop.linked(&member, "tea").await;
     same("linked again").await;
-    assert_eq!(shop.partner("tea", "/earn-points", order_of("tea", &anew, "O-1", "100")).await.code(), "order_conflict");
+    assert_eq!(
+        shop.partner("tea", "/earn-points", order_of("tea", &anew, "O-1", "100")).await.code(),
+        "order_conflict"
+    );
     let linked = shop.partner("tea", "/reverse", refund("F-3")).await;
     exactly(&linked, &[&ENTRY, &["taken", "tier"], &BALANCE]);
     // Staff see the whole of what the partner did.
@@ -329,7 +347,10 @@ async fn storefronts_do_not_act_for_partners() {
     let spend = json!({"order_id": "1", "points_max": 1, "brand": "tea"});
     for (path, body) in [
         ("/earn-points", json!({"member_id": member, "brand": "tea", "order_id": "1", "amount": "1"})),
-        ("/redeem", json!({"member_id": member, "brand": "tea", "points": 1, "for": {"kind": "order", "order_id": "1"}})),
+        (
+            "/redeem",
+            json!({"member_id": member, "brand": "tea", "points": 1, "for": {"kind": "order", "order_id": "1"}}),
+        ),
         ("/register", json!({"brand": "tea", "identities": [identity]})),
         (&format!("/members/{member}/tokens"), json!({"minutes": 1, "redeem": spend})),
     ] {

@@ -71,7 +71,12 @@ const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         r#"{"identity":{"kind":"external","channel":"walk","value":"{n}"}}"#,
         [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403],
     ),
-    ("GET", "/members/{member}/ledger", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
+    (
+        "GET",
+        "/members/{member}/ledger",
+        "",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
     (
         "PATCH",
         "/members/{member}",
@@ -306,7 +311,8 @@ async fn every_route_for_every_caller() {
 #[test]
 fn no_route_is_left_out() {
     let tested = ROUTES.iter().map(|(method, path, ..)| {
-        let path = path.replace("{member}", "{id}").replace("{key}", "{id}").replace("/links/tea", "/links/{brand}");
+        let path =
+            path.replace("{member}", "{id}").replace("{key}", "{id}").replace("/links/tea", "/links/{brand}");
         format!("{method} {path}")
     });
     let routes = server::FUNCTIONS.iter().flat_map(|function| {

@@ -4,8 +4,11 @@ use domain::shape::{Shape, required};
 use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route, wire};
 use serde_json::json;
 
-const REQUEST: Shape =
-    Shape::Object(&[required("code", Shape::Text { max: 40 }, "as the member gave it; case and dashes do not count")]);
+const REQUEST: Shape = Shape::Object(&[required(
+    "code",
+    Shape::Text { max: 40 },
+    "as the member gave it; case and dashes do not count",
+)]);
 
 const ANSWER: Shape = Shape::Object(&[required(
     "member_ref",

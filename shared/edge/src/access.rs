@@ -102,7 +102,12 @@ impl Api {
     }
 
     /// Whether the caller may ask for what the body names; it has the route's shape.
-    pub(crate) fn admit_body(&self, caller: &Caller, function: &Function, body: &Json) -> Result<(), Problem> {
+    pub(crate) fn admit_body(
+        &self,
+        caller: &Caller,
+        function: &Function,
+        body: &Json,
+    ) -> Result<(), Problem> {
         let brand = body.text_of("brand");
         if caller.is(Role::Partner) && brand.is_some() && brand != caller.brand.as_deref() {
             return Err(Problem::forbidden());

@@ -142,7 +142,8 @@ mod tests {
         for typed in [typed.as_str(), &code.replace('-', ""), &format!("--{code} ")] {
             assert_eq!(secrets.link_code_hash(typed), hash, "{typed}");
         }
-        for wrong in ["", "ABCDE-ABCDE-ABCD", "ABCDE-ABCDE-ABCDEF", "ABCDE-ABCDE-ABCDU", "ABCDE-ABCDE-ABCD李"] {
+        for wrong in ["", "ABCDE-ABCDE-ABCD", "ABCDE-ABCDE-ABCDEF", "ABCDE-ABCDE-ABCDU", "ABCDE-ABCDE-ABCD李"]
+        {
             assert_eq!(secrets.link_code_hash(wrong), None, "{wrong}");
         }
         let codes: BTreeSet<String> = (0..=255).map(|number| secrets.link_code([number; 16])).collect();

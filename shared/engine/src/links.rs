@@ -244,9 +244,8 @@ impl Engine {
     /// The store failed.
     pub async fn was_linked(&self, id: MemberId, brand: &str, seq: u64) -> Result<bool, Error> {
         let links = self.scan_links(keys::member_links(id, Some(brand)), LINKS_KEPT as usize).await?;
-        let covers = |link: &LinkRecord| {
-            link.from_seq < seq && link.end.as_ref().is_none_or(|end| seq <= end.seq)
-        };
+        let covers =
+            |link: &LinkRecord| link.from_seq < seq && link.end.as_ref().is_none_or(|end| seq <= end.seq);
         Ok(links.iter().any(|(link, _)| covers(&link.record)))
     }
 

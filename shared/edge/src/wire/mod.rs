@@ -93,7 +93,11 @@ pub const ENTRY: Shape = Shape::Object(&[
     required("brand", Shape::OrNull(&Shape::Id), "where it happened"),
     required("order_id", Shape::OrNull(&Shape::Id), "the order it is about"),
     required("redemption_id", Shape::OrNull(&Shape::Ulid { prefix: "rdm_" }), "the redemption it is about"),
-    required("by", Shape::Text { max: 64 }, "who asked: a key's id, the member's own, time, import or schedule"),
+    required(
+        "by",
+        Shape::Text { max: 64 },
+        "who asked: a key's id, the member's own, time, import or schedule",
+    ),
     required("occurred_at", Shape::Instant, "when it happened or fell due"),
     required("recorded_at", INSTANT_OR_NULL, "when it was written down; null: due and not yet written"),
     required("balance_after", SIGNED, "the sum of all entries' points up to this one"),
