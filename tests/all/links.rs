@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use engine::keys::kind;
+use engine::{keys::kind, memory::MemoryStore};
 use serde_json::{Value, json};
 use store_redb::{Options, RedbStore};
 
 use crate::{
     coalition::{at_once, coalition, order_of, told},
+    instances::Between,
     support::{Reply, START, Shop},
 };
 
@@ -311,4 +312,112 @@ async fn nobody_is_linked_who_has_left() {
     let left = shop.snapshot().await;
     let left = left.iter().filter(|(key, _)| [kind::REFERENCE, kind::MEMBER_LINK].contains(&key.kind()));
     assert_eq!(left.count(), 0);
+}
+
+/// Two instances: what the second does comes just before the first one's commit.
+struct Two {
+    first: Shop,
+    second: Arc<Shop>,
+    between: Arc<Between>,
+    member: String,
+}
+
+impl Two {
+    async fn open() -> Two {
+        let inner = Arc::new(MemoryStore::new());
+        let second = Arc::new(Shop::over(inner.clone(), &coalition(), START).await);
+        let between = Arc::new(Between::new(inner));
+        let first = Shop::over(between.clone(), &coalition(), START).await;
+        let member = second.somebody().await;
+        Two { first, second, between, member }
+    }
+
+    /// What the second does before the first one's next commit.
+    fn before<T>(&self, deed: impl FnOnce(Arc<Shop>, String) -> T)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
+        self.between.before(deed(self.second.clone(), self.member.clone()));
+    }
+
+    async fn is_forgotten(&self) {
+        assert!(self.between.is_done());
+        let of = [kind::LINK_CODE, kind::REFERENCE, kind::MEMBER_LINK];
+        let left = self.second.snapshot().await.iter().filter(|(key, _)| of.contains(&key.kind())).count();
+        assert_eq!(left, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_while_a_code_is_used_is_not_linked() {
+    for status in ["suspended", "closed"] {
+        let two = Two::open().await;
+        let code = two.first.code(&two.member, "tea").await;
+        two.before(|shop, member| async move {
+            let body = json!({"status": status, "reason": "r"});
+            shop.ok("POST", &format!("/members/{member}/status"), body).await;
+        });
+        let reply = two.first.partner("tea", "/link", json!({"code": code})).await;
+        assert_eq!(reply.verdict(), "404 link_code_not_found");
+        assert!(two.between.is_done() && links(&two.second, &two.member).await.is_empty());
+    }
+    let erase = |shop: Arc<Shop>, member: String| async move {
+        shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+    };
+    let two = Two::open().await;
+    let code = two.first.code(&two.member, "tea").await;
+    two.before(erase);
+    let reply = two.first.partner("tea", "/link", json!({"code": code})).await;
+    assert_eq!(reply.verdict(), "404 link_code_not_found");
+    two.is_forgotten().await;
+    let two = Two::open().await;
+    two.before(erase);
+    let path = format!("/members/{}/link-code", two.member);
+    assert_eq!(
+        two.first.call("POST", &path, json!({"brand": "tea"})).await.verdict(),
+        "409 member_not_active"
+    );
+    two.is_forgotten().await;
+}
+
+#[tokio::test]
+async fn of_two_links_that_meet_the_later_one_stands() {
+    let two = Two::open().await;
+    let (mine, theirs) = (two.first.code(&two.member, "tea").await, two.first.code(&two.member, "tea").await);
+    two.before(|shop, _| async move { _ = shop.partner_ok("tea", "/link", json!({"code": theirs})).await });
+    let reference = two.first.partner_ok("tea", "/link", json!({"code": mine})).await;
+    let listed = links(&two.second, &two.member).await;
+    assert_eq!((listed.len(), &listed[0]["ended_at"]), (2, &Value::Null));
+    assert!(!listed[1]["ended_at"].is_null());
+    let reference = reference["member_ref"].as_str().unwrap();
+    assert_eq!(two.second.partner_earn("tea", reference, "T-1", "1").await.status, 200);
+}
+
+/// Which entries were made while a link stood is exact, so that a repeat is told what the first was.
+#[tokio::test]
+async fn what_a_partner_was_told_does_not_change_where_links_begin_and_end() {
+    let refund = json!({"brand": "tea", "order_id": "T-1", "refund": "all", "refund_id": "F"});
+    let order = |member: &str| json!({"member_id": member, "brand": "tea", "order_id": "T-1", "amount": "9"});
+    for linked in [false, true] {
+        let two = Two::open().await;
+        two.first.ok("POST", "/earn-points", order(&two.member)).await;
+        let heard = Arc::new(std::sync::Mutex::new(None));
+        let reverse = |shop: Arc<Shop>, _: String| {
+            let (heard, refund) = (heard.clone(), refund.clone());
+            async move { *heard.lock().unwrap() = Some(shop.partner("tea", "/reverse", refund).await) }
+        };
+        if linked {
+            two.first.linked(&two.member, "tea").await;
+            two.before(reverse);
+            two.first.unlink(&two.member, "tea").await;
+        } else {
+            let code = two.first.code(&two.member, "tea").await;
+            two.before(reverse);
+            two.first.partner_ok("tea", "/link", json!({"code": code})).await;
+        }
+        let first = heard.lock().unwrap().take().unwrap();
+        assert_eq!((first.status, !first.body["tier"].is_null()), (200, linked), "{}", first.body);
+        let again = two.first.partner("tea", "/reverse", refund.clone()).await;
+        assert_eq!((again.replayed(), &again.bytes), (true, &first.bytes), "linked: {linked}");
+    }
 }
