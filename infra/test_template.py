@@ -29,8 +29,8 @@ RESOURCES = TRANSLATED["Resources"]
 FOLDERS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
 SCHEDULED = ["evaluate-tier", "expire-points"]
 
-# What each function may do to the table. All read; only what settles a member moves its place in the due
-# index, and so deletes. A function that begins to write more needs it here and in its policy.
+# What each function may do to the table. All read; what settles a member moves its place in the due
+# index, and so deletes, and so does what ends a link. A function that begins to write more needs it here and in its policy.
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 PUTS = READS | {"dynamodb:PutItem"}
 CHECKS = PUTS | {"dynamodb:ConditionCheckItem"}
@@ -42,6 +42,7 @@ ACTIONS = {
     "expire-points": SETTLES,
     "issue-badge": SETTLES,
     "keys": PUTS,
+    "link": SETTLES,
     "members": SETTLES,
     "partners": PUTS,
     "program": CHECKS,
@@ -245,7 +246,8 @@ class Functions(unittest.TestCase):
 
     def test_the_environment_means_what_it_says(self):
         meant = {"LAUREL_TABLE": TABLE_NAME, "LAUREL_MASTER_KEY_SECRET": {"Ref": "MasterKey"},
-                 "LAUREL_CORS_ORIGINS": {"Ref": "CorsOrigins"}, "LAUREL_LOG": {"Ref": "LogLevel"}}
+                 "LAUREL_CORS_ORIGINS": {"Ref": "CorsOrigins"}, "LAUREL_RATE_LIMIT": {"Ref": "RateLimit"},
+                 "LAUREL_LOG": {"Ref": "LogLevel"}}
         for folder, _, properties in self.functions():
             with self.subTest(folder):
                 self.assertEqual(properties["Environment"]["Variables"], meant)

@@ -100,6 +100,9 @@ pub struct Serve {
     /// An origin whose pages may call from a browser; may be given several times.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
+    /// Requests a minute that each caller but admins may send; 0 is without a limit.
+    #[arg(long, value_name = "N", default_value_t = edge::RATE_LIMIT)]
+    pub rate_limit: u32,
 }
 
 /// `laurel import`.

@@ -16,4 +16,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &program::FUNCTION,
     &keys::FUNCTION,
     &partners::FUNCTION,
+    &link::FUNCTION,
 ];

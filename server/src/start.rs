@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use domain::{json::Json, time::Instant};
-use edge::{Api, Clock, Secrets};
+use edge::{Api, Clock, Policy, Rates, Secrets};
 use engine::{Engine, ProgramError, Request, keys, records::By, store::Store};
 use store_dynamodb::DynamoStore;
 use store_redb::{Options, RedbStore};
@@ -163,7 +163,16 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
 
 /// A request of the command line's own.
 pub(crate) fn request(by: By, now: Instant) -> Request {
-    Request { by, now, key: None, content: [0; 16], dry_run: false, brand: None, any_age: false }
+    Request {
+        by,
+        now,
+        key: None,
+        content: [0; 16],
+        dry_run: false,
+        brand: None,
+        house: false,
+        any_age: false,
+    }
 }
 
 /// Everything `laurel serve` needs.
@@ -171,5 +180,6 @@ pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> 
     let opened = open(&serve.data).await?;
     let mut api = assemble(&opened, serve.program.as_deref(), serve.test_clock).await?;
     api.origins.clone_from(&serve.cors_origins);
+    api.rates = Policy::requests(serve.rate_limit).map(Rates::new);
     Ok((api, opened))
 }

@@ -35,7 +35,8 @@ fn programme(expiry: Value) -> Value {
     let when = |fact: &str, value: Value| json!({"fact": fact, "op": ">=", "value": value});
     json!({
         "name": "Cost", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
-        "brands": [{"id": "acme", "name": "Acme", "rate": "1"}],
+        "brands": [{"id": "acme", "name": "Acme", "rate": "1"},
+                   {"id": "tea", "kind": "partner", "may": ["earn"], "sees": ["tier", "balance"]}],
         "points": {"per_unit": "1", "hold_days": 0, "expiry": expiry, "on_short": "debt"},
         "growth": {"per_unit": "1"},
         "tiers": [
@@ -159,6 +160,7 @@ impl Row {
 }
 
 const EARN: Option<[u64; 3]> = Some([400, 100, 200]);
+const BY_REFERENCE: Option<[u64; 3]> = Some([400, 200, 300]);
 const WITH_HEADER: Option<[u64; 3]> = Some([600, 100, 200]);
 
 #[test]
@@ -209,6 +211,21 @@ fn operations_cost_no_more_than_is_promised() {
                 let identity =
                     json!({"kind": "external", "channel": "tests", "value": format!("member {number}")});
                 counter.order(&json!({ "identity": identity }), 3, "3").await;
+            })
+            .await
+            .check();
+        let mut references = Vec::new();
+        for member in &counter.members {
+            references.push(counter.shop.linked(member, "tea").await);
+        }
+        // The brand is marked as used once for all.
+        counter.shop.partner_earn("tea", &references[0], "first", "3").await;
+        counter.meter.take();
+        counter
+            .row("earn by a partner's reference", BY_REFERENCE, async |counter, _, number| {
+                let reference = &references[number as usize % MEMBERS];
+                let earned = counter.shop.partner_earn("tea", reference, &format!("T-{number}"), "3").await;
+                assert_eq!(earned.status, 200, "{}", earned.body);
             })
             .await
             .check();

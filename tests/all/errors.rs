@@ -43,22 +43,16 @@ const CONTRACT: &[(u16, &str)] = &[
 ];
 
 /// Rows that this design never answers with, and why.
-const UNREACHABLE: &[(u16, &str, &str)] = &[
-    (
-        409,
-        "idempotency_in_progress",
-        "the answer and what it answers are one commit: a key is unknown or answered, never in progress; \
+const UNREACHABLE: &[(u16, &str, &str)] = &[(
+    409,
+    "idempotency_in_progress",
+    "the answer and what it answers are one commit: a key is unknown or answered, never in progress; \
          a second request with it waits for the first or loses the race and replays its answer",
-    ),
-    (
-        429,
-        "too_many_requests",
-        "limits of rate belong to partners, who are not served yet; Retry-After is tested with 503",
-    ),
-];
+)];
 
-/// Rows that a test of their own produces: 200 refunds come before the refusal (`limits.rs`).
-const ELSEWHERE: &[(u16, &str)] = &[(409, "too_many_refunds")];
+/// Rows that a test of their own produces: 200 refunds come before the refusal (`limits.rs`), or many
+/// requests (`rates.rs`).
+const ELSEWHERE: &[(u16, &str)] = &[(409, "too_many_refunds"), (429, "too_many_requests")];
 
 struct Case {
     method: &'static str,

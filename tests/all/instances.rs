@@ -20,9 +20,25 @@ use crate::{
 type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The store as the first instance sees it: something happens just before a commit.
-struct Between {
+pub(crate) struct Between {
     inner: Arc<MemoryStore>,
     deed: Mutex<Option<Deed>>,
+}
+
+impl Between {
+    pub(crate) fn new(inner: Arc<MemoryStore>) -> Between {
+        Between { inner, deed: Mutex::new(None) }
+    }
+
+    /// What happens before the next commit.
+    pub(crate) fn before(&self, deed: impl Future<Output = ()> + Send + 'static) {
+        *self.deed.lock().unwrap() = Some(Box::pin(deed));
+    }
+
+    /// Whether it has happened.
+    pub(crate) fn is_done(&self) -> bool {
+        self.deed.lock().unwrap().is_none()
+    }
 }
 
 impl Store for Between {
@@ -60,7 +76,7 @@ impl Two {
     async fn open() -> Two {
         let inner = Arc::new(MemoryStore::new());
         let second = Arc::new(Shop::over(inner.clone(), &program(), START).await);
-        let between = Arc::new(Between { inner, deed: Mutex::new(None) });
+        let between = Arc::new(Between::new(inner));
         let first = Shop::over(between.clone(), &program(), START).await;
         let member = second.member("somebody").await;
         second.earn(&member, "A-0", "100").await;
@@ -76,7 +92,7 @@ impl Two {
             let reply = second.call_with(method, theirs.0, &theirs.1, theirs.2).await;
             *heard.lock().unwrap() = Some(reply);
         };
-        *self.between.deed.lock().unwrap() = Some(Box::pin(deed));
+        self.between.before(deed);
         let mine = self.first.call_with("POST", mine.0, &mine.1, mine.2).await;
         let theirs = told.lock().unwrap().take();
         let theirs = theirs.unwrap_or_else(|| panic!("did not commit: {}", mine.body));

@@ -3,9 +3,12 @@
 //! Every answer that passes through [`Shop::send`] is held against the contract (see [`crate::wire`]):
 //! a success against the route's published shape, a problem against RFC 9457 and the published codes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -105,6 +108,8 @@ impl Reply {
 pub(crate) struct Shop {
     pub(crate) api: Arc<Api>,
     counter: AtomicU64,
+    /// Partners by their brands.
+    pub(crate) partners: tokio::sync::Mutex<HashMap<String, Partner>>,
 }
 
 impl Shop {
@@ -134,12 +139,13 @@ impl Shop {
             content: [0; 16],
             dry_run: false,
             brand: None,
+            house: false,
             any_age: false,
         };
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
         api.engine.save_program(&request, &document, &text, None, tell).await.unwrap();
         api.refresh().await.unwrap();
-        Shop { api: Arc::new(api), counter: AtomicU64::new(1) }
+        Shop { api: Arc::new(api), counter: AtomicU64::new(1), partners: Default::default() }
     }
 
     /// Moves the clock.
@@ -152,10 +158,12 @@ impl Shop {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Every record of the store.
+    /// Every record of the store but the nonces: a signature is used up whatever becomes of its request.
     pub(crate) async fn snapshot(&self) -> Vec<(Key, Record)> {
         let all = Range { from: Key::new(vec![0]), to: Key::new(vec![0xff; 32]) };
-        self.api.engine.store().scan(all, usize::MAX).await.unwrap()
+        let mut records = self.api.engine.store().scan(all, usize::MAX).await.unwrap();
+        records.retain(|(key, _)| key.kind() != engine::keys::kind::NONCE);
+        records
     }
 
     /// Sends bytes with headers, as anybody could.

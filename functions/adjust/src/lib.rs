@@ -77,5 +77,5 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let done = api.engine.execute(&call.request, &Act::Adjust(whom, adjustment_id, adjust)).await?;
 
-    Ok(api.done(&done)?)
+    api.done(call, &done).await
 }

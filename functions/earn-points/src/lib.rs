@@ -7,7 +7,7 @@ use domain::{
 };
 use edge::{
     Answer, Api, Call, Form, Function, MemberForm, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY},
+    wire::{BALANCE, ENTRY, PARTNER_ANSWER},
 };
 use engine::Act;
 
@@ -22,6 +22,7 @@ const LINE: Shape = Shape::Object(&[
 const REQUEST: Shape = Shape::Object(&[
     MemberForm::ID,
     MemberForm::IDENTITY,
+    MemberForm::REFERENCE,
     required("brand", Shape::Id, "where it happened"),
     optional("order_id", Shape::Id, "the brand's id of the order; earns once, for ever"),
     optional("amount", Shape::Money, "what the order came to; the sum of the lines, if both are given"),
@@ -53,7 +54,7 @@ pub static FUNCTION: Function = Function {
         roles: &[Role::Storefront, Role::Partner],
         body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, ANSWER)],
+        answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
         problems: &[
             (404, "member_not_found"),
             (404, "brand_not_found"),
@@ -81,7 +82,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let done = api.engine.execute(&call.request, &act).await?;
 
-    Ok(api.done(&done)?)
+    api.done(call, &done).await
 }
 
 fn activity(form: &mut Form<'_>) -> EarnActivity {

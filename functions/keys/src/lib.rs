@@ -153,6 +153,10 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
     if let Some(brand) = &brand {
         api.may_act_for(call, brand)?;
+        if api.partner(brand)?.is_some() {
+            let detail = "a partner signs its requests; no key acts for it";
+            return Err(Problem::field("/brand", "partner_brand", detail));
+        }
     }
     if let Some(answer) = api.engine.remembered(&call.request).await? {
         return Ok(with_key(api, answer.status, &answer.body, true));

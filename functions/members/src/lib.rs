@@ -1,7 +1,9 @@
 //! `/members`: reading a member and its ledger, finding one by identity; correcting, suspending,
-//! closing and erasing.
+//! closing and erasing; linking it with partners; tokens for its own page.
 
 mod answers;
+mod links;
+mod tokens;
 
 use domain::{
     decide::SetStatus,
@@ -39,6 +41,7 @@ const STATUS_ANSWER: Shape = Shape::Object(&[
 
 const STAFF: &[Role] = &[Role::Operator];
 const SHOP: &[Role] = &[Role::Storefront, Role::Operator];
+const SHOP_AND_OWN: &[Role] = &[Role::Storefront, Role::Operator, Role::Member];
 const UNKNOWN: &[(u16, &str)] = &[(404, "member_not_found")];
 
 /// The function.
@@ -49,7 +52,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "/{id}",
             summary: "A member as of now",
-            roles: SHOP,
+            roles: SHOP_AND_OWN,
             body: None,
             remembers: false,
             answers: &[(200, MEMBER)],
@@ -73,7 +76,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "/{id}/ledger",
             summary: "A member's ledger, newest first",
-            roles: SHOP,
+            roles: SHOP_AND_OWN,
             body: None,
             remembers: false,
             answers: &[(200, LEDGER)],
@@ -117,6 +120,10 @@ pub static FUNCTION: Function = Function {
             query: &[],
             handler: |api, call| Box::pin(erase(api, call)),
         },
+        links::ASK,
+        links::LIST,
+        links::END,
+        tokens::CREATE,
     ],
 };
 
@@ -143,6 +150,8 @@ async fn find(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let found = match whom {
         Whom::Identity(hash) => api.engine.claimed_by(hash).await?,
         Whom::Id(id) => Some(id),
+        // Not in this route's shape.
+        Whom::Linked(_) => None,
     };
 
     shown(api, found.ok_or(Refusal::MemberNotFound)?, call).await

@@ -8,7 +8,7 @@ use domain::{
 };
 use edge::{
     Answer, Api, Call, Form, Function, MemberForm, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY},
+    wire::{BALANCE, ENTRY, PARTNER_ANSWER},
 };
 use engine::Act;
 
@@ -20,6 +20,7 @@ const FOR: Shape = Shape::Object(&[
 const REQUEST: Shape = Shape::Object(&[
     MemberForm::ID,
     MemberForm::IDENTITY,
+    MemberForm::REFERENCE,
     required("brand", Shape::Id, "the honouring brand"),
     required("points", Shape::Whole { min: 1, max: FIGURE_MAX.cast_signed() }, "how many"),
     required("for", FOR, "what they are spent on"),
@@ -41,10 +42,10 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Points are spent on an order",
-        roles: &[Role::Storefront, Role::Partner],
+        roles: &[Role::Storefront, Role::Partner, Role::Member],
         body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, ANSWER)],
+        answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
         problems: &[
             (404, "member_not_found"),
             (404, "brand_not_found"),
@@ -71,5 +72,5 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let done = api.engine.execute(&call.request, &Act::Redeem(whom, redeem)).await?;
 
-    Ok(api.done(&done)?)
+    api.done(call, &done).await
 }

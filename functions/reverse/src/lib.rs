@@ -7,7 +7,7 @@ use domain::{
 };
 use edge::{
     Answer, Api, Call, Form, Function, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY, read_id},
+    wire::{BALANCE, ENTRY, PARTNER_ANSWER, read_id},
 };
 use engine::Act;
 
@@ -55,7 +55,7 @@ pub static FUNCTION: Function = Function {
         roles: &[Role::Storefront, Role::Operator, Role::Partner],
         body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, ANSWER)],
+        answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
         problems: &[
             (404, "order_not_found"),
             (404, "redemption_not_found"),
@@ -90,7 +90,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let done = api.engine.execute(&call.request, &act).await?;
 
-    Ok(api.done(&done)?)
+    api.done(call, &done).await
 }
 
 fn ask(form: &mut Form<'_>) -> Ask {

@@ -16,6 +16,10 @@ pub enum Refusal {
     OrderNotFound,
     /// No such redemption.
     RedemptionNotFound,
+    /// No such code that links: unknown, another brand's, used or expired.
+    LinkCodeNotFound,
+    /// The member was never linked to that brand.
+    LinkNotFound,
     /// The programme has no such brand.
     BrandNotFound,
     /// The programme has no such badge.

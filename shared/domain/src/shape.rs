@@ -84,6 +84,8 @@ pub enum Shape {
     },
     /// One word, or the other shape.
     WordOr(&'static str, &'static Shape),
+    /// One of two, which somebody else tells apart.
+    Either(&'static Shape, &'static Shape),
     /// That, or `null` (which says the same as leaving it out).
     OrNull(&'static Shape),
     /// A condition (rules, 9); its facts are checked by [`crate::condition`].
@@ -151,6 +153,8 @@ impl Shape {
         match (self, value) {
             (Shape::Any | Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
             (Shape::OrNull(shape), value) => shape.check_at(value, at, faults),
+            (Shape::Either(_, other), value) if other.check(value).is_empty() => {}
+            (Shape::Either(shape, _), value) => shape.check_at(value, at, faults),
             (Shape::WordOr(word, _), Json::Text(text)) if text == word => {}
             (Shape::WordOr(_, shape), value) => shape.check_at(value, at, faults),
             (Shape::Bool, Json::Bool(_)) => {}
@@ -228,6 +232,7 @@ impl Shape {
             Shape::List { .. } => "a list".into(),
             Shape::Object(_) | Shape::Map { .. } | Shape::Condition => "an object".into(),
             Shape::WordOr(word, shape) => format!("\"{word}\" or {}", shape.wanted()),
+            Shape::Either(one, other) => format!("{} or {}", one.wanted(), other.wanted()),
             Shape::OrNull(shape) => format!("{} or null", shape.wanted()),
             Shape::Any => "anything".into(),
         }
@@ -257,6 +262,7 @@ impl Shape {
                 json!({"type": "object", "additionalProperties": values, "propertyNames": names, "maxProperties": max})
             }
             Shape::WordOr(word, shape) => json!({"oneOf": [{"const": word}, shape.schema()]}),
+            Shape::Either(one, other) => json!({"anyOf": [one.schema(), other.schema()]}),
             Shape::OrNull(shape) => json!({"oneOf": [shape.schema(), {"type": "null"}]}),
             Shape::Condition => {
                 json!({"type": "object", "description": "a condition: all, any, not, or fact/op/value"})

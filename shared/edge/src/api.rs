@@ -3,17 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
+    time::Instant,
 };
 
-use domain::{member::MemberId, time::Instant};
-use engine::{Done, Engine, Error};
+use domain::member::MemberId;
+use engine::{Engine, Error};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Answer, Caller, Clock, Function, Secrets,
+    Call, Caller, Clock, Function, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets, Standing,
     fresh::Freshness,
     partner::{PartnerKey, PartnerKeys},
-    wire,
 };
 
 /// What every function is handed.
@@ -28,6 +28,10 @@ pub struct Api {
     pub functions: Vec<&'static Function>,
     /// Origins of browser pages that may call.
     pub origins: Vec<String>,
+    /// How often each caller may ask; without a limit if there is none.
+    pub rates: Option<Rates>,
+    /// How often a partner may get a link code wrong.
+    pub guesses: Rates,
     callers: RwLock<HashMap<[u8; 32], Arc<Caller>>>,
     partners: RwLock<PartnerKeys>,
     pub(crate) freshness: Freshness,
@@ -42,6 +46,8 @@ impl Api {
             secrets,
             functions,
             origins: Vec::new(),
+            rates: Policy::requests(RATE_LIMIT).map(Rates::new),
+            guesses: Rates::new(Policy::wrong_codes()),
             callers: RwLock::default(),
             partners: RwLock::default(),
             freshness: Freshness::default(),
@@ -89,34 +95,43 @@ impl Api {
         key_hash(&self.secrets.caller_key(id, generation))
     }
 
-    /// Checks that the programme has the brand and that the caller may act for it.
-    ///
-    /// # Errors
-    /// `brand_not_found`, or `forbidden` for a caller bound to another brand.
-    pub fn may_act_for(&self, call: &crate::Call, brand: &str) -> Result<(), crate::Problem> {
-        if call.caller.brand.as_deref().is_some_and(|bound| bound != brand) {
-            return Err(crate::Problem::forbidden());
-        }
-        let programmes = self.engine.programmes()?;
-        let known = programmes.newest().brand(brand);
-        known.map(|_| ()).ok_or_else(|| domain::refusal::Refusal::BrandNotFound.into())
+    /// The live key of the caller of that id, as its hash, and the caller.
+    pub(crate) fn keyed(&self, id: [u8; 16]) -> Option<([u8; 32], Arc<Caller>)> {
+        let callers = self.callers.read().unwrap_or_else(PoisonError::into_inner);
+        let own = callers.iter().find(|(_, caller)| caller.id == id);
+        own.map(|(hash, caller)| (*hash, caller.clone()))
     }
 
-    /// The answer to a command: the entry it made and what followed from it.
+    /// Counts a request of that caller's: how it stands, where it is counted. An admin is not, so that
+    /// the limit never keeps its owner out.
+    pub(crate) fn count(&self, caller: &Caller) -> Option<Standing> {
+        let rates = self.rates.as_ref().filter(|_| !caller.is(Role::Admin));
+        rates.map(|rates| rates.take(caller.id, Instant::now()))
+    }
+
+    /// Runs something that a caller may get wrong only so often a minute, and counts it if it was
+    /// wrong.
     ///
     /// # Errors
-    /// [`Error::NoProgram`].
-    pub fn done(&self, done: &Done) -> Result<Answer, Error> {
-        let programmes = self.engine.programmes()?;
-        let show = wire::Show { programme: programmes.newest() };
-        Ok(Answer::new(200, &show.done(done)).replayed(done.replayed))
+    /// 429 `too_many_requests` if it was wrong too often; whatever else it fails with.
+    pub async fn guess<T>(
+        &self,
+        call: &Call,
+        try_it: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        self.guesses.take(call.caller.id, Instant::now()).check()?;
+        let tried = try_it.await;
+        if !tried.as_ref().is_err_and(|problem| problem.status == 404) {
+            self.guesses.give_back(call.caller.id);
+        }
+        tried
     }
 
     /// A new id: a ULID of that moment.
     ///
     /// # Errors
     /// The machine has no source of chance.
-    pub fn new_id(&self, now: Instant) -> Result<[u8; 16], getrandom::Error> {
+    pub fn new_id(&self, now: domain::time::Instant) -> Result<[u8; 16], getrandom::Error> {
         let chance: [u8; 10] = crate::random()?;
         let mut id = [0; 16];
         id[..6].copy_from_slice(&now.0.max(0).to_be_bytes()[2..]);
@@ -128,7 +143,7 @@ impl Api {
     ///
     /// # Errors
     /// The machine has no source of chance.
-    pub fn new_member_id(&self, now: Instant) -> Result<MemberId, getrandom::Error> {
+    pub fn new_member_id(&self, now: domain::time::Instant) -> Result<MemberId, getrandom::Error> {
         self.new_id(now).map(MemberId)
     }
 }

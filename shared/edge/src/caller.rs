@@ -2,6 +2,8 @@
 
 use engine::records::CallerRecord;
 
+use crate::Grant;
+
 /// What a caller may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
@@ -56,13 +58,20 @@ pub struct Caller {
     pub roles: Vec<Role>,
     /// The one brand it acts for, if bound to one.
     pub brand: Option<String>,
+    /// What its token grants, if it is a member's.
+    pub grant: Option<Grant>,
 }
 
 impl Caller {
     /// The caller of that record.
     pub fn of(id: [u8; 16], record: &CallerRecord) -> Caller {
         let roles = record.roles.iter().filter_map(|word| Role::of(word)).collect();
-        Caller { id, roles, brand: record.brand.clone() }
+        Caller { id, roles, brand: record.brand.clone(), grant: None }
+    }
+
+    /// Whether it has that role, by name.
+    pub fn is(&self, role: Role) -> bool {
+        self.roles.contains(&role)
     }
 
     /// Whether it has one of these roles; an admin has every one.

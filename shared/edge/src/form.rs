@@ -10,12 +10,13 @@ use domain::{
 };
 use engine::Whom;
 
-use crate::{Api, Call, Problem};
+use crate::{Api, Call, Problem, access::Naming};
 
 /// A body being read.
 pub struct Form<'a> {
     api: &'a Api,
     body: &'a Json,
+    naming: Naming,
     /// The programme's money.
     pub currency: Currency,
     /// The programme's calendar.
@@ -30,7 +31,8 @@ impl<'a> Form<'a> {
     /// There is no programme yet.
     pub fn new(api: &'a Api, call: &'a Call) -> Result<Form<'a>, Problem> {
         let (currency, zone) = api.engine.currency_and_zone()?;
-        Ok(Form { api, body: &call.body, currency, zone, faults: Vec::new() })
+        let naming = call.caller.naming();
+        Ok(Form { api, body: &call.body, naming, currency, zone, faults: Vec::new() })
     }
 
     /// Notes a fault.
@@ -94,8 +96,28 @@ impl<'a> Form<'a> {
         money
     }
 
-    /// The member that `member_id` or `identity` names.
+    /// The member that the request names, in the way that the caller names members.
     pub fn whom(&mut self) -> Whom {
+        match self.naming {
+            Naming::Reference => {
+                self.takes_no(&["member_id", "identity"], "a partner names a member by member_ref");
+                let reference = self.needs("member_ref");
+                Whom::Linked(crate::wire::read_id("lnk_", &reference).unwrap_or_default())
+            }
+            // It may say who it is; that it is no other has been checked.
+            Naming::Own(own) => {
+                self.takes_no(&["member_ref", "identity"], "a token is its member's");
+                Whom::Id(own)
+            }
+            Naming::Anybody => {
+                self.takes_no(&["member_ref"], "a reference means something to its partner alone");
+                self.anybody()
+            }
+        }
+    }
+
+    /// The member that `member_id` or `identity` names.
+    fn anybody(&mut self) -> Whom {
         let nobody = Whom::Id(MemberId([0; 16]));
         match (self.body.text_of("member_id"), self.body.get("identity")) {
             (Some(_), Some(_)) => {

@@ -45,6 +45,12 @@ impl MemberForm {
     pub const ID: Field = optional("member_id", Shape::Ulid { prefix: "mbr_" }, "the member, or `identity`");
     /// By identity.
     pub const IDENTITY: Field = optional("identity", IDENTITY, "in place of `member_id`");
+    /// By a partner's reference.
+    pub const REFERENCE: Field = optional(
+        "member_ref",
+        Shape::Ulid { prefix: "lnk_" },
+        "what a partner names the member by, and nobody else",
+    );
 }
 
 /// The shape of a registration.

@@ -3,6 +3,7 @@
 //!
 //! Here alone are a clock, chance, statuses and callers' keys. No rule of the programme is here.
 
+mod access;
 mod answer;
 mod api;
 mod caller;
@@ -13,12 +14,14 @@ mod identity;
 pub mod openapi;
 mod partner;
 mod problem;
+mod rate;
 mod route;
 mod schedule;
 mod secrets;
 mod serve;
 pub mod signature;
 mod sweep;
+mod token;
 pub mod wire;
 
 pub use answer::Answer;
@@ -29,7 +32,9 @@ pub use form::Form;
 pub use identity::{CORRECTION, IDENTITY, MemberForm, REGISTRATION, claims, normalize, person};
 pub use partner::partner_id;
 pub use problem::Problem;
+pub use rate::{Policy, RATE_LIMIT, Rates, Standing};
 pub use route::{Call, Function, Handler, Method, Responding, Route};
 pub use secrets::{Secrets, is_master_key, random};
 pub use serve::BODY_BYTES_MAX;
 pub use sweep::{SWEEP_ANSWER, SWEEP_REQUEST, sweep};
+pub use token::{Grant, Spend, TOKEN_MINUTES_MAX};

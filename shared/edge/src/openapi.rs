@@ -24,6 +24,7 @@ const COMMON: &[(u16, &str)] = &[
     (405, "method_not_allowed"),
     (413, "body_too_large"),
     (422, "invalid_field"),
+    (429, "too_many_requests"),
     (503, "busy"),
     (503, "store_unavailable"),
 ];

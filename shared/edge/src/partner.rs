@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::{
-    programme::{BrandKind, May},
-    time::Instant,
-};
+use domain::{programme::BrandKind, time::Instant};
 use engine::{
     Partner,
     records::{KeyRecord, PartnerKeyRecord},
@@ -13,7 +10,7 @@ use engine::{
 use http::header::AUTHORIZATION;
 
 use crate::{
-    Api, Caller, Clock, Function, Problem, Role,
+    Api, Caller, Clock, Problem, Role,
     serve::hash,
     signature::{self, Key, Message, Refused, WINDOW_SECONDS},
     wire,
@@ -47,7 +44,8 @@ impl Api {
         let mut keys = PartnerKeys::new();
         for Partner { brand, keys: all } in partners {
             let roles = vec![Role::Partner];
-            let caller = Arc::new(Caller { id: partner_id(brand), roles, brand: Some(brand.clone()) });
+            let caller =
+                Arc::new(Caller { id: partner_id(brand), roles, brand: Some(brand.clone()), grant: None });
             for known in all.iter().filter(|key| key.revoked_at.is_none()) {
                 let id = wire::id("pk_", known.id);
                 match self.verifying(known) {
@@ -102,7 +100,7 @@ impl Api {
         let mut signer = None;
         let find = |keyid: &str| {
             let found = self.partner_key(wire::read_id("pk_", keyid)?)?;
-            self.rights_of(&found.brand)?;
+            self.partner(&found.brand).ok().flatten()?;
             let key = found.key.clone();
             signer = Some(found);
             Some(key)
@@ -115,30 +113,5 @@ impl Api {
             true => Ok(signer.caller.clone()),
             false => Err(refused(Refused::Nonce)),
         }
-    }
-
-    /// What the brand may do, if it is a partner.
-    fn rights_of(&self, brand: &str) -> Option<May> {
-        let programmes = self.engine.programmes().ok()?;
-        programmes
-            .newest()
-            .brand(brand)
-            .filter(|brand| brand.kind == BrandKind::Partner)
-            .map(|brand| brand.may)
-    }
-
-    /// Whether the programme lets the caller's brand do what the function does.
-    pub(crate) fn check_rights(&self, caller: &Caller, function: &Function) -> Result<(), Problem> {
-        if !caller.roles.contains(&Role::Partner) {
-            return Ok(());
-        }
-        let may = caller.brand.as_deref().and_then(|brand| self.rights_of(brand)).unwrap_or_default();
-        let allowed = match function.name {
-            "earn-points" => may.earn,
-            "redeem" => may.redeem,
-            "reverse" => may.reverse,
-            _ => true,
-        };
-        if allowed { Ok(()) } else { Err(Problem::forbidden()) }
     }
 }

@@ -7,6 +7,8 @@ use domain::{
 use engine::{Error, ProgramError, store::StoreError};
 use serde_json::{Map, Value, json};
 
+use crate::Standing;
+
 /// A problem: a status, a stable code, words for people, and data beside them.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Problem {
@@ -20,12 +22,14 @@ pub struct Problem {
     pub data: Map<String, Value>,
     /// The `Allow` header of a 405.
     pub allow: Option<String>,
+    /// What a 429 tells of the limit.
+    pub rate: Option<Standing>,
 }
 
 impl Problem {
     /// A problem without data.
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem { status, code, detail: detail.into(), data: Map::new(), allow: None }
+        Problem { status, code, detail: detail.into(), data: Map::new(), allow: None, rate: None }
     }
 
     /// The same with data.
@@ -82,6 +86,10 @@ impl Problem {
             Refusal::MemberNotFound => not_found("member_not_found", "member"),
             Refusal::OrderNotFound => not_found("order_not_found", "order at this brand"),
             Refusal::RedemptionNotFound => not_found("redemption_not_found", "redemption"),
+            Refusal::LinkCodeNotFound => {
+                Problem::new(404, "link_code_not_found", "no such code, or it can no longer be used")
+            }
+            Refusal::LinkNotFound => not_found("link_not_found", "link of this member"),
             Refusal::BrandNotFound => not_found("brand_not_found", "brand in the programme"),
             Refusal::BadgeNotFound => not_found("badge_not_found", "badge in the programme"),
             Refusal::ActivityNotFound => not_found("activity_not_found", "activity in the programme"),

@@ -58,7 +58,7 @@ impl Api {
         self.freshen().await?;
 
         let roles = vec![Role::Scheduler];
-        let caller = Arc::new(Caller { id: [0; 16], roles, brand: None });
+        let caller = Arc::new(Caller { id: [0; 16], roles, brand: None, grant: None });
         let mut totals = Map::new();
         let mut longest = Duration::ZERO;
         loop {
@@ -70,6 +70,7 @@ impl Api {
                 content: [0; 16],
                 dry_run: false,
                 brand: None,
+                house: false,
                 any_age: false,
             };
             let (path, query, text) = (Vec::new(), Vec::new(), Bytes::new());

@@ -28,6 +28,13 @@ pub fn is_master_key(text: &str) -> bool {
     let mut lines = text.trim().lines().map(str::trim).peekable();
     lines.peek().is_some() && lines.all(|line| line.len() >= MASTER_KEY_MIN)
 }
+/// What link codes are written with: Crockford's base 32, which leaves out what is easily taken for
+/// something else.
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Letters of a link code, 5 bits each: 75 bits, in groups that can be read out.
+const CODE_LETTERS: usize = 15;
+const CODE_GROUP: usize = 5;
 
 /// What is derived from the master key. The master key itself is not kept.
 ///
@@ -42,6 +49,9 @@ pub struct Secrets {
     content: [u8; 32],
     /// What is sealed under each version, from the first.
     seals: Vec<[u8; 32]>,
+    token: [u8; 32],
+    link_code: [u8; 32],
+    link_code_hash: [u8; 32],
 }
 
 impl Secrets {
@@ -56,6 +66,9 @@ impl Secrets {
             fingerprint: derive(master, b"laurel fingerprint v1"),
             content: derive(master, b"laurel content v1"),
             seals: versions.iter().map(|version| derive(version, b"laurel seal v1")).collect(),
+            token: derive(master, b"laurel member token v1"),
+            link_code: derive(master, b"laurel link code v1"),
+            link_code_hash: derive(master, b"laurel link code hash v1"),
         }
     }
 
@@ -112,6 +125,47 @@ impl Secrets {
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("lk_{hex}")
     }
+
+    /// The link code of that number. It follows from the master key, so that a repeated request gets
+    /// the same answer though only the code's hash is stored.
+    pub fn link_code(&self, number: [u8; 16]) -> String {
+        let secret = derive(&self.link_code, &number);
+        let letters = secret.iter().take(CODE_LETTERS).map(|byte| CROCKFORD[usize::from(byte % 32)]);
+        let letters: Vec<u8> = letters.collect();
+        let groups = letters.chunks(CODE_GROUP).map(|group| group.iter().copied().map(char::from).collect());
+        groups.collect::<Vec<String>>().join("-")
+    }
+
+    /// The keyed hash under which a link code is stored, however somebody types it; `None` if it is
+    /// no code of ours.
+    pub fn link_code_hash(&self, typed: &str) -> Option<[u8; 16]> {
+        let letters = typed.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
+        let letters = letters.map(|byte| match byte.to_ascii_uppercase() {
+            b'O' => b'0',
+            b'I' | b'L' => b'1',
+            other => other,
+        });
+        let letters: Vec<u8> = letters.collect();
+        let good = letters.len() == CODE_LETTERS && letters.iter().all(|letter| CROCKFORD.contains(letter));
+        good.then(|| {
+            let mut hash = [0; 16];
+            hash.copy_from_slice(&derive(&self.link_code_hash, &letters)[..16]);
+            hash
+        })
+    }
+
+    /// The seal over a token's content, for the key of that hash.
+    pub(crate) fn sign_token(&self, content: &[u8], key_hash: &[u8; 32]) -> [u8; 32] {
+        derive(&self.token, &[content, key_hash].concat())
+    }
+
+    /// Whether that is the seal; takes the same time wherever they differ.
+    pub(crate) fn is_sealed(&self, content: &[u8], key_hash: &[u8; 32], seal: &[u8]) -> bool {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.token) else { return false };
+        mac.update(content);
+        mac.update(key_hash);
+        mac.verify_slice(seal).is_ok()
+    }
 }
 
 fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
@@ -123,6 +177,8 @@ fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const FIRST: &str = "first-master-key-0123456789abcdef";
@@ -176,5 +232,28 @@ mod tests {
         for (text, want) in table {
             assert_eq!(is_master_key(&text), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn link_codes_can_be_typed() {
+        let secrets = Secrets::new(b"tests-master-key-0123456789abcdef");
+        let code = secrets.link_code([7; 16]);
+        assert_eq!(code.len(), 17, "{code}");
+        assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5]);
+        let hash = secrets.link_code_hash(&code);
+        assert!(hash.is_some());
+        let typed = code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
+        for typed in [typed.as_str(), &code.replace('-', ""), &format!("--{code} ")] {
+            assert_eq!(secrets.link_code_hash(typed), hash, "{typed}");
+        }
+        for wrong in ["", "ABCDE-ABCDE-ABCD", "ABCDE-ABCDE-ABCDEF", "ABCDE-ABCDE-ABCDU", "ABCDE-ABCDE-ABCD李"]
+        {
+            assert_eq!(secrets.link_code_hash(wrong), None, "{wrong}");
+        }
+        let codes: BTreeSet<String> = (0..=255).map(|number| secrets.link_code([number; 16])).collect();
+        assert_eq!(codes.len(), 256);
+        let letters: BTreeSet<char> = codes.iter().flat_map(|code| code.chars()).collect();
+        assert_eq!(letters.len(), 33, "every letter is used, and the dash");
+        assert_ne!(Secrets::new(b"another").link_code([7; 16]), code);
     }
 }

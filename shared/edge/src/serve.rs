@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{json::Json, time::Instant};
-use engine::{Request, records::By};
+use engine::Request;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use crate::{Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, signature, wire};
+use crate::{
+    Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, Standing, signature, wire,
+};
 
 /// The longest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -22,15 +24,19 @@ impl Api {
         let request_id = self.request_id();
         let (head, body) = request.into_parts();
         let origin = self.allowed_origin(&head.headers);
+        let mut standing = None;
         let mut response = if head.method == http::Method::OPTIONS && origin.is_some() {
             self.preflight(&head.uri)
         } else {
-            match self.answer(&head, body).await {
+            match self.answer(&head, body, &mut standing).await {
                 Ok(answer) => answered(answer),
                 Err(problem) => refused(&problem, &request_id),
             }
         };
         common_headers(&mut response, &request_id);
+        if let Some(standing) = standing.filter(|_| response.status() != StatusCode::TOO_MANY_REQUESTS) {
+            standing.tell(response.headers_mut());
+        }
         if let Some(origin) = origin {
             let headers = response.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -53,7 +59,13 @@ impl Api {
         self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), |id| wire::id("req_", id))
     }
 
-    async fn answer(&self, head: &http::request::Parts, body: Bytes) -> Result<Answer, Problem> {
+    /// The answer; and how the caller stands with its limit, as soon as that is known.
+    async fn answer(
+        &self,
+        head: &http::request::Parts,
+        body: Bytes,
+        standing: &mut Option<Standing>,
+    ) -> Result<Answer, Problem> {
         if head.uri.path().len() + head.uri.query().map_or(0, str::len) > TARGET_BYTES_MAX {
             return Err(Problem::new(413, "body_too_large", "the path and query are too long"));
         }
@@ -62,17 +74,17 @@ impl Api {
             true => self.signed(head, &body).await?,
             false => self.authenticate(&head.headers).await?,
         };
+        *standing = self.count(&caller);
+        standing.map_or(Ok(()), |standing| standing.check())?;
         self.move_clock(&caller, &head.headers)?;
-        if !caller.may(route.roles) {
-            return Err(Problem::forbidden());
-        }
-        self.check_rights(&caller, function)?;
+        self.admit(&caller, function, route, &path)?;
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
+        self.admit_body(&caller, function, &body)?;
         let request = self.request(&caller, function, route, &path, &head.headers, &body)?;
         let call = Call { caller, path, query, body, text, request };
         let answered = (route.handler)(self, &call).await;
-        answered.map_err(|problem| hide(problem, &call.caller))
+        answered.map_err(|problem| self.told(problem, &call.caller))
     }
 
     /// The function, the route and the path's parts.
@@ -110,7 +122,7 @@ impl Api {
         let nobody = || Problem::new(401, "unauthenticated", "Authorization: Bearer <key> is needed");
         let key = bearer(headers).ok_or_else(nobody)?;
         self.freshen().await?;
-        self.caller(key).ok_or_else(nobody)
+        self.caller(key).or_else(|| self.token_bearer(key)).ok_or_else(nobody)
     }
 
     fn move_clock(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
@@ -145,12 +157,13 @@ impl Api {
         body.canonical(&mut content, "dry_run");
         let key = idempotency_key(headers)?.filter(|_| route.remembers && !dry_run);
         Ok(Request {
-            by: By::Caller(caller.id),
+            by: caller.by(),
             now: self.clock.now(),
             key: key.map(|key| hash(&[&caller.id, function.name.as_bytes(), b"\0", key.as_bytes()])),
             content: hash(&[self.secrets.content_key(), &content]),
             dry_run,
             brand: caller.brand.clone(),
+            house: caller.is_house(),
             any_age: false,
         })
     }
@@ -289,14 +302,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Takes out of a problem what is not the caller's to know.
-fn hide(mut problem: Problem, caller: &Caller) -> Problem {
-    if problem.code == "identity_conflict" && !caller.may(&[Role::Operator]) {
-        problem.data.remove("members");
-    }
-    problem
-}
-
 /// Headers of every answer.
 fn common_headers(response: &mut Response<Bytes>, request_id: &str) {
     let headers = response.headers_mut();
@@ -333,7 +338,11 @@ fn refused(problem: &Problem, request_id: &str) -> Response<Bytes> {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if problem.is_passing() {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let seconds = problem.rate.map_or(1, |rate| rate.seconds());
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(rate) = problem.rate {
+        rate.tell(headers);
     }
     response
 }

@@ -9,7 +9,7 @@ use std::{
 use domain::{
     event::History,
     member::{Member, MemberId, Person},
-    programme::{Programme, Timeline},
+    programme::{BrandKind, Programme, Timeline},
     settle,
     time::Instant,
 };
@@ -55,6 +55,8 @@ pub enum Whom {
     Id(MemberId),
     /// A member by the keyed hash of an identity.
     Identity([u8; 16]),
+    /// A member by the reference of the partner that asks.
+    Linked([u8; 16]),
 }
 
 /// What surrounds every command.
@@ -72,8 +74,24 @@ pub struct Request {
     pub dry_run: bool,
     /// The one brand the caller acts for, if bound to one.
     pub brand: Option<String>,
+    /// Whether the house's own brands alone are within the caller's reach.
+    pub house: bool,
     /// Whether events may lie as far back as they like (imports).
     pub any_age: bool,
+}
+
+impl Request {
+    /// Whether what happened at that brand is within the caller's reach.
+    pub(crate) fn reaches(&self, programmes: &Timeline, brand: Option<&str>) -> bool {
+        let partner = |brand: &str| {
+            let brand = programmes.newest().brand(brand);
+            brand.is_some_and(|brand| brand.kind == BrandKind::Partner)
+        };
+        match &self.brand {
+            Some(bound) => brand == Some(bound),
+            None => !(self.house && brand.is_some_and(partner)),
+        }
+    }
 }
 
 /// A member as loaded: what is stored, with the version a commit must find again.
@@ -181,10 +199,13 @@ impl Engine {
         Ok(read.map(|(claim, _)| claim.member))
     }
 
-    pub(crate) async fn member_of(&self, whom: Whom) -> Result<Option<MemberId>, Error> {
-        match whom {
-            Whom::Id(id) => Ok(Some(id)),
-            Whom::Identity(hash) => self.claimed_by(hash).await,
+    pub(crate) async fn member_of(&self, request: &Request, whom: Whom) -> Result<Option<MemberId>, Error> {
+        match (whom, &request.brand) {
+            (Whom::Id(id), _) => Ok(Some(id)),
+            (Whom::Identity(hash), _) => self.claimed_by(hash).await,
+            (Whom::Linked(reference), Some(brand)) => self.referred(brand, reference).await,
+            // A reference means something to its brand alone.
+            (Whom::Linked(_), None) => Ok(None),
         }
     }
 

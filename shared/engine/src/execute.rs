@@ -160,8 +160,8 @@ impl Engine {
     /// A refusal of the rules, a request that contradicts an earlier one, or a store that failed;
     /// see [`Error`].
     pub async fn execute(&self, request: &Request, act: &Act) -> Result<Done, Error> {
-        if let (Some(bound), Some(brand)) = (&request.brand, act.brand())
-            && bound != brand
+        if let Some(brand) = act.brand()
+            && !request.reaches(&*self.programmes()?, Some(brand))
         {
             return Err(Error::Forbidden);
         }
@@ -186,6 +186,10 @@ impl Engine {
     async fn attempt(&self, request: &Request, act: &Act, look: bool) -> Result<Done, Error> {
         let known = match act.whom() {
             Some(Whom::Id(id)) => Some(id),
+            // First of all: a reference that has ended is unknown, also to what was done under it.
+            Some(whom @ Whom::Linked(_)) => {
+                Some(self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?)
+            }
             _ => None,
         };
         // Known members queue before they are read, others after.
@@ -220,13 +224,11 @@ impl Engine {
     /// The member is found by an identity, or by the order or redemption.
     async fn attempt_indirect(&self, request: &Request, act: &Act) -> Result<Done, Error> {
         let (id, target) = match (act.whom(), act.target_key()) {
-            (Some(whom), _) => (self.member_of(whom).await?.ok_or(Refusal::MemberNotFound)?, None),
+            (Some(whom), _) => (self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?, None),
             (None, Some(key)) => {
                 let read = self.read::<EntryRecord>(&key).await?;
                 let (entry, version) = read.ok_or(act.target_missing())?;
-                let foreign =
-                    request.brand.as_deref().is_some_and(|bound| entry.event.what.brand() != Some(bound));
-                if foreign {
+                if !request.reaches(&*self.programmes()?, entry.event.what.brand()) {
                     return Err(act.target_missing().into());
                 }
                 (entry.member, Some(Target { key, entry, version }))

@@ -9,7 +9,8 @@ use domain::{member::MemberId, time::Instant};
 use crate::store::{Key, Range};
 
 /// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
-/// answers by their member, callers, partners' keys and marks of use; every other kind is read by key, or walked.
+/// answers and links by their member, callers, partners' keys and marks of use; every other kind is
+/// read by key, or walked.
 pub mod kind {
     /// A member's standing.
     pub const MEMBER: u8 = b'm';
@@ -51,6 +52,12 @@ pub mod kind {
     pub const PARTNER: u8 = b'y';
     /// A block of points that a prepaid brand has bought.
     pub const BLOCK: u8 = b'b';
+    /// A code that links a member to a partner.
+    pub const LINK_CODE: u8 = b'c';
+    /// A partner's reference to a member.
+    pub const REFERENCE: u8 = b'l';
+    /// A member's links, and the codes that were asked for it.
+    pub const MEMBER_LINK: u8 = b'j';
 }
 
 /// The note that holds the fingerprint of the master key that the data was written under.
@@ -197,6 +204,71 @@ pub fn partner(brand: &str) -> Key {
     key(kind::PARTNER, &[brand.as_bytes()])
 }
 
+/// A code that links a member to a partner, by its keyed hash.
+pub fn link_code(hash: [u8; 16]) -> Key {
+    key(kind::LINK_CODE, &[&hash])
+}
+
+/// A partner's reference to a member. The brand is part of the key: to another brand there is no
+/// such record.
+pub fn reference(brand: &str, reference: [u8; 16]) -> Key {
+    key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference])
+}
+
+/// Parts of what a member's links hold: codes that were asked for, and links.
+const ASKED: u8 = 0;
+const LINKED: u8 = 1;
+
+/// That a code was asked for the member.
+pub fn asked_code(id: MemberId, hash: [u8; 16]) -> Key {
+    key(kind::MEMBER_LINK, &[&id.0, &[ASKED], &hash])
+}
+
+/// The hash of the code, of a key that says one was asked for.
+pub fn read_asked_code(key: &Key) -> Option<[u8; 16]> {
+    let (part, rest) = key.as_bytes().get(17..)?.split_first()?;
+    rest.try_into().ok().filter(|_| *part == ASKED)
+}
+
+/// All codes that were asked for the member.
+pub fn asked_codes(id: MemberId) -> Range {
+    Range {
+        from: key(kind::MEMBER_LINK, &[&id.0, &[ASKED]]),
+        to: key(kind::MEMBER_LINK, &[&id.0, &[ASKED + 1]]),
+    }
+}
+
+/// A link of a member with a brand, by its number from 1. The newest of a brand comes first.
+pub fn member_link(id: MemberId, brand: &str, number: u32) -> Key {
+    let descending = (u32::MAX - number).to_be_bytes();
+    key(kind::MEMBER_LINK, &[&id.0, &[LINKED], brand.as_bytes(), b"\0", &descending])
+}
+
+/// The brand and the number of a link's key.
+pub fn read_member_link(key: &Key) -> Option<(String, u32)> {
+    let (part, rest) = key.as_bytes().get(17..)?.split_first()?;
+    let (brand, descending) = rest.split_at_checked(rest.len().checked_sub(4)?)?;
+    let brand = brand.strip_suffix(b"\0").filter(|_| *part == LINKED)?;
+    let number = u32::MAX - u32::from_be_bytes(descending.try_into().ok()?);
+    Some((String::from_utf8(brand.to_vec()).ok()?, number))
+}
+
+/// The member's links with that brand, or with all, the newest of each brand first.
+pub fn member_links(id: MemberId, brand: Option<&str>) -> Range {
+    let from = |part: u8, brand: &[u8], end: &[u8]| key(kind::MEMBER_LINK, &[&id.0, &[part], brand, end]);
+    match brand {
+        Some(brand) => {
+            Range { from: from(LINKED, brand.as_bytes(), b"\0"), to: from(LINKED, brand.as_bytes(), b"\x01") }
+        }
+        None => Range { from: from(LINKED, b"", b""), to: from(LINKED + 1, b"", b"") },
+    }
+}
+
+/// Everything about a member's links.
+pub fn links_and_codes(id: MemberId) -> Range {
+    Range { from: asked_codes(id).from, to: member_links(id, None).to }
+}
+
 /// A note of the engine's own.
 pub fn note(name: &str) -> Key {
     key(kind::NOTE, &[name.as_bytes()])
@@ -224,6 +296,30 @@ mod tests {
             assert!(due(at.plus_millis(1), MemberId([7; 16])) >= range.to);
             assert!(due_until(due_shard(id) + 1, *at).from >= range.to);
         }
+    }
+
+    #[test]
+    fn links_sort_by_brand_and_the_newest_first_and_read_back() {
+        let id = MemberId([7; 16]);
+        let places = [("bean", 300), ("bean", 2), ("bean", 1), ("bean.two", 1), ("tea", 9)];
+        let keys = places.map(|(brand, number)| member_link(id, brand, number));
+        assert!(keys.is_sorted());
+        let (all, codes) = (member_links(id, None), asked_codes(id));
+        for ((brand, number), key) in places.iter().zip(&keys) {
+            assert_eq!(read_member_link(key), Some(((*brand).to_owned(), *number)));
+            assert_eq!(read_asked_code(key), None);
+            for other in ["bean", "bean.two", "tea"] {
+                let of_other = member_links(id, Some(other));
+                assert_eq!(of_other.from <= *key && *key < of_other.to, *brand == other, "{brand} {other}");
+            }
+            assert!(all.from <= *key && *key < all.to && *key >= codes.to);
+        }
+        let code = asked_code(id, [0xff; 16]);
+        assert_eq!((read_asked_code(&code), read_member_link(&code)), (Some([0xff; 16]), None));
+        assert!(codes.from <= code && code < codes.to && code < all.from);
+        let everything = links_and_codes(id);
+        assert!(everything.from <= code && keys[4] < everything.to);
+        assert!(asked_code(MemberId([8; 16]), [0; 16]) >= everything.to);
     }
 
     #[test]

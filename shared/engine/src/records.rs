@@ -60,6 +60,8 @@ pub enum By {
     Import,
     /// The scheduler.
     Schedule,
+    /// The member itself.
+    Member(MemberId),
 }
 
 /// A member's standing, with where its ledger starts.
@@ -254,6 +256,56 @@ pub struct NonceRecord {
 pub struct ClaimRecord {
     /// Whose it is.
     pub member: MemberId,
+}
+
+/// A code that links a member to a partner. Only its keyed hash is stored, as its key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkCodeRecord {
+    /// Whom it links.
+    pub member: MemberId,
+    /// The partner it is for.
+    pub brand: String,
+    /// Who asked for it.
+    pub by: By,
+    /// When.
+    pub asked_at: Instant,
+    /// The reference that was given for it, once it has been used.
+    pub used: Option<[u8; 16]>,
+}
+
+/// Whom a partner's reference means. It goes when the link ends.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReferenceRecord {
+    /// The member.
+    pub member: MemberId,
+}
+
+/// A link of a member with a partner, and the consent to it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkRecord {
+    /// The partner's name for the member.
+    pub reference: [u8; 16],
+    /// Who asked for it.
+    pub asked_by: By,
+    /// When.
+    pub asked_at: Instant,
+    /// Since when it stands.
+    pub linked_at: Instant,
+    /// The member's newest entry then: those after it were made while the link stood.
+    pub from_seq: u64,
+    /// How it ended, if it has.
+    pub end: Option<LinkEnd>,
+}
+
+/// The end of a link.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkEnd {
+    /// Who ended it.
+    pub by: By,
+    /// When.
+    pub at: Instant,
+    /// The member's newest entry then.
+    pub seq: u64,
 }
 
 /// The person record is the person.

@@ -258,7 +258,7 @@ impl Engine {
         Err(Error::Contended)
     }
 
-    /// Takes away the person: profile, identities, claims and answers with personal data. The
+    /// Takes away the person: profile, identities, claims, links and answers with personal data. The
     /// ledger stays under the bare id. Repeating it does no more.
     ///
     /// # Errors
@@ -273,6 +273,7 @@ impl Engine {
         let set = domain::decide::SetStatus { status: Status::Erased, reason };
         let keyless = Request { key: None, ..request.clone() };
         self.execute(&keyless, &crate::execute::Act::SetStatus(crate::engine::Whom::Id(id), set)).await?;
+        self.erase_links(id).await?;
         for _ in 0..ATTEMPTS_MAX {
             let answers = self.store.scan(keys::answers(id), 50).await?;
             let last_step = answers.len() < 50;

@@ -139,8 +139,14 @@ impl MemberWrites<'_> {
             self.events.iter().filter_map(|event| event.what.brand()).map(|brand| keys::used("brand", brand));
         let trial = self.after.trial.iter().map(|trial| &trial.tier);
         let tiers = trial.chain([&self.after.standing.tier]).map(|tier| keys::used("tier", tier));
-        let mut marks: Vec<Key> =
-            brands.chain(told).chain(tiers).filter(|key| !engine.is_marked(key)).collect();
+        engine.mark_used(brands.chain(told).chain(tiers).collect(), writes);
+    }
+}
+
+impl Engine {
+    /// Adds the marks among these that are not made yet, under the newest version of the programme.
+    pub(crate) fn mark_used(&self, mut marks: Vec<Key>, writes: &mut Vec<Write>) {
+        marks.retain(|key| !self.is_marked(key));
         if marks.is_empty() {
             return;
         }
@@ -149,14 +155,12 @@ impl MemberWrites<'_> {
         for key in marks {
             writes.push(Write { key, expect: Expect::Anything, change: Change::Put(bytes::Bytes::new()) });
         }
-        if let Some(version) = engine.head_version() {
+        if let Some(version) = self.head_version() {
             let expect = Expect::Version(version);
             writes.push(Write { key: keys::program_head(), expect, change: Change::Nothing });
         }
     }
-}
 
-impl Engine {
     /// Commits, and notes which brands and tiers are now marked as used.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
         let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);

@@ -12,6 +12,8 @@ const MASTER_KEY_SECRET: &str = "LAUREL_MASTER_KEY_SECRET";
 const MASTER_KEY: &str = "LAUREL_MASTER_KEY";
 /// Origins of browser pages that may call, with commas between them.
 const CORS_ORIGINS: &str = "LAUREL_CORS_ORIGINS";
+/// How many requests a minute a caller may send to this instance.
+const RATE_LIMIT: &str = "LAUREL_RATE_LIMIT";
 /// Another DynamoDB than the region's, for tests.
 const ENDPOINT: &str = "LAUREL_ENDPOINT";
 /// How much is logged.
@@ -26,6 +28,7 @@ pub const ENVIRONMENT: &[(&str, bool)] = &[
     (MASTER_KEY_SECRET, true),
     (MASTER_KEY, false),
     (CORS_ORIGINS, false),
+    (RATE_LIMIT, false),
     (ENDPOINT, false),
     (LOG, false),
 ];
@@ -50,6 +53,8 @@ pub struct Settings {
     pub master_key: MasterKey,
     /// Origins of browser pages that may call.
     pub origins: Vec<String>,
+    /// Requests a minute that a caller may send; 0 is without a limit.
+    pub rate_limit: u32,
     /// How much is logged.
     pub log: String,
     /// Where a test's clock starts.
@@ -103,10 +108,15 @@ impl Settings {
             endpoint: given(ENDPOINT),
             master_key,
             origins: origins.map(str::to_owned).collect(),
+            rate_limit: given(RATE_LIMIT).map_or(Ok(edge::RATE_LIMIT), |text| rate_limit(&text))?,
             log: given(LOG).unwrap_or_else(|| "info".to_owned()),
             test_clock: given(TEST_CLOCK).map(|text| test_clock(&text)).transpose()?,
         })
     }
+}
+
+fn rate_limit(text: &str) -> Result<u32, SettingsError> {
+    text.trim().parse().map_err(|_| SettingsError::Wrong(RATE_LIMIT, "a whole number of requests is needed"))
 }
 
 /// A master key as it was kept: long enough, without what editors and shells put at its ends.
@@ -166,6 +176,16 @@ mod tests {
             ("LAUREL_CORS_ORIGINS", "https://a, https://b,"),
         ];
         assert_eq!(of(&set).unwrap().origins, ["https://a", "https://b"]);
+    }
+
+    #[test]
+    fn a_limit_of_rate_is_a_number() {
+        let set = |limit| [("LAUREL_TABLE", "t"), ("LAUREL_MASTER_KEY", "k"), ("LAUREL_RATE_LIMIT", limit)];
+        let limits = ["", "0", "600"].map(|limit| of(&set(limit)).unwrap().rate_limit);
+        assert_eq!(limits, [edge::RATE_LIMIT, 0, 600]);
+        for wrong in ["many", "-1", "1.5", "4294967296"] {
+            assert!(of(&set(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use edge::{Api, Clock, Function, Secrets};
+use edge::{Api, Clock, Function, Policy, Rates, Secrets};
 use engine::{Engine, store::Store};
 use store_dynamodb::{DynamoStore, Options};
 
@@ -22,6 +22,7 @@ pub(crate) async fn instance(function: &'static Function, settings: &Settings) -
     let clock = settings.test_clock.map_or(Clock::Machine, Clock::test);
     let mut api = Api::new(Engine::new(store), clock, secrets, vec![function]);
     api.origins.clone_from(&settings.origins);
+    api.rates = Policy::requests(settings.rate_limit).map(Rates::new);
     Ok(Instance::new(function, api))
 }
 

@@ -7,7 +7,7 @@
 //! | kind | partition `k` | place `s` |
 //! |---|---|---|
 //! | due index, requests | the first 2 bytes | the rest |
-//! | answers | the first 17 bytes: kind and member | the rest |
+//! | answers, links | the first 17 bytes: kind and member | the rest |
 //! | callers, partners' keys, used marks, kinds nobody knows | the first byte | the rest |
 //! | everything else | the whole key | one byte, 0 |
 //!
@@ -36,7 +36,7 @@ enum Spread {
 fn spread(of: u8) -> Spread {
     match of {
         kind::DUE | kind::REQUEST => Spread::Prefix(2),
-        kind::ANSWER => Spread::Prefix(17),
+        kind::ANSWER | kind::MEMBER_LINK => Spread::Prefix(17),
         kind::MEMBER
         | kind::PERSON
         | kind::ENTRY
@@ -46,6 +46,8 @@ fn spread(of: u8) -> Spread {
         | kind::ADJUSTMENT
         | kind::ACTIVITY
         | kind::IDENTITY
+        | kind::LINK_CODE
+        | kind::REFERENCE
         | kind::PROGRAM
         | kind::PROGRAM_HEAD
         | kind::NONCE
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_table_of_partitions() {
-        let cases: [(Key, usize); 8] = [
+        let cases: [(Key, usize); 11] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
             (keys::request([3; 16]), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
@@ -212,6 +214,9 @@ mod tests {
             (keys::used("brand", "b"), 1),
             (key(&[&b"m"[..], &ID].concat()), 17),
             (keys::order("b", "1"), 4),
+            (keys::link_code([5; 16]), 17),
+            (keys::reference("b", [5; 16]), 19),
+            (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),
             (key(b"!unknown"), 1),
         ];
         for (key, length) in cases {
@@ -225,11 +230,17 @@ mod tests {
             from: key(&[&b"w"[..], &ID, &[0; 16]].concat()),
             to: key(&[&b"w"[..], &ID, &[0xff; 17]].concat()),
         };
-        let cases: [(&str, Range, Result<usize, NotInOrder>); 9] = [
+        let links = |from: &[u8], to: &[u8]| {
+            let of = |end: &[u8]| key(&[&b"j"[..], &ID, end].concat());
+            Range { from: of(from), to: of(to) }
+        };
+        let cases: [(&str, Range, Result<usize, NotInOrder>); 11] = [
             ("one shard that is due", Range { from: key(b"d\x03"), to: key(b"d\x03\x80\x01") }, Ok(1)),
             ("all that is due", keys::all(kind::DUE), Ok(257)),
             ("the last requests", Range { from: key(b"q\xf0"), to: key(b"r") }, Ok(16)),
             ("a member's answers", answers, Ok(1)),
+            ("a member's links with a brand", links(b"\x01b\0", b"\x01b\x01"), Ok(1)),
+            ("all of a member's links and codes", links(b"\0", b"\x02"), Ok(1)),
             ("everybody's answers", keys::all(kind::ANSWER), Err(NotInOrder(kind::ANSWER))),
             ("callers", keys::all(kind::CALLER), Ok(1)),
             ("members", keys::all(kind::MEMBER), Err(NotInOrder(kind::MEMBER))),

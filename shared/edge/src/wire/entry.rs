@@ -81,10 +81,17 @@ pub struct ShownDone<'a> {
 }
 
 #[derive(Serialize)]
-struct ShownBalance {
+pub(super) struct ShownBalance {
     available: u64,
     held: u64,
     debt: u64,
+}
+
+impl ShownBalance {
+    pub(super) fn of(outcome: &Outcome) -> ShownBalance {
+        let Outcome { available, held, debt, .. } = *outcome;
+        ShownBalance { available, held, debt }
+    }
 }
 
 impl Show<'_> {
@@ -201,14 +208,13 @@ fn with_outcome<'a>(outcome: &'a Outcome, what: &What, mut shown: ShownDone<'a>)
     if matches!(what, What::OrderRefunded(_) | What::RedemptionCancelled { .. }) {
         shown.debt = Some(outcome.debt);
     }
-    let Outcome { available, held, debt, .. } = *outcome;
-    shown.balance = Some(ShownBalance { available, held, debt });
+    shown.balance = Some(ShownBalance::of(outcome));
     shown.tier = Some(&outcome.tier);
     shown.growth = Some(outcome.growth);
     shown
 }
 
-fn redemption_of(what: &What) -> Option<String> {
+pub(super) fn redemption_of(what: &What) -> Option<String> {
     match what {
         What::PointsRedeemed { brand, order_id } => Some(id("rdm_", engine::redemption_id(brand, order_id))),
         What::RedemptionCancelled { redemption, .. } => Some(id("rdm_", *redemption)),

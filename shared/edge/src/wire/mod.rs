@@ -1,6 +1,7 @@
 //! What answers look like: the JSON that the contract names, field by field.
 
 mod entry;
+mod partner;
 
 use domain::{
     member::{Lot, Member, MemberId, Person},
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 pub use entry::{ShownDone, ShownEntry};
+pub use partner::{PARTNER_ANSWER, PARTNER_ENTRY, PartnerDone};
 
 /// An id: the prefix and a ULID.
 pub fn id(prefix: &str, bytes: [u8; 16]) -> String {
@@ -66,34 +68,36 @@ const ENTRY_LOT: Shape = Shape::Object(&[
     required("points", SIGNED, "a plus enters the lot, a minus leaves it"),
 ]);
 
+const KIND: Shape = Shape::OneOf(&[
+    "earn",
+    "redeem",
+    "expire",
+    "reverse_earn",
+    "reverse_redeem",
+    "activity",
+    "adjust",
+    "transfer",
+    "merge",
+    "tier",
+    "badge",
+]);
+
 /// The shape of a ledger entry.
 pub const ENTRY: Shape = Shape::Object(&[
     required("id", Shape::Ulid { prefix: "ent_" }, "the entry"),
     required("seq", COUNT, "its number in the member's ledger, from 1"),
-    required(
-        "kind",
-        Shape::OneOf(&[
-            "earn",
-            "redeem",
-            "expire",
-            "reverse_earn",
-            "reverse_redeem",
-            "activity",
-            "adjust",
-            "transfer",
-            "merge",
-            "tier",
-            "badge",
-        ]),
-        "what it was",
-    ),
+    required("kind", KIND, "what it was"),
     required("points", SIGNED, "change of available + held − debt"),
     required("growth", SIGNED, "change of growth"),
     required("lots", Shape::List { of: &ENTRY_LOT, min: 0, max: 2_000 }, "lots that changed"),
     required("brand", Shape::OrNull(&Shape::Id), "where it happened"),
     required("order_id", Shape::OrNull(&Shape::Id), "the order it is about"),
     required("redemption_id", Shape::OrNull(&Shape::Ulid { prefix: "rdm_" }), "the redemption it is about"),
-    required("by", Shape::Text { max: 64 }, "who asked: a key's id, time, import or schedule"),
+    required(
+        "by",
+        Shape::Text { max: 64 },
+        "who asked: a key's id, the member's own, time, import or schedule",
+    ),
     required("occurred_at", Shape::Instant, "when it happened or fell due"),
     required("recorded_at", INSTANT_OR_NULL, "when it was written down; null: due and not yet written"),
     required("balance_after", SIGNED, "the sum of all entries' points up to this one"),
@@ -258,12 +262,14 @@ impl Show<'_> {
     }
 }
 
-fn by(by: By) -> String {
+/// Who asked for a change.
+pub fn by(by: By) -> String {
     match by {
         By::Caller(caller) => id("key_", caller),
         By::Time => "time".to_owned(),
         By::Import => "import".to_owned(),
         By::Schedule => "schedule".to_owned(),
+        By::Member(member) => member_id(member),
     }
 }
 

@@ -1,0 +1,49 @@
+//! `POST /link`: a partner gives the code that a member asked for, and gets its reference to the member.
+
+use domain::shape::{Shape, required};
+use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route, wire};
+use serde_json::json;
+
+const REQUEST: Shape = Shape::Object(&[required(
+    "code",
+    Shape::Text { max: 40 },
+    "as the member gave it; case and dashes do not count",
+)]);
+
+const ANSWER: Shape = Shape::Object(&[required(
+    "member_ref",
+    Shape::Ulid { prefix: "lnk_" },
+    "what the partner names the member by; another brand has another",
+)]);
+
+/// The function.
+pub static FUNCTION: Function = Function {
+    name: "link",
+    routes: &[Route {
+        method: Method::Post,
+        path: "",
+        summary: "A partner is linked with the member that a code was made for",
+        roles: &[Role::Partner],
+        body: Some(REQUEST),
+        remembers: true,
+        answers: &[(200, ANSWER)],
+        problems: &[(404, "link_code_not_found")],
+        query: &[],
+        handler: |api, call| Box::pin(handle(api, call)),
+    }],
+};
+
+async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    // Nobody else can ask this.
+    let brand = call.caller.brand.as_deref().ok_or_else(Problem::forbidden)?;
+    let reference = edge::random()?;
+    let tell = |reference| Answer::new(200, &json!({"member_ref": wire::id("lnk_", reference)})).kept();
+
+    let told = api.guess(call, async {
+        let typed = call.body.text_of("code").unwrap_or_default();
+        let code = api.secrets.link_code_hash(typed);
+        Ok(api.engine.link(&call.request, brand, code, reference, tell).await?)
+    });
+
+    Ok(told.await?.into())
+}

@@ -1,0 +1,225 @@
+//! Who reaches what, and what they are told. This is the one place that decides it, for every route,
+//! role and brand: the routes name their roles, and nothing else in the functions asks who calls.
+//!
+//! - An admin or operator reaches everything that its routes do; a key that is bound to a brand, that
+//!   brand's alone.
+//! - A storefront is of the house: it acts for the house's own brands, on every member.
+//! - A partner acts for its own brand, on members that are linked to it, as far as the newest programme
+//!   says `may`. It names them by reference and is told what `sees` says.
+//! - A member is a token's bearer: it reads its own and spends what the token names.
+//!
+//! What is not a caller's to know does not exist for it: the same answer as if it were not there.
+
+use domain::{
+    json::Json,
+    member::MemberId,
+    programme::{BrandKind, May, Sees},
+    refusal::Refusal,
+};
+use engine::{Done, records::By};
+
+use crate::{Answer, Api, Call, Caller, Function, Problem, Role, Route, Spend, wire};
+
+/// How a caller names a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Naming {
+    /// By id or identity.
+    Anybody,
+    /// By the reference of its link.
+    Reference,
+    /// Itself.
+    Own(MemberId),
+}
+
+/// Problems whose data is the request's, the brand's own or the programme's. The data of any other
+/// problem may say something of the member.
+const PLAIN: [&str; 8] = [
+    "invalid_field",
+    "over_refund",
+    "occurred_too_long_ago",
+    "brand_limit",
+    "block_exhausted",
+    "credit_exhausted",
+    "malformed_json",
+    "too_many_requests",
+];
+
+impl Caller {
+    pub(crate) fn naming(&self) -> Naming {
+        match &self.grant {
+            Some(grant) => Naming::Own(grant.member),
+            None if self.is(Role::Partner) => Naming::Reference,
+            None => Naming::Anybody,
+        }
+    }
+
+    /// As whom its changes are recorded. What a member's token does, the member does.
+    pub(crate) fn by(&self) -> By {
+        match &self.grant {
+            Some(grant) => By::Member(grant.member),
+            None => By::Caller(self.id),
+        }
+    }
+
+    /// Whether the house's own brands alone are within its reach.
+    pub(crate) fn is_house(&self) -> bool {
+        !self.may(&[Role::Operator]) && !self.is(Role::Partner)
+    }
+}
+
+impl Api {
+    /// Whether the caller may ask this at all; before its body is looked at.
+    pub(crate) fn admit(
+        &self,
+        caller: &Caller,
+        function: &Function,
+        route: &Route,
+        path: &[String],
+    ) -> Result<(), Problem> {
+        // What is a partner's alone means nothing without its brand: not even an admin has it.
+        let partners_alone = route.roles == [Role::Partner];
+        if !caller.may(route.roles) || partners_alone && !caller.is(Role::Partner) {
+            return Err(Problem::forbidden());
+        }
+        let partner = match &caller.brand {
+            Some(brand) => self.partner(brand)?,
+            None => None,
+        };
+        let admitted = match partner {
+            Some((may, _)) => caller.is(Role::Partner) && allows(may, function),
+            // A partner signs its requests: a key or token of its brand has no say.
+            None => !caller.is(Role::Partner),
+        };
+        if !admitted {
+            return Err(Problem::forbidden());
+        }
+        match (caller.naming(), path.first()) {
+            (Naming::Own(own), Some(id)) if wire::read_member_id(id) != Some(own) => {
+                Err(Refusal::MemberNotFound.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the caller may ask for what the body names; it has the route's shape.
+    pub(crate) fn admit_body(
+        &self,
+        caller: &Caller,
+        function: &Function,
+        body: &Json,
+    ) -> Result<(), Problem> {
+        let brand = body.text_of("brand");
+        if caller.is(Role::Partner) && brand.is_some() && brand != caller.brand.as_deref() {
+            return Err(Problem::forbidden());
+        }
+        let Some(grant) = &caller.grant else { return Ok(()) };
+        if body.text_of("member_id").is_some_and(|id| wire::read_member_id(id) != Some(grant.member)) {
+            return Err(Refusal::MemberNotFound.into());
+        }
+        let granted = function.name != "redeem"
+            || brand == caller.brand.as_deref()
+                && grant.spend.as_ref().is_some_and(|spend| spend.allows(body));
+        if granted { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    /// Checks that the programme has the brand and that the caller may act for it.
+    ///
+    /// # Errors
+    /// `brand_not_found`, or `forbidden` for a caller that is bound to another brand, or to the
+    /// house's own.
+    pub fn may_act_for(&self, call: &Call, brand: &str) -> Result<(), Problem> {
+        if call.caller.brand.as_deref().is_some_and(|bound| bound != brand) {
+            return Err(Problem::forbidden());
+        }
+        let programmes = self.engine.programmes()?;
+        let known = programmes.newest().brand(brand).ok_or(Refusal::BrandNotFound)?;
+        match known.kind {
+            BrandKind::Partner if call.caller.is_house() => Err(Problem::forbidden()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the newest programme says of that partner; `None` if it is no partner.
+    ///
+    /// # Errors
+    /// There is no programme yet.
+    pub fn partner(&self, brand: &str) -> Result<Option<(May, Sees)>, Problem> {
+        let programmes = self.engine.programmes()?;
+        let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
+        Ok(partner.map(|brand| (brand.may, brand.sees)))
+    }
+
+    /// The answer to a command: the entry it made and what followed from it, as far as the caller is
+    /// told.
+    ///
+    /// # Errors
+    /// There is no programme yet, or the store failed.
+    pub async fn done(&self, call: &Call, done: &Done) -> Result<Answer, Problem> {
+        let seen = match call.caller.is(Role::Partner) {
+            true => Some(self.seen(call, done).await?),
+            false => None,
+        };
+        let programmes = self.engine.programmes()?;
+        let show = wire::Show { programme: programmes.newest() };
+        let answer = match seen {
+            Some(sees) => Answer::new(200, &show.done_for_partner(done, sees)),
+            None => Answer::new(200, &show.done(done)),
+        };
+        Ok(answer.replayed(done.replayed))
+    }
+
+    /// What a partner sees of the member in this answer. It follows from the entry, so that a repeat
+    /// is told the same: what the programme said that it was made under, if the link stood then.
+    async fn seen(&self, call: &Call, done: &Done) -> Result<Sees, Problem> {
+        let (Some(entry), Some(brand)) = (&done.entry, &call.caller.brand) else {
+            return Ok(Sees::default());
+        };
+        let programmes = self.engine.programmes()?;
+        let version = programmes.version(entry.version).and_then(|programme| programme.brand(brand));
+        let sees = version.map_or(Sees::default(), |brand| brand.sees);
+        if sees == Sees::default() {
+            return Ok(sees);
+        }
+        // Whoever is named by a reference is linked; of an order or redemption it must be looked up.
+        let linked = call.body.get("member_ref").is_some()
+            || self.engine.was_linked(done.member, brand, entry.seq).await?;
+        Ok(if linked { sees } else { Sees::default() })
+    }
+
+    /// A problem as far as the caller is told.
+    pub(crate) fn told(&self, mut problem: Problem, caller: &Caller) -> Problem {
+        if problem.code == "identity_conflict" && !caller.may(&[Role::Operator]) {
+            problem.data.remove("members");
+        }
+        if !caller.is(Role::Partner) || PLAIN.contains(&problem.code) || problem.data.is_empty() {
+            return problem;
+        }
+        let sees = caller.brand.as_ref().and_then(|brand| self.partner(brand).ok().flatten());
+        let sees = sees.map_or(Sees::default(), |(_, sees)| sees);
+        if problem.code == "insufficient_points" && sees.balance {
+            return problem;
+        }
+        problem.data.clear();
+        problem.detail = problem.code.replace('_', " ");
+        problem
+    }
+}
+
+/// Whether the partner may call that function. What is not said by `may` is said by the routes' roles.
+fn allows(may: May, function: &Function) -> bool {
+    match function.name {
+        "earn-points" => may.earn,
+        "redeem" => may.redeem,
+        "reverse" => may.reverse,
+        _ => true,
+    }
+}
+
+impl Spend {
+    /// Whether it is what the body of a redemption asks for.
+    fn allows(&self, body: &Json) -> bool {
+        let order_id = body.get("for").and_then(|order| order.text_of("order_id"));
+        let points = body.whole_of("points").and_then(|points| u64::try_from(points).ok());
+        order_id == Some(self.order_id.as_str()) && points.is_some_and(|points| points <= self.points_max)
+    }
+}

@@ -1,0 +1,88 @@
+//! Member tokens: what a shop hands to its member's page, for one member and a few minutes.
+//!
+//! A token is its own content and a seal over it; nothing is stored. The seal is made under a secret of
+//! the master key and the hash of the key that asked for it, so that it breaks when that key is
+//! revoked or rotated.
+
+use std::sync::Arc;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use domain::{member::MemberId, time::Instant};
+use serde::{Deserialize, Serialize};
+
+use crate::{Api, Caller, Role, wire};
+
+const PREFIX: &str = "mt_";
+
+/// The longest life of a token, in minutes.
+pub const TOKEN_MINUTES_MAX: i64 = 15;
+
+/// What a token grants.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// The member whom its bearer is.
+    pub member: MemberId,
+    /// What may be spent, if anything.
+    pub spend: Option<Spend>,
+}
+
+/// The one redemption that a token allows, at its caller's brand.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Spend {
+    /// The order.
+    pub order_id: String,
+    /// The most points.
+    pub points_max: u64,
+}
+
+/// What is sealed.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    /// Whose key asked for it.
+    maker: String,
+    member: String,
+    /// Milliseconds of the Unix epoch.
+    expires_at: i64,
+    brand: Option<String>,
+    spend: Option<Spend>,
+}
+
+impl Api {
+    /// A token that the maker hands out, good until that moment; `None` if the maker has no key.
+    pub fn member_token(
+        &self,
+        maker: &Caller,
+        grant: Grant,
+        brand: Option<String>,
+        expires_at: Instant,
+    ) -> Option<String> {
+        let content = Content {
+            maker: wire::id("key_", maker.id),
+            member: wire::member_id(grant.member),
+            expires_at: expires_at.0,
+            brand,
+            spend: grant.spend,
+        };
+        // A plain struct with string keys: writing it to memory cannot fail.
+        let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).unwrap_or_default());
+        let (hash, _) = self.keyed(maker.id)?;
+        let seal = BASE64_URL_SAFE_NO_PAD.encode(self.secrets.sign_token(content.as_bytes(), &hash));
+        Some(format!("{PREFIX}{content}.{seal}"))
+    }
+
+    /// The caller that shows this token, if it is one of ours, its maker's key is alive and it has not
+    /// expired.
+    pub(crate) fn token_bearer(&self, token: &str) -> Option<Arc<Caller>> {
+        let (content, seal) = token.strip_prefix(PREFIX)?.split_once('.')?;
+        let told: Content = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(content).ok()?).ok()?;
+        let (hash, _) = self.keyed(wire::read_id("key_", &told.maker)?)?;
+        let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
+        let good = self.secrets.is_sealed(content.as_bytes(), &hash, &seal);
+        if !good || self.clock.now().0 >= told.expires_at {
+            return None;
+        }
+        let member = wire::read_member_id(&told.member)?;
+        let grant = Some(Grant { member, spend: told.spend });
+        Some(Arc::new(Caller { id: member.0, roles: vec![Role::Member], brand: told.brand, grant }))
+    }
+}

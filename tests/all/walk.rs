@@ -1,0 +1,357 @@
+//! The walk: every route for every kind of caller. What is its own works; what is another's is a 403,
+//! or a 404 in the same words as if it were not there; and a refusal writes nothing.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::{
+    coalition::{coalition, order_of, redemption_of, told},
+    support::{ADMIN_KEY, Reply, Shop},
+};
+
+/// Who asks, in the order of the columns below.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    Nobody,
+    /// A key that was revoked.
+    Revoked,
+    Admin,
+    Operator,
+    /// A storefront that is bound to no brand.
+    Storefront,
+    /// The storefront of the brand that is asked about.
+    OfAcme,
+    /// The storefront of another of the house's brands.
+    OfBean,
+    Scheduler,
+    /// The partner that the member is linked with.
+    Linked,
+    /// A partner that the member is not linked with, which knows what the other partner knows.
+    NotLinked,
+    /// A partner that may nothing.
+    MayNothing,
+    /// A token of the member's, for the redemption that is asked for.
+    Own,
+    /// The same token of another member.
+    Other,
+}
+
+const WHO: [Who; 13] = [
+    Who::Nobody,
+    Who::Revoked,
+    Who::Admin,
+    Who::Operator,
+    Who::Storefront,
+    Who::OfAcme,
+    Who::OfBean,
+    Who::Scheduler,
+    Who::Linked,
+    Who::NotLinked,
+    Who::MayNothing,
+    Who::Own,
+    Who::Other,
+];
+
+/// Every route, and what each caller gets. In braces: `n` a new number; `member`, `key` and `code`
+/// new ones each time; `who` the member as the caller names it, `brand` the caller's if it is a
+/// partner; `order` and `redemption` made by that brand or, for the partner that is not linked, by
+/// the one that is.
+const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
+    (
+        "POST",
+        "/register",
+        r#"{"brand":"acme","identities":[{"kind":"external","channel":"c","value":"{n}"}]}"#,
+        [401, 401, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    ("GET", "/members/{member}", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
+    (
+        "POST",
+        "/members/find",
+        r#"{"identity":{"kind":"external","channel":"walk","value":"{n}"}}"#,
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "GET",
+        "/members/{member}/ledger",
+        "",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    (
+        "PATCH",
+        "/members/{member}",
+        r#"{"profile":{"name":"Li"}}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/members/{member}/status",
+        r#"{"status":"suspended","reason":"r"}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    ("DELETE", "/members/{member}", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    (
+        "POST",
+        "/members/{member}/link-code",
+        r#"{"brand":"tea"}"#,
+        [401, 401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 201, 404],
+    ),
+    ("GET", "/members/{member}/links", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
+    (
+        "DELETE",
+        "/members/{member}/links/tea",
+        "",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    (
+        "POST",
+        "/members/{member}/tokens",
+        r#"{"minutes":5}"#,
+        [401, 401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/earn-points",
+        r#"{{who},"brand":"{brand}","order_id":"{n}","amount":"1"}"#,
+        [401, 401, 200, 403, 200, 200, 403, 403, 200, 404, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/redeem",
+        r#"{{who},"brand":"{brand}","points":1,"for":{"kind":"order","order_id":"{n}"}}"#,
+        [401, 401, 200, 403, 200, 200, 403, 403, 200, 404, 403, 200, 404],
+    ),
+    (
+        "POST",
+        "/reverse",
+        r#"{"brand":"{brand}","order_id":"{order}","refund":"all"}"#,
+        [401, 401, 200, 200, 200, 200, 403, 403, 200, 404, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/reverse",
+        r#"{"redemption_id":"{redemption}"}"#,
+        [401, 401, 200, 200, 200, 200, 404, 403, 200, 404, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/link",
+        r#"{"code":"{code}"}"#,
+        [401, 401, 403, 403, 403, 403, 403, 403, 200, 404, 404, 403, 403],
+    ),
+    (
+        "POST",
+        "/adjust",
+        r#"{{who},"brand":"acme","points":1,"reason":"r","adjustment_id":"{n}"}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/issue-badge",
+        r#"{{who},"badge":"founder"}"#,
+        [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    ("POST", "/evaluate-tier", "{}", [401, 401, 200, 200, 403, 403, 403, 200, 403, 403, 403, 403, 403]),
+    ("POST", "/expire-points", "{}", [401, 401, 200, 200, 403, 403, 403, 200, 403, 403, 403, 403, 403]),
+    ("GET", "/program", "", [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403]),
+    ("PUT", "/program", "{program}", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET", "/keys", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    (
+        "POST",
+        "/keys",
+        r#"{"name":"n","roles":["storefront"]}"#,
+        [401, 401, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    ("POST", "/keys/{key}/rotate", "{}", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("DELETE", "/keys/{key}", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET", "/partners/new/keys", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    (
+        "POST",
+        "/partners/new/keys",
+        r#"{"alg":"hmac-sha256"}"#,
+        [401, 401, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "DELETE",
+        "/partners/new/keys/{keyid}",
+        "",
+        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+];
+
+impl Who {
+    /// The partner that asks, if one does.
+    fn partner(self) -> Option<&'static str> {
+        match self {
+            Who::Linked => Some("tea"),
+            Who::NotLinked => Some("mute"),
+            Who::MayNothing => Some("idle"),
+            _ => None,
+        }
+    }
+}
+
+struct Walk {
+    shop: Shop,
+    /// Keys that last, by caller.
+    keys: Vec<(Who, String)>,
+}
+
+/// What stands for a name in braces: what there is, and what there is not.
+type Filling = Vec<(&'static str, String, String)>;
+
+impl Walk {
+    async fn open() -> Walk {
+        let shop = Shop::coalition().await;
+        let mut keys = vec![(Who::Admin, ADMIN_KEY.to_owned())];
+        for (who, role, brand) in [
+            (Who::Revoked, "admin", None),
+            (Who::Operator, "operator", None),
+            (Who::Storefront, "storefront", None),
+            (Who::OfAcme, "storefront", Some("acme")),
+            (Who::OfBean, "storefront", Some("bean")),
+            (Who::Scheduler, "scheduler", None),
+        ] {
+            let (id, key) = shop.caller(&[role], brand).await;
+            if who == Who::Revoked {
+                shop.ok("DELETE", &format!("/keys/{id}"), Value::Null).await;
+            }
+            keys.push((who, key));
+        }
+        for partner in WHO.into_iter().filter_map(Who::partner) {
+            shop.partner_of(partner).await;
+        }
+        Walk { shop, keys }
+    }
+
+    fn key(&self, who: Who) -> &str {
+        &self.keys.iter().find(|(own, _)| *own == who).unwrap().1
+    }
+
+    /// A member with something of everything, as that caller knows it.
+    async fn filling(&self, who: Who, n: &str) -> (Filling, String) {
+        let shop = &self.shop;
+        let identity = json!({"kind": "external", "channel": "walk", "value": n});
+        let body = json!({"identities": [identity], "brand": "acme"});
+        let member = shop.ok("POST", "/register", body).await["member"]["id"].as_str().unwrap().to_owned();
+        let reference = shop.linked(&member, "tea").await;
+        let (order, spent) = (format!("o-{n}"), format!("s-{n}"));
+        let redeemed = match who.partner() {
+            None => {
+                shop.earn(&member, &order, "10").await;
+                shop.redeem(&member, &spent, 1).await
+            }
+            Some(_) => {
+                shop.partner_ok("tea", "/earn-points", order_of("tea", &reference, &order, "10")).await;
+                shop.partner_ok("tea", "/redeem", redemption_of("tea", &reference, &spent, 1)).await
+            }
+        };
+        let named = |field: &str, value: &str| format!("\"{field}\":\"{value}\"");
+        let (whom, no_one) = match who.partner() {
+            None => (named("member_id", &member), named("member_id", "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV")),
+            Some(_) => {
+                (named("member_ref", &reference), named("member_ref", "lnk_01ARZ3NDEKTSV4RRFFQ69G5FAV"))
+            }
+        };
+        let brand = who.partner().unwrap_or("acme").to_owned();
+        let redemption = redeemed["redemption_id"].as_str().unwrap().to_owned();
+        let keyid = self.keyid().await;
+        let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
+        let filling = vec![
+            ("{n}", n.to_owned(), format!("not-{n}")),
+            ("{member}", member.clone(), "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{who}", whom, no_one),
+            ("{brand}", brand.clone(), brand),
+            ("{order}", order, "nothing".to_owned()),
+            ("{redemption}", redemption, "rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{keyid}", keyid, "pk_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{key}", key, "key_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
+            ("{program}", program.clone(), program),
+        ];
+        (filling, member)
+    }
+
+    /// A key of a partner that has none live.
+    async fn keyid(&self) -> String {
+        let (shop, path) = (&self.shop, "/partners/new/keys");
+        for known in shop.ok("GET", path, Value::Null).await["keys"].as_array().unwrap() {
+            let path = format!("{path}/{}", known["keyid"].as_str().unwrap());
+            shop.ok("DELETE", &path, Value::Null).await;
+        }
+        let made = shop.ok("POST", path, json!({"alg": "hmac-sha256"})).await;
+        made["keyid"].as_str().unwrap().to_owned()
+    }
+
+    /// A token of that member for the redemption of that number.
+    async fn token(&self, member: &str, n: &str) -> String {
+        let body = json!({"minutes": 5, "redeem": {"order_id": n, "points_max": 1}});
+        let path = format!("/members/{member}/tokens");
+        let made = self.shop.call_as(self.key(Who::OfAcme), "POST", &path, &body, None).await;
+        made.body["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn ask(&self, who: Who, token: &str, method: &str, path: &str, body: &str) -> Reply {
+        let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };
+        match (who, who.partner()) {
+            (Who::Nobody, _) => {
+                let body = if body.is_null() { String::new() } else { body.to_string() };
+                self.shop.send(method, path, &[], body.as_bytes()).await
+            }
+            (_, Some(brand)) => self.shop.call_partner(brand, method, path, &body, None).await,
+            (Who::Own | Who::Other, _) => self.shop.call_as(token, method, path, &body, None).await,
+            _ => self.shop.call_as(self.key(who), method, path, &body, None).await,
+        }
+    }
+}
+
+fn filled(text: &str, filling: &Filling, there: bool) -> String {
+    filling.iter().fold(text.to_owned(), |text, (name, real, absent)| {
+        text.replace(name, if there { real } else { absent })
+    })
+}
+
+#[tokio::test]
+async fn every_route_for_every_caller() {
+    let walk = Walk::open().await;
+    for (method, path, body, wants) in ROUTES {
+        for (who, want) in WHO.into_iter().zip(wants) {
+            let n = format!("n-{}", walk.shop.fresh());
+            let (filling, member) = walk.filling(who, &n).await;
+            let of = if who == Who::Other { walk.shop.somebody().await } else { member };
+            let token = walk.token(&of, &n).await;
+            let asked = |there: bool| (filled(path, &filling, there), filled(body, &filling, there));
+            let before = walk.shop.snapshot().await;
+            let (path, body) = asked(true);
+            let reply = walk.ask(who, &token, method, &path, &body).await;
+            assert_eq!(reply.status, *want, "{who:?}: {method} {path} {body}: {}", reply.body);
+            if *want < 400 {
+                continue;
+            }
+            assert!(before == walk.shop.snapshot().await, "{who:?}: {method} {path} wrote something");
+            let (path, body) = asked(false);
+            let absent = walk.ask(who, &token, method, &path, &body).await;
+            assert_eq!(told(&reply), told(&absent), "{who:?}: {method} {path}: it is told that there is one");
+        }
+    }
+}
+
+/// A new route is a new row above.
+#[test]
+fn no_route_is_left_out() {
+    let tested = ROUTES.iter().map(|(method, path, ..)| {
+        let path = path
+            .replace("{member}", "{id}")
+            .replace("{key}", "{id}")
+            .replace("/links/tea", "/links/{brand}")
+            .replace("/new/", "/{id}/");
+        format!("{method} {path}")
+    });
+    let routes = server::FUNCTIONS.iter().flat_map(|function| {
+        function
+            .routes
+            .iter()
+            .map(|route| format!("{} /{}{}", route.method.word(), function.name, route.path))
+    });
+    assert_eq!(tested.collect::<BTreeSet<_>>(), routes.collect());
+}
