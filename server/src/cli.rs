@@ -42,6 +42,10 @@ pub enum Command {
     Audit(Data),
     /// Write members and ledger as CSV and JSON Lines, or everything with --full.
     Export(Export),
+    /// Seal partners' secrets under the newest line of the master key.
+    ///
+    /// Exits 1 if one was sealed under a line that is not there.
+    Reseal(Data),
     /// Give unused space of the data folder back to the machine.
     Compact(Folder),
 }

@@ -154,12 +154,17 @@ pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartErr
     let (mut writes, mut bytes) = (Vec::new(), 0);
     for line in BufReader::new(File::open(file).map_err(unreadable)?).lines().skip(1) {
         let Some((key, value)) = record(&line.map_err(unreadable)?) else { continue };
-        bytes += value.len();
-        writes.push(Change_ {
-            key: Key::new(key),
-            expect: Expect::Absent,
-            change: Change::Put(Bytes::from(value)),
-        });
+        let length = value.len();
+        let (key, change) = (Key::new(key), Change::Put(Bytes::from(value)));
+        let write = Change_ { key, expect: Expect::Absent, change };
+        if write.key.kind() == keys::kind::NONCE {
+            // No request is in time for longer than this.
+            let until = edge::Clock::Machine.now().plus_days(1);
+            store.commit_until(write, until).await.map_err(failing)?;
+            continue;
+        }
+        bytes += length;
+        writes.push(write);
         if writes.len() == WRITES_MAX || bytes >= COMMIT_BYTES {
             bar.inc(writes.len() as u64);
             store.commit(std::mem::take(&mut writes)).await.map_err(failing)?;

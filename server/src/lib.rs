@@ -51,6 +51,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Some(Command::Replay(replay)) => replay::replay(&replay).await,
             Some(Command::Audit(data)) => audit::audit(&data).await,
             Some(Command::Export(export)) => export::export(&export).await,
+            Some(Command::Reseal(data)) => reseal(&data).await,
             Some(Command::Compact(folder)) => compact(&folder),
         }
     });
@@ -77,6 +78,15 @@ async fn import_full(import: &cli::Import) -> Result<ExitCode, StartError> {
     let records = full::import(&opened, &import.file).await?;
     println!("{records} records are in {}", import.data);
     Ok(ExitCode::SUCCESS)
+}
+
+async fn reseal(data: &cli::Data) -> Result<ExitCode, StartError> {
+    let opened = start::open_existing(data).await?;
+    let api = start::assemble(&opened, None, None).await?;
+    let resealed = api.reseal().await.map_err(|error| start::failed("cannot seal", &error))?;
+    let (resealed, closed) = resealed;
+    println!("{resealed} secrets sealed anew, {closed} keys cannot be opened");
+    Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn compact(folder: &cli::Folder) -> Result<ExitCode, StartError> {

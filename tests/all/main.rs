@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod links;
 mod openapi;
+mod partners;
 mod programmes;
 mod races;
 mod rates;

@@ -66,6 +66,11 @@ impl Partner {
         Partner { keyid: String::new(), secret: Secret::Ed25519(key) }
     }
 
+    /// A partner that will be given a secret.
+    pub fn hmac() -> Partner {
+        Partner { keyid: String::new(), secret: Secret::Hmac(Vec::new()) }
+    }
+
     /// What `POST /partners/{id}/keys` is asked for this key.
     pub fn registration(&self) -> Value {
         match &self.secret {

@@ -3,7 +3,7 @@
 use domain::shape::{COUNT, Shape, optional, required};
 use serde_json::{Map, Value, json};
 
-use crate::{Function, Route};
+use crate::{Function, Role, Route};
 
 const PROBLEM: Shape = Shape::Object(&[
     required("type", Shape::Text { max: 200 }, "a URI of the code"),
@@ -54,7 +54,11 @@ pub fn document(functions: &[&Function]) -> Value {
         "security": [{"key": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "a caller's key"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "a caller's key"},
+                "signature": {"type": "apiKey", "in": "header", "name": "Signature",
+                    "description": "a partner's signature of the request, with Signature-Input (RFC 9421) and Content-Digest (RFC 9530): see docs/PARTNERS.md"},
+            },
             "schemas": {"Problem": open(problem_schema())},
         },
     })
@@ -105,6 +109,9 @@ fn operation(function: &Function, route: &Route) -> Value {
         "tags": [function.name],
         "responses": responses,
     });
+    if route.roles.contains(&Role::Partner) {
+        operation["security"] = json!([{"key": []}, {"signature": []}]);
+    }
     let parameters = parameters(route);
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();

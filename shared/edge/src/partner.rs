@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use domain::{programme::BrandKind, time::Instant};
 use engine::{
-    Partner,
+    Error, Partner,
     records::{KeyRecord, PartnerKeyRecord},
 };
 use http::header::AUTHORIZATION;
@@ -59,6 +59,26 @@ impl Api {
             }
         }
         keys
+    }
+
+    /// Seals partners' secrets under the newest version of the master key, so that an older one is no
+    /// longer needed for them: how many it sealed anew, and how many it cannot open.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn reseal(&self) -> Result<(usize, usize), Error> {
+        let reseal = |known: &PartnerKeyRecord| match &known.key {
+            KeyRecord::HmacSha256(sealed) if !self.secrets.is_newest(sealed) => {
+                let secret = self.secrets.open(&known.id, sealed)?;
+                self.secrets.seal(&known.id, &secret)
+            }
+            _ => None,
+        };
+        let resealed = self.engine.reseal_partner_keys(reseal).await?;
+        let partners = self.engine.partners().await?;
+        let closed = |known: &&PartnerKeyRecord| self.verifying(known).is_none();
+        let keys = partners.iter().flat_map(|partner| &partner.keys);
+        Ok((resealed, keys.filter(closed).count()))
     }
 
     fn verifying(&self, known: &PartnerKeyRecord) -> Option<Key> {

@@ -8,9 +8,9 @@ use crate::{
     engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
     error::Error,
     keys,
-    records::{Answer, PartnerKeyRecord, PartnerRecord, decode},
+    records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, decode},
     register::Told,
-    store::{Range, StoreError},
+    store::{Key, Range, StoreError},
     sweep::REMEMBERED_DAYS,
     write::put,
 };
@@ -109,6 +109,46 @@ impl Engine {
             Ok(Ok(tell(key)))
         };
         self.change_partner(request, brand, revoke).await.map(Result::ok)
+    }
+
+    /// Keeps secrets in another sealing, where `reseal` makes one; how many that were.
+    ///
+    /// # Errors
+    /// The store failed, or others were quicker again and again.
+    pub async fn reseal_partner_keys(
+        &self,
+        reseal: impl Fn(&PartnerKeyRecord) -> Option<Vec<u8>>,
+    ) -> Result<usize, Error> {
+        let mut resealed = 0;
+        for Partner { brand, .. } in self.partners().await? {
+            resealed += self.reseal_partner(&keys::partner(&brand), &reseal).await?;
+        }
+        Ok(resealed)
+    }
+
+    async fn reseal_partner(
+        &self,
+        at: &Key,
+        reseal: impl Fn(&PartnerKeyRecord) -> Option<Vec<u8>>,
+    ) -> Result<usize, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some((mut record, version)) = self.read::<PartnerRecord>(at).await? else { break };
+            let mut resealed = 0;
+            for key in &mut record.keys {
+                if let Some(sealed) = reseal(key) {
+                    key.key = KeyRecord::HmacSha256(sealed);
+                    resealed += 1;
+                }
+            }
+            if resealed == 0 {
+                return Ok(0);
+            }
+            match self.commit(vec![put(at.clone(), unchanged(Some(version)), &record)]).await {
+                Err(Error::Store(StoreError::LostRace)) => {}
+                done => return done.map(|()| resealed),
+            }
+        }
+        Err(Error::Contended)
     }
 
     /// Changes a brand's keys and remembers the answer, unless the change says no.
