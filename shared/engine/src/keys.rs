@@ -9,7 +9,8 @@ use domain::{member::MemberId, time::Instant};
 use crate::store::{Key, Range};
 
 /// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
-/// answers by their member, callers and marks of use; every other kind is read by key, or walked.
+/// answers by their member, callers, marks of use and blocks; every other kind is read by key, or
+/// walked.
 pub mod kind {
     /// A member's standing.
     pub const MEMBER: u8 = b'm';
@@ -47,6 +48,8 @@ pub mod kind {
     pub const NOTE: u8 = b'x';
     /// A block of points that a prepaid brand has bought.
     pub const BLOCK: u8 = b'b';
+    /// A part of what a brand may still issue and honour: its tally.
+    pub const ACCOUNT: u8 = b't';
 }
 
 /// The note that holds the fingerprint of the master key that the data was written under.
@@ -183,6 +186,26 @@ pub fn block(brand: &str, reference: &str) -> Key {
     key(kind::BLOCK, &[brand.as_bytes(), b"\0", reference.as_bytes()])
 }
 
+/// All blocks that a brand has bought, by reference.
+pub fn blocks(brand: &str) -> Range {
+    Range { from: block(brand, ""), to: key(kind::BLOCK, &[brand.as_bytes(), b"\x01"]) }
+}
+
+/// The place of the pool among a brand's account's records; the lower ones are its shards'.
+pub const POOL: u8 = 0xff;
+
+/// A record of a brand's account: the pool or a shard.
+pub fn account(brand: &str, place: u8) -> Key {
+    key(kind::ACCOUNT, &[brand.as_bytes(), b"\0", &[place]])
+}
+
+/// The brand and the place of a key of an account's record.
+pub fn read_account(key: &Key) -> Option<(&str, u8)> {
+    let (place, rest) = key.as_bytes().split_last()?;
+    let brand = rest.get(1..)?.strip_suffix(b"\0")?;
+    Some((std::str::from_utf8(brand).ok()?, *place))
+}
+
 /// A note of the engine's own.
 pub fn note(name: &str) -> Key {
     key(kind::NOTE, &[name.as_bytes()])
@@ -209,6 +232,17 @@ mod tests {
             assert!(range.from <= *key && *key < range.to);
             assert!(due(at.plus_millis(1), MemberId([7; 16])) >= range.to);
             assert!(due_until(due_shard(id) + 1, *at).from >= range.to);
+        }
+    }
+
+    #[test]
+    fn accounts_and_blocks_are_found_by_their_brand() {
+        assert_eq!(read_account(&account("bean", POOL)), Some(("bean", POOL)));
+        assert_eq!(read_account(&account("b.1", 0)), Some(("b.1", 0)));
+        for reference in ["A", "z-9", &"z".repeat(64)] {
+            let Range { from, to } = blocks("bean");
+            assert!((from..to).contains(&block("bean", reference)));
+            assert!(!(blocks("be").from..blocks("be").to).contains(&block("bean", reference)));
         }
     }
 

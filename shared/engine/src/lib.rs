@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, a random number or the environment; nothing here knows a rule of
 //! the programme.
 
+mod account;
 mod audit;
 mod books;
 mod callers;
@@ -22,6 +23,7 @@ pub mod store;
 mod sweep;
 mod write;
 
+pub use account::{Metered, Purchase, Usage};
 pub use audit::Finding;
 pub use books::Books;
 pub use callers::{CALLERS_MAX, Caller};
