@@ -114,7 +114,7 @@ impl Books {
             books.note(id, &engine.audit_member(id).await.unwrap());
         }
         let found = engine.strays(&books).await.unwrap();
-        found.into_values().flatten().collect()
+        found.members.into_values().chain(found.brands.into_values()).flatten().collect()
     }
 
     async fn must_find(&self, what: &str) {

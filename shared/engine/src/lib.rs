@@ -25,7 +25,7 @@ mod write;
 
 pub use account::{Metered, Purchase, Usage};
 pub use audit::Finding;
-pub use books::Books;
+pub use books::{Books, Strays};
 pub use callers::{CALLERS_MAX, Caller};
 pub use engine::{Engine, Request, Whom};
 pub use error::Error;

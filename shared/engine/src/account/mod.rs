@@ -15,6 +15,7 @@ mod blocks;
 mod closing;
 mod moves;
 mod stock;
+mod tally;
 mod terms;
 mod usage;
 
@@ -40,11 +41,11 @@ use crate::{
 };
 use moves::Held;
 use stock::{Pool, Rules, SHARDS, Shard, Step};
-use terms::{Moment, Need};
+use terms::{Back, METERS, Need, Terms};
 
 pub use blocks::Purchase;
 pub(crate) use stock::Points;
-use terms::{Back, METERS, Terms};
+pub(crate) use terms::Moment;
 pub use usage::{Metered, Usage};
 
 /// A brand's account under the programme as it is known here, and the shard that a member spends from.

@@ -107,6 +107,14 @@ impl Engine {
     /// Nothing is moved. Between its two looks at the pool nothing was, so that nothing is missed and
     /// nothing seen twice.
     pub(super) async fn whole_account(&self, account: &Account, moment: Moment) -> Result<Pool, Error> {
+        let whole = self.unsettled_account(account).await?;
+        let former = self.known_terms(account, whole.version).await?;
+        // Nothing is out, so that it is ready.
+        Ok(whole.ready(account.rules(&former), moment).unwrap_or(whole))
+    }
+
+    /// The same under the terms and at the moment it was last written.
+    pub(super) async fn unsettled_account(&self, account: &Account) -> Result<Pool, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let pool = self.pool(account).await?;
             let holders: Vec<u8> = pool.value.holders().collect();
@@ -114,12 +122,11 @@ impl Engine {
             if !holders.is_empty() && self.pool(account).await?.version != pool.version {
                 continue;
             }
-            let former = self.known_terms(account, pool.value.version).await?;
             let mut whole = pool.value;
             for (index, shard) in holders.into_iter().zip(&shards) {
                 whole.collect(index, &shard.value);
             }
-            return Ok(whole.ready(account.rules(&former), moment).unwrap_or(whole));
+            return Ok(whole);
         }
         Err(Error::Contended)
     }

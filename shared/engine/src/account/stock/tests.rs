@@ -147,6 +147,7 @@ impl World {
             match self.pool.step(rules, at, need, index, &self.shards[place]) {
                 Step::Draw(pool, shard) => {
                     self.saw("drawn");
+                    assert!(!self.pool.gathering, "drawn while allotments come back");
                     self.write_pool(pool);
                     self.shards[place] = shard;
                 }
