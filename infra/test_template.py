@@ -43,6 +43,7 @@ ACTIONS = {
     "issue-badge": SETTLES,
     "keys": PUTS,
     "members": SETTLES,
+    "partners": CHECKS,
     "program": CHECKS,
     "redeem": SETTLES,
     "register": CHECKS,

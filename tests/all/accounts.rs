@@ -98,7 +98,8 @@ fn a_limit_of_a_day_refuses_whole_requests_until_the_next() {
         let mut bean = order(&member, "B-1", 500);
         bean["brand"] = json!("bean");
         shop.ok("POST", "/earn-points", bean).await;
-        let adjust = json!({"member_id": member, "brand": "acme", "points": 900, "reason": "r", "adjustment_id": "j"});
+        let adjust =
+            json!({"member_id": member, "brand": "acme", "points": 900, "reason": "r", "adjustment_id": "j"});
         shop.ok("POST", "/adjust", adjust).await;
 
         shop.at("2026-03-02T23:59:59.999+08:00");
@@ -121,7 +122,10 @@ fn a_limit_of_a_month_counts_what_is_honoured() {
         shop.ok("POST", "/earn-points", order(&member, "A-1", 5_000)).await;
         let first = shop.ok("POST", "/redeem", spend(&member, "R-1", 30)).await;
         let no = refused(&shop, "409 brand_limit", "/redeem", &spend(&member, "R-2", 21)).await;
-        assert_eq!((&no.body["limit"], &no.body["left"]), (&json!({"per": "month", "redeem": 50}), &json!(20)));
+        assert_eq!(
+            (&no.body["limit"], &no.body["left"]),
+            (&json!({"per": "month", "redeem": 50}), &json!(20))
+        );
         shop.ok("POST", "/redeem", spend(&member, "R-2", 20)).await;
         shop.ok("POST", "/reverse", json!({"redemption_id": first["redemption_id"]})).await;
         refused(&shop, "409 brand_limit", "/redeem", &spend(&member, "R-3", 1)).await;
@@ -137,7 +141,8 @@ fn a_members_day_is_each_members_own() {
         let shop = Shop::open(&club(&limits), START).await;
         let (li, han) = (shop.somebody().await, shop.somebody().await);
         shop.ok("POST", "/earn-points", order(&li, "A-1", 90)).await;
-        shop.ok("POST", "/earn-points", json!({"member_id": li, "brand": "acme", "activity": "review"})).await;
+        shop.ok("POST", "/earn-points", json!({"member_id": li, "brand": "acme", "activity": "review"}))
+            .await;
         let no = refused(&shop, "409 brand_limit", "/earn-points", &order(&li, "A-2", 4)).await;
         let limit = json!({"per": "member_day", "issue": 100});
         assert_eq!((&no.body["limit"], &no.body["left"]), (&limit, &json!(3)));
@@ -191,7 +196,10 @@ fn prepaid_points_come_from_the_oldest_block_and_go_back_to_theirs() {
         shop.ok("POST", "/earn-points", order(&member, "A-4", 1_000)).await;
         assert_eq!(drawn(&shop, keys::order("acme", "A-4")).await, []);
         shop.ok("POST", "/reverse", refund("A-3", "all")).await;
-        assert_eq!(usage(&shop).await["blocks"], json!([{"number": 1, "left": 30}, {"number": 2, "left": 50}]));
+        assert_eq!(
+            usage(&shop).await["blocks"],
+            json!([{"number": 1, "left": 30}, {"number": 2, "left": 50}])
+        );
     });
 }
 
@@ -218,9 +226,7 @@ fn what_a_refund_lets_go_does_not_return_to_its_block() {
 #[test]
 fn credit_is_counted_to_the_millionth_and_at_the_price_of_its_time() {
     run(async {
-        let says = |price: &str, credit: &str| {
-            json!({"issue_price": price, "funding": {"mode": "postpaid", "credit": credit}})
-        };
+        let says = |price: &str, credit: &str| json!({"issue_price": price, "funding": {"mode": "postpaid", "credit": credit}});
         let shop = Shop::open(&club(&says("0.003333", "1.00")), START).await;
         let member = shop.somebody().await;
         shop.ok("POST", "/earn-points", order(&member, "A-1", 300)).await;
@@ -294,7 +300,10 @@ fn a_new_version_keeps_what_has_been_used() {
         let member = shop.somebody().await;
         save(&shop, limit(500)).await;
         let no = refused(&shop, "409 brand_limit", "/earn-points", &order(&member, "B-1", 1)).await;
-        assert_eq!((&no.body["left"], left().await), (&json!(0), json!({"total": 500, "used": 600, "left": 0})));
+        assert_eq!(
+            (&no.body["left"], left().await),
+            (&json!(0), json!({"total": 500, "used": 600, "left": 0}))
+        );
         save(&shop, limit(700)).await;
         refused(&shop, "409 brand_limit", "/earn-points", &order(&member, "B-1", 101)).await;
         shop.ok("POST", "/earn-points", order(&member, "B-1", 100)).await;
@@ -331,7 +340,10 @@ fn a_block_is_bought_once_and_listed() {
         let no = shop.refused("422 invalid_field", "POST", path, faulty).await;
         assert_eq!(no.faults(), ["/points out_of_range", "/reference wrong_format"]);
         let faulty = json!({"points": 1, "price": "1.001", "reference": "PO-2"});
-        assert_eq!(shop.refused("422 invalid_field", "POST", path, faulty).await.faults(), ["/price wrong_format"]);
+        assert_eq!(
+            shop.refused("422 invalid_field", "POST", path, faulty).await.faults(),
+            ["/price wrong_format"]
+        );
 
         for number in 2..=5 {
             block(&shop, &format!("PO-{number}"), 1_000).await;
@@ -345,8 +357,10 @@ fn a_block_is_bought_once_and_listed() {
             let Some(next) = page["next_cursor"].as_str() else { break };
             path = format!("/partners/acme/blocks?limit=2&cursor={next}");
         }
-        let told = |block: &Value| (block["reference"].clone(), block["number"].clone(), block["left"].clone());
-        let want = [("PO-1", 1, 0), ("PO-2", 2, 970), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000), ("PO-5", 5, 1_000)];
+        let told =
+            |block: &Value| (block["reference"].clone(), block["number"].clone(), block["left"].clone());
+        let want =
+            [("PO-1", 1, 0), ("PO-2", 2, 970), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000), ("PO-5", 5, 1_000)];
         let want = want.map(|(reference, number, left)| (json!(reference), json!(number), json!(left)));
         assert_eq!(listed.iter().map(told).collect::<Vec<_>>(), want);
         // Whoever has paid for points stays in the programme.

@@ -7,12 +7,10 @@ use domain::{
         Adjust, Ask, Command, Context, Decision, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus,
         Stop, decide,
     },
-    event::{Event, OrderState},
+    event::OrderState,
     member::{Member, MemberId},
     programme::Way,
     refusal::Refusal,
-    settle,
-    time::Instant,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::MutexGuard;
@@ -312,9 +310,8 @@ impl Engine {
             outcome: outcome(&decision),
             blocks: charge.blocks.clone(),
         };
-        let primary_key = primary.key.clone();
-        let primary_key = primary_key
-            .unwrap_or_else(|| keys::entry(id, loaded.record.member.seq + 1 + timely.len() as u64));
+        let unnamed = || keys::entry(id, loaded.record.member.seq + 1 + timely.len() as u64);
+        let primary_key = primary.key.clone().unwrap_or_else(unnamed);
         let settled_events = timely.len();
         let mut events = timely;
         events.extend(decision.events);
@@ -342,88 +339,12 @@ impl Engine {
         Ok(Done { member: id, entry, replayed: false })
     }
 
-    /// Writes down what time has done, where it is too much for one commit with a command that is then
-    /// decided anew.
-    async fn settle_first(
-        &self,
-        request: &Request,
-        loaded: &Loaded,
-        settled_events: usize,
-        now: Instant,
-    ) -> Result<Done, Error> {
-        if settled_events == 0 {
-            return Err(Refusal::LimitExceeded { what: "entries" }.into());
-        }
-        let mut member = loaded.record.member.clone();
-        let timely = settle(&*self.programmes()?, &mut member, now);
-        self.commit_settled(request, loaded, &member, &timely).await?;
-        Err(StoreError::LostRace.into()) // decided anew on what is now stored
-    }
-
-    /// Settles the member. What is too long for one commit is written first.
-    async fn settle_stored(
-        &self,
-        request: &Request,
-        id: MemberId,
-        mut loaded: Loaded,
-    ) -> Result<(Loaded, Member, Vec<Event>), Error> {
-        let programmes = self.programmes()?;
-        loop {
-            let now = request.now.max(loaded.record.member.as_of);
-            let mut member = loaded.record.member.clone();
-            let events = settle(&programmes, &mut member, now);
-            let long = events.len() >= domain::settle::EVENTS_MAX;
-            if !long {
-                return Ok((loaded, member, events));
-            }
-            if request.dry_run {
-                let (member, events) = crate::engine::settled(&programmes, &loaded.record.member, now);
-                return Ok((loaded, member, events));
-            }
-            self.commit_settled(request, &loaded, &member, &events).await?;
-            loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-        }
-    }
-
     /// Remembers an answer that changes nothing under the request's key, if it has one.
     async fn commit_remembered(&self, request: &Request, answer: Remembered) -> Result<(), Error> {
         match remember(request, answer) {
             Some(write) => self.commit(vec![write]).await,
             None => Ok(()),
         }
-    }
-
-    /// Writes down what time alone has done.
-    pub(crate) async fn commit_settled(
-        &self,
-        request: &Request,
-        loaded: &Loaded,
-        after: &Member,
-        events: &[Event],
-    ) -> Result<(), Error> {
-        let writes = self.settled_writes(request, loaded, after, events)?;
-        self.commit(writes).await
-    }
-
-    pub(crate) fn settled_writes(
-        &self,
-        request: &Request,
-        loaded: &Loaded,
-        after: &Member,
-        events: &[Event],
-    ) -> Result<Vec<Write>, Error> {
-        let programmes = self.programmes()?;
-        let parts = MemberWrites {
-            programmes: &programmes,
-            by: request.by,
-            recorded_at: request.now.max(loaded.record.member.as_of),
-            before: Some(loaded),
-            brand: None,
-            after,
-            events: events.to_vec(),
-            timely: events.len(),
-        };
-        Ok(parts.build(self, None).0)
     }
 
     /// Decides, looking up what the decision asks for.

@@ -21,6 +21,7 @@ pub mod records;
 mod register;
 pub mod store;
 mod sweep;
+mod timely;
 mod write;
 
 pub use account::{Metered, Purchase, Usage};

@@ -183,7 +183,7 @@ impl Engine {
     /// Takes what is needed from the shard or, with `patient`, from wherever it is.
     async fn pay(&self, met: &Met, moment: Moment, need: Need, patient: bool) -> Result<Charge<'_>, Error> {
         let account = &met.account;
-        if let Some(charge) = self.from_shard(account, &met.shard, moment, need).await? {
+        if let Some(charge) = self.shard_pays(account, &met.shard, moment, need).await? {
             return Ok(charge);
         }
         if !patient {
@@ -194,7 +194,7 @@ impl Engine {
         while tries < ATTEMPTS_MAX {
             tries += 1;
             let (pool, shard) = self.pool_and_shard(account).await?;
-            if let Some(charge) = self.from_shard(account, &shard, moment, need).await? {
+            if let Some(charge) = self.shard_pays(account, &shard, moment, need).await? {
                 return Ok(charge);
             }
             let former = self.known_terms(account, pool.value.version).await?;
@@ -206,7 +206,7 @@ impl Engine {
                     ];
                     let Some(version) = self.try_commit(writes).await? else { continue };
                     let filled = Held { value: filled, version: Some(version) };
-                    if let Some(charge) = self.from_shard(account, &filled, moment, need).await? {
+                    if let Some(charge) = self.shard_pays(account, &filled, moment, need).await? {
                         return Ok(charge);
                     }
                 }
@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// What the shard pays, if it was filled under the terms in force and holds enough.
-    async fn from_shard(
+    async fn shard_pays(
         &self,
         account: &Account,
         shard: &Held<Shard>,
@@ -281,7 +281,7 @@ impl Engine {
     /// Whether the account could pay, for a request that writes nothing.
     async fn would_pay(&self, met: &Met, moment: Moment, need: Need) -> Result<(), Error> {
         let account = &met.account;
-        if self.from_shard(account, &met.shard, moment, need).await?.is_some() {
+        if self.shard_pays(account, &met.shard, moment, need).await?.is_some() {
             return Ok(());
         }
         let whole = self.whole_account(account, moment).await?;

@@ -388,10 +388,65 @@ fn nothing_is_passed_and_nothing_is_lost() {
             *seen.entry(what).or_default() += times;
         }
     }
-    println!("{seen:?}");
     let all = [
-        "behind", "broken off", "closed", "collected", "drawn", "given back", "new terms", "paid", "pool paid",
-        "refused", "shard paid",
+        "behind",
+        "broken off",
+        "closed",
+        "collected",
+        "drawn",
+        "given back",
+        "new terms",
+        "paid",
+        "pool paid",
+        "refused",
+        "shard paid",
     ];
     assert!(all.iter().all(|what| seen.get(what).is_some_and(|times| *times > 100)), "{seen:?}");
+}
+
+/// How often commands of `points` come back to the pool until a limit of `total` is used up, at shards
+/// in turn: allotments drawn, commands the pool paid for, and shards gathered.
+fn comes_back(total: u64, points: u64) -> (u64, u64, u64) {
+    let terms = Terms { caps: [Some(total), None, None, None], ..Terms::default() };
+    let rules = Rules { version: 1, terms: &terms, former: &terms };
+    let need = Need { issue: points, ..Need::default() };
+    let mut pool = Pool { version: 1, ..Pool::default() };
+    let mut shards = vec![Shard::default(); usize::from(SHARDS)];
+    let (mut drawn, mut direct, mut gathered) = (0, 0, 0);
+    for paid in 0.. {
+        let index = (paid % u64::from(SHARDS)) as u8;
+        let own = usize::from(index);
+        loop {
+            if let Some((after, _)) = shards[own].pay(&terms, moment(1), need) {
+                shards[own] = after;
+                break;
+            }
+            match pool.step(rules, moment(1), need, index, &shards[own]) {
+                Step::Draw(after, filled) => (pool, shards[own], drawn) = (after, filled, drawn + 1),
+                Step::Direct(after, _) => {
+                    (pool, direct) = (after, direct + 1);
+                    break;
+                }
+                Step::Gather => {
+                    for index in pool.holders().collect::<Vec<_>>() {
+                        pool.collect(index, &std::mem::take(&mut shards[usize::from(index)]));
+                        gathered += 1;
+                    }
+                }
+                Step::Refused(_) => {
+                    assert_eq!(paid, total / points, "the whole limit is used");
+                    return (drawn, direct, gathered);
+                }
+            }
+        }
+    }
+    unreachable!("a limit comes to an end")
+}
+
+/// The figures of docs/AWS.md.
+#[test]
+fn a_command_seldom_comes_back_to_the_pool() {
+    let found = [1_000, 50_000, 500_000, 5_000_000, 50_000_000].map(|total| comes_back(total, 50));
+    let want = [(0, 20, 0), (332, 130, 32), (635, 130, 32), (929, 130, 32), (1_224, 130, 32)];
+    assert_eq!(found, want);
 }
