@@ -44,7 +44,7 @@ ACTIONS = {
     "keys": PUTS,
     "link": SETTLES,
     "members": SETTLES,
-    "partners": PUTS,
+    "partners": CHECKS,
     "program": CHECKS,
     "redeem": SETTLES,
     "register": CHECKS,

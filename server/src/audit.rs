@@ -28,6 +28,7 @@ struct Totals {
     kinds: BTreeMap<&'static str, u64>,
     tiers: BTreeMap<String, u64>,
     differing: BTreeMap<MemberId, Vec<String>>,
+    brands: BTreeMap<String, Vec<String>>,
 }
 
 /// Audits the folder or the table.
@@ -50,9 +51,11 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
             break;
         }
     }
-    for (id, differences) in api.engine.strays(&totals.books).await.map_err(unreadable)? {
+    let strays = api.engine.strays(&totals.books).await.map_err(unreadable)?;
+    for (id, differences) in strays.members {
         totals.differing.entry(id).or_default().extend(differences);
     }
+    totals.brands = strays.brands;
     bar.finish_and_clear();
     Ok(totals.print(&api))
 }
@@ -74,6 +77,9 @@ impl Totals {
         for (id, differences) in self.differing.iter().take(NAMED_MAX) {
             println!("{}: {}", wire::member_id(*id), differences.join("; "));
         }
+        for (brand, differences) in &self.brands {
+            println!("brand {brand}: {}", differences.join("; "));
+        }
         println!("members {}, ledger entries {}", self.members, self.entries);
         let line = |kind: &str, entries: u64, points: i64| {
             println!("  {kind:<14} {entries:>10} entries {points:>14} points");
@@ -85,12 +91,15 @@ impl Totals {
         println!("tiers {}", order_tiers(api, &self.tiers).join(", "));
         let digest: String = self.books.digest().iter().map(|byte| format!("{byte:02x}")).collect();
         println!("digest {digest}");
+        if !self.brands.is_empty() {
+            println!("{} brands' accounts differ from the ledger", self.brands.len());
+        }
         if self.differing.is_empty() {
             println!("every member agrees with its ledger");
-            return ExitCode::SUCCESS;
+        } else {
+            println!("{} members differ from their ledger", self.differing.len());
         }
-        println!("{} members differ from their ledger", self.differing.len());
-        ExitCode::from(1)
+        ExitCode::from(u8::from(!self.differing.is_empty() || !self.brands.is_empty()))
     }
 }
 

@@ -13,6 +13,7 @@ pub const FUNCTIONS: &[&Function] = &[
     &issue_badge::FUNCTION,
     &evaluate_tier::FUNCTION,
     &expire_points::FUNCTION,
+    &partners::FUNCTION,
     &program::FUNCTION,
     &keys::FUNCTION,
     &partners::FUNCTION,

@@ -114,7 +114,7 @@ impl Books {
             books.note(id, &engine.audit_member(id).await.unwrap());
         }
         let found = engine.strays(&books).await.unwrap();
-        found.into_values().flatten().collect()
+        found.members.into_values().chain(found.brands.into_values()).flatten().collect()
     }
 
     async fn must_find(&self, what: &str) {
@@ -318,5 +318,70 @@ fn half_a_commit_is_found() {
         books.change(keys::member(books.id), Change::Delete).await;
         let want = format!("there is no such member, but {count} entries and 1 claims of it");
         assert_eq!(books.strays().await, [want]);
+    });
+}
+
+/// A shop whose brand has a limit and a block; what lies in the store is in order.
+async fn counted() -> (Shop, Arc<MemoryStore>) {
+    let says = json!({
+        "limits": [{"per": "day", "issue": 10_000}, {"per": "month", "redeem": 10_000}],
+        "funding": {"mode": "prepaid"},
+    });
+    let store = Arc::new(MemoryStore::new());
+    let shop = Shop::over(store.clone(), &crate::accounts::club(&says), crate::support::START).await;
+    let block = json!({"points": 5_000, "price": "1", "reference": "PO-1"});
+    shop.ok("POST", "/partners/acme/blocks", block).await;
+    for number in 0..8 {
+        let member = shop.somebody().await;
+        shop.earn(&member, &format!("A-{number}"), "20").await;
+        shop.redeem(&member, &format!("R-{number}"), 3).await;
+    }
+    let part = json!({"amount": "5"});
+    shop.ok("POST", "/reverse", json!({"brand": "acme", "order_id": "A-1", "refund": part})).await;
+    assert_eq!(brands(&shop).await, Vec::<String>::new());
+    (shop, store)
+}
+
+async fn brands(shop: &Shop) -> Vec<String> {
+    let found = shop.api.engine.strays(&engine::Books::default()).await.unwrap();
+    found.brands.into_values().flatten().collect()
+}
+
+/// Accounts are held against the ledger and against what was bought.
+#[test]
+fn an_account_that_says_something_else_than_the_ledger_is_found() {
+    run(async {
+        let write = async |store: &MemoryStore, key: Key, change: Change| {
+            store.commit(vec![Write { key, expect: Expect::Anything, change }]).await.unwrap();
+        };
+        // A part of what was allotted is gone.
+        let (shop, store) = counted().await;
+        let records = store.walk(Some(keys::kind::ACCOUNT), None, 50).await.unwrap().records;
+        write(&store, records[0].0.clone(), Change::Delete).await;
+        let found = brands(&shop).await;
+        assert!(found.iter().any(|text| text.starts_with("issue per day: ")), "{found:?}");
+        assert!(found.iter().any(|text| text.starts_with("redeem per month: ")), "{found:?}");
+        assert!(found.iter().any(|text| text.starts_with("block 1: ")), "{found:?}");
+
+        // An order that nothing was counted for, by points and by block.
+        let (shop, store) = counted().await;
+        let key = keys::order("acme", "A-0");
+        let stored = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap();
+        let mut entry: EntryRecord = decode(&key, &stored.value).unwrap();
+        entry.blocks = Vec::new();
+        write(&store, keys::order("acme", "more"), Change::Put(encode(&entry))).await;
+        assert_eq!(brands(&shop).await, ["issue per day: 160 points are counted, 180 by the ledger"]);
+        write(&store, key, Change::Put(encode(&entry))).await;
+        write(&store, keys::order("acme", "more"), Change::Delete).await;
+        assert_eq!(brands(&shop).await, ["block 1: bought, less drawn, less left, is 20 and not 0"]);
+
+        // A block that is larger than it was sold.
+        let (shop, store) = counted().await;
+        let key = keys::block("acme", "PO-1");
+        let stored = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap();
+        let mut block: engine::records::BlockRecord = decode(&key, &stored.value).unwrap();
+        block.points += 1;
+        write(&store, key, Change::Put(encode(&block))).await;
+        assert_eq!(brands(&shop).await, ["block 1: bought, less drawn, less left, is 1 and not 0"]);
     });
 }

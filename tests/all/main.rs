@@ -3,6 +3,8 @@
 // A test that cannot go on fails where it stands.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accounts;
+mod accounts_at_once;
 mod against_model;
 mod audit;
 mod callers;

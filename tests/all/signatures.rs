@@ -7,6 +7,7 @@ use domain::time::Instant;
 use engine::memory::MemoryStore;
 use laurel_tests::partner::{Claims, Headers, Partner, digest};
 use serde_json::{Value, json};
+use store_dynamodb::{DynamoStore, local::Local};
 
 use crate::{
     failing::{Failing, Trouble},
@@ -224,6 +225,35 @@ fn a_nonce_is_good_for_one_request() {
             winners += u32::from(racer.await.unwrap());
         }
         assert_eq!(winners, 1);
+    });
+}
+
+/// The same over a table of DynamoDB, where the put of a nonce goes outside a transaction.
+#[test]
+fn a_nonce_is_good_for_one_request_over_a_table() {
+    let Some(local) = Local::shared() else { return };
+    run(async {
+        let options = local.options();
+        let store = DynamoStore::connect(options.clone()).unwrap();
+        store.create_table().await.unwrap();
+        let one = Arc::new(Shop::over(Arc::new(store), &coalition(), START).await);
+        let partner = one.register_key("moon", &Partner::ed25519(1)).await;
+        let store = DynamoStore::connect(options).unwrap();
+        let two = Arc::new(Shop::over(Arc::new(store), &coalition(), START).await);
+        for _ in 0..5 {
+            let raced = Sent::earn(&partner);
+            let racers = (0..16).map(|number| {
+                let (shop, sent) = (if number % 2 == 0 { one.clone() } else { two.clone() }, raced.clone());
+                tokio::spawn(async move { taken(&sent.to(&shop).await) })
+            });
+            let racers: Vec<_> = racers.collect();
+            let mut winners = 0;
+            for racer in racers {
+                winners += u32::from(racer.await.unwrap());
+            }
+            assert_eq!(winners, 1);
+            assert_eq!(raced.to(&two).await.verdict(), REFUSED);
+        }
     });
 }
 

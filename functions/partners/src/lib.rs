@@ -1,7 +1,10 @@
-//! `/partners`: brands of others, and the keys that they sign their requests with.
+//! `/partners`: brands of others, the keys that they sign their requests with, what they buy and use.
 //!
 //! A partner gives the public half of an Ed25519 key, or is given a secret for HMAC, which is shown once and
 //! stored sealed. A brand has up to two live keys, so that one can take the other's place.
+
+mod blocks;
+mod usage;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::{
@@ -46,6 +49,9 @@ const LIST: Shape = Shape::Object(&[
 pub static FUNCTION: Function = Function {
     name: "partners",
     routes: &[
+        usage::GET,
+        blocks::BUY,
+        blocks::LIST_ROUTE,
         Route {
             method: Method::Get,
             path: "/{id}/keys",

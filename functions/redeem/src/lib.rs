@@ -53,6 +53,7 @@ pub static FUNCTION: Function = Function {
             (409, "order_conflict"),
             (409, "already_cancelled"),
             (409, "member_not_active"),
+            (409, "brand_limit"),
         ],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),

@@ -212,6 +212,8 @@ pub struct OrderState {
     pub refunds: u32,
     /// Whether nothing remains.
     pub closed: bool,
+    /// Points taken back so far, debt included; what was let go or had expired is not.
+    pub taken: u64,
 }
 
 impl OrderState {
@@ -224,6 +226,7 @@ impl OrderState {
             growth: order.growth,
             refunds: 0,
             closed: false,
+            taken: 0,
         }
     }
 }
@@ -322,6 +325,29 @@ impl History {
             _ => None,
         });
         granted.filter(|(day, _)| (first..=last).contains(day)).map(|(_, points)| points).sum()
+    }
+
+    /// Points that a brand issued in entries recorded on that local day (its number).
+    pub fn issued_at(&self, brand: &str, today: i32) -> u64 {
+        self.moved_at(brand, today, |event| match &event.what {
+            What::OrderEarned(_) | What::ActivityEarned(_) => event.movement.points(),
+            _ => 0,
+        })
+    }
+
+    /// Points that a brand honoured in entries recorded on that local day (its number), cancelled
+    /// ones too.
+    pub fn honoured_at(&self, brand: &str, today: i32) -> u64 {
+        self.moved_at(brand, today, |event| match &event.what {
+            What::PointsRedeemed { .. } => event.movement.points(),
+            _ => 0,
+        })
+    }
+
+    fn moved_at(&self, brand: &str, today: i32, points: impl Fn(&Event) -> i64) -> u64 {
+        let own =
+            self.events.iter().filter(|event| event.today == today && event.what.brand() == Some(brand));
+        own.fold(0, |sum: u64, event| sum.saturating_add(points(event).unsigned_abs()))
     }
 
     /// How many times an activity was done on the local days from `first` through `last`.

@@ -94,6 +94,36 @@ impl Money {
     }
 }
 
+/// An amount of money in millionths of the currency's unit, exact where a [`Money`] is not: a point's
+/// price has up to six digits. May lie below nought.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+pub struct Amount(pub i128);
+
+impl Amount {
+    /// An amount of whole minor units.
+    pub fn of(money: Money, currency: Currency) -> Amount {
+        Amount(i128::from(money.0) * 10i128.pow(6 - currency.digits.min(6)))
+    }
+
+    /// So many points at that price.
+    pub fn product(points: u64, price: Rate) -> Amount {
+        Amount(i128::from(points) * i128::from(price.millionths()))
+    }
+
+    /// The amount as a decimal string: the currency's minor digits, and further ones where there
+    /// are any.
+    pub fn show(self, currency: Currency) -> String {
+        let (whole, fraction) = (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let digits = format!("{fraction:06}");
+        let told = digits.trim_end_matches('0').len().max(currency.digits.min(6) as usize);
+        match told {
+            0 => format!("{sign}{whole}"),
+            told => format!("{sign}{whole}.{}", &digits[..told]),
+        }
+    }
+}
+
 /// A decimal rate, kept exactly: `mantissa / 10^scale`, at most 6 digits before the point and 6 after.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Rate {
@@ -270,6 +300,21 @@ mod tests {
         }
         assert_eq!(Rate::parse("0.9").unwrap().ceil_of(5), Some(5));
         assert_eq!(Rate::parse("0.9").unwrap().ceil_of(10), Some(9));
+    }
+
+    #[test]
+    fn amounts_are_exact_to_the_millionth() {
+        let (cny, jpy) = (cny(), Currency::of("JPY").unwrap());
+        let show = |amount: i128, currency| Amount(amount).show(currency);
+        assert_eq!(Amount::of(Money(8_850), cny), Amount(88_500_000));
+        assert_eq!(Amount::of(Money(8_850), jpy), Amount(8_850_000_000));
+        assert_eq!(Amount::product(3, Rate::parse("0.333333").unwrap()), Amount(999_999));
+        assert_eq!(show(88_500_000, cny), "88.50");
+        assert_eq!(show(-88_500_001, cny), "-88.500001");
+        assert_eq!(show(-1, jpy), "-0.000001");
+        assert_eq!(show(1_000_000, jpy), "1");
+        let most = Amount::product(FIGURE_MAX, Rate::parse("999999.999999").unwrap());
+        assert_eq!(most.show(cny), "9007199254731983800745.259009");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A valid no: the request was understood and the rules forbid it. Nothing is written.
 
 use crate::{
-    number::{Currency, Money},
+    number::{Amount, Currency, Money},
+    programme::{BrandPer, Way},
     shape::Fault,
 };
 
@@ -58,6 +59,31 @@ pub enum Refusal {
         /// How many days back it may lie.
         late_days: u32,
     },
+    /// The brand would issue or honour more points than it may.
+    BrandLimit {
+        /// What the limit counts over.
+        per: BrandPer,
+        /// What it counts.
+        way: Way,
+        /// The limit.
+        total: u64,
+        /// What is left of it.
+        left: u64,
+    },
+    /// The prepaid brand's blocks do not hold so many points.
+    BlockExhausted {
+        /// What they hold.
+        left: u64,
+    },
+    /// The postpaid brand would owe more than its credit.
+    CreditExhausted {
+        /// What is left of it.
+        left: Amount,
+        /// Of what money.
+        currency: Currency,
+    },
+    /// A block was bought under that reference before, with other content.
+    BlockConflict,
     /// A figure, the number of lots or of identities would pass its limit.
     LimitExceeded {
         /// Which.

@@ -86,6 +86,11 @@ impl Day {
         (self.0.month(), self.0.day())
     }
 
+    /// Months since year 0, the form in which months are stored.
+    pub fn month_number(self) -> i32 {
+        self.0.year() * 12 + i32::try_from(self.0.month0()).unwrap_or(0) // below 12
+    }
+
     /// Whether both fall into one calendar month.
     pub fn same_month(self, other: Day) -> bool {
         self.0.year() == other.0.year() && self.0.month() == other.0.month()

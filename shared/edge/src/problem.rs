@@ -129,6 +129,27 @@ impl Problem {
                 let detail = format!("occurred_at is more than {late_days} days back");
                 Problem::new(422, "occurred_too_long_ago", detail).with("late_days", *late_days)
             }
+            Refusal::BrandLimit { per, way, total, left } => {
+                let (per, way) = (per.word(), way.word());
+                let detail = format!("the brand's {way} limit per {per} leaves {left} points");
+                Problem::new(409, "brand_limit", detail)
+                    .with("limit", json!({"per": per, way: total}))
+                    .with("left", *left)
+            }
+            Refusal::BlockExhausted { left } => {
+                Problem::new(409, "block_exhausted", format!("the brand's blocks hold {left} points"))
+                    .with("left", *left)
+            }
+            Refusal::CreditExhausted { left, currency } => {
+                let left = left.show(*currency);
+                Problem::new(409, "credit_exhausted", format!("the brand's credit leaves {left}"))
+                    .with("left", left)
+            }
+            Refusal::BlockConflict => Problem::new(
+                409,
+                "block_conflict",
+                "a block was bought under that reference with other content; nothing has changed",
+            ),
             Refusal::LimitExceeded { what } => {
                 Problem::new(422, "limit_exceeded", format!("a limit would be passed: {what}"))
                     .with("limit", *what)

@@ -161,7 +161,10 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
                     let (stored, id) = (&entry.order, &order.order_id);
                     differences.push(format!("order {id}: stored {stored:?}, by the ledger {state:?}"));
                 }
-                if state.points > order.granted || taken > order.granted - state.points {
+                if state.points > order.granted
+                    || taken > order.granted - state.points
+                    || state.taken != taken
+                {
                     let (id, given) = (&order.order_id, order.granted);
                     differences.push(format!("order {id}: {taken} points were taken of {given} given"));
                 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::member::MemberId;
 
 use crate::{
+    account::Moment,
     audit::Finding,
     engine::Engine,
     error::Error,
@@ -26,6 +27,15 @@ const PAGE: usize = 1_000;
 pub struct Books {
     members: HashMap<MemberId, Counts>,
     digest: [u8; 32],
+}
+
+/// What does not agree with the books, in words.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Strays {
+    /// By member.
+    pub members: BTreeMap<MemberId, Vec<String>>,
+    /// By brand: what its account says is left, against what it bought, what it may, and the ledger.
+    pub brands: BTreeMap<String, Vec<String>>,
 }
 
 /// Records about one member.
@@ -79,19 +89,26 @@ impl Books {
 
 impl Engine {
     /// Walks the whole store and compares what is there of each member with what the audits found
-    /// to be its. To be asked while nobody writes.
+    /// to be its, and what is left on brands' accounts with all entries. To be asked while nobody
+    /// writes.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
-    pub async fn strays(&self, books: &Books) -> Result<BTreeMap<MemberId, Vec<String>>, Error> {
+    pub async fn strays(&self, books: &Books) -> Result<Strays, Error> {
         let mut found: HashMap<MemberId, Counts> = HashMap::with_capacity(books.members.len());
+        let mut tally = self.begin_tally().await?;
+        let zone = self.programmes().ok().map(|programmes| programmes.newest().zone);
         let mut from = None;
         loop {
             let page = self.store.walk(None, from, PAGE).await?;
             for (key, record) in &page.records {
+                tally.note(key, record)?;
                 if ENTRIES.contains(&key.kind()) {
                     let entry: EntryRecord = decode(key, &record.value)?;
                     found.entry(entry.member).or_default().entries += 1;
+                    if let Some(zone) = zone {
+                        tally.note_entry(&entry, |at| Moment::of(zone, at));
+                    }
                 } else if key.kind() == kind::IDENTITY {
                     let claim: ClaimRecord = decode(key, &record.value)?;
                     found.entry(claim.member).or_default().claims += 1;
@@ -99,7 +116,7 @@ impl Engine {
             }
             from = page.next;
             if from.is_none() {
-                return Ok(books.differences(&found));
+                return Ok(Strays { members: books.differences(&found), brands: tally.differences() });
             }
         }
     }

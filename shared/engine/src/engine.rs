@@ -30,6 +30,10 @@ pub(crate) const ATTEMPTS_MAX: usize = 100;
 /// decisions: that nothing is done twice rests on the store's expectations alone.
 const QUEUES: usize = 4_096;
 
+/// The same for shards of brands' accounts, and for their pools. Whoever has a member's turn may wait
+/// for a shard's, and then for a pool's; never the other way about.
+const ACCOUNT_QUEUES: usize = 512;
+
 /// The most entries a question about the past may read.
 const HISTORY_MAX: usize = 100_000;
 
@@ -45,6 +49,8 @@ struct Shared {
     head: RwLock<Option<Version>>,
     used: RwLock<HashSet<Key>>,
     queues: Vec<Mutex<()>>,
+    shard_queues: Vec<Mutex<()>>,
+    pool_queues: Vec<Mutex<()>>,
     refreshing: Mutex<()>,
 }
 
@@ -104,12 +110,14 @@ pub(crate) struct Loaded {
 impl Engine {
     /// An engine over that store. [`Engine::refresh`] reads the programme.
     pub fn new(store: Arc<dyn Store>) -> Engine {
-        let queues = (0..QUEUES).map(|_| Mutex::new(())).collect();
+        let queues = |length: usize| (0..length).map(|_| Mutex::new(())).collect();
         let shared = Shared {
             programmes: RwLock::new(None),
             head: RwLock::new(None),
             used: RwLock::new(HashSet::new()),
-            queues,
+            queues: queues(QUEUES),
+            shard_queues: queues(ACCOUNT_QUEUES),
+            pool_queues: queues(ACCOUNT_QUEUES),
             refreshing: Mutex::new(()),
         };
         Engine { store, shared: Arc::new(shared) }
@@ -155,10 +163,17 @@ impl Engine {
 
     /// Waits until no other command of this process works on the member.
     pub(crate) async fn queue(&self, id: MemberId) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % QUEUES as u64).unwrap_or(0);
-        self.shared.queues[index].lock().await
+        turn(&self.shared.queues, id).await
+    }
+
+    /// Waits until no other command of this process works on that shard of an account.
+    pub(crate) async fn shard_turn(&self, shard: &Key) -> MutexGuard<'_, ()> {
+        turn(&self.shared.shard_queues, shard).await
+    }
+
+    /// Waits until no other command of this process works on the pool of that brand's account.
+    pub(crate) async fn pool_turn(&self, brand: &str) -> MutexGuard<'_, ()> {
+        turn(&self.shared.pool_queues, brand).await
     }
 
     /// Whether the mark of that use has been seen in the store.
@@ -218,6 +233,10 @@ impl Engine {
     pub(crate) async fn history(&self, record: &MemberRecord, since: Instant) -> Result<History, Error> {
         let horizon = since.plus_millis(-domain::decide::AHEAD_MILLIS_MAX);
         let mut events = Vec::new();
+        // No entry was recorded later than the moment up to which the member is settled.
+        if record.member.as_of < horizon {
+            return Ok(History { since, events });
+        }
         let mut next = newest(record);
         while let Some(key) = next {
             let Some(entry) = self.entry_at(&key).await? else { break };
@@ -232,6 +251,13 @@ impl Engine {
         }
         Ok(History { since, events })
     }
+}
+
+async fn turn(queues: &[Mutex<()>], of: impl Hash) -> MutexGuard<'_, ()> {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    let index = usize::try_from(hasher.finish() % queues.len() as u64).unwrap_or(0);
+    queues[index].lock().await
 }
 
 /// The key of a member's newest entry.

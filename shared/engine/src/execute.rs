@@ -7,14 +7,16 @@ use domain::{
         Adjust, Ask, Command, Context, Decision, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus,
         Stop, decide,
     },
-    event::{Event, OrderState},
+    event::OrderState,
     member::{Member, MemberId},
+    programme::Way,
     refusal::Refusal,
-    settle,
 };
 use sha2::{Digest, Sha256};
+use tokio::sync::MutexGuard;
 
 use crate::{
+    account::{Account, Met},
     engine::{ATTEMPTS_MAX, Engine, Loaded, Request, Whom, unchanged},
     error::Error,
     keys,
@@ -72,6 +74,14 @@ struct Target {
     key: Key,
     entry: EntryRecord,
     version: Version,
+}
+
+/// What an attempt has read of whom and what it is about.
+struct Found {
+    id: MemberId,
+    loaded: Loaded,
+    target: Option<Target>,
+    met: Option<Met>,
 }
 
 /// The id of the redemption of an order: it follows from the order, so that no index is needed.
@@ -143,6 +153,16 @@ impl Act {
         }
     }
 
+    /// The brand whose account it takes points from, if that counts them, and which way they go.
+    fn spends(&self) -> Option<(&str, Way)> {
+        match self {
+            Act::EarnOrder(_, order) => Some((&order.brand, Way::Issue)),
+            Act::EarnActivity(_, activity) => Some((&activity.brand, Way::Issue)),
+            Act::Redeem(_, redeem) => Some((&redeem.brand, Way::Redeem)),
+            _ => None,
+        }
+    }
+
     /// Whether there is nothing left to do for the member as it is.
     fn is_done(&self, member: &Member) -> bool {
         match self {
@@ -197,13 +217,16 @@ impl Engine {
             Some(id) => Some(self.queue(id).await),
             None => None,
         };
+        let account = known.and_then(|id| self.account_for(act, id));
+        let shard = account.as_ref().map(Account::shard_key);
+        let _shard_turn = self.turn_at(shard.as_ref()).await;
         let request_key = request.key.filter(|_| look).map(keys::request);
         let natural = act.natural_key().filter(|_| look);
-        let asked = [request_key.clone(), natural.clone(), known.map(keys::member)];
+        let asked = [request_key.clone(), natural.clone(), known.map(keys::member), shard];
         let wanted: Vec<Key> = asked.iter().flatten().cloned().collect();
         let mut found = self.store.get(&wanted).await?.into_iter();
         let mut next = |key: &Option<Key>| key.as_ref().and_then(|_| found.next().flatten());
-        let (answered, recorded, member) = (next(&asked[0]), next(&asked[1]), next(&asked[2]));
+        let [answered, recorded, member, shard] = [&asked[0], &asked[1], &asked[2], &asked[3]].map(&mut next);
         if let (Some(key), Some(record)) = (&request_key, answered) {
             return self.replay_request(request, key, &record).await;
         }
@@ -213,16 +236,17 @@ impl Engine {
             self.commit_remembered(request, Remembered::Entry(key.as_bytes().to_vec())).await?;
             return Ok(done);
         }
-        let Some(id) = known else { return self.attempt_indirect(request, act).await };
+        let Some(id) = known else { return self.attempt_indirect(request, act, look).await };
         let record = member.ok_or(Refusal::MemberNotFound)?;
         let loaded = Loaded { record: decode(&keys::member(id), &record.value)?, version: record.version };
-        let done = self.act_on(request, act, id, loaded, None).await;
+        let met = account.map(|account| Met::new(account, shard)).transpose()?;
+        let done = self.act_on(request, act, Found { id, loaded, target: None, met }, look).await;
         drop(early);
         done
     }
 
     /// The member is found by an identity, or by the order or redemption.
-    async fn attempt_indirect(&self, request: &Request, act: &Act) -> Result<Done, Error> {
+    async fn attempt_indirect(&self, request: &Request, act: &Act, look: bool) -> Result<Done, Error> {
         let (id, target) = match (act.whom(), act.target_key()) {
             (Some(whom), _) => (self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?, None),
             (None, Some(key)) => {
@@ -236,18 +260,34 @@ impl Engine {
             (None, None) => return Err(Refusal::MemberNotFound.into()),
         };
         let _turn = self.queue(id).await;
-        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-        self.act_on(request, act, id, loaded, target).await
+        let account = match &target {
+            Some(target) => self.refunding(&target.entry).filter(|_| matches!(act, Act::Refund { .. })),
+            None => self.account_for(act, id),
+        };
+        let shard = account.as_ref().map(Account::shard_key);
+        let _shard_turn = self.turn_at(shard.as_ref()).await;
+        let wanted: Vec<Key> = [Some(keys::member(id)), shard].into_iter().flatten().collect();
+        let mut found = self.store.get(&wanted).await?.into_iter();
+        let record = found.next().flatten().ok_or(Refusal::MemberNotFound)?;
+        let loaded = Loaded { record: decode(&wanted[0], &record.value)?, version: record.version };
+        let met = account.map(|account| Met::new(account, found.next().flatten())).transpose()?;
+        self.act_on(request, act, Found { id, loaded, target, met }, look).await
     }
 
-    async fn act_on(
-        &self,
-        request: &Request,
-        act: &Act,
-        id: MemberId,
-        loaded: Loaded,
-        target: Option<Target>,
-    ) -> Result<Done, Error> {
+    /// The account that the command takes points from, if its brand's are counted.
+    fn account_for(&self, act: &Act, id: MemberId) -> Option<Account> {
+        act.spends().and_then(|(brand, way)| self.spending(brand, way, id))
+    }
+
+    async fn turn_at(&self, shard: Option<&Key>) -> Option<MutexGuard<'_, ()>> {
+        match shard {
+            Some(shard) => Some(self.shard_turn(shard).await),
+            None => None,
+        }
+    }
+
+    async fn act_on(&self, request: &Request, act: &Act, found: Found, look: bool) -> Result<Done, Error> {
+        let Found { id, loaded, target, met } = found;
         if act.is_done(&loaded.record.member) {
             // Said again under this key, whatever becomes of the member.
             self.commit_remembered(request, Remembered::Nothing(id)).await?;
@@ -263,8 +303,18 @@ impl Engine {
             Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
         let command = command(act, target.as_ref())?;
         let decision = self.decide_with(context, &loaded.record, &settled, &command).await?;
+        let order = target.as_ref().map(|target| &target.entry);
+        let charge = self.charge(met.as_ref(), order, &decision, request.dry_run, look).await?;
+        let primary = Primary {
+            index: timely.len(),
+            key: act.natural_key(),
+            content: request.content,
+            outcome: outcome(&decision),
+            blocks: charge.blocks.clone(),
+        };
+        let unnamed = || keys::entry(id, loaded.record.member.seq + 1 + timely.len() as u64);
+        let primary_key = primary.key.clone().unwrap_or_else(unnamed);
         let settled_events = timely.len();
-        let outcome = outcome(&decision);
         let mut events = timely;
         events.extend(decision.events);
         let parts = MemberWrites {
@@ -277,22 +327,11 @@ impl Engine {
             events,
             timely: settled_events,
         };
-        let natural = act.natural_key();
-        let primary = Primary { index: settled_events, key: natural, content: request.content, outcome };
-        let primary_key = primary
-            .key
-            .clone()
-            .unwrap_or_else(|| keys::entry(id, loaded.record.member.seq + 1 + settled_events as u64));
         let (mut writes, entry) = parts.build(self, Some(primary));
+        writes.extend(charge.write.clone());
         // Two more may follow. What time has done goes first, if all is too much for one commit.
         if writes.len() + 2 > WRITES_MAX && !request.dry_run {
-            if settled_events == 0 {
-                return Err(Refusal::LimitExceeded { what: "entries" }.into());
-            }
-            let mut member = loaded.record.member.clone();
-            let timely = settle(&programmes, &mut member, now);
-            self.commit_settled(request, &loaded, &member, &timely).await?;
-            return Err(StoreError::LostRace.into()); // decided anew on what is now stored
+            return self.settle_first(request, &loaded, settled_events, now).await;
         }
         if !request.dry_run {
             writes.extend(target_write(target, decision.order));
@@ -302,70 +341,12 @@ impl Engine {
         Ok(Done { member: id, entry, replayed: false })
     }
 
-    /// Settles the member. What is too long for one commit is written first.
-    async fn settle_stored(
-        &self,
-        request: &Request,
-        id: MemberId,
-        mut loaded: Loaded,
-    ) -> Result<(Loaded, Member, Vec<Event>), Error> {
-        let programmes = self.programmes()?;
-        loop {
-            let now = request.now.max(loaded.record.member.as_of);
-            let mut member = loaded.record.member.clone();
-            let events = settle(&programmes, &mut member, now);
-            let long = events.len() >= domain::settle::EVENTS_MAX;
-            if !long {
-                return Ok((loaded, member, events));
-            }
-            if request.dry_run {
-                let (member, events) = crate::engine::settled(&programmes, &loaded.record.member, now);
-                return Ok((loaded, member, events));
-            }
-            self.commit_settled(request, &loaded, &member, &events).await?;
-            loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-        }
-    }
-
     /// Remembers an answer that changes nothing under the request's key, if it has one.
     async fn commit_remembered(&self, request: &Request, answer: Remembered) -> Result<(), Error> {
         match remember(request, answer) {
             Some(write) => self.commit(vec![write]).await,
             None => Ok(()),
         }
-    }
-
-    /// Writes down what time alone has done.
-    pub(crate) async fn commit_settled(
-        &self,
-        request: &Request,
-        loaded: &Loaded,
-        after: &Member,
-        events: &[Event],
-    ) -> Result<(), Error> {
-        let writes = self.settled_writes(request, loaded, after, events)?;
-        self.commit(writes).await
-    }
-
-    pub(crate) fn settled_writes(
-        &self,
-        request: &Request,
-        loaded: &Loaded,
-        after: &Member,
-        events: &[Event],
-    ) -> Result<Vec<Write>, Error> {
-        let programmes = self.programmes()?;
-        let parts = MemberWrites {
-            programmes: &programmes,
-            by: request.by,
-            recorded_at: request.now.max(loaded.record.member.as_of),
-            before: Some(loaded),
-            brand: None,
-            after,
-            events: events.to_vec(),
-            timely: events.len(),
-        };
-        Ok(parts.build(self, None).0)
     }
 
     /// Decides, looking up what the decision asks for.

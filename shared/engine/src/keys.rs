@@ -9,8 +9,8 @@ use domain::{member::MemberId, time::Instant};
 use crate::store::{Key, Range};
 
 /// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
-/// answers and links by their member, callers, partners' keys and marks of use; every other kind is
-/// read by key, or walked.
+/// answers and links by their member, callers, partners' keys, marks of use and blocks; every other kind
+/// is read by key, or walked.
 pub mod kind {
     /// A member's standing.
     pub const MEMBER: u8 = b'm';
@@ -58,6 +58,8 @@ pub mod kind {
     pub const REFERENCE: u8 = b'l';
     /// A member's links, and the codes that were asked for it.
     pub const MEMBER_LINK: u8 = b'j';
+    /// A part of what a brand may still issue and honour: its tally.
+    pub const ACCOUNT: u8 = b't';
 }
 
 /// The note that holds the fingerprint of the master key that the data was written under.
@@ -269,6 +271,26 @@ pub fn links_and_codes(id: MemberId) -> Range {
     Range { from: asked_codes(id).from, to: member_links(id, None).to }
 }
 
+/// All blocks that a brand has bought, by reference.
+pub fn blocks(brand: &str) -> Range {
+    Range { from: block(brand, ""), to: key(kind::BLOCK, &[brand.as_bytes(), b"\x01"]) }
+}
+
+/// The place of the pool among a brand's account's records; the lower ones are its shards'.
+pub const POOL: u8 = 0xff;
+
+/// A record of a brand's account: the pool or a shard.
+pub fn account(brand: &str, place: u8) -> Key {
+    key(kind::ACCOUNT, &[brand.as_bytes(), b"\0", &[place]])
+}
+
+/// The brand and the place of a key of an account's record.
+pub fn read_account(key: &Key) -> Option<(&str, u8)> {
+    let (place, rest) = key.as_bytes().split_last()?;
+    let brand = rest.get(1..)?.strip_suffix(b"\0")?;
+    Some((std::str::from_utf8(brand).ok()?, *place))
+}
+
 /// A note of the engine's own.
 pub fn note(name: &str) -> Key {
     key(kind::NOTE, &[name.as_bytes()])
@@ -320,6 +342,17 @@ mod tests {
         let everything = links_and_codes(id);
         assert!(everything.from <= code && keys[4] < everything.to);
         assert!(asked_code(MemberId([8; 16]), [0; 16]) >= everything.to);
+    }
+
+    #[test]
+    fn accounts_and_blocks_are_found_by_their_brand() {
+        assert_eq!(read_account(&account("bean", POOL)), Some(("bean", POOL)));
+        assert_eq!(read_account(&account("b.1", 0)), Some(("b.1", 0)));
+        for reference in ["A", "z-9", &"z".repeat(64)] {
+            let Range { from, to } = blocks("bean");
+            assert!((from..to).contains(&block("bean", reference)));
+            assert!(!(blocks("be").from..blocks("be").to).contains(&block("bean", reference)));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, a random number or the environment; nothing here knows a rule of
 //! the programme.
 
+mod account;
 mod audit;
 mod books;
 mod callers;
@@ -23,10 +24,12 @@ pub mod records;
 mod register;
 pub mod store;
 mod sweep;
+mod timely;
 mod write;
 
+pub use account::{Metered, Purchase, Usage};
 pub use audit::Finding;
-pub use books::Books;
+pub use books::{Books, Strays};
 pub use callers::{CALLERS_MAX, Caller};
 pub use engine::{Engine, Request, Whom};
 pub use error::Error;

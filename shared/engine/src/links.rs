@@ -190,7 +190,7 @@ impl Engine {
         writes.push(put(key, Expect::Version(version), &asked));
         writes.push(still(&loaded));
         // A brand that members are linked to is not removed, and so never becomes another's.
-        self.mark_used(vec![keys::used("brand", brand)], &mut writes);
+        writes.extend(crate::write::marking(self, vec![keys::used("brand", brand)]));
         let answer = tell(reference);
         self.commit_told(request, writes, &answer).await?;
         Ok(Told { answer, replayed: false })

@@ -9,6 +9,7 @@ use domain::{
 };
 
 use crate::{
+    account::Points,
     engine::{Engine, Loaded, unchanged},
     error::Error,
     keys,
@@ -26,6 +27,8 @@ pub(crate) struct Primary {
     pub(crate) content: [u8; 16],
     /// What the caller is told.
     pub(crate) outcome: Outcome,
+    /// Which of its brand's blocks its points came from, or went back to.
+    pub(crate) blocks: Points,
 }
 
 /// A member's part of a commit, as it is put together.
@@ -87,6 +90,7 @@ impl MemberWrites<'_> {
             let own = primary.take_if(|primary| primary.index == index);
             let natural = own.as_ref().and_then(|own| own.key.clone());
             let is_primary = own.is_some();
+            let blocks = own.as_ref().map_or(Vec::new(), |own| own.blocks.clone());
             let entry = EntryRecord {
                 member: self.after.id,
                 seq,
@@ -103,7 +107,7 @@ impl MemberWrites<'_> {
                 event,
                 outcome: own.map(|own| own.outcome),
                 cancelled: false,
-                blocks: Vec::new(),
+                blocks,
             };
             last = natural.as_ref().map(|key| key.as_bytes().to_vec());
             let key = natural.unwrap_or_else(|| keys::entry(self.after.id, seq));
@@ -139,28 +143,25 @@ impl MemberWrites<'_> {
             self.events.iter().filter_map(|event| event.what.brand()).map(|brand| keys::used("brand", brand));
         let trial = self.after.trial.iter().map(|trial| &trial.tier);
         let tiers = trial.chain([&self.after.standing.tier]).map(|tier| keys::used("tier", tier));
-        engine.mark_used(brands.chain(told).chain(tiers).collect(), writes);
+        writes.extend(marking(engine, brands.chain(told).chain(tiers).collect()));
     }
 }
 
-impl Engine {
-    /// Adds the marks among these that are not made yet, under the newest version of the programme.
-    pub(crate) fn mark_used(&self, mut marks: Vec<Key>, writes: &mut Vec<Write>) {
-        marks.retain(|key| !self.is_marked(key));
-        if marks.is_empty() {
-            return;
-        }
-        marks.sort();
-        marks.dedup();
-        for key in marks {
-            writes.push(Write { key, expect: Expect::Anything, change: Change::Put(bytes::Bytes::new()) });
-        }
-        if let Some(version) = self.head_version() {
-            let expect = Expect::Version(version);
-            writes.push(Write { key: keys::program_head(), expect, change: Change::Nothing });
-        }
-    }
+/// What marks these uses, as far as they are not marked yet, under the newest version of the programme.
+pub(crate) fn marking(engine: &Engine, mut marks: Vec<Key>) -> Vec<Write> {
+    marks.retain(|key| !engine.is_marked(key));
+    marks.sort();
+    marks.dedup();
+    let head = engine.head_version().filter(|_| !marks.is_empty()).map(|version| Write {
+        key: keys::program_head(),
+        expect: Expect::Version(version),
+        change: Change::Nothing,
+    });
+    let mark = |key| Write { key, expect: Expect::Anything, change: Change::Put(bytes::Bytes::new()) };
+    marks.into_iter().map(mark).chain(head).collect()
+}
 
+impl Engine {
     /// Commits, and notes which brands and tiers are now marked as used.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
         let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);

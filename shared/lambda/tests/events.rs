@@ -378,6 +378,15 @@ async fn a_store_that_is_not_ours_is_not_served() {
         let (reply, body) = answer(instance, by_url("POST", "/", &li)).await;
         assert_eq!((reply.status_code, &body["code"]), (503, &json!("store_unavailable")));
     }
+    // A signature is no way around it.
+    let mut signed = by_url("POST", "/register", &li);
+    signed["headers"] = json!({"signature": "sig1=:AAAA:", "signature-input": "sig1=()"});
+    assert_eq!(answer(&own, signed.clone()).await.0.status_code, 503);
+    let good = instance(&register::FUNCTION, set_up().await);
+    let (reply, body) = answer(&good, signed.clone()).await;
+    assert_eq!((reply.status_code, &body["code"]), (401, &json!("signature_invalid")));
+    signed["rawPath"] = json!("/");
+    assert_eq!(answer(&good, signed).await.0.status_code, 404, "the function must be named");
     let expire = instance(&expire_points::FUNCTION, store.clone());
     assert_eq!(direct(&expire, json!({}), 60).await.unwrap_err().code, "store_unavailable");
     let bare = instance(&register::FUNCTION, Arc::new(Counted::default()));

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | due index, requests | the first 2 bytes | the rest |
 //! | answers, links | the first 17 bytes: kind and member | the rest |
-//! | callers, partners' keys, used marks, kinds nobody knows | the first byte | the rest |
+//! | callers, partners' keys, used marks, blocks, kinds nobody knows | the first byte | the rest |
 //! | everything else | the whole key | one byte, 0 |
 //!
 //! A key that is too short for its kind's partition is a partition of its own. DynamoDB takes no
@@ -51,7 +51,8 @@ fn spread(of: u8) -> Spread {
         | kind::PROGRAM
         | kind::PROGRAM_HEAD
         | kind::NONCE
-        | kind::NOTE => Spread::Whole,
+        | kind::NOTE
+        | kind::ACCOUNT => Spread::Whole,
         _ => Spread::Prefix(1),
     }
 }
@@ -206,12 +207,14 @@ mod tests {
 
     #[test]
     fn the_table_of_partitions() {
-        let cases: [(Key, usize); 11] = [
+        let cases: [(Key, usize); 13] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
             (keys::request([3; 16]), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
             (keys::caller([5; 16]), 1),
             (keys::used("brand", "b"), 1),
+            (keys::block("b", "1"), 1),
+            (keys::account("b", 7), 4),
             (key(&[&b"m"[..], &ID].concat()), 17),
             (keys::order("b", "1"), 4),
             (keys::link_code([5; 16]), 17),
@@ -234,7 +237,7 @@ mod tests {
             let of = |end: &[u8]| key(&[&b"j"[..], &ID, end].concat());
             Range { from: of(from), to: of(to) }
         };
-        let cases: [(&str, Range, Result<usize, NotInOrder>); 11] = [
+        let cases: [(&str, Range, Result<usize, NotInOrder>); 12] = [
             ("one shard that is due", Range { from: key(b"d\x03"), to: key(b"d\x03\x80\x01") }, Ok(1)),
             ("all that is due", keys::all(kind::DUE), Ok(257)),
             ("the last requests", Range { from: key(b"q\xf0"), to: key(b"r") }, Ok(16)),
@@ -243,8 +246,9 @@ mod tests {
             ("all of a member's links and codes", links(b"\0", b"\x02"), Ok(1)),
             ("everybody's answers", keys::all(kind::ANSWER), Err(NotInOrder(kind::ANSWER))),
             ("callers", keys::all(kind::CALLER), Ok(1)),
+            ("a brand's blocks", keys::blocks("b"), Ok(1)),
             ("members", keys::all(kind::MEMBER), Err(NotInOrder(kind::MEMBER))),
-            ("two kinds nobody knows", Range { from: key(b"b"), to: key(b"c1") }, Ok(2)),
+            ("two kinds nobody knows", Range { from: key(b"B"), to: key(b"C1") }, Ok(2)),
             ("a turned range", Range { from: key(b"c"), to: key(b"a") }, Ok(0)),
         ];
         for (name, range, expected) in cases {

@@ -8,7 +8,7 @@ use crate::{
     event::{ActivityEarned, Movement, Order, OrderLine, OrderLot, Share, What},
     member::COUNTED_DAYS,
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product},
-    programme::{Activity, Expiry, Per, Programme},
+    programme::{Activity, Expiry, Per, Programme, Way},
     refusal::Refusal,
     shape::Fault,
     time::{Day, Instant},
@@ -98,6 +98,7 @@ impl Draft<'_> {
         let earned = earned(programme, &order, order.amount, whole);
         (order.calculated, order.growth) = earned.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         order.granted = self.within_limits(order.calculated, day)?;
+        self.check_member_day(&told.brand, Way::Issue, order.granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
         let hold_days = Some(programme.points.hold_days).filter(|days| *days > 0);
         let held_until =
@@ -122,6 +123,7 @@ impl Draft<'_> {
         let calculated = rules.points.checked_add(bonus).filter(|points| *points <= FIGURE_MAX);
         let calculated = calculated.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         let granted = self.within_limits(calculated, day)?;
+        self.check_member_day(&told.brand, Way::Issue, granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
         let mut movement = self.credit(vec![share(expires_at, &told.brand, None, signed(granted))]);
         movement.growth = signed(rules.growth);
@@ -189,7 +191,7 @@ impl Draft<'_> {
         first.number() >= self.programme().zone.day(self.context.now).number() - COUNTED_DAYS
     }
 
-    fn wanted_history(&self, first: Day) -> Result<&crate::event::History, Wants> {
+    pub(super) fn wanted_history(&self, first: Day) -> Result<&crate::event::History, Wants> {
         let since = self.programme().zone.midnight(first);
         self.context.history.filter(|history| history.since <= since).ok_or(Wants::History(since))
     }

@@ -3,7 +3,7 @@
 use super::{Draft, Stop, share, signed};
 use crate::{
     event::{Event, Movement, Share, What},
-    programme::{Expiry, OnShort},
+    programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
     time::{Day, Instant},
 };
@@ -28,6 +28,7 @@ impl Draft<'_> {
         if told.points == 0 || available < told.points {
             return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
         }
+        self.check_member_day(&told.brand, Way::Redeem, told.points)?;
         let (shares, _) = self.take(told.points, false);
         let zone = programme.zone;
         let moves_expiry_to = match programme.points.expiry {
@@ -40,6 +41,22 @@ impl Draft<'_> {
         let what = What::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
         self.record(self.context.now, movement, moves_expiry_to, what);
         Ok(())
+    }
+
+    /// A brand's limit for one member and local day, by when entries are recorded. The member's own
+    /// history tells what has been used of it.
+    pub(super) fn check_member_day(&self, brand: &str, way: Way, points: u64) -> Result<(), Stop> {
+        let (programme, per) = (self.programme(), BrandPer::MemberDay);
+        let limit = programme.brand(brand).and_then(|brand| brand.limit(per, way));
+        let Some(total) = limit.filter(|_| points > 0) else { return Ok(()) };
+        let today = programme.zone.day(self.context.now);
+        let history = self.wanted_history(today)?;
+        let used = match way {
+            Way::Issue => history.issued_at(brand, today.number()),
+            Way::Redeem => history.honoured_at(brand, today.number()),
+        };
+        let left = total.saturating_sub(used);
+        if left < points { Err(Refusal::BrandLimit { per, way, total, left }.into()) } else { Ok(()) }
     }
 
     /// Takes up to so many points in spending order, from held lots too (last) where `held`.

@@ -57,6 +57,7 @@ impl Draft<'_> {
         after.growth = if after.closed { 0 } else { state.growth.min(growth) };
         let (movement, taken) =
             self.take_back(order, state.points - after.points, state.growth - after.growth);
+        after.taken += taken;
         let what = What::OrderRefunded(OrderRefunded {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),

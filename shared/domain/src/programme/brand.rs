@@ -97,6 +97,36 @@ impl BrandPer {
     }
 }
 
+/// What a brand does with points.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// It issues them: orders and activities earn.
+    Issue,
+    /// It honours them: they are redeemed there.
+    Redeem,
+}
+
+impl Way {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Way::Issue => "issue",
+            Way::Redeem => "redeem",
+        }
+    }
+}
+
+impl Brand {
+    /// The most points that it may issue or honour over that, if there is a limit.
+    pub fn limit(&self, per: BrandPer, way: Way) -> Option<u64> {
+        let limit = self.limits.iter().find(|limit| limit.per == per)?;
+        match way {
+            Way::Issue => limit.issue,
+            Way::Redeem => limit.redeem,
+        }
+    }
+}
+
 /// How a brand pays for the points it issues.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Funding {

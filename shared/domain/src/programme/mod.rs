@@ -11,7 +11,7 @@ use crate::{
     time::{Day, Instant, Zone},
 };
 
-pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees};
+pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
 pub use read::{read, unchangeable};
 pub use shape::{PROGRAM, SHOWN};
 

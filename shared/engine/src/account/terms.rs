@@ -1,0 +1,203 @@
+//! What a brand's account is held to, and what a command asks of it.
+
+use domain::{
+    event::{Event, What},
+    number::{Amount, Currency, Rate},
+    programme::{Brand, BrandPer, Funding, Way},
+    refusal::Refusal,
+    time::{Instant, Zone},
+};
+
+use super::stock::Points;
+
+/// What an account counts by the calendar, each in the place that its figures have everywhere here.
+pub(crate) const METERS: [(Way, BrandPer); 4] = [
+    (Way::Issue, BrandPer::Day),
+    (Way::Issue, BrandPer::Month),
+    (Way::Redeem, BrandPer::Day),
+    (Way::Redeem, BrandPer::Month),
+];
+
+/// What a brand's account is held to. Without any of it a brand has no account.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Terms {
+    /// The limits of [`METERS`].
+    pub(crate) caps: [Option<u64>; 4],
+    /// Whether it issues from blocks alone.
+    pub(crate) prepaid: bool,
+    /// The most it may owe.
+    pub(crate) credit: Option<Amount>,
+}
+
+impl Terms {
+    pub(crate) fn of(brand: &Brand, currency: Currency) -> Terms {
+        let credit = match brand.funding {
+            Some(Funding::Postpaid { credit }) => credit.map(|credit| Amount::of(credit, currency)),
+            _ => None,
+        };
+        Terms {
+            caps: METERS.map(|(way, per)| brand.limit(per, way)),
+            prepaid: brand.funding == Some(Funding::Prepaid),
+            credit,
+        }
+    }
+
+    /// Whether points that go that way are counted.
+    pub(crate) fn counts(&self, of: Way) -> bool {
+        let capped = METERS.iter().zip(self.caps).any(|((way, _), cap)| *way == of && cap.is_some());
+        capped || (of == Way::Issue && (self.prepaid || self.credit.is_some()))
+    }
+}
+
+/// The local day and month of a moment, by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment {
+    pub(crate) day: i32,
+    pub(crate) month: i32,
+}
+
+impl Moment {
+    pub(crate) fn of(zone: Zone, instant: Instant) -> Moment {
+        let day = zone.day(instant);
+        Moment { day: day.number(), month: day.month_number() }
+    }
+
+    /// The number of the window that the meter counts in.
+    pub(crate) fn window(self, meter: usize) -> i32 {
+        match METERS[meter].1 {
+            BrandPer::Month => self.month,
+            BrandPer::Day | BrandPer::MemberDay => self.day,
+        }
+    }
+}
+
+/// What a command takes from an account.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Need {
+    /// Points issued.
+    pub(crate) issue: u64,
+    /// Points honoured.
+    pub(crate) redeem: u64,
+    /// What the issued points cost, where they are not taken from blocks.
+    pub(crate) cost: Amount,
+}
+
+impl Need {
+    /// What an event takes: of all commands, orders, activities and redemptions alone. An
+    /// adjustment, which an import is too, counts nowhere.
+    pub(crate) fn of(event: &Event, price: Rate) -> Need {
+        let points = event.movement.points().unsigned_abs();
+        match &event.what {
+            What::OrderEarned(_) | What::ActivityEarned(_) => {
+                Need { issue: points, redeem: 0, cost: Amount::product(points, price) }
+            }
+            What::PointsRedeemed { .. } => Need { redeem: points, ..Need::default() },
+            _ => Need::default(),
+        }
+    }
+
+    pub(crate) fn is_nothing(self) -> bool {
+        self == Need::default()
+    }
+
+    /// What it takes of a meter.
+    pub(crate) fn of_meter(self, meter: usize) -> u64 {
+        match METERS[meter].0 {
+            Way::Issue => self.issue,
+            Way::Redeem => self.redeem,
+        }
+    }
+}
+
+/// What a refund gives back to an account.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Back {
+    /// Points to blocks, last taken first.
+    pub(crate) blocks: Points,
+    /// What the other points had cost.
+    pub(crate) cost: Amount,
+}
+
+impl Back {
+    /// What a refund gives back of an order that took `drawn` from blocks and whose other points
+    /// cost `price` each. `before` and `after` are the points taken back of the order so far.
+    pub(crate) fn of(drawn: &[(u32, u64)], before: u64, after: u64, price: Option<Rate>) -> Back {
+        let (mut passed, mut rest) = (before, after.saturating_sub(before));
+        let mut blocks = Vec::new();
+        for (number, points) in drawn.iter().rev() {
+            let left = points.saturating_sub(passed);
+            passed = passed.saturating_sub(*points);
+            let returned = left.min(rest);
+            if returned > 0 {
+                blocks.push((*number, returned));
+                rest -= returned;
+            }
+        }
+        Back { blocks, cost: Amount::product(rest, price.unwrap_or(Rate::ZERO)) }
+    }
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Back::default()
+    }
+}
+
+/// What an account lacks for a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lack {
+    /// Points of that meter, of which so many are left.
+    Meter(usize, u64),
+    /// Points of blocks, of which so many are left.
+    Blocks(u64),
+    /// Credit, of which so much is left.
+    Credit(Amount),
+}
+
+impl Lack {
+    pub(crate) fn refusal(self, terms: &Terms, currency: Currency) -> Refusal {
+        match self {
+            Lack::Meter(meter, left) => {
+                let (way, per) = METERS[meter];
+                Refusal::BrandLimit { per, way, total: terms.caps[meter].unwrap_or(0), left }
+            }
+            Lack::Blocks(left) => Refusal::BlockExhausted { left },
+            Lack::Credit(left) => Refusal::CreditExhausted { left, currency },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However an order's points come back, each block gets what was drawn from it, once, the last
+    /// first.
+    #[test]
+    fn what_comes_back_goes_where_it_came_from() {
+        let price = Rate::parse("0.5");
+        let back = |drawn: &[(u32, u64)], before, after| {
+            let back = Back::of(drawn, before, after, price);
+            (back.blocks, back.cost.0)
+        };
+        let drawn = [(3, 10), (4, 5)];
+        assert_eq!(back(&drawn, 0, 15), (vec![(4, 5), (3, 10)], 0));
+        assert_eq!(back(&drawn, 0, 3), (vec![(4, 3)], 0));
+        assert_eq!(back(&drawn, 3, 8), (vec![(4, 2), (3, 3)], 0));
+        assert_eq!(back(&drawn, 8, 8), (vec![], 0));
+        assert_eq!(back(&[], 2, 5), (vec![], 1_500_000));
+        // An order of which only a part was drawn from blocks: that part comes back first.
+        assert_eq!(back(&[(1, 2)], 1, 5), (vec![(1, 1)], 1_500_000));
+        for total in 0..=15 {
+            let mut sums = std::collections::BTreeMap::new();
+            let mut at = 0;
+            for step in [1, 4, 0, 2, 15] {
+                let next = total.min(at + step);
+                for (number, points) in Back::of(&drawn, at, next, price).blocks {
+                    *sums.entry(number).or_insert(0) += points;
+                }
+                at = next;
+            }
+            assert_eq!(sums.values().sum::<u64>(), total);
+            assert_eq!(sums.get(&4).copied().unwrap_or(0), total.min(5), "{total}");
+        }
+    }
+}
