@@ -170,7 +170,7 @@ impl Row {
 }
 
 const EARN: Option<[u64; 3]> = Some([400, 100, 200]);
-const BY_REFERENCE: Option<[u64; 3]> = Some([400, 200, 300]);
+const BY_REFERENCE: Option<[u64; 3]> = Some([500, 200, 400]);
 const WITH_HEADER: Option<[u64; 3]> = Some([600, 100, 200]);
 
 #[test]
@@ -232,7 +232,7 @@ fn operations_cost_no_more_than_is_promised() {
         counter.shop.partner_earn("tea", &references[0], "first", "3").await;
         counter.meter.take();
         counter
-            .row("earn by a partner's reference", BY_REFERENCE, async |counter, _, number| {
+            .row("a signed earn, by a partner's reference", BY_REFERENCE, async |counter, _, number| {
                 let reference = &references[number as usize % MEMBERS];
                 let earned = counter.shop.partner_earn("tea", reference, &format!("T-{number}"), "3").await;
                 assert_eq!(earned.status, 200, "{}", earned.body);
@@ -314,6 +314,70 @@ fn a_brands_account_costs_one_record_more() {
             })
             .await
             .check();
+    });
+}
+
+/// The programme's shop on the last day of a year in which so many members have earned once.
+async fn at_a_years_end(meter: &Arc<Metered>, members: u64) -> (Shop, domain::time::Instant) {
+    let year_end = json!({"mode": "year_end", "years": 1});
+    let shop = Shop::over(meter.clone(), &programme(year_end, &json!({})), "2025-01-01T09:00:00+08:00").await;
+    for _ in 0..members {
+        let member = shop.somebody().await;
+        shop.earn(&member, &format!("2025-{}", shop.fresh()), "80").await;
+    }
+    (shop, domain::time::Instant::parse("2026-12-31T09:00:00+08:00").unwrap())
+}
+
+/// What the first sweeps of that day and of as many more cost.
+async fn days_cost(
+    meter: &Metered,
+    shop: &Shop,
+    from: domain::time::Instant,
+    days: std::ops::Range<u32>,
+) -> Cost {
+    let mut cost = Cost::default();
+    for day in days {
+        shop.api.clock.forward(from.plus_days(day)).unwrap();
+        meter.take();
+        shop.ok("POST", "/expire-points", json!({})).await;
+        cost += meter.take_cost();
+    }
+    cost
+}
+
+/// A sweep's rows: for a member, for a key that is forgotten, and where there is nothing to do.
+#[test]
+fn a_sweep_costs_no_more_than_is_promised() {
+    run(async {
+        let meter = Arc::new(Metered::new(Arc::new(MemoryStore::new())));
+        let (shop, year_end) = at_a_years_end(&meter, EACH).await;
+        let row = |name, operations, cost, held| Row { name, operations, cost, held: Some(held) }.check();
+        let cost = days_cost(&meter, &shop, year_end, 1..2).await;
+        row("a sweep, for a member whose points expire", EACH, cost, [600, 106, 26]);
+        let cost = days_cost(&meter, &shop, year_end, 1..2).await;
+        row("a sweep that finds nothing", 1, cost, [0, 3_300, 3_300]);
+        let cost = days_cost(&meter, &shop, year_end, 2..3).await;
+        row("the first sweep of a day, if it finds nothing", 1, cost, [100, 4_200, 4_300]);
+        let empty = days_cost(&meter, &shop, year_end, 3..63).await;
+        for request in 0..EACH {
+            let member = shop.somebody().await;
+            let order_id = format!("keyed-{request}");
+            let body = json!({"member_id": member, "brand": "acme", "order_id": order_id, "amount": "1"});
+            let key = format!("7a5c1f0e-6f3e-4a52-9d4e-{request:012}");
+            let reply = shop.call_with("POST", "/earn-points", &body, Some(&key)).await;
+            assert_eq!(reply.status, 200, "{}", reply.body);
+        }
+        let cost = days_cost(&meter, &shop, year_end, 63..123).await;
+        // What these days would have cost without any key is not the keys'.
+        let cost = Cost {
+            items: cost.items - empty.items,
+            bytes: cost.bytes - empty.bytes,
+            write_units: cost.write_units - empty.write_units,
+            read_units: cost.read_units - empty.read_units,
+            round_trips: cost.round_trips - empty.round_trips,
+        };
+        row("forgetting a key", EACH, cost, [100, 10, 100]);
+        assert!(shop.snapshot().await.iter().all(|(key, _)| key.kind() != engine::keys::kind::REQUEST));
     });
 }
 

@@ -257,6 +257,35 @@ fn a_sweep_in_between_changes_nothing() {
 }
 
 #[test]
+fn a_key_that_was_forgotten_and_used_anew_is_not_forgotten_again() {
+    run(async {
+        let two = Two::open().await;
+        let keyed = |id: &str| ("/earn-points", two.order(id, "10"));
+        let (path, first) = keyed("A-1");
+        two.second.ok("POST", "/expire-points", json!({})).await;
+        assert_eq!(two.second.call_with("POST", path, &first, Some("key")).await.status, 200);
+        for shop in [&two.first, &*two.second] {
+            shop.at("2026-05-01T00:00:00+08:00");
+        }
+        // The first instance has found the key to be old; before it forgets it, the second forgets
+        // it, and somebody uses it for another order.
+        let (second, (path, other)) = (two.second.clone(), keyed("A-2"));
+        let deed = async move {
+            second.ok("POST", "/expire-points", json!({})).await;
+            let reply = second.call_with("POST", path, &other, Some("key")).await;
+            assert_eq!((reply.status, reply.replayed()), (200, false), "{}", reply.body);
+        };
+        *two.between.deed.lock().unwrap() = Some(Box::pin(deed));
+        two.first.ok("POST", "/expire-points", json!({})).await;
+        assert!(two.between.deed.lock().unwrap().is_none(), "nothing was to be forgotten");
+        for (id, want) in [("A-2", "200"), ("A-3", "422 idempotency_key_reused")] {
+            let (path, body) = keyed(id);
+            assert_eq!(two.first.call_with("POST", path, &body, Some("key")).await.verdict(), want, "{id}");
+        }
+    });
+}
+
+#[test]
 fn one_identity_registered_in_both_is_one_member() {
     run(async {
         let two = Two::open().await;

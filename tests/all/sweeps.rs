@@ -1,5 +1,16 @@
-//! Sweeps that share the work, and sweeps that are cut off.
+//! Sweeps that share the work, sweeps of a store that takes little at once, and what they forget.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use domain::time::Instant;
+use engine::{
+    keys::kind,
+    memory::MemoryStore,
+    store::{Key, Pending, Range, Record, Store, StoreError, Version, Write},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,7 +20,11 @@ use crate::{
 
 /// A shop in which so many members have points that end with the year after next.
 async fn shop_of(members: usize) -> (Shop, Vec<String>) {
-    let shop = Shop::open(&program(), START).await;
+    shop_over(Arc::new(MemoryStore::new()), members).await
+}
+
+async fn shop_over(store: Arc<dyn Store>, members: usize) -> (Shop, Vec<String>) {
+    let shop = Shop::over(store, &program(), START).await;
     let mut ids = Vec::new();
     for _ in 0..members {
         let id = shop.somebody().await;
@@ -57,5 +72,175 @@ fn a_part_that_is_none_is_refused() {
         for body in bodies {
             shop.refused("422 invalid_field", "POST", "/expire-points", body).await;
         }
+    });
+}
+
+/// A store that declines commits while so many others are under way.
+struct Narrow {
+    inner: MemoryStore,
+    width: AtomicUsize,
+    under_way: AtomicUsize,
+    /// The most that were under way at once.
+    seen: AtomicUsize,
+    declined: AtomicUsize,
+}
+
+impl Narrow {
+    fn new() -> Narrow {
+        let zero = || AtomicUsize::new(0);
+        Narrow {
+            inner: MemoryStore::new(),
+            width: AtomicUsize::new(usize::MAX),
+            under_way: zero(),
+            seen: zero(),
+            declined: zero(),
+        }
+    }
+}
+
+impl Store for Narrow {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        self.inner.get(keys)
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        self.inner.scan(range, limit)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(async move {
+            let others = self.under_way.fetch_add(1, Ordering::SeqCst);
+            self.seen.fetch_max(others + 1, Ordering::SeqCst);
+            // Whoever commits at the same time does so now.
+            tokio::task::yield_now().await;
+            let committed = if others < self.width.load(Ordering::SeqCst) {
+                self.inner.commit(writes).await
+            } else {
+                self.declined.fetch_add(1, Ordering::SeqCst);
+                Err(StoreError::Busy)
+            };
+            self.under_way.fetch_sub(1, Ordering::SeqCst);
+            committed
+        })
+    }
+}
+
+#[test]
+fn a_store_that_takes_little_at_once_is_asked_for_less() {
+    run(async {
+        let store = Arc::new(Narrow::new());
+        let (shop, ids) = shop_over(store.clone(), 700).await;
+        store.width.store(2, Ordering::SeqCst);
+        assert_eq!(sweep(&shop, json!({})).await.0, 700, "whatever had to be sent again counts once");
+        assert!(store.seen.load(Ordering::SeqCst) > 2, "batches go on side by side");
+        assert!(store.declined.load(Ordering::SeqCst) > 0);
+        for id in ids {
+            let entries = shop.ledger(&id, 50).await;
+            assert_eq!(entries.iter().filter(|entry| entry["kind"] == "expire").count(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_given_up() {
+    run(async {
+        let store = Arc::new(Narrow::new());
+        let (shop, _) = shop_over(store.clone(), 700).await;
+        let before = shop.snapshot().await;
+        store.width.store(0, Ordering::SeqCst);
+        shop.refused("503 busy", "POST", "/expire-points", json!({})).await;
+        let declined = store.declined.load(Ordering::SeqCst);
+        assert!((2..=20).contains(&declined), "{declined} commits");
+        assert!(before == shop.snapshot().await);
+    });
+}
+
+// --- What is forgotten ---
+
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// How many records of that kind there are.
+async fn count(shop: &Shop, kind: u8) -> usize {
+    shop.snapshot().await.iter().filter(|(key, _)| key.kind() == kind).count()
+}
+
+/// Requests with a key each: the first ones register, whose answers hold personal data.
+async fn requests(shop: &Shop, number: usize) {
+    for request in 0..number {
+        let name =
+            json!({"kind": "external", "channel": "tests", "value": format!("asked {}", request % 40)});
+        let (path, body) = match request {
+            0..40 => ("/register", json!({"brand": "acme", "identities": [name]})),
+            _ => (
+                "/earn-points",
+                json!({"identity": name, "brand": "acme", "order_id": request.to_string(), "amount": "1"}),
+            ),
+        };
+        let reply = shop.call_with("POST", path, &body, Some(&format!("key-{request}"))).await;
+        assert!(reply.status < 300, "{}", reply.body);
+    }
+}
+
+fn day(shop: &Shop, number: i64) {
+    shop.api.clock.forward(Instant::parse(START).unwrap().plus_millis(number * DAY)).unwrap();
+}
+
+#[test]
+fn a_key_is_forgotten_between_31_and_60_days_later() {
+    run(async {
+        let shop = Shop::usual().await;
+        requests(&shop, 300).await;
+        assert_eq!((count(&shop, kind::REQUEST).await, count(&shop, kind::ANSWER).await), (300, 40));
+        let mut left = 300;
+        for number in 1..=60 {
+            day(&shop, number);
+            shop.ok("POST", "/expire-points", json!({})).await;
+            let now = count(&shop, kind::REQUEST).await;
+            // A twenty-ninth each day, as chance spreads them.
+            assert!(number >= 31 || now == 300, "day {number}: {now} are left");
+            assert!(left - now <= 40, "day {number}: {left} before, {now} after");
+            left = now;
+        }
+        assert_eq!((left, count(&shop, kind::ANSWER).await), (0, 0));
+        // The key stands for something new; the order is known by its own name.
+        requests(&shop, 1).await;
+    });
+}
+
+#[test]
+fn a_day_is_looked_through_once() {
+    run(async {
+        let shop = Shop::usual().await;
+        requests(&shop, 60).await;
+        day(&shop, 40);
+        shop.ok("POST", "/expire-points", json!({})).await;
+        let before = shop.snapshot().await;
+        for path in ["/expire-points", "/evaluate-tier"] {
+            shop.ok("POST", path, json!({})).await;
+        }
+        assert!(before == shop.snapshot().await);
+    });
+}
+
+#[test]
+fn however_long_nobody_swept_all_is_forgotten_in_bounded_steps() {
+    run(async {
+        let shop = Shop::usual().await;
+        shop.ok("POST", "/expire-points", json!({})).await;
+        requests(&shop, 2_500).await;
+        day(&shop, 20_000);
+        let mut left = 2_500;
+        for step in 0.. {
+            let reply = shop.ok("POST", "/expire-points", json!({})).await;
+            let now = count(&shop, kind::REQUEST).await;
+            assert!(left - now <= 2_000, "{} at once", left - now);
+            left = now;
+            assert_eq!(reply["done"], left == 0, "step {step}");
+            if left == 0 {
+                break;
+            }
+            assert!(step < 5);
+        }
+        assert_eq!(count(&shop, kind::ANSWER).await, 0);
     });
 }

@@ -128,6 +128,23 @@ pub fn request(hash: [u8; 16]) -> Key {
     key(kind::REQUEST, &[&hash])
 }
 
+/// Parts of all requests: by the first byte of their hashes, which is chance.
+pub const REQUEST_SLICES: u64 = 256;
+
+/// The requests of these slices, of which there are [`REQUEST_SLICES`].
+pub fn requests(slices: std::ops::Range<u64>) -> Range {
+    let at = |slice: u64| match u8::try_from(slice) {
+        Ok(slice) => key(kind::REQUEST, &[&[slice]]),
+        Err(_) => key(kind::REQUEST + 1, &[]),
+    };
+    Range { from: at(slices.start), to: at(slices.end) }
+}
+
+/// The slice that a request's key stands in.
+pub fn request_slice(key: &Key) -> u64 {
+    key.as_bytes().get(1).copied().unwrap_or(0).into()
+}
+
 /// An answer with a member's personal data, by the request it answered.
 pub fn answer(id: MemberId, request: [u8; 16]) -> Key {
     key(kind::ANSWER, &[&id.0, &request])

@@ -13,6 +13,7 @@ pub mod conformance;
 mod engine;
 mod error;
 mod execute;
+mod forget;
 pub mod keys;
 mod links;
 pub mod memory;

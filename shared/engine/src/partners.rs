@@ -7,11 +7,11 @@ use domain::{refusal::Refusal, time::Instant};
 use crate::{
     engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
     error::Error,
+    forget::REMEMBERED_DAYS,
     keys,
     records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, decode},
     register::Told,
     store::{Key, Range, StoreError},
-    sweep::REMEMBERED_DAYS,
     write::put,
 };
 

@@ -1,5 +1,9 @@
 //! The sweep: writes down what settling already makes true, for every member on whom something is
 //! due. It may be late, repeated or cut off; no figure depends on it.
+//!
+//! Where a read or a commit takes milliseconds, one after the other would be all that limits it. So
+//! members are read in batches and several batches go on at once; a store that takes no more is
+//! asked for less at once. Each commit still holds whole members, and expects each as it was read.
 
 use domain::{
     event::{Event, What},
@@ -8,27 +12,27 @@ use domain::{
     settle,
     time::Instant,
 };
+use futures_util::future::{join_all, try_join_all};
 
 use crate::{
-    engine::{Engine, Request},
+    engine::{Engine, Loaded, Request},
     error::Error,
     keys,
-    records::RequestRecord,
-    store::{Expect, Range, StoreError, Write},
-    write::delete,
+    records::decode,
+    store::{Key, StoreError, Write},
 };
 
 /// The most members one call settles.
 const MEMBERS_MAX: usize = 2_000;
 
+/// Members that are read at once: DynamoDB takes so many keys in one request.
+const BATCH_MAX: usize = 100;
+
+/// The most batches that are under way at once.
+const BATCHES_AT_ONCE_MAX: usize = 8;
+
 /// Writes that are gathered from several members into one commit.
 const GATHERED_MAX: usize = 50;
-
-/// Days for which a request is remembered under its key, at least.
-pub(crate) const REMEMBERED_DAYS: u32 = 31;
-
-/// Remembered requests that one call looks at.
-const REQUESTS_MAX: usize = 2_000;
 
 /// What a sweep wrote down.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -70,44 +74,65 @@ impl Part {
     }
 }
 
+/// What is due of a member, and how it is written down.
+struct Due {
+    id: MemberId,
+    writes: Vec<Write>,
+    events: Vec<Event>,
+    /// Whether more is due after these.
+    more: bool,
+}
+
 impl Engine {
     /// Settles members on whom something is due by `as_of`, a bounded number of them.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed; what was settled by then stays settled.
     pub async fn sweep(&self, request: &Request, as_of: Instant, part: Part) -> Result<Swept, Error> {
-        let mut swept = Swept::default();
-        let members = self.due_members(as_of, part).await?;
-        swept.done = members.len() < MEMBERS_MAX;
-        let mut gathered: Vec<(MemberId, Vec<Write>, Vec<Event>)> = Vec::new();
-        for id in members {
-            let (writes, events, more) = self.due_writes(request, id, as_of).await?;
-            swept.done &= !more;
-            let waiting: usize = gathered.iter().map(|(_, writes, _)| writes.len()).sum();
-            if waiting + writes.len() > GATHERED_MAX {
-                self.write_down(request, as_of, std::mem::take(&mut gathered), &mut swept).await?;
+        let (members, whole) = self.due_members(as_of, part).await?;
+        let mut swept = Swept { done: whole, ..Swept::default() };
+        let mut waiting: Vec<&[MemberId]> = members.chunks(BATCH_MAX).collect();
+        let mut at_once = BATCHES_AT_ONCE_MAX;
+        while !waiting.is_empty() {
+            let later = waiting.split_off(waiting.len().min(at_once));
+            let batches = std::mem::replace(&mut waiting, later);
+            let settling = batches.iter().map(|batch| self.settle_batch(request, as_of, batch));
+            let mut busy = false;
+            for (batch, (counts, ended)) in batches.iter().zip(join_all(settling).await) {
+                swept.add(counts);
+                match ended {
+                    Ok(()) => {}
+                    // What of it was settled already is not due any more when it is read again.
+                    Err(Error::Store(StoreError::Busy)) if at_once > 1 => {
+                        waiting.push(batch);
+                        busy = true;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-            gathered.push((id, writes, events));
+            if busy {
+                at_once /= 2;
+            }
         }
-        self.write_down(request, as_of, gathered, &mut swept).await?;
         if swept.done && part.is_first() {
-            self.forget_requests(request.now).await?;
+            swept.done = self.forget_requests(request.now).await?;
         }
         Ok(swept)
     }
 
-    /// The first members on whom something is due by `as_of`.
-    async fn due_members(&self, as_of: Instant, part: Part) -> Result<Vec<MemberId>, Error> {
-        let mut members = Vec::new();
-        for shard in (0..keys::DUE_SHARDS).filter(|shard| shard % part.of == part.index) {
-            let room = MEMBERS_MAX - members.len();
-            if room == 0 {
-                break;
-            }
-            let due = self.store.scan(keys::due_until(shard, as_of), room).await?;
-            members.extend(due.iter().filter_map(|(key, _)| keys::read_due(key)).map(|(_, id)| id));
-        }
-        Ok(members)
+    /// The first members on whom something is due by `as_of`, and whether these are all.
+    ///
+    /// As many from each shard, and in turns: a partition of DynamoDB carries 1,000 write units a
+    /// second, so a sweep that took one shard after the other would be no quicker than one of them.
+    async fn due_members(&self, as_of: Instant, part: Part) -> Result<(Vec<MemberId>, bool), Error> {
+        let shards = (0..keys::DUE_SHARDS).filter(|shard| shard % part.of == part.index);
+        let room = (MEMBERS_MAX / shards.clone().count().max(1)).max(1);
+        let due = shards.map(|shard| self.store.scan(keys::due_until(shard, as_of), room));
+        let due = try_join_all(due).await?;
+        let whole = due.iter().all(|found| found.len() < room);
+        let turns = (0..room).flat_map(|turn| due.iter().filter_map(move |found| found.get(turn)));
+        let members = turns.filter_map(|(key, _)| keys::read_due(key)).map(|(_, id)| id);
+        Ok((members.collect(), whole))
     }
 
     /// Settles one member by `as_of`.
@@ -127,33 +152,62 @@ impl Engine {
         Ok(swept)
     }
 
-    /// What is due of a member, as writes; and whether more is due after them.
-    async fn due_writes(
+    /// Settles these members; what was settled, and how it ended.
+    async fn settle_batch(
         &self,
         request: &Request,
-        id: MemberId,
         as_of: Instant,
-    ) -> Result<(Vec<Write>, Vec<Event>, bool), Error> {
-        let programmes = self.programmes()?;
-        let Some(loaded) = self.load(id).await? else { return Ok((Vec::new(), Vec::new(), false)) };
-        if loaded.record.member.due_at().is_none_or(|due| due > as_of) {
-            return Ok((Vec::new(), Vec::new(), false));
+        batch: &[MemberId],
+    ) -> (Swept, Result<(), Error>) {
+        let mut swept = Swept { done: true, ..Swept::default() };
+        let ended = self.settle_together(request, as_of, batch, &mut swept).await;
+        (swept, ended)
+    }
+
+    async fn settle_together(
+        &self,
+        request: &Request,
+        as_of: Instant,
+        batch: &[MemberId],
+        swept: &mut Swept,
+    ) -> Result<(), Error> {
+        let keys: Vec<Key> = batch.iter().copied().map(keys::member).collect();
+        let found = self.store.get(&keys).await?;
+        let mut gathered: Vec<Due> = Vec::new();
+        for (key, record) in keys.iter().zip(found) {
+            let Some(record) = record else { continue };
+            let loaded = Loaded { record: decode(key, &record.value)?, version: record.version };
+            let Some(due) = self.due(request, &loaded, as_of)? else { continue };
+            let waiting: usize = gathered.iter().map(|due| due.writes.len()).sum();
+            if waiting + due.writes.len() > GATHERED_MAX {
+                self.write_down(request, as_of, std::mem::take(&mut gathered), swept).await?;
+            }
+            gathered.push(due);
         }
+        self.write_down(request, as_of, gathered, swept).await
+    }
+
+    /// What is due of a member as it was read; `None` if nothing is.
+    fn due(&self, request: &Request, loaded: &Loaded, as_of: Instant) -> Result<Option<Due>, Error> {
+        let programmes = self.programmes()?;
         let mut member = loaded.record.member.clone();
+        if member.due_at().is_none_or(|due| due > as_of) {
+            return Ok(None);
+        }
         let events = settle(&programmes, &mut member, as_of);
         let more = member.due_at().is_some_and(|due| due <= as_of);
-        Ok((self.settled_writes(request, &loaded, &member, &events)?, events, more))
+        let writes = self.settled_writes(request, loaded, &member, &events)?;
+        Ok(Some(Due { id: member.id, writes, events, more }))
     }
 
     async fn write_down(
         &self,
         request: &Request,
         as_of: Instant,
-        gathered: Vec<(MemberId, Vec<Write>, Vec<Event>)>,
+        gathered: Vec<Due>,
         swept: &mut Swept,
     ) -> Result<(), Error> {
-        let mut writes: Vec<Write> =
-            gathered.iter().flat_map(|(_, writes, _)| writes.iter().cloned()).collect();
+        let mut writes: Vec<Write> = gathered.iter().flat_map(|due| due.writes.iter().cloned()).collect();
         if writes.is_empty() {
             return Ok(());
         }
@@ -162,16 +216,13 @@ impl Engine {
         writes.dedup_by(|left, right| left.key == right.key);
         match self.commit(writes).await {
             Ok(()) => {
-                gathered
-                    .iter()
-                    .filter(|(_, writes, _)| !writes.is_empty())
-                    .for_each(|(_, _, events)| swept.count(events, self));
+                gathered.iter().for_each(|due| swept.count(due, self));
                 Ok(())
             }
             // A command was quicker with one of them: each alone, so that the others go through.
             Err(Error::Store(StoreError::LostRace)) => {
-                for (id, _, _) in gathered {
-                    self.settle_alone(request, id, as_of, swept).await?;
+                for due in gathered {
+                    self.settle_alone(request, due.id, as_of, swept).await?;
                 }
                 Ok(())
             }
@@ -188,15 +239,14 @@ impl Engine {
     ) -> Result<(), Error> {
         let _turn = self.queue(id).await;
         for _ in 0..crate::engine::ATTEMPTS_MAX {
-            let (writes, events, more) = self.due_writes(request, id, as_of).await?;
-            if writes.is_empty() {
-                return Ok(());
-            }
-            match self.commit(writes).await {
+            let Some(loaded) = self.load(id).await? else { return Ok(()) };
+            let Some(due) = self.due(request, &loaded, as_of)? else { return Ok(()) };
+            match self.commit(due.writes.clone()).await {
                 Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
-                    swept.count(&events, self);
+                    let more = due.more;
+                    swept.count(&Due { more: false, ..due }, self);
                     if !more {
                         return Ok(());
                     }
@@ -205,47 +255,24 @@ impl Engine {
         }
         Err(Error::Contended)
     }
-
-    /// Forgets requests that are remembered longer than promised: looks at a bounded number, goes
-    /// on where the last call stopped, and starts again at the end.
-    async fn forget_requests(&self, now: Instant) -> Result<(), Error> {
-        let note = keys::note("requests_looked_at");
-        let all = keys::all(keys::kind::REQUEST);
-        let stopped = self.get(&note).await?;
-        let from =
-            stopped.as_ref().map_or(all.from.clone(), |record| crate::store::Key::new(record.value.clone()));
-        let found = self.store.scan(Range { from, to: all.to }, REQUESTS_MAX).await?;
-        let wrapped = found.len() < REQUESTS_MAX;
-        if found.is_empty() && stopped.is_none() {
-            return Ok(());
-        }
-        let mut writes = Vec::new();
-        for (key, record) in &found {
-            let request: RequestRecord = crate::records::decode(key, &record.value)?;
-            if request.at.plus_days(REMEMBERED_DAYS) <= now {
-                writes.push(delete(key.clone()));
-                if let crate::records::Remembered::Personal(answer) = request.answer {
-                    writes.push(delete(crate::store::Key::new(answer)));
-                }
-            }
-        }
-        for chunk in writes.chunks(GATHERED_MAX) {
-            self.commit(chunk.to_vec()).await?;
-        }
-        let next = match (wrapped, found.last()) {
-            (false, Some((key, _))) => {
-                crate::store::Change::Put(bytes::Bytes::copy_from_slice(key.successor().as_bytes()))
-            }
-            _ => crate::store::Change::Delete,
-        };
-        self.commit(vec![Write { key: note, expect: Expect::Anything, change: next }]).await
-    }
 }
 
 impl Swept {
-    fn count(&mut self, events: &[Event], engine: &Engine) {
+    /// Adds what another batch came to.
+    fn add(&mut self, other: Swept) {
+        self.members += other.members;
+        self.points_expired += other.points_expired;
+        self.renewed += other.renewed;
+        self.upgraded += other.upgraded;
+        self.downgraded += other.downgraded;
+        self.done &= other.done;
+    }
+
+    /// Counts what was committed of a member.
+    fn count(&mut self, due: &Due, engine: &Engine) {
         self.members += 1;
-        for event in events {
+        self.done &= !due.more;
+        for event in &due.events {
             match &event.what {
                 What::PointsExpired => self.points_expired += event.movement.points().unsigned_abs(),
                 What::TierKept { .. } => self.renewed += 1,
