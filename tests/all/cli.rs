@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    crash::{Client, Server, binary},
+    client::Client,
+    crash::{Server, binary},
     support::ADMIN_KEY,
 };
 

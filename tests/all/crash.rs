@@ -6,8 +6,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     env,
-    io::{BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -20,111 +19,48 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{histories::chance, support::ADMIN_KEY};
+use crate::{
+    client::{Client, Heard},
+    histories::chance,
+    support::ADMIN_KEY,
+};
 
 /// Clients at once.
 const CLIENTS: usize = 6;
 /// Members that they all work on.
 const MEMBERS: usize = 10;
 
-// --- HTTP, plainly ---
-
-/// A connection that is kept.
-pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
-    bearer: String,
-}
-
-/// An answer that arrived whole.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Heard {
-    pub(crate) status: u16,
-    pub(crate) replayed: bool,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Heard {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
-}
-
-impl Client {
-    /// An admin's connection.
-    pub(crate) fn connect(address: SocketAddr) -> std::io::Result<Client> {
-        Client::with_key(address, ADMIN_KEY)
-    }
-
-    pub(crate) fn with_key(address: SocketAddr, key: &str) -> std::io::Result<Client> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Client { stream: BufReader::new(stream), bearer: key.to_owned() })
-    }
-
-    /// An error means that nobody knows whether it was done.
-    pub(crate) fn call(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: &str,
-        key: Option<&str>,
-    ) -> std::io::Result<Heard> {
-        let key = key.map_or(String::new(), |key| format!("Idempotency-Key: {key}\r\n"));
-        let (length, bearer) = (body.len(), &self.bearer);
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: laurel\r\nAuthorization: Bearer {bearer}\r\n{key}Content-Length: {length}\r\n\r\n{body}"
-        );
-        self.stream.get_mut().write_all(request.as_bytes())?;
-        let broken = || std::io::Error::other("the answer broke off");
-        let (mut status, mut replayed, mut length) = (None, false, 0);
-        loop {
-            let mut line = String::new();
-            if self.stream.read_line(&mut line)? == 0 {
-                return Err(broken());
-            }
-            let line = line.trim_end().to_ascii_lowercase();
-            match (status, line.split_once(": ")) {
-                (None, _) => status = line.split(' ').nth(1).and_then(|code| code.parse().ok()),
-                (_, Some(("content-length", bytes))) => length = bytes.parse().map_err(|_| broken())?,
-                (_, Some(("idempotency-replayed", said))) => replayed = said == "true",
-                (_, None) if line.is_empty() => break,
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        Ok(Heard { status: status.ok_or_else(broken)?, replayed, body })
-    }
-
-    fn get(&mut self, path: &str) -> Value {
-        let heard = self.call("GET", path, "", None).expect("an answer");
-        assert_eq!(heard.status, 200, "{path}");
-        heard.json()
-    }
-}
-
 // --- The server ---
 
 /// The binary that was built along with these tests; built now, once, if it may be out of date.
 pub(crate) fn binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(build).clone()
+    BUILT.get_or_init(|| build(&["--bin", "laurel"]).join("laurel")).clone()
 }
 
-fn build() -> PathBuf {
+/// What the names begin with under which cargo tells a test about its package.
+const TOLD: [&str; 3] = ["CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_PKG_"];
+
+/// Builds these where the tests were built, and returns the folder. Of the whole workspace: then
+/// what others wrote is built as it was for the tests, and not again.
+pub(crate) fn build(what: &[&str]) -> PathBuf {
     let own = env::current_exe().expect("a path");
     let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<tests>");
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "laurel", "--target-dir"]);
-        build.arg(profile.parent().expect("target"));
+        // What cargo tells of this package to its tests: a build script that looks at it, such as
+        // ring's, would take it for a change, and much would be built again, here and next time.
+        let told = env::vars_os().map(|(name, _)| name);
+        let told = told.filter(|name| TOLD.iter().any(|part| name.to_string_lossy().starts_with(part)));
+        told.for_each(|name| _ = build.env_remove(name));
+        build.args(["build", "--quiet", "--workspace", "--target-dir"]);
+        build.arg(profile.parent().expect("target")).args(what);
         if profile.ends_with("release") {
             build.arg("--release");
         }
-        assert!(build.status().expect("cargo runs").success(), "laurel does not build");
+        assert!(build.status().expect("cargo runs").success(), "{what:?} does not build");
     }
-    profile.join("laurel")
+    profile.to_path_buf()
 }
 
 pub(crate) struct Server {

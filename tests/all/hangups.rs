@@ -5,7 +5,8 @@ use std::{io::Write as _, net::TcpStream};
 use serde_json::{Value, json};
 
 use crate::{
-    crash::{Client, Server, binary},
+    client::Client,
+    crash::{Server, binary},
     support::{ADMIN_KEY, program},
 };
 

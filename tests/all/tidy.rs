@@ -98,7 +98,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["laurel-edge", "laurel-tests"]),
     ("chacha20poly1305", &["laurel-edge"]),
     ("getrandom", &["laurel-edge", "laurel", "laurel-store-dynamodb"]),
-    ("hyper", &["laurel"]),
+    ("hyper", &["laurel", "laurel-tests"]),
     ("clap", &["laurel"]),
     ("chrono", &["laurel-domain", "laurel", "laurel-tests"]),
     ("chrono-tz", &["laurel-domain", "laurel-tests"]),
