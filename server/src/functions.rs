@@ -16,6 +16,5 @@ pub const FUNCTIONS: &[&Function] = &[
     &partners::FUNCTION,
     &program::FUNCTION,
     &keys::FUNCTION,
-    &partners::FUNCTION,
     &link::FUNCTION,
 ];
