@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use engine::{keys::kind, memory::MemoryStore};
+use engine::{
+    Books,
+    keys::kind,
+    memory::MemoryStore,
+    store::{Change, Expect, Store, Write},
+};
 use serde_json::{Value, json};
 use store_redb::{Options, RedbStore};
 
@@ -22,7 +27,12 @@ async fn links(shop: &Shop, member: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_link_through_its_life() {
-    let shop = Shop::coalition().await;
+    life(Arc::new(MemoryStore::new())).await;
+}
+
+/// The same over any store.
+pub(crate) async fn life(store: Arc<dyn Store>) {
+    let shop = Shop::over(store, &coalition(), START).await;
     let member = shop.somebody().await;
     let (till, key) = shop.caller(&["storefront"], Some("acme")).await;
     let path = format!("/members/{member}/link-code");
@@ -63,6 +73,9 @@ async fn a_link_through_its_life() {
     assert_eq!(shop.partner_earn("tea", reference, "T-3", "1").await.verdict(), "404 member_not_found");
     let both = links(&shop, &member).await;
     assert_eq!((both.len(), &both[0]["ended_at"], &both[1]), (2, &Value::Null, &link), "the newest first");
+    shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+    assert_eq!(links(&shop, &member).await.len(), 0);
+    assert_eq!(shop.partner_earn("tea", &again, "T-4", "1").await.verdict(), "404 member_not_found");
 }
 
 #[tokio::test]
@@ -242,6 +255,41 @@ async fn a_linked_brand_stays_in_the_programme() {
     shop.linked(&member, "tea").await;
     let refused = shop.refused("422 invalid_program", "PUT", "/program", without).await;
     assert_eq!(refused.faults(), ["/brands in_use"]);
+}
+
+/// A store that was restored piecemeal may hold half of what a link or its end wrote.
+#[tokio::test]
+async fn the_audit_finds_half_a_link() {
+    let shop = Shop::coalition().await;
+    let (whole, without, loose) = (shop.somebody().await, shop.somebody().await, shop.somebody().await);
+    for member in [&whole, &without, &loose] {
+        shop.linked(member, "mute").await;
+        shop.unlink(member, "mute").await;
+        shop.linked(member, "tea").await;
+    }
+    let id = |member: &str| edge::wire::read_member_id(member).unwrap();
+    let engine = &shop.api.engine;
+    let mut books = Books::default();
+    for member in [&whole, &without, &loose] {
+        books.note(id(member), &engine.audit_member(id(member)).await.unwrap());
+    }
+    assert_eq!(engine.strays(&books).await.unwrap().len(), 0);
+    for (key, record) in shop.snapshot().await {
+        let of = |member: &str, kind: u8, bytes: &[u8]| {
+            key.kind() == kind && bytes.windows(16).any(|part| part == id(member).0)
+        };
+        let lost =
+            of(&without, kind::REFERENCE, &record.value) || of(&loose, kind::MEMBER_LINK, key.as_bytes());
+        if lost {
+            let write = Write { key, expect: Expect::Anything, change: Change::Delete };
+            engine.store().commit(vec![write]).await.unwrap();
+        }
+    }
+    let found = engine.strays(&books).await.unwrap();
+    let told = |member: &str| found.get(&id(member)).map(|found| found.join("; "));
+    assert_eq!(told(&without).as_deref(), Some("references of partners: -1 beside the links that stand"));
+    assert_eq!(told(&loose).as_deref(), Some("references of partners: +1 beside the links that stand"));
+    assert_eq!(told(&whole), None);
 }
 
 async fn real() -> (tempfile::TempDir, Arc<Shop>) {

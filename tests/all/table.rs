@@ -146,3 +146,9 @@ fn a_sweep_of_a_table_that_is_cut_off_goes_on() {
     let Some(local) = Local::shared() else { return };
     run(async { sweep_in_pieces(Arc::new(local.store().await.expect("a table")), 60).await });
 }
+
+#[test]
+fn links_over_a_table() {
+    let Some(local) = Local::shared() else { return };
+    run(async { crate::links::life(Arc::new(local.store().await.expect("a table"))).await });
+}

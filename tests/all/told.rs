@@ -323,6 +323,8 @@ async fn no_key_acts_for_a_partner() {
     let member = shop.somebody().await;
     let (_, till) = shop.caller(&["storefront"], Some("bean")).await;
     let (_, boss) = shop.caller(&["admin"], Some("bean")).await;
+    let code = json!({"code": shop.code(&member, "tea").await});
+    assert_eq!(shop.call_as(&boss, "POST", "/link", &code, None).await.verdict(), "403 forbidden");
     let path = format!("/members/{member}");
     let minted = shop.call_as(&till, "POST", &format!("{path}/tokens"), &json!({"minutes": 15}), None).await;
     let token = minted.body["token"].as_str().unwrap();

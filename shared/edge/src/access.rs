@@ -116,9 +116,9 @@ impl Api {
         if body.text_of("member_id").is_some_and(|id| wire::read_member_id(id) != Some(grant.member)) {
             return Err(Refusal::MemberNotFound.into());
         }
-        let granted = function.name != "redeem"
-            || brand == caller.brand.as_deref()
-                && grant.spend.as_ref().is_some_and(|spend| spend.allows(body));
+        // That it is at the token's brand, whoever is bound to a brand is held to.
+        let granted =
+            function.name != "redeem" || grant.spend.as_ref().is_some_and(|spend| spend.allows(body));
         if granted { Ok(()) } else { Err(Problem::forbidden()) }
     }
 

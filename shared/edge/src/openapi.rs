@@ -101,11 +101,13 @@ fn operation(function: &Function, route: &Route) -> Value {
         let response = json!({"description": codes.join(", "), "content": content});
         responses.insert(status.to_string(), response);
     }
-    let roles: Vec<&str> = route.roles.iter().map(|role| role.word()).collect();
+    // What is a partner's alone is not an admin's either.
+    let admin = (route.roles != [Role::Partner]).then_some(Role::Admin);
+    let roles: Vec<&str> = admin.iter().chain(route.roles).map(|role| role.word()).collect();
     let mut operation = json!({
         "operationId": operation_id(function, route),
         "summary": route.summary,
-        "description": format!("For: admin{}{}.", if roles.is_empty() { "" } else { ", " }, roles.join(", ")),
+        "description": format!("For: {}.", roles.join(", ")),
         "tags": [function.name],
         "responses": responses,
     });

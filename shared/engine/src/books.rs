@@ -1,6 +1,7 @@
 //! The books of the whole store: what the audits of its members add up to, and what lies in the
 //! store beside them. A backup that was restored piecemeal can hold half of a commit: an entry
-//! without its place in the member's ledger, or a claim on a member that is not there.
+//! without its place in the member's ledger, a claim on a member that is not there, or a partner's
+//! reference to a member that is not linked.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,8 +12,8 @@ use crate::{
     audit::Finding,
     engine::Engine,
     error::Error,
-    keys::kind,
-    records::{ClaimRecord, EntryRecord, decode},
+    keys::{self, kind},
+    records::{ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
 };
 
 /// Kinds of record that are ledger entries.
@@ -98,6 +99,8 @@ impl Engine {
         let mut found: HashMap<MemberId, Counts> = HashMap::with_capacity(books.members.len());
         let mut tally = self.begin_tally().await?;
         let zone = self.programmes().ok().map(|programmes| programmes.newest().zone);
+        // References less the links that stand: there is one of each or none.
+        let mut loose: BTreeMap<MemberId, i64> = BTreeMap::new();
         let mut from = None;
         loop {
             let page = self.store.walk(None, from, PAGE).await?;
@@ -112,11 +115,22 @@ impl Engine {
                 } else if key.kind() == kind::IDENTITY {
                     let claim: ClaimRecord = decode(key, &record.value)?;
                     found.entry(claim.member).or_default().claims += 1;
+                } else if key.kind() == kind::REFERENCE {
+                    let reference: ReferenceRecord = decode(key, &record.value)?;
+                    *loose.entry(reference.member).or_default() += 1;
+                } else if let Some((member, ..)) = keys::read_member_link(key) {
+                    let link: LinkRecord = decode(key, &record.value)?;
+                    *loose.entry(member).or_default() -= i64::from(link.end.is_none());
                 }
             }
             from = page.next;
             if from.is_none() {
-                return Ok(Strays { members: books.differences(&found), brands: tally.differences() });
+                let mut members = books.differences(&found);
+                for (id, more) in loose.into_iter().filter(|(_, more)| *more != 0) {
+                    let text = format!("references of partners: {more:+} beside the links that stand");
+                    members.entry(id).or_default().push(text);
+                }
+                return Ok(Strays { members, brands: tally.differences() });
             }
         }
     }

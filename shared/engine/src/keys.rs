@@ -263,13 +263,14 @@ pub fn member_link(id: MemberId, brand: &str, number: u32) -> Key {
     key(kind::MEMBER_LINK, &[&id.0, &[LINKED], brand.as_bytes(), b"\0", &descending])
 }
 
-/// The brand and the number of a link's key.
-pub fn read_member_link(key: &Key) -> Option<(String, u32)> {
+/// The member, the brand and the number of a link's key.
+pub fn read_member_link(key: &Key) -> Option<(MemberId, String, u32)> {
+    let id = key.as_bytes().get(1..17).filter(|_| key.kind() == kind::MEMBER_LINK)?.try_into().ok()?;
     let (part, rest) = key.as_bytes().get(17..)?.split_first()?;
     let (brand, descending) = rest.split_at_checked(rest.len().checked_sub(4)?)?;
     let brand = brand.strip_suffix(b"\0").filter(|_| *part == LINKED)?;
     let number = u32::MAX - u32::from_be_bytes(descending.try_into().ok()?);
-    Some((String::from_utf8(brand.to_vec()).ok()?, number))
+    Some((MemberId(id), String::from_utf8(brand.to_vec()).ok()?, number))
 }
 
 /// The member's links with that brand, or with all, the newest of each brand first.
@@ -345,7 +346,7 @@ mod tests {
         assert!(keys.is_sorted());
         let (all, codes) = (member_links(id, None), asked_codes(id));
         for ((brand, number), key) in places.iter().zip(&keys) {
-            assert_eq!(read_member_link(key), Some(((*brand).to_owned(), *number)));
+            assert_eq!(read_member_link(key), Some((id, (*brand).to_owned(), *number)));
             assert_eq!(read_asked_code(key), None);
             for other in ["bean", "bean.two", "tea"] {
                 let of_other = member_links(id, Some(other));
@@ -359,6 +360,8 @@ mod tests {
         let everything = links_and_codes(id);
         assert!(everything.from <= code && keys[4] < everything.to);
         assert!(asked_code(MemberId([8; 16]), [0; 16]) >= everything.to);
+        // An entry of the same member is no link, whatever follows its id.
+        assert_eq!(read_member_link(&entry(id, u64::from_be_bytes(*b"\x01aa\0\0\0\0\0"))), None);
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl Engine {
             for (key, record) in &found {
                 writes.push(delete(key.clone()));
                 writes.extend(keys::read_asked_code(key).map(|code| delete(keys::link_code(code))));
-                if let Some((brand, _)) = keys::read_member_link(key) {
+                if let Some((_, brand, _)) = keys::read_member_link(key) {
                     let link: LinkRecord = decode(key, &record.value)?;
                     writes.push(delete(keys::reference(&brand, link.reference)));
                 }
@@ -290,7 +290,7 @@ impl Engine {
     ) -> Result<Vec<(Link, Version)>, Error> {
         let found = self.store.scan(range, limit).await?;
         let links = found.iter().filter_map(|(key, record)| {
-            let (brand, number) = keys::read_member_link(key)?;
+            let (_, brand, number) = keys::read_member_link(key)?;
             let read = decode(key, &record.value);
             Some(read.map(|stored| (Link { brand, number, record: stored }, record.version)))
         });

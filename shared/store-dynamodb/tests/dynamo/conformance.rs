@@ -73,12 +73,31 @@ async fn conforms() {
     println!("{} cases in {} ms", CASES.len(), begun.elapsed().as_millis());
 }
 
+/// A key among the links of the member of that id.
+fn link(id: u8, end: &[u8]) -> Key {
+    key([&[kind::MEMBER_LINK][..], &[id; 16], end].concat())
+}
+
 /// Keys of every kind as the engine makes them, by what comes after the kind.
 fn every_kind() -> Vec<Key> {
     let mut keys: Vec<Key> = (0..8).map(|at| keys::request([at * 32; 16])).collect();
     keys.extend((0..4).flat_map(|shard| (0..4).map(move |at| key([kind::DUE, shard, 0x80, at, 7]))));
     keys.extend((0..4).map(|at| key([&[kind::ANSWER][..], &[1; 16], &[at; 16]].concat())));
     keys.extend((0..4).map(|at| key([&[kind::ANSWER][..], &[2; 16], &[at; 16]].concat())));
+    // A member's codes and links, and one of another's.
+    for end in [
+        &b"\0code"[..],
+        b"\x01bean\0\xff\xff\xff\xfd",
+        b"\x01bean\0\xff\xff\xff\xfe",
+        b"\x01tea\0\xff\xff\xff\xfe",
+    ] {
+        keys.push(link(1, end));
+    }
+    keys.extend([
+        link(2, b"\x01bean\0\xff\xff\xff\xfe"),
+        keys::link_code([1; 16]),
+        keys::reference("bean", [1; 16]),
+    ]);
     keys.extend((0..5).map(|at| keys::caller([at; 16])));
     keys.extend([keys::used("brand", "a"), keys::used("tier", "b"), keys::program_head()]);
     keys.extend((1..4).flat_map(|at| [keys::program(at), keys::order("a", &at.to_string())]));
@@ -116,6 +135,11 @@ async fn ranges_of_the_kinds_that_are_kept_in_order() {
         ("due in a shard", Range { from: key([kind::DUE, 2]), to: key([kind::DUE, 2, 0x80, 2]) }),
         ("one member's answers", answers(1)),
         ("nobody's answers", answers(3)),
+        ("all of a member's links", Range { from: link(1, b"\0"), to: link(1, b"\x02") }),
+        (
+            "a member's links with a brand",
+            Range { from: link(1, b"\x01bean\0"), to: link(1, b"\x01bean\x01") },
+        ),
     ];
     for (name, range) in ranges {
         let expected: Vec<&Key> = keys.iter().filter(|key| range.from <= **key && **key < range.to).collect();
@@ -125,7 +149,7 @@ async fn ranges_of_the_kinds_that_are_kept_in_order() {
             assert_eq!(found, expected[..limit.min(expected.len())], "{name}, {limit}");
         }
     }
-    for of in [kind::MEMBER, kind::ORDER, kind::ANSWER, kind::NOTE] {
+    for of in [kind::MEMBER, kind::ORDER, kind::ANSWER, kind::MEMBER_LINK, kind::NOTE] {
         assert_eq!(word(&store.scan(keys::all(of), 1).await), "unavailable", "kind {of}");
     }
 }
