@@ -123,6 +123,14 @@ async fn calls_are_metered() {
         let _ = store.commit(writes).await;
         assert_eq!(summary(&store.take()), [expected], "{name}");
     }
+    // One that ends goes alone, whatever it expects.
+    let far = engine::store::Instant(4_000_000_000_000);
+    let ending =
+        [(put("n1", Expect::Absent, "1"), 1), (put("n1", Expect::Absent, "1"), 1), (kilobyte("n2", 0), 2)];
+    for (write, units) in ending {
+        let _ = store.commit_until(write, far).await;
+        assert_eq!(summary(&store.take()), [("commit", 1, units, 0, 1)]);
+    }
     let check = |name| Write { key: key(name), expect: Expect::Absent, change: Change::Nothing };
     store.commit(vec![check("m9")]).await.unwrap();
     store.commit(vec![check("m9"), put("m8", Expect::Absent, "1")]).await.unwrap();

@@ -1,6 +1,9 @@
 //! Outcomes that nobody heard of, one by one: what was done and what others did in between.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use engine::store::{Change, Expect, Instant, Store, Version, Write};
 use store_dynamodb::{
@@ -112,6 +115,27 @@ async fn a_put_with_an_end_recognises_its_own() {
         assert!(answer.is_err(), "{fault:?}");
         assert_eq!(&read(&beside, b"n1").await.unwrap().value[..], b"other");
     }
+}
+
+/// It costs one write unit: it is a put, and no transaction of one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_put_with_an_end_goes_alone() {
+    let Some(local) = Local::shared() else { return };
+    let options = local.options();
+    DynamoStore::connect(options.clone()).unwrap().create_table().await.unwrap();
+    let faults = Faults::new();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let heard = seen.clone();
+    faults.plan(move |call| {
+        heard.lock().unwrap().push(call.operation.clone());
+        None
+    });
+    let store = faults.connect(options).unwrap();
+    let far = Instant(4_000_000_000_000);
+    let version = store.commit_until(put("n1", Expect::Absent, "mine"), far).await.unwrap();
+    store.commit_until(put("n1", Expect::Version(version), "again"), far).await.unwrap();
+    store.commit(vec![put("n2", Expect::Absent, "mine")]).await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["PutItem", "PutItem", "TransactWriteItems"]);
 }
 
 /// The end is where DynamoDB looks for it, in seconds, and it has been told to look there.

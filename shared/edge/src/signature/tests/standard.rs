@@ -176,7 +176,7 @@ fn the_components_of_the_standard() {
 /// RFC 9530, B.1, B.2, B.3 and B.7: digests of what was sent.
 #[test]
 fn the_digests_of_the_standard() {
-    let table: [(&[u8], &str, bool); 14] = [
+    let table: [(&[u8], &str, bool); 15] = [
         (b"{\"hello\": \"world\"}\n", "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:", true),
         (b"", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", true),
         (b"\"world\"}\n", "sha-256=:jjcgBDWNAtbYUXI37CVG3gRuGOAjaaDRGpIUFsdyepQ=:", true),
@@ -192,6 +192,7 @@ fn the_digests_of_the_standard() {
         (b"", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hS:", false),
         (b"", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:;x", false),
         (b"", "sha-256=:AAAA:, sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", false),
+        (b"", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:, sha-256=:AAAA:", false),
         (b"", "sha-512=:AAAA:", false),
         (b"", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", false),
         (b"", "", false),
