@@ -107,6 +107,8 @@ async fn no_route_that_remembers_is_left_out() {
     let mut tested: BTreeSet<String> = writes(&shop).await.iter().map(|write| bare(&write.path)).collect();
     // A partner's alone: in `links.rs`.
     tested.insert("/link".to_owned());
+    // In `accounts.rs` and `partners.rs`.
+    tested.extend(["/partners/{id}/blocks", "/partners/{id}/keys"].map(str::to_owned));
     let remembering = server::FUNCTIONS.iter().flat_map(|function| {
         let routes = function.routes.iter().filter(|route| route.remembers);
         routes.map(|route| format!("/{}{}", function.name, route.path))

@@ -186,7 +186,8 @@ fn what_one_instance_did_every_other_knows() {
     let person = |id: &str| json!({"brand": "acme", "identities": [{"kind": "email", "value": format!("{id}@example.com")}]});
     let caller = |id: &str| json!({"name": id, "roles": ["storefront"], "brand": "acme"});
     gateway.ok("POST", "/earn-points", &order("A-0"));
-    let rows: [(&str, &dyn Fn(&str) -> Value); 6] = [
+    type Row<'a> = (&'a str, &'a dyn Fn(&str) -> Value);
+    let rows: [Row<'_>; 6] = [
         ("/earn-points", &order),
         ("/redeem", &redeem),
         ("/reverse", &refund),

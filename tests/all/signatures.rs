@@ -146,7 +146,8 @@ async fn every_tampering_is_refused_in_the_same_words() {
         }),
         ("a key beside it", &|sent| sent.add("authorization", &format!("Bearer {ADMIN_KEY}"))),
     ];
-    let claims: [(&str, fn(&mut Claims)); 10] = [
+    type Claim = (&'static str, fn(&mut Claims));
+    let claims: [Claim; 10] = [
         ("without the method", |claims| claims.covered.retain(|name| name != "@method")),
         ("without the path", |claims| claims.covered.retain(|name| name != "@path")),
         ("without the query", |claims| claims.covered.retain(|name| name != "@query")),

@@ -53,6 +53,9 @@ impl Engine {
                 return Ok(Told { answer, replayed: true });
             }
             if let Some((block, _)) = self.read::<BlockRecord>(&key).await? {
+                if block.content != request.content {
+                    return Err(Refusal::BlockConflict.into());
+                }
                 let told = self.remember_answer(request, tell(&block)).await?;
                 return Ok(Told { replayed: true, ..told });
             }
