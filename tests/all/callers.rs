@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     histories::run,
-    support::{ADMIN_KEY, Shop, program},
+    support::{ADMIN_KEY, START, Shop, program},
 };
 
 /// Who asks, in the order of the columns below.
@@ -70,6 +70,10 @@ const ROUTES: &[(&str, &str, &str, [u16; 8])] = &[
     ),
     ("POST", "/evaluate-tier", "{}", [200, 200, 403, 403, 403, 200, 401, 401]),
     ("POST", "/expire-points", "{}", [200, 200, 403, 403, 403, 200, 401, 401]),
+    ("POST", "/settle", r#"{"month":"2026-01"}"#, [200, 403, 403, 403, 403, 200, 401, 401]),
+    ("GET", "/settlements", "", [200, 200, 403, 200, 200, 403, 401, 401]),
+    ("GET", "/settlements/{month}", "", [200, 200, 403, 200, 200, 403, 401, 401]),
+    ("POST", "/settlements/{month}/paid", r#"{"brand":"acme"}"#, [200, 403, 403, 403, 403, 403, 401, 401]),
     ("GET", "/program", "", [200, 200, 200, 200, 200, 200, 401, 401]),
     ("PUT", "/program", "{program}", [200, 200, 403, 403, 403, 403, 401, 401]),
     ("GET", "/keys", "", [200, 403, 403, 403, 403, 403, 401, 401]),
@@ -102,6 +106,7 @@ async fn keys(shop: &Shop) -> Vec<String> {
 async fn filled(shop: &Shop, text: &str) -> String {
     let mut text =
         text.replace("{n}", &format!("n-{}", shop.fresh())).replace("{program}", &program().to_string());
+    text = text.replace("{month}", "2026-02");
     if text.contains("{member}") || text.contains("{order}") {
         let (member, order) = (shop.somebody().await, format!("o-{}", shop.fresh()));
         shop.earn(&member, &order, "10").await;
@@ -115,8 +120,12 @@ async fn filled(shop: &Shop, text: &str) -> String {
 
 #[tokio::test]
 async fn every_route_for_every_role() {
-    let shop = Shop::usual().await;
-    shop.member("known").await;
+    // In February something was earned, and the month is closed.
+    let shop = Shop::open(&program(), "2026-02-02T10:00:00+08:00").await;
+    let known = shop.member("known").await;
+    shop.earn(&known, "known", "10").await;
+    shop.at(START);
+    shop.ok("POST", "/settle", json!({"month": "2026-02"})).await;
     let keys = keys(&shop).await;
     for (method, path, body, wants) in ROUTES {
         for ((caller, key), want) in CALLERS.iter().zip(&keys).zip(wants) {

@@ -3,6 +3,7 @@
 use crate::{
     number::{Currency, Money},
     shape::Fault,
+    time::{Instant, Zone},
 };
 
 /// Why the rules refuse, with what the caller needs to know.
@@ -54,6 +55,15 @@ pub enum Refusal {
         /// How many days back it may lie.
         late_days: u32,
     },
+    /// The month has not ended long enough ago to be settled.
+    MonthNotEnded {
+        /// From when on it can be.
+        from: Instant,
+        /// The programme's calendar, to tell it by.
+        zone: Zone,
+    },
+    /// There is no closed settlement of that month, or none of that brand.
+    SettlementNotFound,
     /// A figure, the number of lots or of identities would pass its limit.
     LimitExceeded {
         /// Which.

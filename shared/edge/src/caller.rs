@@ -36,7 +36,14 @@ impl Role {
 
     /// The role's word.
     pub fn word(self) -> &'static str {
-        Role::ALL.iter().find(|(_, role)| *role == self).map_or("", |(word, _)| word)
+        match self {
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Storefront => "storefront",
+            Role::Scheduler => "scheduler",
+            Role::Partner => "partner",
+            Role::Member => "member",
+        }
     }
 }
 

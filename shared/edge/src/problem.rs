@@ -121,6 +121,11 @@ impl Problem {
                 let detail = format!("occurred_at is more than {late_days} days back");
                 Problem::new(422, "occurred_too_long_ago", detail).with("late_days", *late_days)
             }
+            Refusal::MonthNotEnded { from, zone } => {
+                let detail = "a month can be settled from 15 minutes after its end on";
+                Problem::new(409, "month_not_ended", detail).with("from", zone.show(*from))
+            }
+            Refusal::SettlementNotFound => not_found("settlement_not_found", "closed settlement"),
             Refusal::LimitExceeded { what } => {
                 Problem::new(422, "limit_exceeded", format!("a limit would be passed: {what}"))
                     .with("limit", *what)

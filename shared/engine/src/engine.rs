@@ -21,6 +21,7 @@ use crate::{
     keys,
     records::{By, EntryRecord, MemberRecord, decode},
     store::{Expect, Key, Record, Store, StoreError, Version},
+    timely::Watch,
 };
 
 /// How often a command is decided anew when others were quicker.
@@ -37,6 +38,7 @@ const HISTORY_MAX: usize = 100_000;
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) watch: Option<Watch>,
     shared: Arc<Shared>,
 }
 
@@ -94,7 +96,7 @@ impl Engine {
             queues,
             refreshing: Mutex::new(()),
         };
-        Engine { store, shared: Arc::new(shared) }
+        Engine { store, watch: None, shared: Arc::new(shared) }
     }
 
     /// The store.

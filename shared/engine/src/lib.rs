@@ -18,8 +18,10 @@ mod program;
 mod read;
 pub mod records;
 mod register;
+mod settlement;
 pub mod store;
 mod sweep;
+mod timely;
 mod write;
 
 pub use audit::Finding;
@@ -31,4 +33,5 @@ pub use execute::{Act, Done, redemption_id};
 pub use program::ProgramError;
 pub use read::{LedgerEntry, MemberView, Place};
 pub use register::{Registered, Registration, Told};
+pub use settlement::{BrandAccount, Closing, Settlement, State};
 pub use sweep::{Part, Swept};

@@ -137,7 +137,9 @@ impl Engine {
         let mut member = loaded.record.member.clone();
         let events = settle(&programmes, &mut member, as_of);
         let more = member.due_at().is_some_and(|due| due <= as_of);
-        Ok((self.settled_writes(request, &loaded, &member, &events)?, events, more))
+        // A sweep over many takes longer than a moment may be old.
+        let request = self.renewed(request);
+        Ok((self.settled_writes(&request, &loaded, &member, &events)?, events, more))
     }
 
     async fn write_down(

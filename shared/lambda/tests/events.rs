@@ -156,7 +156,7 @@ fn sample_requests_are_what_aws_says_they_are() {
         seen += 1;
         let aws = parsed.unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(aws.version.as_deref(), Some("2.0"), "{file}");
-        let read = lambda::read(function, sample).unwrap_or_else(|problem| panic!("{file}: {problem:?}"));
+        let read = lambda::read(&[function], sample).unwrap_or_else(|problem| panic!("{file}: {problem:?}"));
         let Event::Url(request) = read else { panic!("{file}: not read as a request") };
 
         assert_eq!(Some(request.method().as_str()), aws.request_context.http.method.as_deref(), "{file}");
