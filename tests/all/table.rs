@@ -17,6 +17,7 @@ use store_dynamodb::local::Local;
 
 use crate::{
     histories::{Pair, chance, instant_text, on_seeds, plan, run},
+    settlement::laurel,
     settlement_close::settled_in_pieces,
     support::{START, Shop, program},
 };
@@ -153,10 +154,19 @@ fn a_table_is_settled_and_recomputed() {
     let Some(local) = Local::shared() else { return };
     run(async {
         let embedded = settled_in_pieces(Arc::new(MemoryStore::new()), 40, &[u64::MAX]).await;
-        let store = Arc::new(local.store().await.expect("a table"));
-        let table = settled_in_pieces(store.clone(), 40, &[3, 1, 2]).await;
+        let mut options = store_dynamodb::Options::new("settled");
+        options.endpoint = Some(local.endpoint());
+        options.attempt_timeout = std::time::Duration::from_secs(20);
+        let store = store_dynamodb::DynamoStore::connect(options).unwrap();
+        store.create_table().await.unwrap();
+        let table = settled_in_pieces(Arc::new(store), 40, &[3, 1, 2]).await;
         assert_eq!(table, embedded);
     });
+    let folder = tempfile::tempdir().unwrap();
+    let words =
+        format!("audit --settlement 2026-11 --data keys --table settled --endpoint {}", local.endpoint());
+    let (code, said) = laurel(folder.path(), &words);
+    assert_eq!(code, 0, "{said}");
 }
 
 #[test]
