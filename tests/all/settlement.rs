@@ -182,14 +182,15 @@ async fn live(folder: &Folder, case: &Value) {
 fn statements_are_what_was_worked_out_by_hand() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("settlement_vectors.json")).unwrap();
     assert!(cases.len() >= 16);
-    for case in cases {
+    let lived = cases.iter().map(|case| {
         let folder = Folder::new();
-        run(live(&folder, &case));
+        run(live(&folder, case));
+        (case, folder)
+    });
+    // By hand first, then by the other implementation.
+    for (case, folder) in lived.collect::<Vec<_>>() {
         for wanted in case["close"].as_array().unwrap() {
             let month = wanted["month"].as_str().unwrap();
-            let (code, said) = folder.laurel(&format!("audit --settlement {month}"));
-            let said = said.replace("--data laurel-data", "");
-            assert_eq!(code, 2, "another folder is not there: {said}");
             let (code, said) = folder.laurel(&format!("audit --settlement {month} --data data"));
             assert_eq!(code, 0, "{}, {month}: {said}", case["name"]);
         }

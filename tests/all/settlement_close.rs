@@ -105,9 +105,9 @@ fn a_close_that_is_cut_off_comes_to_the_same() {
 fn a_call_does_bounded_work() {
     run(async {
         let shop = Shop::over(Arc::new(MemoryStore::new()), &program(), NOVEMBER).await;
-        for number in 0..30 {
+        for number in 0..40 {
             let id = shop.somebody().await;
-            for entry in 0..200 {
+            for entry in 0..250 {
                 let name = format!("{number}-{entry}");
                 let body = json!({"member_id": id, "brand": "acme", "points": 1, "reason": "r",
                                   "adjustment_id": name, "bill": true});
@@ -120,15 +120,15 @@ fn a_call_does_bounded_work() {
             let answer = shop.call_with("POST", "/settle", &json!({"month": "2026-11"}), Some("key")).await;
             calls += 1;
             let read = answer.body["entries"].as_u64().unwrap();
-            assert!(read < 5_000 + 2_200, "{read} in one call");
+            assert!(read < 5_000 + 2_200 && calls < 10, "{read} in one call");
             entries += read;
             if answer.body["done"] == true {
                 break;
             }
             assert!(!answer.replayed(), "what is not done is not remembered");
         }
-        assert_eq!((calls, entries), (2, 6_000));
-        let want = [json!(["acme", "issued", null, 6_000, "60.000000", "60.00"])];
+        assert!((2..5).contains(&calls) && entries == 10_000, "{entries} in {calls} calls");
+        let want = [json!(["acme", "issued", null, 10_000, "100.000000", "100.00"])];
         assert_eq!(lines(&statement(&shop, "2026-11").await), want);
         let again = shop.call_with("POST", "/settle", &json!({"month": "2026-11"}), Some("key")).await;
         assert!(again.replayed());

@@ -31,6 +31,9 @@ const HONOURING_MAX: usize = 90;
 /// Members of one page of the walk.
 const PAGE: usize = 100;
 
+/// What a page counts as, at least: DynamoDB looks at a thousand records for one.
+const SPARSE: usize = 50;
+
 /// An entry may say that it was recorded a little earlier than the one before it: a sweep records at
 /// its own moment and a command at the request's. No more than clocks differ.
 const DISORDER_MILLIS: i64 = 60 * 60 * 1_000;
@@ -95,7 +98,7 @@ impl Engine {
     }
 
     /// Goes on with the walk over members while there is room for their ledgers; how many it came to,
-    /// at least one for each page, for a page may be empty.
+    /// at least [`SPARSE`] for each page, for a store may have read much else on the way to few.
     async fn come_to_members(&self, step: &mut Step) -> Result<usize, Error> {
         if step.walked || step.next.len() >= ABREAST_MAX {
             return Ok(0);
@@ -109,7 +112,7 @@ impl Engine {
         }
         step.from = page.next.map(|next| next.to_vec());
         step.walked = step.from.is_none();
-        Ok(page.records.len().max(1))
+        Ok(page.records.len().max(SPARSE))
     }
 
     /// Looks at one entry of each ledger, as far as there is room; how many.
