@@ -59,6 +59,7 @@ class Order(NamedTuple):
     order_id: str
     amount: Decimal
     lines: tuple[Line, ...]
+    store: str = ""  # where, if the data say
 
 
 class Rules(NamedTuple):
@@ -88,8 +89,8 @@ def check(what: str, found: int, expected: int) -> None:
 # ---------------------------------------------------------------- packages
 
 
-def enter_venv(parquet: bool) -> None:
-    """Goes on in a virtual environment of its own, with the time zones and a reader of Parquet."""
+def enter_venv(parquet: bool, script: str = __file__) -> None:
+    """Goes on with the script in a virtual environment of its own, with the time zones and a reader of Parquet."""
     python = VENV / "bin" / "python"
     if Path(sys.prefix).resolve() == VENV.resolve():
         return
@@ -104,7 +105,7 @@ def enter_venv(parquet: bool) -> None:
     if subprocess.run([python, "-c", test], stderr=subprocess.DEVNULL).returncode:
         say("fetching " + " and ".join(needed.values()))
         pip("install", "--only-binary", ":all:", *needed.values())
-    os.execv(python, [str(python), str(Path(__file__).resolve()), *sys.argv[1:]])
+    os.execv(python, [str(python), str(Path(script).resolve()), *sys.argv[1:]])
 
 
 def pip(*words: str) -> None:
@@ -204,7 +205,7 @@ def complete_journey(limit: int | None) -> tuple[list[str], Iterable[Order]]:
         stop("a negative quantity or amount")
 
     chosen = spread((f"{h:04}" for h in households), limit)
-    names = ("household_id", "basket_id", "product_id", "quantity", "sales_value")
+    names = ("household_id", "basket_id", "store_id", "product_id", "quantity", "sales_value")
 
     def orders() -> Iterator[Order]:
         from zoneinfo import ZoneInfo
@@ -213,21 +214,22 @@ def complete_journey(limit: int | None) -> tuple[list[str], Iterable[Order]]:
         for batch in arro3.io.read_parquet(path):
             nanoseconds = batch.column("transaction_timestamp").cast(DataType.int64()).to_pylist()
             rows = zip(nanoseconds, *(batch.column(name).to_pylist() for name in names))
-            for ns, household, basket_id, product, quantity, value in rows:
+            for ns, household, basket_id, store, product, quantity, value in rows:
                 if basket_id != basket:
                     if lines:
                         yield close(head, lines)
                     at = datetime.fromtimestamp(ns // 1_000_000_000, timezone.utc)
                     basket, lines = basket_id, []
-                    head = (at.astimezone(new_york), f"{household:04}", str(basket_id))
+                    head = (at.astimezone(new_york), f"{household:04}", str(basket_id), str(store))
                 if head[1] in chosen:
                     lines.append(Line(str(product), departments.get(product, "UNKNOWN"),
                                       quantity or 1, dollars(value)))
         if lines:
             yield close(head, lines)
 
-    def close(head: tuple[datetime, str, str], lines: list[Line]) -> Order:
-        return Order(*head, sum(line.amount for line in lines), tuple(lines))
+    def close(head: tuple[datetime, str, str, str], lines: list[Line]) -> Order:
+        at, household, basket_id, store = head
+        return Order(at, household, basket_id, sum(line.amount for line in lines), tuple(lines), store)
 
     return sorted(chosen), orders()
 

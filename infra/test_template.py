@@ -27,10 +27,12 @@ SOURCE = translate.source(TEMPLATE)
 TRANSLATED = translate.translated(TEMPLATE)
 RESOURCES = TRANSLATED["Resources"]
 FOLDERS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
-SCHEDULED = ["evaluate-tier", "expire-points"]
+SWEEPS = ["evaluate-tier", "expire-points"]  # daily
+SCHEDULED = [*SWEEPS, "settle"]
 
 # What each function may do to the table. All read; what settles a member moves its place in the due
-# index, and so deletes, and so does what ends a link. A function that begins to write more needs it here and in its policy.
+# index, and so deletes, and so does what ends a link; only what settles a month walks over all members. A function
+# that begins to do more needs it here and in its policy.
 READS = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 PUTS = READS | {"dynamodb:PutItem"}
 CHECKS = PUTS | {"dynamodb:ConditionCheckItem"}
@@ -49,6 +51,7 @@ ACTIONS = {
     "redeem": SETTLES,
     "register": CHECKS,
     "reverse": SETTLES,
+    "settle": SETTLES | {"dynamodb:Scan"},
 }
 
 # Where the code of the Lambda binaries reads its environment, and what it reads there for tests alone.
@@ -252,7 +255,7 @@ class Functions(unittest.TestCase):
             with self.subTest(folder):
                 self.assertEqual(properties["Environment"]["Variables"], meant)
 
-    def test_only_sweeps_have_reserved_executions_and_time(self):
+    def test_only_what_is_scheduled_has_reserved_executions_and_time(self):
         for folder, _, properties in self.functions():
             with self.subTest(folder):
                 reserved = properties.get("ReservedConcurrentExecutions")
@@ -315,10 +318,10 @@ class Policies(unittest.TestCase):
         self.assertEqual(TRANSLATED["Conditions"]["Traced"], {"Fn::Equals": [{"Ref": "Tracing"}, "Active"]})
         self.assertEqual(TRANSLATED["Parameters"]["Tracing"]["Default"], "PassThrough")
 
-    def test_the_scheduler_calls_two_functions(self):
+    def test_the_scheduler_calls_what_is_scheduled(self):
         statements = RESOURCES["SchedulerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
         allowed = {statement["Action"]: listed(statement["Resource"]) for statement in statements}
-        targets = [get("ExpirePoints"), get("EvaluateTier")]
+        targets = [get("ExpirePoints"), get("EvaluateTier"), get("Settle")]
         self.assertEqual(allowed, {"lambda:InvokeFunction": targets, "sqs:SendMessage": [get("ScheduleFailures")]})
 
 
@@ -362,6 +365,14 @@ class Schedules(unittest.TestCase):
                 self.assertTrue(fields["hour"] & set(range(4, 22)), "clocks are changed at night")
         self.assertEqual(called, {"ExpirePoints", "EvaluateTier"})
 
+    def test_the_month_is_settled_on_its_first_days(self):
+        schedule = RESOURCES["MonthEnd"]["Properties"]
+        self.assertEqual(schedule["Target"]["Arn"], get("Settle"))
+        fields = cron(self.expression(schedule))
+        self.assertEqual((fields["day"], fields["weekday"]), ({1, 2, 3}, None))
+        self.assertEqual((fields["month"], fields["year"]), (set(range(1, 13)), set(range(1970, 2200))))
+        self.assertTrue(fields["hour"] <= set(range(4, 22)), "clocks are changed at night")
+
     def test_the_logical_time_is_the_scheduled_time(self):
         for schedule in self.schedules():
             text = schedule["Target"]["Input"]
@@ -373,7 +384,7 @@ class Schedules(unittest.TestCase):
             self.assertEqual(list(event), list(told))
 
     def test_what_the_scheduler_cannot_deliver_is_kept(self):
-        self.assertEqual(len(self.schedules()), 3)
+        self.assertEqual(len(self.schedules()), 4)
         for schedule in self.schedules():
             self.assertEqual(schedule["State"], "ENABLED")
             self.assertEqual(schedule["FlexibleTimeWindow"], {"Mode": "OFF"})
@@ -462,7 +473,7 @@ class Alarms(unittest.TestCase):
     def test_there_is_one_for_each_that_can_fail(self):
         wanted = {("AWS/Lambda", metric, logical(folder)) for folder in FOLDERS
                   for metric in ("Errors", "Throttles", "Url5xxCount")}
-        wanted |= {("AWS/Lambda", "Invocations", logical(folder)) for folder in SCHEDULED}
+        wanted |= {("AWS/Lambda", "Invocations", logical(folder)) for folder in SWEEPS}
         wanted |= {("Laurel", "SweepUnfinished", folder) for folder in SCHEDULED}
         wanted |= {("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue) for queue in of_type("AWS::SQS::Queue")}
         wanted |= {("AWS/DynamoDB", f"{what}ThrottleEvents", "Table") for what in ("Read", "Write")}

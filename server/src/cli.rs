@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use domain::time::Instant;
+use domain::time::{Instant, Month};
 
 /// Laurel, a membership engine: points, growth, tiers and badges that add up.
 ///
@@ -38,8 +38,9 @@ pub enum Command {
     /// amount, points, refund_id. An order with lines has one row for each, one after the other.
     /// Cut off, it goes on when it is run again.
     Replay(Replay),
-    /// Recompute every member from the ledger; exits 1 and names those that differ.
-    Audit(Data),
+    /// Recompute every member from the ledger, or the settlement of a month (--settlement); exits 1 and
+    /// names what differs.
+    Audit(Audit),
     /// Write members and ledger as CSV and JSON Lines, or everything with --full.
     Export(Export),
     /// Seal partners' secrets under the newest line of the master key.
@@ -126,6 +127,9 @@ pub struct Import {
     /// Everything, into an empty data folder or table.
     #[arg(long)]
     pub full: bool,
+    /// Settle the opening balances as if their brands had issued them now.
+    #[arg(long, conflicts_with = "full")]
+    pub bill: bool,
     /// Where to write the bad rows, as CSV; FILE.rejected.csv unless given.
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
@@ -147,14 +151,29 @@ pub struct Replay {
     pub rejected: Option<PathBuf>,
 }
 
+/// `laurel audit`.
+#[derive(Args, Debug, Clone)]
+pub struct Audit {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: Data,
+    /// A closed month, such as 2026-11: recompute its settlement from the exported entries, the prices of
+    /// each version and the blocks, and compare.
+    #[arg(long, value_name = "MONTH", value_parser = month)]
+    pub settlement: Option<Month>,
+    /// What laurel export wrote, in place of the data: nothing but these files is read.
+    #[arg(long, value_name = "DIR", requires = "settlement", conflicts_with_all = ["data", "table"])]
+    pub exported: Option<PathBuf>,
+}
+
 /// `laurel export`.
 #[derive(Args, Debug, Clone)]
 pub struct Export {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: Data,
-    /// The folder to write members.csv, members.jsonl, ledger.csv and ledger.jsonl into, or
-    /// full.jsonl with --full.
+    /// The folder to write members.csv, members.jsonl, ledger.csv, ledger.jsonl, programs.jsonl,
+    /// blocks.jsonl and settlements.jsonl into, or full.jsonl with --full.
     #[arg(long, value_name = "DIR", default_value = "laurel-export")]
     pub out: PathBuf,
     /// What time it is for the export; the machine's clock unless given.
@@ -163,6 +182,10 @@ pub struct Export {
     /// Every record, for `laurel import --full`. Holds personal data and the hashes of keys.
     #[arg(long)]
     pub full: bool,
+}
+
+fn month(text: &str) -> Result<Month, String> {
+    Month::parse(text).ok_or_else(|| "a month, such as 2026-11".to_owned())
 }
 
 fn instant(text: &str) -> Result<Instant, String> {

@@ -9,19 +9,16 @@ use std::{
 };
 
 use csv::Writer;
-use edge::{Api, wire::Show};
-use engine::LedgerEntry;
-use serde_json::{Value, json};
+use edge::Api;
+use serde_json::Value;
 
 use crate::{
     cli::Export,
-    full, progress,
+    exported::{self, Takes, each},
+    full,
     rows::safe,
-    start::{self, StartError, failed},
+    start::{self, Opened, StartError, failed},
 };
-
-const PAGE: usize = 500;
-const LEDGER_PAGE: usize = 200;
 
 const MEMBER_COLUMNS: &[&str] = &[
     "id",
@@ -59,6 +56,8 @@ const LEDGER_COLUMNS: &[&str] = &[
     "balance_after",
     "program_version",
     "lots",
+    "bill",
+    "blocks",
 ];
 
 /// Exports the folder.
@@ -72,101 +71,85 @@ pub(crate) async fn export(export: &Export) -> Result<ExitCode, StartError> {
         return Ok(ExitCode::SUCCESS);
     }
     let api = start::assemble(&opened, None, export.test_clock).await?;
-    let (members, entries) = write_all(&api, &export.out).await?;
+    let (members, entries) = write_all(&api, &opened, &export.out).await?;
     println!("{members} members and {entries} ledger entries are in {}", export.out.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// The four files.
+/// The files of members and entries.
 struct Files {
     members_csv: Writer<BufWriter<File>>,
     members_jsonl: BufWriter<File>,
     ledger_csv: Writer<BufWriter<File>>,
     ledger_jsonl: BufWriter<File>,
+    members: u64,
+    entries: u64,
+}
+
+fn create(folder: &Path, name: &str) -> io::Result<BufWriter<File>> {
+    let mut own = OpenOptions::new();
+    own.write(true).create(true).truncate(true).mode(0o600).open(folder.join(name)).map(BufWriter::new)
 }
 
 impl Files {
     fn create(folder: &Path) -> io::Result<Files> {
-        let open = |name: &str| {
-            let own = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(folder.join(name));
-            own.map(BufWriter::new)
-        };
+        let open = |name: &str| create(folder, name);
         let mut files = Files {
             members_csv: Writer::from_writer(open("members.csv")?),
-            members_jsonl: open("members.jsonl")?,
+            members_jsonl: open(exported::MEMBERS)?,
             ledger_csv: Writer::from_writer(open("ledger.csv")?),
-            ledger_jsonl: open("ledger.jsonl")?,
+            ledger_jsonl: open(exported::LEDGER)?,
+            members: 0,
+            entries: 0,
         };
         files.members_csv.write_record(MEMBER_COLUMNS)?;
         files.ledger_csv.write_record(LEDGER_COLUMNS)?;
         Ok(files)
     }
 
+    fn finish(mut self) -> io::Result<(u64, u64)> {
+        self.members_csv.flush()?;
+        self.members_jsonl.flush()?;
+        self.ledger_csv.flush()?;
+        self.ledger_jsonl.flush()?;
+        Ok((self.members, self.entries))
+    }
+}
+
+impl Takes for Files {
     fn member(&mut self, member: &Value) -> io::Result<()> {
+        self.members += 1;
         writeln!(self.members_jsonl, "{member}")?;
         Ok(self.members_csv.write_record(member_row(member))?)
     }
 
-    fn entry(&mut self, member: &Value, mut entry: Value) -> io::Result<()> {
-        let row = ledger_row(&member["id"], &entry);
-        entry["member_id"] = member["id"].clone();
+    fn entry(&mut self, entry: &Value) -> io::Result<()> {
+        self.entries += 1;
         writeln!(self.ledger_jsonl, "{entry}")?;
-        Ok(self.ledger_csv.write_record(row)?)
+        Ok(self.ledger_csv.write_record(ledger_row(entry))?)
     }
 
-    fn finish(mut self) -> io::Result<()> {
-        self.members_csv.flush()?;
-        self.members_jsonl.flush()?;
-        self.ledger_csv.flush()?;
-        self.ledger_jsonl.flush()
+    fn broken(&mut self, member: &Value) -> io::Result<()> {
+        let id = member["id"].as_str().unwrap_or_default();
+        Err(io::Error::other(format!("the ledger of {id} has a gap: see laurel audit")))
     }
 }
 
-async fn write_all(api: &Api, folder: &Path) -> Result<(u64, u64), StartError> {
-    let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+async fn write_all(api: &Api, opened: &Opened, folder: &Path) -> Result<(u64, u64), StartError> {
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", folder.display()), &error);
     let mut files = Files::create(folder).map_err(unwritable)?;
-    let programmes = api.engine.programmes().map_err(unreadable)?;
-    let show = Show { programme: programmes.newest() };
-    let now = api.clock.now();
-    let bar = progress::bar(0, "exporting");
-    let (mut members, mut entries, mut after) = (0, 0, None);
-    loop {
-        let (page, following) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
-        for id in &page {
-            let member = show.member(&api.engine.member(*id, now).await.map_err(unreadable)?);
-            files.member(&member).map_err(unwritable)?;
-            members += 1;
-            let mut place = None;
-            loop {
-                let (listed, next) =
-                    api.engine.ledger(*id, place, LEDGER_PAGE, now).await.map_err(unreadable)?;
-                let listed: Vec<LedgerEntry> = listed;
-                entries += listed.len() as u64;
-                for entry in &listed {
-                    files.entry(&member, json!(show.listed(entry))).map_err(unwritable)?;
-                }
-                place = next;
-                if place.is_none() {
-                    break;
-                }
-            }
-        }
-        bar.set_length(members);
-        bar.set_position(members);
-        after = following;
-        if after.is_none() {
-            break;
-        }
+    each(api, &mut files, "exporting").await?;
+    let counts = files.finish().map_err(unwritable)?;
+    for (name, lines) in [
+        (exported::PROGRAMS, exported::programs(api).await?),
+        (exported::BLOCKS, exported::blocks(api).await?),
+        (exported::SETTLEMENTS, exported::settlements(api, opened).await?),
+    ] {
+        let mut file = create(folder, name).map_err(unwritable)?;
+        let written = lines.iter().try_for_each(|line| writeln!(file, "{line}")).and_then(|()| file.flush());
+        written.map_err(unwritable)?;
     }
-    bar.finish_and_clear();
-    files.finish().map_err(unwritable)?;
-    Ok((members, entries))
+    Ok(counts)
 }
 
 fn cell(value: &Value) -> String {
@@ -207,8 +190,6 @@ fn member_row(member: &Value) -> Vec<String> {
     ]
 }
 
-fn ledger_row(member: &Value, entry: &Value) -> Vec<String> {
-    let mut row = vec![cell(member)];
-    row.extend(LEDGER_COLUMNS[1..].iter().map(|name| cell(&entry[*name])));
-    row
+fn ledger_row(entry: &Value) -> Vec<String> {
+    LEDGER_COLUMNS.iter().map(|name| cell(&entry[*name])).collect()
 }

@@ -13,6 +13,8 @@ pub const FUNCTIONS: &[&Function] = &[
     &issue_badge::FUNCTION,
     &evaluate_tier::FUNCTION,
     &expire_points::FUNCTION,
+    &settle::FUNCTION,
+    &settle::SETTLEMENTS,
     &partners::FUNCTION,
     &program::FUNCTION,
     &keys::FUNCTION,

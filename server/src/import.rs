@@ -57,6 +57,7 @@ struct Landed {
 pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     let opened = start::open(&import.data).await?;
     let api = start::assemble(&opened, import.program.as_deref(), import.test_clock).await?;
+    start::must_not_be_settled(&api, api.clock.now()).await?;
     let (mut reader, columns) = rows::open(&import.file, COLUMNS)?;
     let bar = progress::bar(std::fs::metadata(&import.file).map_or(0, |file| file.len()), "importing");
     let mut totals = Totals::default();
@@ -68,7 +69,7 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
             Ok(true) => {
                 let line = row.position().map_or(line, csv::Position::line);
                 // One after the other: where two rows name one person, the first makes the member.
-                totals.count(line, take(&api, &columns, &row).await);
+                totals.count(line, take(&api, &columns, &row, import.bill).await);
             }
             Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
             Err(error) => totals.reject(line, "malformed_row", error.to_string()),
@@ -129,7 +130,7 @@ pub(crate) fn explain(problem: &Problem) -> String {
 }
 
 /// Registers the row's member and gives it its opening balance.
-async fn take(api: &Api, columns: &Columns, row: &StringRecord) -> Result<Landed, Problem> {
+async fn take(api: &Api, columns: &Columns, row: &StringRecord, bill: bool) -> Result<Landed, Problem> {
     let get = |name: &str| columns.get(row, name);
     let now = api.clock.now();
     let programmes = api.engine.programmes()?;
@@ -148,7 +149,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord) -> Result<Landed
     if registered_at > now {
         return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now"));
     }
-    let opening = opening(columns, row, &person.brand)?;
+    let opening = opening(columns, row, &person.brand, bill)?;
     let claims = edge::claims(api, &person);
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
@@ -213,7 +214,12 @@ fn instant(told: Option<&str>, pointer: &str) -> Result<Option<Instant>, Problem
 }
 
 /// The row's opening balance, if it has one.
-fn opening(columns: &Columns, row: &StringRecord, brand: &str) -> Result<Option<Adjust>, Problem> {
+fn opening(
+    columns: &Columns,
+    row: &StringRecord,
+    brand: &str,
+    bill: bool,
+) -> Result<Option<Adjust>, Problem> {
     let figure = |name: &str| {
         let wrong = || Problem::field(&format!("/{name}"), "wrong_format", "a whole number from 0");
         let told = columns.get(row, name).map(|told| told.parse::<u64>().map_err(|_| wrong())).transpose()?;
@@ -229,7 +235,7 @@ fn opening(columns: &Columns, row: &StringRecord, brand: &str) -> Result<Option<
         return Ok(None);
     }
     let (brand, reason) = (brand.to_owned(), "opening balance".to_owned());
-    Ok(Some(Adjust { brand, points, growth, reason, expires_at, occurred_at: None }))
+    Ok(Some(Adjust { brand, points, growth, reason, expires_at, occurred_at: None, bill }))
 }
 
 /// An opening balance is known by its member, brand and expiry, and given once; its points, unless
@@ -254,14 +260,16 @@ async fn give(
     request.any_age = true;
     request.dry_run = dry_run;
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
-    request.content.copy_from_slice(&digest(&[&figures])[..16]);
+    // What is settled and what is not are different balances.
+    let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };
+    request.content.copy_from_slice(&digest(&[&figures, bill])[..16]);
     let points = adjust.points;
     let act = Act::Adjust(Whom::Id(id), format!("import:{name}"), adjust);
     let done = api.engine.execute(&request, &act).await.map_err(|error| match error {
         engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => Problem::new(
             409,
             "balance_conflict",
-            "an opening balance of this member, brand and expiry was imported before with other figures",
+            "an opening balance of this member, brand and expiry was imported before with other figures, or billed otherwise",
         ),
         other => other.into(),
     })?;

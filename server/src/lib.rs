@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 pub mod cli;
 mod export;
+mod exported;
 mod full;
 mod functions;
 mod home;
@@ -14,6 +15,7 @@ mod progress;
 mod replay;
 mod rows;
 mod serve;
+mod settlement_audit;
 mod start;
 
 use std::process::ExitCode;
@@ -49,7 +51,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Some(Command::Import(import)) if import.full => import_full(&import).await,
             Some(Command::Import(import)) => import::import(&import).await,
             Some(Command::Replay(replay)) => replay::replay(&replay).await,
-            Some(Command::Audit(data)) => audit::audit(&data).await,
+            Some(Command::Audit(own)) if own.settlement.is_some() => settlement_audit::audit(&own).await,
+            Some(Command::Audit(own)) => audit::audit(&own.data).await,
             Some(Command::Export(export)) => export::export(&export).await,
             Some(Command::Reseal(data)) => reseal(&data).await,
             Some(Command::Compact(folder)) => compact(&folder),

@@ -89,6 +89,9 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
     };
     let note = note(&replay.file)?;
     let before = progress_noted(&api, &note).await?;
+    if let Some(next) = events.get(before) {
+        start::must_not_be_settled(&api, next.at).await?;
+    }
     let bar = progress::bar(events.len() as u64, "replaying");
     bar.set_position(before as u64);
     for (index, event) in events.iter().enumerate().skip(before) {

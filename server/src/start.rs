@@ -127,6 +127,17 @@ pub(crate) async fn assemble(
     Ok(api)
 }
 
+/// Refuses to record anything in a month that is settled: a settlement never changes. On a machine's own
+/// clock that cannot be; a history that is played in, or a test's clock, can lie anywhere.
+pub(crate) async fn must_not_be_settled(api: &Api, at: Instant) -> Result<(), StartError> {
+    let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    let settled = api.engine.settled_until().await.map_err(unreadable)?;
+    let Some(until) = settled.filter(|until| at < *until) else { return Ok(()) };
+    let (_, zone) = api.engine.currency_and_zone().map_err(unreadable)?;
+    let (at, until) = (zone.show(at), zone.show(until));
+    Err(StartError(format!("months up to {until} are settled: nothing can be recorded at {at} any more")))
+}
+
 /// Under another master key every identity would seem new and people would register twice; in half
 /// an import they would be missing. Neither is served.
 async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
@@ -179,6 +190,7 @@ pub(crate) fn request(by: By, now: Instant) -> Request {
 pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> {
     let opened = open(&serve.data).await?;
     let mut api = assemble(&opened, serve.program.as_deref(), serve.test_clock).await?;
+    must_not_be_settled(&api, api.clock.now()).await?;
     api.origins.clone_from(&serve.cors_origins);
     api.rates = Policy::requests(serve.rate_limit).map(Rates::new);
     Ok((api, opened))

@@ -252,36 +252,41 @@ fn credit_is_counted_to_the_millionth_and_at_the_price_of_its_time() {
 #[test]
 fn a_closed_month_takes_the_place_of_what_it_issued_until_it_is_paid() {
     run(async {
-        let says = json!({"issue_price": "0.01", "funding": {"mode": "postpaid", "credit": "10.00"}});
+        let says = json!({"issue_price": "0.01", "honour_price": "0.01", "funding": {"mode": "postpaid", "credit": "10.00"}});
         let shop = Shop::open(&club(&says), START).await;
         let member = shop.somebody().await;
         for number in 0..20 {
             let other = shop.somebody().await;
             shop.ok("POST", "/earn-points", order(&other, &format!("A-{number}"), 30)).await;
+            if number < 10 {
+                shop.ok("POST", "/redeem", spend(&other, &format!("R-{number}"), 15)).await;
+            }
         }
-        shop.at("2026-04-01T00:00:00+08:00");
+        shop.at("2026-04-01T00:15:00+08:00");
         // An ended month counts until it is closed, and what follows beside it.
         shop.ok("POST", "/earn-points", order(&member, "B-1", 300)).await;
         let no = refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "B-2", 101)).await;
         assert_eq!(no.body["left"], "1.00");
-        let march = domain::time::Day::parse("2026-03-01").unwrap().month_number();
-        let engine = &shop.api.engine;
         let left = async || usage(&shop).await["funding"]["credit"]["left"].clone();
         // What it honoured makes the balance less: 6.00 issued, 4.50 owed.
         for _ in 0..2 {
-            engine.account_closed("acme", march, domain::number::Amount(4_500_000)).await.unwrap();
+            shop.ok("POST", "/settle", json!({"month": "2026-03"})).await;
             assert_eq!(left().await, "2.50");
         }
         shop.ok("POST", "/earn-points", order(&member, "B-2", 250)).await;
         refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "B-3", 1)).await;
         // A refund of a closed month's order counts in this one.
-        shop.ok("POST", "/reverse", refund("A-0", "all")).await;
+        shop.ok("POST", "/reverse", refund("A-19", "all")).await;
         assert_eq!(left().await, "0.30");
         for _ in 0..2 {
-            engine.account_paid("acme", march).await.unwrap();
+            shop.ok("POST", "/settlements/2026-03/paid", json!({"brand": "acme"})).await;
             assert_eq!(left().await, "4.80");
-            engine.account_closed("acme", march, domain::number::Amount(4_500_000)).await.unwrap();
         }
+        shop.ok("POST", "/settle", json!({"month": "2026-03"})).await;
+        assert_eq!(left().await, "4.80");
+        shop.at("2026-05-01T00:15:00+08:00");
+        // April: 5.50 issued less what was refunded.
+        shop.ok("POST", "/settle", json!({"month": "2026-04"})).await;
         assert_eq!(left().await, "4.80");
     });
 }

@@ -17,6 +17,8 @@ use store_dynamodb::local::Local;
 
 use crate::{
     histories::{Pair, chance, instant_text, on_seeds, plan, run},
+    settlement::laurel,
+    settlement_close::settled_in_pieces,
     support::{START, Shop, program},
 };
 
@@ -41,13 +43,18 @@ fn a_table_gives_the_models_answers() {
 }
 
 /// A store that breaks off after so many commits, as a function does at its time limit.
-struct CutOff {
+pub(crate) struct CutOff {
     inner: Arc<dyn Store>,
     commits_left: AtomicU64,
 }
 
 impl CutOff {
-    fn allow(&self, commits: u64) {
+    /// One that does not break off yet.
+    pub(crate) fn of(inner: Arc<dyn Store>) -> Arc<CutOff> {
+        Arc::new(CutOff { inner, commits_left: AtomicU64::new(u64::MAX) })
+    }
+
+    pub(crate) fn allow(&self, commits: u64) {
         self.commits_left.store(commits, Ordering::SeqCst);
     }
 }
@@ -83,7 +90,7 @@ impl Store for CutOff {
 /// Sweeps so many members on whom points expire, cut off at points that chance picks, and goes on
 /// until nothing is left: everybody's points expired once, and the books are in order.
 async fn sweep_in_pieces(store: Arc<dyn Store>, members: usize) {
-    let cut = Arc::new(CutOff { inner: store, commits_left: AtomicU64::new(u64::MAX) });
+    let cut = CutOff::of(store);
     let shop = Shop::over(cut.clone(), &program(), START).await;
     let mut ids = Vec::new();
     for _ in 0..members {
@@ -139,6 +146,27 @@ async fn sweep_in_pieces(store: Arc<dyn Store>, members: usize) {
 #[test]
 fn a_sweep_that_is_cut_off_goes_on() {
     run(sweep_in_pieces(Arc::new(MemoryStore::new()), 120));
+}
+
+/// A month over a table: settled in pieces, the same as over the embedded store, and recomputed.
+#[test]
+fn a_table_is_settled_and_recomputed() {
+    let Some(local) = Local::shared() else { return };
+    run(async {
+        let embedded = settled_in_pieces(Arc::new(MemoryStore::new()), 40, &[u64::MAX]).await;
+        let mut options = store_dynamodb::Options::new("settled");
+        options.endpoint = Some(local.endpoint());
+        options.attempt_timeout = std::time::Duration::from_secs(20);
+        let store = store_dynamodb::DynamoStore::connect(options).unwrap();
+        store.create_table().await.unwrap();
+        let table = settled_in_pieces(Arc::new(store), 40, &[3, 1, 2]).await;
+        assert_eq!(table, embedded);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let words =
+        format!("audit --settlement 2026-11 --data keys --table settled --endpoint {}", local.endpoint());
+    let (code, said) = laurel(folder.path(), &words);
+    assert_eq!(code, 0, "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     coalition::{coalition, order_of, redemption_of, told},
-    support::{ADMIN_KEY, Reply, Shop},
+    support::{ADMIN_KEY, Reply, START, Shop},
 };
 
 /// Who asks, in the order of the columns below.
@@ -153,6 +153,20 @@ const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     ("POST", "/evaluate-tier", "{}", [401, 401, 200, 200, 403, 403, 403, 200, 403, 403, 403, 403, 403]),
     ("POST", "/expire-points", "{}", [401, 401, 200, 200, 403, 403, 403, 200, 403, 403, 403, 403, 403]),
+    (
+        "POST",
+        "/settle",
+        r#"{"month":"2026-01"}"#,
+        [401, 401, 200, 403, 403, 403, 403, 200, 403, 403, 403, 403, 403],
+    ),
+    ("GET", "/settlements", "", [401, 401, 200, 200, 403, 200, 200, 403, 200, 200, 200, 403, 403]),
+    ("GET", "/settlements/{month}", "", [401, 401, 200, 200, 403, 200, 200, 403, 200, 200, 200, 403, 403]),
+    (
+        "POST",
+        "/settlements/{month}/paid",
+        r#"{"brand":"acme"}"#,
+        [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
     ("GET", "/program", "", [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403]),
     ("PUT", "/program", "{program}", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     ("GET", "/keys", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
@@ -167,6 +181,7 @@ const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ("GET", "/partners/acme", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     ("GET", "/partners/tea", "", [401, 401, 200, 200, 403, 403, 403, 403, 200, 403, 403, 403, 403]),
     ("GET", "/partners/acme/blocks", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET", "/partners/tea/blocks", "", [401, 401, 200, 200, 403, 403, 403, 403, 200, 403, 403, 403, 403]),
     (
         "POST",
         "/partners/acme/blocks",
@@ -200,6 +215,9 @@ impl Who {
     }
 }
 
+/// The month that is closed: the one before the walk, in which something was earned.
+const CLOSED: &str = "2026-02";
+
 struct Walk {
     shop: Shop,
     /// Keys that last, by caller.
@@ -211,7 +229,11 @@ type Filling = Vec<(&'static str, String, String)>;
 
 impl Walk {
     async fn open() -> Walk {
-        let shop = Shop::coalition().await;
+        let shop = Shop::open(&coalition(), "2026-02-02T10:00:00+08:00").await;
+        let known = shop.somebody().await;
+        shop.earn(&known, "known", "10").await;
+        shop.at(START);
+        shop.ok("POST", "/settle", json!({"month": CLOSED})).await;
         let mut keys = vec![(Who::Admin, ADMIN_KEY.to_owned())];
         for (who, role, brand) in [
             (Who::Revoked, "admin", None),
@@ -278,6 +300,7 @@ impl Walk {
             ("{key}", key, "key_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
             ("{program}", program.clone(), program),
+            ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];
         (filling, member)
     }

@@ -21,6 +21,11 @@ const REQUEST: Shape = Shape::Object(&[
     required("reason", Shape::Text { max: 500 }, "why; kept with the entry"),
     required("adjustment_id", Shape::Id, "the adjustment's natural key"),
     optional("expires_at", Shape::Instant, "of added points; by the programme's rule unless given"),
+    optional(
+        "bill",
+        Shape::Bool,
+        "whether the brand settles added points as issued and taken ones as taken back; false unless given",
+    ),
 ]);
 
 const ANSWER: Shape = Shape::Object(&[
@@ -65,6 +70,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         reason: form.text("reason"),
         expires_at: form.instant("expires_at"),
         occurred_at: None,
+        bill: call.body.get("bill").and_then(domain::json::Json::bool).unwrap_or(false),
     };
     if adjust.points == 0 && adjust.growth == 0 {
         form.fault("/points", "required", "points or growth, not 0");

@@ -65,5 +65,5 @@ async fn put(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let saved = api.engine.save_program(&call.request, &document, &text.to_string(), based_on, tell).await?;
 
     let (_, answer) = saved;
-    Ok(Answer { status: answer.status, body: answer.body, replayed: false })
+    Ok(answer.into())
 }

@@ -91,6 +91,8 @@ pub enum What {
         brand: String,
         /// Why.
         reason: String,
+        /// Whether the brand settles these points as if it had issued them, or taken them back.
+        bill: bool,
     },
     /// The tier's period ended and the tier was kept.
     TierKept {

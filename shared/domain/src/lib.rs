@@ -19,6 +19,7 @@ pub mod number;
 pub mod programme;
 pub mod refusal;
 pub mod settle;
+pub mod settlement;
 pub mod shape;
 pub mod time;
 

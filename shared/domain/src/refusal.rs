@@ -4,6 +4,7 @@ use crate::{
     number::{Amount, Currency, Money},
     programme::{BrandPer, Way},
     shape::Fault,
+    time::{Instant, Zone},
 };
 
 /// Why the rules refuse, with what the caller needs to know.
@@ -84,6 +85,15 @@ pub enum Refusal {
     },
     /// A block was bought under that reference before, with other content.
     BlockConflict,
+    /// The month has not ended long enough ago to be settled.
+    MonthNotEnded {
+        /// From when on it can be.
+        from: Instant,
+        /// The programme's calendar, to tell it by.
+        zone: Zone,
+    },
+    /// There is no closed settlement of that month, or none of that brand.
+    SettlementNotFound,
     /// A figure, the number of lots or of identities would pass its limit.
     LimitExceeded {
         /// Which.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     json::{Json, Text},
     number::{FIGURE_MAX, Rate},
-    time::{Day, Instant},
+    time::{Day, Instant, Month},
 };
 
 /// What is wrong with one place of a document.
@@ -62,6 +62,8 @@ pub enum Shape {
     Instant,
     /// A date, `YYYY-MM-DD`.
     Day,
+    /// A month, `YYYY-MM`.
+    Month,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of that many.
@@ -211,6 +213,7 @@ impl Shape {
             Shape::Rate => Rate::parse(text).is_some(),
             Shape::Instant => Instant::parse(text).is_some(),
             Shape::Day => Day::parse(text).is_some(),
+            Shape::Month => Month::parse(text).is_some(),
             Shape::OneOf(words) => words.contains(&text),
             _ => return Some(("wrong_type", self.wanted())),
         };
@@ -228,6 +231,7 @@ impl Shape {
             Shape::Rate => "a rate as a decimal string, at most 6 digits before and 6 after the point".into(),
             Shape::Instant => "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\"".into(),
             Shape::Day => "a date, YYYY-MM-DD".into(),
+            Shape::Month => "a month, YYYY-MM".into(),
             Shape::OneOf(words) => format!("one of {}", words.join(", ")),
             Shape::List { .. } => "a list".into(),
             Shape::Object(_) | Shape::Map { .. } | Shape::Condition => "an object".into(),
@@ -252,6 +256,7 @@ impl Shape {
             Shape::Rate => json!({"type": "string", "pattern": "^[0-9]{1,6}(\\.[0-9]{1,6})?$"}),
             Shape::Instant => json!({"type": "string", "format": "date-time"}),
             Shape::Day => json!({"type": "string", "format": "date"}),
+            Shape::Month => json!({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
             Shape::OneOf(words) => json!({"type": "string", "enum": words}),
             Shape::List { of, min, max } => {
                 json!({"type": "array", "items": of.schema(), "minItems": min, "maxItems": max})

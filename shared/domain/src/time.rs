@@ -131,6 +131,60 @@ impl Day {
     }
 }
 
+/// A month of the local calendar, from January 1900 to December 9998.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Month(u32);
+
+impl Month {
+    const FIRST: Month = Month(1_900 * 12);
+    const LAST: Month = Month(9_998 * 12 + 11);
+
+    /// The month of that date.
+    pub fn of(day: Day) -> Month {
+        let year = u32::try_from(day.0.year()).unwrap_or(0);
+        Month(year * 12 + day.0.month0())
+    }
+
+    /// Reads `YYYY-MM`.
+    pub fn parse(text: &str) -> Option<Month> {
+        let day = Day::parse(&format!("{text}-01"))?;
+        Some(Month::of(day)).filter(|month| (Month::FIRST..=Month::LAST).contains(month))
+    }
+
+    /// The month as `YYYY-MM`.
+    pub fn show(self) -> String {
+        format!("{:04}-{:02}", self.0 / 12, self.0 % 12 + 1)
+    }
+
+    /// Months since the year 0, the form in which months are stored.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The month of that number.
+    pub fn from_number(number: u32) -> Month {
+        Month(number)
+    }
+
+    /// The month after.
+    #[must_use]
+    pub fn next(self) -> Month {
+        Month(self.0.saturating_add(1))
+    }
+
+    /// The month before.
+    #[must_use]
+    pub fn previous(self) -> Month {
+        Month(self.0.saturating_sub(1))
+    }
+
+    /// Its first date.
+    pub fn first_day(self) -> Day {
+        let year = i32::try_from(self.0 / 12).unwrap_or(i32::MAX);
+        Day(NaiveDate::from_ymd_opt(year, self.0 % 12 + 1, 1).unwrap_or(NaiveDate::MAX))
+    }
+}
+
 /// The programme's IANA time zone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Zone(Tz);
@@ -149,6 +203,16 @@ impl Zone {
     /// The local date at that moment.
     pub fn day(self, instant: Instant) -> Day {
         Day(instant.utc().with_timezone(&self.0).date_naive())
+    }
+
+    /// The local month at that moment.
+    pub fn month(self, instant: Instant) -> Month {
+        Month::of(self.day(instant))
+    }
+
+    /// The first moment of that month.
+    pub fn start_of(self, month: Month) -> Instant {
+        self.midnight(month.first_day())
     }
 
     /// Local midnight at the start of that date: the first moment after a gap that swallows it,
@@ -233,6 +297,34 @@ mod tests {
         assert_eq!(day("2020-10-02").round_up(3), day("2021-01-01"));
         assert_eq!(day("2020-12-31").round_up(1), day("2021-01-01"));
         assert_eq!(day("2021-12-31").round_up(12), day("2022-01-01"));
+    }
+
+    #[test]
+    fn months_follow_each_other_and_read_as_they_are_shown() {
+        let month = |text| Month::parse(text).unwrap();
+        assert_eq!(month("2026-12").next(), month("2027-01"));
+        assert_eq!(month("2027-01").previous().show(), "2026-12");
+        assert_eq!(month("2024-02").first_day().show(), "2024-02-01");
+        assert_eq!(Month::from_number(month("1999-10").number()), month("1999-10"));
+        for bad in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2026-1",
+            "26-01",
+            "2026-01-01",
+            "1899-12",
+            "9999-01",
+            "2026-01 ",
+        ] {
+            assert_eq!(Month::parse(bad), None, "{bad}");
+        }
+        let zone = Zone::of("Asia/Shanghai").unwrap();
+        let start = zone.start_of(month("2026-12"));
+        assert_eq!(zone.show(start), "2026-12-01T00:00:00+08:00");
+        assert_eq!(zone.month(start), month("2026-12"));
+        assert_eq!(zone.month(start.plus_millis(-1)), month("2026-11"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Api {
     /// The engine.
     pub engine: Engine,
     /// The clock.
-    pub clock: Clock,
+    pub clock: Arc<Clock>,
     /// Derived secrets.
     pub secrets: Secrets,
     /// The functions served here.
@@ -40,6 +40,11 @@ pub struct Api {
 impl Api {
     /// The functions over that engine. [`Api::refresh`] reads the callers and the programme.
     pub fn new(engine: Engine, clock: Clock, secrets: Secrets, functions: Vec<&'static Function>) -> Api {
+        let clock = Arc::new(clock);
+        let engine = engine.with_clock({
+            let clock = clock.clone();
+            move || clock.now()
+        });
         Api {
             engine,
             clock,

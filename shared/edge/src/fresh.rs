@@ -83,7 +83,7 @@ impl Api {
         let now = Instant::now();
         let verdict = {
             let mut state = self.freshness.lock();
-            let verdict = state.verdict(now, matches!(self.clock, Clock::Test(_)));
+            let verdict = state.verdict(now, matches!(*self.clock, Clock::Test(_)));
             state.reading |= verdict == Verdict::Try;
             verdict
         };

@@ -83,6 +83,9 @@ fn operation(function: &Function, route: &Route) -> Value {
         if *status != 204 {
             response["content"] = json!({"application/json": {"schema": shape.schema()}});
         }
+        if route.query.contains(&"format") {
+            response["content"]["text/csv"] = json!({"schema": {"type": "string"}});
+        }
         responses.insert(status.to_string(), response);
     }
     let with_body = if route.body.is_some() { WITH_BODY } else { &[] };
@@ -139,6 +142,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     for name in route.query {
         let schema = match *name {
             "limit" => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+            "format" => json!({"type": "string", "enum": ["json", "csv"], "default": "json"}),
             _ => json!({"type": "string"}),
         };
         parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema}));

@@ -150,6 +150,11 @@ impl Problem {
                 "block_conflict",
                 "a block was bought under that reference with other content; nothing has changed",
             ),
+            Refusal::MonthNotEnded { from, zone } => {
+                let detail = "a month can be settled from 15 minutes after its end on";
+                Problem::new(409, "month_not_ended", detail).with("from", zone.show(*from))
+            }
+            Refusal::SettlementNotFound => not_found("settlement_not_found", "closed settlement"),
             Refusal::LimitExceeded { what } => {
                 Problem::new(422, "limit_exceeded", format!("a limit would be passed: {what}"))
                     .with("limit", *what)

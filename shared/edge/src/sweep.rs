@@ -39,7 +39,7 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::field("/as_of", "out_of_range", "not ahead of now"));
     }
     if let Some(answer) = api.engine.remembered(&call.request).await? {
-        return Ok(Answer { status: answer.status, body: answer.body, replayed: true });
+        return Ok(Answer::from(answer).replayed(true));
     }
 
     let swept: Swept = match call.body.text_of("member_id").and_then(wire::read_member_id) {

@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::{
     error::Error,
     keys,
+    moment::Watch,
     records::{By, EntryRecord, MemberRecord, decode},
     store::{Expect, Key, Record, Store, StoreError, Version},
 };
@@ -41,6 +42,7 @@ const HISTORY_MAX: usize = 100_000;
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) watch: Option<Watch>,
     shared: Arc<Shared>,
 }
 
@@ -120,7 +122,7 @@ impl Engine {
             pool_queues: queues(ACCOUNT_QUEUES),
             refreshing: Mutex::new(()),
         };
-        Engine { store, shared: Arc::new(shared) }
+        Engine { store, watch: None, shared: Arc::new(shared) }
     }
 
     /// The store.

@@ -192,7 +192,8 @@ impl Engine {
             // look beforehand would cost every request a read. So the first attempt does without,
             // and whatever keeps it from committing may be that it was done before.
             let look = attempt > 0 || request.dry_run || !recognisable;
-            match self.attempt(request, act, look).await {
+            let request = self.renewed(request);
+            match self.attempt(&request, act, look).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
                 Err(Error::Store(StoreError::Unknown(_))) if recognisable => {}
                 Err(Error::Refused(_)) if !look => {}
@@ -336,7 +337,7 @@ impl Engine {
         if !request.dry_run {
             writes.extend(target_write(target, decision.order));
             writes.extend(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
-            self.commit(writes).await?;
+            self.commit_timely(request, writes).await?;
         }
         Ok(Done { member: id, entry, replayed: false })
     }

@@ -4,13 +4,16 @@
 //! parted by a nought, so that no key is another's beginning. Keys that grow with time or with a
 //! shop's own numbering append; the rest are short.
 
-use domain::{member::MemberId, time::Instant};
+use domain::{
+    member::MemberId,
+    time::{Instant, Month},
+};
 
 use crate::store::{Key, Range};
 
 /// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
-/// answers and links by their member, callers, partners' keys, marks of use and blocks; every other kind
-/// is read by key, or walked.
+/// answers and links by their member, callers, partners' keys, marks of use, blocks and settlements;
+/// every other kind is read by key, or walked.
 pub mod kind {
     /// A member's standing.
     pub const MEMBER: u8 = b'm';
@@ -60,6 +63,8 @@ pub mod kind {
     pub const MEMBER_LINK: u8 = b'j';
     /// A part of what a brand may still issue and honour: its tally.
     pub const ACCOUNT: u8 = b't';
+    /// The settlement of a month, and its parts.
+    pub const SETTLEMENT: u8 = b's';
 }
 
 /// The note that holds the fingerprint of the master key that the data was written under.
@@ -309,6 +314,69 @@ pub fn read_account(key: &Key) -> Option<(&str, u8)> {
     Some((std::str::from_utf8(brand).ok()?, *place))
 }
 
+/// Which part of a month's settlement a record holds; the second byte of its key.
+mod part {
+    pub(super) const MONTH: u8 = 0;
+    pub(super) const SUMS: u8 = 1;
+    pub(super) const HONOURED: u8 = 2;
+    pub(super) const ACCOUNT: u8 = 3;
+    pub(super) const PAID: u8 = 4;
+}
+
+fn settlement_part(part: u8, month: Month, brand: &str) -> Key {
+    key(kind::SETTLEMENT, &[&[part], &month.number().to_be_bytes(), brand.as_bytes()])
+}
+
+/// All of a month's records of that part.
+fn settlement_parts(part: u8, month: Month) -> Range {
+    Range { from: settlement_part(part, month, ""), to: settlement_part(part, month.next(), "") }
+}
+
+/// How far a month's settlement has come. These sort from the newest month to the oldest.
+pub fn settlement(month: Month) -> Key {
+    let number = u32::MAX - month.number();
+    key(kind::SETTLEMENT, &[&[part::MONTH], &number.to_be_bytes()])
+}
+
+/// The settlements of all months before that one, from the newest; of all months without one.
+pub fn settlements(before: Option<Month>) -> Range {
+    let first = key(kind::SETTLEMENT, &[&[part::MONTH]]);
+    let from = before.map_or(first, |month| settlement(month).successor());
+    Range { from, to: key(kind::SETTLEMENT, &[&[part::MONTH + 1]]) }
+}
+
+/// What has been counted of a month that is not by pairs of brands.
+pub fn settlement_sums(month: Month) -> Key {
+    settlement_part(part::SUMS, month, "")
+}
+
+/// What has been counted of a month for the brand that honoured points.
+pub fn settlement_honoured(month: Month, brand: &str) -> Key {
+    settlement_part(part::HONOURED, month, brand)
+}
+
+/// What has been counted of a month for every brand that honoured points.
+pub fn settlements_honoured(month: Month) -> Range {
+    settlement_parts(part::HONOURED, month)
+}
+
+/// A brand's account of a closed month.
+pub fn settlement_account(month: Month, brand: &str) -> Key {
+    settlement_part(part::ACCOUNT, month, brand)
+}
+
+/// The accounts of a closed month, from the brand after that one on.
+pub fn settlement_accounts(month: Month, after: Option<&str>) -> Range {
+    let all = settlement_parts(part::ACCOUNT, month);
+    let from = after.map_or(all.from, |brand| settlement_account(month, brand).successor());
+    Range { from, to: all.to }
+}
+
+/// That a brand's account of a month was paid.
+pub fn settlement_paid(month: Month, brand: &str) -> Key {
+    settlement_part(part::PAID, month, brand)
+}
+
 /// A note of the engine's own.
 pub fn note(name: &str) -> Key {
     key(kind::NOTE, &[name.as_bytes()])
@@ -373,6 +441,23 @@ mod tests {
             assert!((from..to).contains(&block("bean", reference)));
             assert!(!(blocks("be").from..blocks("be").to).contains(&block("bean", reference)));
         }
+    }
+
+    #[test]
+    fn settlements_sort_from_the_newest_month_and_keep_apart() {
+        let month = |text| Month::parse(text).unwrap();
+        let (older, newer) = (month("2025-12"), month("2026-01"));
+        assert!(settlement(newer) < settlement(older));
+        let within = |range: &Range, key: &Key| range.from <= *key && *key < range.to;
+        assert!(within(&settlements(None), &settlement(newer)));
+        assert!(within(&settlements(Some(newer)), &settlement(older)));
+        assert!(!within(&settlements(Some(newer)), &settlement(newer)));
+        let all = settlement_accounts(older, None);
+        assert!(within(&all, &settlement_account(older, "a")));
+        assert!(!within(&all, &settlement_account(newer, "a")));
+        assert!(!within(&all, &settlement_paid(older, "a")));
+        assert!(!within(&settlement_accounts(older, Some("a")), &settlement_account(older, "a")));
+        assert!(within(&settlement_accounts(older, Some("a")), &settlement_account(older, "a.")));
     }
 
     #[test]

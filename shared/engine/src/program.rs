@@ -4,6 +4,7 @@ use domain::{
     json::Json,
     programme::{self, Programme, Timeline},
     shape::Fault,
+    time::Instant,
 };
 
 use crate::{
@@ -102,6 +103,16 @@ impl Engine {
     pub async fn program_document(&self) -> Result<(u32, String), Error> {
         let newest = self.programmes()?.newest().version;
         Ok((newest, self.stored_program(newest).await?.1))
+    }
+
+    /// That version: since when it is in force, and the document's text as it was sent. `None` if
+    /// there is none.
+    ///
+    /// # Errors
+    /// The store failed, or the version is unreadable.
+    pub async fn program_version(&self, number: u32) -> Result<Option<(Instant, String)>, Error> {
+        let read = self.read::<ProgramRecord>(&keys::program(number)).await?;
+        Ok(read.map(|(record, _)| (record.since, record.document)))
     }
 
     /// Saves a new version, unless it is the newest one again. Returns its number and whether it

@@ -170,9 +170,9 @@ pub trait Store: Send + Sync {
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>>;
 
     /// Records of that kind, or of all, in the store's own order: a page of them, and where the next
-    /// one starts. What is there during the whole walk is shown; what changes meanwhile may be
-    /// shown before or after the change, or twice. About `limit` records a page; none does not
-    /// mean the end.
+    /// one starts. What is there during the whole walk is shown, and shown once, for a record's place is
+    /// its key's: if it is written meanwhile, before or after that. What comes or goes meanwhile may be
+    /// shown or not. About `limit` records a page; none does not mean the end.
     fn walk(
         &self,
         kind: Option<u8>,

@@ -171,6 +171,8 @@ impl Engine {
         batch: &[MemberId],
         swept: &mut Swept,
     ) -> Result<(), Error> {
+        // A sweep over many takes longer than a moment may be old.
+        let request = &*self.renewed(request);
         let keys: Vec<Key> = batch.iter().copied().map(keys::member).collect();
         let found = self.store.get(&keys).await?;
         let mut gathered: Vec<Due> = Vec::new();
@@ -214,7 +216,7 @@ impl Engine {
         // Two members may mark the same tier.
         writes.sort_by(|left, right| left.key.cmp(&right.key));
         writes.dedup_by(|left, right| left.key == right.key);
-        match self.commit(writes).await {
+        match self.commit_timely(request, writes).await {
             Ok(()) => {
                 gathered.iter().for_each(|due| swept.count(due, self));
                 Ok(())
@@ -239,9 +241,10 @@ impl Engine {
     ) -> Result<(), Error> {
         let _turn = self.queue(id).await;
         for _ in 0..crate::engine::ATTEMPTS_MAX {
+            let request = &*self.renewed(request);
             let Some(loaded) = self.load(id).await? else { return Ok(()) };
             let Some(due) = self.due(request, &loaded, as_of)? else { return Ok(()) };
-            match self.commit(due.writes.clone()).await {
+            match self.commit_timely(request, due.writes.clone()).await {
                 Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {

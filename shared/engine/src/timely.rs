@@ -69,7 +69,7 @@ impl Engine {
         events: &[Event],
     ) -> Result<(), Error> {
         let writes = self.settled_writes(request, loaded, after, events)?;
-        self.commit(writes).await
+        self.commit_timely(request, writes).await
     }
 
     pub(crate) fn settled_writes(

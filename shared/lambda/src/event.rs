@@ -8,8 +8,8 @@
 //! A function has a URL of its own and answers there at `/` and at `/<function>` alike. The rule: a
 //! path whose first segment is the function's name is taken as it is; before any other the
 //! function's name is put. That is never ambiguous, because no route's first parameter, an id
-//! with its prefix, can be a function's name. A signed request's path is always taken as it is: what
-//! is signed must say which function is meant.
+//! with its prefix, can be a function's name. A function with further names answers at each of them.
+//! A signed request's path is always taken as it is: what is signed must say which function is meant.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -26,20 +26,20 @@ pub enum Event {
     Direct(Value),
 }
 
-/// Reads an event for the function of that name.
+/// Reads an event for the function of these names, the first of which is its own.
 ///
 /// # Errors
 /// It is neither, or a request with parts that no request has.
-pub fn read(function: &str, event: Value) -> Result<Event, Problem> {
+pub fn read(names: &[&str], event: Value) -> Result<Event, Problem> {
     let Value::Object(mut fields) = event else { return Err(malformed("an event is an object")) };
     match fields.remove("requestContext") {
         None => Ok(Event::Direct(Value::Object(fields))),
-        Some(context) => request(function, &context, &mut fields).map(Event::Url),
+        Some(context) => request(names, &context, &mut fields).map(Event::Url),
     }
 }
 
 fn request(
-    function: &str,
+    names: &[&str],
     context: &Value,
     fields: &mut Map<String, Value>,
 ) -> Result<Request<Bytes>, Problem> {
@@ -48,18 +48,18 @@ fn request(
     let mut request = Request::new(body(fields)?);
     *request.method_mut() = method.ok_or_else(|| malformed("an event by a URL has a method"))?;
     *request.headers_mut() = headers(fields.get("headers"))?;
-    *request.uri_mut() = uri(function, fields, signature::is_claimed(request.headers()))?;
+    *request.uri_mut() = uri(names, fields, signature::is_claimed(request.headers()))?;
     Ok(request)
 }
 
-fn uri(function: &str, fields: &Map<String, Value>, signed: bool) -> Result<Uri, Problem> {
+fn uri(names: &[&str], fields: &Map<String, Value>, signed: bool) -> Result<Uri, Problem> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let path = text("rawPath");
     let path = path.strip_prefix('/').unwrap_or(path);
-    let own = path.split('/').next() == Some(function);
+    let own = path.split('/').next().is_some_and(|first| names.contains(&first));
     let mut target = String::from("/");
     if !own && !signed {
-        target.push_str(function);
+        target.push_str(names.first().copied().unwrap_or_default());
         target.push('/');
     }
     target.push_str(path);
@@ -121,7 +121,7 @@ mod tests {
             "headers": headers,
             "requestContext": {"http": {"method": "GET"}},
         });
-        match read(function, event) {
+        match read(&[function, "also"], event) {
             Ok(Event::Url(request)) => Some(request.uri().to_string()),
             other => {
                 assert_eq!(other.unwrap_err().code, "not_found");
@@ -139,6 +139,8 @@ mod tests {
             ("redeem", "/redeem/", "", Some("/redeem/")),
             ("redeem", "/redeemed", "", Some("/redeem/redeemed")),
             ("redeem", "/earn-points", "", Some("/redeem/earn-points")),
+            ("redeem", "/also/2026-01", "", Some("/also/2026-01")),
+            ("redeem", "/redeem/also", "", Some("/redeem/also")),
             ("members", "/mbr_1", "", Some("/members/mbr_1")),
             ("members", "/mbr_1/ledger", "limit=2&cursor=a", Some("/members/mbr_1/ledger?limit=2&cursor=a")),
             ("members", "/members/mbr_1/ledger", "", Some("/members/mbr_1/ledger")),

@@ -84,7 +84,8 @@ impl Instance {
     pub async fn handle(&self, event: Value, invocation: &Invocation) -> Result<Reply, Failure> {
         let began = Instant::now();
         let mut measured = Measured::default();
-        let reply = match event::read(self.function.name, event) {
+        let names: Vec<&str> = self.api.functions.iter().map(|function| function.name).collect();
+        let reply = match event::read(&names, event) {
             Ok(Event::Url(request)) => Ok(self.answer(request).await),
             Ok(Event::Direct(event)) => self.run(&event, began, invocation, &mut measured).await,
             // It says that it came by a URL: somebody waits for an answer.

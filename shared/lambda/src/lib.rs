@@ -29,7 +29,13 @@ pub use settings::{ENVIRONMENT, Settings, SettingsError};
 
 /// Runs the function until Lambda ends the process. All that a function's `main` does.
 pub fn run(function: &'static Function) -> ExitCode {
-    let ended = start(function);
+    run_with(function, &[])
+}
+
+/// The same for a function that answers under further names, each as a function of its own. A
+/// schedule runs the first.
+pub fn run_with(function: &'static Function, others: &[&'static Function]) -> ExitCode {
+    let ended = start(function, others);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,7 +45,7 @@ pub fn run(function: &'static Function) -> ExitCode {
     }
 }
 
-fn start(function: &'static Function) -> Result<(), String> {
+fn start(function: &'static Function, others: &[&'static Function]) -> Result<(), String> {
     let settings = Settings::of_environment().map_err(|error| error.to_string());
     log(settings.as_ref().map_or("info", |settings| settings.log.as_str()));
     let settings = settings?;
@@ -49,7 +55,7 @@ fn start(function: &'static Function) -> Result<(), String> {
     // One event at a time: one thread is all there is to use.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let instance = start::instance(function, &settings).await?;
+        let instance = start::instance(function, others, &settings).await?;
         let instance = &instance;
         let handle = service_fn(move |event: LambdaEvent<Value>| async move {
             let invocation = Invocation::of(&event.context);

@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// The instance, without having touched the store.
-pub(crate) async fn instance(function: &'static Function, settings: &Settings) -> Result<Instance, String> {
+pub(crate) async fn instance(
+    function: &'static Function,
+    others: &[&'static Function],
+    settings: &Settings,
+) -> Result<Instance, String> {
     let store = store(settings)?;
     let key = match &settings.master_key {
         MasterKey::Given(key) => key.clone(),
@@ -20,7 +24,7 @@ pub(crate) async fn instance(function: &'static Function, settings: &Settings) -
     };
     let secrets = Secrets::new(checked_master_key(&key).map_err(|error| error.to_string())?.as_bytes());
     let clock = settings.test_clock.map_or(Clock::Machine, Clock::test);
-    let mut api = Api::new(Engine::new(store), clock, secrets, vec![function]);
+    let mut api = Api::new(Engine::new(store), clock, secrets, [&[function], others].concat());
     api.origins.clone_from(&settings.origins);
     api.rates = Policy::requests(settings.rate_limit).map(Rates::new);
     Ok(Instance::new(function, api))

@@ -157,7 +157,7 @@ fn sample_requests_are_what_aws_says_they_are() {
         seen += 1;
         let aws = parsed.unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(aws.version.as_deref(), Some("2.0"), "{file}");
-        let read = lambda::read(function, sample).unwrap_or_else(|problem| panic!("{file}: {problem:?}"));
+        let read = lambda::read(&[function], sample).unwrap_or_else(|problem| panic!("{file}: {problem:?}"));
         let Event::Url(request) = read else { panic!("{file}: not read as a request") };
 
         assert_eq!(Some(request.method().as_str()), aws.request_context.http.method.as_deref(), "{file}");
@@ -391,6 +391,31 @@ async fn a_store_that_is_not_ours_is_not_served() {
     assert_eq!(direct(&expire, json!({}), 60).await.unwrap_err().code, "store_unavailable");
     let bare = instance(&register::FUNCTION, Arc::new(Counted::default()));
     assert_eq!(answer(&bare, by_url("POST", "/", &li)).await.0.status_code, 503);
+}
+
+/// The schedule's run closes the month before its logical time; by its URL the function answers at
+/// both of its names.
+#[tokio::test]
+async fn the_month_before_is_settled_and_shown() {
+    let store = set_up().await;
+    let clock = Clock::test(Instant::parse(NOW).unwrap());
+    let functions = vec![&settle::FUNCTION, &settle::SETTLEMENTS];
+    let api = Api::new(Engine::new(store), clock, Secrets::new(MASTER_KEY), functions);
+    let settle = Instance::new(&settle::FUNCTION, api);
+    let told = direct(&settle, json!({"as_of": "2026-03-01T06:00:00+08:00"}), 60).await.unwrap();
+    assert_eq!((&told["month"], &told["done"]), (&json!("2026-02"), &json!(true)));
+    let error = direct(&settle, json!({"month": "2026-03"}), 60).await.unwrap_err();
+    assert_eq!(error.code, "month_not_ended");
+    for path in ["/settlements/2026-02", "/settlements/2026-02/"] {
+        let mut event = by_url("GET", path, &Value::Null);
+        event["body"] = Value::Null;
+        let (reply, body) = answer(&settle, event).await;
+        assert_eq!((reply.status_code, &body["month"]), (200, &json!("2026-02")), "{path}");
+    }
+    for path in ["/", "/settle"] {
+        let (reply, body) = answer(&settle, by_url("POST", path, &json!({"month": "2026-02"}))).await;
+        assert_eq!((reply.status_code, &body["done"]), (200, &json!(true)), "{path}");
+    }
 }
 
 static STEPS: AtomicU64 = AtomicU64::new(0);

@@ -24,6 +24,8 @@ pub struct Adjust {
     pub expires_at: Option<Instant>,
     /// When it counts as having happened; now unless given (imports).
     pub occurred_at: Option<Instant>,
+    /// Whether the brand settles the points as if it had issued them, or taken them back.
+    pub bill: bool,
 }
 
 /// A badge issued by hand.
@@ -65,7 +67,8 @@ impl Draft<'_> {
             }
         };
         movement.growth = told.growth.max(-signed(self.member.growth));
-        let what = What::Adjusted { brand: told.brand.clone(), reason: told.reason.clone() };
+        let (brand, reason) = (told.brand.clone(), told.reason.clone());
+        let what = What::Adjusted { brand, reason, bill: told.bill };
         self.record(occurred_at, movement, None, what);
         Ok(())
     }

@@ -36,6 +36,10 @@ pub struct ShownEntry<'a> {
     activity: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bill: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blocks: Vec<ShownBlock>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
 }
@@ -46,6 +50,13 @@ struct ShownShare<'a> {
     expires_at: Option<String>,
     brand: &'a str,
     points: i64,
+}
+
+/// What an entry took from a block, or gave back to it.
+#[derive(Serialize)]
+struct ShownBlock {
+    block: u32,
+    points: u64,
 }
 
 /// The answer to a command, whole: everything in it is kept with the entry.
@@ -127,6 +138,12 @@ impl Show<'_> {
                 What::Adjusted { reason, .. } | What::StatusChanged { reason, .. } => Some(reason),
                 _ => None,
             },
+            bill: matches!(&event.what, What::Adjusted { bill: true, .. }),
+            blocks: entry
+                .blocks
+                .iter()
+                .map(|(block, points)| ShownBlock { block: *block, points: *points })
+                .collect(),
             status: match &event.what {
                 What::StatusChanged { status, .. } => Some(status.word()),
                 _ => None,

@@ -82,6 +82,11 @@ const KIND: Shape = Shape::OneOf(&[
     "badge",
 ]);
 
+const ENTRY_BLOCK: Shape = Shape::Object(&[
+    required("block", COUNT, "its number among the brand's blocks"),
+    required("points", COUNT, "how many of the points"),
+]);
+
 /// The shape of a ledger entry.
 pub const ENTRY: Shape = Shape::Object(&[
     required("id", Shape::Ulid { prefix: "ent_" }, "the entry"),
@@ -106,6 +111,12 @@ pub const ENTRY: Shape = Shape::Object(&[
     optional("badge", Shape::Id, "the badge"),
     optional("activity", Shape::Id, "the activity"),
     optional("reason", Shape::Text { max: 500 }, "why, where somebody did it by hand"),
+    optional("bill", Shape::Bool, "true: an adjustment that is settled as if it had been earned or refunded"),
+    optional(
+        "blocks",
+        Shape::List { of: &ENTRY_BLOCK, min: 0, max: 10_000 },
+        "blocks of the brand that the points came from, or went back to; none if they are billed by the month",
+    ),
     optional("status", Shape::Text { max: 16 }, "the member's new status"),
 ]);
 

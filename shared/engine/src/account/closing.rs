@@ -1,25 +1,32 @@
 //! What a settlement does to an account's credit: a closed month's balance takes the place of what
 //! that month had issued, and gives it back once it is paid.
 
-use domain::number::Amount;
+use domain::{number::Amount, time::Month};
 
 use super::{Account, stock::add_amount};
 use crate::{
     engine::{ATTEMPTS_MAX, Engine, unchanged},
     error::Error,
+    store::Write,
     write::put,
 };
 
 impl Engine {
     /// Counts a closed month against the brand's credit by its balance (below nought where the brand
     /// is owed) in place of what it issued. Nothing of that month may be recorded any more. Closing a
-    /// month again changes nothing. Months go by [`domain::time::Day::month_number`].
+    /// month again changes nothing.
     ///
     /// A brand without credit keeps the balance too, so that a credit given later counts it.
     ///
     /// # Errors
     /// The store failed, or others were quicker again and again.
-    pub async fn account_closed(&self, brand: &str, month: i32, balance: Amount) -> Result<(), Error> {
+    pub(crate) async fn account_closed(
+        &self,
+        brand: &str,
+        month: Month,
+        balance: Amount,
+    ) -> Result<(), Error> {
+        let month = number(month);
         let Some(account) = self.account_of(brand) else { return Ok(()) };
         let _turn = self.pool_turn(brand).await;
         for _ in 0..ATTEMPTS_MAX {
@@ -41,28 +48,20 @@ impl Engine {
         Err(Error::Contended)
     }
 
-    /// Gives back the credit that a closed month's balance took. Paying again changes nothing, nor
-    /// does paying what was not closed.
+    /// The writes that give back the credit which a closed month's balance took; none where it was given
+    /// back before or the month was not closed. They expect the account as it was read.
     ///
     /// # Errors
-    /// The store failed, or others were quicker again and again.
-    pub async fn account_paid(&self, brand: &str, month: i32) -> Result<(), Error> {
-        let Some(account) = self.account_of(brand) else { return Ok(()) };
-        let _turn = self.pool_turn(brand).await;
-        for _ in 0..ATTEMPTS_MAX {
-            let pool = self.pool(&account).await?;
-            let mut after = pool.value.clone();
-            after.settle(month);
-            if after == pool.value
-                || self
-                    .try_commit(vec![put(account.pool_key(), unchanged(pool.version), &after)])
-                    .await?
-                    .is_some()
-            {
-                return Ok(());
-            }
+    /// The store failed.
+    pub(crate) async fn account_paid(&self, brand: &str, month: Month) -> Result<Vec<Write>, Error> {
+        let Some(account) = self.account_of(brand) else { return Ok(Vec::new()) };
+        let pool = self.pool(&account).await?;
+        let mut after = pool.value.clone();
+        after.settle(number(month));
+        match after == pool.value {
+            true => Ok(Vec::new()),
+            false => Ok(vec![put(account.pool_key(), unchanged(pool.version), &after)]),
         }
-        Err(Error::Contended)
     }
 
     /// Moves what a shard noted of that month to the pool; whether there was any.
@@ -84,4 +83,9 @@ impl Engine {
         self.try_commit(writes).await?;
         Ok(true)
     }
+}
+
+/// The month as accounts note it.
+fn number(month: Month) -> i32 {
+    i32::try_from(month.number()).unwrap_or(i32::MAX) // below 10,000 × 12
 }

@@ -67,6 +67,7 @@ pub const CASES: &[(&str, Case)] = cases![
     a_walk_shows_every_record_once,
     a_walk_keeps_to_its_kind,
     a_walk_shows_what_stays_while_others_change,
+    a_walk_shows_once_what_is_written_meanwhile,
 ];
 
 /// Runs every case, each on a new empty store.

@@ -82,3 +82,21 @@ pub(super) async fn a_walk_shows_what_stays_while_others_change(store: Arc<dyn S
         assert!(found.contains(&Key::new(name('m', at))), "{at} stayed and was not shown");
     }
 }
+
+pub(super) async fn a_walk_shows_once_what_is_written_meanwhile(store: Arc<dyn Store>) {
+    let all = fill(&*store, 'm', 200).await;
+    let (mut found, mut from) = (Vec::new(), None);
+    for step in 0..usize::MAX {
+        let page = store.walk(Some(b'm'), from, 9).await.unwrap_or_else(|error| panic!("walk: {error}"));
+        found.extend(keys(&page.records));
+        // Some that were shown and some that were not, larger and smaller than they were.
+        let some = (0..200).filter(|at| at % 23 == step % 23);
+        done(&*store, some.map(|at| put(name('m', at), "x".repeat(step * 37 % 900))).collect()).await;
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    found.sort();
+    assert_eq!(found, all);
+}

@@ -81,6 +81,9 @@ fn the_requests_of_the_standard() {
 }
 
 /// RFC 9421, B.4: what a message may go through on its way, and what it may not.
+/// Header lines of a request.
+type Lines<'a> = &'a [(&'static str, &'static str)];
+
 #[test]
 fn the_transformations_of_the_standard() {
     const SAID: &str =
@@ -90,7 +93,7 @@ fn the_transformations_of_the_standard() {
     let query = "name1=Value1&Name2=value2";
     let (json, any) = (("Accept", "application/json"), ("Accept", "*/*"));
     let host = ("Host", "example.org");
-    let rows: [(&str, &str, &[(&str, &str)], bool); 6] = [
+    let rows: [(&str, &str, Lines<'_>, bool); 6] = [
         ("GET", query, &[host, date, json, any], true),
         (
             "GET",

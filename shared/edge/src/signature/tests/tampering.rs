@@ -122,9 +122,15 @@ impl Sent {
 /// A change that nobody should get through with, and why not.
 type Row = (&'static str, Refused, fn(&mut Sent));
 
+/// A change that leaves a request good.
+type Harmless = (&'static str, fn(&mut Sent));
+
+/// The same as [`Row`], of what it is made from.
+type RowOf<'a> = (&'static str, Refused, &'a dyn Fn(&mut Sent));
+
 #[test]
 fn good_requests_are_good() {
-    let rows: [(&str, fn(&mut Sent)); 16] = [
+    let rows: [Harmless; 16] = [
         ("as it is", |_| ()),
         ("by hmac", |sent| {
             sent.parameters = sent.parameters.replace("pk_1", "pk_2").replace("ed25519", "hmac-sha256");
@@ -308,7 +314,7 @@ fn a_second_signature_is_refused() {
     let other = Sent { label: "sig2".to_owned(), ..Sent::good() }.sign();
     let (said, signed) =
         (other.clone().line("signature-input").clone(), other.clone().line("signature").clone());
-    let rows: [(&str, Refused, &dyn Fn(&mut Sent)); 9] = [
+    let rows: [RowOf<'_>; 9] = [
         ("beside it", Refused::Twice, &|sent| {
             *sent.input() += &format!(", {said}");
             *sent.line("signature") += &format!(", {signed}");

@@ -1,0 +1,88 @@
+//! Compares what the entries come to with the statement that was closed.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    fraction::Fraction,
+    recompute::{Line, LineId},
+};
+
+const WORDS: [&str; 4] = ["issued", "honoured", "expired", "block_bought"];
+
+/// What differs, in words: line by line, and within the statement itself.
+pub(super) fn differences(lines: &BTreeMap<LineId, Line>, statement: &Value) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut stated: BTreeMap<LineId, &Value> = BTreeMap::new();
+    let mut all = read(&statement["programme"]["balance"]);
+    for account in statement["accounts"].as_array().into_iter().flatten() {
+        let brand = account["brand"].as_str().unwrap_or_default();
+        let mut sum = Fraction::nought();
+        for line in account["lines"].as_array().into_iter().flatten() {
+            sum.add(&read(&line["account"]));
+            match line_id(brand, line) {
+                Some(id) if stated.insert(id.clone(), line).is_none() => {}
+                Some(id) => differences.push(format!("{id}: the line stands twice")),
+                None => differences.push(format!("{brand}: a line that is none: {line}")),
+            }
+        }
+        let balance = read(&account["balance"]);
+        all.add(&balance);
+        if !sum.equals(&balance) {
+            let text = account["balance"].as_str().unwrap_or_default();
+            differences.push(format!("{brand}: a balance of {text} that is not the sum of its lines"));
+        }
+    }
+    if !all.is_nought() {
+        differences.push(format!("all accounts come to {}, not to nought", all.show(6)));
+    }
+    for (id, line) in lines {
+        match stated.remove(id) {
+            Some(stated) => differences.extend(compared(id, line, stated)),
+            None => differences.push(format!("{id}: {} by the entries, not in the settlement", told(line))),
+        }
+    }
+    differences.extend(stated.iter().map(|(id, line)| {
+        format!(
+            "{id}: {} points and {} in the settlement, nothing by the entries",
+            line["points"], line["amount"]
+        )
+    }));
+    differences
+}
+
+fn read(amount: &Value) -> Fraction {
+    amount.as_str().and_then(Fraction::parse).unwrap_or_else(Fraction::nought)
+}
+
+fn line_id(brand: &str, line: &Value) -> Option<LineId> {
+    let word = WORDS.into_iter().find(|word| line["line"] == *word)?;
+    Some(LineId { brand: brand.to_owned(), word, issuer: line["issuer"].as_str().map(str::to_owned) })
+}
+
+fn told(line: &Line) -> String {
+    format!("{} points and {}", line.points, line.amount.show(line.digits))
+}
+
+/// What a line differs in.
+fn compared(id: &LineId, line: &Line, stated: &Value) -> Option<String> {
+    let amount = line.amount.show(line.digits);
+    let due = match id.word {
+        "honoured" => line.amount.clone(),
+        "expired" => Fraction::nought(),
+        _ => line.amount.times(-1),
+    };
+    let points = if id.word == "block_bought" { Value::Null } else { line.points.into() };
+    let same = stated["points"] == points
+        && stated["amount"] == amount.as_str()
+        && read(&stated["exact"]).equals(&line.exact)
+        && stated["account"] == due.show(line.digits).as_str();
+    (!same).then(|| {
+        let by_entries = told(line);
+        format!(
+            "{id}: {} points and {} in the settlement, {by_entries} by the entries",
+            stated["points"], stated["amount"]
+        )
+    })
+}

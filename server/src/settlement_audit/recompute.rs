@@ -1,0 +1,207 @@
+//! What the entries of a month come to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::number::Currency;
+use serde_json::Value;
+
+use super::{books::Entry, fraction::Fraction};
+use crate::start::StartError;
+
+/// What a line is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct LineId {
+    pub(super) brand: String,
+    /// `issued`, `honoured`, `expired` or `block_bought`.
+    pub(super) word: &'static str,
+    /// Of what is honoured, whose points they were.
+    pub(super) issuer: Option<String>,
+}
+
+impl std::fmt::Display for LineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", self.brand, self.word)?;
+        self.issuer.iter().try_for_each(|issuer| write!(f, " from {issuer}"))
+    }
+}
+
+/// What a line comes to.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) points: i64,
+    pub(super) exact: Fraction,
+    pub(super) amount: Fraction,
+    /// Digits of the currency after the point.
+    pub(super) digits: u32,
+}
+
+/// What was found in all.
+pub(super) struct Found {
+    pub(super) lines: BTreeMap<LineId, Line>,
+    pub(super) members: u64,
+    pub(super) entries: u64,
+    /// Entries that a line counts.
+    pub(super) counted: u64,
+    pub(super) blocks: u64,
+}
+
+/// The prices of every version of the programme, by version and brand: issuing, honouring.
+pub(super) struct Prices {
+    by_version: HashMap<(u64, String), (Fraction, Fraction)>,
+    digits: u32,
+}
+
+impl Prices {
+    /// Reads exported versions.
+    pub(super) fn read(programs: &[Value]) -> Result<Prices, StartError> {
+        let (mut by_version, mut digits) = (HashMap::new(), 2);
+        for line in programs {
+            let version = line["version"].as_u64().unwrap_or(0);
+            let wrong = |what: &str| StartError(format!("version {version} of the programme: {what}"));
+            let code = line["document"]["currency"].as_str().unwrap_or_default();
+            digits = Currency::of(code).ok_or_else(|| wrong("its currency is none"))?.digits;
+            for brand in line["document"]["brands"].as_array().into_iter().flatten() {
+                let price = |name: &str| match &brand[name] {
+                    Value::Null => Ok(Fraction::nought()),
+                    price => Fraction::parse(price.as_str().unwrap_or_default())
+                        .ok_or_else(|| wrong("a price is none")),
+                };
+                let id = brand["id"].as_str().unwrap_or_default().to_owned();
+                by_version.insert((version, id), (price("issue_price")?, price("honour_price")?));
+            }
+        }
+        Ok(Prices { by_version, digits })
+    }
+
+    fn of(&self, version: u64, brand: &str) -> Result<&(Fraction, Fraction), String> {
+        let found = self.by_version.get(&(version, brand.to_owned()));
+        found.ok_or_else(|| format!("version {version} has no brand {brand}"))
+    }
+}
+
+/// Points of a line and what they come to, so far.
+struct Sum {
+    points: i64,
+    value: Fraction,
+}
+
+/// The sums of a month.
+pub(super) struct Sums {
+    month: String,
+    prices: Prices,
+    sums: BTreeMap<LineId, Sum>,
+    entries: u64,
+    counted: u64,
+    blocks: u64,
+}
+
+impl Sums {
+    pub(super) fn new(month: &str, prices: Prices) -> Sums {
+        let month = month.to_owned();
+        Sums { month, prices, sums: BTreeMap::new(), entries: 0, counted: 0, blocks: 0 }
+    }
+
+    /// Instants are exported in the programme's zone, so that their text begins with the local month.
+    fn is_of_month(&self, instant: &str) -> bool {
+        instant.strip_prefix(self.month.as_str()).is_some_and(|rest| rest.starts_with('-'))
+    }
+
+    fn add(&mut self, brand: &str, word: &'static str, issuer: Option<&str>, points: i64, value: &Fraction) {
+        let id = LineId { brand: brand.to_owned(), word, issuer: issuer.map(str::to_owned) };
+        let sum = self.sums.entry(id).or_insert_with(|| Sum { points: 0, value: Fraction::nought() });
+        sum.points += points;
+        sum.value.add(value);
+    }
+
+    /// Counts a block, if it was bought in the month.
+    pub(super) fn block(&mut self, block: &Value) -> Result<(), String> {
+        let text = |name: &str| block[name].as_str().unwrap_or_default();
+        if self.is_of_month(text("bought_at")) {
+            let price =
+                Fraction::parse(text("price")).ok_or_else(|| format!("a block without a price: {block}"))?;
+            self.add(text("brand"), "block_bought", None, 0, &price);
+            self.blocks += 1;
+        }
+        Ok(())
+    }
+
+    /// Counts a member's entries, oldest first; what cannot be counted, in words.
+    pub(super) fn ledger(&mut self, entries: &[Entry]) -> Vec<String> {
+        let mut orders: HashMap<(&str, &str), &Entry> = HashMap::new();
+        let mut redemptions: HashMap<&str, &Entry> = HashMap::new();
+        let mut wrong = Vec::new();
+        for entry in entries {
+            match entry.kind.as_str() {
+                "earn" => _ = orders.insert((&entry.brand, &entry.order_id), entry),
+                "redeem" => _ = redemptions.insert(&entry.redemption_id, entry),
+                _ => {}
+            }
+            self.entries += 1;
+            // What time alone has ended, ended at its own instant. What a command brought after its
+            // end, or took from whoever left, ended with the command.
+            let own_instant = entry.kind == "expire" && entry.by_time;
+            let when = if own_instant { Some(&entry.occurred_at) } else { entry.recorded_at.as_ref() };
+            if !when.is_some_and(|when| self.is_of_month(when)) {
+                continue;
+            }
+            let counted = match entry.kind.as_str() {
+                "earn" | "activity" => self.issued(entry, entry),
+                "adjust" if entry.bill => self.issued(entry, entry),
+                "reverse_earn" if entry.points != 0 => {
+                    match orders.get(&(entry.brand.as_str(), entry.order_id.as_str())) {
+                        Some(order) => self.issued(entry, order),
+                        None => Err("the refunded order is not there".to_owned()),
+                    }
+                }
+                "redeem" => self.honoured(entry, -1),
+                "reverse_redeem" => match redemptions.get(entry.redemption_id.as_str()) {
+                    Some(redemption) => self.honoured(redemption, 1),
+                    None => Err("the cancelled redemption is not there".to_owned()),
+                },
+                "expire" => {
+                    for (brand, points) in &entry.lots {
+                        self.add(brand, "expired", None, -points, &Fraction::nought());
+                    }
+                    Ok(())
+                }
+                _ => continue,
+            };
+            self.counted += 1;
+            if let Err(what) = counted {
+                wrong.push(format!("entry {}: {what}", entry.seq));
+            }
+        }
+        wrong
+    }
+
+    /// The entry's points, at the price of another.
+    fn issued(&mut self, entry: &Entry, priced_as: &Entry) -> Result<(), String> {
+        let price = &self.prices.of(priced_as.version, &priced_as.brand)?.0;
+        let value = if priced_as.from_blocks { Fraction::nought() } else { price.times(entry.points) };
+        self.add(&entry.brand, "issued", None, entry.points, &value);
+        Ok(())
+    }
+
+    /// A redemption's lots: what leaves them is honoured (-1), or was and is not any more (1).
+    fn honoured(&mut self, redemption: &Entry, sign: i64) -> Result<(), String> {
+        let price = self.prices.of(redemption.version, &redemption.brand)?.1.clone();
+        for (issuer, points) in &redemption.lots {
+            let points = sign * points;
+            self.add(&redemption.brand, "honoured", Some(issuer), points, &price.times(points));
+        }
+        Ok(())
+    }
+
+    /// The lines that are not nothing.
+    pub(super) fn finish(self, members: u64) -> Found {
+        let digits = self.prices.digits;
+        let lines = self.sums.into_iter().filter(|(_, sum)| sum.points != 0 || !sum.value.is_nought());
+        let lines = lines.map(|(id, sum)| {
+            let amount = sum.value.rounded(digits);
+            (id, Line { points: sum.points, exact: sum.value, amount, digits })
+        });
+        let lines = lines.collect();
+        let (entries, counted, blocks) = (self.entries, self.counted, self.blocks);
+        Found { lines, members, entries, counted, blocks }
+    }
+}

@@ -1,0 +1,63 @@
+//! Settlement 月结算: what the brands of a programme owe it for the points they issue, and are owed for
+//! those they honour, month by month (partners.md, "Settlement").
+//!
+//! ```text
+//! facts of a month -> Tally -> accounts, one for each brand, with the programme on the other side
+//! ```
+//!
+//! A [`Tally`] is a sum: in whatever order its facts come, and into however many parts they are
+//! split, it comes to the same. Nothing is rounded before a line of the statement.
+
+mod statement;
+mod tally;
+
+use crate::{
+    event::{Event, What},
+    time::Instant,
+};
+
+pub use statement::{Account, Line, LineKind, SignedMoney, round_half_even};
+pub use tally::{Sum, Tally, Unpriced};
+
+/// A ledger entry as a settlement sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The version of the programme under which it was made: its prices.
+    pub version: u32,
+    /// Whether its points came from blocks, which were paid for when they were bought.
+    pub from_blocks: bool,
+}
+
+/// What an entry takes back: a settlement prices it as that.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reversed<'a> {
+    /// An order, by brand and id.
+    Order(&'a str, &'a str),
+    /// A redemption.
+    Redemption([u8; 16]),
+}
+
+/// What the entry takes back, if it does. A refund that took nothing back takes nothing back here.
+pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
+    match &event.what {
+        What::OrderRefunded(refund) if refund.taken > 0 => {
+            Some(Reversed::Order(&refund.brand, &refund.order_id))
+        }
+        What::RedemptionCancelled { redemption, .. } => Some(Reversed::Redemption(*redemption)),
+        _ => None,
+    }
+}
+
+/// The moment whose local month an entry belongs to.
+///
+/// An expiry belongs to the lot's own instant, whenever it is written down. Points that are told
+/// after their end were never there at that instant: they expire when they are told, so that a
+/// month which was closed before does not change. Everything else belongs to when it was recorded.
+pub fn belongs_to(event: &Event, recorded_at: Instant) -> Instant {
+    match event.what {
+        What::PointsExpired => event.at,
+        _ => recorded_at,
+    }
+}

@@ -1,0 +1,214 @@
+//! A month's statement: what a tally comes to in money, line by line.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Sum, Tally};
+use crate::number::{Amount, Currency};
+
+/// Money that may be below nought, in the currency's minor unit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+pub struct SignedMoney(pub i128);
+
+impl SignedMoney {
+    /// The amount as a decimal string with all of the currency's minor digits: `-12.30`.
+    pub fn show(self, currency: Currency) -> String {
+        decimal(self.0, currency.digits)
+    }
+
+    /// A balance seen from the brand: what it owes, below nought what it is owed.
+    pub fn owed(self, currency: Currency) -> Amount {
+        Amount(-self.0 * 10i128.pow(6 - currency.digits.min(6)))
+    }
+}
+
+/// What a line is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum LineKind {
+    /// Points the brand issued, less what it took back: it owes the programme.
+    Issued,
+    /// Points of that issuer which the brand honoured, less what was cancelled: the programme owes it.
+    Honoured(String),
+    /// Points of the brand that expired: told, and not settled.
+    Expired,
+    /// Blocks of points the brand bought: it owes the programme.
+    BlockBought,
+}
+
+impl LineKind {
+    /// The word on the wire.
+    pub fn word(&self) -> &'static str {
+        match self {
+            LineKind::Issued => "issued",
+            LineKind::Honoured(_) => "honoured",
+            LineKind::Expired => "expired",
+            LineKind::BlockBought => "block_bought",
+        }
+    }
+}
+
+/// A line of a brand's account.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// What it is about.
+    pub kind: LineKind,
+    /// Points and what they come to, exactly.
+    pub sum: Sum,
+    /// What they come to, rounded once, half to even.
+    pub amount: SignedMoney,
+}
+
+impl Line {
+    fn new(kind: LineKind, sum: Sum, currency: Currency) -> Line {
+        let divisor = 10i128.pow(6 - currency.digits.min(6));
+        Line { kind, sum, amount: SignedMoney(round_half_even(sum.millionths, divisor)) }
+    }
+
+    /// The line's part of its brand's balance: what the programme owes it, below nought what it owes.
+    pub fn due(&self) -> SignedMoney {
+        match self.kind {
+            LineKind::Issued | LineKind::BlockBought => SignedMoney(-self.amount.0),
+            LineKind::Honoured(_) => self.amount,
+            LineKind::Expired => SignedMoney(0),
+        }
+    }
+
+    /// What it comes to before it is rounded, in units of the currency, with six digits after the point.
+    pub fn exact(&self) -> String {
+        decimal(self.sum.millionths, 6)
+    }
+}
+
+/// What a month comes to between one brand and the programme.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The brand.
+    pub brand: String,
+    /// Its lines; one whose points and whose value are both 0 is left out.
+    pub lines: Vec<Line>,
+}
+
+impl Account {
+    /// The brand's account of that tally, which holds all that was counted for the brand.
+    pub fn of(tally: &Tally, brand: &str, currency: Currency) -> Account {
+        let sum = |sums: &BTreeMap<String, Sum>| sums.get(brand).copied().unwrap_or_default();
+        let mut sums = vec![(LineKind::Issued, sum(&tally.issued))];
+        let honoured = tally.honoured.get(brand).into_iter().flatten();
+        sums.extend(honoured.map(|(issuer, sum)| (LineKind::Honoured(issuer.clone()), *sum)));
+        sums.push((LineKind::Expired, sum(&tally.expired)));
+        sums.push((LineKind::BlockBought, sum(&tally.blocks)));
+        let lines = sums.into_iter().filter(|(_, sum)| *sum != Sum::default());
+        let lines = lines.map(|(kind, sum)| Line::new(kind, sum, currency)).collect();
+        Account { brand: brand.to_owned(), lines }
+    }
+
+    /// What the programme owes the brand; below nought what the brand owes. The programme's side
+    /// is minus this, so that all accounts add up to nought.
+    pub fn balance(&self) -> SignedMoney {
+        SignedMoney(self.lines.iter().map(|line| line.due().0).sum())
+    }
+}
+
+/// `value / divisor`, rounded to the nearest whole number, a half to the even one.
+pub fn round_half_even(value: i128, divisor: i128) -> i128 {
+    let (below, rest) = (value.div_euclid(divisor), value.rem_euclid(divisor));
+    match (2 * rest).cmp(&divisor) {
+        Ordering::Less => below,
+        Ordering::Greater => below + 1,
+        Ordering::Equal => below + below.rem_euclid(2),
+    }
+}
+
+/// So many of the last digit, as a decimal string.
+fn decimal(value: i128, digits: u32) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let (unit, value) = (10u128.pow(digits), value.unsigned_abs());
+    match digits {
+        0 => format!("{sign}{value}"),
+        digits => format!("{sign}{}.{:0width$}", value / unit, value % unit, width = digits as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_to_the_even_neighbour_on_both_sides_of_nought() {
+        let table = [
+            (0, 0),
+            (4_999, 0),
+            (5_000, 0),
+            (5_001, 1),
+            (9_999, 1),
+            (10_000, 1),
+            (14_999, 1),
+            (15_000, 2),
+            (25_000, 2),
+            (25_001, 3),
+            (35_000, 4),
+            (-4_999, 0),
+            (-5_000, 0),
+            (-5_001, -1),
+            (-14_999, -1),
+            (-15_000, -2),
+            (-15_001, -2),
+            (-25_000, -2),
+            (-25_001, -3),
+            (-35_000, -4),
+        ];
+        for (value, want) in table {
+            assert_eq!(round_half_even(value, 10_000), want, "{value}");
+        }
+        // The currency's digits: JPY, a currency with a tenth of a cent, and one with 4 digits.
+        for (digits, want) in [(0, 2), (2, 250), (3, 2_500), (4, 25_000)] {
+            let currency = Currency { code: *b"XXX", digits };
+            let line = Line::new(LineKind::Issued, Sum { points: 1, millionths: 2_500_000 }, currency);
+            assert_eq!(line.amount, SignedMoney(want), "{digits}");
+        }
+    }
+
+    #[test]
+    fn amounts_show_with_their_sign_and_all_their_digits() {
+        let currency = |digits| Currency { code: *b"XXX", digits };
+        for (value, digits, want) in [
+            (0, 2, "0.00"),
+            (-5, 2, "-0.05"),
+            (-1_230, 2, "-12.30"),
+            (1_230, 3, "1.230"),
+            (-7, 0, "-7"),
+            (i128::from(u64::MAX) * 100, 2, "18446744073709551615.00"),
+        ] {
+            assert_eq!(SignedMoney(value).show(currency(digits)), want);
+        }
+    }
+
+    #[test]
+    fn a_line_of_nothing_is_left_out_and_one_that_only_nets_to_no_points_is_not() {
+        let cny = Currency::of("CNY").unwrap();
+        let mut tally = Tally::default();
+        let sum = |points, millionths| Sum { points, millionths };
+        tally.issued.insert("a".to_owned(), sum(0, 1_005_000));
+        tally.expired.insert("a".to_owned(), sum(7, 0));
+        tally.blocks.insert("a".to_owned(), sum(0, 10_000_000));
+        tally.honoured.entry("a".to_owned()).or_default().insert("b".to_owned(), sum(0, 0));
+        tally.honoured.entry("a".to_owned()).or_default().insert("c".to_owned(), sum(-3, -15_000));
+        let account = Account::of(&tally, "a", cny);
+        let shown: Vec<_> = account
+            .lines
+            .iter()
+            .map(|line| (line.kind.word(), line.amount.show(cny), line.due().show(cny), line.exact()))
+            .collect();
+        let text = |text: &str| text.to_owned();
+        let want = [
+            ("issued", text("1.00"), text("-1.00"), text("1.005000")),
+            ("honoured", text("-0.02"), text("-0.02"), text("-0.015000")),
+            ("expired", text("0.00"), text("0.00"), text("0.000000")),
+            ("block_bought", text("10.00"), text("-10.00"), text("10.000000")),
+        ];
+        assert_eq!(shown, want);
+        assert_eq!(account.balance().show(cny), "-11.02");
+        assert_eq!(Account::of(&tally, "nobody", cny).lines, []);
+    }
+}

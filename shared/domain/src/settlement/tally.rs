@@ -1,0 +1,171 @@
+//! The sums of a month: points, and what they come to at the prices of their time.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Made;
+use crate::{
+    event::What,
+    number::{Currency, Money},
+    programme::{Brand, Timeline},
+};
+
+/// Points, and what they come to.
+///
+/// Points of one entry stay below 2^53 and a price below 10^12 millionths, so that a sum of
+/// 2^34 of the largest entries still fits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Sum {
+    /// Points; below nought where more was taken back than given.
+    pub points: i128,
+    /// Σ points × price, in millionths of the currency's unit.
+    pub millionths: i128,
+}
+
+impl Sum {
+    fn add(&mut self, other: Sum) {
+        self.points += other.points;
+        self.millionths += other.millionths;
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Sum::default()
+    }
+
+    fn of(points: i64, price: u64) -> Sum {
+        let points = i128::from(points);
+        Sum { points, millionths: points * i128::from(price) }
+    }
+}
+
+/// The entry cannot be priced: the programme has no such version, or the version no such brand.
+/// The versions at hand may be old; otherwise a record is damaged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unpriced {
+    /// The version asked for.
+    pub version: u32,
+}
+
+/// What has been counted of a month, or of a part of it.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Tally {
+    /// By issuing brand.
+    pub issued: BTreeMap<String, Sum>,
+    /// By honouring brand, then by issuing brand.
+    pub honoured: BTreeMap<String, BTreeMap<String, Sum>>,
+    /// By issuing brand; these come to nothing.
+    pub expired: BTreeMap<String, Sum>,
+    /// Blocks bought, by brand; these have no points here.
+    pub blocks: BTreeMap<String, Sum>,
+}
+
+impl Tally {
+    /// Counts an entry. `reversed` is what it takes back, if [`super::reversed`] says that it does.
+    ///
+    /// # Errors
+    /// It cannot be priced; nothing is counted then.
+    pub fn count(
+        &mut self,
+        programmes: &Timeline,
+        made: Made<'_>,
+        reversed: Option<Made<'_>>,
+    ) -> Result<(), Unpriced> {
+        let points = made.event.movement.points();
+        match &made.event.what {
+            What::OrderEarned(order) => self.issue(&order.brand, points, issue_price(programmes, made)?),
+            What::ActivityEarned(done) => self.issue(&done.brand, points, issue_price(programmes, made)?),
+            What::Adjusted { brand, bill: true, .. } => {
+                self.issue(brand, points, issue_price(programmes, made)?);
+            }
+            What::OrderRefunded(refund) if refund.taken > 0 => {
+                let order = reversed.ok_or(Unpriced { version: made.version })?;
+                let taken = i64::try_from(refund.taken).unwrap_or(i64::MAX); // a figure, below 2^53
+                self.issue(&refund.brand, -taken, issue_price(programmes, order)?);
+            }
+            What::PointsRedeemed { .. } => self.redeem(programmes, made, -1)?,
+            // Exactly what the redemption took, whatever became of it since.
+            What::RedemptionCancelled { .. } => {
+                self.redeem(programmes, reversed.ok_or(Unpriced { version: made.version })?, 1)?;
+            }
+            What::PointsExpired => {
+                for share in &made.event.movement.shares {
+                    add(&mut self.expired, &share.brand, Sum::of(-share.points, 0));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Counts a block that was bought.
+    pub fn buy(&mut self, brand: &str, price: Money, currency: Currency) {
+        let millionths = i128::from(price.0) * 10i128.pow(6 - currency.digits.min(6));
+        add(&mut self.blocks, brand, Sum { points: 0, millionths });
+    }
+
+    fn issue(&mut self, brand: &str, points: i64, price: u64) {
+        add(&mut self.issued, brand, Sum::of(points, price));
+    }
+
+    /// Counts a redemption's lots for the brand that honoured it; `sign` turns what left the lots
+    /// (-1), or takes it back (1).
+    fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, sign: i64) -> Result<(), Unpriced> {
+        let What::PointsRedeemed { brand, .. } = &made.event.what else {
+            return Err(Unpriced { version: made.version });
+        };
+        let price = priced(programmes, made.version, brand)?.honour_price.millionths();
+        let honoured = self.honoured.entry(brand.clone()).or_default();
+        for share in &made.event.movement.shares {
+            add(honoured, &share.brand, Sum::of(sign * share.points, price));
+        }
+        Ok(())
+    }
+
+    /// Adds another part of the same month.
+    pub fn merge(&mut self, other: &Tally) {
+        add_all(&mut self.issued, &other.issued);
+        add_all(&mut self.expired, &other.expired);
+        add_all(&mut self.blocks, &other.blocks);
+        for (honouring, sums) in &other.honoured {
+            add_all(self.honoured.entry(honouring.clone()).or_default(), sums);
+        }
+    }
+
+    /// Every brand that anything was counted for, in order.
+    pub fn brands(&self) -> Vec<&str> {
+        let maps = [&self.issued, &self.expired, &self.blocks];
+        let mut brands: Vec<&str> =
+            maps.iter().flat_map(|map| map.keys()).chain(self.honoured.keys()).map(String::as_str).collect();
+        brands.sort_unstable();
+        brands.dedup();
+        brands
+    }
+}
+
+/// Points that came from blocks were paid for with them.
+fn issue_price(programmes: &Timeline, made: Made<'_>) -> Result<u64, Unpriced> {
+    let brand = made.event.what.brand().unwrap_or_default();
+    let price = priced(programmes, made.version, brand)?.issue_price.millionths();
+    Ok(if made.from_blocks { 0 } else { price })
+}
+
+fn priced<'a>(programmes: &'a Timeline, version: u32, brand: &str) -> Result<&'a Brand, Unpriced> {
+    let programme = programmes.version(version).ok_or(Unpriced { version })?;
+    programme.brand(brand).ok_or(Unpriced { version })
+}
+
+/// Adds to the brand's sum; nothing leaves no trace.
+fn add(sums: &mut BTreeMap<String, Sum>, brand: &str, sum: Sum) {
+    if sum.is_nothing() {
+        return;
+    }
+    match sums.get_mut(brand) {
+        Some(known) => known.add(sum),
+        None => _ = sums.insert(brand.to_owned(), sum),
+    }
+}
+
+fn add_all(sums: &mut BTreeMap<String, Sum>, others: &BTreeMap<String, Sum>) {
+    others.iter().for_each(|(brand, sum)| add(sums, brand, *sum));
+}

@@ -1,0 +1,140 @@
+//! What was counted becomes accounts, which are written once and never change; and that one was paid.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    number::FIGURE_MAX,
+    refusal::Refusal,
+    settlement::{Account, SignedMoney, Tally},
+    time::Month,
+};
+
+use super::{
+    BrandAccount, Closing,
+    close::Run,
+    records::{AccountRecord, PaidRecord, Stage},
+};
+use crate::{
+    engine::{ATTEMPTS_MAX, Engine, Request},
+    error::Error,
+    keys,
+    records::{Answer, decode},
+    register::Told,
+    store::{Expect, Key, Range, StoreError, Write},
+    write::{delete, put},
+};
+
+/// Accounts that one step writes, each with what else its brand's credit has written.
+const ACCOUNTS_MAX: usize = 20;
+
+impl Engine {
+    /// Writes the accounts of some more brands; with the last, the month is closed.
+    pub(super) async fn book(
+        &self,
+        run: &Run<'_>,
+        after: Option<String>,
+        closing: &mut Closing,
+    ) -> Result<u64, Error> {
+        let sums_key = keys::settlement_sums(run.month);
+        let mut tally: Tally = match self.read::<Tally>(&sums_key).await? {
+            Some((tally, _)) => tally,
+            None => Tally::default(),
+        };
+        let all = keys::settlements_honoured(run.month);
+        let from = after.as_deref().map(|brand| keys::settlement_honoured(run.month, brand).successor());
+        let range = Range { from: from.unwrap_or(all.from), to: all.to };
+        for (key, record) in self.store.scan(range, ACCOUNTS_MAX + 1).await? {
+            tally.merge(&decode(&key, &record.value)?);
+        }
+        let brands: BTreeSet<&str> = tally.brands().into_iter().collect();
+        let mut left = brands.into_iter().filter(|brand| after.as_deref().is_none_or(|after| *brand > after));
+        let now: Vec<&str> = left.by_ref().take(ACCOUNTS_MAX).collect();
+        let more = left.next().is_some();
+
+        let mut record = run.record.clone();
+        let mut writes = Vec::new();
+        for brand in &now {
+            let balance = self.book_one(run.month, &tally, brand, &mut writes).await?;
+            record.programme = SignedMoney(record.programme.0 - balance.0);
+        }
+        let (at, by) = (run.request.now, run.request.by);
+        let stage = match more {
+            true => Stage::Booking { after: now.last().map(|brand| (*brand).to_owned()) },
+            false => Stage::Closed { at, by },
+        };
+        if !more {
+            writes.push(delete(sums_key));
+        }
+        let run = Run { record, ..*run };
+        writes.push(run.go_on(stage));
+        self.commit(writes).await?;
+        closing.closed_at = (!more).then_some(at);
+        Ok(now.len() as u64)
+    }
+
+    /// The writes of one brand's account; its balance.
+    async fn book_one(
+        &self,
+        month: Month,
+        tally: &Tally,
+        brand: &str,
+        writes: &mut Vec<Write>,
+    ) -> Result<SignedMoney, Error> {
+        let programmes = self.programmes()?;
+        let programme = programmes.newest();
+        let account = Account::of(tally, brand, programme.currency);
+        let beyond = |points: i128| points.unsigned_abs() > u128::from(FIGURE_MAX);
+        if account.lines.iter().any(|line| beyond(line.sum.points)) {
+            return Err(Refusal::LimitExceeded { what: "figure" }.into());
+        }
+        writes.push(delete(keys::settlement_honoured(month, brand)));
+        let balance = account.balance();
+        // Before the account is there: who pays it finds the credit that it took. If this is broken off
+        // and done again, it is the same balance.
+        self.account_closed(brand, month, balance.owed(programme.currency)).await?;
+        if account.lines.is_empty() {
+            return Ok(SignedMoney(0));
+        }
+        let name = programme.brand(brand).map_or(brand, |known| &known.name).to_owned();
+        let key = keys::settlement_account(month, brand);
+        writes.push(put(key, Expect::Absent, &AccountRecord { account, name }));
+        Ok(balance)
+    }
+
+    /// Notes that a brand's account of a closed month was paid. Said again it is the same answer.
+    ///
+    /// # Errors
+    /// [`Refusal::SettlementNotFound`] if the month is not closed or nothing was settled with the brand;
+    /// the store failed.
+    pub async fn account_was_paid(
+        &self,
+        request: &Request,
+        month: Month,
+        brand: &str,
+        tell: impl Fn(&BrandAccount) -> Answer,
+    ) -> Result<Told, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            if let Some(answer) = self.remembered(request).await? {
+                return Ok(Told { answer, replayed: true });
+            }
+            self.settlement(month).await?;
+            let known = self.settled_account(month, brand).await?;
+            let mut known = known.ok_or(Refusal::SettlementNotFound)?;
+            if known.paid_at.is_some() {
+                let told = self.remember_answer(request, tell(&known)).await?;
+                return Ok(Told { replayed: true, ..told });
+            }
+            known.paid_at = Some(request.now);
+            let answer = tell(&known);
+            let key: Key = keys::settlement_paid(month, brand);
+            let _turn = self.pool_turn(brand).await;
+            let mut writes = self.account_paid(brand, month).await?;
+            writes.push(put(key, Expect::Absent, &PaidRecord { at: request.now, by: request.by }));
+            match self.commit_told(request, writes, &answer).await {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                done => return done.map(|()| Told { answer, replayed: false }),
+            }
+        }
+        Err(Error::Contended)
+    }
+}

@@ -1,0 +1,315 @@
+//! The sums of a settlement against plain arithmetic: whatever is counted, in whatever order and in however
+//! many parts, each line comes to what its entries come to one by one, and is rounded once.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    event::{Event, Movement, Order, OrderRefunded, OrderState, Share, What},
+    json::Json,
+    number::{Currency, Money},
+    programme::{self, Timeline},
+    settlement::{Account, LineKind, Made, Tally, reversed, round_half_even},
+    time::Instant,
+};
+use num_bigint::BigInt;
+use serde_json::json;
+
+use crate::histories::{Verdict, chance, on_seeds};
+
+const BRANDS: [&str; 4] = ["a", "b", "c", "d"];
+const CURRENCIES: [&str; 4] = ["CNY", "JPY", "KWD", "CLF"];
+
+/// Chance that follows from a seed.
+struct Dice {
+    seed: u64,
+    rolls: usize,
+}
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.rolls += 1;
+        chance(self.seed, self.rolls, 77) % below
+    }
+
+    fn brand(&mut self) -> String {
+        BRANDS[usize::try_from(self.roll(4)).unwrap()].to_owned()
+    }
+
+    /// Often small, now and then as large as a figure may be.
+    fn points(&mut self) -> i64 {
+        let most = [3, 1_000, (1 << 53) - 1][usize::try_from(self.roll(3)).unwrap()];
+        self.roll(most).cast_signed() + 1
+    }
+
+    fn price(&mut self) -> String {
+        let (whole, part) =
+            ([0, 0, 1, 999_999][usize::try_from(self.roll(4)).unwrap()], self.roll(1_000_000));
+        let part = [part, 5_000, 125][usize::try_from(self.roll(3)).unwrap()];
+        format!("{whole}.{part:06}")
+    }
+}
+
+/// Prices in millionths: by version and brand, issuing and honouring.
+type Prices = BTreeMap<(u32, String), (i128, i128)>;
+
+fn timeline(dice: &mut Dice, currency: &str) -> (Timeline, Prices) {
+    let mut prices = Prices::new();
+    let mut versions = Vec::new();
+    for version in 1..=3 {
+        let brands = BRANDS.map(|id| {
+            let (issue, honour) = (dice.price(), dice.price());
+            let millionths = |text: &str| text.replace('.', "").parse::<i128>().unwrap();
+            prices.insert((version, id.to_owned()), (millionths(&issue), millionths(&honour)));
+            json!({"id": id, "issue_price": issue, "honour_price": honour})
+        });
+        let document = json!({
+            "name": "Sums", "time_zone": "UTC", "currency": currency, "brands": brands,
+            "points": {"per_unit": "1"}, "growth": {"per_unit": "1"},
+            "tiers": [{"id": "basic", "growth": 0}],
+        });
+        let document = Json::parse(document.to_string().as_bytes()).unwrap();
+        versions.push(programme::read(&document, version, Instant(i64::from(version))).unwrap().into());
+    }
+    (Timeline::new(versions).unwrap(), prices)
+}
+
+/// An entry, and the one it takes back.
+struct Counted {
+    event: Event,
+    version: u32,
+    from_blocks: bool,
+    reversed: Option<Box<Counted>>,
+}
+
+fn event(movement: Movement, what: What) -> Event {
+    let at = Instant(0);
+    Event { occurred_at: at, at, today: 0, movement, moves_expiry_to: None, what }
+}
+
+fn share(brand: &str, points: i64) -> Share {
+    Share { expires_at: None, brand: brand.to_owned(), held_until: None, points }
+}
+
+fn order(brand: &str) -> What {
+    let (order_id, tier) = ("1".to_owned(), "basic".to_owned());
+    What::OrderEarned(Box::new(Order {
+        brand: brand.to_owned(),
+        order_id,
+        day: 0,
+        amount: Money(0),
+        lines: Vec::new(),
+        tier,
+        version: 1,
+        calculated: 0,
+        granted: 0,
+        growth: 0,
+        lot: None,
+    }))
+}
+
+fn counted(dice: &mut Dice) -> Counted {
+    let version = u32::try_from(dice.roll(3)).unwrap() + 1;
+    let (brand, from_blocks) = (dice.brand(), dice.roll(4) == 0);
+    let shares = |dice: &mut Dice, sign: i64| {
+        let count = dice.roll(4) + 1;
+        let shares = (0..count).map(|_| {
+            let (issuer, points) = (dice.brand(), dice.points());
+            share(&issuer, sign * points)
+        });
+        shares.collect::<Vec<_>>()
+    };
+    let of = |shares: Vec<Share>, debt: i64| Movement { shares, debt, growth: 0 };
+    let plain = |event: Event| Counted { event, version, from_blocks, reversed: None };
+    let points = dice.points();
+    match dice.roll(7) {
+        0 => {
+            // Part of it repays debt.
+            let repaid = points / 3;
+            plain(event(of(vec![share(&brand, points - repaid)], -repaid), order(&brand)))
+        }
+        1 => {
+            let earned = plain(event(of(vec![share(&brand, points)], 0), order(&brand)));
+            let taken = dice.roll(points.unsigned_abs() + 1);
+            let refund = OrderRefunded {
+                brand: brand.clone(),
+                order_id: "1".to_owned(),
+                amount: Money(0),
+                closes: false,
+                taken,
+                after: OrderState::default(),
+            };
+            // Other lots and debt pay for it.
+            let paid = dice.roll(taken + 1).cast_signed();
+            let other = dice.brand();
+            let movement = of(vec![share(&other, -paid)], taken.cast_signed() - paid);
+            let version = u32::try_from(dice.roll(3)).unwrap() + 1;
+            let event = event(movement, What::OrderRefunded(refund));
+            Counted { event, version, from_blocks: false, reversed: Some(Box::new(earned)) }
+        }
+        2 => {
+            let shares = shares(dice, -1);
+            plain(event(of(shares, 0), What::PointsRedeemed { brand, order_id: "1".to_owned() }))
+        }
+        3 => {
+            let taken = shares(dice, -1);
+            let redeem = What::PointsRedeemed { brand: brand.clone(), order_id: "1".to_owned() };
+            let redeemed = plain(event(of(taken, 0), redeem));
+            let what = What::RedemptionCancelled { brand, redemption: [0; 16], lost: 5 };
+            let version = u32::try_from(dice.roll(3)).unwrap() + 1;
+            // Whatever came back.
+            let event = event(of(shares(dice, 1), -3), what);
+            Counted { event, version, from_blocks: false, reversed: Some(Box::new(redeemed)) }
+        }
+        4 => {
+            let shares = shares(dice, -1);
+            plain(event(of(shares, 0), What::PointsExpired))
+        }
+        5 => {
+            let what =
+                What::Adjusted { brand: brand.clone(), reason: "r".to_owned(), bill: dice.roll(2) == 0 };
+            let sign = if dice.roll(2) == 0 { 1 } else { -1 };
+            plain(event(of(vec![share(&brand, sign * points)], 0), what))
+        }
+        _ => plain(event(Movement::default(), What::BadgeIssued { badge: "b".to_owned(), reason: None })),
+    }
+}
+
+fn made(counted: &Counted) -> Made<'_> {
+    Made { event: &counted.event, version: counted.version, from_blocks: counted.from_blocks }
+}
+
+fn count(tally: &mut Tally, programmes: &Timeline, counted: &Counted) {
+    let of = reversed(&counted.event).and(counted.reversed.as_deref()).map(made);
+    tally.count(programmes, made(counted), of).unwrap();
+}
+
+/// The lines by plain arithmetic: brand, kind, points, millionths.
+fn plainly(
+    prices: &Prices,
+    all: &[Counted],
+    bought: &[(String, u64)],
+    digits: u32,
+) -> BTreeMap<(String, LineKind), (BigInt, BigInt)> {
+    let mut lines: BTreeMap<(String, LineKind), (BigInt, BigInt)> = BTreeMap::new();
+    let mut add = |brand: &str, kind: LineKind, points: i128, price: i128| {
+        let line = lines.entry((brand.to_owned(), kind)).or_default();
+        line.0 += points;
+        line.1 += BigInt::from(points) * price;
+    };
+    for own in all {
+        let of = own.reversed.as_deref();
+        let issue = |counted: &Counted, brand: &str| {
+            if counted.from_blocks { 0 } else { prices[&(counted.version, brand.to_owned())].0 }
+        };
+        match &own.event.what {
+            What::OrderEarned(order) => {
+                let lots: i64 = own.event.movement.shares.iter().map(|share| share.points).sum();
+                let points = i128::from(lots) - i128::from(own.event.movement.debt);
+                add(&order.brand, LineKind::Issued, points, issue(own, &order.brand));
+            }
+            What::OrderRefunded(refund) => {
+                let price = issue(of.unwrap(), &refund.brand);
+                add(&refund.brand, LineKind::Issued, -i128::from(refund.taken), price);
+            }
+            What::Adjusted { brand, bill: true, .. } => {
+                let points = i128::from(own.event.movement.shares[0].points);
+                add(brand, LineKind::Issued, points, issue(own, brand));
+            }
+            What::PointsRedeemed { brand, .. } | What::RedemptionCancelled { brand, .. } => {
+                let (redeemed, sign) = of.map_or((own, -1), |of| (of, 1));
+                let price = prices[&(redeemed.version, brand.clone())].1;
+                for share in &redeemed.event.movement.shares {
+                    let kind = LineKind::Honoured(share.brand.clone());
+                    add(brand, kind, sign * i128::from(share.points), price);
+                }
+            }
+            What::PointsExpired => {
+                for share in &own.event.movement.shares {
+                    add(&share.brand, LineKind::Expired, -i128::from(share.points), 0);
+                }
+            }
+            _ => {}
+        }
+    }
+    for (brand, price) in bought {
+        let line = lines.entry((brand.clone(), LineKind::BlockBought)).or_default();
+        line.1 += BigInt::from(*price) * BigInt::from(10).pow(6 - digits);
+    }
+    lines.retain(|_, (points, value)| *points != BigInt::ZERO || *value != BigInt::ZERO);
+    lines
+}
+
+fn check(seed: u64) -> Verdict {
+    let mut dice = Dice { seed, rolls: 0 };
+    let currency = Currency::of(CURRENCIES[usize::try_from(dice.roll(4)).unwrap()]).unwrap();
+    let (programmes, prices) = timeline(&mut dice, std::str::from_utf8(&currency.code).unwrap());
+    let all: Vec<Counted> = (0..dice.roll(60)).map(|_| counted(&mut dice)).collect();
+    let bought: Vec<(String, u64)> = (0..dice.roll(4)).map(|_| (dice.brand(), dice.roll(1 << 50))).collect();
+
+    let mut whole = Tally::default();
+    all.iter().for_each(|counted| count(&mut whole, &programmes, counted));
+    bought.iter().for_each(|(brand, price)| whole.buy(brand, Money(*price), currency));
+
+    // In parts, in another order, merged in another order.
+    let mut parts: Vec<Tally> = (0..5).map(|_| Tally::default()).collect();
+    for counted in all.iter().rev() {
+        count(&mut parts[usize::try_from(dice.roll(5)).unwrap()], &programmes, counted);
+    }
+    for (brand, price) in bought.iter().rev() {
+        parts[usize::try_from(dice.roll(5)).unwrap()].buy(brand, Money(*price), currency);
+    }
+    let mut merged = Tally::default();
+    parts.iter().rev().for_each(|part| merged.merge(part));
+
+    let mut lines = plainly(&prices, &all, &bought, currency.digits);
+    for brand in BRANDS {
+        let account = Account::of(&whole, brand, currency);
+        if Account::of(&merged, brand, currency) != account {
+            return Err(format!("{brand}: in parts it comes to something else"));
+        }
+        let mut balance = 0;
+        for line in &account.lines {
+            let (points, value) = lines.remove(&(brand.to_owned(), line.kind.clone())).unwrap_or_default();
+            if BigInt::from(line.sum.points) != points || BigInt::from(line.sum.millionths) != value {
+                return Err(format!("{brand}: {line:?}, plainly {points} and {value}"));
+            }
+            // Within half a minor unit, and even where it is exactly that.
+            let unit = BigInt::from(10).pow(6 - currency.digits);
+            let off = BigInt::from(line.amount.0) * &unit - value;
+            let twice = BigInt::from(off.magnitude().clone()) * 2;
+            if twice > unit || (twice == unit && line.amount.0 % 2 != 0) {
+                return Err(format!("{brand}: {line:?} is rounded wrong"));
+            }
+            balance += match line.kind {
+                LineKind::Issued | LineKind::BlockBought => -line.amount.0,
+                LineKind::Honoured(_) => line.amount.0,
+                LineKind::Expired => 0,
+            };
+        }
+        if account.balance().0 != balance {
+            return Err(format!("{brand}: a balance of {:?} and lines of {balance}", account.balance()));
+        }
+    }
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(format!("not counted: {lines:?}")),
+    }
+}
+
+#[test]
+fn sums_are_what_plain_arithmetic_says() {
+    on_seeds(400, check);
+}
+
+/// Rounding by its definition, over all small values and divisors.
+#[test]
+fn rounding_is_to_the_nearest_and_at_a_half_to_the_even() {
+    for divisor in [1, 2, 3, 4, 10, 100] {
+        for value in -500_i128..=500 {
+            let got = round_half_even(value, divisor);
+            let near =
+                (-501..=501_i128).min_by_key(|near| ((near * divisor - value).abs(), near.rem_euclid(2)));
+            assert_eq!(Some(got), near, "{value} / {divisor}");
+        }
+    }
+}
