@@ -127,6 +127,7 @@ impl Instance {
     ) -> Result<Reply, Failure> {
         if self.function.scheduled().is_some() {
             measured.finished = Some(false);
+            measured.part = event.get("part").and_then(Value::as_u64).unwrap_or(0);
             self.know_store().await?;
         }
         let until = began + invocation.left.saturating_sub(SWEEP_MARGIN);

@@ -23,7 +23,7 @@ use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 pub use event::{Event, read};
 pub use instance::{Failure, Instance, Invocation};
-pub use measure::{METRICS, NAMESPACE};
+pub use measure::{METRICS, NAMESPACE, PER_PART};
 pub use reply::{Reply, UrlReply};
 pub use settings::{ENVIRONMENT, Settings, SettingsError};
 

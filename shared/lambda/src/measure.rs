@@ -13,7 +13,7 @@ use std::{io::Write as _, time::Duration};
 use edge::Clock;
 use serde_json::{Map, Value, json};
 
-/// Where the metrics stand in CloudWatch. Their one dimension is `Function`.
+/// Where the metrics stand in CloudWatch. Their dimension is `Function`; [`PER_PART`] has `Part` too.
 pub const NAMESPACE: &str = "Laurel";
 
 /// Every metric: name, unit, what it counts.
@@ -25,8 +25,11 @@ pub const METRICS: &[(&str, &str, &str)] = &[
     ("Replayed", "Count", "requests answered with an earlier answer"),
     ("SweepMembers", "Count", "members that a scheduled run settled"),
     ("SweepPointsExpired", "Count", "points that a scheduled run expired"),
-    ("SweepUnfinished", "Count", "1: a scheduled run did not come to its end; 0: it did"),
+    (PER_PART, "Count", "1: a scheduled run did not come to its end; 0: it did"),
 ];
+
+/// The metric of a sweep's part: that one part comes to its end must not hide that another never does.
+pub const PER_PART: &str = "SweepUnfinished";
 
 /// What is told of an invocation.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -41,6 +44,8 @@ pub(crate) struct Measured {
     pub(crate) swept: Option<(u64, u64)>,
     /// Whether a scheduled run came to its end.
     pub(crate) finished: Option<bool>,
+    /// Which part of the members it was about; 0 if it was about all of them.
+    pub(crate) part: u64,
 }
 
 impl Measured {
@@ -56,7 +61,7 @@ impl Measured {
             ("Replayed", one(self.replayed)),
             ("SweepMembers", members),
             ("SweepPointsExpired", points),
-            ("SweepUnfinished", self.finished.map(|finished| u64::from(!finished))),
+            (PER_PART, self.finished.map(|finished| u64::from(!finished))),
         ];
         counts.into_iter().filter_map(|(name, count)| count.map(|count| (name, count))).collect()
     }
@@ -72,18 +77,23 @@ impl Measured {
         let counts = self.counts(cold_start);
         let unit =
             |name: &str| METRICS.iter().find(|(own, ..)| *own == name).map_or("None", |(_, unit, _)| unit);
+        let mut directives = Vec::new();
+        for (dimensions, per_part) in [(&["Function"][..], false), (&["Function", "Part"], true)] {
+            let counts = counts.iter().filter(|(name, _)| (*name == PER_PART) == per_part);
+            let names = counts.map(|(name, _)| json!({"Name": name, "Unit": unit(name)}));
+            let names: Vec<Value> = names.collect();
+            if !names.is_empty() {
+                let dimensions = [dimensions];
+                directives.push(json!({"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": names}));
+            }
+        }
         let mut line = Map::new();
-        if !counts.is_empty() {
-            let names = counts.iter().map(|(name, _)| json!({"Name": name, "Unit": unit(name)}));
-            let directive = json!({
-                "Timestamp": Clock::Machine.now().0,
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [["Function"]],
-                    "Metrics": names.collect::<Vec<_>>(),
-                }],
-            });
-            line.insert("_aws".to_owned(), directive);
+        if !directives.is_empty() {
+            let metadata = json!({"Timestamp": Clock::Machine.now().0, "CloudWatchMetrics": directives});
+            line.insert("_aws".to_owned(), metadata);
+        }
+        if self.finished.is_some() {
+            line.insert("Part".to_owned(), self.part.to_string().into());
         }
         line.insert("Function".to_owned(), function.into());
         line.insert("invocation_id".to_owned(), invocation_id.into());
@@ -135,17 +145,24 @@ mod tests {
                 vec!["ColdStart", "Replayed"],
             ),
             (
-                Measured { swept: Some((3, 900)), finished: Some(true), ..Measured::default() },
+                Measured { swept: Some((3, 900)), finished: Some(true), part: 2, ..Measured::default() },
                 vec!["ColdStart", "SweepMembers", "SweepPointsExpired", "SweepUnfinished"],
             ),
         ];
         for (measured, names) in cases {
             let line = line(&measured, true);
-            let directive = &line["_aws"]["CloudWatchMetrics"][0];
-            assert_eq!(directive["Namespace"], NAMESPACE);
-            assert_eq!(directive["Dimensions"], json!([["Function"]]));
-            let told = directive["Metrics"].as_array().unwrap();
-            let told: Vec<&str> = told.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+            let mut told = Vec::new();
+            for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+                assert_eq!(directive["Namespace"], NAMESPACE);
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    let name = metric["Name"].as_str().unwrap();
+                    let per_part = name == PER_PART;
+                    let dimensions = if per_part { vec!["Function", "Part"] } else { vec!["Function"] };
+                    assert_eq!(directive["Dimensions"], json!([dimensions]), "{name}");
+                    assert!(!per_part || line["Part"] == "2", "{line}");
+                    told.push(name);
+                }
+            }
             assert_eq!(told, names);
             for name in told {
                 assert!(line[name].is_u64(), "{name}");
