@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 use domain::member::MemberId;
 use edge::{Api, wire};
 use engine::{Books, Finding};
+use futures_util::future::join_all;
 
 use crate::{
     cli::Data,
@@ -14,6 +15,9 @@ use crate::{
 
 /// Members looked at between two looks at the bar.
 const PAGE: usize = 500;
+
+/// Members that are read at once: over a table each entry of a ledger is a round trip.
+const AT_ONCE: usize = 32;
 
 /// The most differing members that are named.
 const NAMED_MAX: usize = 100;
@@ -41,8 +45,11 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
     let mut after = None;
     loop {
         let (page, next) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
-        for id in &page {
-            totals.note(*id, api.engine.audit_member(*id).await.map_err(unreadable)?);
+        for ids in page.chunks(AT_ONCE) {
+            let findings = join_all(ids.iter().map(|id| api.engine.audit_member(*id))).await;
+            for (id, finding) in ids.iter().zip(findings) {
+                totals.note(*id, finding.map_err(unreadable)?);
+            }
         }
         bar.set_length(totals.members);
         bar.set_position(totals.members);

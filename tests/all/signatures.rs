@@ -346,6 +346,8 @@ async fn a_key_is_dead_when_it_is_revoked() {
     program["brands"][2]["kind"] = json!("own");
     one.ok("PUT", "/program", program).await;
     assert_eq!(Sent::earn(&partner).to(&one).await.verdict(), REFUSED);
+    one.ok("PUT", "/program", coalition()).await;
+    assert!(taken(&Sent::earn(&partner).to(&one).await), "a partner again, with the keys it had");
 }
 
 /// A partner does what the programme lets its brand do, and for its brand.

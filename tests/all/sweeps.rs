@@ -1,8 +1,11 @@
 //! Sweeps that share the work, sweeps of a store that takes little at once, and what they forget.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use domain::time::Instant;
@@ -242,5 +245,66 @@ fn however_long_nobody_swept_all_is_forgotten_in_bounded_steps() {
             assert!(step < 5);
         }
         assert_eq!(count(&shop, kind::ANSWER).await, 0);
+    });
+}
+
+/// What a read and a commit are assumed to take in docs/AWS.md.
+const READ: Duration = Duration::from_millis(5);
+const COMMIT: Duration = Duration::from_millis(30);
+
+/// A store that is far away, once it is.
+struct Far {
+    inner: MemoryStore,
+    is_far: AtomicBool,
+}
+
+impl Far {
+    async fn travel(&self, takes: Duration) {
+        if self.is_far.load(Ordering::SeqCst) {
+            tokio::time::sleep(takes).await;
+        }
+    }
+}
+
+impl Store for Far {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        Box::pin(async move {
+            self.travel(READ).await;
+            self.inner.get(keys).await
+        })
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        Box::pin(async move {
+            self.travel(READ).await;
+            self.inner.scan(range, limit).await
+        })
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(async move {
+            self.travel(COMMIT).await;
+            self.inner.commit(writes).await
+        })
+    }
+}
+
+/// How many members a run settles in a second of nothing but waiting. The time is tokio's own, which
+/// stands still but for what is waited for: nobody sleeps, and every run comes to the same.
+#[test]
+fn a_run_waits_little_for_each_member() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let store = Arc::new(Far { inner: MemoryStore::new(), is_far: false.into() });
+        let (shop, ids) = shop_over(store.clone(), 4_000).await;
+        store.is_far.store(true, Ordering::SeqCst);
+        let (began, mut settled) = (tokio::time::Instant::now(), 0);
+        while settled < 4_000 {
+            settled += sweep(&shop, json!({})).await.0;
+        }
+        let pace = 4_000 * 1_000 / began.elapsed().as_millis();
+        println!("read {READ:?}, commit {COMMIT:?}: {pace} members a second");
+        assert!(pace >= 2_000, "{pace} members a second");
+        assert_eq!(ids.len(), 4_000);
     });
 }

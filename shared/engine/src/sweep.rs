@@ -28,8 +28,8 @@ const MEMBERS_MAX: usize = 2_000;
 /// Members that are read at once: DynamoDB takes so many keys in one request.
 const BATCH_MAX: usize = 100;
 
-/// The most batches that are under way at once.
-const BATCHES_AT_ONCE_MAX: usize = 8;
+/// The most batches that are under way at once: what one call settles is two rounds of them.
+const BATCHES_AT_ONCE_MAX: usize = 10;
 
 /// Writes that are gathered from several members into one commit.
 const GATHERED_MAX: usize = 50;
