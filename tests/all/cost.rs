@@ -8,7 +8,7 @@ use engine::memory::MemoryStore;
 use serde_json::{Value, json};
 use store_dynamodb::{Metered, cost::Cost};
 
-use crate::{histories::run, support::Shop};
+use crate::{coalition::order_of, histories::run, support::Shop};
 
 /// Operations of each row.
 const EACH: u64 = 1_000;
@@ -34,11 +34,14 @@ struct Row {
 /// A programme whose brand also says this.
 fn programme(expiry: Value, says: &Value) -> Value {
     let mut acme = json!({"id": "acme", "name": "Acme", "rate": "1"});
-    acme.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
+    let mut tea = json!({"id": "tea", "kind": "partner", "may": ["earn"], "sees": ["tier", "balance"]});
+    for brand in [&mut acme, &mut tea] {
+        brand.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
+    }
     let when = |fact: &str, value: Value| json!({"fact": fact, "op": ">=", "value": value});
     json!({
         "name": "Cost", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
-        "brands": [acme, {"id": "tea", "kind": "partner", "may": ["earn"], "sees": ["tier", "balance"]}],
+        "brands": [acme, tea],
         "points": {"per_unit": "1", "hold_days": 0, "expiry": expiry, "on_short": "debt"},
         "growth": {"per_unit": "1"},
         "tiers": [
@@ -65,7 +68,9 @@ impl Counter {
         let shop = Shop::over(meter.clone(), &programme(expiry, says), "2025-01-01T09:00:00+08:00").await;
         if says["funding"]["mode"] == "prepaid" {
             let block = json!({"points": 1_000_000_000, "price": "9000000", "reference": "PO-1"});
-            shop.ok("POST", "/partners/acme/blocks", block).await;
+            for brand in ["acme", "tea"] {
+                shop.ok("POST", &format!("/partners/{brand}/blocks"), block.clone()).await;
+            }
         }
         let mut counter = Counter { shop, meter, members: Vec::new(), minute: 0 };
         for number in 0..MEMBERS {
@@ -274,6 +279,8 @@ fn operations_cost_no_more_than_is_promised() {
 /// each of 10 shards draws one a day here.
 const COUNTED: Option<[u64; 3]> = Some([620, 215, 215]);
 const COUNTED_WITH_HEADER: Option<[u64; 3]> = Some([820, 215, 215]);
+const SIGNED: Option<[u64; 3]> = Some([800, 315, 415]);
+const SIGNED_WITH_HEADER: Option<[u64; 3]> = Some([1000, 315, 415]);
 
 #[test]
 fn a_brands_account_costs_one_record_more() {
@@ -305,6 +312,30 @@ fn a_brands_account_costs_one_record_more() {
             .row("redeem, with limits", COUNTED, async |counter, member, _| _ = counter.redeem(member).await)
             .await
             .check();
+        let mut references = Vec::new();
+        for member in &counter.members {
+            references.push(counter.shop.linked(member, "tea").await);
+        }
+        // The brand is marked as used once for all.
+        counter.shop.partner_earn("tea", &references[0], "first", "3").await;
+        counter.meter.take();
+        for (name, most, with_key) in [
+            ("a partner's signed earn, with nonce, limits and block", SIGNED, false),
+            ("the same with an Idempotency-Key", SIGNED_WITH_HEADER, true),
+        ] {
+            counter
+                .row(name, most, async |counter, _, number| {
+                    let reference = &references[number as usize % MEMBERS];
+                    let order = order_of("tea", reference, &format!("{with_key}-{number}"), "3");
+                    let key = with_key.then(|| format!("7a5c1f0e-6f3e-4a52-9d4e-{number:012}"));
+                    let earned =
+                        counter.shop.call_partner("tea", "POST", "/earn-points", &order, key.as_deref());
+                    let earned = earned.await;
+                    assert_eq!(earned.status, 200, "{}", earned.body);
+                })
+                .await
+                .check();
+        }
         counter
             .row("a whole refund, of an order from a block", None, async |counter, member, _| {
                 let order_id = counter.order(&whose(member), 3, "3").await;
