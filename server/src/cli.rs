@@ -127,6 +127,9 @@ pub struct Import {
     /// Everything, into an empty data folder or table.
     #[arg(long)]
     pub full: bool,
+    /// The shop knows that all identities of a row are one person's: what is new is added to a known member.
+    #[arg(long, conflicts_with = "full")]
+    pub verified: bool,
     /// Settle the opening balances as if their brands had issued them now.
     #[arg(long, conflicts_with = "full")]
     pub bill: bool,
@@ -138,7 +141,9 @@ pub struct Import {
 /// `laurel replay`.
 #[derive(Args, Debug, Clone)]
 pub struct Replay {
-    /// The CSV file.
+    /// The CSV file. Columns: kind (earn, redeem, refund), occurred_at, brand, who it is (member_id, phone, email,
+    /// or channel and external_id), order_id, line_id, sku, category, quantity, amount (of a refund: an amount or
+    /// `all`), points, refund_id.
     pub file: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]

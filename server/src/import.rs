@@ -4,7 +4,12 @@
 use std::process::ExitCode;
 
 use csv::StringRecord;
-use domain::{decide::Adjust, json::Json, member::MemberId, time::Instant};
+use domain::{
+    decide::Adjust,
+    json::Json,
+    member::{Identity, MemberId},
+    time::Instant,
+};
 use edge::{Api, Problem};
 use engine::{Act, Registration, Whom, records::By};
 use sha2::{Digest, Sha256};
@@ -69,7 +74,7 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
             Ok(true) => {
                 let line = row.position().map_or(line, csv::Position::line);
                 // One after the other: where two rows name one person, the first makes the member.
-                totals.count(line, take(&api, &columns, &row, import.bill).await);
+                totals.count(line, take(&api, &columns, &row, import).await);
             }
             Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
             Err(error) => totals.reject(line, "malformed_row", error.to_string()),
@@ -117,7 +122,12 @@ impl Totals {
 
 /// The problem in one line, with every fault it has.
 pub(crate) fn explain(problem: &Problem) -> String {
-    let errors = problem.data.get("errors").and_then(|errors| errors.as_array());
+    faults_or(&problem.detail, problem.data.get("errors"))
+}
+
+/// What is said of a problem: its faults, or its detail where it has none.
+pub(crate) fn faults_or(detail: &str, errors: Option<&serde_json::Value>) -> String {
+    let errors = errors.and_then(serde_json::Value::as_array);
     let faults = errors.into_iter().flatten().map(|fault| {
         format!(
             "{} {}",
@@ -126,17 +136,17 @@ pub(crate) fn explain(problem: &Problem) -> String {
         )
     });
     let faults: Vec<String> = faults.collect();
-    if faults.is_empty() { problem.detail.clone() } else { faults.join("; ") }
+    if faults.is_empty() { detail.to_owned() } else { faults.join("; ") }
 }
 
 /// Registers the row's member and gives it its opening balance.
-async fn take(api: &Api, columns: &Columns, row: &StringRecord, bill: bool) -> Result<Landed, Problem> {
+async fn take(api: &Api, columns: &Columns, row: &StringRecord, import: &Import) -> Result<Landed, Problem> {
     let get = |name: &str| columns.get(row, name);
     let now = api.clock.now();
     let programmes = api.engine.programmes()?;
     let only = &programmes.newest().brands;
     let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.clone()));
-    let body = registration(columns, row, brand.as_deref());
+    let body = registration(columns, row, brand.as_deref(), import.verified);
     let faults = edge::REGISTRATION.check(&body);
     if !faults.is_empty() {
         return Err(Problem::invalid_field(&faults));
@@ -149,21 +159,35 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, bill: bool) -> R
     if registered_at > now {
         return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now"));
     }
-    let opening = opening(columns, row, &person.brand, bill)?;
+    let opening = opening(columns, row, &person.brand, import.bill)?;
     let claims = edge::claims(api, &person);
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
     }
     let registration = Registration { id: api.new_member_id(now)?, registered_at, person, claims };
     let request = start::request(By::Import, now);
-    let cell = std::sync::Mutex::new((MemberId([0; 16]), false));
+    let cell = std::sync::Mutex::new((MemberId([0; 16]), false, true));
+    let told = registration.person.identities.clone();
     let tell = |registered: &engine::Registered| {
+        let own = &registered.view.person.identities;
+        let same = |told: &Identity, own: &Identity| {
+            (told.kind, &told.channel, &told.value) == (own.kind, &own.channel, &own.value)
+        };
+        let has_all = told.iter().all(|told| own.iter().any(|own| same(told, own)));
         *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            (registered.view.member.id, registered.created);
+            (registered.view.member.id, registered.created, has_all);
         engine::records::Answer { status: 200, body: Vec::new() }
     };
     api.engine.register(&request, &registration, tell).await?;
-    let (id, created) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (id, created, has_all) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !has_all {
+        // Nothing was written: whoever nobody vouches for gets no identity more.
+        return Err(Problem::new(
+            409,
+            "identity_not_added",
+            "the member is known by another of the row's identities and lacks one of them; import with --verified, if all are known to be theirs",
+        ));
+    }
     let points = match opening {
         Some(adjust) => give(api, id, adjust, now, false).await?,
         None => None,
@@ -183,11 +207,16 @@ async fn ended(api: &Api, claims: &[[u8; 16]], adjust: Adjust, now: Instant) -> 
     Err(Problem::field("/expires_at", "out_of_range", "ahead of now"))
 }
 
-fn registration(columns: &Columns, row: &StringRecord, brand: Option<&str>) -> Json {
+fn registration(columns: &Columns, row: &StringRecord, brand: Option<&str>, verified: bool) -> Json {
     let get = |name: &str| columns.get(row, name);
     let identity = |kind: &str, channel: Option<&str>, value: Option<&str>| {
         value.map(|value| {
-            object([("kind", text(Some(kind))), ("channel", text(channel)), ("value", text(Some(value)))])
+            object([
+                ("kind", text(Some(kind))),
+                ("channel", text(channel)),
+                ("value", text(Some(value))),
+                ("verified", verified.then_some(Json::Bool(true))),
+            ])
         })
     };
     let external = get("external_id").or(get("channel").map(|_| ""));

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     cli::Replay,
     home::AdminKey,
+    import::faults_or,
     progress,
     rows::{self, Columns, Rejected, object, text},
     start::{self, StartError, failed},
@@ -70,6 +71,17 @@ struct Totals {
     redeemed: u64,
     taken: u64,
     rejected: Vec<Rejected>,
+    /// Events that were refused, in this run and before.
+    refused: u64,
+}
+
+/// How far a replay has come.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    /// Events that are over, in time order.
+    events: usize,
+    /// How many of them were refused.
+    refused: u64,
 }
 
 /// Replays the file.
@@ -78,9 +90,10 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
     let mut totals = Totals::default();
     let mut events = index(&mut reader, &columns, &mut totals)?;
     events.sort_by_key(|event| event.at); // stable: what shares a moment stays in the file's order
+    let report = rows::rejected_path(&replay.file, replay.rejected.as_ref());
     let Some(first) = events.first() else {
         println!("there is nothing to replay");
-        return Ok(ExitCode::SUCCESS);
+        return finish(&report, totals, 0, true);
     };
     let opened = start::open(&replay.data).await?;
     let api = start::assemble(&opened, replay.program.as_deref(), Some(first.at)).await?;
@@ -88,7 +101,8 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
         AdminKey::Given(key) | AdminKey::File(key, _) => format!("Bearer {key}"),
     };
     let note = note(&replay.file)?;
-    let before = progress_noted(&api, &note).await?;
+    let Progress { events: before, refused } = progress_noted(&api, &note).await?;
+    let is_whole = totals.go_on(&report, before, refused)?;
     if let Some(next) = events.get(before) {
         start::must_not_be_settled(&api, next.at).await?;
     }
@@ -99,16 +113,25 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
         api.clock.forward(event.at).map_err(|_| StartError("the clock cannot go back".to_owned()))?;
         let unnamed = format!("{note}:{}", event.start.line());
         let refused = play(&api, &key, &columns, &rows, &unnamed, &mut totals).await?;
+        // On the disk before it is noted as done: what a replay that is cut off has refused is told.
+        if let Some(row) = totals.rejected.last().filter(|_| refused) {
+            rows::report_one(&report, row)
+                .map_err(|error| failed("cannot write the refused rows", &error))?;
+            totals.refused += 1;
+        }
         if refused || index + 1 == events.len() {
-            note_progress(&api, &note, index + 1).await?;
+            note_progress(&api, &note, Progress { events: index + 1, refused: totals.refused }).await?;
         }
         bar.set_position(index as u64 + 1);
     }
     bar.finish_and_clear();
-    finish(replay, totals, before)
+    finish(&report, totals, before, is_whole)
 }
 
-fn finish(replay: &Replay, mut totals: Totals, before: usize) -> Result<ExitCode, StartError> {
+fn finish(report: &Path, mut totals: Totals, before: usize, is_whole: bool) -> Result<ExitCode, StartError> {
+    // Each line once: what was judged just before a replay was cut off may be judged again.
+    let by_line: BTreeMap<u64, Rejected> = totals.rejected.into_iter().map(|row| (row.line, row)).collect();
+    totals.rejected = by_line.into_values().collect();
     let count = |kind: &str| totals.done.get(kind).copied().unwrap_or(0);
     println!("events replayed before {before}, recorded before {}", totals.again);
     println!("orders {}, points earned {}", count("earn"), totals.earned);
@@ -116,15 +139,16 @@ fn finish(replay: &Replay, mut totals: Totals, before: usize) -> Result<ExitCode
     println!("refunds {}, points taken back {}", count("refund"), totals.taken);
     let short = totals.rejected.iter().filter(|row| row.code == "insufficient_points").count();
     println!("refused {}, of them for too few points {short}", totals.rejected.len());
-    if totals.rejected.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+    rows::report(report, &totals.rejected)
+        .map_err(|error| failed("cannot write the refused rows", &error))?;
+    if !totals.rejected.is_empty() {
+        println!("why is in {}", report.display());
     }
-    totals.rejected.sort_by_key(|row| row.line);
-    let path = rows::rejected_path(&replay.file, replay.rejected.as_ref());
-    rows::report(&path, &totals.rejected).map_err(|error| failed("cannot write the refused rows", &error))?;
-    println!("why is in {}", path.display());
+    if !is_whole {
+        println!("more was refused before; the report of it was no longer in {}", report.display());
+    }
     // Too few points is an answer, not a fault of the file.
-    let faulty = totals.rejected.len() > short;
+    let faulty = totals.rejected.len() > short || !is_whole;
     Ok(if faulty { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -212,13 +236,8 @@ async fn play(
         )));
     }
     if !response.status().is_success() {
-        let code = answer["code"].as_str().unwrap_or_default().to_owned();
-        let errors = answer.get("errors").map_or(String::new(), |errors| format!(": {errors}"));
-        totals.rejected.push(Rejected {
-            line,
-            code,
-            detail: format!("{}{errors}", answer["detail"].as_str().unwrap_or_default()),
-        });
+        let detail = faults_or(answer["detail"].as_str().unwrap_or_default(), answer.get("errors"));
+        totals.reject(line, answer["code"].as_str().unwrap_or_default(), detail);
         return Ok(true);
     }
     totals.count(kind, &answer, response.headers().contains_key("idempotency-replayed"));
@@ -226,6 +245,24 @@ async fn play(
 }
 
 impl Totals {
+    /// Takes in what was refused before this run, and writes down what the file itself is refused for. Whether
+    /// all of it was still there.
+    fn go_on(&mut self, report: &Path, before: usize, refused: u64) -> Result<bool, StartError> {
+        self.refused = refused;
+        let mut known = match before {
+            0 => BTreeMap::new(),
+            _ => rows::reported(report).map_err(|error| failed("cannot read the refused rows", &error))?,
+        };
+        for row in &self.rejected {
+            known.remove(&row.line);
+        }
+        let is_whole = known.len() as u64 >= refused;
+        self.rejected.extend(known.into_values());
+        rows::report(report, &self.rejected)
+            .map_err(|error| failed("cannot write the refused rows", &error))?;
+        Ok(is_whole)
+    }
+
     fn reject(&mut self, line: u64, code: &str, detail: String) {
         self.rejected.push(Rejected { line, code: code.to_owned(), detail });
     }
@@ -357,13 +394,18 @@ fn note(file: &Path) -> Result<String, StartError> {
     Ok(format!("replay:{}", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
 }
 
-async fn progress_noted(api: &Api, note: &str) -> Result<usize, StartError> {
+async fn progress_noted(api: &Api, note: &str) -> Result<Progress, StartError> {
     let noted = api.engine.note(note).await.map_err(|error| failed("cannot read the store", &error))?;
-    let noted = noted.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
-    Ok(usize::try_from(noted).unwrap_or(usize::MAX))
+    let noted: Option<[u8; 16]> = noted.and_then(|bytes| bytes.as_ref().try_into().ok());
+    let noted = noted.map_or(0, u128::from_be_bytes);
+    let (events, refused) = ((noted >> 64) as u64, noted as u64);
+    Ok(Progress { events: usize::try_from(events).unwrap_or(usize::MAX), refused })
 }
 
-async fn note_progress(api: &Api, note: &str, events: usize) -> Result<(), StartError> {
-    let value = Bytes::copy_from_slice(&(events as u64).to_be_bytes());
+/// Two numbers of eight bytes: the events, and how many of them were refused.
+async fn note_progress(api: &Api, note: &str, progress: Progress) -> Result<(), StartError> {
+    let Progress { events, refused } = progress;
+    let value = (u128::from(events as u64) << 64) | u128::from(refused);
+    let value = Bytes::copy_from_slice(&value.to_be_bytes());
     api.engine.set_note(note, value).await.map_err(|error| failed("cannot write to the store", &error))
 }

@@ -1,8 +1,9 @@
 //! CSV files in and out: rows by column name, and a report of rows that were not taken.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
-    io::{self, BufWriter},
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -59,6 +60,15 @@ pub(crate) struct Rejected {
     pub(crate) detail: String,
 }
 
+/// The columns of a report.
+const HEADER: [&str; 3] = ["line", "code", "detail"];
+
+impl Rejected {
+    fn cells(&self) -> [String; 3] {
+        [self.line.to_string(), self.code.clone(), safe(&self.detail)]
+    }
+}
+
 /// Where rejected rows are written: the path given, or beside the file.
 pub(crate) fn rejected_path(file: &Path, given: Option<&PathBuf>) -> PathBuf {
     given.cloned().unwrap_or_else(|| {
@@ -68,17 +78,51 @@ pub(crate) fn rejected_path(file: &Path, given: Option<&PathBuf>) -> PathBuf {
     })
 }
 
-/// Writes the rejected rows, if there are any.
+/// Writes the rejected rows; where there are none there is no report, and an older one goes.
 pub(crate) fn report(path: &Path, rejected: &[Rejected]) -> io::Result<()> {
     if rejected.is_empty() {
-        return Ok(());
+        return match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
     }
     let mut writer = Writer::from_writer(BufWriter::new(File::create(path)?));
-    writer.write_record(["line", "code", "detail"])?;
+    writer.write_record(HEADER)?;
     for row in rejected {
-        writer.write_record([&row.line.to_string(), &row.code, &safe(&row.detail)])?;
+        writer.write_record(row.cells())?;
     }
     writer.flush()
+}
+
+/// Adds one row to the report and waits until it is on the disk.
+pub(crate) fn report_one(path: &Path, rejected: &Rejected) -> io::Result<()> {
+    let file = File::options().append(true).create(true).open(path)?;
+    let is_new = file.metadata()?.len() == 0;
+    let mut writer = Writer::from_writer(Vec::new());
+    if is_new {
+        writer.write_record(HEADER)?;
+    }
+    writer.write_record(rejected.cells())?;
+    let text = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    (&file).write_all(&text)?;
+    file.sync_data()
+}
+
+/// The rows of a report, the last of each line; what was cut off in the middle is left out.
+pub(crate) fn reported(path: &Path) -> io::Result<BTreeMap<u64, Rejected>> {
+    let mut rows = BTreeMap::new();
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(rows),
+        file => file?,
+    };
+    for row in csv::ReaderBuilder::new().flexible(true).from_reader(file).records().flatten() {
+        let (Some(Ok(line)), Some(code), Some(detail)) = (row.get(0).map(str::parse), row.get(1), row.get(2))
+        else {
+            continue;
+        };
+        rows.insert(line, Rejected { line, code: code.to_owned(), detail: detail.to_owned() });
+    }
+    Ok(rows)
 }
 
 /// Text as a spreadsheet takes it for text, whatever it begins with.

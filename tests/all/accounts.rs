@@ -292,6 +292,29 @@ fn a_closed_month_takes_the_place_of_what_it_issued_until_it_is_paid() {
 }
 
 #[test]
+fn what_no_credit_was_charged_for_gives_none_back() {
+    run(async {
+        let postpaid = |credit: Value| {
+            let mut funding = json!({"mode": "postpaid"});
+            funding.as_object_mut().unwrap().extend(credit.as_object().unwrap().clone());
+            club(&json!({"issue_price": "0.01", "funding": funding}))
+        };
+        let shop = Shop::open(&postpaid(json!({})), START).await;
+        let member = shop.somebody().await;
+        let left = async || usage(&shop).await["funding"]["credit"]["left"].clone();
+        shop.ok("POST", "/earn-points", order(&member, "before", 1_000)).await;
+        save(&shop, postpaid(json!({"credit": "10.00"}))).await;
+        shop.ok("POST", "/earn-points", order(&member, "after", 500)).await;
+        assert_eq!(left().await, "5.00");
+        shop.ok("POST", "/reverse", refund("before", "all")).await;
+        assert_eq!(left().await, "5.00");
+        refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "too-much", 501)).await;
+        shop.ok("POST", "/reverse", refund("after", "all")).await;
+        assert_eq!(left().await, "10.00");
+    });
+}
+
+#[test]
 fn a_new_version_keeps_what_has_been_used() {
     run(async {
         let limit = |issue: u64| club(&json!({"limits": [{"per": "day", "issue": issue}]}));

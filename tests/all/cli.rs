@@ -146,7 +146,10 @@ fn replay_follows_the_clock_and_a_second_run_changes_nothing() {
     assert_eq!(before[0].1["points"]["available"], 30 + 109 - 40 - 19);
     assert_eq!(before[0].1["stats"]["last_order_at"], "2026-01-05T10:00:00+08:00");
     // What was refused for too few points would be granted now; it must not be judged again.
-    desk.run("replay orders.csv --data data", 0);
+    // What was refused is told again.
+    let said = desk.run("replay orders.csv --data data", 1);
+    assert!(said.contains("refused 2, of them for too few points 1"), "{said}");
+    assert_eq!(desk.read("orders.csv.rejected.csv"), rejected);
     assert_eq!(desk.members("data", at), before);
     // The same events in another file are recognised one by one.
     let mut longer = ORDERS[..4].to_vec();
@@ -233,6 +236,54 @@ fn commands_that_need_a_folder_refuse_one_that_is_not_there() {
     server.kill();
 }
 
+/// Whatever is left of the report of a replay that was killed: all of it, a torn row, none.
+#[test]
+fn what_a_replay_has_refused_is_told_by_the_next() {
+    let desk = Desk::new();
+    desk.write("members.csv", &[MEMBERS[0], MEMBERS[3]]);
+    desk.run(IMPORT, 0);
+    desk.write("orders.csv", &[&ORDERS[..], &["earn,never,pos,c-3,A-5,,,,1.00,,"]].concat());
+    desk.run("replay orders.csv --data data", 1);
+    let path = "orders.csv.rejected.csv";
+    let whole = desk.read(path);
+    assert_eq!(whole.lines().count(), 1 + 3, "{whole}");
+    fs::write(desk.path().join(path), format!("{whole}1")).unwrap();
+    let said = desk.run("replay orders.csv --data data", 1);
+    assert!(said.contains("refused 3,") && !said.contains("no longer"), "{said}");
+    assert_eq!(desk.read(path), whole);
+    fs::remove_file(desk.path().join(path)).unwrap();
+    let said = desk.run("replay orders.csv --data data", 1);
+    assert!(said.contains("refused 1,") && said.contains("no longer"), "{said}");
+    // A report is of its own file's run alone.
+    desk.write("good.csv", &ORDERS[..1]);
+    desk.write("good.csv", &[ORDERS[0], ",2026-01-09T10:00:00+08:00,pos,c-3,A-7,,,,5.00,,"]);
+    desk.write("good.csv.rejected.csv", &["line,code,detail", "2,member_not_found,old"]);
+    desk.run("replay good.csv --data data", 0);
+    assert!(!desk.path().join("good.csv.rejected.csv").exists());
+}
+
+/// A row that names a known person by a further identity.
+#[test]
+fn an_identity_that_is_not_added_is_told_and_added_where_the_shop_vouches() {
+    let desk = Desk::new();
+    let rows = ["phone,email,points", "138 0013 8000,,", "138 0013 8000,li@example.cn,7", ",li@example.cn,"];
+    desk.write("members.csv", &rows);
+    for (created, known) in [(2, 0), (0, 2)] {
+        let said = desk.run(IMPORT, 1);
+        assert!(said.contains(&format!("members created {created}, known before {known}")), "{said}");
+        assert_eq!(desk.read("members.csv.rejected.csv").lines().count(), 1 + 1, "{said}");
+    }
+    let vouched = IMPORT.replace("--data data", "--data vouched --verified");
+    for (created, known) in [(1, 2), (0, 3)] {
+        let said = desk.run(&vouched, 0);
+        assert!(said.contains(&format!("members created {created}, known before {known}")), "{said}");
+    }
+    let members = desk.members("vouched", "2026-01-02T00:00:00+08:00");
+    assert_eq!(members.len(), 1);
+    assert_eq!(members[0].1["points"]["available"], 7);
+    assert!(!desk.path().join("members.csv.rejected.csv").exists());
+}
+
 /// A replay that was cut off after its last event and before it noted so: as if the power had gone.
 #[test]
 fn a_replay_that_was_cut_off_takes_no_refund_twice() {
@@ -279,8 +330,8 @@ fn everything_moves_to_a_table_and_back() {
     desk.run(&format!("import out1/full.jsonl --full {table}"), 0);
     desk.run(&format!("import out1/full.jsonl --full {table}"), 2); // it is not empty any more
     assert_eq!(digest(desk.run(&format!("audit {table}"), 0)), before);
-    let said = desk.run(&format!("replay orders.csv {table}"), 0);
-    assert!(said.contains("events replayed before 7"), "{said}");
+    let said = desk.run(&format!("replay orders.csv {table}"), 1);
+    assert!(said.contains("events replayed before 7") && said.contains("refused 2,"), "{said}");
     desk.write(
         "more.csv",
         &[

@@ -64,6 +64,26 @@ async fn faults_of_a_programme_are_told_all_at_once() {
         ],
     )
     .await;
+    // Of the shape and across the document; what only follows from the shape's is not told.
+    check(
+        changed(&[
+            ("/points/per_unit", json!("abc")),
+            ("/extra", json!(1)),
+            ("/time_zone", json!("Mars/X")),
+            ("/currency", json!("ZZZ")),
+            ("/tiers/0/growth", json!("500")),
+            ("/tiers/1/growth", json!(0)),
+        ]),
+        &[
+            "/currency unknown_currency",
+            "/extra unknown_field",
+            "/points/per_unit wrong_format",
+            "/tiers/0/growth wrong_type",
+            "/tiers/1/growth out_of_range",
+            "/time_zone unknown_time_zone",
+        ],
+    )
+    .await;
     check(
         changed(&[
             ("/points/per_unit", json!(1.5)),

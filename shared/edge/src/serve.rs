@@ -1,9 +1,9 @@
 //! From a request's bytes to the answer's bytes: route, caller, clock, body, idempotency, answer.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use domain::{json::Json, time::Instant};
+use domain::{json::Json, shape::Fault, time::Instant};
 use engine::Request;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -17,6 +17,10 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The longest path and query, in bytes.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
+
+/// Headers of an answer that a page of another origin may read beside those that every page may.
+const TOLD_TO_PAGES: &str =
+    "request-id, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, test-clock";
 
 impl Api {
     /// Answers a request. Never fails: what goes wrong is an answer too.
@@ -41,6 +45,7 @@ impl Api {
             let headers = response.headers_mut();
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(TOLD_TO_PAGES));
         }
         let status = response.status().as_u16();
         tracing::debug!(request_id, method = %head.method, function = first_segment(head.uri.path()), status, "answered");
@@ -177,8 +182,9 @@ impl Api {
     fn preflight(&self, uri: &http::Uri) -> Response<Bytes> {
         let name = first_segment(uri.path());
         let function = self.functions.iter().find(|function| function.name == name);
-        let methods: Vec<&str> = function
-            .map_or(Vec::new(), |function| function.routes.iter().map(|route| route.method.word()).collect());
+        let routes = function.map_or(&[][..], |function| function.routes);
+        let methods: BTreeSet<&str> = routes.iter().map(|route| route.method.word()).collect();
+        let methods: Vec<&str> = methods.into_iter().collect();
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
@@ -233,19 +239,17 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
 }
 
 fn read_query(route: &Route, query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {
-    let mut pairs = Vec::new();
+    let (mut pairs, mut faults) = (Vec::new(), Vec::new());
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         if !route.query.contains(&name) || pairs.iter().any(|(known, _)| known == name) {
-            return Err(Problem::field(
-                &format!("/query/{name}"),
-                "unknown_field",
-                "no such parameter here, or it stands twice",
-            ));
+            let detail = "no such parameter here, or it stands twice";
+            faults.push(Fault::new(format!("/query/{name}"), "unknown_field", detail));
+            continue;
         }
         pairs.push((name.to_owned(), value.to_owned()));
     }
-    Ok(pairs)
+    if faults.is_empty() { Ok(pairs) } else { Err(Problem::invalid_field(&faults)) }
 }
 
 fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, Bytes), Problem> {
@@ -273,10 +277,15 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
     let json = Json::parse(&text).map_err(|error| Problem::new(400, "malformed_json", error.to_string()))?;
     let faults = shape.check(&json);
     if !faults.is_empty() {
-        let problem = Problem::invalid_field(&faults);
-        // A programme has its own code for the same thing.
+        // A programme has its own code for the same thing, and faults beyond those of its shape.
         let program = route.problems.contains(&(422, "invalid_program"));
-        return Err(if program { Problem { code: "invalid_program", ..problem } } else { problem });
+        return Err(match program {
+            true => {
+                let problem = Problem::invalid_field(&domain::programme::every_fault(&json, faults));
+                Problem { code: "invalid_program", ..problem }
+            }
+            false => Problem::invalid_field(&faults),
+        });
     }
     Ok((json, text))
 }

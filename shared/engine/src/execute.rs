@@ -312,6 +312,7 @@ impl Engine {
             content: request.content,
             outcome: outcome(&decision),
             blocks: charge.blocks.clone(),
+            charged: charge.credit,
         };
         let unnamed = || keys::entry(id, loaded.record.member.seq + 1 + timely.len() as u64);
         let primary_key = primary.key.clone().unwrap_or_else(unnamed);

@@ -41,7 +41,7 @@ impl Engine {
     }
 
     /// Now, if the moment is too old to write anything at it.
-    fn later(&self, moment: Instant) -> Option<Instant> {
+    pub(crate) fn later(&self, moment: Instant) -> Option<Instant> {
         let now = self.watch.as_ref().map(|watch| (watch.0)())?;
         (now > moment.plus_millis(AGE_MILLIS_MAX)).then_some(now)
     }

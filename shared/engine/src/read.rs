@@ -148,6 +148,7 @@ impl Engine {
                 order: None,
                 cancelled: false,
                 blocks: Vec::new(),
+                charged: false,
             }
         });
         Ok(entries.collect())

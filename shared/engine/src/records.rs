@@ -110,6 +110,9 @@ pub struct EntryRecord {
     /// Which of its brand's blocks the issued points were taken from, oldest first, or what a refund
     /// gave back to which; empty where they are billed by the month.
     pub blocks: Vec<(u32, u64)>,
+    /// Whether its brand's credit was charged for the issued points: only then a refund gives
+    /// credit back.
+    pub charged: bool,
 }
 
 /// A block of points that a prepaid brand has bought.

@@ -317,8 +317,9 @@ fn fill(person: &mut Person, told: &Person) {
     missing(&mut person.gender, &told.gender);
     missing(&mut person.channel, &told.channel);
     missing(&mut person.terms_version, &told.terms_version);
-    for (name, value) in &told.region {
-        person.region.entry(name.clone()).or_insert_with(|| value.clone());
+    // A region is one field: of two places put together there would be a third.
+    if person.region.is_empty() {
+        person.region.clone_from(&told.region);
     }
     for (channel, consent) in &told.consents {
         person.consents.entry(channel.clone()).or_insert(*consent);

@@ -29,6 +29,8 @@ pub(crate) struct Primary {
     pub(crate) outcome: Outcome,
     /// Which of its brand's blocks its points came from, or went back to.
     pub(crate) blocks: Points,
+    /// Whether its brand's credit was charged.
+    pub(crate) charged: bool,
 }
 
 /// A member's part of a commit, as it is put together.
@@ -91,6 +93,7 @@ impl MemberWrites<'_> {
             let natural = own.as_ref().and_then(|own| own.key.clone());
             let is_primary = own.is_some();
             let blocks = own.as_ref().map_or(Vec::new(), |own| own.blocks.clone());
+            let charged = own.as_ref().is_some_and(|own| own.charged);
             let entry = EntryRecord {
                 member: self.after.id,
                 seq,
@@ -108,6 +111,7 @@ impl MemberWrites<'_> {
                 outcome: own.map(|own| own.outcome),
                 cancelled: false,
                 blocks,
+                charged,
             };
             last = natural.as_ref().map(|key| key.as_bytes().to_vec());
             let key = natural.unwrap_or_else(|| keys::entry(self.after.id, seq));

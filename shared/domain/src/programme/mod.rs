@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
-pub use read::{read, unchangeable};
+pub use read::{every_fault, read, unchangeable};
 pub use shape::{PROGRAM, SHOWN};
 
 /// One version of a programme, read and checked.

@@ -22,8 +22,35 @@ use crate::{
 pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, Vec<Fault>> {
     let faults = PROGRAM.check(document);
     if !faults.is_empty() {
-        return Err(faults);
+        return Err(every_fault(document, faults));
     }
+    let (programme, faults) = agreed(document, version, since);
+    programme.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// The faults of a document's shape, and what does not agree across the rest of it: whoever mends
+/// the one is to know of the other. Faults that may only follow from those of the shape are left out.
+pub fn every_fault(document: &Json, shape: Vec<Fault>) -> Vec<Fault> {
+    // What has a wrong form is read as if it were not there; what is beyond its limits is not read.
+    let legible = shape
+        .iter()
+        .all(|fault| ["unknown_field", "wrong_type", "wrong_format", "required"].contains(&fault.code));
+    if !legible {
+        return shape;
+    }
+    let (_, further) = agreed(document, 1, Instant(0));
+    let about = |one: &str, other: &str| {
+        one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let known = |fault: &Fault| {
+        shape.iter().any(|own| about(&own.pointer, &fault.pointer) || about(&fault.pointer, &own.pointer))
+    };
+    let further: Vec<Fault> = further.into_iter().filter(|fault| !known(fault)).collect();
+    [shape, further].concat()
+}
+
+/// Reads a document of the right shape, and what does not agree across it.
+fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, Vec<Fault>) {
     let mut faults = Vec::new();
     let zone = Zone::of(text(document, "time_zone"));
     if zone.is_none() {
@@ -46,11 +73,12 @@ pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, 
     });
     let brands = list(document, "brands", |json, at| brand(json, at, currency, &mut faults));
     let points = points(document.get("points").unwrap_or(&Json::Null), &mut faults);
+    let Some(known_zone) = zone.or_else(|| Zone::of("UTC")) else { return (None, faults) };
     let programme = Programme {
         version,
         since,
         name: text(document, "name").to_owned(),
-        zone: zone.or_else(|| Zone::of("UTC")).ok_or_else(Vec::new)?,
+        zone: known_zone,
         currency: currency.unwrap_or(Currency { code: *b"XXX", digits: 0 }),
         default_region: region.to_owned(),
         late_days: small(document, "late_days").unwrap_or(1_100),
@@ -63,7 +91,7 @@ pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, 
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
     };
     agree(&programme, &mut faults);
-    if faults.is_empty() { Ok(programme) } else { Err(faults) }
+    (Some(programme), faults)
 }
 
 /// What a new version may not change, as faults (rules, 2).

@@ -34,6 +34,11 @@ pub const PARTNER_ANSWER: Shape = Shape::Object(&[
     optional("redemption_id", Shape::Ulid { prefix: "rdm_" }, "for cancelling it"),
     optional("taken", COUNT, "points taken back, debt included"),
     optional("restored", COUNT, "points given back, repaid debt included"),
+    optional(
+        "debt",
+        COUNT,
+        "points owed after a refund or a cancelled redemption; where the brand sees the balance",
+    ),
     optional("balance", BALANCE, "afterwards; of a linked member, where the brand sees it"),
     optional("tier", Shape::Id, "afterwards; of a linked member, where the brand sees it"),
 ]);
@@ -64,6 +69,8 @@ pub struct PartnerDone<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     restored: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    debt: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<ShownBalance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tier: Option<&'a str>,
@@ -92,6 +99,12 @@ impl Show<'_> {
             },
             restored: match what {
                 What::RedemptionCancelled { .. } => Some(entry.event.movement.points()),
+                _ => None,
+            },
+            debt: match what {
+                What::OrderRefunded(_) | What::RedemptionCancelled { .. } => {
+                    outcome.filter(|_| sees.balance).map(|outcome| outcome.debt)
+                }
                 _ => None,
             },
             balance: outcome.filter(|_| sees.balance).map(ShownBalance::of),

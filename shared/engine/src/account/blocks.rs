@@ -60,6 +60,8 @@ impl Engine {
                 return Ok(Told { replayed: true, ..told });
             }
             let _turn = self.pool_turn(brand).await;
+            // A block counts in the month in which it was bought, and no close may have passed it by.
+            let request = &*self.renewed(request);
             if let Some(answer) = self.try_to_buy(request, &account, purchase, &tell).await? {
                 return Ok(Told { answer, replayed: false });
             }
@@ -101,6 +103,9 @@ impl Engine {
         ];
         // Whoever has paid for points stays in the programme.
         writes.extend(marking(self, vec![keys::used("brand", &account.brand)]));
+        if self.later(request.now).is_some() {
+            return Ok(None);
+        }
         match self.commit_told(request, writes, &answer).await {
             Ok(()) => Ok(Some(answer)),
             Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => Ok(None),

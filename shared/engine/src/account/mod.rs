@@ -69,6 +69,8 @@ pub(crate) struct Charge<'a> {
     pub(crate) write: Option<Write>,
     /// What came from which block, or went back to it.
     pub(crate) blocks: Points,
+    /// Whether the brand's credit paid.
+    pub(crate) credit: bool,
     /// Held until the commit, where the pool itself pays.
     _turn: Option<MutexGuard<'a, ()>>,
 }
@@ -139,8 +141,7 @@ impl Engine {
     pub(crate) fn refunding(&self, order: &EntryRecord) -> Option<Account> {
         let drew = !order.blocks.is_empty();
         let brand = order.event.what.brand()?;
-        let account = self.account(brand, order.member, |terms| drew || terms.credit.is_some())?;
-        (drew || !account.price(order.version).is_zero()).then_some(account)
+        self.account(brand, order.member, |terms| drew || order.charged && terms.credit.is_some())
     }
 
     /// What was decided means this for the account. With `patient` it waits for others
@@ -160,7 +161,8 @@ impl Engine {
         let account = &met.account;
         let moment = account.moment(event.at);
         if let (What::OrderRefunded(refund), Some(order)) = (&event.what, order) {
-            let price = account.terms.credit.map(|_| account.price(order.version));
+            // What was issued before there was a credit gives none back.
+            let price = account.terms.credit.filter(|_| order.charged).map(|_| account.price(order.version));
             let (before, after) = (refund.after.taken - refund.taken, refund.after.taken);
             let back = Back::of(&order.blocks, before, after, price);
             if dry_run || back.is_nothing() {
@@ -212,7 +214,8 @@ impl Engine {
                 }
                 Step::Direct(after, blocks) => {
                     let write = put(account.pool_key(), unchanged(pool.version), &after);
-                    return Ok(Charge { write: Some(write), blocks, _turn: Some(turn) });
+                    let credit = account.terms.takes_credit(need);
+                    return Ok(Charge { write: Some(write), blocks, credit, _turn: Some(turn) });
                 }
                 // As long as something comes back it is worth going on.
                 Step::Gather if self.gather(account, pool, tries).await? => tries = 0,
@@ -239,7 +242,8 @@ impl Engine {
         let paid = shard.value.pay(&account.terms, moment, need);
         Ok(paid.map(|(after, blocks)| {
             let write = put(account.shard_key(), unchanged(shard.version), &after);
-            Charge { write: Some(write), blocks, _turn: None }
+            let credit = account.terms.takes_credit(need);
+            Charge { write: Some(write), blocks, credit, _turn: None }
         }))
     }
 
@@ -256,7 +260,7 @@ impl Engine {
             && let Some(after) = met.shard.value.returned(&account.terms, moment, back)
         {
             let write = put(account.shard_key(), unchanged(met.shard.version), &after);
-            return Ok(Charge { write: Some(write), blocks, _turn: None });
+            return Ok(Charge { write: Some(write), blocks, credit: false, _turn: None });
         }
         if !patient {
             return Err(StoreError::LostRace.into());
@@ -269,7 +273,7 @@ impl Engine {
             let former = self.known_terms(account, pool.value.version).await?;
             if let Some(after) = pool.value.returned(account.rules(&former), moment, back) {
                 let write = put(account.pool_key(), unchanged(pool.version), &after);
-                return Ok(Charge { write: Some(write), blocks, _turn: Some(turn) });
+                return Ok(Charge { write: Some(write), blocks, credit: false, _turn: Some(turn) });
             }
             if self.gather(account, pool, tries).await? {
                 tries = 0;

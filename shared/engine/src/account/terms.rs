@@ -30,6 +30,11 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// Whether that is paid from the brand's credit.
+    pub(crate) fn takes_credit(&self, need: Need) -> bool {
+        self.credit.is_some() && !self.prepaid && need.cost.0 > 0
+    }
+
     pub(crate) fn of(brand: &Brand, currency: Currency) -> Terms {
         let credit = match brand.funding {
             Some(Funding::Postpaid { credit }) => credit.map(|credit| Amount::of(credit, currency)),

@@ -115,6 +115,8 @@ impl Gateway {
             (&Method::POST, ["2015-03-31", "functions", function, "invocations"]) => {
                 self.invoke(function, &head, body).await
             }
+            // The second name of `settle`, as a distribution in front of the URLs would lead it.
+            (_, ["settlements", ..]) => self.ask("settle", &head, &body).await,
             (_, [function, ..]) => self.ask(function, &head, &body).await,
             (_, []) => nothing_here(),
         }
