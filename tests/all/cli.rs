@@ -242,7 +242,7 @@ fn what_a_replay_has_refused_is_told_by_the_next() {
     let desk = Desk::new();
     desk.write("members.csv", &[MEMBERS[0], MEMBERS[3]]);
     desk.run(IMPORT, 0);
-    desk.write("orders.csv", &[&ORDERS[..], &["earn,never,pos,c-3,A-5,,,,1.00,,"]].concat());
+    desk.write("orders.csv", &[ORDERS, &["earn,never,pos,c-3,A-5,,,,1.00,,"]].concat());
     desk.run("replay orders.csv --data data", 1);
     let path = "orders.csv.rejected.csv";
     let whole = desk.read(path);
