@@ -4,9 +4,10 @@
 use crate::Result;
 use std::fmt::{Arguments, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 /// No answer may take longer; a server that hangs must not hang the benchmark.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -15,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
+    /// Asked by this Unix socket instead, if there is one.
+    pub(crate) socket: Option<PathBuf>,
     pub(crate) key: String,
 }
 
@@ -70,24 +73,45 @@ pub(crate) struct Reply<'a> {
     pub(crate) body: &'a [u8],
 }
 
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
 /// One connection, one request at a time.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     input: Vec<u8>,
 }
 
 impl Connection {
     pub(crate) async fn open(target: &Target) -> Result<Self> {
-        let stream = TcpStream::connect(target.address).await?;
-        stream.set_nodelay(true)?;
+        let stream = match &target.socket {
+            Some(socket) => Stream::Unix(UnixStream::connect(socket).await?),
+            None => {
+                let stream = TcpStream::connect(target.address).await?;
+                stream.set_nodelay(true)?;
+                Stream::Tcp(stream)
+            }
+        };
         Ok(Self { stream, input: Vec::with_capacity(16 * 1024) })
     }
 
     pub(crate) async fn send(&mut self, request: &mut Request) -> Result<Reply<'_>> {
-        self.stream.write_all(request.bytes()).await?;
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_all(request.bytes()).await?,
+            Stream::Unix(stream) => stream.write_all(request.bytes()).await?,
+        }
         self.input.clear();
         loop {
-            let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.input)).await;
+            let input = &mut self.input;
+            let read = async {
+                match &mut self.stream {
+                    Stream::Tcp(stream) => stream.read_buf(input).await,
+                    Stream::Unix(stream) => stream.read_buf(input).await,
+                }
+            };
+            let read = tokio::time::timeout(PATIENCE, read).await;
             if read.map_err(|_| "no answer within 30 seconds")?? == 0 {
                 return Err("the server closed the connection instead of answering".into());
             }

@@ -43,8 +43,9 @@ impl Server {
             .map_err(|e| format!("{}: {e} (build it, or name it with --laurel)", setup.laurel.display()))?;
         let data = work.join(name);
         let log = work.join(format!("{name}.log"));
-        let child = spawn(&binary, &data, &program, &log, address)?;
-        let target = Target { address, key: KEY.into() };
+        let socket = setup.socket.then(|| work.join(format!("{name}.socket")));
+        let target = Target { address, socket, key: KEY.into() };
+        let child = spawn(&binary, &data, &program, &log, &target)?;
         let mut server = Self { binary, program, data, log, target, child };
         server.wait_until_ready(Instant::now())?;
         Ok(server)
@@ -53,7 +54,7 @@ impl Server {
     /// Starts it again on the same data; answers how long that took until it served.
     pub(crate) fn restart(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        self.child = spawn(&self.binary, &self.data, &self.program, &self.log, self.target.address)?;
+        self.child = spawn(&self.binary, &self.data, &self.program, &self.log, &self.target)?;
         self.wait_until_ready(start)
     }
 
@@ -155,10 +156,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(binary: &Path, data: &Path, program: &Path, log: &Path, address: SocketAddr) -> Result<Child> {
+fn spawn(binary: &Path, data: &Path, program: &Path, log: &Path, target: &Target) -> Result<Child> {
     let log = append(log)?;
     let child = Command::new(binary)
-        .args(["serve", "--addr", &address.to_string()])
+        .args(["serve", "--addr", &target.address.to_string()])
+        .args(target.socket.iter().flat_map(|socket| ["--socket".as_ref(), socket.as_os_str()]))
         .args(["--data".as_ref(), data.as_os_str(), "--program".as_ref(), program.as_os_str()])
         .env("LAUREL_ADMIN_KEY", KEY)
         .stdout(log.try_clone()?)

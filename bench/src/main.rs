@@ -53,6 +53,9 @@ struct Setup {
     /// Where the data goes (on the disk to be measured; a folder in it is made and removed)
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     work: PathBuf,
+    /// Asks over a Unix socket, as pgbench does, and not over TCP
+    #[arg(long)]
+    socket: bool,
     /// Leaves data and logs behind
     #[arg(long)]
     keep: bool,

@@ -93,6 +93,9 @@ pub struct Serve {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:9000")]
     pub addr: SocketAddr,
+    /// A Unix socket to listen on as well, for a proxy or a shop's server on the same machine: cheaper than TCP.
+    #[arg(long, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: Data,

@@ -91,13 +91,13 @@ fn finish(import: &Import, mut totals: Totals) -> Result<ExitCode, StartError> {
     println!("members created {}, known before {}", totals.created, totals.known);
     println!("opening balances {}, {} points", totals.balances, totals.points);
     println!("rows rejected {}", totals.rejected.len());
-    if totals.rejected.is_empty() {
-        return Ok(ExitCode::SUCCESS);
-    }
     totals.rejected.sort_by_key(|row| row.line);
     let path = rows::rejected_path(&import.file, import.rejected.as_ref());
     rows::report(&path, &totals.rejected)
         .map_err(|error| failed("cannot write the rejected rows", &error))?;
+    if totals.rejected.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
     println!("why is in {}", path.display());
     Ok(ExitCode::from(1))
 }

@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::{Future as _, poll_fn},
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -20,7 +19,8 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use store_redb::RedbStore;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{Semaphore, watch},
     task::JoinSet,
     time::timeout,
@@ -44,13 +44,40 @@ pub(crate) struct Extra {
 /// A body that is there, or one that is still being read from the store.
 pub(crate) type Body = Either<Full<Bytes>, Channel<Bytes, BrokenOff>>;
 
+/// Where connections come from.
+pub(crate) enum Listener {
+    /// A port.
+    Tcp(TcpListener),
+    /// A file of this machine.
+    Unix(UnixListener),
+}
+
+/// One that came.
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Listener {
+    async fn accept(&self) -> std::io::Result<Accepted> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let _ = stream.set_nodelay(true);
+                Ok(Accepted::Tcp(stream))
+            }
+            Listener::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
+        }
+    }
+}
+
 /// Serves until `stop` changes, then finishes what is in flight.
 pub(crate) async fn listen(
-    listener: TcpListener,
+    listener: Listener,
     api: Arc<Api>,
     extra: Arc<Extra>,
     mut stop: watch::Receiver<bool>,
-) -> std::io::Result<()> {
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -59,15 +86,18 @@ pub(crate) async fn listen(
             _ = stop.changed() => break,
             accepted = async { (place.await, listener.accept().await) } => accepted,
         };
-        let (Ok(place), Ok((stream, peer))) = accepted else {
+        let (Ok(place), Ok(accepted)) = accepted else {
             // Too many open files, or the like: wait a little instead of spinning.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         while connections.try_join_next().is_some() {}
-        let connection = connection(stream, peer, api.clone(), extra.clone(), stop.clone());
+        let (api, extra, stop) = (api.clone(), extra.clone(), stop.clone());
         connections.spawn(async move {
-            connection.await;
+            match accepted {
+                Accepted::Tcp(stream) => connection(stream, api, extra, stop).await,
+                Accepted::Unix(stream) => connection(stream, api, extra, stop).await,
+            }
             drop(place);
         });
     }
@@ -75,17 +105,14 @@ pub(crate) async fn listen(
     if timeout(STOP_PATIENCE, finished).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
-    Ok(())
 }
 
 async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     api: Arc<Api>,
     extra: Arc<Extra>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let (api, extra) = (api.clone(), extra.clone());
         async move { Ok::<_, Infallible>(respond(&api, &extra, request).await) }
@@ -105,7 +132,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended");
+        tracing::debug!(%error, "connection ended");
     }
 }
 

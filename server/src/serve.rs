@@ -1,9 +1,9 @@
 //! `laurel serve`.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{os::unix::fs::FileTypeExt, path::Path, process::ExitCode, sync::Arc};
 
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -12,7 +12,7 @@ use crate::{
     FUNCTIONS,
     cli::Serve,
     home::AdminKey,
-    listen::{Extra, listen},
+    listen::{Extra, Listener, listen},
     start::{StartError, failed, serving},
 };
 
@@ -24,6 +24,7 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     let address = listener.local_addr().map_err(|error| failed("no address", &error))?;
     greet(serve, &address.to_string(), &opened.admin_key);
     let document = edge::openapi::document(FUNCTIONS);
+    let socket = serve.socket.as_deref().map(unix_socket).transpose()?;
     let extra = Extra { openapi: document.to_string().into(), embedded: opened.embedded.clone() };
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
@@ -37,12 +38,30 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
         let _ = stop.send(true);
     });
     tracing::info!(%address, "serving");
-    listen(listener, Arc::new(api), Arc::new(extra), stopped)
-        .await
-        .map_err(|error| failed("cannot serve", &error))?;
+    let (api, extra) = (Arc::new(api), Arc::new(extra));
+    let also = async {
+        if let Some(socket) = socket {
+            listen(Listener::Unix(socket), api.clone(), extra.clone(), stopped.clone()).await;
+        }
+    };
+    tokio::join!(listen(Listener::Tcp(listener), api.clone(), extra.clone(), stopped.clone()), also);
+    if let Some(path) = &serve.socket {
+        let _ = std::fs::remove_file(path); // the next start takes away what is left
+    }
     drop(opened);
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens on the file. One that a server which was killed has left is taken away; one that somebody
+/// listens on, or that is no socket, is not.
+fn unix_socket(path: &Path) -> Result<UnixListener, StartError> {
+    let is_left_over = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_socket())
+        && std::os::unix::net::UnixStream::connect(path).is_err();
+    if is_left_over {
+        let _ = std::fs::remove_file(path); // if that fails, so does listening, and says why
+    }
+    UnixListener::bind(path).map_err(|error| failed(&format!("cannot listen on {}", path.display()), &error))
 }
 
 fn greet(serve: &Serve, address: &str, admin_key: &AdminKey) {

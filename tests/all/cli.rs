@@ -284,6 +284,32 @@ fn an_identity_that_is_not_added_is_told_and_added_where_the_shop_vouches() {
     assert!(!desk.path().join("members.csv.rejected.csv").exists());
 }
 
+/// The Unix socket answers as the port does, and one that a killed server has left is no hindrance.
+#[test]
+fn a_unix_socket_is_served_like_the_port() {
+    use std::{
+        io::{Read, Write},
+        os::unix::net::UnixStream,
+    };
+    let desk = Desk::new();
+    let socket = desk.path().join("laurel.sock");
+    for _ in 0..2 {
+        let mut server = Server::spawn_with(&binary(), desk.path(), &["--socket", socket.to_str().unwrap()]);
+        server.ready();
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        stream.write_all(b"GET /program HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("unauthenticated"), "{answer}");
+        server.kill();
+        assert!(socket.exists());
+    }
+    // What is no socket is not taken away.
+    desk.write("file", &["mine"]);
+    let said = desk.run("serve --data data --addr 127.0.0.1:0 --socket file", 2);
+    assert!(said.contains("cannot listen on file") && desk.read("file") == "mine\n", "{said}");
+}
+
 /// A replay that was cut off after its last event and before it noted so: as if the power had gone.
 #[test]
 fn a_replay_that_was_cut_off_takes_no_refund_twice() {

@@ -80,7 +80,12 @@ impl Server {
     }
 
     pub(crate) fn spawn(binary: &Path, folder: &Path) -> Server {
+        Server::spawn_with(binary, folder, &[])
+    }
+
+    pub(crate) fn spawn_with(binary: &Path, folder: &Path, words: &[&str]) -> Server {
         let (mut command, address) = Server::command(binary, folder);
+        command.args(words);
         command.arg("--program").arg(folder.join("program.json"));
         command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off");
         Server::run(command, address)

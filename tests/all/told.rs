@@ -277,7 +277,7 @@ async fn after_unlinking_a_partner_reverses_and_is_told_nothing_of_the_member() 
         "order_conflict"
     );
     let linked = shop.partner("tea", "/reverse", refund("F-3")).await;
-    exactly(&linked, &[&ENTRY, &["taken", "tier"], &BALANCE]);
+    exactly(&linked, &[&ENTRY, &["taken", "tier", "debt"], &BALANCE]);
     // Staff see the whole of what the partner did.
     let entry = &shop.ledger(&member, 50).await[0];
     assert_eq!((&entry["kind"], &entry["brand"]), (&json!("reverse_earn"), &json!("tea")));
