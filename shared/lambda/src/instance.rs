@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     event::{self, Event},
-    measure::{self, Measured},
+    measure::{self, Measured, Whose},
     reply::{Reply, UrlReply},
 };
 
@@ -24,6 +24,8 @@ const SWEEP_MARGIN: Duration = Duration::from_secs(10);
 pub struct Instance {
     function: &'static Function,
     api: Api,
+    /// The table's name, for metrics.
+    table: String,
     /// Whether the store was found to be ours.
     known: AtomicBool,
     /// Whether an event has been handled here.
@@ -71,10 +73,11 @@ impl From<Problem> for Failure {
 }
 
 impl Instance {
-    /// An instance over that store; nothing is read yet.
-    pub fn new(function: &'static Function, api: Api) -> Instance {
+    /// An instance over that store, which is the table of that name; nothing is read yet.
+    pub fn new(function: &'static Function, api: Api, table: &str) -> Instance {
         api.share_store();
-        Instance { function, api, known: AtomicBool::new(false), warm: AtomicBool::new(false) }
+        let table = table.to_owned();
+        Instance { function, api, table, known: AtomicBool::new(false), warm: AtomicBool::new(false) }
     }
 
     /// Handles an event and writes down that it did.
@@ -97,7 +100,8 @@ impl Instance {
             measured.replayed = reply.header("idempotency-replayed").is_some();
         }
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
-        measure::print(&measured.line(self.function.name, &invocation.id, began.elapsed(), cold_start));
+        let whose = Whose { function: self.function.name, table: &self.table };
+        measure::print(&measured.line(whose, &invocation.id, began.elapsed(), cold_start));
         reply
     }
 
