@@ -343,6 +343,11 @@ async fn odd_events_are_refused() {
         (odd("/headers", json!({"x y": "1"})), 400),
         (odd("/headers", json!({"x": ["1"]})), 400),
         (odd("/headers", json!({"x": "a\nb"})), 400),
+        (odd("/headers", json!({"authorization": "Bearer é"})), 401),
+        (
+            odd("/headers", json!({"authorization": format!("Bearer {ADMIN_KEY}"), "user-agent": "Kassé 7"})),
+            200,
+        ),
         (odd("/headers", json!(null)), 401),
         (odd("/headers", json!("none")), 401),
         (odd("/body", json!({})), 400),
