@@ -5,9 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use edge::{Api, Clock, Function, Problem, signature};
+use edge::{Api, Clock, Function, Problem, may_be_known};
 use engine::keys;
-use http::header::AUTHORIZATION;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
 
@@ -105,11 +104,10 @@ impl Instance {
         reply
     }
 
-    /// Answers a request. One without a key or a signature is refused by the same code, which then touches
-    /// nothing.
+    /// Answers a request. One without a signature or a key that might be somebody's is refused by the same
+    /// code, which then touches nothing.
     async fn answer(&self, request: http::Request<bytes::Bytes>) -> Reply {
-        let headers = request.headers();
-        let known = match headers.contains_key(AUTHORIZATION) || signature::is_claimed(headers) {
+        let known = match may_be_known(request.headers()) {
             true => self.know_store().await,
             false => Ok(()),
         };
