@@ -35,6 +35,6 @@ pub use problem::Problem;
 pub use rate::{Policy, RATE_LIMIT, Rates, Standing};
 pub use route::{Call, Function, Handler, Method, Responding, Route};
 pub use secrets::{Secrets, is_master_key, random};
-pub use serve::BODY_BYTES_MAX;
+pub use serve::{BODY_BYTES_MAX, may_be_known};
 pub use sweep::{SWEEP_ANSWER, SWEEP_REQUEST, sweep};
 pub use token::{Grant, Spend, TOKEN_MINUTES_MAX};

@@ -198,6 +198,15 @@ impl Api {
     }
 }
 
+/// Whether only the store can tell who asks: there is a signature, or one key in the form of one, and
+/// not both. Whoever shows neither is refused without the store being touched.
+pub fn may_be_known(headers: &HeaderMap) -> bool {
+    match signature::is_claimed(headers) {
+        true => !headers.contains_key(header::AUTHORIZATION),
+        false => bearer(headers).is_some(),
+    }
+}
+
 /// The key in the one `Authorization` header, if it has the form of one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();

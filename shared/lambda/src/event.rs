@@ -76,9 +76,11 @@ fn headers(fields: Option<&Value>) -> Result<HeaderMap, Problem> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.and_then(Value::as_object).into_iter().flatten() {
         let name = HeaderName::from_bytes(name.as_bytes()).ok();
-        let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
+        // As the server takes it from the wire: whatever is no control character, in ASCII or not. A
+        // header that is read insists on more where it is read.
+        let value = value.as_str().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
         let (Some(name), Some(value)) = (name, value) else {
-            return Err(malformed("a header has a name and a value in visible characters"));
+            return Err(malformed("a header has a name, and a value without control characters"));
         };
         headers.append(name, value);
     }

@@ -5,15 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use edge::{Api, Clock, Function, Problem, signature};
+use edge::{Api, Clock, Function, Problem, may_be_known};
 use engine::keys;
-use http::header::AUTHORIZATION;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
 
 use crate::{
     event::{self, Event},
-    measure::{self, Measured},
+    measure::{self, Measured, Whose},
     reply::{Reply, UrlReply},
 };
 
@@ -24,6 +23,8 @@ const SWEEP_MARGIN: Duration = Duration::from_secs(10);
 pub struct Instance {
     function: &'static Function,
     api: Api,
+    /// The table's name, for metrics.
+    table: String,
     /// Whether the store was found to be ours.
     known: AtomicBool,
     /// Whether an event has been handled here.
@@ -71,10 +72,11 @@ impl From<Problem> for Failure {
 }
 
 impl Instance {
-    /// An instance over that store; nothing is read yet.
-    pub fn new(function: &'static Function, api: Api) -> Instance {
+    /// An instance over that store, which is the table of that name; nothing is read yet.
+    pub fn new(function: &'static Function, api: Api, table: &str) -> Instance {
         api.share_store();
-        Instance { function, api, known: AtomicBool::new(false), warm: AtomicBool::new(false) }
+        let table = table.to_owned();
+        Instance { function, api, table, known: AtomicBool::new(false), warm: AtomicBool::new(false) }
     }
 
     /// Handles an event and writes down that it did.
@@ -97,15 +99,15 @@ impl Instance {
             measured.replayed = reply.header("idempotency-replayed").is_some();
         }
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
-        measure::print(&measured.line(self.function.name, &invocation.id, began.elapsed(), cold_start));
+        let whose = Whose { function: self.function.name, table: &self.table };
+        measure::print(&measured.line(whose, &invocation.id, began.elapsed(), cold_start));
         reply
     }
 
-    /// Answers a request. One without a key or a signature is refused by the same code, which then touches
-    /// nothing.
+    /// Answers a request. One without a signature or a key that might be somebody's is refused by the same
+    /// code, which then touches nothing.
     async fn answer(&self, request: http::Request<bytes::Bytes>) -> Reply {
-        let headers = request.headers();
-        let known = match headers.contains_key(AUTHORIZATION) || signature::is_claimed(headers) {
+        let known = match may_be_known(request.headers()) {
             true => self.know_store().await,
             false => Ok(()),
         };

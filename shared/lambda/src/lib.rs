@@ -3,7 +3,8 @@
 //!
 //! Everything that can be made once is made before the first event is asked for: the client, the
 //! secrets, the function's table of routes. The store itself is not touched until an event has
-//! shown a key, or comes from a schedule. No rule of the programme is here, and no route.
+//! shown what may be a key or a signature, or comes from a schedule. No rule of the programme is
+//! here, and no route.
 
 mod event;
 mod instance;

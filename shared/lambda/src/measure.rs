@@ -13,7 +13,10 @@ use std::{io::Write as _, time::Duration};
 use edge::Clock;
 use serde_json::{Map, Value, json};
 
-/// Where the metrics stand in CloudWatch. Their dimension is `Function`; [`PER_PART`] has `Part` too.
+/// Where the metrics stand in CloudWatch. Their dimensions are `Function` and `Table`; [`PER_PART`] has `Part` too.
+///
+/// The table tells stacks of one region apart: without it a trial's sweep that comes to its end would keep
+/// production's alarm silent.
 pub const NAMESPACE: &str = "Laurel";
 
 /// Every metric: name, unit, what it counts.
@@ -30,6 +33,15 @@ pub const METRICS: &[(&str, &str, &str)] = &[
 
 /// The metric of a sweep's part: that one part comes to its end must not hide that another never does.
 pub const PER_PART: &str = "SweepUnfinished";
+
+/// Whose line it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whose<'a> {
+    /// The function's name.
+    pub(crate) function: &'a str,
+    /// The name of its table.
+    pub(crate) table: &'a str,
+}
 
 /// What is told of an invocation.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -69,7 +81,7 @@ impl Measured {
     /// The line.
     pub(crate) fn line(
         &self,
-        function: &str,
+        whose: Whose<'_>,
         invocation_id: &str,
         took: Duration,
         cold_start: bool,
@@ -78,7 +90,9 @@ impl Measured {
         let unit =
             |name: &str| METRICS.iter().find(|(own, ..)| *own == name).map_or("None", |(_, unit, _)| unit);
         let mut directives = Vec::new();
-        for (dimensions, per_part) in [(&["Function"][..], false), (&["Function", "Part"], true)] {
+        for (dimensions, per_part) in
+            [(&["Function", "Table"][..], false), (&["Function", "Table", "Part"], true)]
+        {
             let counts = counts.iter().filter(|(name, _)| (*name == PER_PART) == per_part);
             let names = counts.map(|(name, _)| json!({"Name": name, "Unit": unit(name)}));
             let names: Vec<Value> = names.collect();
@@ -95,7 +109,8 @@ impl Measured {
         if self.finished.is_some() {
             line.insert("Part".to_owned(), self.part.to_string().into());
         }
-        line.insert("Function".to_owned(), function.into());
+        line.insert("Function".to_owned(), whose.function.into());
+        line.insert("Table".to_owned(), whose.table.into());
         line.insert("invocation_id".to_owned(), invocation_id.into());
         line.insert("request_id".to_owned(), self.request_id.clone().into());
         line.insert("status".to_owned(), self.status.into());
@@ -117,8 +132,10 @@ pub(crate) fn print(line: &str) {
 mod tests {
     use super::*;
 
+    const WHOSE: Whose<'_> = Whose { function: "redeem", table: "laurel-Table-1A2B" };
+
     fn line(measured: &Measured, cold_start: bool) -> Value {
-        let line = measured.line("redeem", "8f6c", Duration::from_micros(12_345), cold_start);
+        let line = measured.line(WHOSE, "8f6c", Duration::from_micros(12_345), cold_start);
         assert!(!line.contains('\n'));
         serde_json::from_str(&line).unwrap()
     }
@@ -128,8 +145,8 @@ mod tests {
         let request_id = Some("req_1".to_owned());
         let measured = Measured { request_id, status: Some(200), ..Measured::default() };
         let want = json!({
-            "Function": "redeem", "invocation_id": "8f6c", "request_id": "req_1", "status": 200,
-            "duration_ms": 12.345, "cold_start": false,
+            "Function": "redeem", "Table": "laurel-Table-1A2B", "invocation_id": "8f6c",
+            "request_id": "req_1", "status": 200, "duration_ms": 12.345, "cold_start": false,
         });
         assert_eq!(line(&measured, false), want);
     }
@@ -157,8 +174,11 @@ mod tests {
                 for metric in directive["Metrics"].as_array().unwrap() {
                     let name = metric["Name"].as_str().unwrap();
                     let per_part = name == PER_PART;
-                    let dimensions = if per_part { vec!["Function", "Part"] } else { vec!["Function"] };
+                    let all = ["Function", "Table", "Part"];
+                    let dimensions = if per_part { &all[..] } else { &all[..2] };
                     assert_eq!(directive["Dimensions"], json!([dimensions]), "{name}");
+                    // A directive whose dimension is no field of the line would count nothing.
+                    assert_eq!((&line["Function"], &line["Table"]), (&json!("redeem"), &json!(WHOSE.table)));
                     assert!(!per_part || line["Part"] == "2", "{line}");
                     told.push(name);
                 }

@@ -27,7 +27,7 @@ pub(crate) async fn instance(
     let mut api = Api::new(Engine::new(store), clock, secrets, [&[function], others].concat());
     api.origins.clone_from(&settings.origins);
     api.rates = Policy::requests(settings.rate_limit).map(Rates::new);
-    Ok(Instance::new(function, api))
+    Ok(Instance::new(function, api, &settings.table))
 }
 
 /// The table: a client for it; nothing is sent yet.
