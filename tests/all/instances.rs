@@ -23,11 +23,13 @@ type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Between {
     inner: Arc<MemoryStore>,
     deed: Mutex<Option<Deed>>,
+    /// Happens after the first read that follows the deed.
+    then: Mutex<Option<Deed>>,
 }
 
 impl Between {
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Between {
-        Between { inner, deed: Mutex::new(None) }
+        Between { inner, deed: Mutex::new(None), then: Mutex::new(None) }
     }
 
     /// What happens before the next commit.
@@ -43,7 +45,14 @@ impl Between {
 
 impl Store for Between {
     fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
-        self.inner.get(keys)
+        Box::pin(async move {
+            let found = self.inner.get(keys).await;
+            let then = if self.is_done() { self.then.lock().unwrap().take() } else { None };
+            if let Some(then) = then {
+                then.await;
+            }
+            found
+        })
     }
 
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
@@ -185,6 +194,32 @@ fn one_key_stands_for_one_answer_in_both() {
             .check(("/reverse", refund.clone(), key), ("/reverse", refund, key), ("200", "200", 113))
             .await;
         assert!(mine.bytes == theirs.bytes && mine.replayed());
+    });
+}
+
+/// The first has lost a race and looks whether it is done already: it is not. Then its twin does it.
+#[test]
+fn what_its_twin_did_after_it_looked_is_no_refusal() {
+    run(async {
+        for key in [None, Some("key")] {
+            let two = Two::open().await;
+            let spent = json!({"kind": "order", "order_id": "R-1"});
+            let identity = json!({"kind": "external", "channel": "tests", "value": "somebody"});
+            let redeem = json!({"identity": identity, "brand": "acme", "points": 100, "for": spent});
+            let (second, told) = (two.second.clone(), Arc::new(Mutex::new(None)));
+            let (heard, twin) = (told.clone(), redeem.clone());
+            *two.between.then.lock().unwrap() = Some(Box::pin(async move {
+                *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
+            }));
+            let order = ("/earn-points", two.order("A-1", "10"), None);
+            let (mine, _) = two.check(("/redeem", redeem, key), order, ("200", "200", 10)).await;
+            let theirs = told.lock().unwrap().take().expect("the twin has asked");
+            assert!(
+                mine.bytes == theirs.bytes && mine.replayed() && !theirs.replayed(),
+                "{key:?} {}",
+                mine.body
+            );
+        }
     });
 }
 

@@ -7,7 +7,7 @@ use domain::{
         Adjust, Ask, Command, Context, Decision, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus,
         Stop, decide,
     },
-    event::OrderState,
+    event::{OrderState, What},
     member::{Member, MemberId},
     programme::Way,
     refusal::Refusal,
@@ -237,13 +237,33 @@ impl Engine {
             self.commit_remembered(request, Remembered::Entry(key.as_bytes().to_vec())).await?;
             return Ok(done);
         }
-        let Some(id) = known else { return self.attempt_indirect(request, act, look).await };
-        let record = member.ok_or(Refusal::MemberNotFound)?;
-        let loaded = Loaded { record: decode(&keys::member(id), &record.value)?, version: record.version };
-        let met = account.map(|account| Met::new(account, shard)).transpose()?;
-        let done = self.act_on(request, act, Found { id, loaded, target: None, met }, look).await;
+        let done = match known {
+            None => self.attempt_indirect(request, act, look).await,
+            Some(id) => {
+                let record = member.ok_or(Refusal::MemberNotFound)?;
+                let record_of = decode(&keys::member(id), &record.value)?;
+                let loaded = Loaded { record: record_of, version: record.version };
+                let met = account.map(|account| Met::new(account, shard)).transpose()?;
+                self.act_on(request, act, Found { id, loaded, target: None, met }, look).await
+            }
+        };
         drop(early);
-        done
+        match done {
+            // Its twin may have done it after that look, and be what it is refused for.
+            Err(Error::Refused(_)) if look && self.is_known(request, act).await? => {
+                Err(StoreError::LostRace.into())
+            }
+            done => done,
+        }
+    }
+
+    /// Whether it is done by now, under its key or its own name.
+    async fn is_known(&self, request: &Request, act: &Act) -> Result<bool, Error> {
+        let names: Vec<Key> = request.key.map(keys::request).into_iter().chain(act.natural_key()).collect();
+        if names.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.store.get(&names).await?.iter().any(Option::is_some))
     }
 
     /// The member is found by an identity, or by the order or redemption.
@@ -255,6 +275,12 @@ impl Engine {
                 let (entry, version) = read.ok_or(act.target_missing())?;
                 if !request.reaches(&*self.programmes()?, entry.event.what.brand()) {
                     return Err(act.target_missing().into());
+                }
+                // An order is judged by its own version, which another instance may just have saved.
+                if let What::OrderEarned(order) = &entry.event.what
+                    && self.programmes()?.version(order.version).is_none()
+                {
+                    self.refresh().await?;
                 }
                 (entry.member, Some(Target { key, entry, version }))
             }
@@ -416,7 +442,7 @@ fn command<'a>(act: &'a Act, target: Option<&'a Target>) -> Result<Command<'a>, 
         Act::SetStatus(_, set) => Command::SetStatus(set),
         Act::Refund { ask, .. } => {
             let entry = &target.ok_or(Refusal::OrderNotFound)?.entry;
-            let domain::event::What::OrderEarned(order) = &entry.event.what else {
+            let What::OrderEarned(order) = &entry.event.what else {
                 return Err(Refusal::OrderNotFound.into());
             };
             let state = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
