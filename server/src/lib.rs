@@ -21,7 +21,8 @@ mod start;
 use std::process::ExitCode;
 
 use cli::{Cli, Command};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 pub use functions::FUNCTIONS;
 pub use start::StartError;
@@ -70,9 +71,10 @@ pub fn run(cli: Cli) -> ExitCode {
 /// Structured logs on standard error: JSON lines, `RUST_LOG` chooses how much. No body, no key and
 /// no path (which may hold an id) is ever logged.
 fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
+    let filter = chosen.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
     // A second call, in tests, leaves the first in place.
-    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = registry().with(filter).with(fmt::layer().json().with_writer(std::io::stderr)).try_init();
 }
 
 async fn import_full(import: &cli::Import) -> Result<ExitCode, StartError> {

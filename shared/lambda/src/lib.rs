@@ -69,7 +69,6 @@ fn start(function: &'static Function, others: &[&'static Function]) -> Result<()
 /// Structured logs on standard error: JSON lines, `LAUREL_LOG` chooses how much (`warn`,
 /// `info,lambda=debug`). No body, no key and no path (which may hold an id) is ever logged.
 fn log(filter: &str) {
-    // Not the filter that takes regular expressions: it would be a tenth of the binary.
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let json = fmt::layer().json().with_current_span(false).with_span_list(false);
     let _ = registry().with(filter).with(json.with_writer(std::io::stderr)).try_init();
