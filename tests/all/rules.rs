@@ -113,6 +113,24 @@ fn restored_lots_of_one_end_repay_debt_in_the_order_of_their_brands() {
     });
 }
 
+/// Rules 2 and 6: a new version "moves no instant already written", and points "go back to the lots they came from".
+#[test]
+fn restored_lots_from_before_inactivity_counted_keep_their_later_end() {
+    let base = json!([{"id": "basic", "growth": 0}]);
+    run(async {
+        let club = Club::open(&program(base.clone(), json!({"mode": "months", "months": 24}))).await;
+        club.earn("before", "100").await; // until 10 January 2022
+        let redemption = club.redeem("spent", 100).await;
+        let inactivity = program(base, json!({"mode": "inactivity", "months": 6}));
+        club.shop.at("2020-02-10T09:00:00+08:00");
+        club.shop.ok("PUT", "/program", inactivity).await;
+        club.earn("after", "10").await; // until 10 August 2020
+        club.cancel(&redemption).await;
+        let lots = json!([lot("2020-08-10T00:00:00+08:00", 10), lot("2022-01-10T00:00:00+08:00", 100)]);
+        assert_eq!(club.seen().await["points"]["lots"], lots);
+    });
+}
+
 /// Gold's trial starts while silver's runs, or not.
 fn two_trials() -> Value {
     json!([

@@ -114,7 +114,10 @@ impl Draft<'_> {
         let zone = programme.zone;
         let alive = match (programme.points.expiry, own) {
             (_, None) => return Some(None),
-            (Expiry::Inactivity { .. }, Some(own)) => self.inactivity_instant().unwrap_or(own),
+            // No instant is moved nearer, so a lot from before the programme counted inactivity keeps its own.
+            (Expiry::Inactivity { .. }, Some(own)) => {
+                self.inactivity_instant().map_or(own, |instant| instant.max(own))
+            }
             (_, Some(own)) => own,
         };
         if alive > now {
