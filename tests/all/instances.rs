@@ -363,3 +363,18 @@ fn a_programme_saved_in_between_lets_the_first_use_of_a_brand_through_or_refuses
         two.check(mine, ("/program", without, None), ("404 brand_not_found", "200", 100)).await;
     });
 }
+
+#[test]
+fn an_order_is_judged_by_its_own_version_also_where_that_is_not_known_yet() {
+    run(async {
+        let two = Two::open().await;
+        let mut next = program();
+        next["points"]["per_unit"] = json!("2");
+        two.second.ok("PUT", "/program", next).await;
+        let earned = two.second.earn(&two.member, "N-1", "100").await;
+        assert_eq!(earned["granted"], 200);
+        let refund = json!({"brand": "acme", "order_id": "N-1", "refund": {"amount": "50"}});
+        assert_eq!(two.first.ok("POST", "/reverse", refund).await["taken"], 100);
+        assert_eq!(two.balance().await, 200);
+    });
+}

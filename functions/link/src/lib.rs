@@ -36,7 +36,7 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     // Nobody else can ask this.
     let brand = call.caller.brand.as_deref().ok_or_else(Problem::forbidden)?;
-    let reference = edge::random()?;
+    let reference = api.chance.bytes()?;
     let tell = |reference| Answer::new(200, &json!({"member_ref": wire::id("lnk_", reference)})).kept();
 
     let told = api.guess(call, async {

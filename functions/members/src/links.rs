@@ -90,7 +90,7 @@ async fn ask(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let member = named(call)?;
     let (_, zone) = api.engine.currency_and_zone()?;
     // The answer is remembered with the code's number in place of the code, which follows from it.
-    let number = edge::random()?;
+    let number = api.chance.bytes()?;
     let code = api.secrets.link_code_hash(&api.secrets.link_code(number)).unwrap_or_default();
     let brand = call.body.text_of("brand").unwrap_or_default().to_owned();
     let expires_at = zone.show(call.request.now.plus_millis(LINK_CODE_MILLIS));

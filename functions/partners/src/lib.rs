@@ -183,7 +183,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let key = match public {
         Some(public) => KeyRecord::Ed25519(public),
         None => {
-            let secret: [u8; SECRET_BYTES] = edge::random()?;
+            let secret: [u8; SECRET_BYTES] = api.chance.bytes()?;
             let sealed = api.secrets.seal(&key_id, &secret);
             KeyRecord::HmacSha256(sealed.ok_or_else(|| Problem::new(503, "busy", "try again"))?)
         }

@@ -174,6 +174,10 @@ impl Api {
         let (Some(entry), Some(brand)) = (&done.entry, &call.caller.brand) else {
             return Ok(Sees::default());
         };
+        // It may have been made under a version that another instance has just saved.
+        if self.engine.programmes()?.version(entry.version).is_none() {
+            self.engine.refresh().await?;
+        }
         let programmes = self.engine.programmes()?;
         let version = programmes.version(entry.version).and_then(|programme| programme.brand(brand));
         let sees = version.map_or(Sees::default(), |brand| brand.sees);

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Instant,
 };
 
 use domain::member::MemberId;
@@ -11,7 +10,7 @@ use engine::{Engine, Error};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Call, Caller, Clock, Function, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets, Standing,
+    Call, Caller, Chance, Clock, Function, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets, Standing,
     fresh::Freshness,
     partner::{PartnerKey, PartnerKeys},
 };
@@ -22,6 +21,8 @@ pub struct Api {
     pub engine: Engine,
     /// The clock.
     pub clock: Arc<Clock>,
+    /// Where ids, codes and secrets come from.
+    pub chance: Chance,
     /// Derived secrets.
     pub secrets: Secrets,
     /// The functions served here.
@@ -48,6 +49,7 @@ impl Api {
         Api {
             engine,
             clock,
+            chance: Chance::Machine,
             secrets,
             functions,
             origins: Vec::new(),
@@ -66,7 +68,7 @@ impl Api {
     pub async fn refresh(&self) -> Result<(), Error> {
         // One after the other: what was read earlier must not replace what was read later.
         let _turn = self.engine.refreshing().await;
-        let began = std::time::Instant::now();
+        let began = self.clock.steady();
         self.engine.reread().await?;
         let callers = self.engine.callers().await?;
         let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
@@ -111,7 +113,7 @@ impl Api {
     /// the limit never keeps its owner out.
     pub(crate) fn count(&self, caller: &Caller) -> Option<Standing> {
         let rates = self.rates.as_ref().filter(|_| !caller.is(Role::Admin));
-        rates.map(|rates| rates.take(caller.id, Instant::now()))
+        rates.map(|rates| rates.take(caller.id, self.clock.steady()))
     }
 
     /// Runs something that a caller may get wrong only so often a minute, and counts it if it was
@@ -124,7 +126,7 @@ impl Api {
         call: &Call,
         try_it: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        self.guesses.take(call.caller.id, Instant::now()).check()?;
+        self.guesses.take(call.caller.id, self.clock.steady()).check()?;
         let tried = try_it.await;
         if !tried.as_ref().is_err_and(|problem| problem.status == 404) {
             self.guesses.give_back(call.caller.id);
@@ -137,7 +139,7 @@ impl Api {
     /// # Errors
     /// The machine has no source of chance.
     pub fn new_id(&self, now: domain::time::Instant) -> Result<[u8; 16], getrandom::Error> {
-        let chance: [u8; 10] = crate::random()?;
+        let chance: [u8; 10] = self.chance.bytes()?;
         let mut id = [0; 16];
         id[..6].copy_from_slice(&now.0.max(0).to_be_bytes()[2..]);
         id[6..].copy_from_slice(&chance);

@@ -1,6 +1,10 @@
-//! What time it is: the machine's clock, or a test's, which stands still until it is moved.
+//! What time it is: the machine's clock; a test's, which stands still until it is moved; or a
+//! simulation's, in which nothing is the machine's.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    time::Duration,
+};
 
 use domain::time::Instant;
 
@@ -11,6 +15,16 @@ pub enum Clock {
     Machine,
     /// A test's.
     Test(AtomicI64),
+    /// A simulation's, which sets it as it likes, backwards too.
+    Simulated(Simulated),
+}
+
+/// The times of a simulated machine.
+#[derive(Debug)]
+pub struct Simulated {
+    now: AtomicI64,
+    elapsed_millis: AtomicU64,
+    began: std::time::Instant,
 }
 
 /// Why a test's clock was not moved.
@@ -28,6 +42,12 @@ impl Clock {
         Clock::Test(AtomicI64::new(at.0))
     }
 
+    /// The clock of a simulated machine.
+    pub fn simulated(at: Instant) -> Clock {
+        let began = std::time::Instant::now();
+        Clock::Simulated(Simulated { now: AtomicI64::new(at.0), elapsed_millis: AtomicU64::new(0), began })
+    }
+
     /// Now, to the millisecond.
     pub fn now(&self) -> Instant {
         match self {
@@ -37,6 +57,33 @@ impl Clock {
                 Instant(now.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0))
             }
             Clock::Test(at) => Instant(at.load(Ordering::SeqCst)),
+            Clock::Simulated(own) => Instant(own.now.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Now in the world outside: what signatures are judged by, also where a test's clock stands.
+    pub fn world(&self) -> Instant {
+        match self {
+            Clock::Machine | Clock::Test(_) => Clock::Machine.now(),
+            Clock::Simulated(_) => self.now(),
+        }
+    }
+
+    /// For how long things last in this process: never runs backwards.
+    pub fn steady(&self) -> std::time::Instant {
+        match self {
+            Clock::Machine | Clock::Test(_) => std::time::Instant::now(),
+            Clock::Simulated(own) => {
+                own.began + Duration::from_millis(own.elapsed_millis.load(Ordering::Relaxed))
+            }
+        }
+    }
+
+    /// Sets a simulation's clock, and how long it has run; any other stays as it is.
+    pub fn simulate(&self, now: Instant, elapsed_millis: u64) {
+        if let Clock::Simulated(own) = self {
+            own.now.store(now.0, Ordering::Relaxed);
+            own.elapsed_millis.store(elapsed_millis, Ordering::Relaxed);
         }
     }
 
@@ -46,7 +93,7 @@ impl Clock {
     /// It is not a test's clock, or it is later already.
     pub fn forward(&self, to: Instant) -> Result<(), ClockError> {
         match self {
-            Clock::Machine => Err(ClockError::NotATest),
+            Clock::Machine | Clock::Simulated(_) => Err(ClockError::NotATest),
             Clock::Test(at) if at.fetch_max(to.0, Ordering::SeqCst) > to.0 => Err(ClockError::Backwards),
             Clock::Test(_) => Ok(()),
         }

@@ -80,7 +80,7 @@ impl Api {
     /// # Errors
     /// 503 `store_unavailable`: it could not be read for a minute.
     pub async fn freshen(&self) -> Result<(), Problem> {
-        let now = Instant::now();
+        let now = self.clock.steady();
         let verdict = {
             let mut state = self.freshness.lock();
             let verdict = state.verdict(now, matches!(*self.clock, Clock::Test(_)));

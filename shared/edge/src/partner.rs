@@ -10,7 +10,7 @@ use engine::{
 use http::header::AUTHORIZATION;
 
 use crate::{
-    Api, Caller, Clock, Problem, Role,
+    Api, Caller, Problem, Role,
     serve::hash,
     signature::{self, Key, Message, Refused, WINDOW_SECONDS},
     wire,
@@ -116,7 +116,7 @@ impl Api {
             body,
         };
         // Signers live by the world's time, also where a test's clock stands.
-        let now = Clock::Machine.now();
+        let now = self.clock.world();
         let mut signer = None;
         let find = |keyid: &str| {
             let found = self.partner_key(wire::read_id("pk_", keyid)?)?;

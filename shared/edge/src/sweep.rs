@@ -5,7 +5,7 @@ use domain::shape::{COUNT, Shape, optional, required};
 use engine::{Part, Swept, keys};
 use serde_json::json;
 
-use crate::{Answer, Api, Call, Clock, Problem, wire};
+use crate::{Answer, Api, Call, Problem, wire};
 
 const PARTS: Shape = Shape::Whole { min: 0, max: keys::DUE_SHARDS as i64 };
 
@@ -49,7 +49,7 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
             let swept = api.engine.sweep(&call.request, as_of, part).await?;
             if swept.done && part.is_first() {
                 // Signatures are judged by the machine's clock, also under a test's.
-                api.engine.forget_nonces(Clock::Machine.now()).await?;
+                api.engine.forget_nonces(api.clock.world()).await?;
             }
             swept
         }
