@@ -12,6 +12,7 @@ use domain::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    always::{Once, check},
     engine::{Engine, newborn, newest, previous},
     error::Error,
     execute::redemption_id,
@@ -90,6 +91,7 @@ impl Engine {
 fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Finding {
     let mut finding = Finding { tier: stored.standing.tier.clone(), ..Finding::default() };
     let mut folded = newborn(programmes, stored.id, stored.registered_at);
+    let mut once = Once::default();
     let mut balance = 0;
     for (index, entry) in entries.iter().enumerate() {
         let kind = entry.event.what.kind();
@@ -105,6 +107,7 @@ fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Find
                 .differences
                 .push(format!("entry {} says {} where the sum is {balance}", entry.seq, entry.balance_after));
         }
+        check(&mut folded, entry, &mut once, &mut finding.differences);
         evolve(&mut folded, &entry.event);
     }
     folded.mature(stored.as_of);

@@ -5,6 +5,7 @@
 //! the programme.
 
 mod account;
+mod always;
 mod audit;
 mod books;
 mod callers;
