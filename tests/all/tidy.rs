@@ -84,6 +84,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel",
         ],
     ),
+    ("simulate", &["laurel-domain", "laurel-engine", "laurel-edge", "function", "laurel-tests"]),
 ];
 
 /// Packages of others that only these of ours may name.
@@ -99,7 +100,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["laurel-edge"]),
     ("getrandom", &["laurel-edge", "laurel", "laurel-store-dynamodb"]),
     ("hyper", &["laurel", "laurel-tests"]),
-    ("clap", &["laurel"]),
+    ("clap", &["laurel", "simulate"]),
     ("chrono", &["laurel-domain", "laurel", "laurel-tests"]),
     ("chrono-tz", &["laurel-domain", "laurel-tests"]),
     ("postcard", &["laurel-engine"]),

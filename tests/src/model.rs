@@ -2,11 +2,13 @@
 //! `spec/contract.md` and from nothing else: plain maps in memory, exact fractions, no store, no
 //! speed. Property tests hold the engine against it.
 //!
-//! `Model::call` answers a request with the fields that the model vouches for; compare them as a
-//! subset (`difference`) after putting both sides' entries into one form (`canonical`). Members
-//! and redemptions get the ids `m1`, `m2`, … and `r1`, `r2`, …, or the request's extra field
-//! `"$id"`. Idempotency keys are the driver's affair, natural keys are the model's. Not here:
-//! referrals, rewards, partners, new versions of a programme, profiles, statuses, imports.
+//! `Model::judge` answers a command at a moment, by the versions of the programme that whoever decides
+//! knows, and says what it would change; `Model::install` changes it. So a driver can judge a command
+//! at several moments, and install it when it is seen to be written. `Model::call` does both for a
+//! request as JSON; compare its answers as a subset (`difference`) after putting both sides' entries
+//! into one form (`canonical`). There members and redemptions get the ids `m1`, `m2`, … and `r1`,
+//! `r2`, …, or the request's extra field `"$id"`. Idempotency keys are the driver's affair, natural
+//! keys are the model's. Not here: referrals, rewards, imports, profiles, a brand's account.
 //!
 //! # Where the rules are silent or can be read in two ways
 //!
@@ -14,6 +16,7 @@
 //!
 //! - 1: the limits on sizes (2^53 − 1, lots, lines) are not modelled, but for 200 refunds: the
 //!   next one is `too_many_refunds`. `"all"` of nothing left is none and never refused.
+//! - 2: a moment before the one up to which a member is settled in writing counts as that one.
 //! - 2: `occurred_at` is cut, not rounded, to the millisecond. Exactly five minutes ahead and
 //!   exactly `late_days` × 24 h behind are accepted. `late_days` is the programme's own field.
 //!   An order already known is answered (or conflicts) before its date is judged again.
@@ -22,11 +25,10 @@
 //! - 3: lots are listed by end, then brand, then free before held, then by release (vectors); what
 //!   is taken comes from all free lots before any held one (rule 6).
 //! - 3, inactivity: the date is that of recording, however late the order. Restored or adjusted
-//!   points that stay make their end the one instant; while it runs, others that come back take it.
-//!   An adjustment moves nothing; it takes the running instant, or N months from its own date where
-//!   none runs (points given by hand must not be gone at once). An earning of no points, or one
-//!   that only repays debt, moves the instant. A date may move back where N months from now is
-//!   sooner than a grace (N = 1; not generated).
+//!   points that stay make their end the one instant for as long as there are any; while it runs, others
+//!   that come back take it. An adjustment moves nothing; it takes the running instant, or N months from
+//!   its own date where none runs (points given by hand must not be gone at once). An earning of no
+//!   points, or one that only repays debt, moves the instant. No end moves nearer.
 //! - 3: in an expiry by inactivity an entry shows the end that its lots had when it was made; a
 //!   redemption's lots the end before it moved.
 //! - 4.2: while a trial runs its tier's multiplier counts, 1 where it names none.
@@ -73,11 +75,14 @@
 //!   rules leave open (two faults in one request) are not generated.
 
 mod calendar;
+pub mod command;
 mod compare;
 mod dice;
+mod draft;
 mod facts;
 pub mod generate;
-mod member;
+mod json;
+pub mod member;
 mod number;
 mod orders;
 mod program;
@@ -85,15 +90,21 @@ mod programs;
 mod redemptions;
 mod requests;
 
+pub use calendar::{Calendar, DAY, NEVER};
+use command::{Command, OrderKey, Refused, Told, invalid, refuse};
 pub use compare::{canonical, difference};
-use facts::Facts;
-use member::Member;
-use number::Exact;
+pub use dice::Dice;
+pub use draft::After;
+use draft::Draft;
+use member::{Entry, Member, Standing, Versions};
 use orders::Order;
-use program::{Program, list, text};
+pub use program::Program;
+pub use programs::{expiry as random_expiry, program as random_program};
 use redemptions::Redemption;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 /// Status and body.
 pub type Answer = (u16, Value);
@@ -101,273 +112,170 @@ pub type Answer = (u16, Value);
 /// A programme with all its members, in memory.
 #[derive(Clone, Debug)]
 pub struct Model {
-    program: Program,
-    members: BTreeMap<String, Member>,
-    /// Identity, as sent, to member.
-    identities: BTreeMap<String, String>,
+    programs: Vec<Rc<Program>>,
+    members: Vec<Member>,
     /// By brand and order id.
-    orders: BTreeMap<(String, String), Order>,
-    redemptions: BTreeMap<String, Redemption>,
-    /// By brand and order id: the redemption made for it.
-    redeemed_orders: BTreeMap<(String, String), String>,
+    orders: HashMap<OrderKey, Order>,
+    /// By the brand and the order that they were made for.
+    redemptions: HashMap<OrderKey, Redemption>,
     /// By other natural keys: what was sent and answered.
-    answers: BTreeMap<String, (Value, Answer)>,
+    answers: HashMap<SmolStr, (Command, Rc<Told>)>,
+    /// Of requests as JSON: names of members, of redemptions, and of identities as they were sent.
+    names: BTreeMap<String, usize>,
+    redeemed: BTreeMap<String, OrderKey>,
+    identities: BTreeMap<String, String>,
+}
+
+/// A member as shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// As it stands at that moment.
+    pub standing: Standing,
+    /// Rule 10, where the model vouches for it.
+    pub lifecycle: Option<&'static str>,
+    /// The next tier, and the growth that it needs.
+    pub next: Option<(usize, i64)>,
 }
 
 impl Model {
     /// A fresh programme without members; `program` is its document, taken to be valid.
     pub fn new(program: &Value) -> Model {
         Model {
-            program: Program::new(program),
-            members: BTreeMap::new(),
+            programs: vec![Rc::new(Program::new(program, 1, i64::MIN))],
+            members: Vec::new(),
+            orders: HashMap::new(),
+            redemptions: HashMap::new(),
+            answers: HashMap::new(),
+            names: BTreeMap::new(),
+            redeemed: BTreeMap::new(),
             identities: BTreeMap::new(),
-            orders: BTreeMap::new(),
-            redemptions: BTreeMap::new(),
-            redeemed_orders: BTreeMap::new(),
-            answers: BTreeMap::new(),
         }
     }
 
-    /// Answers one request at `now_ms` (since the epoch), which never runs backwards.
-    pub fn call(&mut self, method: &str, path: &str, body: Option<&Value>, now_ms: i64) -> (u16, Value) {
-        let now = now_ms;
-        let mut body = body.cloned().unwrap_or(json!({}));
-        let mut taken_out = |field| body.as_object_mut().and_then(|body| body.remove(field));
-        let id = taken_out("$id").and_then(|id| id.as_str().map(str::to_string));
-        if taken_out("dry_run") == Some(json!(true)) {
-            let mut copy = self.clone();
-            let (status, mut answer) = copy.call(method, path, Some(&body), now);
-            for field in ["entry", "redemption_id"] {
-                answer.as_object_mut().and_then(|all| all.remove(field));
-            }
-            return (status, answer);
+    /// A new version of the programme, in force from that moment on.
+    pub fn save(&mut self, program: &Value, since: i64) {
+        let version = u32::try_from(self.programs.len()).unwrap_or(u32::MAX) + 1;
+        self.programs.push(Rc::new(Program::new(program, version, since)));
+    }
+
+    /// How many versions there are.
+    pub fn versions(&self) -> usize {
+        self.programs.len()
+    }
+
+    /// The programme of that version, from 1.
+    pub fn program(&self, version: usize) -> &Program {
+        &self.programs[version - 1]
+    }
+
+    /// A new member.
+    pub fn register(&mut self, now: i64, known: usize) -> usize {
+        let program = Versions(&self.programs[..known]).at(now);
+        self.members.push(Member::new(program, now));
+        self.members.len() - 1
+    }
+
+    /// The member as it stands in writing.
+    pub fn member(&self, id: usize) -> &Member {
+        &self.members[id]
+    }
+
+    /// How many members there are.
+    pub fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whose order that is.
+    pub fn owner(&self, order: &OrderKey) -> Option<usize> {
+        self.orders.get(order).map(|order| order.member)
+    }
+
+    /// Whose redemption for that order it is, and whether it was cancelled.
+    pub fn redeemer(&self, order: &OrderKey) -> Option<(usize, bool)> {
+        self.redemptions.get(order).map(|redemption| (redemption.member, redemption.cancelled))
+    }
+
+    /// What a command is answered at that moment by whoever knows the first `known` versions of the
+    /// programme, and what it changes; nothing, where it is refused or was done before.
+    pub fn judge(&self, command: &Command, now: i64, known: usize) -> (Told, Option<After>) {
+        if let Some(told) = self.replayed(command) {
+            return (told, None);
         }
-        let path = path.split('?').next().unwrap_or_default();
-        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        match (method, parts.as_slice()) {
-            ("POST", ["register"]) => self.register(&body, id, now),
-            ("GET", ["members", id]) => self.show(id, now),
-            ("GET", ["members", id, "ledger"]) => self.ledger(id, now),
-            ("POST", ["earn-points"]) => self.earn(&body, now),
-            ("POST", ["redeem"]) => self.redeem(&body, id, now),
-            ("POST", ["reverse"]) => match body["redemption_id"].as_str() {
-                Some(redemption) => self.cancel(redemption, now),
-                None => self.refund(&body, now),
+        let found = match command {
+            Command::Refund(sent) => match self.orders.get(&sent.order) {
+                Some(order) => Ok(order.member),
+                None => Err(refuse(404, "order_not_found")),
             },
-            ("POST", ["adjust"]) => self.adjust(&body, now),
-            ("POST", ["issue-badge"]) => self.issue_badge(&body, now),
-            ("POST", ["expire-points" | "evaluate-tier"]) => self.sweep(&body, now),
-            _ => panic!("the model does not know {method} {path}"),
-        }
-    }
-
-    // --- Members ---
-
-    fn register(&mut self, body: &Value, id: Option<String>, now: i64) -> Answer {
-        let sent = list(&body["identities"]);
-        let keys: Vec<String> = sent.iter().map(identity).collect();
-        let mut known: Vec<String> =
-            keys.iter().filter_map(|key| self.identities.get(key).cloned()).collect();
-        known.dedup();
-        if known.len() > 1 {
-            return refuse(409, "identity_conflict", json!({}));
-        }
-        let Some(id) = known.pop() else {
-            let id = id.unwrap_or_else(|| format!("m{}", self.members.len() + 1));
-            let member = Member::new(&self.program, &id, now);
-            self.members.insert(id.clone(), member);
-            for key in keys {
-                self.identities.insert(key, id.clone());
-            }
-            return (201, json!({"member": self.show(&id, now).1, "created": true}));
-        };
-        let proven =
-            sent.iter().any(|one| one["verified"] == true && self.identities.contains_key(&identity(one)));
-        if proven {
-            for key in keys {
-                self.identities.insert(key, id.clone());
-            }
-        }
-        (200, json!({"member": {"id": id}, "created": false}))
-    }
-
-    /// A copy of a member, brought up to `now` (rule 2). Settling is the same whenever it is done,
-    /// so nothing needs to be kept of it until a command changes the member.
-    fn settled(&self, id: &str, now: i64) -> Option<Member> {
-        let mut member = self.members.get(id)?.clone();
-        member.settle(&self.program, now, &|member, tier| self.honours(member, tier));
-        Some(member)
-    }
-
-    fn facts<'a>(&'a self, member: &'a Member) -> Facts<'a> {
-        let all = self.orders.values();
-        Facts {
-            program: &self.program,
-            member,
-            orders: all.filter(|order| order.member == member.id).collect(),
-        }
-    }
-
-    /// Whether a tier is reached by its `or` condition (rule 7).
-    fn honours(&self, member: &Member, tier: usize) -> bool {
-        let or = &self.program.tiers[tier].or;
-        !or.is_null() && self.facts(member).hold(or)
-    }
-
-    fn show(&self, id: &str, now: i64) -> Answer {
-        let Some(member) = self.settled(id, now) else {
-            return refuse(404, "member_not_found", json!({}));
-        };
-        let calendar = &self.program.calendar;
-        let tier = |tier: usize| &self.program.tiers[tier].id;
-        let trial =
-            member.trial.map(|(trial, until)| json!({"id": tier(trial), "until": calendar.show(until)}));
-        let lots: Vec<Value> = member
-            .lots
-            .iter()
-            .map(|lot| {
-                json!({
-                    "expires_at": calendar.show(lot.expires_at),
-                    "brand": lot.brand,
-                    "held_until": lot.held_until.map(|until| calendar.show(until)),
-                    "points": lot.points,
-                })
-            })
-            .collect();
-        let mut points = member.balance();
-        points["lots"] = json!(lots);
-        let badges: Vec<Value> = member.badges.iter().map(|id| json!({"id": id})).collect();
-        let facts = self.facts(&member);
-        let mut shown = json!({
-            "id": member.id,
-            "growth": member.growth,
-            "period_growth": member.period_growth,
-            "tier": {
-                "id": tier(member.tier),
-                "valid_until": calendar.show(member.valid_until),
-                "lifetime": member.lifetime == Some(member.tier),
-                "trial": trial,
+            Command::Cancel(key) => match key.as_ref().and_then(|key| self.redemptions.get(key)) {
+                Some(redemption) if redemption.cancelled => Err(refuse(409, "already_cancelled")),
+                Some(redemption) => Ok(redemption.member),
+                None => Err(refuse(404, "redemption_not_found")),
             },
-            "points": points,
-            "badges": badges,
-            "stats": facts.stats(),
-        });
-        if let Some(lifecycle) = facts.lifecycle(now) {
-            shown["lifecycle"] = json!(lifecycle);
-        }
-        (200, shown)
-    }
-
-    fn ledger(&self, id: &str, now: i64) -> Answer {
-        let Some(member) = self.settled(id, now) else {
-            return refuse(404, "member_not_found", json!({}));
+            _ => command.whom().ok_or_else(|| refuse(404, "member_not_found")),
         };
-        let moving = member
-            .entries
-            .iter()
-            .rev()
-            .filter(|entry| entry.points != 0 || entry.growth != 0 || !entry.lots.is_empty());
-        let entries: Vec<Value> = moving.map(|entry| entry.show(&self.program)).collect();
-        (200, json!({"entries": entries}))
-    }
-
-    fn sweep(&self, body: &Value, now: i64) -> Answer {
-        let as_of = body["as_of"].as_str().and_then(calendar::instant);
-        if as_of.is_some_and(|as_of| as_of > now) {
-            return invalid("/as_of");
-        }
-        match body["member_id"].as_str() {
-            Some(id) if !self.members.contains_key(id) => refuse(404, "member_not_found", json!({})),
-            _ => (200, json!({"done": true})),
-        }
-    }
-
-    // --- Badges ---
-
-    fn issue_badge(&mut self, body: &Value, now: i64) -> Answer {
-        let Some(mut member) = self.settled(&text(&body["member_id"]), now) else {
-            return refuse(404, "member_not_found", json!({}));
+        let id = match found {
+            Ok(id) => id,
+            Err(told) => return (told, None),
         };
-        let badge = text(&body["badge"]);
-        if !self.program.badges.iter().any(|(id, _)| *id == badge) {
-            return refuse(404, "badge_not_found", json!({}));
+        let mut draft = Draft::new(self, id, now, known);
+        let told = match command {
+            Command::Order(sent) => draft.earn_order(sent),
+            Command::Activity(sent) => draft.earn_activity(sent),
+            Command::Redeem(sent) => draft.redeem(sent),
+            Command::Refund(sent) => draft.refund(sent, self.orders[&sent.order].clone()),
+            Command::Cancel(Some(key)) => draft.cancel(key, self.redemptions[key].clone()),
+            Command::Cancel(None) => Err(refuse(404, "redemption_not_found")),
+            Command::Adjust(sent) => draft.adjust(sent),
+            Command::Badge(_, badge) => draft.issue_badge(badge),
+            Command::Status(_, status) => draft.set_status(status),
+        };
+        match told {
+            Err(told) => (told, None),
+            Ok(told) => {
+                let reference = command.reference();
+                let answer = reference.map(|reference| (reference, command.clone(), Rc::new(told.clone())));
+                (told, Some(draft.after(answer)))
+            }
         }
-        if member.badges.contains(&badge) {
-            return (200, json!({}));
+    }
+
+    /// The first answer again, of what has a name and was done.
+    fn replayed(&self, command: &Command) -> Option<Told> {
+        match command {
+            Command::Order(sent) => self.replay_order(sent),
+            Command::Redeem(sent) => self.replay_redemption(sent),
+            _ => {
+                let (sent, told) = self.answers.get(&command.reference()?)?;
+                Some(if sent == command { (**told).clone() } else { refuse(409, "order_conflict") })
+            }
         }
-        member.badges.push(badge);
-        let growth = member.growth;
-        self.finish(member, growth, now);
-        (201, json!({}))
     }
 
-    // --- What every command ends with ---
-
-    /// An entry was recorded: raises the tier, issues badges, lets points expire that had already
-    /// ended when they came, and keeps the member. Answers the tier raised to and the badges issued.
-    fn finish(
-        &mut self,
-        mut member: Member,
-        growth_before: i64,
-        now: i64,
-    ) -> (Member, Option<String>, Vec<String>) {
-        let honours = |member: &Member, tier: usize| self.honours(member, tier);
-        let raised = member.raise(&self.program, growth_before, now, &honours);
-        member.settle(&self.program, now, &honours);
-        let mut issued = Vec::new();
-        // A badge is an entry too, so others may follow from it.
-        while let Some(badge) = self.due_badge(&member) {
-            member.badges.push(badge.clone());
-            issued.push(badge);
-        }
-        let raised = raised.map(|tier| self.program.tiers[tier].id.clone());
-        self.members.insert(member.id.clone(), member.clone());
-        (member, raised, issued)
+    /// The member is settled in writing up to that moment, which is written down at another.
+    pub fn settle(&mut self, id: usize, as_of: i64, recorded_at: i64, known: usize) {
+        let draft = Draft::settling(self, id, as_of, recorded_at, known);
+        let after = draft.after(None);
+        self.install(after);
     }
 
-    /// The first badge that the member does not have and whose condition holds.
-    fn due_badge(&self, member: &Member) -> Option<String> {
-        let facts = self.facts(member);
-        let missing = self.program.badges.iter().filter(|(id, _)| !member.badges.contains(id));
-        let mut due = missing.filter(|(_, when)| facts.hold(when));
-        due.next().map(|(id, _)| id.clone())
+    /// A member as shown at that moment.
+    pub fn show(&self, id: usize, now: i64, known: usize) -> Shown {
+        let draft = Draft::new(self, id, now, known);
+        let now = draft.now;
+        let (standing, _) = draft.shown();
+        let program = Versions(&self.programs[..known]).newest();
+        let lifecycle = facts::Facts { program, member: &standing }.lifecycle(now);
+        let next = program.tiers.get(standing.tier + 1);
+        let next = next.map(|next| (standing.tier + 1, (next.growth - standing.growth).max(0)));
+        Shown { standing, lifecycle, next }
     }
 
-    /// The fields that every command's answer shows of the member afterwards.
-    fn standing(&self, member: &Member) -> Value {
-        json!({
-            "balance": member.balance(),
-            "tier": self.program.tiers[member.tier].id,
-            "growth": member.growth,
-        })
+    /// Every entry that moves anything, oldest first, and how many of them are in writing.
+    pub fn ledger(&self, id: usize, now: i64, known: usize) -> (Vec<Rc<Entry>>, usize) {
+        let (_, due) = Draft::new(self, id, now, known).shown();
+        let mut entries = self.members[id].entries.clone();
+        let written = entries.len();
+        entries.extend(due);
+        (entries, written)
     }
-
-    /// Keeps an answer under a natural key, where one was sent.
-    fn remember(&mut self, key: String, body: &Value, answer: Answer) -> Answer {
-        if !key.ends_with(" null") {
-            self.answers.insert(key, (body.clone(), answer.clone()));
-        }
-        answer
-    }
-
-    /// Money with at most the currency's minor digits.
-    fn money(&self, value: &Value) -> Option<Exact> {
-        let amount = Exact::decimal(value.as_str()?)?;
-        amount.money(self.program.minor).map(|_| amount)
-    }
-}
-
-/// Kind, channel and value as one key.
-fn identity(sent: &Value) -> String {
-    format!("{} {} {}", sent["kind"], sent["channel"], sent["value"])
-}
-
-fn refuse(status: u16, code: &str, data: Value) -> Answer {
-    let mut problem = data;
-    problem["code"] = json!(code);
-    (status, problem)
-}
-
-fn invalid(_pointer: &str) -> Answer {
-    refuse(422, "invalid_field", json!({}))
 }

@@ -7,18 +7,19 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 /// Later than every instant: what never ends.
-pub(crate) const NEVER: i64 = i64::MAX;
+pub const NEVER: i64 = i64::MAX;
 /// 24 hours.
-pub(crate) const DAY: i64 = 24 * 60 * 60 * 1000;
+pub const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A time zone and what follows from it.
 #[derive(Clone, Debug)]
-pub(crate) struct Calendar {
+pub struct Calendar {
     zone: Tz,
 }
 
 impl Calendar {
-    pub(crate) fn new(zone: &str) -> Calendar {
+    /// The calendar of that IANA zone.
+    pub fn new(zone: &str) -> Calendar {
         let zone = zone.parse().expect("an IANA time zone");
         Calendar { zone }
     }
@@ -61,7 +62,8 @@ impl Calendar {
         self.midnight(add_months(self.date(at), months))
     }
 
-    pub(crate) fn midnight_after_days(&self, at: i64, days: u64) -> i64 {
+    /// 00:00 so many local days after an instant's.
+    pub fn midnight_after_days(&self, at: i64, days: u64) -> i64 {
         self.midnight(add_days(self.date(at), days))
     }
 
@@ -75,7 +77,7 @@ impl Calendar {
     }
 
     /// RFC 3339 with the zone's offset; null for what never is.
-    pub(crate) fn show(&self, at: i64) -> Value {
+    pub fn show(&self, at: i64) -> Value {
         if at == NEVER {
             return Value::Null;
         }

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 /// splitmix64.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     /// Mixed once, or the streams of two seeds would be one stream shifted.
-    pub(crate) fn new(seed: u64) -> Dice {
+    pub fn new(seed: u64) -> Dice {
         Dice(Dice(seed).next())
     }
 
@@ -21,20 +21,22 @@ impl Dice {
     }
 
     /// From 0 to one less than `end`.
-    pub(crate) fn below(&mut self, end: i64) -> i64 {
+    pub fn below(&mut self, end: i64) -> i64 {
         (self.next() % end.max(1) as u64) as i64
     }
 
-    pub(crate) fn between(&mut self, first: i64, last: i64) -> i64 {
+    /// From the first through the last.
+    pub fn between(&mut self, first: i64, last: i64) -> i64 {
         first + self.below(last - first + 1)
     }
 
     /// True in so many of a hundred.
-    pub(crate) fn percent(&mut self, chance: i64) -> bool {
+    pub fn percent(&mut self, chance: i64) -> bool {
         self.below(100) < chance
     }
 
-    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    /// One of these.
+    pub fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len() as i64) as usize]
     }
 

@@ -1,103 +1,123 @@
 //! Conditions (rule 9) on the facts that the model knows, and what is shown of a member's orders.
 
 use super::calendar::DAY;
-use super::member::Member;
+use super::member::Standing;
 use super::number::Exact;
-use super::orders::Order;
 use super::program::{Program, list, text};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What conditions are judged by.
 pub(crate) struct Facts<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) member: &'a Member,
-    /// This member's orders, wholly refunded ones too.
-    pub(crate) orders: Vec<&'a Order>,
+    pub(crate) member: &'a Standing,
 }
 
-enum Fact {
-    Number(Exact),
-    Text(String),
-    List(Vec<String>),
+/// A condition, read once.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    /// One that is not given: it never holds.
+    Never,
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Number(NumberFact, String, Vec<Exact>),
+    Tier(String, Vec<String>),
+    HasBadge(String),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NumberFact {
+    Growth,
+    Available,
+    OrdersCount,
+    OrdersAmount,
+}
+
+impl Condition {
+    pub(crate) fn new(when: &Value) -> Condition {
+        let all = |parts: &Value| list(parts).iter().map(Condition::new).collect();
+        if when.is_null() {
+            return Condition::Never;
+        }
+        if when["all"].is_array() {
+            return Condition::All(all(&when["all"]));
+        }
+        if when["any"].is_array() {
+            return Condition::Any(all(&when["any"]));
+        }
+        if when["not"].is_object() {
+            return Condition::Not(Box::new(Condition::new(&when["not"])));
+        }
+        let (op, value) = (text(&when["op"]), &when["value"]);
+        let number = match text(&when["fact"]).as_str() {
+            "growth" => NumberFact::Growth,
+            "points.available" => NumberFact::Available,
+            "orders.count" => NumberFact::OrdersCount,
+            "orders.amount" => NumberFact::OrdersAmount,
+            "tier" => {
+                let one = std::slice::from_ref(value);
+                let names = value.as_array().map_or(one, Vec::as_slice);
+                return Condition::Tier(op, names.iter().map(text).collect());
+            }
+            "badges" => return Condition::HasBadge(text(value)),
+            other => panic!("the model does not know the fact {other}"),
+        };
+        let values = match value.as_array() {
+            Some(values) => values.iter().map(exact).collect(),
+            None => vec![exact(value)],
+        };
+        Condition::Number(number, op, values)
+    }
 }
 
 impl Facts<'_> {
     /// Whether a condition holds; one that is not given never does.
-    pub(crate) fn hold(&self, when: &Value) -> bool {
-        if when.is_null() {
-            return false;
-        }
-        if let Some(all) = when["all"].as_array() {
-            return all.iter().all(|part| self.hold(part));
-        }
-        if let Some(any) = when["any"].as_array() {
-            return any.iter().any(|part| self.hold(part));
-        }
-        if when["not"].is_object() {
-            return !self.hold(&when["not"]);
-        }
-        let (op, value) = (text(&when["op"]), &when["value"]);
-        match self.fact(&text(&when["fact"])) {
-            Fact::Number(fact) => match op.as_str() {
-                "=" => fact == exact(value),
-                "!=" => fact != exact(value),
-                "<" => fact < exact(value),
-                "<=" => fact <= exact(value),
-                ">" => fact > exact(value),
-                ">=" => fact >= exact(value),
-                "in" => list(value).iter().any(|one| fact == exact(one)),
-                "between" => fact >= exact(&value[0]) && fact <= exact(&value[1]),
-                _ => panic!("{op} does not take a number"),
-            },
-            Fact::Text(fact) => match op.as_str() {
-                "=" => fact == text(value),
-                "!=" => fact != text(value),
-                "in" => list(value).iter().any(|one| fact == text(one)),
-                _ => panic!("{op} does not take a text"),
-            },
-            Fact::List(fact) => match op.as_str() {
-                "contains" => fact.contains(&text(value)),
-                _ => panic!("{op} does not take a list"),
-            },
+    pub(crate) fn hold(&self, when: &Condition) -> bool {
+        match when {
+            Condition::Never => false,
+            Condition::All(parts) => parts.iter().all(|part| self.hold(part)),
+            Condition::Any(parts) => parts.iter().any(|part| self.hold(part)),
+            Condition::Not(part) => !self.hold(part),
+            Condition::HasBadge(badge) => self.member.badges.iter().any(|(own, _)| own == badge),
+            Condition::Tier(op, names) => {
+                let own = &self.program.tiers[self.member.tier].id;
+                match op.as_str() {
+                    "=" | "in" => names.contains(own),
+                    "!=" => !names.contains(own),
+                    _ => panic!("{op} does not take a text"),
+                }
+            }
+            Condition::Number(fact, op, values) => {
+                let fact = self.number(*fact);
+                match op.as_str() {
+                    "=" | "in" => values.contains(&fact),
+                    "!=" => fact != values[0],
+                    "<" => fact < values[0],
+                    "<=" => fact <= values[0],
+                    ">" => fact > values[0],
+                    ">=" => fact >= values[0],
+                    "between" => fact >= values[0] && fact <= values[1],
+                    _ => panic!("{op} does not take a number"),
+                }
+            }
         }
     }
 
-    fn fact(&self, name: &str) -> Fact {
-        match name {
-            "tier" => Fact::Text(self.program.tiers[self.member.tier].id.clone()),
-            "growth" => Fact::Number(Exact::whole(self.member.growth)),
-            "points.available" => Fact::Number(Exact::whole(self.member.available())),
-            "orders.count" => Fact::Number(Exact::whole(self.count())),
-            "orders.amount" => Fact::Number(self.amount()),
-            "badges" => Fact::List(self.member.badges.clone()),
-            other => panic!("the model does not know the fact {other}"),
+    fn number(&self, fact: NumberFact) -> Exact {
+        let member = self.member;
+        match fact {
+            NumberFact::Growth => Exact::whole(member.growth),
+            NumberFact::Available => Exact::whole(member.available()),
+            NumberFact::OrdersCount => Exact::whole(member.orders.count),
+            NumberFact::OrdersAmount => Exact::ratio(member.orders.units, 10_i64.pow(self.program.minor)),
         }
-    }
-
-    fn standing(&self) -> impl Iterator<Item = &&Order> {
-        self.orders.iter().filter(|order| !order.gone)
-    }
-
-    fn count(&self) -> i64 {
-        self.standing().count() as i64
-    }
-
-    /// What remains of each order, in the smallest unit of money, rounded down once.
-    fn amount(&self) -> Exact {
-        let unit = 10_i64.pow(self.program.minor);
-        let units = |order: &&Order| order.remaining_amount().times(&Exact::whole(unit)).floor();
-        Exact::ratio(self.standing().map(units).sum(), unit)
-    }
-
-    pub(crate) fn stats(&self) -> Value {
-        let amount = self.amount().money(self.program.minor);
-        json!({"orders": self.count(), "amount": amount})
     }
 
     /// Rule 10; None within two days and a half of a change (a zone may skip a date), or where a
     /// refunded order decides.
     pub(crate) fn lifecycle(&self, now: i64) -> Option<&'static str> {
-        if self.orders.iter().any(|order| order.gone) {
+        let orders = &self.member.orders;
+        if orders.any_gone {
             return None;
         }
         let age = |at: i64| now - at;
@@ -105,8 +125,7 @@ impl Facts<'_> {
             near if near.abs() < 2 * DAY + DAY / 2 => None,
             past => Some(past < 0),
         };
-        let times = || self.orders.iter().map(|order| order.occurred_at);
-        let (Some(first), Some(last)) = (times().min(), times().max()) else {
+        let (Some(first), Some(last)) = (orders.first_at, orders.last_at) else {
             let new = within(self.member.registered_at, 30)?;
             return Some(if new { "new" } else { "dormant" });
         };

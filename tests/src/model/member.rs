@@ -1,18 +1,25 @@
 //! One member's state: lots and debt (rules 3 to 6), the entries, and what falls due by itself (rule 2).
 
-use super::calendar::NEVER;
+use super::calendar::{DAY, NEVER};
+use super::facts::{Condition, Facts};
 use super::program::{OnLapse, Program};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Points of one brand with one end and one release.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lot {
-    pub(crate) expires_at: i64,
-    pub(crate) brand: String,
-    pub(crate) held_until: Option<i64>,
-    pub(crate) points: i64,
+pub struct Lot {
+    /// Milliseconds since the epoch; the latest there are for never.
+    pub expires_at: i64,
+    /// Who issued them.
+    pub brand: SmolStr,
+    /// Until when they cannot be spent.
+    pub held_until: Option<i64>,
+    /// How many.
+    pub points: i64,
 }
 
 impl Lot {
@@ -23,53 +30,132 @@ impl Lot {
 }
 
 /// One line of the ledger. `lots` has plus for what enters a lot and minus for what leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// As the contract names it.
+    pub kind: &'static str,
+    /// What available + held − debt changed by.
+    pub points: i64,
+    /// What growth changed by.
+    pub growth: i64,
+    /// Lots that changed.
+    pub lots: Vec<Lot>,
+    /// Where it happened.
+    pub brand: Option<SmolStr>,
+    /// The order it is about.
+    pub order_id: Option<SmolStr>,
+    /// When it happened, or fell due.
+    pub occurred_at: i64,
+    /// When it was recorded; for what falls due, when it was settled.
+    pub recorded_at: i64,
+    /// The sum of all entries' points up to it.
+    pub balance_after: i64,
+    /// The programme's version that it was made under.
+    pub version: u32,
+}
+
+impl Entry {
+    /// Whether it moves anything.
+    pub fn moves(&self) -> bool {
+        self.points != 0 || self.growth != 0 || !self.lots.is_empty()
+    }
+}
+
+/// What is known of a member's orders.
+#[derive(Clone, Debug, Default)]
+pub struct OrderFacts {
+    /// Orders of which anything remains.
+    pub count: i64,
+    /// What remains of them, each rounded down to the smallest unit.
+    pub units: i64,
+    /// When the earliest happened.
+    pub first_at: Option<i64>,
+    /// When the latest happened.
+    pub last_at: Option<i64>,
+    /// Whether any was wholly refunded.
+    pub any_gone: bool,
+}
+
+/// A member as it stands, with what commands look at.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) kind: &'static str,
-    pub(crate) points: i64,
-    pub(crate) growth: i64,
-    pub(crate) lots: Vec<Lot>,
+pub struct Standing {
+    /// When it registered.
+    pub registered_at: i64,
+    /// `active`, `suspended` or `closed`.
+    pub status: &'static str,
+    /// The moment up to which it is settled in writing; never goes back.
+    pub as_of: i64,
+    /// Always in listing order, none empty.
+    pub lots: Vec<Lot>,
+    /// Points owed.
+    pub debt: i64,
+    /// When an earn, an activity or a redemption was last recorded.
+    pub(crate) active_at: Option<i64>,
+    /// Growth.
+    pub growth: i64,
+    /// Growth of the tier's period.
+    pub period_growth: i64,
+    /// The tier, by its place on the ladder.
+    pub tier: usize,
+    /// When its period lapses.
+    pub valid_until: i64,
+    /// How often in a row the tier was kept.
+    pub(crate) kept: i64,
+    /// The tier below which the member never falls.
+    pub lifetime: Option<usize>,
+    /// The running trial's tier and end.
+    pub trial: Option<(usize, i64)>,
+    /// Tiers that were tried, each a bit.
+    pub(crate) trials_used: u64,
+    /// Activity to its last counted date and the streak's length.
+    pub(crate) streaks: BTreeMap<SmolStr, (NaiveDate, i64)>,
+    /// Badges, and when they were issued.
+    pub badges: Vec<(SmolStr, i64)>,
+    /// Its orders.
+    pub orders: OrderFacts,
 }
 
 /// A member, with the whole history that the rules look at.
 #[derive(Clone, Debug)]
-pub(crate) struct Member {
-    pub(crate) id: String,
-    pub(crate) registered_at: i64,
-    /// Always in listing order, none empty.
-    pub(crate) lots: Vec<Lot>,
-    pub(crate) debt: i64,
-    /// With `inactivity`: the one instant at which all points end.
-    pub(crate) inactive_at: Option<i64>,
-    pub(crate) growth: i64,
-    pub(crate) period_growth: i64,
-    pub(crate) tier: usize,
-    pub(crate) valid_until: i64,
-    /// How often in a row the tier was kept.
-    pub(crate) kept: i64,
-    /// The tier below which the member never falls.
-    pub(crate) lifetime: Option<usize>,
-    /// The running trial's tier and end.
-    pub(crate) trial: Option<(usize, i64)>,
-    pub(crate) trials_used: BTreeSet<usize>,
-    /// Points granted, each with the local date it counts for.
-    pub(crate) granted: Vec<(NaiveDate, i64)>,
+pub struct Member {
+    /// As it stands.
+    pub standing: Standing,
+    /// Every entry that moves anything, oldest first.
+    pub entries: Vec<Rc<Entry>>,
+    /// Points granted, by the local date they count for.
+    pub(crate) granted: BTreeMap<NaiveDate, i64>,
     /// Activities done, each with its local date.
-    pub(crate) done: Vec<(String, NaiveDate)>,
-    /// Activity to its last counted date and the streak's length.
-    pub(crate) streaks: BTreeMap<String, (NaiveDate, i64)>,
-    pub(crate) badges: Vec<String>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) done: Vec<(SmolStr, NaiveDate)>,
 }
 
+/// The versions of a programme that somebody knows, oldest first.
+#[derive(Clone, Copy)]
+pub(crate) struct Versions<'a>(pub(crate) &'a [Rc<Program>]);
+
+impl<'a> Versions<'a> {
+    /// The one in force at that moment.
+    pub(crate) fn at(&self, at: i64) -> &'a Program {
+        let known = self.0.iter().rev().find(|program| program.since <= at);
+        known.unwrap_or(&self.0[0])
+    }
+
+    pub(crate) fn newest(&self) -> &'a Program {
+        &self.0[self.0.len() - 1]
+    }
+}
+
+/// What settling has done: kind, points, growth, lots, and when it fell due.
+pub(crate) type Due = (&'static str, i64, i64, Vec<Lot>, i64);
+
 impl Member {
-    pub(crate) fn new(program: &Program, id: &str, now: i64) -> Member {
-        Member {
-            id: id.to_string(),
+    pub(crate) fn new(program: &Program, now: i64) -> Member {
+        let standing = Standing {
             registered_at: now,
+            status: "active",
+            as_of: now,
             lots: Vec::new(),
             debt: 0,
-            inactive_at: None,
+            active_at: None,
             growth: 0,
             period_growth: 0,
             tier: 0,
@@ -77,20 +163,28 @@ impl Member {
             kept: 0,
             lifetime: None,
             trial: None,
-            trials_used: BTreeSet::new(),
-            granted: Vec::new(),
-            done: Vec::new(),
+            trials_used: 0,
             streaks: BTreeMap::new(),
             badges: Vec::new(),
-            entries: Vec::new(),
-        }
+            orders: OrderFacts::default(),
+        };
+        Member { standing, entries: Vec::new(), granted: BTreeMap::new(), done: Vec::new() }
     }
 
-    pub(crate) fn available(&self) -> i64 {
+    /// The sum of all entries' points.
+    pub(crate) fn balance(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.balance_after)
+    }
+}
+
+impl Standing {
+    /// Points that can be spent.
+    pub fn available(&self) -> i64 {
         self.free().map(|lot| lot.points).sum()
     }
 
-    pub(crate) fn held(&self) -> i64 {
+    /// Points that cannot be spent yet.
+    pub fn held(&self) -> i64 {
         self.lots.iter().map(|lot| lot.points).sum::<i64>() - self.available()
     }
 
@@ -101,12 +195,6 @@ impl Member {
     /// Whose benefits count now: a trial's, else the real tier's.
     pub(crate) fn benefits_tier(&self) -> usize {
         self.trial.map_or(self.tier, |(tier, _)| tier)
-    }
-
-    pub(crate) fn record(&mut self, kind: &'static str, points: i64, growth: i64, lots: Vec<Lot>) -> Entry {
-        let entry = Entry { kind, points, growth, lots };
-        self.entries.push(entry.clone());
-        entry
     }
 
     // --- Points in and out ---
@@ -161,19 +249,31 @@ impl Member {
         self.lots.retain(|lot| lot.points != 0);
     }
 
-    /// Moves the one instant of `inactivity` and with it every lot.
-    pub(crate) fn move_inactivity(&mut self, at: i64) {
-        self.inactive_at = Some(at);
+    /// An earn, an activity or a redemption is recorded: with `inactivity` it moves the one instant and with it
+    /// every lot, none of them nearer.
+    pub(crate) fn is_active(&mut self, program: &Program, now: i64) {
+        self.active_at = Some(now);
+        let Some(end) = program.inactive_after(now) else { return };
         for lot in &mut self.lots {
-            lot.expires_at = at;
+            lot.expires_at = lot.expires_at.max(end);
         }
         self.tidy();
     }
 
+    /// The one instant of `inactivity`, if it runs: that of the points there are, which a grace may have
+    /// made later, else by what was last done. What never ends is not bound to it.
+    pub(crate) fn running(&self, program: &Program, now: i64) -> Option<i64> {
+        let lots = self.lots.iter().map(|lot| lot.expires_at);
+        let active = self.active_at.and_then(|at| program.inactive_after(at));
+        lots.filter(|&end| end != NEVER).chain(active).max().filter(|&end| end > now)
+    }
+
     // --- Settling ---
 
-    /// Applies all that has fallen due by `now`, in order of its instant (rule 2).
-    pub(crate) fn settle(&mut self, program: &Program, now: i64, honours: &dyn Fn(&Member, usize) -> bool) {
+    /// Applies all that has fallen due by `now`, in order of its instant (rule 2), and tells what is
+    /// an entry of it.
+    pub(crate) fn settle(&mut self, versions: Versions, now: i64, told: &mut Vec<Due>) {
+        self.as_of = self.as_of.max(now);
         loop {
             let release = self.lots.iter().filter_map(|lot| lot.held_until).min();
             let expiry = self.lots.iter().map(|lot| lot.expires_at).min();
@@ -183,9 +283,9 @@ impl Member {
             match next {
                 Some((at, what)) if at <= now && at != NEVER => match what {
                     0 => self.release(at),
-                    1 => self.expire(at),
+                    1 => self.expire(at, told),
                     2 => self.trial = None,
-                    _ => self.lapse(program, at, honours),
+                    _ => self.lapse(versions.at(at), at, told),
                 },
                 _ => return,
             }
@@ -201,7 +301,7 @@ impl Member {
         self.tidy();
     }
 
-    fn expire(&mut self, at: i64) {
+    fn expire(&mut self, at: i64, told: &mut Vec<Due>) {
         let mut gone: Vec<Lot> = Vec::new();
         for lot in &mut self.lots {
             if lot.expires_at == at {
@@ -211,13 +311,14 @@ impl Member {
         }
         self.tidy();
         let points = gone.iter().map(|lot| lot.points).sum();
-        self.record("expire", points, 0, gone);
+        told.push(("expire", points, 0, gone, at));
     }
 
     /// The tier's period ends at `at`: kept, or the growth falls and the tier is rated anew (rule 7).
-    fn lapse(&mut self, program: &Program, at: i64, honours: &dyn Fn(&Member, usize) -> bool) {
+    fn lapse(&mut self, program: &Program, at: i64, told: &mut Vec<Due>) {
         let tier = &program.tiers[self.tier];
-        let retained = tier.retain.is_some_and(|need| self.period_growth >= need);
+        // A tier that a newer version made endless is kept: a new version demotes nobody.
+        let retained = tier.validity.is_none() || tier.retain.is_some_and(|need| self.period_growth >= need);
         self.period_growth = 0;
         if retained {
             self.kept += 1;
@@ -236,8 +337,8 @@ impl Member {
             OnLapse::Step => before.min(tier.growth - 1).max(0),
         };
         self.kept = 0;
-        self.record("tier", 0, self.growth - before, Vec::new());
-        let rated = self.rated(program, honours);
+        told.push(("tier", 0, self.growth - before, Vec::new(), at));
+        let rated = self.rated(program);
         self.tier = rated.max(self.lifetime.unwrap_or(0));
         self.start_period(program, at);
     }
@@ -245,11 +346,17 @@ impl Member {
     // --- Tiers ---
 
     /// The highest tier that the growth, or its condition, reaches.
-    fn rated(&self, program: &Program, honours: &dyn Fn(&Member, usize) -> bool) -> usize {
+    fn rated(&self, program: &Program) -> usize {
         (0..program.tiers.len())
             .rev()
-            .find(|&tier| self.growth >= program.tiers[tier].growth || honours(self, tier))
+            .find(|&tier| self.growth >= program.tiers[tier].growth || self.honours(program, tier))
             .unwrap_or(0)
+    }
+
+    /// Whether a tier is reached by its `or` condition (rule 7).
+    fn honours(&self, program: &Program, tier: usize) -> bool {
+        let or = &program.tiers[tier].or;
+        !matches!(or, Condition::Never) && Facts { program, member: self }.hold(or)
     }
 
     fn start_period(&mut self, program: &Program, since: i64) {
@@ -272,15 +379,13 @@ impl Member {
 
     /// Raises the tier where a higher one is reached, then starts the trial that `before` → growth
     /// crosses. Answers the tier raised to.
-    pub(crate) fn raise(
-        &mut self,
-        program: &Program,
-        before: i64,
-        now: i64,
-        honours: &dyn Fn(&Member, usize) -> bool,
-    ) -> Option<usize> {
-        let rated = self.rated(program, honours);
-        let raised = (rated > self.tier).then_some(rated);
+    pub(crate) fn raise(&mut self, program: &Program, before: i64, now: i64) -> Option<usize> {
+        // A new version that lowers a threshold rates nobody anew: only growth that changes does.
+        let rated = (0..program.tiers.len()).rev().find(|&tier| {
+            (self.growth != before && self.growth >= program.tiers[tier].growth)
+                || self.honours(program, tier)
+        });
+        let raised = rated.filter(|&rated| rated > self.tier);
         if let Some(tier) = raised {
             self.tier = tier;
             self.kept = 0;
@@ -290,18 +395,13 @@ impl Member {
         for (tier, trial) in program.tiers.iter().enumerate().skip(self.tier + 1) {
             let Some(start) = &trial.trial else { continue };
             let crossed = before < start.from && self.growth >= start.from && self.growth < trial.growth;
-            if crossed && self.trial.is_none() && self.trials_used.insert(tier) {
-                let until = now + start.days * super::calendar::DAY;
+            if crossed && self.trial.is_none() && self.trials_used & (1 << tier) == 0 {
+                self.trials_used |= 1 << tier;
+                let until = now + start.days * DAY;
                 self.trial = Some((tier, until));
             }
         }
         raised
-    }
-
-    // --- Answers ---
-
-    pub(crate) fn balance(&self) -> Value {
-        json!({"available": self.available(), "held": self.held(), "debt": self.debt})
     }
 }
 

@@ -1,19 +1,23 @@
 //! A programme's document, read once into plain fields.
 
 use super::calendar::{Calendar, NEVER, add_months, first_of_year, round_up};
+use super::facts::Condition;
 use super::number::Exact;
 use chrono::Datelike;
 use serde_json::Value;
+use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a programme says that the model computes with.
 #[derive(Clone, Debug)]
-pub(crate) struct Program {
+pub struct Program {
+    /// Its number among the versions, from 1, and since when it is in force.
+    pub(crate) version: u32,
+    pub(crate) since: i64,
     pub(crate) calendar: Calendar,
     /// How many digits the currency has after the point.
     pub(crate) minor: u32,
-    /// Brand id to rate.
-    pub(crate) brands: BTreeMap<String, Exact>,
+    pub(crate) brands: BTreeMap<String, Brand>,
     pub(crate) points_per_unit: Exact,
     pub(crate) growth_per_unit: Exact,
     pub(crate) hold_days: i64,
@@ -25,10 +29,18 @@ pub(crate) struct Program {
     pub(crate) multipliers: BTreeMap<String, Exact>,
     /// `order`, `day` or `month`, and how many points.
     pub(crate) limits: Vec<(String, i64)>,
-    pub(crate) tiers: Vec<Tier>,
+    /// From the lowest.
+    pub tiers: Vec<Tier>,
     pub(crate) activities: BTreeMap<String, Activity>,
-    /// Badge id and its condition (null: by hand alone).
-    pub(crate) badges: Vec<(String, Value)>,
+    /// Badge id and its condition (none: by hand alone).
+    pub(crate) badges: Vec<(SmolStr, Condition)>,
+}
+
+/// One brand.
+#[derive(Clone, Debug)]
+pub(crate) struct Brand {
+    pub(crate) rate: Exact,
+    pub(crate) late_days: Option<i64>,
 }
 
 /// `points.expiry`.
@@ -43,10 +55,11 @@ pub(crate) enum Expiry {
 
 /// One step of the ladder.
 #[derive(Clone, Debug)]
-pub(crate) struct Tier {
-    pub(crate) id: String,
+pub struct Tier {
+    /// Its id.
+    pub id: String,
     pub(crate) growth: i64,
-    pub(crate) or: Value,
+    pub(crate) or: Condition,
     pub(crate) validity: Option<u32>,
     pub(crate) retain: Option<i64>,
     pub(crate) on_lapse: OnLapse,
@@ -83,13 +96,15 @@ pub(crate) struct Activity {
 }
 
 impl Program {
-    pub(crate) fn new(document: &Value) -> Program {
+    pub(crate) fn new(document: &Value, version: u32, since: i64) -> Program {
         let points = &document["points"];
         let id = |value: &Value| text(&value["id"]);
         Program {
+            version,
+            since,
             calendar: Calendar::new(&text(&document["time_zone"])),
             minor: if document["currency"] == "JPY" { 0 } else { 2 },
-            brands: list(&document["brands"]).iter().map(|brand| (id(brand), rate(&brand["rate"]))).collect(),
+            brands: list(&document["brands"]).iter().map(|brand| (id(brand), Brand::new(brand))).collect(),
             points_per_unit: rate(&points["per_unit"]),
             growth_per_unit: rate(&document["growth"]["per_unit"]),
             hold_days: points["hold_days"].as_i64().unwrap_or(0),
@@ -115,7 +130,7 @@ impl Program {
                 .collect(),
             badges: list(&document["badges"])
                 .iter()
-                .map(|badge| (id(badge), badge["when"].clone()))
+                .map(|badge| (SmolStr::new(id(badge)), Condition::new(&badge["when"])))
                 .collect(),
         }
     }
@@ -138,8 +153,39 @@ impl Program {
         }
     }
 
+    /// Money with at most the currency's minor digits.
+    pub(crate) fn money(&self, text: &str) -> Option<Exact> {
+        let digits = text.split_once('.').map_or(0, |(_, digits)| digits.len());
+        let amount = Exact::decimal(text)?;
+        (digits <= self.minor as usize || amount.money(self.minor).is_some()).then_some(amount)
+    }
+
+    /// So many of the currency's smallest units as a decimal string.
+    pub fn show_money(&self, units: i64) -> String {
+        super::number::money(units, self.minor)
+    }
+
+    /// The local year and month of an instant.
+    pub fn month(&self, at: i64) -> (i32, u32) {
+        let date = self.calendar.date(at);
+        (date.year(), date.month())
+    }
+
+    /// The ids of its brands.
+    pub fn brands(&self) -> impl Iterator<Item = &str> {
+        self.brands.keys().map(String::as_str)
+    }
+
     pub(crate) fn by_inactivity(&self) -> bool {
         matches!(self.expiry, Expiry::Inactivity { .. })
+    }
+
+    /// With `inactivity`: when points end of somebody who was last active then.
+    pub(crate) fn inactive_after(&self, at: i64) -> Option<i64> {
+        match self.expiry {
+            Expiry::Inactivity { months } => Some(self.calendar.midnight_after_months(at, months)),
+            _ => None,
+        }
     }
 
     /// When a tier's period ends that starts at `since`.
@@ -148,6 +194,12 @@ impl Program {
             Some(months) => self.calendar.midnight_after_months(since, months),
             None => NEVER,
         }
+    }
+}
+
+impl Brand {
+    fn new(value: &Value) -> Brand {
+        Brand { rate: rate(&value["rate"]), late_days: value["late_days"].as_i64() }
     }
 }
 
@@ -179,7 +231,7 @@ impl Tier {
         Tier {
             id: text(&value["id"]),
             growth,
-            or: value["or"].clone(),
+            or: Condition::new(&value["or"]),
             validity: value["validity"]["months"].as_u64().map(|n| n as u32),
             retain: value["retain"]["growth"].as_i64(),
             on_lapse: match value["on_lapse"]["mode"].as_str() {

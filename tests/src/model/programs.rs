@@ -27,7 +27,7 @@ const ZONES: [&str; 18] = [
 ];
 
 /// A programme and the day (since the epoch) on which its history starts.
-pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
+pub fn program(dice: &mut Dice) -> (Value, i64) {
     let zone = dice.pick(&ZONES);
     let skips_a_date = zone == "Pacific/Apia" || zone == "Pacific/Fakaofo";
     let start = match dice.below(3) {
@@ -89,7 +89,8 @@ pub(crate) fn program(dice: &mut Dice) -> (Value, i64) {
     (program, start)
 }
 
-fn expiry(dice: &mut Dice, hold_days: i64) -> Value {
+/// A rule by which points end that may be held so long.
+pub fn expiry(dice: &mut Dice, hold_days: i64) -> Value {
     match dice.below(8) {
         0..2 => json!({"mode": "year_end", "years": dice.between(0, 2)}),
         2..4 => json!({"mode": "months", "months": dice.between(1, 15),

@@ -1,152 +1,122 @@
 //! Redeeming (rule 5), its cancellation (rule 6) and adjusting by hand.
 
+use super::command::{self, OrderKey, Refused, Told, refuse};
+use super::draft::{About, Draft};
 use super::member::Lot;
-use super::program::text;
-use super::{Answer, Model, calendar, invalid, refuse};
-use serde_json::{Value, json};
+use super::{Model, invalid};
+use std::rc::Rc;
 
 /// Points spent for an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Redemption {
-    member: String,
-    body: Value,
-    answer: Answer,
+    pub(crate) member: usize,
+    sent: Rc<command::Redeem>,
+    told: Rc<Told>,
     /// What came out of which lot (minus).
     lots: Vec<Lot>,
-    cancelled: bool,
+    pub(crate) cancelled: bool,
 }
 
 impl Model {
-    pub(crate) fn redeem(&mut self, body: &Value, id: Option<String>, now: i64) -> Answer {
-        let brand = text(&body["brand"]);
-        if !self.program.brands.contains_key(&brand) {
-            return refuse(404, "brand_not_found", json!({}));
+    pub(crate) fn replay_redemption(&self, sent: &command::Redeem) -> Option<Told> {
+        let known = self.redemptions.get(&(sent.brand.clone(), sent.order_id.clone()))?;
+        Some(if known.cancelled {
+            refuse(409, "already_cancelled")
+        } else if *known.sent == *sent {
+            (*known.told).clone()
+        } else {
+            refuse(409, "order_conflict")
+        })
+    }
+}
+
+impl Draft<'_> {
+    pub(crate) fn redeem(&mut self, sent: &command::Redeem) -> Result<Told, Told> {
+        if sent.points < 1 {
+            return Err(invalid());
         }
-        let key = (brand, text(&body["for"]["order_id"]));
-        if let Some(known) = self.redeemed_orders.get(&key) {
-            let known = &self.redemptions[known];
-            return if known.cancelled {
-                refuse(409, "already_cancelled", json!({}))
-            } else if known.body == *body {
-                known.answer.clone()
-            } else {
-                refuse(409, "order_conflict", json!({}))
-            };
+        let program = self.program().clone();
+        if !program.brands.contains_key(sent.brand.as_str()) {
+            return Err(refuse(404, "brand_not_found"));
         }
-        let Some(points) = body["points"].as_i64().filter(|&points| points >= 1) else {
-            return invalid("/points");
-        };
-        let Some(mut member) = self.settled(&text(&body["member_id"]), now) else {
-            return refuse(404, "member_not_found", json!({}));
-        };
-        let available = member.available();
-        if points > available {
-            let data = json!({"available": available, "debt": member.debt});
-            return refuse(409, "insufficient_points", data);
+        self.must_be_active()?;
+        let available = self.member.available();
+        if sent.points > available {
+            let balance = Some((available, self.member.debt));
+            let (status, code) = (409, "insufficient_points");
+            return Err(Told::Refused(Refused { status, code, balance, remaining: None }));
         }
         // Free lots come first and are enough.
-        let (lots, _) = member.take(None, points);
-        let entry = member.record("redeem", -points, 0, lots.clone());
-        if self.program.by_inactivity() {
-            member.move_inactivity(self.program.expires_at(now, now));
-        }
-        let id = id.unwrap_or_else(|| format!("r{}", self.redemptions.len() + 1));
-        let growth = member.growth;
-        let (member, _, _) = self.finish(member, growth, now);
-        let mut answer = self.standing(&member);
-        answer["redemption_id"] = json!(id);
-        answer["entry"] = entry.show(&self.program);
+        let (lots, _) = self.member.take(None, sent.points);
+        let about = About { brand: &sent.brand, order_id: Some(&sent.order_id), occurred: self.now };
+        let entry = self.record("redeem", -sent.points, 0, lots.clone(), Some(about));
+        self.member.is_active(&program, self.now);
+        let growth = self.member.growth;
+        let told = Told::Done(Box::new(self.finish(200, growth, Some(entry))));
         let redemption = Redemption {
-            member: member.id,
-            body: body.clone(),
-            answer: (200, answer.clone()),
+            member: self.id,
+            sent: Rc::new(sent.clone()),
+            told: Rc::new(told.clone()),
             lots,
             cancelled: false,
         };
-        self.redeemed_orders.insert(key, id.clone());
-        self.redemptions.insert(id, redemption);
-        (200, answer)
+        self.redemption = Some(((sent.brand.clone(), sent.order_id.clone()), redemption));
+        Ok(told)
     }
 
-    pub(crate) fn cancel(&mut self, id: &str, now: i64) -> Answer {
-        let Some(redemption) = self.redemptions.get(id).cloned() else {
-            return refuse(404, "redemption_not_found", json!({}));
-        };
-        if redemption.cancelled {
-            return refuse(409, "already_cancelled", json!({}));
-        }
-        let mut member = self.settled(&redemption.member, now).expect("its member");
-        let program = &self.program;
+    pub(crate) fn cancel(&mut self, key: &OrderKey, mut redemption: Redemption) -> Result<Told, Told> {
+        let (program, now) = (self.program().clone(), self.now);
         let grace = match program.grace_days {
             0 => None,
             days => Some(program.calendar.midnight_after_days(now, days)),
         };
         let mut coming: Vec<Lot> = Vec::new();
-        for lot in redemption.lots {
-            let end = if program.by_inactivity() {
-                member.inactive_at.expect("a redemption sets it")
-            } else {
-                lot.expires_at
-            };
+        for lot in &redemption.lots {
+            let running = self.member.running(&program, now).filter(|_| program.by_inactivity());
+            let end = running.map_or(lot.expires_at, |end| end.max(lot.expires_at));
             if let Some(expires_at) = Some(end).filter(|&end| end > now).or(grace) {
-                coming.push(Lot { expires_at, points: -lot.points, ..lot });
+                coming.push(Lot { expires_at, points: -lot.points, ..lot.clone() });
             }
         }
         let restored: i64 = coming.iter().map(|lot| lot.points).sum();
-        let lots = member.put(coming);
-        if let (true, Some(lot)) = (program.by_inactivity(), lots.first()) {
-            member.inactive_at = Some(lot.expires_at);
-        }
-        let entry = member.record("reverse_redeem", restored, 0, lots);
-        self.redemptions.get_mut(id).expect("known").cancelled = true;
-        let growth = member.growth;
-        let (member, _, _) = self.finish(member, growth, now);
-        let mut answer = self.standing(&member);
-        answer["entry"] = entry.show(&self.program);
-        answer["restored"] = json!(restored);
-        answer["debt"] = json!(member.debt);
-        (200, answer)
+        let lots = self.member.put(coming);
+        let about = About { brand: &key.0, order_id: None, occurred: now };
+        let entry = self.record("reverse_redeem", restored, 0, lots, Some(about));
+        redemption.cancelled = true;
+        self.redemption = Some((key.clone(), redemption));
+        let growth = self.member.growth;
+        let mut done = self.finish(200, growth, Some(entry));
+        done.restored = Some(restored);
+        Ok(Told::Done(Box::new(done)))
     }
 
-    pub(crate) fn adjust(&mut self, body: &Value, now: i64) -> Answer {
-        let brand = text(&body["brand"]);
-        if !self.program.brands.contains_key(&brand) {
-            return refuse(404, "brand_not_found", json!({}));
+    pub(crate) fn adjust(&mut self, sent: &command::Adjust) -> Result<Told, Told> {
+        let (program, now) = (self.program().clone(), self.now);
+        if !program.brands.contains_key(sent.brand.as_str()) {
+            return Err(refuse(404, "brand_not_found"));
         }
-        let reference = format!("adjustment {}", body["adjustment_id"]);
-        if let Some((_, answer)) = self.answers.get(&reference) {
-            return answer.clone();
+        if self.member.status == "closed" {
+            return Err(refuse(409, "member_not_active"));
         }
-        let Some(mut member) = self.settled(&text(&body["member_id"]), now) else {
-            return refuse(404, "member_not_found", json!({}));
-        };
-        let points = body["points"].as_i64().unwrap_or(0);
-        let growth = body["growth"].as_i64().unwrap_or(0);
-        let (moved, lots) = if points < 0 {
-            let (taken, lots) = self.take(&mut member, None, -points);
+        let (moved, lots) = if sent.points < 0 {
+            let (taken, lots) = self.take(None, -sent.points);
             (-taken, lots)
         } else {
-            let given = body["expires_at"].as_str().and_then(calendar::instant);
-            let expires_at = match (self.program.by_inactivity(), given) {
-                (true, _) => {
-                    let running = member.inactive_at.filter(|&end| end > now);
-                    running.unwrap_or_else(|| self.program.expires_at(now, now))
+            let expires_at = match (program.by_inactivity(), sent.expires_at) {
+                (_, Some(given)) => given,
+                (true, None) => {
+                    self.member.running(&program, now).unwrap_or_else(|| program.expires_at(now, now))
                 }
-                (false, Some(given)) => given,
-                _ => self.program.expires_at(now, now),
+                (false, None) => program.expires_at(now, now),
             };
-            let lots = member.put(vec![Lot { expires_at, brand, held_until: None, points }]);
-            if let (true, Some(lot)) = (self.program.by_inactivity(), lots.first()) {
-                member.inactive_at = Some(lot.expires_at);
-            }
+            let (brand, points) = (sent.brand.clone(), sent.points);
+            let lots = self.member.put(vec![Lot { expires_at, brand, held_until: None, points }]);
             (points, lots)
         };
-        let before = member.growth;
-        let change = member.change_growth(growth);
-        let entry = member.record("adjust", moved, change, lots);
-        let (member, _, _) = self.finish(member, before, now);
-        let mut answer = self.standing(&member);
-        answer["entry"] = entry.show(&self.program);
-        self.remember(reference, body, (200, answer))
+        let before = self.member.growth;
+        let change = self.member.change_growth(sent.growth);
+        let about = About { brand: &sent.brand, order_id: None, occurred: now };
+        let entry = self.record("adjust", moved, change, lots, Some(about));
+        Ok(Told::Done(Box::new(self.finish(200, before, Some(entry)))))
     }
 }

@@ -1,0 +1,267 @@
+//! A command in the making: the member as it would be, and what led there. Nothing is kept of it
+//! until it is installed, so that the same command can be judged at several moments.
+
+use super::Model;
+use super::command::{Command, Done, OrderKey, Told, refuse};
+use super::facts::Facts;
+use super::member::{Due, Entry, Lot, Member, Standing, Versions};
+use super::orders::Order;
+use super::program::Program;
+use super::redemptions::Redemption;
+use chrono::NaiveDate;
+use smol_str::SmolStr;
+use std::rc::Rc;
+
+/// Where and when something happened, and the order it is about.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) brand: &'a SmolStr,
+    pub(crate) order_id: Option<&'a SmolStr>,
+    pub(crate) occurred: i64,
+}
+
+/// A command in the making.
+pub(crate) struct Draft<'m> {
+    model: &'m Model,
+    pub(crate) id: usize,
+    pub(crate) now: i64,
+    /// When what time has done is said to be recorded.
+    recorded_at: i64,
+    known: usize,
+    pub(crate) member: Standing,
+    entries: Vec<Rc<Entry>>,
+    balance: i64,
+    pub(crate) granted: Option<(NaiveDate, i64)>,
+    pub(crate) done: Option<(SmolStr, NaiveDate)>,
+    pub(crate) order: Option<(OrderKey, Order)>,
+    pub(crate) redemption: Option<(OrderKey, Redemption)>,
+}
+
+/// What a command changes, for [`Model::install`].
+#[derive(Clone, Debug)]
+pub struct After {
+    id: usize,
+    member: Standing,
+    entries: Vec<Rc<Entry>>,
+    granted: Option<(NaiveDate, i64)>,
+    done: Option<(SmolStr, NaiveDate)>,
+    order: Option<(OrderKey, Order)>,
+    redemption: Option<(OrderKey, Redemption)>,
+    answer: Option<(SmolStr, Command, Rc<Told>)>,
+}
+
+impl After {
+    /// The member that it changes.
+    pub fn member(&self) -> usize {
+        self.id
+    }
+}
+
+impl<'m> Draft<'m> {
+    /// The member, settled to `now` as somebody does it who knows that many versions.
+    pub(crate) fn new(model: &'m Model, id: usize, now: i64, known: usize) -> Draft<'m> {
+        Draft::settling(model, id, now, now, known)
+    }
+
+    /// The same, written down at another moment.
+    pub(crate) fn settling(
+        model: &'m Model,
+        id: usize,
+        now: i64,
+        recorded_at: i64,
+        known: usize,
+    ) -> Draft<'m> {
+        let before = &model.members[id];
+        let recorded_at = recorded_at.max(before.standing.as_of);
+        let now = now.max(before.standing.as_of);
+        let mut draft = Draft {
+            model,
+            id,
+            now,
+            recorded_at,
+            known,
+            member: before.standing.clone(),
+            entries: Vec::new(),
+            balance: before.balance(),
+            granted: None,
+            done: None,
+            order: None,
+            redemption: None,
+        };
+        draft.settle();
+        draft
+    }
+
+    pub(crate) fn before(&self) -> &'m Member {
+        &self.model.members[self.id]
+    }
+
+    pub(crate) fn versions(&self) -> Versions<'m> {
+        Versions(&self.model.programs[..self.known])
+    }
+
+    /// The programme in force.
+    pub(crate) fn program(&self) -> &'m Rc<Program> {
+        let known = &self.model.programs[..self.known];
+        known.iter().rev().find(|program| program.since <= self.now).unwrap_or(&known[0])
+    }
+
+    pub(crate) fn must_be_active(&self) -> Result<(), Told> {
+        match self.member.status {
+            "active" => Ok(()),
+            _ => Err(refuse(409, "member_not_active")),
+        }
+    }
+
+    fn settle(&mut self) {
+        let was = self.member.as_of;
+        let mut due: Vec<Due> = Vec::new();
+        self.member.settle(self.versions(), self.now, &mut due);
+        for (kind, points, growth, lots, at) in due {
+            let version = self.versions().at(at.max(was)).version;
+            self.push(Entry {
+                kind,
+                points,
+                growth,
+                lots,
+                brand: None,
+                order_id: None,
+                occurred_at: at,
+                recorded_at: self.recorded_at,
+                balance_after: 0,
+                version,
+            });
+        }
+    }
+
+    fn push(&mut self, mut entry: Entry) -> Rc<Entry> {
+        self.balance += entry.points;
+        entry.balance_after = self.balance;
+        let entry = Rc::new(entry);
+        if entry.moves() {
+            self.entries.push(entry.clone());
+        }
+        entry
+    }
+
+    pub(crate) fn record(
+        &mut self,
+        kind: &'static str,
+        points: i64,
+        growth: i64,
+        lots: Vec<Lot>,
+        about: Option<About<'_>>,
+    ) -> Rc<Entry> {
+        self.push(Entry {
+            kind,
+            points,
+            growth,
+            lots,
+            brand: about.map(|about| about.brand.clone()),
+            order_id: about.and_then(|about| about.order_id.cloned()),
+            occurred_at: about.map_or(self.now, |about| about.occurred),
+            recorded_at: self.now,
+            balance_after: 0,
+            version: self.program().version,
+        })
+    }
+
+    /// An entry was recorded: raises the tier, lets points expire that had already ended when they
+    /// came, and issues badges.
+    pub(crate) fn finish(&mut self, status: u16, growth_before: i64, entry: Option<Rc<Entry>>) -> Done {
+        let program = self.program().clone();
+        let (mut raised, mut issued) = (None, Vec::new());
+        if self.member.status == "closed" {
+            self.settle();
+            self.lapse_all();
+        } else {
+            raised = self.member.raise(&program, growth_before, self.now);
+            self.settle();
+            // A badge is an entry too, so others may follow from it.
+            while let Some(badge) = self.due_badge(&program) {
+                self.member.badges.push((badge.clone(), self.now));
+                issued.push(badge);
+            }
+        }
+        let mut done = Done::new(status, &self.member, entry.map(|entry| (*entry).clone()));
+        (done.upgraded, done.badges) = (raised, issued);
+        done
+    }
+
+    /// Whoever has left keeps no points, whatever brought them.
+    fn lapse_all(&mut self) {
+        let mut gone = std::mem::take(&mut self.member.lots);
+        gone.iter_mut().for_each(|lot| lot.points = -lot.points);
+        let points = gone.iter().map(|lot| lot.points).sum();
+        self.record("expire", points, 0, gone, None);
+    }
+
+    /// The first badge that the member does not have and whose condition holds.
+    fn due_badge(&self, program: &Program) -> Option<SmolStr> {
+        let facts = Facts { program, member: &self.member };
+        let has = |id: &SmolStr| self.member.badges.iter().any(|(own, _)| own == id);
+        let mut due = program.badges.iter().filter(|(id, when)| !has(id) && facts.hold(when));
+        due.next().map(|(id, _)| id.clone())
+    }
+
+    pub(crate) fn issue_badge(&mut self, badge: &SmolStr) -> Result<Told, Told> {
+        let program = self.program().clone();
+        if self.member.badges.iter().any(|(own, _)| own == badge) {
+            return Err(Told::Done(Box::new(Done::new(200, &self.member, None))));
+        }
+        if !program.badges.iter().any(|(id, _)| id == badge) {
+            return Err(refuse(404, "badge_not_found"));
+        }
+        self.must_be_active()?;
+        self.member.badges.push((badge.clone(), self.now));
+        let growth = self.member.growth;
+        let entry = self.record("badge", 0, 0, Vec::new(), None);
+        Ok(Told::Done(Box::new(self.finish(201, growth, Some(entry)))))
+    }
+
+    pub(crate) fn set_status(&mut self, status: &str) -> Result<Told, Told> {
+        if self.member.status == status {
+            return Err(Told::Done(Box::new(Done::new(200, &self.member, None))));
+        }
+        if self.member.status == "closed" {
+            return Err(refuse(409, "member_not_active"));
+        }
+        self.member.status = match status {
+            "suspended" => "suspended",
+            "closed" => "closed",
+            _ => "active",
+        };
+        let entry = self.record("adjust", 0, 0, Vec::new(), None);
+        let growth = self.member.growth;
+        Ok(Told::Done(Box::new(self.finish(200, growth, Some(entry)))))
+    }
+
+    /// What installs it; with the answer, where the command has a name.
+    pub(crate) fn after(self, answer: Option<(SmolStr, Command, Rc<Told>)>) -> After {
+        let Draft { id, member, entries, granted, done, order, redemption, .. } = self;
+        After { id, member, entries, granted, done, order, redemption, answer }
+    }
+
+    /// The member as shown, and every entry that moves anything, those that are due among them.
+    pub(crate) fn shown(self) -> (Standing, Vec<Rc<Entry>>) {
+        (self.member, self.entries)
+    }
+}
+
+impl Model {
+    /// Keeps what a command changed.
+    pub fn install(&mut self, after: After) {
+        let member = &mut self.members[after.id];
+        member.standing = after.member;
+        member.entries.extend(after.entries);
+        member.done.extend(after.done);
+        if let Some((date, points)) = after.granted {
+            *member.granted.entry(date).or_default() += points;
+        }
+        self.orders.extend(after.order);
+        self.redemptions.extend(after.redemption);
+        if let Some((reference, command, told)) = after.answer {
+            self.answers.insert(reference, (command, told));
+        }
+    }
+}
