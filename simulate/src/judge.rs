@@ -1,0 +1,262 @@
+//! The model beside the engine: told what is written in the order in which it is, and compared with every
+//! answer.
+//!
+//! What is written takes its place when its commit goes through. An answer that writes nothing may be right
+//! at any moment between the request and the answer, so how things stood is noted before others change
+//! them.
+
+use std::sync::Arc;
+
+use engine::records::{By, EntryRecord, MemberRecord, ProgramRecord, decode};
+use laurel_tests::model::command::{Command, Told};
+
+use crate::{
+    faults::{Fault, Mix},
+    op::Op,
+    store::{Committed, lock},
+    world::{View, World, mix_in},
+};
+
+impl World {
+    /// Something that an attempt wrote went through.
+    pub(crate) fn committed(&mut self, index: usize, told: Committed) -> Result<(), String> {
+        let place = self.attempt_at(index).client;
+        let (now, known) = self.moment(index, &told)?;
+        mix_in(&mut self.outcome.trace, &now.to_le_bytes());
+        let Some(client) = &self.clients[place] else { return Ok(()) };
+        match &client.op {
+            Op::Program(document) if told.program.is_some() => {
+                let document = serde_json::from_str(document).map_err(|error| error.to_string())?;
+                let since = since(&told)?;
+                self.model.save(&document, since);
+                self.since = since;
+                let saved_by = self.attempt_at(index).instance;
+                self.spread(saved_by);
+                return Ok(());
+            }
+            Op::Register(person, _) => {
+                let person = *person;
+                self.registered(place, person, now, known, &told)?;
+                return self.fix_answer(index, now, known);
+            }
+            // Its key stands from now on for what it was answered before, or for nothing left to do.
+            Op::Command(..) if told.members.is_empty() && told.is_named => {
+                return self.fix_answer(index, now, known);
+            }
+            Op::Command(command, _) if !told.members.is_empty() && is_main(&told)? => {
+                let command = command.clone();
+                return self.installed(index, &command, now, known, &told);
+            }
+            _ => {}
+        }
+        self.settled(index, now, known, &told)
+    }
+
+    /// When and by which versions it was decided; read from what was written, where it may be several.
+    fn moment(&mut self, index: usize, told: &Committed) -> Result<(i64, usize), String> {
+        let attempt = self.attempt_at(index);
+        let (mut now, mut known) = (attempt.nows[0], attempt.known.last().copied().unwrap_or(1));
+        if attempt.nows.len() == 1 && attempt.known.len() == 1 {
+            return Ok((now, known));
+        }
+        let nows = attempt.nows.clone();
+        if told.entries.is_empty() {
+            // Nobody has an entry yet who has just been registered.
+            if let Some((bytes, value)) = told.members.first() {
+                let key = engine::keys::member(domain::member::MemberId(*bytes));
+                let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
+                now = record.member.registered_at.0;
+            }
+            return Ok((now, known));
+        }
+        // What fell due before may be of an older version: the newest is the one that was known.
+        let mut newest = 1;
+        for (key, value) in &told.entries {
+            let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
+            newest = newest.max(entry.version as usize);
+            if nows.contains(&entry.recorded_at.0) || entry.recorded_at.0 > now {
+                now = entry.recorded_at.0;
+            }
+        }
+        known = known.min(newest);
+        Ok((now, known))
+    }
+
+    /// A version of the programme reaches the other instances, at once or when they next look.
+    fn spread(&mut self, saved_by: usize) {
+        for place in 0..self.instances.len() {
+            let mut mix = self.mix.clone();
+            if place == saved_by || mix.strikes(Fault::OldProgram, self.chance()) {
+                continue;
+            }
+            std::mem::swap(&mut lock(&self.weather).mix, &mut mix);
+            lock(&self.weather).mix = Mix::calm();
+            // Somebody may be reading it already; then this one is as late as that one is.
+            crate::instance::soon(self.instances[place].refresh());
+        }
+    }
+
+    /// The answer is remembered, as things stand.
+    fn fix_answer(&mut self, index: usize, now: i64, known: usize) -> Result<(), String> {
+        let place = self.attempt_at(index).client;
+        let Some(client) = &self.clients[place] else { return Ok(()) };
+        let mut views = vec![self.view(&client.op, now, known)];
+        views.append(&mut self.attempt_at(index).earlier);
+        if let Some(client) = &mut self.clients[place] {
+            client.remembered.extend(views);
+        }
+        Ok(())
+    }
+
+    fn registered(
+        &mut self,
+        place: usize,
+        person: u32,
+        now: i64,
+        known: usize,
+        told: &Committed,
+    ) -> Result<(), String> {
+        let Some((bytes, _)) = told.members.first() else { return Ok(()) };
+        if self.people.contains_key(&person) || self.places.contains_key(bytes) {
+            return Err(format!("p{person} is registered twice"));
+        }
+        let member = self.model.register(now, known);
+        self.places.insert(*bytes, member);
+        self.people.insert(person, member);
+        self.ids.push(edge::wire::id("mbr_", *bytes));
+        if let Some(client) = &mut self.clients[place] {
+            client.installed = Some(Told::Done(Box::default()));
+        }
+        Ok(())
+    }
+
+    fn installed(
+        &mut self,
+        index: usize,
+        command: &Command,
+        now: i64,
+        known: usize,
+        written: &Committed,
+    ) -> Result<(), String> {
+        let place = self.attempt_at(index).client;
+        let (told, after) = self.model.judge(command, now, known);
+        let Some(after) = after else {
+            return Err(format!("{command:?} is written, where the model says {told:?}"));
+        };
+        let again = self.clients[place].as_ref().is_some_and(|client| client.installed.is_some());
+        if again && self.clients[place].as_ref().is_some_and(|client| client.key.is_some()) {
+            return Err(format!("{command:?} is written a second time under its key"));
+        }
+        let member = after.member();
+        let own = written.members.iter().all(|(bytes, _)| self.places.get(bytes) == Some(&member));
+        if !own {
+            return Err(format!("{command:?} is written for somebody else"));
+        }
+        self.note_earlier(index, member);
+        self.model.install(after);
+        if let Some(client) = &mut self.clients[place] {
+            client.installed = Some(told);
+        }
+        Ok(())
+    }
+
+    /// What time has done was written down.
+    fn settled(&mut self, index: usize, now: i64, known: usize, told: &Committed) -> Result<(), String> {
+        for (bytes, value) in &told.members {
+            let Some(member) = self.places.get(bytes).copied() else {
+                return Err("somebody is settled whom nobody registered".to_owned());
+            };
+            let key = engine::keys::member(domain::member::MemberId(*bytes));
+            let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
+            // By a clock that is ahead of another's, more may be due.
+            self.note_earlier(index, member);
+            self.model.settle(member, record.member.as_of.0, now, known);
+        }
+        Ok(())
+    }
+
+    /// The member that an attempt is about, as far as is known.
+    fn about(&mut self, index: usize) -> Option<usize> {
+        let place = self.attempt_at(index).client;
+        let client = self.clients[place].as_ref()?;
+        match &client.op {
+            Op::Command(Command::Refund(refund), _) => self.model.owner(&refund.order),
+            Op::Command(Command::Cancel(Some(key)), _) => self.model.redeemer(key).map(|(member, _)| member),
+            Op::Command(command, _) => command.whom(),
+            Op::Show(member) | Op::Ledger(member, ..) => Some(*member),
+            Op::Find(person) | Op::Register(person, _) => self.people.get(person).copied(),
+            Op::Sweep(..) | Op::Schedule(..) | Op::Program(_) => None,
+        }
+    }
+
+    /// Notes how things stand for all who ask about a member that is about to change.
+    fn note_earlier(&mut self, but: usize, member: usize) {
+        for other in self.others(but) {
+            let new = self.about(other).is_none();
+            if new || self.about(other) == Some(member) {
+                let place = self.attempt_at(other).client;
+                let (nows, known) =
+                    (self.attempt_at(other).nows.clone(), self.attempt_at(other).known.clone());
+                let Some(client) = &self.clients[place] else { continue };
+                let mut views = Vec::new();
+                for now in &nows {
+                    for known in &known {
+                        views.push(self.view(&client.op, *now, *known));
+                    }
+                }
+                let attempt = self.attempt_at(other);
+                attempt.earlier.extend(views);
+                attempt.blurred = true;
+            }
+        }
+        // Its own first reading lies before this too.
+        self.attempt_at(but).blurred = true;
+    }
+
+    /// How things stand for an operation.
+    pub(crate) fn view(&self, op: &Op, now: i64, known: usize) -> View {
+        match op {
+            Op::Command(command, _) => {
+                let (told, after) = self.model.judge(command, now, known);
+                View::Told(Box::new(told), after.map(Box::new))
+            }
+            Op::Show(member) => View::Shown(Box::new(self.model.show(*member, now, known))),
+            Op::Find(person) => match self.people.get(person) {
+                Some(member) => View::Shown(Box::new(self.model.show(*member, now, known))),
+                None => View::Nobody,
+            },
+            Op::Register(person, _) => match self.people.get(person) {
+                Some(member) => View::Shown(Box::new(self.model.show(*member, now, known))),
+                None => View::Nobody,
+            },
+            Op::Ledger(member, ..) => {
+                let (entries, written) = self.model.ledger(*member, now, known);
+                View::Ledger(entries, written)
+            }
+            Op::Sweep(..) | Op::Schedule(..) | Op::Program(_) => View::Other,
+        }
+    }
+
+    /// The instances, for the last look.
+    pub(crate) fn any_instance(&self) -> Arc<edge::Api> {
+        self.instances[0].clone()
+    }
+}
+
+/// Since when a version is in force that was saved.
+fn since(told: &Committed) -> Result<i64, String> {
+    let (key, value) = told.program.as_ref().ok_or("no version")?;
+    let record: ProgramRecord = decode(key, value).map_err(|error| error.to_string())?;
+    Ok(record.since.0)
+}
+
+/// Whether a commit does what was asked, and does not only write down what time has done before it.
+fn is_main(told: &Committed) -> Result<bool, String> {
+    if told.is_named {
+        return Ok(true);
+    }
+    let by = |(key, value): &(engine::store::Key, bytes::Bytes)| -> Result<By, String> {
+        decode::<EntryRecord>(key, value).map(|entry| entry.by).map_err(|error| error.to_string())
+    };
+    told.entries.last().map_or(Ok(false), |entry| Ok(by(entry)? != By::Time))
+}

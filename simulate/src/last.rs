@@ -1,0 +1,183 @@
+//! The last look at a seed, when all is well again: everything due is written down, every member and
+//! ledger is the model's, every answer comes back, and the audit finds nothing; but does where a restore
+//! split a commit.
+
+use std::sync::Arc;
+
+use domain::{member::MemberId, time::Instant};
+use edge::Api;
+use engine::{
+    Books, Engine,
+    keys::kind,
+    memory::MemoryStore,
+    store::{Change, Expect, Record, Store, Write},
+};
+
+use crate::{
+    answer::{compare_member, compare_page},
+    faults::{Fault, Kind},
+    instance::{ask, at_once},
+    op::{Op, Sent, Way},
+    store::lock,
+    world::{World, mix_in},
+};
+
+/// Calls of a sweep after which it must be done.
+const SWEEPS_MAX: usize = 100;
+
+/// All that must hold when nothing goes wrong any more.
+pub(crate) fn check(world: &mut World) -> Result<(), String> {
+    let api = world.any_instance();
+    let now = world.newest_now.max(world.now);
+    api.clock.simulate(Instant(now), world.elapsed);
+    let known = world.model.versions();
+    for member in 0..world.model.members() {
+        let id = world.ids[member].clone();
+        let (status, body) = ask(&api, "GET", &format!("/members/{id}"), "", &[])?;
+        if status != 200 {
+            return Err(format!("{id} is not shown: {status}"));
+        }
+        let shown = world.model.show(member, now, known);
+        compare_member(&body, &id, &shown, world.model.program(known))
+            .map_err(|wrong| format!("at last, {id}: {wrong}"))?;
+        mix_in(&mut world.outcome.trace, &body);
+        // Ledgers are read page by page all along; here the whole one of some.
+        if !(member as u64 + world.settings.seed).is_multiple_of(4) {
+            continue;
+        }
+        let (status, body) = ask(&api, "GET", &format!("/members/{id}/ledger?limit=200"), "", &[])?;
+        let (entries, written) = world.model.ledger(member, now, known);
+        let page = compare_page(&body, 200, &entries, entries.len(), Some(written));
+        page.map_err(|wrong| format!("at last, the ledger of {id} ({status}): {wrong}"))?;
+    }
+    replay(world, &api, now)?;
+    sweep(&api)?;
+    if world.settings.seed.is_multiple_of(4) {
+        crate::settlement::check(world, &api)?;
+    }
+    audit(&api.engine, world)?;
+    split(world)
+}
+
+/// Answers of success come back byte for byte.
+fn replay(world: &World, api: &Arc<Api>, now: i64) -> Result<(), String> {
+    for (place, (op, key, sent, bytes, status, at)) in world.done.iter().enumerate() {
+        // An older version of the programme that is saved again is a new one.
+        if now - at > 20 * laurel_tests::model::DAY || op.kind() == Kind::Program {
+            continue;
+        }
+        let signed = matches!(op, Op::Command(_, Way::Signed));
+        let headers = headers_of(world, sent, key.as_deref(), signed, now, &format!("last-{place}"));
+        let (again, body) = ask(api, sent.method, &sent.path, &sent.body, &headers)?;
+        // What was cancelled since is not redeemed again; its key still knows the first answer.
+        let cancelled = again == 409 && key.is_none();
+        if (again, &body) != (*status, bytes) && !cancelled {
+            let (was, is) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(&body));
+            return Err(format!(
+                "at last, {} {} is answered {again} {is} where it was {status} {was}",
+                sent.path, sent.body
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn headers_of(
+    world: &World,
+    sent: &Sent,
+    key: Option<&str>,
+    signed: bool,
+    now: i64,
+    nonce: &str,
+) -> Vec<(String, String)> {
+    let headers: Vec<(&str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+    match signed {
+        true => world.sign(sent, &headers, now, nonce),
+        false => headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+/// Whatever is due is written down, and nothing is left.
+fn sweep(api: &Arc<Api>) -> Result<(), String> {
+    for _ in 0..SWEEPS_MAX {
+        let (status, body) = ask(api, "POST", "/expire-points", "{}", &[])?;
+        if status != 200 {
+            return Err(format!("at last, the sweep is answered {status}"));
+        }
+        if crate::answer::swept(&body)? {
+            let (_, body) = ask(api, "POST", "/evaluate-tier", "{}", &[])?;
+            let text = String::from_utf8_lossy(&body);
+            let idle = text.contains(r#""members":0,"#);
+            return if idle { Ok(()) } else { Err(format!("a sweep that was done left more: {text}")) };
+        }
+    }
+    Err("the sweep never comes to an end".to_owned())
+}
+
+/// Every member's audit, and the books of the whole store.
+fn findings(engine: &Engine, ids: &[String]) -> Result<Vec<String>, String> {
+    at_once(async {
+        let (mut books, mut wrong) = (Books::default(), Vec::new());
+        for id in ids {
+            let id: MemberId = edge::wire::read_member_id(id).ok_or("an id that is none")?;
+            match engine.audit_member(id).await {
+                Ok(found) => {
+                    books.note(id, &found);
+                    wrong.extend(found.differences);
+                }
+                Err(error) => wrong.push(error.to_string()),
+            }
+        }
+        let strays = engine.strays(&books).await.map_err(|error| error.to_string())?;
+        wrong.extend(strays.members.into_values().flatten());
+        wrong.extend(strays.brands.into_values().flatten());
+        Ok(wrong)
+    })
+}
+
+fn audit(engine: &Engine, world: &World) -> Result<(), String> {
+    let wrong = findings(engine, &world.ids)?;
+    if wrong.is_empty() { Ok(()) } else { Err(format!("the audit finds {wrong:?}")) }
+}
+
+/// A restore brings back one record of the last commit that wrote down a member: the audit must find it.
+fn split(world: &mut World) -> Result<(), String> {
+    let ledger = [
+        kind::MEMBER,
+        kind::ENTRY,
+        kind::ORDER,
+        kind::REDEMPTION,
+        kind::REFUND,
+        kind::ADJUSTMENT,
+        kind::ACTIVITY,
+    ];
+    let last = std::mem::take(&mut lock(&world.weather).last);
+    let mut changed = Vec::new();
+    for (key, before) in last {
+        let now = at_once(world.store.get(std::slice::from_ref(&key))).map_err(|error| error.to_string())?;
+        let now = now.into_iter().next().flatten();
+        changed.push((key, before, now));
+    }
+    let commit =
+        changed.iter().find(|(key, ..)| key.kind() == kind::MEMBER).and_then(|(_, _, now)| now.clone());
+    let Some(commit) = commit else { return Ok(()) };
+    let whole = |now: &Option<Record>| now.as_ref().is_some_and(|now| now.version == commit.version);
+    changed.retain(|(key, _, now)| ledger.contains(&key.kind()) && whole(now));
+    if changed.len() < 2 {
+        return Ok(());
+    }
+    let dice = world.chance();
+    let place = dice.below(changed.len() as i64) as usize;
+    let (key, before, _) = changed.swap_remove(place);
+    let change = before.map_or(Change::Delete, |before| Change::Put(before.value));
+    let restored: Arc<MemoryStore> = world.store.clone();
+    let write = Write { key: key.clone(), expect: Expect::Anything, change };
+    at_once(restored.commit(vec![write])).map_err(|error| error.to_string())?;
+    lock(&world.weather).struck.count(Fault::SplitRestore, Kind::Read);
+    let engine = Engine::new(restored);
+    at_once(engine.refresh()).map_err(|error| error.to_string())?;
+    match findings(&engine, &world.ids)?.is_empty() {
+        true => Err(format!("a restore that split a commit at {key:?} is not found")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! The deterministic simulator: many clients on one thread, one seed; requests' bytes into the real edge, handlers
+//! and engine, over a store and a clock that misbehave, beside the reference model.
+//!
+//! Nothing here is the machine's: ids, instants and every choice follow from the seed, so that the same
+//! seed gives the same trace.
+
+mod answer;
+mod answered;
+pub mod faults;
+mod generate;
+mod going;
+mod instance;
+mod instant;
+mod judge;
+mod last;
+mod op;
+mod partner;
+mod sending;
+mod settlement;
+mod shrink;
+mod store;
+mod world;
+
+pub use faults::{Fault, Kind, Mix, Struck};
+pub use shrink::shrink;
+pub use world::{Outcome, Settings, run};

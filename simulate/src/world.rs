@@ -1,0 +1,327 @@
+//! One seed: clients, instances and time on one thread, all drawn from the seed.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    pin::Pin,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use edge::{Api, Secrets};
+use engine::memory::MemoryStore;
+use http::Response;
+use laurel_tests::model::{After, Dice, Model, Shown, command::Told, member::Entry, random_program};
+use laurel_tests::partner::Partner;
+
+use crate::{
+    faults::{Fault, Mix, Struck},
+    generate::Writer,
+    instance::{found, instance},
+    op::{Op, Sent},
+    partner::{add_partner, sign_up},
+    store::{Weather, lock},
+};
+
+/// How a seed is run.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The seed.
+    pub seed: u64,
+    /// How many operations.
+    pub operations: usize,
+    /// Kinds of faults that are left out.
+    pub without: Vec<Fault>,
+    /// Operations that are drawn and not sent, to find the few that matter.
+    pub skipped: BTreeSet<usize>,
+    /// Whether to write the history down.
+    pub told: bool,
+}
+
+/// What came of a seed.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Operations that were answered and compared.
+    pub operations: u64,
+    /// Those that changed a balance.
+    pub moved: u64,
+    /// Those that were signed.
+    pub signed: u64,
+    /// Faults.
+    pub struck: Struck,
+    /// What was wrong.
+    pub violation: Option<String>,
+    /// The hash of all that happened.
+    pub trace: u64,
+    /// What happened, where it was asked for.
+    pub history: Vec<String>,
+    /// The operation at which the violation was found.
+    pub failed_at: usize,
+}
+
+/// An operation under way.
+pub(crate) struct Client {
+    pub(crate) number: usize,
+    /// When it was first sent.
+    pub(crate) began: i64,
+    pub(crate) op: Op,
+    pub(crate) key: Option<String>,
+    pub(crate) sent: Sent,
+    /// What the model said when it was seen to be written.
+    pub(crate) installed: Option<Told>,
+    /// How things stood when its answer was remembered.
+    pub(crate) remembered: Vec<View>,
+    /// The first answer of success.
+    pub(crate) answered: Option<(u16, Bytes)>,
+    /// Whether it has got an answer that ends it.
+    pub(crate) ended: bool,
+    pub(crate) under_way: usize,
+    pub(crate) tries: u32,
+    /// Whether any attempt was given up, or ended without a clear answer.
+    pub(crate) uncertain: bool,
+    /// Whether it counts: it is no repeat of one that was answered.
+    pub(crate) counts: bool,
+}
+
+/// How things stood for an operation at a moment.
+pub(crate) enum View {
+    Told(Box<Told>, Option<Box<After>>),
+    Shown(Box<Shown>),
+    Ledger(Vec<Rc<Entry>>, usize),
+    /// There is no such member.
+    Nobody,
+    /// Nothing that the model tells.
+    Other,
+}
+
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Bytes>, String>>>>;
+
+/// A request under way.
+pub(crate) struct Attempt {
+    pub(crate) client: usize,
+    pub(crate) instance: usize,
+    pub(crate) future: Answering,
+    pub(crate) dice: Dice,
+    /// The moments at which it may have been decided, and the versions that were known.
+    pub(crate) nows: Vec<i64>,
+    pub(crate) known: Vec<usize>,
+    /// How things stood before others changed them.
+    pub(crate) earlier: Vec<View>,
+    /// Whether others wrote down entries meanwhile that it may have seen or not.
+    pub(crate) blurred: bool,
+}
+
+/// A seed in the middle of its run.
+pub(crate) struct World {
+    pub(crate) settings: Settings,
+    pub(crate) outcome: Outcome,
+    pub(crate) dice: Dice,
+    pub(crate) mix: Mix,
+    pub(crate) weather: Arc<Mutex<Weather>>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) secrets: Secrets,
+    pub(crate) instances: Vec<Arc<Api>>,
+    pub(crate) model: Model,
+    pub(crate) ids: Vec<String>,
+    pub(crate) places: HashMap<[u8; 16], usize>,
+    pub(crate) people: HashMap<u32, usize>,
+    /// The partner's references to members.
+    pub(crate) links: HashMap<usize, String>,
+    /// The instance that links are made with.
+    pub(crate) linking: Option<Arc<Api>>,
+    /// Since when the newest version is in force.
+    pub(crate) since: i64,
+    pub(crate) partner: Partner,
+    pub(crate) writer: Writer,
+    /// When it all began.
+    pub(crate) began: i64,
+    pub(crate) now: i64,
+    pub(crate) elapsed: u64,
+    pub(crate) clients: Vec<Option<Client>>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) drawn: usize,
+    at_once: usize,
+    begun: u64,
+    pub(crate) nonces: u64,
+    /// Answers of success that may be asked for again: the number of the request, and when.
+    pub(crate) done: Vec<(Op, Option<String>, Sent, Bytes, u16, i64)>,
+    pub(crate) newest_now: i64,
+}
+
+/// Requests and answers as the simulation remembers them, to ask again.
+const DONE_KEPT: usize = 64;
+
+/// Attempts after which an operation is left in peace, and those after which it must have been answered.
+pub(crate) const PATIENCE: u32 = 10;
+pub(crate) const TRIES_MAX: u32 = 30;
+
+/// Runs a seed.
+pub fn run(settings: Settings) -> Outcome {
+    let mut world = match World::new(settings.clone()) {
+        Ok(world) => world,
+        Err(what) => return Outcome { violation: Some(what), ..Outcome::default() },
+    };
+    let ended = world.live().and_then(|()| world.heal());
+    let mut outcome = std::mem::take(&mut world.outcome);
+    outcome.failed_at = world.drawn;
+    outcome.violation = ended.err();
+    outcome.struck = std::mem::take(&mut lock(&world.weather).struck);
+    outcome
+}
+
+/// Mixes bytes into a hash.
+pub(crate) fn mix_in(hash: &mut u64, bytes: &[u8]) {
+    let mut add = |word: u64| *hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x517C_C1B7_2722_0A95);
+    for part in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        add(u64::from_le_bytes(word));
+    }
+    add(bytes.len() as u64);
+}
+
+pub(crate) fn stream(seed: u64, what: u64, number: u64) -> Dice {
+    Dice::new(
+        seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (what << 56) ^ number.wrapping_mul(0xD134_2543_DE82_EF95),
+    )
+}
+
+impl World {
+    fn new(settings: Settings) -> Result<World, String> {
+        let seed = settings.seed;
+        let mut dice = stream(seed, 1, 0);
+        let (mut document, day) = random_program(&mut dice);
+        add_partner(&mut document, &mut dice);
+        let now = day * laurel_tests::model::DAY + dice.below(laurel_tests::model::DAY);
+        let mut mix = Mix::draw(&mut dice);
+        for fault in &settings.without {
+            mix = mix.without(*fault);
+        }
+        let weather = Arc::new(Mutex::new(Weather::new()));
+        let store = Arc::new(MemoryStore::new());
+        let secrets = crate::instance::secrets();
+        let text = document.to_string();
+        let first = instance(&store, &weather, &secrets, seed, now, 0);
+        found(&first, &text)?;
+        let partner = sign_up(&first, &mut dice)?;
+        let at_once = dice.between(1, 6) as usize;
+        let mut world = World {
+            outcome: Outcome { trace: seed, ..Outcome::default() },
+            model: Model::new(&document),
+            writer: Writer::new(stream(seed, 2, 0), document),
+            settings,
+            dice,
+            mix,
+            weather,
+            store,
+            secrets,
+            instances: vec![first],
+            ids: Vec::new(),
+            places: HashMap::new(),
+            people: HashMap::new(),
+            links: HashMap::new(),
+            linking: None,
+            since: now,
+            partner,
+            began: now,
+            now,
+            elapsed: 0,
+            clients: Vec::new(),
+            attempts: Vec::new(),
+            drawn: 0,
+            at_once,
+            begun: 1,
+            nonces: 0,
+            done: Vec::new(),
+            newest_now: now,
+        };
+        world.begin_instance(None)?;
+        let splits = world.mix.strikes(Fault::SplitRestore, &mut world.dice);
+        lock(&world.weather).notes_last = splits;
+        lock(&world.weather).committed.clear();
+        Ok(world)
+    }
+
+    /// An instance more, or another one in place of one that ended.
+    pub(crate) fn begin_instance(&mut self, place: Option<usize>) -> Result<(), String> {
+        self.begun += 1;
+        let seed = self.settings.seed ^ (self.begun << 40);
+        let api = instance(&self.store, &self.weather, &self.secrets, seed, self.now, self.elapsed);
+        let mix = std::mem::replace(&mut lock(&self.weather).mix, Mix::calm());
+        let read = crate::instance::at_once(api.refresh()).map_err(|error| error.to_string());
+        lock(&self.weather).mix = mix;
+        match place {
+            Some(place) => self.instances[place] = api,
+            None => self.instances.push(api),
+        }
+        read
+    }
+
+    /// Everything until the last operation is answered.
+    fn live(&mut self) -> Result<(), String> {
+        loop {
+            let open = self.clients.iter().flatten().count();
+            let more = self.drawn < self.settings.operations;
+            // A key is remembered for 30 days: whoever asks again does so before.
+            let waits = |client: &Client| self.now - client.began > 10 * laurel_tests::model::DAY;
+            let early = !self.clients.iter().flatten().any(waits);
+            if more && early && open < self.at_once && (self.attempts.is_empty() || self.dice.percent(40)) {
+                self.draw()?;
+            } else if !self.attempts.is_empty() {
+                self.step()?;
+            } else if open > 0 {
+                self.retry()?;
+            } else if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many versions of the programme an instance knows.
+    pub(crate) fn known(&self, instance: usize) -> usize {
+        let programmes = self.instances[instance].engine.programmes();
+        programmes.map_or(1, |programmes| programmes.newest().version as usize)
+    }
+
+    /// All that is under way, but for that attempt.
+    pub(crate) fn others(&self, but: usize) -> impl Iterator<Item = usize> + use<> {
+        (0..self.attempts.len()).filter(move |index| *index != but)
+    }
+
+    pub(crate) fn attempt_at(&mut self, index: usize) -> &mut Attempt {
+        &mut self.attempts[index]
+    }
+
+    /// Notes an answer of success, to be asked for again.
+    pub(crate) fn remember(&mut self, place: usize, status: u16, body: &Bytes, at: i64) {
+        let Some(client) = &self.clients[place] else { return };
+        let entry = (client.op.clone(), client.key.clone(), client.sent.clone(), body.clone(), status, at);
+        let number = client.number;
+        if self.done.len() < DONE_KEPT {
+            self.done.push(entry);
+        } else {
+            self.done[number % DONE_KEPT] = entry;
+        }
+    }
+
+    /// Writes a line of the history, where it is wanted.
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
+        if self.settings.told {
+            self.outcome.history.push(line());
+        }
+    }
+
+    /// Everything goes well from now on; whoever waits is answered, and all that holds is checked.
+    fn heal(&mut self) -> Result<(), String> {
+        self.mix = Mix::calm();
+        lock(&self.weather).mix = Mix::calm();
+        for place in 0..self.instances.len() {
+            self.begin_instance(Some(place))?;
+        }
+        crate::last::check(self)
+    }
+
+    pub(crate) fn chance(&mut self) -> &mut Dice {
+        &mut self.dice
+    }
+}

@@ -1,0 +1,36 @@
+//! A few thousand operations in every run of the tests; long runs are made by hand.
+
+use simulate::{Fault, Settings, Struck, run};
+
+fn settings(seed: u64) -> Settings {
+    Settings { seed, operations: 400, ..Settings::default() }
+}
+
+#[test]
+fn every_answer_is_the_models_whatever_goes_wrong() {
+    let mut struck = Struck::default();
+    for seed in 1..=12 {
+        let outcome = run(settings(seed));
+        assert_eq!(outcome.violation, None, "seed {seed}");
+        struck.add(&outcome.struck);
+    }
+    for fault in [
+        Fault::LostRace,
+        Fault::TimeoutAfter,
+        Fault::Cut,
+        Fault::Crash,
+        Fault::Duplicate,
+        Fault::SplitRestore,
+    ] {
+        assert!(struck.of(fault) > 0, "{} never struck", fault.name());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in [3, 77] {
+        let (one, two) = (run(settings(seed)), run(settings(seed)));
+        assert_eq!((one.trace, one.operations), (two.trace, two.operations), "seed {seed}");
+        assert_ne!(one.trace, run(settings(seed + 1)).trace);
+    }
+}
