@@ -64,11 +64,22 @@ pub(crate) fn must_exist(folder: &Path) -> Result<(), StartError> {
     }
 }
 
-/// Opens (or makes) the data folder, or opens the table.
+/// Opens (or makes) the data folder, or opens the table, for work that nobody waits for.
 pub(crate) async fn open(data: &Data) -> Result<Opened, StartError> {
+    open_paced(data, store_dynamodb::Options::patient).await
+}
+
+async fn open_paced(
+    data: &Data,
+    pace: fn(store_dynamodb::Options) -> store_dynamodb::Options,
+) -> Result<Opened, StartError> {
     let folder: &Path = &data.data;
     let (store, embedded): (Arc<dyn Store>, _) = match &data.table {
-        Some(table) => (Arc::new(open_table(table, data).await?), None),
+        Some(table) => {
+            let mut options = pace(store_dynamodb::Options::new(table));
+            options.endpoint.clone_from(&data.endpoint);
+            (Arc::new(open_table(table, options, data.create_table).await?), None)
+        }
         None => {
             let store = RedbStore::open(folder, Options::default());
             let store =
@@ -82,12 +93,14 @@ pub(crate) async fn open(data: &Data) -> Result<Opened, StartError> {
     Ok(Opened { store, embedded, secrets, admin_key })
 }
 
-async fn open_table(table: &str, data: &Data) -> Result<DynamoStore, StartError> {
+async fn open_table(
+    table: &str,
+    options: store_dynamodb::Options,
+    create: bool,
+) -> Result<DynamoStore, StartError> {
     let what = format!("cannot open the table {table}");
-    let mut options = store_dynamodb::Options::new(table);
-    options.endpoint.clone_from(&data.endpoint);
     let store = DynamoStore::connect(options).map_err(|error| failed(&what, &error))?;
-    if data.create_table {
+    if create {
         store.create_table().await.map_err(|error| failed(&what, &error))?;
     }
     Ok(store)
@@ -188,7 +201,8 @@ pub(crate) fn request(by: By, now: Instant) -> Request {
 
 /// Everything `laurel serve` needs.
 pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> {
-    let opened = open(&serve.data).await?;
+    // Whoever calls waits: what is slow is answered 503 and asked again.
+    let opened = open_paced(&serve.data, |options| options).await?;
     let mut api = assemble(&opened, serve.program.as_deref(), serve.test_clock).await?;
     must_not_be_settled(&api, api.clock.now()).await?;
     api.origins.clone_from(&serve.cors_origins);

@@ -66,6 +66,13 @@ impl Options {
             pace: Pace::default(),
         }
     }
+
+    /// For work that nobody waits for, such as an audit: a call that is slow is not what ends it.
+    pub fn patient(mut self) -> Options {
+        self.attempt_timeout = Duration::from_secs(15);
+        self.pace.budget = Duration::from_secs(120);
+        self
+    }
 }
 
 /// An access key of AWS.
