@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use domain::{json::Json, time::Instant};
 use edge::{Api, Chance, Clock, Function, Secrets};
-use engine::{Engine, Request, memory::MemoryStore, records::By};
+use engine::{Engine, Request, records::By, store::Store};
 
 use crate::store::{Weather, Weathered};
 
@@ -49,7 +49,7 @@ pub(crate) fn secrets() -> Secrets {
 
 /// An instance over that store. It knows nothing before it refreshes.
 pub(crate) fn instance(
-    store: &Arc<MemoryStore>,
+    store: &Arc<dyn Store>,
     weather: &Arc<Mutex<Weather>>,
     secrets: &Secrets,
     seed: u64,

@@ -9,8 +9,7 @@ use edge::Api;
 use engine::{
     Books, Engine,
     keys::kind,
-    memory::MemoryStore,
-    store::{Change, Expect, Record, Store, Write},
+    store::{Change, Expect, Record, Write},
 };
 
 use crate::{
@@ -170,7 +169,7 @@ fn split(world: &mut World) -> Result<(), String> {
     let place = dice.below(changed.len() as i64) as usize;
     let (key, before, _) = changed.swap_remove(place);
     let change = before.map_or(Change::Delete, |before| Change::Put(before.value));
-    let restored: Arc<MemoryStore> = world.store.clone();
+    let restored = world.store.clone();
     let write = Write { key: key.clone(), expect: Expect::Anything, change };
     at_once(restored.commit(vec![write])).map_err(|error| error.to_string())?;
     lock(&world.weather).struck.count(Fault::SplitRestore, Kind::Read);

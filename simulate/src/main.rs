@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use serde_json::{Map, json};
-use simulate::{Fault, Settings, Struck, run, shrink};
+use simulate::{Fault, Home, Settings, Struck, run, shrink};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,6 +30,9 @@ struct Arguments {
     /// Leaves this kind of fault out; may be given several times.
     #[arg(long)]
     without: Vec<String>,
+    /// Where the shop's records are.
+    #[arg(long, value_enum, default_value_t)]
+    home: Home,
     /// Goes on with the next seed after a violation.
     #[arg(long)]
     keep_going: bool,
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
             operations: arguments.length,
             without: without.clone(),
             told: arguments.history,
+            home: arguments.home,
             ..Settings::default()
         };
         let outcome = run(settings.clone());

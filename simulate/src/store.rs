@@ -1,4 +1,4 @@
-//! A store in memory that misbehaves as its weather says, in each way that the port allows; and that
+//! A store that misbehaves as its weather says, in each way that the port allows; and that
 //! tells the simulator what was committed, in the order in which it was.
 
 use std::{
@@ -11,8 +11,7 @@ use std::{
 use bytes::Bytes;
 use engine::{
     keys::kind,
-    memory::MemoryStore,
-    store::{Change, Expect, Key, Pending, Range, Record, Store, StoreError, Version, Write},
+    store::{Change, Expect, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write},
 };
 use laurel_tests::model::Dice;
 
@@ -115,13 +114,13 @@ impl Default for Weather {
 
 /// The store as one instance sees it.
 pub(crate) struct Weathered {
-    inner: Arc<MemoryStore>,
+    inner: Arc<dyn Store>,
     weather: Arc<Mutex<Weather>>,
 }
 
 impl Weathered {
     /// The store under that weather.
-    pub(crate) fn new(inner: Arc<MemoryStore>, weather: Arc<Mutex<Weather>>) -> Weathered {
+    pub(crate) fn new(inner: Arc<dyn Store>, weather: Arc<Mutex<Weather>>) -> Weathered {
         Weathered { inner, weather }
     }
 
@@ -274,6 +273,15 @@ impl Store for Weathered {
             }
             Ok(found)
         })
+    }
+
+    fn walk(
+        &self,
+        kind: Option<u8>,
+        from: Option<Bytes>,
+        limit: usize,
+    ) -> Pending<'_, Result<Page, StoreError>> {
+        self.inner.walk(kind, from, limit)
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use edge::{Api, Secrets};
-use engine::memory::MemoryStore;
+use engine::store::Store;
 use http::Response;
 use laurel_tests::model::{After, Dice, Model, Shown, command::Told, member::Entry, random_program};
 use laurel_tests::partner::Partner;
@@ -17,6 +17,7 @@ use laurel_tests::partner::Partner;
 use crate::{
     faults::{Fault, Mix, Struck},
     generate::Writer,
+    home::Home,
     instance::{found, instance},
     op::{Op, Sent},
     partner::{add_partner, sign_up},
@@ -36,6 +37,8 @@ pub struct Settings {
     pub skipped: BTreeSet<usize>,
     /// Whether to write the history down.
     pub told: bool,
+    /// Where the shop's records are.
+    pub home: Home,
 }
 
 /// What came of a seed.
@@ -118,7 +121,7 @@ pub(crate) struct World {
     pub(crate) dice: Dice,
     pub(crate) mix: Mix,
     pub(crate) weather: Arc<Mutex<Weather>>,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) secrets: Secrets,
     pub(crate) instances: Vec<Arc<Api>>,
     pub(crate) model: Model,
@@ -198,7 +201,7 @@ impl World {
             mix = mix.without(*fault);
         }
         let weather = Arc::new(Mutex::new(Weather::new()));
-        let store = Arc::new(MemoryStore::new());
+        let store = settings.home.open()?;
         let secrets = crate::instance::secrets();
         let text = document.to_string();
         let first = instance(&store, &weather, &secrets, seed, now, 0);
