@@ -7,8 +7,11 @@
 mod answer;
 mod answered;
 pub mod faults;
+#[expect(clippy::expect_used, reason = "a target panics where what it holds does not")]
+pub mod fuzz;
 mod generate;
 mod going;
+mod home;
 mod instance;
 mod instant;
 mod judge;
@@ -22,5 +25,6 @@ mod store;
 mod world;
 
 pub use faults::{Fault, Kind, Mix, Struck};
+pub use home::Home;
 pub use shrink::shrink;
 pub use world::{Outcome, Settings, run};

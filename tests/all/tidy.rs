@@ -84,7 +84,19 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel",
         ],
     ),
-    ("simulate", &["laurel-domain", "laurel-engine", "laurel-edge", "function", "laurel-tests"]),
+    (
+        "simulate",
+        &[
+            "laurel-domain",
+            "laurel-engine",
+            "laurel-edge",
+            "laurel-store-redb",
+            "laurel-store-dynamodb",
+            "laurel-lambda",
+            "function",
+            "laurel-tests",
+        ],
+    ),
 ];
 
 /// Packages of others that only these of ours may name.

@@ -1,0 +1,223 @@
+//! What a fuzzer feeds: a function for each kind of input, which panics where something is wrong. The fuzzer
+//! itself (`fuzz/`) only calls these, and so do the tests, with every input that was worth keeping.
+
+mod shop;
+
+use std::collections::BTreeSet;
+
+use domain::{
+    condition::Reader,
+    json::Json,
+    number::{Currency, Money, Rate, Term, floor_of_product},
+    programme,
+    time::{Day, Instant, Month, Zone},
+};
+use engine::{
+    keys::kind,
+    records::{
+        BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkRecord, MemberRecord, NonceRecord,
+        Outcome as Recorded, PartnerKeyRecord, PartnerRecord, ProgramRecord, ReferenceRecord, RequestRecord,
+        decode, encode,
+    },
+    store::Key,
+};
+use num_bigint::BigUint;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{Settings, run};
+
+/// A kind of input.
+pub struct Target {
+    /// Its name, as the fuzzer's.
+    pub name: &'static str,
+    /// What must hold of any bytes; panics where it does not.
+    pub feed: fn(&[u8]),
+}
+
+/// Every kind of input.
+pub const TARGETS: &[Target] = &[
+    Target { name: "json", feed: json },
+    Target { name: "money", feed: money },
+    Target { name: "product", feed: product },
+    Target { name: "instant", feed: instant },
+    Target { name: "condition", feed: condition },
+    Target { name: "programme", feed: program },
+    Target { name: "record", feed: record },
+    Target { name: "event", feed: event },
+    Target { name: "body", feed: shop::body },
+    Target { name: "request", feed: shop::request },
+    Target { name: "signature", feed: shop::signature },
+    Target { name: "cursor", feed: shop::cursor },
+    Target { name: "history", feed: history },
+];
+
+/// Feeds one target.
+///
+/// # Panics
+/// There is none of that name, or what it holds does not.
+pub fn feed(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    let Some(target) = target else { panic!("no target is called {name}") };
+    (target.feed)(data);
+}
+
+/// What is read is JSON to others too, and has one canonical form.
+fn json(data: &[u8]) {
+    let Ok(read) = Json::parse(data) else { return };
+    let value: Value = serde_json::from_slice(data).expect("others read it too");
+    let canonical = |json: &Json| {
+        let mut out = Vec::new();
+        json.canonical(&mut out, "");
+        out
+    };
+    let again = Json::parse(value.to_string().as_bytes()).expect("what was read and written is read");
+    assert_eq!(canonical(&read), canonical(&again), "another canonical form");
+}
+
+const CURRENCIES: [&str; 4] = ["CNY", "USD", "JPY", "KWD"];
+
+fn currency(byte: u8) -> Currency {
+    let code = CURRENCIES[usize::from(byte) % CURRENCIES.len()];
+    Currency::of(code).expect("a currency of ISO 4217")
+}
+
+/// An amount that is read is shown as one that is read as the same.
+fn money(data: &[u8]) {
+    let Some((first, text)) = data.split_first() else { return };
+    let (currency, Ok(text)) = (currency(*first), std::str::from_utf8(text)) else { return };
+    if let Some(amount) = Money::parse(text, currency) {
+        let shown = amount.show(currency);
+        assert_eq!(Money::parse(&shown, currency), Some(amount), "{text} is shown as {shown}");
+    }
+    if let Some(rate) = Rate::parse(text) {
+        assert!(rate.millionths() <= 999_999_999_999, "{text}");
+    }
+}
+
+/// A sum of products comes out as it does in integers of any size.
+fn product(data: &[u8]) {
+    let mut words = data.chunks_exact(8).map(|word| {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(word);
+        u64::from_le_bytes(bytes)
+    });
+    let mut next = || words.next().unwrap_or(0);
+    let first = next();
+    let currency = currency(first as u8);
+    let millionths = |word: u64| word % 1_000_000_000_000;
+    let rate = |word: u64| {
+        let word = millionths(word);
+        let text = format!("{}.{:06}", word / 1_000_000, word % 1_000_000);
+        Rate::parse(&text).expect("a rate")
+    };
+    let minor = 10_u64.pow(currency.digits);
+    let (mut terms, mut top) = (Vec::new(), BigUint::ZERO);
+    // Every part of every line, over one denominator.
+    let (rates, ofs): ([u64; 2], [u64; 2]) = ([next(), next()], [next() % 9 + 1, next() % 999 + 1]);
+    for of in ofs {
+        let amount = Money(next() % 1_000_000_000_000);
+        let (own, part) = (next(), next() % (of + 1));
+        terms.push(Term { amount, rate: rate(own), part, of });
+        let others: u64 = ofs.iter().product::<u64>() / of;
+        top += BigUint::from(amount.0) * millionths(own) * part * others;
+    }
+    let bottom = BigUint::from(ofs.iter().product::<u64>()) * minor * 1_000_000_u64;
+    let top = rates.iter().fold(top, |top, word| top * millionths(*word));
+    let bottom = rates.iter().fold(bottom, |bottom, _| bottom * 1_000_000_u64);
+    let floor = u64::try_from(top / bottom).ok().filter(|floor| *floor < 1 << 53);
+    let rates: Vec<Rate> = rates.into_iter().map(rate).collect();
+    assert_eq!(floor_of_product(&terms, &rates, currency), floor, "{terms:?} times {rates:?}");
+}
+
+/// What is read is shown as what is read as the same, in any zone.
+fn instant(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Some(at) = Instant::parse(text) {
+        for zone in ["Asia/Shanghai", "America/Sao_Paulo", "Pacific/Apia", "Africa/Monrovia"] {
+            let zone = Zone::of(zone).expect("a zone");
+            let shown = zone.show(at);
+            assert_eq!(Instant::parse(&shown), Some(at), "{text} is shown as {shown}");
+            let day = zone.day(at);
+            assert!(zone.midnight(day) <= at && at < zone.midnight(zone.next_day(day)), "{text} is on {day:?}");
+        }
+    }
+    if let Some(day) = Day::parse(text) {
+        assert_eq!((Day::parse(&day.show()), Day::from_number(day.number())), (Some(day), day), "{text}");
+    }
+    if let Some(month) = Month::parse(text) {
+        assert_eq!((Month::parse(&month.show()), month.next().previous()), (Some(month), month), "{text}");
+    }
+}
+
+/// A condition is taken, or its faults are told.
+fn condition(data: &[u8]) {
+    let Ok(json) = Json::parse(data) else { return };
+    let (mut faults, amount) = (Vec::new(), |text: &str| Money::parse(text, currency(0)));
+    let read = Reader { amount: &amount, faults: &mut faults }.read(&json, "");
+    assert_eq!(read.is_some(), faults.is_empty(), "{faults:?}");
+    if let Some(read) = read {
+        assert!(!read.facts().is_empty(), "a condition on nothing: {read:?}");
+    }
+}
+
+/// A programme is taken, or its faults are told; what is taken is taken again.
+fn program(data: &[u8]) {
+    let Ok(json) = Json::parse(data) else { return };
+    match programme::read(&json, 1, Instant(0)) {
+        Ok(read) => assert_eq!(programme::read(&json, 1, Instant(0)).as_ref(), Ok(&read)),
+        Err(faults) => assert!(!faults.is_empty(), "refused without a fault"),
+    }
+}
+
+/// What can be read of a record is written as what is read as the same; the rest is refused.
+fn record(data: &[u8]) {
+    fn same<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+        let key = Key::new(vec![kind::MEMBER]);
+        let Ok(read) = decode::<T>(&key, bytes) else { return };
+        assert_eq!(decode::<T>(&key, &encode(&read)).as_ref(), Ok(&read));
+    }
+    let Some((which, bytes)) = data.split_first() else { return };
+    const KINDS: &[fn(&[u8])] = &[
+        same::<MemberRecord>,
+        same::<EntryRecord>,
+        same::<BlockRecord>,
+        same::<RequestRecord>,
+        same::<ProgramRecord>,
+        same::<CallerRecord>,
+        same::<PartnerRecord>,
+        same::<PartnerKeyRecord>,
+        same::<NonceRecord>,
+        same::<ClaimRecord>,
+        same::<ReferenceRecord>,
+        same::<LinkRecord>,
+        same::<Recorded>,
+    ];
+    KINDS[usize::from(*which) % KINDS.len()](bytes);
+}
+
+/// An event of Lambda's is told apart; what is a request is one that our own names answer to.
+fn event(data: &[u8]) {
+    let Ok(event) = serde_json::from_slice::<Value>(data) else { return };
+    let asked = event.get("requestContext").is_some();
+    match lambda::read(&["settle", "settlements"], event) {
+        Ok(lambda::Event::Url(request)) => {
+            assert!(asked, "an event that claims to be no request is one");
+            assert!(request.uri().path().starts_with('/'));
+        }
+        Ok(lambda::Event::Direct(_)) => assert!(!asked, "a request is taken for a schedule's"),
+        Err(problem) => assert!((400..500).contains(&problem.status), "{problem:?}"),
+    }
+}
+
+/// The simulator, with the operations that the bytes choose.
+fn history(data: &[u8]) {
+    let (seed, chosen) = data.split_at(data.len().min(8));
+    let mut bytes = [0; 8];
+    bytes[..seed.len()].copy_from_slice(seed);
+    let operations = 40;
+    let skips = |number: &usize| chosen.get(number / 8).is_some_and(|byte| byte >> (number % 8) & 1 == 1);
+    let skipped: BTreeSet<usize> = (0..operations).filter(skips).collect();
+    let settings = Settings { seed: u64::from_le_bytes(bytes), operations, skipped, ..Settings::default() };
+    assert_eq!(run(settings).violation, None);
+}
