@@ -16,7 +16,7 @@ fn earn(order: u8, amount: u32) -> Ask {
 }
 
 fn redeem(order: u8, points: u32) -> Ask {
-    Ask::Redeem { order, points }
+    Ask::Redeem { order, points, key: None }
 }
 
 fn refund(order: u8, amount: u32, name: Option<u8>) -> Ask {
@@ -131,6 +131,17 @@ fn what_can_have_happened_is_right() {
             ],
         ),
         (
+            "a key replays what was cancelled since, and another does not",
+            vec![
+                told(1, 2, earn(1, 10), done(10, 10, 0)),
+                told(3, 4, Ask::Redeem { order: 1, points: 8, key: Some(1) }, done(-8, 2, 0)),
+                told(5, 6, cancel(1, None), done(8, 10, 0)),
+                told(7, 8, Ask::Redeem { order: 1, points: 8, key: Some(1) }, done(-8, 2, 0)),
+                told(9, 10, Ask::Redeem { order: 1, points: 8, key: Some(2) }, Answer::AlreadyCancelled),
+                told(11, 12, Ask::Read, balance(10, 0)),
+            ],
+        ),
+        (
             "what was spent is refunded, owed, and paid by the next",
             vec![
                 told(1, 2, earn(1, 10), done(10, 10, 0)),
@@ -241,6 +252,15 @@ fn what_cannot_have_happened_is_wrong() {
                 told(3, 4, redeem(1, 10), done(-10, 0, 0)),
                 told(5, 8, cancel(1, None), done(10, 10, 0)),
                 told(6, 7, cancel(1, None), done(10, 20, 0)),
+            ],
+        ),
+        (
+            "a redemption that is cancelled comes back under another key",
+            vec![
+                earned(),
+                told(3, 4, Ask::Redeem { order: 1, points: 8, key: Some(1) }, done(-8, 2, 0)),
+                told(5, 6, cancel(1, None), done(8, 10, 0)),
+                told(7, 8, Ask::Redeem { order: 1, points: 8, key: Some(2) }, done(-8, 2, 0)),
             ],
         ),
         (

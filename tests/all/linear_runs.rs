@@ -22,7 +22,11 @@ use domain::{
     time::Instant,
 };
 use engine::{
-    Act, Done, Engine, Error, Request, Whom, memory::MemoryStore, records::By, redemption_id, store::Store,
+    Act, Done, Engine, Error, Request, Whom,
+    memory::MemoryStore,
+    records::By,
+    redemption_id,
+    store::{Store, StoreError},
 };
 use laurel_tests::{
     linear::{
@@ -78,7 +82,9 @@ fn ask(dice: &mut Dice, place: usize) -> Ask {
         }
         32..58 => {
             let order = number(dice, place / 3 + 3);
-            Ask::Redeem { order, points: usual(dice, order, 40) }
+            // A key of its own, mostly.
+            let key = dice.percent(90).then(|| 100 + u8::try_from(place).unwrap());
+            Ask::Redeem { order, points: usual(dice, order, 40), key }
         }
         58..74 => Ask::Refund {
             order: number(dice, place / 4 + 3),
@@ -87,7 +93,7 @@ fn ask(dice: &mut Dice, place: usize) -> Ask {
         },
         74..85 => {
             let redemption = number(dice, place / 3 + 3);
-            Ask::Cancel { redemption, key: dice.percent(60).then(|| redemption % 8) }
+            Ask::Cancel { redemption, key: dice.percent(60).then_some(redemption % 8) }
         }
         _ => Ask::Read,
     }
@@ -108,7 +114,7 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
             let (order_id, amount) = (order_id(*order), Some(money(*amount)));
             Act::EarnOrder(whom, EarnOrder { brand, order_id, amount, lines: Vec::new(), occurred_at: None })
         }
-        Ask::Redeem { order, points } => {
+        Ask::Redeem { order, points, .. } => {
             let (order_id, points) = (order_id(*order), u64::from(*points));
             Act::Redeem(whom, Redeem { brand, points, order_id })
         }
@@ -126,8 +132,15 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
 
 // --- What is heard ---
 
-fn answer(done: Result<Done, Error>) -> Option<Result<Answer, ()>> {
-    Some(Ok(match done {
+/// What the engine says of a call.
+enum Said {
+    Answer(Answer),
+    Failed,
+    Unknown,
+}
+
+fn said(done: Result<Done, Error>) -> Said {
+    Said::Answer(match done {
         Ok(done) => {
             let entry = done.entry.expect("every act has an entry");
             let outcome = entry.outcome.expect("an answer");
@@ -144,10 +157,10 @@ fn answer(done: Result<Done, Error>) -> Option<Result<Answer, ()>> {
             Answer::OverRefund(left.0 / 100)
         }
         Err(Error::KeyReused) => Answer::KeyReused,
-        Err(Error::Store(engine::store::StoreError::Unknown(_))) => return None,
-        Err(Error::Store(_) | Error::Contended) => return Some(Err(())),
+        Err(Error::Store(StoreError::Unknown(_))) => return Said::Unknown,
+        Err(Error::Store(_) | Error::Contended) => return Said::Failed,
         Err(other) => panic!("{other:?}"),
-    }))
+    })
 }
 
 /// A client that hangs up: the call is dropped the so manieth time it has to wait.
@@ -184,28 +197,29 @@ struct Shared {
 }
 
 impl Shared {
-    async fn send(&self, instance: usize, ask: &Ask, began: u64) -> Option<Result<Answer, ()>> {
+    async fn send(&self, instance: usize, ask: &Ask, began: u64) -> Said {
         let engine = &self.instances[instance];
         let passed = i64::try_from(began).unwrap();
         let now = self.start.plus_millis(passed - BEHIND_MILLIS[instance]);
         if *ask == Ask::Read {
             let seen = engine.member(self.member, now).await.map(|view| view.member);
             let balance = |member: domain::member::Member| (member.available(), member.debt, member.held());
-            return Some(match seen.map(balance) {
-                Ok((available, debt, 0)) => Ok(Answer::Balance { available, debt }),
+            return match seen.map(balance) {
+                Ok((available, debt, 0)) => Said::Answer(Answer::Balance { available, debt }),
                 Ok(held) => panic!("nothing is ever held: {held:?}"),
-                Err(_) => Err(()),
-            });
+                Err(Error::Store(_)) => Said::Failed,
+                Err(other) => panic!("{other:?}"),
+            };
         }
         let key = match ask {
-            Ask::Cancel { key, .. } => key.map(|key| hashed(&(self.who, key))),
+            Ask::Redeem { key, .. } | Ask::Cancel { key, .. } => key.map(|key| hashed(&(self.who, key))),
             _ => None,
         };
         let by = By::Caller([0; 16]);
-        let content = hashed(ask);
+        let content = hashed(&ask.content());
         let request =
             Request { by, now, key, content, dry_run: false, brand: None, house: false, any_age: false };
-        answer(engine.execute(&request, &act(self.member, self.who, ask)).await)
+        said(engine.execute(&request, &act(self.member, self.who, ask)).await)
     }
 
     async fn one(&self, dice: &mut Dice, ask: Ask) -> Heard<Answer> {
@@ -213,12 +227,18 @@ impl Shared {
         let began = self.stamps.fetch_add(1, Ordering::SeqCst);
         let call = Box::pin(self.send(instance, &ask, began));
         let waits = if dice.percent(3) { dice.below(6).unsigned_abs() as usize } else { usize::MAX };
-        let heard = match (HangsUp { call, waits }).await.flatten() {
-            Some(Ok(answer)) => Heard::Answer(self.stamps.fetch_add(1, Ordering::SeqCst), answer),
-            Some(Err(())) => Heard::Failed,
-            None => Heard::Unknown,
+        let heard = match (HangsUp { call, waits }).await {
+            Some(Said::Answer(answer)) => Heard::Answer(self.stamps.fetch_add(1, Ordering::SeqCst), answer),
+            Some(Said::Failed) => Heard::Failed,
+            Some(Said::Unknown) | None => Heard::Unknown,
         };
-        self.calls.lock().unwrap().push(Call { ask, began, heard: heard.clone() });
+        let mut calls = self.calls.lock().unwrap();
+        // Without a key nobody can tell a redemption that this very call made, and that another cancelled
+        // before it was looked up, from one that was there before.
+        if let (Ask::Redeem { key: None, .. }, Heard::Answer(_, Answer::AlreadyCancelled)) = (&ask, &heard) {
+            calls.push(Call { ask: ask.clone(), began, heard: Heard::Unknown });
+        }
+        calls.push(Call { ask, began, heard: heard.clone() });
         heard
     }
 
@@ -284,13 +304,13 @@ impl Sum {
         for (who, history) in histories.iter().enumerate() {
             let count = |wanted: &Heard<Answer>| history.iter().filter(|call| call.heard == *wanted).count();
             self.histories += 1;
-            self.operations += history.len();
-            self.unknown += count(&Heard::Unknown);
+            self.operations += CALLS;
+            self.unknown += count(&Heard::Unknown) - (history.len() - CALLS);
             self.failed += count(&Heard::Failed);
             let verdict = check(&Account::default(), history);
             if verdict != Verdict::Linearizable {
                 self.violations += 1;
-                if self.violations == 1 {
+                if self.violations <= 3 {
                     println!("round {seed}, member {who}: {verdict:?}\n{}", told(history));
                 }
             }

@@ -4,7 +4,7 @@
 use super::Spec;
 
 /// What is asked. Orders, redemptions, refunds and keys are numbered, each on their own.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Ask {
     /// An order of that many units earns.
     Earn {
@@ -19,6 +19,8 @@ pub enum Ask {
         order: u8,
         /// How many.
         points: u32,
+        /// Under which key, if any.
+        key: Option<u8>,
     },
     /// An order is refunded.
     Refund {
@@ -38,6 +40,25 @@ pub enum Ask {
     },
     /// How much there is.
     Read,
+}
+
+impl Ask {
+    /// What is asked, whatever key it comes under.
+    #[must_use]
+    pub fn content(&self) -> Ask {
+        let mut content = self.clone();
+        if let Ask::Redeem { key, .. } | Ask::Cancel { key, .. } = &mut content {
+            *key = None;
+        }
+        content
+    }
+
+    fn key(&self) -> Option<u8> {
+        match self {
+            Ask::Redeem { key, .. } | Ask::Cancel { key, .. } => *key,
+            Ask::Earn { .. } | Ask::Refund { .. } | Ask::Read => None,
+        }
+    }
 }
 
 /// What is told.
@@ -86,7 +107,7 @@ pub struct Account {
     orders: Vec<Order>,
     redemptions: Vec<Redemption>,
     refunds: Vec<Named<(u8, u8), Option<u32>>>,
-    keys: Vec<Named<u8, u8>>,
+    keys: Vec<Named<u8, Ask>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -184,10 +205,7 @@ impl Account {
         answer
     }
 
-    fn cancel(&mut self, id: u8, key: Option<u8>) -> Answer {
-        if let Some(known) = self.keys.iter().find(|known| Some(known.name) == key) {
-            return if known.content == id { known.answer.clone() } else { Answer::KeyReused };
-        }
+    fn cancel(&mut self, id: u8) -> Answer {
         let Some(redemption) = self.redemptions.iter_mut().find(|redemption| redemption.id == id) else {
             return Answer::NotFound;
         };
@@ -196,12 +214,17 @@ impl Account {
         }
         redemption.cancelled = true;
         let points = redemption.points;
-        let answer = self.gains(points);
-        if let Some(name) = key {
-            self.keys.push(Named { name, content: id, answer: answer.clone() });
-            self.keys.sort_by_key(|known| known.name);
+        self.gains(points)
+    }
+
+    fn act(&mut self, ask: &Ask) -> Answer {
+        match ask {
+            Ask::Earn { order, amount } => self.earn(*order, *amount),
+            Ask::Redeem { order, points, .. } => self.redeem(*order, *points),
+            Ask::Refund { order, amount, name } => self.refund(*order, *amount, *name),
+            Ask::Cancel { redemption, .. } => self.cancel(*redemption),
+            Ask::Read => Answer::Balance { available: self.available, debt: self.debt },
         }
-        answer
     }
 }
 
@@ -209,13 +232,18 @@ impl Spec for Account {
     type Ask = Ask;
     type Answer = Answer;
 
+    /// A key stands for the first success under it; a refusal is not remembered.
     fn take(&mut self, ask: &Ask) -> Answer {
-        match ask {
-            Ask::Earn { order, amount } => self.earn(*order, *amount),
-            Ask::Redeem { order, points } => self.redeem(*order, *points),
-            Ask::Refund { order, amount, name } => self.refund(*order, *amount, *name),
-            Ask::Cancel { redemption, key } => self.cancel(*redemption, *key),
-            Ask::Read => Answer::Balance { available: self.available, debt: self.debt },
+        let Some(name) = ask.key() else { return self.act(ask) };
+        let content = ask.content();
+        if let Some(known) = self.keys.iter().find(|known| known.name == name) {
+            return if known.content == content { known.answer.clone() } else { Answer::KeyReused };
         }
+        let answer = self.act(ask);
+        if matches!(answer, Answer::Done { .. }) {
+            self.keys.push(Named { name, content, answer: answer.clone() });
+            self.keys.sort_by_key(|known| known.name);
+        }
+        answer
     }
 }
