@@ -50,3 +50,4 @@ mod tokens;
 mod told;
 mod walk;
 mod wire;
+mod zones;
