@@ -26,6 +26,10 @@ pub(crate) enum Trouble {
     LostAndUnknown,
     /// Every commit loses its race.
     AlwaysLate,
+    /// One commit happens, and nobody hears that it did; then nothing can be read.
+    DoneThenSilent,
+    /// Nothing can be read.
+    Silent,
 }
 
 /// A store in memory, with trouble.
@@ -64,6 +68,8 @@ impl Failing {
             Trouble::DoneButUnknown,
             Trouble::LostAndUnknown,
             Trouble::AlwaysLate,
+            Trouble::DoneThenSilent,
+            Trouble::Silent,
         ];
         all[usize::from(self.trouble.load(Ordering::SeqCst))]
     }
@@ -71,6 +77,9 @@ impl Failing {
 
 impl Store for Failing {
     fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        if self.trouble() == Trouble::Silent {
+            return Box::pin(std::future::ready(Err(StoreError::Busy)));
+        }
         self.inner.get(keys)
     }
 
@@ -83,12 +92,17 @@ impl Store for Failing {
             self.commits.fetch_add(1, Ordering::SeqCst);
             let cause = || Arc::new(std::io::Error::other("no space left on disk"));
             match self.trouble() {
-                Trouble::None => self.inner.commit(writes).await,
+                Trouble::None | Trouble::Silent => self.inner.commit(writes).await,
                 Trouble::Busy => Err(StoreError::Busy),
                 Trouble::Unavailable => Err(StoreError::Unavailable(cause())),
                 Trouble::AlwaysLate => Err(StoreError::LostRace),
                 Trouble::DoneButUnknown => {
                     self.works();
+                    self.inner.commit(writes).await?;
+                    Err(StoreError::Unknown(cause()))
+                }
+                Trouble::DoneThenSilent => {
+                    self.fails_with(Trouble::Silent);
                     self.inner.commit(writes).await?;
                     Err(StoreError::Unknown(cause()))
                 }

@@ -36,6 +36,28 @@ async fn an_unknown_outcome_is_looked_up() {
     }
 }
 
+/// `busy` says that nothing was written. Who cannot look up an unknown outcome does not say so.
+#[tokio::test]
+async fn an_unknown_outcome_that_cannot_be_looked_up_is_not_called_nothing() {
+    let store = Arc::new(Failing::new());
+    let shop = Shop::over(store.clone(), &program(), START).await;
+    let member = shop.somebody().await;
+    shop.earn(&member, "A-0", "100").await;
+    let spent_on = json!({"kind": "order", "order_id": "B-1"});
+    let redeem = json!({"member_id": member, "brand": "acme", "points": 30, "for": spent_on});
+    let person =
+        json!({"brand": "acme", "identities": [{"kind": "external", "channel": "tests", "value": "new"}]});
+    for (path, body) in [("/redeem", redeem), ("/register", person)] {
+        store.fails_with(Trouble::DoneThenSilent);
+        let reply = shop.call_with("POST", path, &body, Some("k")).await;
+        assert_eq!(reply.verdict(), "503 store_unavailable", "{path}: {}", reply.body);
+        store.works();
+        let again = shop.call_with("POST", path, &body, Some("k")).await;
+        assert!(again.status < 300 && again.replayed(), "{path}: {}", again.body);
+    }
+    assert_eq!(shop.show(&member).await["points"]["available"], 70);
+}
+
 /// Lost races end after a bounded number of attempts.
 #[tokio::test]
 async fn endless_races_are_given_up() {

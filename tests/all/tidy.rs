@@ -174,6 +174,19 @@ fn the_core_has_no_floats_and_no_surroundings() {
 }
 
 #[test]
+fn unsafe_is_forbidden_in_every_package() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("[workspace.lints.rust]\nunsafe_code = \"forbid\""));
+    let manifests = files(&root(), "Cargo.toml").into_iter().filter(|path| !name(path).starts_with("bench"));
+    let manifests: Vec<PathBuf> = manifests.filter(|path| *path != root().join("Cargo.toml")).collect();
+    assert!(manifests.len() > 20, "this test looks in the wrong place");
+    for path in manifests {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("[lints]\nworkspace = true"), "{} has lints of its own", name(&path));
+    }
+}
+
+#[test]
 fn files_are_short_and_finished() {
     let own = Path::new(file!()).file_name().unwrap();
     let unfinished = ["todo!(", "unimplemented!(", "#[ignore", "FIXME", "XXX:", "dbg!("];

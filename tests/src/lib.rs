@@ -1,5 +1,7 @@
-//! What the tests share: the reference model of the rules, written from the rules alone, and a partner that
-//! signs its requests, written from the standards alone.
+//! What the tests share: the reference model of the rules, written from the rules alone, a partner that
+//! signs its requests, written from the standards alone, and a checker of histories.
+
+pub mod linear;
 
 // A model that cannot go on stops where it stands: it is only run by tests.
 #[allow(clippy::unwrap_used, clippy::expect_used)]

@@ -85,3 +85,28 @@ impl From<Unreadable> for Error {
         Error::Unreadable(error)
     }
 }
+
+/// What is known of the attempts at one request: once the outcome of one is unknown, a later failure of the
+/// store must not be told as one after which nothing was written.
+#[derive(Default, Debug)]
+pub(crate) struct Doubt(Option<StoreError>);
+
+impl Doubt {
+    /// What an attempt came to; nothing, if it is to be tried again.
+    pub(crate) fn settles<T>(&mut self, attempt: Result<T, Error>) -> Option<Result<T, Error>> {
+        match attempt {
+            Err(Error::Store(StoreError::LostRace)) => None,
+            Err(Error::Store(unknown @ StoreError::Unknown(_))) => {
+                self.0 = Some(unknown);
+                None
+            }
+            Err(Error::Store(error)) => Some(Err(Error::Store(self.0.take().unwrap_or(error)))),
+            settled => Some(settled),
+        }
+    }
+
+    /// Why it is given up after the last attempt.
+    pub(crate) fn gives_up(self) -> Error {
+        self.0.map_or(Error::Contended, Error::Store)
+    }
+}

@@ -18,7 +18,7 @@ use tokio::sync::MutexGuard;
 use crate::{
     account::{Account, Met},
     engine::{ATTEMPTS_MAX, Engine, Loaded, Request, Whom, unchanged},
-    error::Error,
+    error::{Doubt, Error},
     keys,
     records::{EntryRecord, MemberRecord, Outcome, Remembered, RequestRecord, decode},
     store::{Expect, Key, Record, StoreError, Version, WRITES_MAX, Write},
@@ -187,6 +187,7 @@ impl Engine {
         }
         // An unknown outcome is settled by looking again, where a repeat is recognised.
         let recognisable = request.key.is_some() || act.natural_key().is_some();
+        let mut doubt = Doubt::default();
         for attempt in 0..ATTEMPTS_MAX {
             // Most requests are new. That this one is, the commit itself finds out for nothing; a
             // look beforehand would cost every request a read. So the first attempt does without,
@@ -194,13 +195,16 @@ impl Engine {
             let look = attempt > 0 || request.dry_run || !recognisable;
             let request = self.renewed(request);
             match self.attempt(&request, act, look).await {
-                Err(Error::Store(StoreError::LostRace)) => {}
-                Err(Error::Store(StoreError::Unknown(_))) if recognisable => {}
                 Err(Error::Refused(_)) if !look => {}
-                other => return other,
+                unknown @ Err(Error::Store(StoreError::Unknown(_))) if !recognisable => return unknown,
+                done => {
+                    if let Some(settled) = doubt.settles(done) {
+                        return settled;
+                    }
+                }
             }
         }
-        Err(Error::Contended)
+        Err(doubt.gives_up())
     }
 
     /// One attempt; with `look`, an earlier answer is looked for first.

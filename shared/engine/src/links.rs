@@ -14,7 +14,7 @@ use domain::{
 
 use crate::{
     engine::{ATTEMPTS_MAX, Engine, Loaded, Request},
-    error::Error,
+    error::{Doubt, Error},
     keys,
     records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, decode},
     register::Told,
@@ -64,13 +64,14 @@ impl Engine {
     /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`], [`Refusal::BrandNotFound`] where the
     /// programme has no such partner, [`Refusal::LimitExceeded`], or the store failed.
     pub async fn ask_link(&self, request: &Request, ask: &LinkAsk, answer: Answer) -> Result<Told, Error> {
+        let mut doubt = Doubt::default();
         for attempt in 0..ATTEMPTS_MAX {
-            match self.attempt_ask(request, ask, &answer, attempt > 0).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                other => return other,
+            let done = self.attempt_ask(request, ask, &answer, attempt > 0).await;
+            if let Some(settled) = doubt.settles(done) {
+                return settled;
             }
         }
-        Err(Error::Contended)
+        Err(doubt.gives_up())
     }
 
     async fn attempt_ask(
@@ -136,13 +137,14 @@ impl Engine {
         reference: [u8; 16],
         tell: impl Fn([u8; 16]) -> Answer,
     ) -> Result<Told, Error> {
+        let mut doubt = Doubt::default();
         for _ in 0..ATTEMPTS_MAX {
-            match self.attempt_link(request, brand, code, reference, &tell).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                other => return other,
+            let done = self.attempt_link(request, brand, code, reference, &tell).await;
+            if let Some(settled) = doubt.settles(done) {
+                return settled;
             }
         }
-        Err(Error::Contended)
+        Err(doubt.gives_up())
     }
 
     async fn attempt_link(

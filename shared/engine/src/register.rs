@@ -8,7 +8,7 @@ use domain::{
 
 use crate::{
     engine::{ATTEMPTS_MAX, Engine, Request, newborn, unchanged},
-    error::Error,
+    error::{Doubt, Error},
     execute::remember,
     keys,
     records::{Answer, ClaimRecord, Remembered, RequestRecord, decode},
@@ -59,13 +59,14 @@ impl Engine {
         registration: &Registration,
         tell: impl Fn(&Registered) -> Answer,
     ) -> Result<Told, Error> {
+        let mut doubt = Doubt::default();
         for _ in 0..ATTEMPTS_MAX {
-            match self.attempt_register(request, registration, &tell).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                other => return other,
+            let attempt = self.attempt_register(request, registration, &tell).await;
+            if let Some(settled) = doubt.settles(attempt) {
+                return settled;
             }
         }
-        Err(Error::Contended)
+        Err(doubt.gives_up())
     }
 
     async fn attempt_register(
