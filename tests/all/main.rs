@@ -36,6 +36,7 @@ mod settlement_audit;
 mod settlement_close;
 mod settlement_sums;
 mod settling;
+mod siege;
 mod signatures;
 mod store;
 mod support;

@@ -31,7 +31,7 @@ pub(crate) fn check(api: &Api, method: &str, path: &str, reply: &Reply) {
 }
 
 /// The routes that this path could mean, the literal ones first.
-fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
+pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
     let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
     let Some((name, rest)) = parts.split_first() else { return Vec::new() };
     let function = api.functions.iter().find(|function| function.name == *name);
