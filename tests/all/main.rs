@@ -26,6 +26,7 @@ mod lifecycle;
 mod limits;
 mod links;
 mod openapi;
+mod overload;
 mod partners;
 mod programmes;
 mod races;
