@@ -11,6 +11,7 @@ mod functions;
 mod home;
 mod import;
 mod listen;
+mod patience;
 mod progress;
 mod replay;
 mod rows;

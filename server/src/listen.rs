@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::backup::{BrokenOff, backup};
+use crate::{
+    backup::{BrokenOff, backup},
+    patience::Patient,
+};
 use bytes::Bytes;
 use edge::{Api, BODY_BYTES_MAX, Problem};
 use http::{Request, Response, StatusCode};
@@ -122,7 +125,7 @@ async fn connection(
     // answered, the socket is not looked at.
     http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(READ_PATIENCE).max_buf_size(64 * 1024);
-    let serving = http.serve_connection(TokioIo::new(stream), service);
+    let serving = http.serve_connection(TokioIo::new(Patient::new(stream)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

@@ -242,6 +242,11 @@ async fn paths_and_queries() {
     for (path, want) in rows {
         check(&shop, &member, request("GET", &path, &[], ""), want).await;
     }
+    // Not the member of the id `find`.
+    for method in ["GET", "PATCH", "DELETE"] {
+        let find = request(method, "/members/find", &[], "");
+        check(&shop, &member, find, "405 method_not_allowed").await;
+    }
     let with_body = request("GET", &format!("/members/{member}"), &[], "{}");
     check(&shop, &member, with_body, invalid).await;
 }

@@ -160,9 +160,12 @@ impl Shop {
 
     /// Every record of the store but the nonces: a signature is used up whatever becomes of its request.
     pub(crate) async fn snapshot(&self) -> Vec<(Key, Record)> {
-        let all = Range { from: Key::new(vec![0]), to: Key::new(vec![0xff; 32]) };
-        let mut records = self.api.engine.store().scan(all, usize::MAX).await.unwrap();
-        records.retain(|(key, _)| key.kind() != engine::keys::kind::NONCE);
+        let nonce = engine::keys::kind::NONCE;
+        let mut records = Vec::new();
+        for (from, to) in [(vec![0], vec![nonce]), (vec![nonce + 1], vec![0xff; 32])] {
+            let range = Range { from: Key::new(from), to: Key::new(to) };
+            records.extend(self.api.engine.store().scan(range, usize::MAX).await.unwrap());
+        }
         records
     }
 

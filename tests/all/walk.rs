@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Who asks, in the order of the columns below.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Who {
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Who {
     Nobody,
     /// A key that was revoked.
     Revoked,
@@ -37,7 +37,7 @@ enum Who {
     Other,
 }
 
-const WHO: [Who; 13] = [
+pub(crate) const WHO: [Who; 13] = [
     Who::Nobody,
     Who::Revoked,
     Who::Admin,
@@ -57,7 +57,7 @@ const WHO: [Who; 13] = [
 /// new ones each time; `who` the member as the caller names it, `brand` the caller's if it is a
 /// partner; `order` and `redemption` made by that brand or, for the partner that is not linked, by
 /// the one that is.
-const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     (
         "POST",
         "/register",
@@ -205,7 +205,7 @@ const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
 
 impl Who {
     /// The partner that asks, if one does.
-    fn partner(self) -> Option<&'static str> {
+    pub(crate) fn partner(self) -> Option<&'static str> {
         match self {
             Who::Linked => Some("tea"),
             Who::NotLinked => Some("mute"),
@@ -218,18 +218,25 @@ impl Who {
 /// The month that is closed: the one before the walk, in which something was earned.
 const CLOSED: &str = "2026-02";
 
-struct Walk {
-    shop: Shop,
+/// A moment in that month.
+pub(crate) const BEFORE: &str = "2026-02-02T10:00:00+08:00";
+
+pub(crate) struct Walk {
+    pub(crate) shop: Shop,
     /// Keys that last, by caller.
     keys: Vec<(Who, String)>,
 }
 
 /// What stands for a name in braces: what there is, and what there is not.
-type Filling = Vec<(&'static str, String, String)>;
+pub(crate) type Filling = Vec<(&'static str, String, String)>;
 
 impl Walk {
     async fn open() -> Walk {
-        let shop = Shop::open(&coalition(), "2026-02-02T10:00:00+08:00").await;
+        Walk::of(Shop::open(&coalition(), BEFORE).await).await
+    }
+
+    /// The same in a shop with the coalition's programme, which stands at [`BEFORE`].
+    pub(crate) async fn of(shop: Shop) -> Walk {
         let known = shop.somebody().await;
         shop.earn(&known, "known", "10").await;
         shop.at(START);
@@ -255,12 +262,12 @@ impl Walk {
         Walk { shop, keys }
     }
 
-    fn key(&self, who: Who) -> &str {
+    pub(crate) fn key(&self, who: Who) -> &str {
         &self.keys.iter().find(|(own, _)| *own == who).unwrap().1
     }
 
     /// A member with something of everything, as that caller knows it.
-    async fn filling(&self, who: Who, n: &str, path: &str) -> (Filling, String) {
+    pub(crate) async fn filling(&self, who: Who, n: &str, path: &str) -> (Filling, String) {
         let shop = &self.shop;
         let identity = json!({"kind": "external", "channel": "walk", "value": n});
         let body = json!({"identities": [identity], "brand": "acme"});
@@ -306,7 +313,7 @@ impl Walk {
     }
 
     /// A key of a partner that has none live.
-    async fn keyid(&self) -> String {
+    pub(crate) async fn keyid(&self) -> String {
         let (shop, path) = (&self.shop, "/partners/new/keys");
         for known in shop.ok("GET", path, Value::Null).await["keys"].as_array().unwrap() {
             let path = format!("{path}/{}", known["keyid"].as_str().unwrap());
@@ -317,7 +324,7 @@ impl Walk {
     }
 
     /// A token of that member for the redemption of that number.
-    async fn token(&self, member: &str, n: &str) -> String {
+    pub(crate) async fn token(&self, member: &str, n: &str) -> String {
         let body = json!({"minutes": 5, "redeem": {"order_id": n, "points_max": 1}});
         let path = format!("/members/{member}/tokens");
         let made = self.shop.call_as(self.key(Who::OfAcme), "POST", &path, &body, None).await;
@@ -338,7 +345,7 @@ impl Walk {
     }
 }
 
-fn filled(text: &str, filling: &Filling, there: bool) -> String {
+pub(crate) fn filled(text: &str, filling: &Filling, there: bool) -> String {
     filling.iter().fold(text.to_owned(), |text, (name, real, absent)| {
         text.replace(name, if there { real } else { absent })
     })

@@ -30,8 +30,8 @@ pub(crate) fn check(api: &Api, method: &str, path: &str, reply: &Reply) {
     }
 }
 
-/// The routes that this path could mean, the literal ones first.
-fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
+/// The routes that this path means: the literal ones alone, where there is one.
+pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
     let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
     let Some((name, rest)) = parts.split_first() else { return Vec::new() };
     let function = api.functions.iter().find(|function| function.name == *name);
@@ -41,7 +41,13 @@ fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
         wanted.len() == rest.len()
             && pairs.all(|(wanted, got)| wanted == got || (wanted.starts_with('{') && !got.is_empty()))
     };
-    function.map_or(Vec::new(), |function| function.routes.iter().filter(fits).collect())
+    let mut fitting: Vec<&Route> =
+        function.map_or(Vec::new(), |function| function.routes.iter().filter(fits).collect());
+    let literal = |route: &Route| !route.path.contains('{');
+    if fitting.iter().any(|route| literal(route)) {
+        fitting.retain(|route| literal(route));
+    }
+    fitting
 }
 
 /// A success has the shape that its route publishes for this status, and no number but whole ones.

@@ -103,17 +103,17 @@ impl Api {
         let function = self.functions.iter().find(|function| function.name == name).ok_or_else(not_found)?;
         let rest = &path[1 + name.len()..];
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let mut allowed = Vec::new();
-        for route in function.routes {
-            let Some(parts) = matches(route.path, rest) else { continue };
-            if route.method.word() == method.as_str() {
-                return Ok((function, route, parts));
-            }
-            allowed.push(route.method.word());
+        let fitting = function.routes.iter().filter_map(|route| Some((route, matches(route.path, rest)?)));
+        let mut fitting: Vec<_> = fitting.collect();
+        // A path that a route names in full is that route's, and nobody's id: `/members/find`.
+        let fewest = fitting.iter().map(|(_, parts)| parts.len()).min().ok_or_else(not_found)?;
+        fitting.retain(|(_, parts)| parts.len() == fewest);
+        let asked = fitting.iter().position(|(route, _)| route.method.word() == method.as_str());
+        if let Some(asked) = asked {
+            let (route, parts) = fitting.swap_remove(asked);
+            return Ok((function, route, parts));
         }
-        if allowed.is_empty() {
-            return Err(not_found());
-        }
+        let allowed: Vec<&str> = fitting.iter().map(|(route, _)| route.method.word()).collect();
         let mut problem = Problem::new(405, "method_not_allowed", "another method answers here; see Allow");
         problem.allow = Some(allowed.join(", "));
         Err(problem)

@@ -1,0 +1,347 @@
+//! What is besieged: a shop, and for each route and caller a request that would be right, with what
+//! it gets when nothing is twisted.
+
+use engine::{Books, memory::MemoryStore};
+use laurel_tests::partner::Partner;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    coalition::coalition,
+    support::Shop,
+    walk::{BEFORE, Filling, ROUTES, WHO, Walk, Who, filled},
+};
+
+/// In which order a request is looked at: whatever is found first is what is told.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Point {
+    /// The length of path and query, and whether anything answers there.
+    Route,
+    /// Who asks.
+    Caller,
+    /// `Test-Clock`.
+    Clock,
+    /// Whether the caller may ask this at all.
+    Admit,
+    Query,
+    /// The body as text, as JSON, and against the route's shape.
+    Body,
+    /// What the body names, the key of the request, and all that the function knows.
+    Late,
+    /// Nothing is found.
+    Never,
+}
+
+/// A verdict, and where it is reached. An empty code is a success.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Verdict {
+    pub(super) point: Point,
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+}
+
+impl Verdict {
+    pub(super) fn at(point: Point, status: u16, code: &'static str) -> Verdict {
+        Verdict { point, status, code }
+    }
+
+    /// As people write it.
+    pub(super) fn told(self) -> String {
+        format!("{} {}", self.status, self.code).trim_end().to_owned()
+    }
+}
+
+/// One route asked by one caller.
+pub(super) struct Cell {
+    pub(super) row: usize,
+    pub(super) who: Who,
+    pub(super) method: &'static str,
+    /// As the walk writes it, with names in braces.
+    pub(super) pattern: &'static str,
+    pub(super) path: String,
+    pub(super) body: String,
+    /// What it gets untwisted.
+    pub(super) plain: Verdict,
+    pub(super) route: &'static edge::Route,
+    /// What is there and what is not, for this caller.
+    filling: usize,
+}
+
+impl Cell {
+    /// The same request for things that are not there.
+    pub(super) fn absent(&self, stage: &Stage) -> (String, String) {
+        let fill = |text| filled(text, &stage.fillings[self.filling].1, false);
+        (fill(self.pattern), fill(self.asked()))
+    }
+
+    /// What this caller knows under that name.
+    pub(super) fn known<'s>(&self, stage: &'s Stage, name: &str) -> &'s str {
+        &stage.fillings[self.filling].1.iter().find(|(own, ..)| *own == name).unwrap().1
+    }
+
+    /// The body as the walk writes it.
+    pub(super) fn asked(&self) -> &'static str {
+        ROUTES[self.row].2
+    }
+
+    pub(super) fn succeeds(&self) -> bool {
+        self.plain.status < 300
+    }
+
+    pub(super) fn is_signed(&self) -> bool {
+        self.who.partner().is_some()
+    }
+}
+
+/// A request in the making. Its credentials are added last, so that a partner signs what is sent.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) who: Who,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) body: Vec<u8>,
+    /// Nothing is to be added.
+    pub(super) sealed: bool,
+    /// It is sent a second time as it is: that one gets the attack's verdict, the first the plain one.
+    pub(super) twice: bool,
+}
+
+impl Ask {
+    pub(super) fn of(cell: &Cell) -> Ask {
+        Ask {
+            who: cell.who,
+            method: cell.method.to_owned(),
+            path: cell.path.clone(),
+            headers: Vec::new(),
+            body: cell.body.clone().into_bytes(),
+            sealed: false,
+            twice: false,
+        }
+    }
+
+    pub(super) fn header(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.headers.push((name.to_owned(), value.into()));
+    }
+
+    /// The request; `None` where no client could write it down.
+    pub(super) fn request(&self) -> Option<http::Request<bytes::Bytes>> {
+        let mut request = http::Request::builder().method(self.method.as_str()).uri(self.path.as_str());
+        for (name, value) in &self.headers {
+            request = request.header(name, value.as_slice());
+        }
+        request.body(bytes::Bytes::from(self.body.clone())).ok()
+    }
+}
+
+/// The shop with all that is asked of it.
+pub(super) struct Stage {
+    pub(super) walk: Walk,
+    pub(super) cells: Vec<Cell>,
+    fillings: Vec<(Who, Filling)>,
+    tokens: Vec<(Who, String)>,
+    pub(super) partners: Vec<(Who, Partner)>,
+    /// Cursors into another member's ledger, and into that of each caller's member.
+    pub(super) foreign_cursor: String,
+    pub(super) own_cursors: Vec<(Who, String)>,
+    /// A member's token whose time is over.
+    pub(super) expired_token: String,
+    /// A key under which the storefront's order was answered.
+    pub(super) used_key: &'static str,
+}
+
+/// Nobody is to be held up by how often it asks, in a run of any speed: what is refused for that is
+/// tested elsewhere.
+const NO_LIMIT: edge::Policy = edge::Policy { name: "none", quota: u32::MAX, window: Duration::from_secs(1) };
+
+impl Stage {
+    pub(super) async fn open(seed: u64) -> Stage {
+        let mut shop = Shop::over(Arc::new(MemoryStore::new()), &coalition(), BEFORE).await;
+        let api = Arc::get_mut(&mut shop.api).expect("nobody else has it yet");
+        api.chance = edge::Chance::seeded(seed);
+        api.rates = None;
+        api.guesses = edge::Rates::new(NO_LIMIT);
+        let walk = Walk::of(shop).await;
+        let shop = &walk.shop;
+        let expired_token = walk.token(&shop.somebody().await, "o").await;
+        shop.at("2026-03-02T10:20:00+08:00");
+        let keyid = walk.keyid().await;
+        let (mut fillings, mut tokens, mut own_cursors) = (Vec::new(), Vec::new(), Vec::new());
+        for who in WHO {
+            let n = format!("n-{}", shop.fresh());
+            let (mut filling, member) = walk.filling(who, &n, "").await;
+            filling
+                .iter_mut()
+                .filter(|(name, ..)| *name == "{keyid}")
+                .for_each(|known| known.1 = keyid.clone());
+            own_cursors.push((who, cursor(shop, &member).await));
+            let of = if who == Who::Other { shop.somebody().await } else { member };
+            tokens.push((who, walk.token(&of, &n).await));
+            fillings.push((who, filling));
+        }
+        let foreign = shop.somebody().await;
+        shop.earn(&foreign, "foreign-1", "10").await;
+        shop.earn(&foreign, "foreign-2", "10").await;
+        let foreign_cursor = cursor(shop, &foreign).await;
+        let used_key = "used-once";
+        let order = json!({"member_id": foreign, "brand": "acme", "order_id": "keyed", "amount": "3"});
+        let key = walk.key(Who::Storefront);
+        let keyed = shop.call_as(key, "POST", "/earn-points", &order, Some(used_key)).await;
+        assert_eq!(keyed.status, 200);
+        let mut partners = Vec::new();
+        for (who, brand) in WHO.into_iter().filter_map(|who| Some((who, who.partner()?))) {
+            partners.push((who, shop.partner_of(brand).await));
+        }
+        let cells = cells(&fillings);
+        Stage {
+            walk,
+            cells,
+            fillings,
+            tokens,
+            partners,
+            foreign_cursor,
+            own_cursors,
+            expired_token,
+            used_key,
+        }
+    }
+
+    /// Adds who asks: a key, a token, or a signature over what is sent.
+    pub(super) fn seal(&self, ask: &mut Ask) {
+        if ask.sealed || ask.who == Who::Nobody {
+            return;
+        }
+        if let Some((_, partner)) = self.partners.iter().find(|(who, _)| *who == ask.who) {
+            return sign(partner, ask, |_| ());
+        }
+        let bearer = match ask.who {
+            Who::Own | Who::Other => self.token(ask.who),
+            who => self.walk.key(who),
+        };
+        ask.header("authorization", format!("Bearer {bearer}"));
+        ask.sealed = true;
+    }
+
+    /// That caller's token.
+    pub(super) fn token(&self, who: Who) -> &str {
+        &self.tokens.iter().find(|(own, _)| *own == who).unwrap().1
+    }
+
+    /// Who signs the cell's requests.
+    pub(super) fn partner(&self, cell: &Cell) -> Option<&Partner> {
+        self.partners.iter().find(|(who, _)| *who == cell.who).map(|(_, partner)| partner)
+    }
+
+    /// The sum of all members' ledgers, as `laurel audit` prints it. Nothing may differ in them.
+    pub(super) async fn digest(&self) -> [u8; 32] {
+        let engine = &self.walk.shop.api.engine;
+        let (members, more) = engine.member_ids(None, 10_000).await.unwrap();
+        assert!(more.is_none(), "more members than were looked at");
+        let mut books = Books::default();
+        for id in members {
+            let finding = engine.audit_member(id).await.unwrap();
+            assert_eq!(finding.differences, Vec::<String>::new());
+            books.note(id, &finding);
+        }
+        let strays = engine.strays(&books).await.unwrap();
+        assert!(strays.members.is_empty() && strays.brands.is_empty(), "{strays:?}");
+        books.digest()
+    }
+}
+
+/// Where the second page of the member's ledger begins.
+async fn cursor(shop: &Shop, member: &str) -> String {
+    let page = shop.ok("GET", &format!("/members/{member}/ledger?limit=1"), Value::Null).await;
+    page["next_cursor"].as_str().unwrap().to_owned()
+}
+
+/// Signs the request as it stands. Claims are what a partner says unless they are changed.
+pub(super) fn sign(
+    partner: &Partner,
+    ask: &mut Ask,
+    change: impl FnOnce(&mut laurel_tests::partner::Claims),
+) {
+    let text: Vec<(String, String)> = ask
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), String::from_utf8(value.clone()).ok()?)))
+        .collect();
+    let sent: Vec<(&str, &str)> = text.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut claims = partner.claims(&sent, &ask.body);
+    change(&mut claims);
+    let signed = partner.sign_with(&ask.method, &ask.path, &sent, &ask.body, &claims);
+    for (name, value) in signed.into_iter().skip(sent.len()) {
+        ask.header(&name, value);
+    }
+    ask.sealed = true;
+}
+
+fn cells(fillings: &[(Who, Filling)]) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (row, (method, pattern, body, wants)) in ROUTES.iter().enumerate() {
+        for (filling, ((who, fill), want)) in fillings.iter().zip(wants).enumerate() {
+            let (path, body) = (filled(pattern, fill, true), filled(body, fill, true));
+            let route = route_of(method, pattern);
+            let plain = plain(*who, row, route, *want);
+            cells.push(Cell { row, who: *who, method, pattern, path, body, plain, route, filling });
+        }
+    }
+    cells
+}
+
+fn route_of(method: &str, pattern: &str) -> &'static edge::Route {
+    let (name, rest) = pattern[1..].split_once('/').map_or((&pattern[1..], ""), |(name, rest)| (name, rest));
+    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    let function = server::FUNCTIONS.iter().find(|function| function.name == name).unwrap();
+    let fits = |route: &&edge::Route| {
+        let own: Vec<&str> = route.path.split('/').skip(1).collect();
+        let same = own.len() == parts.len()
+            && own.iter().zip(&parts).all(|(own, part)| own == part || own.starts_with('{'));
+        same && route.method.word() == method
+    };
+    function.routes.iter().find(fits).unwrap()
+}
+
+/// What the walk says that this caller gets, and where that is found.
+fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
+    let (_, pattern, body, _) = ROUTES[row];
+    let admitted = roles(who).is_some_and(|role| match route.roles == [edge::Role::Partner] {
+        true => role == edge::Role::Partner,
+        false => role == edge::Role::Admin || route.roles.contains(&role),
+    });
+    let idle = who == Who::MayNothing && matches!(pattern, "/earn-points" | "/redeem" | "/reverse");
+    let other = who == Who::Other && pattern.starts_with("/members/");
+    match status {
+        401 => Verdict::at(Point::Caller, status, "unauthenticated"),
+        403 if !admitted || idle => Verdict::at(Point::Admit, status, "forbidden"),
+        _ if !admitted => panic!("{who:?} {pattern}: {status}, though its role may not"),
+        404 if other => Verdict::at(Point::Admit, status, "member_not_found"),
+        403 => Verdict::at(Point::Late, status, "forbidden"),
+        404 => Verdict::at(Point::Late, status, absent_code(pattern, body)),
+        _ => Verdict::at(Point::Never, status, ""),
+    }
+}
+
+fn roles(who: Who) -> Option<edge::Role> {
+    Some(match who {
+        Who::Nobody | Who::Revoked => return None,
+        Who::Admin => edge::Role::Admin,
+        Who::Operator => edge::Role::Operator,
+        Who::Storefront | Who::OfAcme | Who::OfBean => edge::Role::Storefront,
+        Who::Scheduler => edge::Role::Scheduler,
+        Who::Linked | Who::NotLinked | Who::MayNothing => edge::Role::Partner,
+        Who::Own | Who::Other => edge::Role::Member,
+    })
+}
+
+/// What is told of something that is not there.
+pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
+    match pattern.split('/').nth(1).unwrap_or_default() {
+        "reverse" if body.contains("redemption") => "redemption_not_found",
+        "reverse" => "order_not_found",
+        "link" => "link_code_not_found",
+        "settlements" => "settlement_not_found",
+        "keys" | "partners" => "key_not_found",
+        _ => "member_not_found",
+    }
+}
