@@ -85,6 +85,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulate", &["laurel-domain", "laurel-engine", "laurel-edge", "function", "laurel-tests"]),
+    ("zoo", &["laurel-domain", "laurel-store-redb", "simulate"]),
 ];
 
 /// Packages of others that only these of ours may name.
