@@ -15,6 +15,9 @@ use crate::op::{Cursor, Op, PARTNER, Way};
 
 const MINUTE: i64 = 60 * 1000;
 
+/// From 27 December 2011 to 2 January 2012, in days since 1970. There was no 30 December west of the date line.
+const SKIPPED: std::ops::Range<i64> = 15_335..15_342;
+
 /// What has been asked, to be asked again, refunded and cancelled.
 pub(crate) struct Writer {
     /// Chance of what is asked.
@@ -63,6 +66,10 @@ impl Writer {
         if model.members() < 16 && self.dice.below(40) == 0 {
             return self.register();
         }
+        if self.skips_a_date(now) && self.dice.percent(40) {
+            self.way = Way::Plain;
+            return self.activity(model, now);
+        }
         self.way = if self.dice.percent(7) { Way::Signed } else { Way::Plain };
         if self.way == Way::Signed {
             return match self.dice.below(10) {
@@ -89,6 +96,13 @@ impl Writer {
             75..81 => self.ledger(model),
             _ => Op::Show(self.member(model)),
         }
+    }
+
+    /// Whether these are the days around one that the zone's calendar does not have. Members come every day then,
+    /// so that streaks go over it.
+    fn skips_a_date(&self, now: i64) -> bool {
+        let zone = self.document["time_zone"].as_str();
+        matches!(zone, Some("Pacific/Apia" | "Pacific/Fakaofo")) && SKIPPED.contains(&now.div_euclid(DAY))
     }
 
     fn fresh(&mut self) -> u32 {
@@ -436,6 +450,9 @@ impl Writer {
 
     /// When time goes on to: mostly a little, sometimes to or around something that falls due.
     pub(crate) fn later(&mut self, model: &Model, now: i64, far: bool) -> i64 {
+        if self.skips_a_date(now) {
+            return now + self.dice.below(2 * 60 * MINUTE);
+        }
         match self.dice.below(100) {
             0..45 => now,
             45..80 => now + self.dice.below(90 * MINUTE),

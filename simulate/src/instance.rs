@@ -33,6 +33,7 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
     &program::FUNCTION,
     &partners::FUNCTION,
     &link::FUNCTION,
+    &keys::FUNCTION,
     &settle::FUNCTION,
     &settle::SETTLEMENTS,
 ];
@@ -106,7 +107,7 @@ pub(crate) fn ask(
     headers: &[(String, String)],
 ) -> Result<(u16, Bytes), String> {
     let mut request = http::Request::builder().method(method).uri(path);
-    if !headers.iter().any(|(name, _)| name == "signature") {
+    if !headers.iter().any(|(name, _)| name == "signature" || name == "authorization") {
         request = request.header("authorization", format!("Bearer {ADMIN_KEY}"));
     }
     for (name, value) in headers {

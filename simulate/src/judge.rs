@@ -12,7 +12,7 @@ use laurel_tests::model::command::{Command, Told};
 
 use crate::{
     faults::{Fault, Mix},
-    op::Op,
+    op::{Op, Way},
     store::{Committed, lock},
     world::{View, World, mix_in},
 };
@@ -25,6 +25,9 @@ impl World {
         mix_in(&mut self.outcome.trace, &now.to_le_bytes());
         let Some(client) = &self.clients[place] else { return Ok(()) };
         match &client.op {
+            Op::Command(command, Way::DryRun) => {
+                return Err(format!("a dry run is written: {command:?}"));
+            }
             Op::Program(document) if told.program.is_some() => {
                 let document = serde_json::from_str(document).map_err(|error| error.to_string())?;
                 let since = since(&told)?;

@@ -22,6 +22,7 @@ mod sending;
 mod settlement;
 mod shrink;
 mod store;
+mod trespass;
 mod world;
 
 pub use faults::{Fault, Kind, Mix, Struck};

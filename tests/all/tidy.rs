@@ -97,6 +97,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-tests",
         ],
     ),
+    ("zoo", &["laurel-domain", "laurel-store-redb", "simulate"]),
 ];
 
 /// Packages of others that only these of ours may name.

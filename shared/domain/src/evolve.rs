@@ -5,6 +5,7 @@ use crate::{
     event::{ActivityEarned, Event, Movement, Order, Share, TierCause, What},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::Money,
+    planted::{self, Bug},
     time::Instant,
 };
 
@@ -25,17 +26,21 @@ pub fn evolve(member: &mut Member, event: &Event) {
         What::ActivityEarned(activity) => {
             member.active_on = event.today;
             member.count_activity(activity);
-            member.count_granted(activity.day, activity.granted, event.today);
+            let granted = if planted::is(Bug::ActivitiesUnlimited) { 0 } else { activity.granted };
+            member.count_granted(activity.day, granted, event.today);
         }
         What::PointsRedeemed { .. } => member.active_on = event.today,
         What::OrderRefunded(refund) => {
-            member.orders.count -= u64::from(refund.closes && member.orders.count > 0);
+            let closes = refund.closes || planted::is(Bug::EveryRefundCloses);
+            member.orders.count -= u64::from(closes && member.orders.count > 0);
             member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
         }
         What::TierKept { valid_until, lifetime, tier } => {
             member.standing.valid_until = *valid_until;
             member.standing.kept += 1;
-            member.period_growth = 0;
+            if !planted::is(Bug::PeriodNotReset) {
+                member.period_growth = 0;
+            }
             if *lifetime {
                 member.lifetime = Some(tier.clone());
             }
@@ -98,7 +103,9 @@ impl Member {
         }
         self.debt = self.debt.saturating_add_signed(movement.debt);
         self.growth = self.growth.saturating_add_signed(movement.growth);
-        self.period_growth = self.period_growth.saturating_add(movement.growth);
+        let counts =
+            if planted::is(Bug::PeriodGrowthGross) { movement.growth.max(0) } else { movement.growth };
+        self.period_growth = self.period_growth.saturating_add(counts);
     }
 
     fn change_lot(&mut self, share: &Share) {
@@ -176,5 +183,6 @@ impl Member {
 
 /// The earliest expiry (never last), then the brand, then free before held.
 fn spending_order(lot: &Lot) -> (bool, Option<Instant>, &str, bool, Option<Instant>) {
-    (lot.expires_at.is_none(), lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
+    let never = lot.expires_at.is_none() && !planted::is(Bug::NeverSpentFirst);
+    (never, lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
 }

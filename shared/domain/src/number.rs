@@ -7,6 +7,8 @@ use std::fmt;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
+use crate::planted::{self, Bug};
+
 /// The largest figure of any kind: 2^53 − 1, so that every JSON reader keeps it whole.
 pub const FIGURE_MAX: u64 = (1 << 53) - 1;
 
@@ -243,7 +245,8 @@ fn quick_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u
         sum = sum.checked_mul(u128::from(rate.mantissa))?;
         divisor += rate.scale;
     }
-    Some(sum / 10u128.checked_pow(divisor)?)
+    let divisor = 10u128.checked_pow(divisor)?;
+    Some(if planted::is(Bug::RoundUp) { sum.div_ceil(divisor) } else { sum / divisor })
 }
 
 fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u64> {

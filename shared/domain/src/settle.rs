@@ -8,6 +8,7 @@ use crate::{
     event::{Event, Movement, Share, TierCause, What},
     evolve::evolve,
     member::Member,
+    planted::{self, Bug},
     programme::{OnLapse, Programme, Timeline},
     time::Instant,
 };
@@ -23,7 +24,8 @@ pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<E
     let mut events = Vec::new();
     while events.len() < EVENTS_MAX {
         let lots = member.lots.iter().filter_map(|lot| lot.expires_at);
-        let due = lots.chain(member.standing.valid_until).min().filter(|due| *due <= now);
+        let is_due = |due: &Instant| if planted::is(Bug::EndInclusive) { *due < now } else { *due <= now };
+        let due = lots.chain(member.standing.valid_until).min().filter(is_due);
         let Some(due) = due else {
             member.mature(now.max(member.as_of));
             break;
@@ -83,17 +85,20 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Wha
     let rules = programme.tier(own).unwrap_or(programme.base_tier());
     // A tier that a newer version made endless is kept: a new version demotes nobody.
     let endless = rules.validity_months.is_none();
-    let retained = rules
-        .retain_growth
-        .is_some_and(|growth| member.period_growth >= i64::try_from(growth).unwrap_or(i64::MAX));
+    let all = || i64::try_from(member.growth).unwrap_or(i64::MAX);
+    let counts = if planted::is(Bug::KeptByAllGrowth) { all() } else { member.period_growth };
+    let retained =
+        rules.retain_growth.is_some_and(|growth| counts >= i64::try_from(growth).unwrap_or(i64::MAX));
     if endless || retained {
-        let lifetime = rules.lifetime_periods.is_some_and(|periods| member.standing.kept + 1 >= periods);
+        let kept = member.standing.kept + u32::from(!planted::is(Bug::LifetimeLate));
+        let lifetime = rules.lifetime_periods.is_some_and(|periods| kept >= periods);
         let valid_until = if lifetime { None } else { programme.period_end(rules, due) };
         return (Movement::default(), What::TierKept { tier: own.clone(), valid_until, lifetime });
     }
     let growth = match rules.on_lapse {
         OnLapse::Reset => 0,
         OnLapse::Deduct(by) => member.growth.saturating_sub(by),
+        OnLapse::Step if planted::is(Bug::StepToThreshold) => member.growth.min(rules.growth),
         OnLapse::Step => member.growth.min(rules.growth.saturating_sub(1)),
     };
     let to = rerated(programme, member, growth);

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use domain::member::MemberId;
+use domain::{
+    member::MemberId,
+    planted::{self, Bug},
+};
 use engine::{Engine, Error};
 use sha2::{Digest, Sha256};
 
@@ -71,7 +74,9 @@ impl Api {
         let began = self.clock.steady();
         self.engine.reread().await?;
         let callers = self.engine.callers().await?;
-        let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
+        let live =
+            |caller: &&engine::Caller| caller.record.revoked_at.is_none() || planted::is(Bug::RevokedLives);
+        let live = callers.iter().filter(live);
         let live = live.map(|caller| (caller.record.hash, Arc::new(Caller::of(caller.id, &caller.record))));
         let live: HashMap<_, _> = live.collect();
         // Where nobody is a partner nobody has to wait for this.

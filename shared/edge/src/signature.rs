@@ -11,7 +11,10 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-use domain::time::Instant;
+use domain::{
+    planted::{self, Bug},
+    time::Instant,
+};
 use http::{HeaderMap, HeaderName};
 use sfv::StringRef;
 use sha2::{Digest, Sha256};
@@ -111,7 +114,7 @@ pub fn verify(
         return Err(Refused::Signature);
     }
     // Last, so that only who has a key makes us hash a body.
-    if !digest_holds(message) {
+    if !digest_holds(message) && !planted::is(Bug::BodyUnsigned) {
         return Err(Refused::Body);
     }
     Ok(Verified {
@@ -226,13 +229,14 @@ fn told<'a>(parameters: &'a Parameters<'_>) -> Result<Told<'a>, Refused> {
 fn in_time(told: &Told<'_>, now: Instant) -> Result<(), Refused> {
     let apart = (now.0 - told.created * 1_000).abs();
     let expired = told.expires.is_some_and(|expires| expires * 1_000 < now.0 || expires < told.created);
-    if apart > WINDOW_SECONDS * 1_000 || expired { Err(Refused::Time) } else { Ok(()) }
+    let old = apart > WINDOW_SECONDS * 1_000 && !planted::is(Bug::SignatureNeverOld);
+    if old || expired { Err(Refused::Time) } else { Ok(()) }
 }
 
 /// Whether all is covered that could change what the request does.
 fn covers(message: &Message<'_>, covered: &[&StringRef]) -> Result<(), Refused> {
     let is = |name: &str| covered.iter().any(|own| own.as_str() == name);
-    let keyed = message.headers.contains_key("idempotency-key");
+    let keyed = message.headers.contains_key("idempotency-key") && !planted::is(Bug::KeyUncovered);
     let all = COVERED.iter().all(|name| is(name))
         && (message.body.is_empty() || is(CONTENT_DIGEST.as_str()))
         && (!keyed || is("idempotency-key"));

@@ -35,6 +35,7 @@ pub use account::{Metered, Purchase, Usage};
 pub use audit::Finding;
 pub use books::{Books, Strays};
 pub use callers::{CALLERS_MAX, Caller};
+pub use domain::planted;
 pub use engine::{Engine, Request, Whom};
 pub use error::Error;
 pub use execute::{Act, Done, redemption_id};

@@ -19,8 +19,10 @@ mod overlay;
 mod pace;
 mod queue;
 mod reading;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "planted")))]
 mod simulation;
+#[cfg(feature = "planted")]
+pub mod simulation;
 mod snapshot;
 mod store;
 mod tables;

@@ -5,6 +5,7 @@ use crate::{
     condition::Subject,
     event::{Movement, Share, TierCause, What},
     member::{Member, Status},
+    planted::{self, Bug},
     programme::Tier,
     settle::settle,
 };
@@ -17,7 +18,9 @@ impl Draft<'_> {
         let expired = settle(self.context.programmes, &mut self.member, now);
         self.events.extend(expired);
         if matches!(self.member.status, Status::Closed | Status::Erased) {
-            self.lapse_points();
+            if !planted::is(Bug::ClosedKeepsPoints) {
+                self.lapse_points();
+            }
             return Ok(());
         }
         self.raise_tier(self.member.growth != before.growth)?;
@@ -64,6 +67,9 @@ impl Draft<'_> {
             };
             if (by_growth && self.member.growth >= tier.growth) || other {
                 reached = Some(tier);
+                if planted::is(Bug::RaisedOneStep) {
+                    break;
+                }
             }
         }
         let Some(to) = reached else { return Ok(()) };
@@ -91,7 +97,7 @@ impl Draft<'_> {
         let growth = self.member.growth;
         let due = programme.tiers.iter().skip(own + 1).find(|tier| {
             tier.trial_growth().is_some_and(|start| before < start && start <= growth && growth < tier.growth)
-                && !self.member.tried.contains(&tier.id)
+                && (!self.member.tried.contains(&tier.id) || planted::is(Bug::TrialTwice))
         });
         if let Some((tier, rule)) = due.and_then(|tier| tier.trial.map(|rule| (tier, rule))) {
             let until = self.context.now.plus_days(rule.days);

@@ -3,6 +3,7 @@
 use super::{Draft, Stop, share, signed};
 use crate::{
     event::{Event, Movement, Share, What},
+    planted::{self, Bug},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
     time::{Day, Instant},
@@ -24,14 +25,16 @@ impl Draft<'_> {
         let programme = self.programme();
         programme.brand(&told.brand).ok_or(Refusal::BrandNotFound)?;
         self.must_be_active()?;
-        let available = self.member.available();
+        let held = if planted::is(Bug::HoldIgnored) { self.member.held() } else { 0 };
+        let available = self.member.available() + held;
         if told.points == 0 || available < told.points {
             return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
         }
         self.check_member_day(&told.brand, Way::Redeem, told.points)?;
-        let (shares, _) = self.take(told.points, false);
+        let (shares, _) = self.take(told.points, planted::is(Bug::HoldIgnored));
         let zone = programme.zone;
         let moves_expiry_to = match programme.points.expiry {
+            Expiry::Inactivity { .. } if planted::is(Bug::RedeemIsNoActivity) => None,
             rule @ Expiry::Inactivity { .. } => {
                 rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day))
             }
@@ -79,6 +82,7 @@ impl Draft<'_> {
     /// What a shortfall becomes: debt, or nothing.
     pub(super) fn short(&self, missing: u64) -> i64 {
         match self.programme().points.on_short {
+            OnShort::Forgive if planted::is(Bug::DebtDespiteForgive) => signed(missing),
             OnShort::Debt => signed(missing),
             OnShort::Forgive => 0,
         }
@@ -93,7 +97,10 @@ impl Draft<'_> {
         for taken in &redeemed.movement.shares {
             let points = -taken.points;
             match self.restored_expiry(taken.expires_at) {
-                Some(expires_at) => back.push(share(expires_at, &taken.brand, None, points)),
+                Some(expires_at) => {
+                    let of = if planted::is(Bug::RestoredToHonourer) { brand } else { &taken.brand };
+                    back.push(share(expires_at, of, None, points));
+                }
                 None => lost += points.unsigned_abs(),
             }
         }
@@ -120,7 +127,7 @@ impl Draft<'_> {
             }
             (_, Some(own)) => own,
         };
-        if alive > now {
+        if alive > now || planted::is(Bug::RestoredPastEnd) {
             return Some(Some(alive));
         }
         let grace_days = programme.points.restore_grace_days;

@@ -1,12 +1,35 @@
-//! Power cuts, failing disks and killed processes, simulated. For tests only.
+//! Power cuts, failing disks and killed processes, simulated. For tests only, and for the zoo of planted bugs.
 //!
-//! [`disk`] is a disk that forgets what was not made durable; [`world`] drives the writer and the
-//! drainer on it, one step at a time, beside a model of what was promised; [`tests`] are the runs.
+//! `disk` is a disk that forgets what was not made durable; `world` drives the writer and the
+//! drainer on it, one step at a time, beside a model of what was promised; `runs` and `tests` are the runs.
 //! Everything but the runs with threads is decided by a seed, so a failure can be run again.
 
+// They are tests, wherever they are called from: what they find is a panic.
+#![cfg_attr(not(test), allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
+
 mod disk;
+mod runs;
+#[cfg(test)]
 mod tests;
 mod world;
+
+/// One disk that loses power again and again, with a store on it.
+///
+/// # Panics
+/// Something acknowledged is lost, or anything else is there than was promised.
+#[cfg(feature = "planted")]
+pub fn power_cuts(seed: u64) {
+    drop(runs::lives(seed, false));
+}
+
+/// A short run in which one call fails; how many calls there were before the end.
+///
+/// # Panics
+/// As [`power_cuts`].
+#[cfg(feature = "planted")]
+pub fn failing_call(fails: Option<u64>) -> u64 {
+    runs::short_run(fails)
+}
 
 /// SplitMix64: all chance of a run comes from its seed.
 #[derive(Clone, Debug)]
