@@ -139,7 +139,10 @@ fn instant(data: &[u8]) {
             let shown = zone.show(at);
             assert_eq!(Instant::parse(&shown), Some(at), "{text} is shown as {shown}");
             let day = zone.day(at);
-            assert!(zone.midnight(day) <= at && at < zone.midnight(zone.next_day(day)), "{text} is on {day:?}");
+            assert!(
+                zone.midnight(day) <= at && at < zone.midnight(zone.next_day(day)),
+                "{text} is on {day:?}"
+            );
         }
     }
     if let Some(day) = Day::parse(text) {

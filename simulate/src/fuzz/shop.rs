@@ -4,7 +4,6 @@ use std::{cell::RefCell, sync::Arc};
 
 use bytes::Bytes;
 use edge::Api;
-use engine::memory::MemoryStore;
 use http::Request;
 use laurel_tests::{
     model::{Dice, random_program},
