@@ -106,8 +106,8 @@ impl Writer {
         let view = self.shared.read().clone();
         let judged = requests.iter().map(|request| {
             for (at, write) in request.writes.iter().enumerate() {
-                let before = staged.get(&write.key).filter(|_| !planted::is(Bug::BatchJudgedApart));
-                let found = || match before {
+                let before = || staged.get(&write.key).filter(|_| !planted::is(Bug::BatchJudgedApart));
+                let found = || match before() {
                     Some(found) => Ok(*found),
                     None => self.found(&view, request, at),
                 };

@@ -34,6 +34,15 @@ const fn bug(bug: Bug, name: &'static str, wrong: &'static str, breaks: &'static
     Planted { bug, name, wrong, breaks }
 }
 
+/// Each bug has its row, in the order of their names in the code.
+const _: () = {
+    let mut place = 0;
+    while place < ZOO.len() {
+        assert!(ZOO[place].bug as usize == place);
+        place += 1;
+    }
+};
+
 /// Every bug.
 pub const ZOO: &[Planted] = &[
     bug(

@@ -5,7 +5,8 @@
 //! Everything but the runs with threads is decided by a seed, so a failure can be run again.
 
 // They are tests, wherever they are called from: what they find is a panic.
-#![cfg_attr(not(test), allow(dead_code, clippy::unwrap_used, clippy::expect_used))]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![cfg_attr(not(test), allow(dead_code))]
 
 mod disk;
 mod runs;
