@@ -39,6 +39,7 @@ mod settlement_sums;
 mod settling;
 mod siege;
 mod signatures;
+mod sockets;
 mod store;
 mod support;
 mod sweeps;
