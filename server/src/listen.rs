@@ -18,7 +18,11 @@ use bytes::Bytes;
 use edge::{Api, BODY_BYTES_MAX, Problem};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, channel::Channel};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use store_redb::RedbStore;
 use tokio::{
@@ -156,12 +160,17 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
         return response;
     }
     let (head, body) = request.into_parts();
+    let too_large = || {
+        let problem = Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes"));
+        api.refuse(&problem).map(Full::new)
+    };
+    // One that is said to be too long is not waited for, nor asked for (`Expect: 100-continue`).
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return too_large();
+    }
     let body = match timeout(READ_PATIENCE, Limited::new(body, BODY_BYTES_MAX).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            let problem = Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes"));
-            return api.refuse(&problem).map(Full::new);
-        }
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return too_large(),
         Ok(Err(_)) => {
             return api.refuse(&Problem::new(400, "malformed_json", "the body broke off")).map(Full::new);
         }

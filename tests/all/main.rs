@@ -42,6 +42,7 @@ mod settlement_sums;
 mod settling;
 mod siege;
 mod signatures;
+mod sockets;
 mod store;
 mod support;
 mod sweeps;
