@@ -12,10 +12,10 @@ use domain::{
 use sha2::{Digest, Sha256};
 
 use crate::{
+    act::redemption_id,
     always::{Once, check},
     engine::{Engine, newborn, newest, previous},
     error::Error,
-    execute::redemption_id,
     keys,
     records::{EntryRecord, MemberRecord, encode},
     store::Key,

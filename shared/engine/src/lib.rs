@@ -5,6 +5,7 @@
 //! the programme.
 
 mod account;
+mod act;
 mod always;
 mod audit;
 mod books;
@@ -32,13 +33,14 @@ mod timely;
 mod write;
 
 pub use account::{Metered, Purchase, Usage};
+pub use act::{Act, redemption_id};
 pub use audit::Finding;
 pub use books::{Books, Strays};
 pub use callers::{CALLERS_MAX, Caller};
 pub use domain::planted;
 pub use engine::{Engine, Request, Whom};
 pub use error::Error;
-pub use execute::{Act, Done, redemption_id};
+pub use execute::Done;
 pub use links::{LINK_CODE_MILLIS, Link, LinkAsk};
 pub use partners::{LIVE_KEYS_MAX, Partner, TooManyKeys};
 pub use program::ProgramError;

@@ -276,7 +276,7 @@ impl Engine {
         let reason = "erased on request".to_owned();
         let set = domain::decide::SetStatus { status: Status::Erased, reason };
         let keyless = Request { key: None, ..request.clone() };
-        self.execute(&keyless, &crate::execute::Act::SetStatus(crate::engine::Whom::Id(id), set)).await?;
+        self.execute(&keyless, &crate::act::Act::SetStatus(crate::engine::Whom::Id(id), set)).await?;
         self.erase_links(id).await?;
         for _ in 0..ATTEMPTS_MAX {
             let answers = self.store.scan(keys::answers(id), 50).await?;
