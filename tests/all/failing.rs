@@ -84,6 +84,9 @@ impl Store for Failing {
     }
 
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        if self.trouble() == Trouble::Silent {
+            return Box::pin(std::future::ready(Err(StoreError::Busy)));
+        }
         self.inner.scan(range, limit)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
+    coalition::coalition,
     failing::{Failing, Trouble},
     support::{START, Shop, program},
 };
@@ -40,22 +41,38 @@ async fn an_unknown_outcome_is_looked_up() {
 #[tokio::test]
 async fn an_unknown_outcome_that_cannot_be_looked_up_is_not_called_nothing() {
     let store = Arc::new(Failing::new());
-    let shop = Shop::over(store.clone(), &program(), START).await;
+    let shop = Shop::over(store.clone(), &coalition(), START).await;
     let member = shop.somebody().await;
     shop.earn(&member, "A-0", "100").await;
+    shop.linked(&member, "tea").await;
+    let own = |rest: &str| format!("/members/{member}{rest}");
     let spent_on = json!({"kind": "order", "order_id": "B-1"});
     let redeem = json!({"member_id": member, "brand": "acme", "points": 30, "for": spent_on});
-    let person =
-        json!({"brand": "acme", "identities": [{"kind": "external", "channel": "tests", "value": "new"}]});
-    for (path, body) in [("/redeem", redeem), ("/register", person)] {
+    let identity = |value: &str| json!({"kind": "external", "channel": "tests", "value": value});
+    let person = json!({"brand": "acme", "identities": [identity("new")]});
+    let block = json!({"points": 50, "price": "5", "reference": "PO-1"});
+    let rows = [
+        ("POST", "/redeem".to_owned(), redeem),
+        ("POST", "/register".to_owned(), person),
+        ("POST", "/partners/tea/blocks".to_owned(), block),
+        ("POST", own("/link-code"), json!({"brand": "tea"})),
+        ("PATCH", own(""), json!({"profile": {"name": "Li"}})),
+        ("DELETE", own("/links/tea"), Value::Null),
+        ("DELETE", own(""), Value::Null),
+    ];
+    for (method, path, body) in rows {
         store.fails_with(Trouble::DoneThenSilent);
-        let reply = shop.call_with("POST", path, &body, Some("k")).await;
-        assert_eq!(reply.verdict(), "503 store_unavailable", "{path}: {}", reply.body);
+        let reply = shop.call_with(method, &path, &body, Some("k")).await;
+        assert_eq!(reply.verdict(), "503 store_unavailable", "{method} {path}: {}", reply.body);
+        if path == "/redeem" {
+            store.works();
+            assert_eq!(shop.show(&member).await["points"]["available"], 70);
+        }
         store.works();
-        let again = shop.call_with("POST", path, &body, Some("k")).await;
-        assert!(again.status < 300 && again.replayed(), "{path}: {}", again.body);
+        let again = shop.call_with(method, &path, &body, Some("k")).await;
+        assert!(again.status < 300, "{method} {path}: {}", again.body);
+        assert!(method != "POST" || again.replayed(), "{path} is done again: {}", again.body);
     }
-    assert_eq!(shop.show(&member).await["points"]["available"], 70);
 }
 
 /// Lost races end after a bounded number of attempts.

@@ -1,10 +1,10 @@
 //! Why the engine did not do what was asked.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use domain::{member::MemberId, refusal::Refusal};
 
-use crate::{records::Unreadable, store::StoreError};
+use crate::{engine::ATTEMPTS_MAX, records::Unreadable, store::StoreError};
 
 /// Why the engine did not do what was asked. Nothing was written unless the store itself does not
 /// know ([`StoreError::Unknown`]).
@@ -38,6 +38,18 @@ pub enum Error {
     Store(StoreError),
     /// A stored record cannot be read.
     Unreadable(Unreadable),
+}
+
+impl Error {
+    /// The same, where an earlier step of the request was written: it must not be told as one after which nothing was.
+    pub(crate) fn half_done(self) -> Error {
+        match self {
+            Error::Contended | Error::Store(StoreError::Busy | StoreError::LostRace) => {
+                Error::Store(StoreError::Unknown(Arc::new(self)))
+            }
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -109,4 +121,22 @@ impl Doubt {
     pub(crate) fn gives_up(self) -> Error {
         self.0.map_or(Error::Contended, Error::Store)
     }
+}
+
+/// Makes one attempt after another, each told how many came before it, until one is settled: what lost a race, or
+/// whose outcome nobody knows, is tried again. So an attempt must see for itself whether an earlier one went through.
+///
+/// # Errors
+/// What an attempt came to, or the last doubt when there were too many of them.
+pub(crate) async fn until_settled<T, F>(mut attempt: impl FnMut(usize) -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut doubt = Doubt::default();
+    for before in 0..ATTEMPTS_MAX {
+        if let Some(settled) = doubt.settles(attempt(before).await) {
+            return settled;
+        }
+    }
+    Err(doubt.gives_up())
 }

@@ -13,8 +13,8 @@ use domain::{
 };
 
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, Loaded, Request},
-    error::{Doubt, Error},
+    engine::{Engine, Loaded, Request},
+    error::{Error, until_settled},
     keys,
     records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, decode},
     register::Told,
@@ -64,14 +64,7 @@ impl Engine {
     /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`], [`Refusal::BrandNotFound`] where the
     /// programme has no such partner, [`Refusal::LimitExceeded`], or the store failed.
     pub async fn ask_link(&self, request: &Request, ask: &LinkAsk, answer: Answer) -> Result<Told, Error> {
-        let mut doubt = Doubt::default();
-        for attempt in 0..ATTEMPTS_MAX {
-            let done = self.attempt_ask(request, ask, &answer, attempt > 0).await;
-            if let Some(settled) = doubt.settles(done) {
-                return settled;
-            }
-        }
-        Err(doubt.gives_up())
+        until_settled(|before| self.attempt_ask(request, ask, &answer, before > 0)).await
     }
 
     async fn attempt_ask(
@@ -137,14 +130,7 @@ impl Engine {
         reference: [u8; 16],
         tell: impl Fn([u8; 16]) -> Answer,
     ) -> Result<Told, Error> {
-        let mut doubt = Doubt::default();
-        for _ in 0..ATTEMPTS_MAX {
-            let done = self.attempt_link(request, brand, code, reference, &tell).await;
-            if let Some(settled) = doubt.settles(done) {
-                return settled;
-            }
-        }
-        Err(doubt.gives_up())
+        until_settled(|_| self.attempt_link(request, brand, code, reference, &tell)).await
     }
 
     async fn attempt_link(
@@ -204,20 +190,19 @@ impl Engine {
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Refusal::LinkNotFound`] if there never was one, or the store failed.
     pub async fn unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
-        for _ in 0..ATTEMPTS_MAX {
-            let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-            let (link, version) = self.newest_link(id, brand).await?.ok_or(Refusal::LinkNotFound)?;
-            if link.record.end.is_some() {
-                return Ok(link);
-            }
-            let (link, mut writes) = end(request, id, link, version, loaded.record.member.seq);
-            writes.push(still(&loaded));
-            match self.commit(writes).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                other => return other.map(|()| link),
-            }
+        until_settled(|_| self.attempt_unlink(request, id, brand)).await
+    }
+
+    async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
+        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let (link, version) = self.newest_link(id, brand).await?.ok_or(Refusal::LinkNotFound)?;
+        if link.record.end.is_some() {
+            return Ok(link);
         }
-        Err(Error::Contended)
+        let (link, mut writes) = end(request, id, link, version, loaded.record.member.seq);
+        writes.push(still(&loaded));
+        self.commit(writes).await?;
+        Ok(link)
     }
 
     /// Up to `limit` links of the member, by brand, the newest of each first, after the one of that

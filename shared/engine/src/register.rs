@@ -9,7 +9,7 @@ use domain::{
 
 use crate::{
     engine::{ATTEMPTS_MAX, Engine, Request, newborn, unchanged},
-    error::{Doubt, Error},
+    error::{Error, until_settled},
     execute::remember,
     keys,
     records::{Answer, ClaimRecord, Remembered, RequestRecord, decode},
@@ -60,14 +60,7 @@ impl Engine {
         registration: &Registration,
         tell: impl Fn(&Registered) -> Answer,
     ) -> Result<Told, Error> {
-        let mut doubt = Doubt::default();
-        for _ in 0..ATTEMPTS_MAX {
-            let attempt = self.attempt_register(request, registration, &tell).await;
-            if let Some(settled) = doubt.settles(attempt) {
-                return settled;
-            }
-        }
-        Err(doubt.gives_up())
+        until_settled(|_| self.attempt_register(request, registration, &tell)).await
     }
 
     async fn attempt_register(
@@ -227,16 +220,20 @@ impl Engine {
     /// # Errors
     /// The store failed.
     pub async fn remember_answer(&self, request: &Request, answer: Answer) -> Result<Told, Error> {
-        for _ in 0..ATTEMPTS_MAX {
-            match self.commit_told(request, Vec::new(), &answer).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                done => return done.map(|()| Told { answer, replayed: false }),
-            }
-            if let Some(answer) = self.remembered(request).await? {
-                return Ok(Told { answer, replayed: true });
-            }
+        until_settled(|before| self.attempt_to_remember(request, &answer, before > 0)).await
+    }
+
+    async fn attempt_to_remember(
+        &self,
+        request: &Request,
+        answer: &Answer,
+        look: bool,
+    ) -> Result<Told, Error> {
+        if look && let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
         }
-        Err(Error::Contended)
+        self.commit_told(request, Vec::new(), answer).await?;
+        Ok(Told { answer: answer.clone(), replayed: false })
     }
 
     /// Changes what is known of a person.
@@ -244,22 +241,20 @@ impl Engine {
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Refusal::LimitExceeded`], or the store failed.
     pub async fn correct(&self, id: MemberId, change: impl Fn(&mut Person)) -> Result<(), Error> {
-        for _ in 0..ATTEMPTS_MAX {
-            let (mut person, version) = self.person(id).await?.ok_or(Refusal::MemberNotFound)?;
-            let before = person.clone();
-            change(&mut person);
-            if person == before {
-                return Ok(());
-            }
-            if person.consents.len() > CONSENTS_MAX {
-                return Err(Refusal::LimitExceeded { what: "consents" }.into());
-            }
-            match self.commit(vec![put(keys::person(id), Expect::Version(version), &person)]).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                other => return other,
-            }
+        until_settled(|_| self.attempt_to_correct(id, &change)).await
+    }
+
+    async fn attempt_to_correct(&self, id: MemberId, change: &impl Fn(&mut Person)) -> Result<(), Error> {
+        let (mut person, version) = self.person(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let before = person.clone();
+        change(&mut person);
+        if person == before {
+            return Ok(());
         }
-        Err(Error::Contended)
+        if person.consents.len() > CONSENTS_MAX {
+            return Err(Refusal::LimitExceeded { what: "consents" }.into());
+        }
+        self.commit(vec![put(keys::person(id), Expect::Version(version), &person)]).await
     }
 
     /// Takes away the person: profile, identities, claims, links and answers with personal data. The
@@ -277,7 +272,16 @@ impl Engine {
         let set = domain::decide::SetStatus { status: Status::Erased, reason };
         let keyless = Request { key: None, ..request.clone() };
         self.execute(&keyless, &crate::act::Act::SetStatus(crate::engine::Whom::Id(id), set)).await?;
-        self.erase_links(id).await?;
+        // From here on something has been written, whatever becomes of the rest.
+        self.erase_links(id).await.map_err(Error::half_done)?;
+        self.erase_person(id, claims).await.map_err(Error::half_done)
+    }
+
+    async fn erase_person(
+        &self,
+        id: MemberId,
+        claims: impl Fn(&Person) -> Vec<[u8; 16]>,
+    ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS_MAX {
             let answers = self.store.scan(keys::answers(id), 50).await?;
             let last_step = answers.len() < 50;

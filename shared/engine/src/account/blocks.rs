@@ -7,8 +7,8 @@ use domain::{
 
 use super::Account;
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
-    error::Error,
+    engine::{Engine, Request, unchanged},
+    error::{Error, until_settled},
     keys,
     records::{Answer, BlockRecord, decode},
     register::Told,
@@ -47,36 +47,42 @@ impl Engine {
         tell: impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Told, Error> {
         let account = self.account_of(brand).ok_or(Refusal::BrandNotFound)?;
-        let key = keys::block(brand, &purchase.reference);
-        for _ in 0..ATTEMPTS_MAX {
-            if let Some(answer) = self.remembered(request).await? {
-                return Ok(Told { answer, replayed: true });
-            }
-            if let Some((block, _)) = self.read::<BlockRecord>(&key).await? {
-                if block.content != request.content {
-                    return Err(Refusal::BlockConflict.into());
-                }
-                let told = self.remember_answer(request, tell(&block)).await?;
-                return Ok(Told { replayed: true, ..told });
-            }
-            let _turn = self.pool_turn(brand).await;
-            // A block counts in the month in which it was bought, and no close may have passed it by.
-            let request = &*self.renewed(request);
-            if let Some(answer) = self.try_to_buy(request, &account, purchase, &tell).await? {
-                return Ok(Told { answer, replayed: false });
-            }
-        }
-        Err(Error::Contended)
+        until_settled(|_| self.attempt_to_buy(request, &account, purchase, &tell)).await
     }
 
-    /// One attempt; `None` if it has to be looked at again.
-    async fn try_to_buy(
+    async fn attempt_to_buy(
         &self,
         request: &Request,
         account: &Account,
         purchase: &Purchase,
-        tell: impl Fn(&BlockRecord) -> Answer,
-    ) -> Result<Option<Answer>, Error> {
+        tell: &impl Fn(&BlockRecord) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let key = keys::block(&account.brand, &purchase.reference);
+        if let Some((block, _)) = self.read::<BlockRecord>(&key).await? {
+            if block.content != request.content {
+                return Err(Refusal::BlockConflict.into());
+            }
+            let answer = tell(&block);
+            self.commit_told(request, Vec::new(), &answer).await?;
+            return Ok(Told { answer, replayed: true });
+        }
+        let _turn = self.pool_turn(&account.brand).await;
+        // A block counts in the month in which it was bought, and no close may have passed it by.
+        let request = &*self.renewed(request);
+        let answer = self.write_block(request, account, purchase, tell).await?;
+        Ok(Told { answer, replayed: false })
+    }
+
+    async fn write_block(
+        &self,
+        request: &Request,
+        account: &Account,
+        purchase: &Purchase,
+        tell: &impl Fn(&BlockRecord) -> Answer,
+    ) -> Result<Answer, Error> {
         let pool = self.pool(account).await?;
         let held = &pool.value.stock.blocks;
         if pool.value.bought >= BLOCKS_MAX || held.len() >= HOLDING_MAX {
@@ -104,13 +110,10 @@ impl Engine {
         // Whoever has paid for points stays in the programme.
         writes.extend(marking(self, vec![keys::used("brand", &account.brand)]));
         if self.later(request.now).is_some() {
-            return Ok(None);
+            return Err(StoreError::LostRace.into());
         }
-        match self.commit_told(request, writes, &answer).await {
-            Ok(()) => Ok(Some(answer)),
-            Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.commit_told(request, writes, &answer).await?;
+        Ok(answer)
     }
 
     /// Up to `limit` blocks of the brand, by reference, after that one.

@@ -15,12 +15,12 @@ use super::{
     records::{AccountRecord, PaidRecord, Stage},
 };
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, Request},
-    error::Error,
+    engine::{Engine, Request},
+    error::{Error, until_settled},
     keys,
     records::{Answer, decode},
     register::Told,
-    store::{Expect, Key, Range, StoreError, Write},
+    store::{Expect, Key, Range, Write},
     write::{delete, put},
 };
 
@@ -113,28 +113,34 @@ impl Engine {
         brand: &str,
         tell: impl Fn(&BrandAccount) -> Answer,
     ) -> Result<Told, Error> {
-        for _ in 0..ATTEMPTS_MAX {
-            if let Some(answer) = self.remembered(request).await? {
-                return Ok(Told { answer, replayed: true });
-            }
-            self.settlement(month).await?;
-            let known = self.settled_account(month, brand).await?;
-            let mut known = known.ok_or(Refusal::SettlementNotFound)?;
-            if known.paid_at.is_some() {
-                let told = self.remember_answer(request, tell(&known)).await?;
-                return Ok(Told { replayed: true, ..told });
-            }
-            known.paid_at = Some(request.now);
-            let answer = tell(&known);
-            let key: Key = keys::settlement_paid(month, brand);
-            let _turn = self.pool_turn(brand).await;
-            let mut writes = self.account_paid(brand, month).await?;
-            writes.push(put(key, Expect::Absent, &PaidRecord { at: request.now, by: request.by }));
-            match self.commit_told(request, writes, &answer).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                done => return done.map(|()| Told { answer, replayed: false }),
-            }
+        until_settled(|_| self.attempt_to_pay(request, month, brand, &tell)).await
+    }
+
+    async fn attempt_to_pay(
+        &self,
+        request: &Request,
+        month: Month,
+        brand: &str,
+        tell: &impl Fn(&BrandAccount) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
         }
-        Err(Error::Contended)
+        self.settlement(month).await?;
+        let known = self.settled_account(month, brand).await?;
+        let mut known = known.ok_or(Refusal::SettlementNotFound)?;
+        if known.paid_at.is_some() {
+            let answer = tell(&known);
+            self.commit_told(request, Vec::new(), &answer).await?;
+            return Ok(Told { answer, replayed: true });
+        }
+        known.paid_at = Some(request.now);
+        let answer = tell(&known);
+        let key: Key = keys::settlement_paid(month, brand);
+        let _turn = self.pool_turn(brand).await;
+        let mut writes = self.account_paid(brand, month).await?;
+        writes.push(put(key, Expect::Absent, &PaidRecord { at: request.now, by: request.by }));
+        self.commit_told(request, writes, &answer).await?;
+        Ok(Told { answer, replayed: false })
     }
 }
