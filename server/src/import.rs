@@ -1,7 +1,7 @@
 //! `laurel import`: members with their opening balances from CSV. Good rows land, bad ones are
 //! reported; running it again changes nothing.
 
-use std::process::ExitCode;
+use std::{io::Read, process::ExitCode};
 
 use csv::StringRecord;
 use domain::{
@@ -11,7 +11,7 @@ use domain::{
     time::Instant,
 };
 use edge::{Api, Problem};
-use engine::{Act, Registration, Whom, records::By};
+use engine::{Act, Registration, Request, Whom, records::By};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -40,15 +40,30 @@ const COLUMNS: &[&str] = &[
     "growth",
 ];
 
-/// What became of the rows.
-#[derive(Default)]
-struct Totals {
-    rows: u64,
-    created: u64,
-    known: u64,
-    balances: u64,
-    points: i64,
-    rejected: Vec<Rejected>,
+/// What became of the rows of a file.
+#[derive(Default, Debug)]
+pub struct Imported {
+    /// Rows, but for the header.
+    pub rows: u64,
+    /// Members that were made.
+    pub created: u64,
+    /// Rows whose member there was already.
+    pub known: u64,
+    /// Opening balances that were given.
+    pub balances: u64,
+    /// Their points.
+    pub points: i64,
+    /// Rows that were not taken.
+    pub rejected: Vec<Rejected>,
+}
+
+/// What an importer vouches for.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Vouched {
+    /// All identities of a row are known to be of one person.
+    pub verified: bool,
+    /// Opening balances are settled with their brands.
+    pub bill: bool,
 }
 
 /// What became of a row.
@@ -63,9 +78,32 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     let opened = start::open(&import.data).await?;
     let api = start::assemble(&opened, import.program.as_deref(), import.test_clock).await?;
     start::must_not_be_settled(&api, api.clock.now()).await?;
-    let (mut reader, columns) = rows::open(&import.file, COLUMNS)?;
     let bar = progress::bar(std::fs::metadata(&import.file).map_or(0, |file| file.len()), "importing");
-    let mut totals = Totals::default();
+    let (reader, columns) = rows::open(&import.file, COLUMNS)?;
+    let vouched = Vouched { verified: import.verified, bill: import.bill };
+    let imported = take_all(&api, reader, &columns, vouched, |byte| bar.set_position(byte)).await?;
+    bar.finish_and_clear();
+    finish(import, imported)
+}
+
+/// Imports a CSV text with a header: every good row lands, every other one is told of.
+///
+/// # Errors
+/// The header has a column that is unknown or stands twice, or the text cannot be read.
+pub async fn import_csv(api: &Api, text: impl Read, vouched: Vouched) -> Result<Imported, StartError> {
+    let (reader, columns) = rows::read(text, COLUMNS)?;
+    take_all(api, reader, &columns, vouched, |_| {}).await
+}
+
+/// Takes one row after the other; `at` is told which byte it has come to.
+async fn take_all(
+    api: &Api,
+    mut reader: csv::Reader<impl Read>,
+    columns: &Columns,
+    vouched: Vouched,
+    at: impl Fn(u64),
+) -> Result<Imported, StartError> {
+    let mut imported = Imported::default();
     let mut row = StringRecord::new();
     loop {
         let line = reader.position().line();
@@ -74,19 +112,18 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
             Ok(true) => {
                 let line = row.position().map_or(line, csv::Position::line);
                 // One after the other: where two rows name one person, the first makes the member.
-                totals.count(line, take(&api, &columns, &row, import).await);
+                imported.count(line, take(api, columns, &row, vouched).await);
             }
             Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
-            Err(error) => totals.reject(line, "malformed_row", error.to_string()),
+            Err(error) => imported.reject(line, "malformed_row", error.to_string()),
         }
-        totals.rows += 1;
-        bar.set_position(reader.position().byte());
+        imported.rows += 1;
+        at(reader.position().byte());
     }
-    bar.finish_and_clear();
-    finish(import, totals)
+    Ok(imported)
 }
 
-fn finish(import: &Import, mut totals: Totals) -> Result<ExitCode, StartError> {
+fn finish(import: &Import, mut totals: Imported) -> Result<ExitCode, StartError> {
     println!("rows {}", totals.rows);
     println!("members created {}, known before {}", totals.created, totals.known);
     println!("opening balances {}, {} points", totals.balances, totals.points);
@@ -102,7 +139,7 @@ fn finish(import: &Import, mut totals: Totals) -> Result<ExitCode, StartError> {
     Ok(ExitCode::from(1))
 }
 
-impl Totals {
+impl Imported {
     fn reject(&mut self, line: u64, code: &str, detail: String) {
         self.rejected.push(Rejected { line, code: code.to_owned(), detail });
     }
@@ -140,13 +177,13 @@ pub(crate) fn faults_or(detail: &str, errors: Option<&serde_json::Value>) -> Str
 }
 
 /// Registers the row's member and gives it its opening balance.
-async fn take(api: &Api, columns: &Columns, row: &StringRecord, import: &Import) -> Result<Landed, Problem> {
+async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched) -> Result<Landed, Problem> {
     let get = |name: &str| columns.get(row, name);
     let now = api.clock.now();
     let programmes = api.engine.programmes()?;
     let only = &programmes.newest().brands;
     let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.clone()));
-    let body = registration(columns, row, brand.as_deref(), import.verified);
+    let body = registration(columns, row, brand.as_deref(), vouched.verified);
     let faults = edge::REGISTRATION.check(&body);
     if !faults.is_empty() {
         return Err(Problem::invalid_field(&faults));
@@ -159,13 +196,13 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, import: &Import)
     if registered_at > now {
         return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now"));
     }
-    let opening = opening(columns, row, &person.brand, import.bill)?;
+    let opening = opening(columns, row, &person.brand, vouched.bill)?;
     let claims = edge::claims(api, &person);
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
     }
     let registration = Registration { id: api.new_member_id(now)?, registered_at, person, claims };
-    let request = start::request(By::Import, now);
+    let request = Request::plain(By::Import, now);
     let cell = std::sync::Mutex::new((MemberId([0; 16]), false, true));
     let told = registration.person.identities.clone();
     let tell = |registered: &engine::Registered| {
@@ -285,9 +322,7 @@ async fn give(
     let expires_at = adjust.expires_at.map_or(i64::MAX, |at| at.0).to_be_bytes();
     let name = digest(&[&id.0, &expires_at, adjust.brand.as_bytes()]);
     let name: String = name[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut request = start::request(By::Import, now);
-    request.any_age = true;
-    request.dry_run = dry_run;
+    let mut request = Request { any_age: true, dry_run, ..Request::plain(By::Import, now) };
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
     // What is settled and what is not are different balances.
     let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };

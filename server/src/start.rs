@@ -172,7 +172,7 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
         Json::parse(text.as_bytes()).map_err(|error| failed("the programme is not JSON", &error))?;
     let normal: serde_json::Value =
         serde_json::from_str(text).map_err(|error| failed("the programme is not JSON", &error))?;
-    let request = request(By::Caller(FIRST_ADMIN), now);
+    let request = Request::plain(By::Caller(FIRST_ADMIN), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     match api.engine.save_program(&request, &document, &normal.to_string(), None, tell).await {
         Ok(_) => Ok(()),
@@ -182,20 +182,6 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
             Err(StartError(format!("the programme has faults:{}", lines.collect::<String>())))
         }
         Err(ProgramError::Other(error)) => Err(failed("cannot save the programme", &error)),
-    }
-}
-
-/// A request of the command line's own.
-pub(crate) fn request(by: By, now: Instant) -> Request {
-    Request {
-        by,
-        now,
-        key: None,
-        content: [0; 16],
-        dry_run: false,
-        brand: None,
-        house: false,
-        any_age: false,
     }
 }
 

@@ -74,16 +74,7 @@ pub(crate) fn instance(
 pub(crate) fn found(api: &Api, document: &str) -> Result<(), String> {
     let now = api.clock.now();
     let json = Json::parse(document.as_bytes()).map_err(|error| error.to_string())?;
-    let request = Request {
-        by: By::Caller([0; 16]),
-        now,
-        key: None,
-        content: [0; 16],
-        dry_run: false,
-        brand: None,
-        house: false,
-        any_age: false,
-    };
+    let request = Request::plain(By::Caller([0; 16]), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     at_once(async {
         api.engine.refresh().await.map_err(|error| error.to_string())?;

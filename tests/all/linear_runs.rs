@@ -217,8 +217,7 @@ impl Shared {
         };
         let by = By::Caller([0; 16]);
         let content = hashed(&ask.content());
-        let request =
-            Request { by, now, key, content, dry_run: false, brand: None, house: false, any_age: false };
+        let request = Request { key, content, ..Request::plain(by, now) };
         said(engine.execute(&request, &act(self.member, self.who, ask)).await)
     }
 

@@ -330,16 +330,7 @@ fn a_ledger_with_a_gap_is_not_settled() {
         store.commit(vec![write]).await.unwrap();
         shop.at(CLOSABLE);
         for _ in 0..2 {
-            let request = Request {
-                by: By::Schedule,
-                now: shop.api.clock.now(),
-                key: None,
-                content: [0; 16],
-                dry_run: false,
-                brand: None,
-                house: false,
-                any_age: false,
-            };
+            let request = Request::plain(By::Schedule, shop.api.clock.now());
             let month = Month::parse("2026-11").unwrap();
             let closed = shop.api.engine.close_month(&request, month).await;
             let Err(Error::Unreadable(gap)) = closed else { panic!("{closed:?}") };

@@ -132,16 +132,7 @@ impl Shop {
         api.engine.ensure_first_admin([0; 16], edge::key_hash(ADMIN_KEY), now).await.unwrap();
         let text = program.to_string();
         let document = domain::json::Json::parse(text.as_bytes()).unwrap();
-        let request = Request {
-            by: By::Caller([0; 16]),
-            now,
-            key: None,
-            content: [0; 16],
-            dry_run: false,
-            brand: None,
-            house: false,
-            any_age: false,
-        };
+        let request = Request::plain(By::Caller([0; 16]), now);
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
         api.engine.save_program(&request, &document, &text, None, tell).await.unwrap();
         api.refresh().await.unwrap();

@@ -63,16 +63,7 @@ impl Api {
         let mut longest = Duration::ZERO;
         loop {
             let began = Instant::now();
-            let request = Request {
-                by: By::Schedule,
-                now: self.clock.now(),
-                key: None,
-                content: [0; 16],
-                dry_run: false,
-                brand: None,
-                house: false,
-                any_age: false,
-            };
+            let request = Request::plain(By::Schedule, self.clock.now());
             let (path, query, text) = (Vec::new(), Vec::new(), Bytes::new());
             let call = Call { caller: caller.clone(), path, query, body: body.clone(), text, request };
             let answer = (route.handler)(self, &call).await?;

@@ -89,6 +89,20 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request of somebody who may everything, without a key.
+    pub fn plain(by: By, now: Instant) -> Request {
+        Request {
+            by,
+            now,
+            key: None,
+            content: [0; 16],
+            dry_run: false,
+            brand: None,
+            house: false,
+            any_age: false,
+        }
+    }
+
     /// Whether what happened at that brand is within the caller's reach.
     pub(crate) fn reaches(&self, programmes: &Timeline, brand: Option<&str>) -> bool {
         let partner = |brand: &str| {

@@ -76,9 +76,7 @@ async fn set_up() -> Arc<Counted> {
     engine.refresh().await.unwrap();
     engine.ensure_first_admin([0; 16], edge::key_hash(ADMIN_KEY), now).await.unwrap();
     let by = By::Caller([0; 16]);
-    let (key, content) = (None, [0; 16]);
-    let request =
-        Request { by, now, key, content, dry_run: false, brand: None, house: false, any_age: false };
+    let request = Request::plain(by, now);
     let document = domain::json::Json::parse(PROGRAM.as_bytes()).unwrap();
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     engine.save_program(&request, &document, PROGRAM, None, tell).await.unwrap();
