@@ -26,6 +26,8 @@ use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 pub use functions::FUNCTIONS;
+pub use import::{Imported, Vouched, import_csv};
+pub use rows::Rejected;
 pub use start::StartError;
 
 /// Runs a command to its end; the exit code tells how it went (0 well, 1 differences or bad rows,

@@ -41,23 +41,27 @@ impl Columns {
 
 /// Opens a CSV file and reads its header.
 pub(crate) fn open(file: &Path, known: &[&str]) -> Result<(csv::Reader<File>, Columns), StartError> {
-    let unreadable =
-        |error: &dyn std::error::Error| failed(&format!("cannot read {}", file.display()), error);
-    let reader = csv::ReaderBuilder::new().flexible(true).from_path(file);
-    let mut reader = reader.map_err(|error| unreadable(&error))?;
-    let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    let named = |error: &dyn std::error::Error| failed(&format!("cannot read {}", file.display()), error);
+    read(File::open(file).map_err(|error| named(&error))?, known)
+}
+
+/// Reads the header of a CSV text.
+pub(crate) fn read<R: io::Read>(text: R, known: &[&str]) -> Result<(csv::Reader<R>, Columns), StartError> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+    let header = reader.headers().map_err(|error| failed("cannot read the header", &error))?.clone();
     let columns = Columns::read(&header, known)?;
     Ok((reader, columns))
 }
 
 /// A row that was not taken, and why.
-pub(crate) struct Rejected {
+#[derive(Debug)]
+pub struct Rejected {
     /// Its line in the file.
-    pub(crate) line: u64,
+    pub line: u64,
     /// A stable word.
-    pub(crate) code: String,
+    pub code: String,
     /// Why, for people.
-    pub(crate) detail: String,
+    pub detail: String,
 }
 
 /// The columns of a report.

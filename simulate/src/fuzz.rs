@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "request", feed: shop::request },
     Target { name: "signature", feed: shop::signature },
     Target { name: "cursor", feed: shop::cursor },
+    Target { name: "import", feed: shop::import },
     Target { name: "history", feed: history },
 ];
 

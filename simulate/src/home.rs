@@ -1,15 +1,8 @@
 //! Where a simulated shop's records are: in memory, or in a real store, which then gives the model's answers too.
 
-use std::{fmt::Display, sync::Arc};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use engine::{
-    memory::MemoryStore,
-    store::{Key, Page, Pending, Range, Record, Store, StoreError, Version, Write},
-};
-use store_dynamodb::local::Local;
-use store_redb::{Options, RedbStore};
-use tokio::runtime::{Builder, Runtime};
+use engine::{memory::MemoryStore, store::Store};
 
 /// A store, a new one for each seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -18,8 +11,10 @@ pub enum Home {
     #[default]
     Memory,
     /// The embedded store, in a folder that is removed afterwards.
+    #[cfg(feature = "outside")]
     Embedded,
     /// A table of DynamoDB Local, which `scripts/dynamodb-local` brings.
+    #[cfg(feature = "outside")]
     Table,
 }
 
@@ -31,67 +26,10 @@ impl Home {
     pub(crate) fn open(self) -> Result<Arc<dyn Store>, String> {
         match self {
             Home::Memory => Ok(Arc::new(MemoryStore::new())),
-            Home::Embedded => {
-                let folder = tempfile::tempdir().map_err(words)?;
-                let store = RedbStore::open(folder.path(), Options::default()).map_err(words)?;
-                Outside::of(store, runtime()?, Some(folder))
-            }
-            Home::Table => {
-                let local = Local::shared().ok_or("there is no DynamoDB Local")?;
-                let runtime = runtime()?;
-                let store = runtime.block_on(local.store()).map_err(words)?;
-                Outside::of(store, runtime, None)
-            }
+            #[cfg(feature = "outside")]
+            Home::Embedded => crate::outside::embedded(),
+            #[cfg(feature = "outside")]
+            Home::Table => crate::outside::table(),
         }
-    }
-}
-
-fn words(error: impl Display) -> String {
-    error.to_string()
-}
-
-fn runtime() -> Result<Runtime, String> {
-    Builder::new_current_thread().enable_all().build().map_err(words)
-}
-
-/// A store that does its work outside of the simulation: whoever asks has the answer at once, so that who goes on when
-/// still follows from the seed alone.
-struct Outside<S> {
-    inner: S,
-    runtime: Runtime,
-    /// Removed when it is dropped.
-    _folder: Option<tempfile::TempDir>,
-}
-
-impl<S: Store + 'static> Outside<S> {
-    fn of(inner: S, runtime: Runtime, folder: Option<tempfile::TempDir>) -> Result<Arc<dyn Store>, String> {
-        Ok(Arc::new(Outside { inner, runtime, _folder: folder }))
-    }
-
-    fn at_once<T: Send + 'static>(&self, asked: Pending<'_, T>) -> Pending<'static, T> {
-        Box::pin(std::future::ready(self.runtime.block_on(asked)))
-    }
-}
-
-impl<S: Store + 'static> Store for Outside<S> {
-    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
-        self.at_once(self.inner.get(keys))
-    }
-
-    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
-        self.at_once(self.inner.scan(range, limit))
-    }
-
-    fn walk(
-        &self,
-        kind: Option<u8>,
-        from: Option<Bytes>,
-        limit: usize,
-    ) -> Pending<'_, Result<Page, StoreError>> {
-        self.at_once(self.inner.walk(kind, from, limit))
-    }
-
-    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        self.at_once(self.inner.commit(writes))
     }
 }

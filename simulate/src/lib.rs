@@ -7,6 +7,7 @@
 mod answer;
 mod answered;
 pub mod faults;
+#[cfg(feature = "outside")]
 #[expect(clippy::expect_used, reason = "a target panics where what it holds does not")]
 pub mod fuzz;
 mod generate;
@@ -17,6 +18,8 @@ mod instant;
 mod judge;
 mod last;
 mod op;
+#[cfg(feature = "outside")]
+mod outside;
 mod partner;
 mod sending;
 mod settlement;

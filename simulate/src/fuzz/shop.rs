@@ -163,3 +163,20 @@ pub(super) fn cursor(data: &[u8]) {
         check(status, &answer, &path);
     });
 }
+
+/// A file of members: every row lands or is told of, and the same file again lands nothing.
+pub(super) fn import(data: &[u8]) {
+    in_shop(|shop| {
+        let vouched = server::Vouched { verified: true, bill: false };
+        let take = || at_once(server::import_csv(&shop.api, data, vouched)).ok();
+        let Some(first) = take() else { return };
+        let again = take().expect("what was read is read again");
+        for imported in [&first, &again] {
+            let landed = imported.created + imported.known;
+            assert_eq!(imported.rows, landed + imported.rejected.len() as u64, "{imported:?}");
+            assert!(imported.rejected.iter().all(|row| !row.code.is_empty()), "{imported:?}");
+        }
+        let (created, balances, points) = (again.created, again.balances, again.points);
+        assert_eq!((created, balances, points), (0, 0, 0), "after {first:?}");
+    });
+}
