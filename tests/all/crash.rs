@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     env,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -29,6 +30,8 @@ use crate::{
 const CLIENTS: usize = 6;
 /// Members that they all work on.
 const MEMBERS: usize = 10;
+/// Cycles after which they work on others, so that no ledger grows with the number of cycles.
+const GENERATION: usize = 100;
 
 // --- The server ---
 
@@ -219,6 +222,7 @@ fn load(
 }
 
 /// Everything that the test knows.
+#[derive(Default)]
 struct Oracle {
     members: Vec<String>,
     deeds: Vec<Vec<Deed>>,
@@ -232,6 +236,7 @@ impl Oracle {
     /// Every acknowledged deed is there and says the same again; the others are asked again now.
     fn check(&mut self, address: SocketAddr, deeds: Vec<(usize, Deed)>) {
         let mut client = Client::connect(address).expect("a connection");
+        let newest = self.newest();
         for (member, mut deed) in deeds {
             let again = deed.send(&mut client).expect("an answer");
             match &deed.heard {
@@ -250,9 +255,10 @@ impl Oracle {
                     continue;
                 }
             }
-            self.deeds[member].push(deed);
+            self.deeds[newest.start + member].push(deed);
         }
-        for (member, id) in self.members.iter().enumerate() {
+        for member in newest {
+            let id = &self.members[member];
             let seen = client.get(&format!("/members/{id}"));
             let whole = |field: &str| seen["points"][field].as_i64().unwrap_or(i64::MIN);
             let sum: i64 = self.deeds[member].iter().map(Deed::points).sum();
@@ -266,10 +272,28 @@ impl Oracle {
         }
     }
 
-    /// Every ledger holds each deed once, adds up, and has no hole.
-    fn check_ledgers(&self, address: SocketAddr) {
+    /// The members that are worked on now.
+    fn newest(&self) -> Range<usize> {
+        self.members.len() - MEMBERS..self.members.len()
+    }
+
+    /// New members take the place of those that are worked on.
+    fn begin_generation(&mut self, address: SocketAddr) {
         let mut client = Client::connect(address).expect("a connection");
-        for (member, id) in self.members.iter().enumerate() {
+        for number in self.members.len()..self.members.len() + MEMBERS {
+            let identity = json!({"kind": "external", "channel": "crash", "value": format!("m{number}")});
+            let body = json!({"identities": [identity], "brand": "acme"}).to_string();
+            let heard = client.call("POST", "/register", &body, None).expect("an answer");
+            self.members.push(heard.json()["member"]["id"].as_str().expect("registered").to_owned());
+            self.deeds.push(Vec::new());
+        }
+    }
+
+    /// The ledgers of those members hold each deed once, add up, and have no hole.
+    fn check_ledgers(&self, address: SocketAddr, members: Range<usize>) {
+        let mut client = Client::connect(address).expect("a connection");
+        for member in members {
+            let id = &self.members[member];
             let (mut cursor, mut entries) = (String::new(), Vec::new());
             loop {
                 let page = client.get(&format!("/members/{id}/ledger?limit=200{cursor}"));
@@ -304,10 +328,10 @@ impl Oracle {
     /// Every deed of all cycles says once more what it said.
     fn check_all_again(&self, address: SocketAddr) {
         thread::scope(|scope| {
-            for deeds in &self.deeds {
+            for some in self.deeds.chunks(self.deeds.len().div_ceil(CLIENTS)) {
                 scope.spawn(move || {
                     let mut client = Client::connect(address).expect("a connection");
-                    for deed in deeds {
+                    for deed in some.iter().flatten() {
                         let again = deed.send(&mut client).expect("an answer");
                         let first = deed.heard.as_ref().expect("heard by now");
                         assert!(again.replayed && again.body == first.body, "lost: {}", deed.body);
@@ -335,6 +359,23 @@ impl Oracle {
     }
 }
 
+/// What clients did, and heard, until the server was killed under them.
+fn load_and_kill(server: Server, members: &[String], cycle: usize, roll: u64) -> Vec<(usize, Deed)> {
+    let (address, stop) = (server.address, &AtomicBool::new(false));
+    thread::scope(|scope| {
+        let clients = (0..CLIENTS).map(|client| {
+            let name = format!("{cycle}-{client}");
+            let seed = roll ^ client as u64;
+            scope.spawn(move || load(address, &name, seed, members, stop))
+        });
+        let clients: Vec<_> = clients.collect();
+        thread::sleep(Duration::from_millis(20 + roll % 130));
+        server.kill();
+        stop.store(true, Ordering::SeqCst);
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+    })
+}
+
 /// Points for ever, one for each unit: a balance is the sum of what was answered.
 fn plain_program() -> Value {
     json!({
@@ -348,38 +389,19 @@ fn plain_program() -> Value {
 
 #[test]
 fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
-    let cycles = env::var("LAUREL_CRASH_CYCLES").map_or(6, |text| text.parse().expect("a number"));
+    let cycles: usize = env::var("LAUREL_CRASH_CYCLES").map_or(6, |text| text.parse().expect("a number"));
     let binary = binary();
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("program.json"), plain_program().to_string()).expect("written");
     let mut server = Server::spawn(&binary, folder.path());
     server.ready();
-    let members = (0..MEMBERS).map(|number| {
-        let identity = json!({"kind": "external", "channel": "crash", "value": format!("m{number}")});
-        let body = json!({"identities": [identity], "brand": "acme"}).to_string();
-        let mut client = Client::connect(server.address).expect("a connection");
-        let heard = client.call("POST", "/register", &body, None).expect("an answer");
-        heard.json()["member"]["id"].as_str().expect("registered").to_owned()
-    });
-    let members: Vec<String> = members.collect();
-    let deeds = vec![Vec::new(); MEMBERS];
-    let mut oracle = Oracle { members, deeds, ready: Vec::new(), found: 0, missing: 0 };
+    let mut oracle = Oracle::default();
     for cycle in 0..cycles {
+        if cycle.is_multiple_of(GENERATION) {
+            oracle.begin_generation(server.address);
+        }
         let roll = chance(2026, cycle, 9);
-        let (address, stop) = (server.address, AtomicBool::new(false));
-        let deeds: Vec<(usize, Deed)> = thread::scope(|scope| {
-            let (members, stop) = (&oracle.members, &stop);
-            let clients = (0..CLIENTS).map(|client| {
-                let name = format!("{cycle}-{client}");
-                let seed = roll ^ client as u64;
-                scope.spawn(move || load(address, &name, seed, members, stop))
-            });
-            let clients: Vec<_> = clients.collect();
-            thread::sleep(Duration::from_millis(20 + roll % 130));
-            server.kill();
-            stop.store(true, Ordering::SeqCst);
-            clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
-        });
+        let deeds = load_and_kill(server, &oracle.members[oracle.newest()], cycle, roll);
         // Now and then it is killed again while it comes up.
         if roll.is_multiple_of(5) {
             let starting = Server::spawn(&binary, folder.path());
@@ -390,10 +412,10 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
         oracle.ready.push(server.ready());
         oracle.check(server.address, deeds);
         if cycle.is_multiple_of(25) {
-            oracle.check_ledgers(server.address);
+            oracle.check_ledgers(server.address, oracle.newest());
         }
     }
-    oracle.check_ledgers(server.address);
+    oracle.check_ledgers(server.address, 0..oracle.members.len());
     oracle.check_all_again(server.address);
     server.kill();
     oracle.report(cycles);
