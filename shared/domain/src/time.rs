@@ -3,7 +3,8 @@
 //! Nothing here asks what time it is: every instant is an argument.
 
 use chrono::{
-    DateTime, Datelike, Days, LocalResult, Months, NaiveDate, NaiveTime, Offset, SecondsFormat, TimeZone, Utc,
+    DateTime, Datelike, Days, FixedOffset, LocalResult, Months, NaiveDate, NaiveTime, Offset, SecondsFormat,
+    TimeZone, Utc,
 };
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -273,8 +274,10 @@ impl Zone {
 
     /// The moment in RFC 3339 with the zone's offset; milliseconds only where there are any.
     pub fn show(self, instant: Instant) -> String {
-        let local = instant.utc().with_timezone(&self.0);
-        let local = local.fixed_offset();
+        let local = instant.utc().with_timezone(&self.0).fixed_offset();
+        // RFC 3339 has no seconds in an offset; zones had some, the last until 1972.
+        let minutes = FixedOffset::east_opt(local.offset().local_minus_utc() / 60 * 60);
+        let local = minutes.map_or(local, |minutes| local.with_timezone(&minutes));
         let form = if instant.0.rem_euclid(1_000) == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
         local.to_rfc3339_opts(form, false)
     }
@@ -301,6 +304,14 @@ mod tests {
         check_midnight("Pacific/Apia", "2011-12-30", "2011-12-31T00:00:00+14:00");
         // midnight comes twice: the earlier
         check_midnight("America/Havana", "2020-11-01", "2020-11-01T00:00:00-04:00");
+    }
+
+    #[test]
+    fn what_is_shown_is_the_same_moment_where_offsets_had_seconds() {
+        let at = Instant::parse("1945-12-31T01:00:00Z").unwrap();
+        // 44 minutes and 30 seconds behind.
+        let shown = Zone::of("Africa/Monrovia").unwrap().show(at);
+        assert_eq!((shown.as_str(), Instant::parse(&shown)), ("1945-12-31T00:16:00-00:44", Some(at)));
     }
 
     #[test]
