@@ -11,7 +11,10 @@ use laurel_tests::model::{
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::op::{Cursor, Op, PARTNER, Way};
+use crate::{
+    accounts,
+    op::{Cursor, Op, PARTNER, Way},
+};
 
 const MINUTE: i64 = 60 * 1000;
 
@@ -412,7 +415,7 @@ impl Writer {
     fn program(&mut self) -> Op {
         let dice = &mut self.dice;
         let next = &mut self.document;
-        match dice.below(9) {
+        match dice.below(10) {
             0 => {
                 let yen = ["0.01", "0.02", "0.005"];
                 let rates = if self.yen { yen } else { ["1", "0.5", "2"] };
@@ -443,6 +446,7 @@ impl Writer {
                     if next["points"]["expiry"]["mode"] == "days" { 0 } else { dice.between(0, 14) };
                 next["points"]["hold_days"] = json!(hold_days);
             }
+            7 => accounts::change(next, dice),
             _ => next["points"]["on_short"] = json!(dice.pick(&["debt", "forgive"])),
         }
         Op::Program(Rc::from(next.to_string()))

@@ -4,6 +4,7 @@
 //! Nothing here is the machine's: ids, instants and every choice follow from the seed, so that the same
 //! seed gives the same trace.
 
+mod accounts;
 mod answer;
 mod answered;
 pub mod faults;

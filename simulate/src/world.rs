@@ -15,6 +15,7 @@ use laurel_tests::model::{After, Dice, Model, Shown, command::Told, member::Entr
 use laurel_tests::partner::Partner;
 
 use crate::{
+    accounts,
     faults::{Fault, Mix, Struck},
     generate::Writer,
     home::Home,
@@ -195,6 +196,7 @@ impl World {
         let mut dice = stream(seed, 1, 0);
         let (mut document, day) = random_program(&mut dice);
         add_partner(&mut document, &mut dice);
+        accounts::add(&mut document, &mut dice);
         let now = day * laurel_tests::model::DAY + dice.below(laurel_tests::model::DAY);
         let mut mix = Mix::draw(&mut dice);
         for fault in &settings.without {
@@ -206,6 +208,7 @@ impl World {
         let text = document.to_string();
         let first = instance(&store, &weather, &secrets, seed, now, 0);
         found(&first, &text)?;
+        accounts::sell(&first, &document)?;
         let partner = sign_up(&first, &mut dice)?;
         let at_once = dice.between(1, 6) as usize;
         let mut world = World {

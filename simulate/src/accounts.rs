@@ -1,0 +1,66 @@
+//! Some brands count what they issue and honour, against more than they will ever use: their accounts take part in
+//! everything that goes wrong, no answer is another for it, and the audit holds them against the ledgers.
+
+use std::sync::Arc;
+
+use edge::Api;
+use laurel_tests::model::Dice;
+use serde_json::{Value, json};
+
+use crate::instance::ask;
+
+/// More points than a seed moves, and money for them.
+const PLENTY: i64 = 1_000_000_000;
+
+/// Gives some brands limits, credit, or blocks to use up.
+pub(crate) fn add(document: &mut Value, dice: &mut Dice) {
+    for brand in document["brands"].as_array_mut().into_iter().flatten() {
+        match dice.below(10) {
+            0 | 1 => brand["limits"] = limits(dice),
+            2 => brand["funding"] = json!({"mode": "postpaid", "credit": PLENTY.to_string()}),
+            3 => brand["funding"] = json!({"mode": "prepaid"}),
+            _ => continue,
+        }
+        if brand["issue_price"].is_null() {
+            brand["issue_price"] = json!("0.01");
+            brand["honour_price"] = json!("0.01");
+        }
+    }
+}
+
+/// Other limits, or credit, for a brand that has them: what is out under the old terms comes home.
+pub(crate) fn change(document: &mut Value, dice: &mut Dice) {
+    for brand in document["brands"].as_array_mut().into_iter().flatten() {
+        if !brand["limits"].is_null() {
+            brand["limits"] = limits(dice);
+        } else if brand["funding"]["mode"] == "postpaid" {
+            brand["funding"]["credit"] = json!((PLENTY + dice.below(PLENTY)).to_string());
+        }
+    }
+}
+
+fn limits(dice: &mut Dice) -> Value {
+    let per = dice.pick(&["day", "month", "member_day"]);
+    json!([{"per": per, "issue": PLENTY + dice.below(PLENTY), "redeem": PLENTY}])
+}
+
+/// Sells blocks to those who use them up.
+///
+/// # Errors
+/// One is not sold, in words.
+pub(crate) fn sell(api: &Arc<Api>, document: &Value) -> Result<(), String> {
+    for brand in document["brands"].as_array().into_iter().flatten() {
+        if brand["funding"]["mode"] == "prepaid" {
+            let path = format!("/partners/{}/blocks", brand["id"].as_str().unwrap_or_default());
+            for reference in ["small", "large"] {
+                let points = if reference == "small" { 100 } else { PLENTY };
+                let block = json!({"points": points, "price": "1", "reference": reference}).to_string();
+                let (status, answer) = ask(api, "POST", &path, &block, &[])?;
+                if status >= 300 {
+                    return Err(format!("no block: {status} {}", String::from_utf8_lossy(&answer)));
+                }
+            }
+        }
+    }
+    Ok(())
+}
