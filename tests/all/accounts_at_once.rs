@@ -90,6 +90,23 @@ async fn audit(shop: &Shop) {
     assert_eq!(shop.api.engine.strays(&books).await.unwrap(), Strays::default());
 }
 
+/// A limit that comes, goes and comes again within its month: what was issued without it was not counted.
+#[test]
+fn the_audit_knows_when_a_limit_counted() {
+    run(async {
+        let limit = |per: &str| club(&json!({"limits": [{"per": per, "issue": 1_000}]}));
+        let versions = [limit("month"), club(&json!({})), limit("member_day"), limit("month"), limit("day")];
+        let shop = Shop::open(&versions[0], START).await;
+        let member = shop.somebody().await;
+        for (number, version) in versions.into_iter().enumerate() {
+            shop.ok("PUT", "/program", version).await;
+            audit(&shop).await;
+            shop.ok("POST", "/earn-points", order(&member, &format!("A-{number}"), 10)).await;
+            audit(&shop).await;
+        }
+    });
+}
+
 /// 64 ask for a point each where there is room for 10: 10 get it, and nothing is left.
 async fn ten_of_64(store: Arc<dyn Store>, says: &Value, refusal: &str, how_many: usize) {
     let shops = instances(&store, says, how_many).await;
