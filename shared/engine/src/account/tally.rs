@@ -1,7 +1,7 @@
 //! The audit of brands' accounts: what the ledger says was issued and honoured, against what the
 //! accounts say is left. It shares nothing with how they got there but the shape of the records.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use domain::{decide::AHEAD_MILLIS_MAX, event::What, programme::Way, time::Instant};
 
@@ -29,8 +29,8 @@ struct Meter {
     window: Window,
     /// Points that the account says are used.
     used: i64,
-    /// The versions of the programme that surely count.
-    versions: RangeInclusive<u32>,
+    /// The version of the programme since which it counts.
+    since: u32,
     /// Points of entries that were counted in it, surely.
     least: i64,
     /// The same with those that may have been, by a clock that was ahead or under a version before.
@@ -62,11 +62,13 @@ impl Meter {
             programme.and_then(|programme| programme.brand(&account.brand)?.limit(per, way)).is_some()
         };
         let since = (1..=whole.version).rev().take_while(capped).last()?;
-        // A newer version without the limit does not touch the account, which is left as it was.
-        let newest = account.programmes.newest().version;
-        let until = (since..=newest).take_while(capped).last()?;
+        // What is recorded under a newer version without the limit is not counted, and by a clock that is behind it may
+        // look as if it were recorded under this one.
+        if !(since..=account.programmes.newest().version).all(|version| capped(&version)) {
+            return None;
+        }
         let used = i64::try_from(cap).unwrap_or(i64::MAX).saturating_sub(window.left);
-        Some(Meter { place, window, used, versions: since..=until, least: 0, most: 0 })
+        Some(Meter { place, window, used, since, least: 0, most: 0 })
     }
 
     fn count(&mut self, way: Way, entry: &EntryRecord, at: impl Fn(Instant) -> Moment) {
@@ -76,7 +78,7 @@ impl Meter {
         let points = entry.event.movement.points().saturating_abs();
         let own = at(entry.recorded_at).window(self.place);
         let ahead = at(entry.recorded_at.plus_millis(AHEAD_MILLIS_MAX)).window(self.place);
-        if own == self.window.number && self.versions.contains(&entry.version) {
+        if own == self.window.number && entry.version >= self.since {
             self.least = self.least.saturating_add(points);
         }
         if own <= self.window.number && self.window.number <= ahead {
