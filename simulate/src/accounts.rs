@@ -7,16 +7,21 @@ use edge::Api;
 use laurel_tests::model::Dice;
 use serde_json::{Value, json};
 
-use crate::instance::ask;
+use crate::{
+    faults::{Fault, Mix},
+    instance::ask,
+};
 
 /// More points than a seed moves, and money for them.
 const PLENTY: i64 = 1_000_000_000;
 
-/// Gives some brands limits, credit, or blocks to use up.
-pub(crate) fn add(document: &mut Value, dice: &mut Dice) {
+/// Gives some brands limits, credit, or blocks to use up. Where clocks differ by hours a day's or month's limit counts
+/// what others record in the day before, which the audit rightly finds: there are limits only where they do not.
+pub(crate) fn add(document: &mut Value, mix: &Mix, dice: &mut Dice) {
+    let steady = ![Fault::ClockAhead, Fault::ClockBack].iter().any(|fault| mix.has(*fault));
     for brand in document["brands"].as_array_mut().into_iter().flatten() {
         match dice.below(10) {
-            0 | 1 => brand["limits"] = limits(dice),
+            0 | 1 if steady => brand["limits"] = limits(dice),
             2 => brand["funding"] = json!({"mode": "postpaid", "credit": PLENTY.to_string()}),
             3 => brand["funding"] = json!({"mode": "prepaid"}),
             _ => continue,

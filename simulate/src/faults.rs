@@ -151,6 +151,11 @@ impl Mix {
         self
     }
 
+    /// Whether it can strike.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.0[fault as usize] > 0
+    }
+
     /// Whether it strikes.
     pub fn strikes(&self, fault: Fault, dice: &mut Dice) -> bool {
         let often = self.0[fault as usize];

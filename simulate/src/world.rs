@@ -196,12 +196,12 @@ impl World {
         let mut dice = stream(seed, 1, 0);
         let (mut document, day) = random_program(&mut dice);
         add_partner(&mut document, &mut dice);
-        accounts::add(&mut document, &mut dice);
         let now = day * laurel_tests::model::DAY + dice.below(laurel_tests::model::DAY);
         let mut mix = Mix::draw(&mut dice);
         for fault in &settings.without {
             mix = mix.without(*fault);
         }
+        accounts::add(&mut document, &mix, &mut dice);
         let weather = Arc::new(Mutex::new(Weather::new()));
         let store = settings.home.open()?;
         let secrets = crate::instance::secrets();
