@@ -1,0 +1,108 @@
+//! Writes every mutant of a list into the sources, each behind a question that is answered at run time.
+//!
+//!     laurel-mutants LIST ROOT MAP SKIPPED
+//!
+//! LIST is what `cargo mutants --list --json` prints, ROOT a copy of the workspace whose sources are rewritten, MAP the
+//! file that says which part of which rewritten file belongs to which mutants. A mutant's number is its place in LIST,
+//! from 1. One that stands in MAP can be chosen; what has no place in it is of a form that is not rewritten, or among the
+//! numbers of SKIPPED, a JSON list.
+
+mod edit;
+mod find;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::edit::{Edit, Lines, Region, apply};
+
+/// A mutant as cargo-mutants tells of it.
+#[derive(Deserialize)]
+struct Mutant {
+    file: String,
+    genre: String,
+    package: String,
+    replacement: String,
+    span: Span,
+}
+
+#[derive(Deserialize)]
+struct Span {
+    start: Place,
+}
+
+/// Line and column, both from 1.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+/// How a source asks whether a mutant is chosen.
+fn asked(package: &str, number: usize) -> String {
+    let domain = if package == "laurel-domain" { "crate" } else { "domain" };
+    format!("{domain}::mutant::is({number})")
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let mut next = || arguments.next().ok_or("four files are wanted: LIST ROOT MAP SKIPPED");
+    let (list, root, map, skipped) = (next()?, next()?, next()?, next()?);
+    let skipped: BTreeSet<usize> = serde_json::from_slice(&fs::read(skipped)?)?;
+    let mutants: Vec<Mutant> = serde_json::from_slice(&fs::read(list)?)?;
+    let mut files: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
+    let numbered = mutants.iter().zip(1..).filter(|(_, number)| !skipped.contains(number));
+    for (mutant, number) in numbered {
+        files.entry(&mutant.file).or_default().push((number, mutant));
+    }
+    let mut regions = BTreeMap::new();
+    for (file, mutants) in files {
+        regions
+            .insert(file, rewrite(&root.join(file), &mutants).map_err(|error| format!("{file}: {error}"))?);
+    }
+    fs::write(map, serde_json::to_vec(&regions)?)?;
+    Ok(())
+}
+
+fn rewrite(path: &Path, mutants: &[(usize, &Mutant)]) -> Result<Vec<Region>, Box<dyn Error>> {
+    let source = fs::read_to_string(path)?;
+    let lines = Lines::of(&source);
+    let found = find::Found::in_file(&syn::parse_file(&source)?, &lines);
+    let mut edits: BTreeMap<(usize, usize, u8), Edit> = BTreeMap::new();
+    for (number, mutant) in mutants {
+        let at = lines.offset(mutant.span.start);
+        let is = asked(&mutant.package, *number);
+        let edit = match mutant.genre.as_str() {
+            "FnValue" => Some(Edit::returning(at, &is, &mutant.replacement)),
+            "BinaryOperator" => found.binary.get(&at).map(|binary| {
+                let (left, right) = (&source[binary.left.clone()], &source[binary.right.clone()]);
+                Edit::instead(binary.whole.clone(), &is, &format!("{left} {} {right}", mutant.replacement))
+            }),
+            "UnaryOperator" => found
+                .unary
+                .get(&at)
+                .map(|unary| Edit::instead(unary.whole.clone(), &is, &source[unary.inner.clone()])),
+            "MatchArm" => found.arms.get(&at).map(|arm| Edit::without(arm, &is)),
+            "MatchArmGuard" => found
+                .guards
+                .get(&at)
+                .map(|guard| Edit::guard(guard.clone(), &is, mutant.replacement == "true")),
+            _ => None,
+        };
+        if let Some(edit) = edit {
+            let key = (edit.range.start, edit.range.end, edit.rank);
+            match edits.get_mut(&key) {
+                Some(known) => known.join(edit, *number),
+                None => _ = edits.insert(key, edit.of(*number)),
+            }
+        }
+    }
+    let (text, regions) = apply(&source, edits.into_values().collect());
+    fs::write(path, text)?;
+    Ok(regions)
+}
