@@ -164,17 +164,6 @@ impl Condition {
         }
     }
 
-    /// Every fact it asks for.
-    pub fn facts(&self) -> Vec<(&Fact, Op)> {
-        match self {
-            Condition::All(branches) | Condition::Any(branches) => {
-                branches.iter().flat_map(Condition::facts).collect()
-            }
-            Condition::Not(inner) => inner.facts(),
-            Condition::Fact(fact, op, _) => vec![(fact, *op)],
-        }
-    }
-
     /// Whether it can never become false once it holds: no `not`, and only facts that never fall.
     pub fn never_falls(&self) -> bool {
         match self {
