@@ -19,7 +19,7 @@ const FIRST_SEEDS: RangeInclusive<u64> = 1..=20;
 const DISKS: u64 = 40;
 
 /// Seeds for what is rare: dates that a zone skips, races of three.
-const MORE_SEEDS: RangeInclusive<u64> = 21..=150;
+const MORE_SEEDS: RangeInclusive<u64> = 21..=500;
 
 /// What was found.
 pub(crate) struct Caught {
