@@ -78,8 +78,8 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     let opened = start::open(&import.data).await?;
     let api = start::assemble(&opened, import.program.as_deref(), import.test_clock).await?;
     start::must_not_be_settled(&api, api.clock.now()).await?;
-    let bar = progress::bar(std::fs::metadata(&import.file).map_or(0, |file| file.len()), "importing");
     let (reader, columns) = rows::open(&import.file, COLUMNS)?;
+    let bar = progress::bar(std::fs::metadata(&import.file).map_or(0, |file| file.len()), "importing");
     let vouched = Vouched { verified: import.verified, bill: import.bill };
     let imported = take_all(&api, reader, &columns, vouched, |byte| bar.set_position(byte)).await?;
     bar.finish_and_clear();

@@ -42,7 +42,8 @@ impl Columns {
 /// Opens a CSV file and reads its header.
 pub(crate) fn open(file: &Path, known: &[&str]) -> Result<(csv::Reader<File>, Columns), StartError> {
     let named = |error: &dyn std::error::Error| failed(&format!("cannot read {}", file.display()), error);
-    read(File::open(file).map_err(|error| named(&error))?, known)
+    let text = File::open(file).map_err(|error| named(&error))?;
+    read(text, known).map_err(|StartError(what)| StartError(format!("{}: {what}", file.display())))
 }
 
 /// Reads the header of a CSV text.

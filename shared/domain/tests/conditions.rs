@@ -92,19 +92,21 @@ fn fact(fact: &str, op: &str, value: &str) -> Condition {
     read(&text).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
 
+fn asked<'a>(
+    member: &'a Member,
+    person: Option<&'a Person>,
+    history: Option<&'a History>,
+    programme: &'a Programme,
+) -> Subject<'a> {
+    Subject { member, person, history, recent: &[], programme, now: at(NOW) }
+}
+
 /// Says what holds of the member and the person.
 fn check(member: &Member, person: &Person, rows: &[(&str, &str, &str, bool)]) {
     let programme = programme();
     let history = History { since: Instant::MIN, events: Vec::new() };
     for (name, op, value, want) in rows {
-        let subject = Subject {
-            member,
-            person: Some(person),
-            history: Some(&history),
-            recent: &[],
-            programme: &programme,
-            now: at(NOW),
-        };
+        let subject = asked(member, Some(person), Some(&history), &programme);
         assert_eq!(fact(name, op, value).holds(&subject), Ok(*want), "{name} {op} {value}");
     }
 }
@@ -298,27 +300,13 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
         (recent.to_owned(), Err(Wants::History(since))),
         (r#"{"fact": "categories", "op": "contains", "value": "tea"}"#.to_owned(), Ok(true)),
     ] {
-        let subject = Subject {
-            member: &member,
-            person: None,
-            history: None,
-            recent: &[],
-            programme: &programme,
-            now: at(NOW),
-        };
+        let subject = asked(&member, None, None, &programme);
         assert_eq!(read(&text).unwrap().holds(&subject), want, "{text}");
     }
     // A history that does not reach back far enough is none.
     for (reaches, want) in [(since, Ok(false)), (since.plus_millis(1), Err(Wants::History(since)))] {
         let history = History { since: reaches, events: Vec::new() };
-        let subject = Subject {
-            member: &member,
-            person: None,
-            history: Some(&history),
-            recent: &[],
-            programme: &programme,
-            now: at(NOW),
-        };
+        let subject = asked(&member, None, Some(&history), &programme);
         assert_eq!(read(recent).unwrap().holds(&subject), want, "{reaches:?}");
     }
 }
