@@ -279,8 +279,8 @@ fn operations_cost_no_more_than_is_promised() {
 /// each of 10 shards draws one a day here.
 const COUNTED: Option<[u64; 3]> = Some([620, 215, 215]);
 const COUNTED_WITH_HEADER: Option<[u64; 3]> = Some([820, 215, 215]);
-const SIGNED: Option<[u64; 3]> = Some([800, 315, 415]);
-const SIGNED_WITH_HEADER: Option<[u64; 3]> = Some([1000, 315, 415]);
+const SIGNED: Option<[u64; 3]> = Some([800, 330, 415]);
+const SIGNED_WITH_HEADER: Option<[u64; 3]> = Some([1000, 330, 415]);
 
 #[test]
 fn a_brands_account_costs_one_record_more() {
