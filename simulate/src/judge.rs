@@ -21,7 +21,7 @@ impl World {
     /// Something that an attempt wrote went through.
     pub(crate) fn committed(&mut self, index: usize, told: Committed) -> Result<(), String> {
         let place = self.attempt_at(index).client;
-        let (now, known) = self.moment(index, &told)?;
+        let (now, known) = self.moment(index, &told, None)?;
         mix_in(&mut self.outcome.trace, &now.to_le_bytes());
         let Some(client) = &self.clients[place] else { return Ok(()) };
         match &client.op {
@@ -52,11 +52,17 @@ impl World {
             }
             _ => {}
         }
-        self.settled(index, now, known, &told)
+        self.settled(index, &told)
     }
 
-    /// When and by which versions it was decided; read from what was written, where it may be several.
-    fn moment(&mut self, index: usize, told: &Committed) -> Result<(i64, usize), String> {
+    /// When and by which versions it was decided, of that member if it says whose; read from what was written,
+    /// where it may be several.
+    fn moment(
+        &mut self,
+        index: usize,
+        told: &Committed,
+        whose: Option<[u8; 16]>,
+    ) -> Result<(i64, usize), String> {
         let attempt = self.attempt_at(index);
         let (mut now, mut known) = (attempt.nows[0], attempt.known.last().copied().unwrap_or(1));
         if attempt.nows.len() == 1 && attempt.known.len() == 1 {
@@ -76,6 +82,9 @@ impl World {
         let mut newest = 1;
         for (key, value) in &told.entries {
             let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
+            if whose.is_some_and(|whose| whose != entry.member.0) {
+                continue;
+            }
             newest = newest.max(entry.version as usize);
             if nows.contains(&entry.recorded_at.0) || entry.recorded_at.0 > now {
                 now = entry.recorded_at.0;
@@ -164,13 +173,15 @@ impl World {
     }
 
     /// What time has done was written down.
-    fn settled(&mut self, index: usize, now: i64, known: usize, told: &Committed) -> Result<(), String> {
+    fn settled(&mut self, index: usize, told: &Committed) -> Result<(), String> {
         for (bytes, value) in &told.members {
             let Some(member) = self.places.get(bytes).copied() else {
                 return Err("somebody is settled whom nobody registered".to_owned());
             };
             let key = engine::keys::member(domain::member::MemberId(*bytes));
             let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
+            // A sweep writes several at once, and may hear of a new version after it has settled the first.
+            let (now, known) = self.moment(index, told, Some(*bytes))?;
             // By a clock that is ahead of another's, more may be due.
             self.note_earlier(index, member);
             self.model.settle(member, record.member.as_of.0, now, known);
