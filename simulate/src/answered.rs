@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use http::Response;
-use laurel_tests::model::command::{Command, Told};
+use laurel_tests::model::{
+    Model,
+    command::{Command, Told},
+};
 
 use crate::{
     answer::{code, compare_member, compare_page, compare_partner, compare_registered, compare_told, swept},
@@ -49,7 +52,14 @@ impl World {
             return Err(format!("answered {status} {}", String::from_utf8_lossy(&body)));
         }
         let Some(client) = &self.clients[place] else { return Ok(()) };
-        if let Some((first, bytes)) = client.answered.as_ref().filter(|_| must_repeat(client)) {
+        // An older version of the programme that is saved again, while a newer one was, is a new one.
+        let superseded = is_program
+            && client
+                .answered
+                .as_ref()
+                .is_some_and(|(_, bytes)| !newest(&self.model, bytes) && *bytes != body);
+        if let Some((first, bytes)) = client.answered.as_ref().filter(|_| must_repeat(client) && !superseded)
+        {
             // What was cancelled since is not redeemed again; its key still knows the first answer.
             let cancelled = client.key.is_none()
                 && code(&body) == "already_cancelled"
@@ -248,15 +258,22 @@ impl World {
                     return wants(422, "limit_exceeded");
                 }
                 wants(200, "")?;
-                let want = format!(r#"{{"version":{}}}"#, self.model.versions());
-                match body == want.as_bytes() {
+                match newest(&self.model, body) {
                     true => Ok(Next::Nothing),
-                    false => Err(format!("{}, not {want}", String::from_utf8_lossy(body))),
+                    false => {
+                        let (told, newest) = (String::from_utf8_lossy(body), self.model.versions());
+                        Err(format!("{told}, where version {newest} is the newest"))
+                    }
                 }
             }
             _ => Err("the model has nothing to compare with".to_owned()),
         }
     }
+}
+
+/// Whether that is what is answered to whoever saves the newest version of the programme.
+pub(crate) fn newest(model: &Model, body: &[u8]) -> bool {
+    body == format!(r#"{{"version":{}}}"#, model.versions()).as_bytes()
 }
 
 /// What follows from an answer.
