@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use domain::time::Instant;
 use engine::records::{By, EntryRecord, MemberRecord, ProgramRecord, decode};
 use laurel_tests::model::command::{Command, Told};
 
@@ -23,6 +24,9 @@ impl World {
         let place = self.attempt_at(index).client;
         let (now, known) = self.moment(index, &told, None)?;
         mix_in(&mut self.outcome.trace, &now.to_le_bytes());
+        let day = self.zone.day(Instant(now)).number();
+        self.overtaken |= day < self.newest_day;
+        self.newest_day = self.newest_day.max(day);
         let Some(client) = &self.clients[place] else { return Ok(()) };
         match &client.op {
             Op::Command(command, Way::DryRun) => {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use domain::time::Zone;
 use edge::{Api, Secrets};
 use engine::store::Store;
 use http::Response;
@@ -137,6 +138,11 @@ pub(crate) struct World {
     pub(crate) since: i64,
     pub(crate) partner: Partner,
     pub(crate) writer: Writer,
+    /// Where the shop is, the newest local day that something was written on, and whether something was written later
+    /// on an older one: a request that was under way for so long.
+    pub(crate) zone: Zone,
+    pub(crate) newest_day: i32,
+    pub(crate) overtaken: bool,
     /// When it all began.
     pub(crate) began: i64,
     pub(crate) now: i64,
@@ -214,6 +220,9 @@ impl World {
         let mut world = World {
             outcome: Outcome { trace: seed, ..Outcome::default() },
             model: Model::new(&document),
+            zone: Zone::of(document["time_zone"].as_str().unwrap_or_default()).ok_or("no such time zone")?,
+            newest_day: i32::MIN,
+            overtaken: false,
             writer: Writer::new(stream(seed, 2, 0), document),
             settings,
             dice,
