@@ -1,9 +1,18 @@
 //! Some brands count what they issue and honour, against more than they will ever use: their accounts take part in
 //! everything that goes wrong, no answer is another for it, and the audit holds them against the ledgers.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
+use domain::{
+    event::What,
+    time::{Instant, Zone},
+};
 use edge::Api;
+use engine::{
+    records::{EntryRecord, decode},
+    store::Key,
+};
 use laurel_tests::model::Dice;
 use serde_json::{Value, json};
 
@@ -68,4 +77,58 @@ pub(crate) fn sell(api: &Arc<Api>, document: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Limits of a day or month that may have counted what was asked for in the one before.
+///
+/// Days pass between two steps of a request here, as for no real one. A limit counts what is written in the day that it
+/// has come to, the ledger tells when it was asked for, and the audit finds that the two differ.
+pub(crate) struct Overtaken {
+    zone: Zone,
+    /// By brand and period: the newest that was written in, and whether something older was since.
+    windows: HashMap<(String, &'static str), (i32, bool)>,
+}
+
+impl Overtaken {
+    /// Nothing yet; `None` where no brand has limits.
+    pub(crate) fn of(document: &Value) -> Option<Overtaken> {
+        let limited = document["brands"].as_array()?.iter().any(|brand| !brand["limits"].is_null());
+        let zone = Zone::of(document["time_zone"].as_str()?)?;
+        limited.then(|| Overtaken { zone, windows: HashMap::new() })
+    }
+
+    /// Notes what was written, when somebody else may have come as far as `newest`.
+    ///
+    /// # Errors
+    /// An entry cannot be read, in words.
+    pub(crate) fn note(&mut self, entries: &[(Key, Bytes)], newest: Instant) -> Result<(), String> {
+        for (key, value) in entries {
+            let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
+            let (What::OrderEarned(_) | What::ActivityEarned(_) | What::PointsRedeemed { .. }, Some(brand)) =
+                (&entry.event.what, entry.event.what.brand())
+            else {
+                continue;
+            };
+            let (own, newest) = (self.zone.day(entry.recorded_at), self.zone.day(newest));
+            let numbers = [
+                ("day", own.number(), newest.number()),
+                ("month", own.month_number(), newest.month_number()),
+            ];
+            for (per, own, newest) in numbers {
+                let (last, late) = self.windows.entry((brand.to_owned(), per)).or_insert((own, false));
+                *late = own < newest || (*late && own <= *last);
+                *last = own.max(*last);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether that finding of the audit comes from it.
+    pub(crate) fn excuse(&self, brand: &str, text: &str) -> bool {
+        text.contains("points are counted")
+            && self
+                .windows
+                .iter()
+                .any(|((own, per), (_, late))| *late && own == brand && text.contains(&format!("per {per}:")))
+    }
 }

@@ -24,9 +24,9 @@ impl World {
         let place = self.attempt_at(index).client;
         let (now, known) = self.moment(index, &told, None)?;
         mix_in(&mut self.outcome.trace, &now.to_le_bytes());
-        let day = self.zone.day(Instant(now)).number();
-        self.overtaken |= day < self.newest_day;
-        self.newest_day = self.newest_day.max(day);
+        if let Some(overtaken) = &mut self.overtaken {
+            overtaken.note(&told.entries, Instant(self.newest_now))?;
+        }
         let Some(client) = &self.clients[place] else { return Ok(()) };
         match &client.op {
             Op::Command(command, Way::DryRun) => {

@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::time::Zone;
 use edge::{Api, Secrets};
 use engine::store::Store;
 use http::Response;
@@ -16,7 +15,7 @@ use laurel_tests::model::{After, Dice, Model, Shown, command::Told, member::Entr
 use laurel_tests::partner::Partner;
 
 use crate::{
-    accounts,
+    accounts::{self, Overtaken},
     faults::{Fault, Mix, Struck},
     generate::Writer,
     home::Home,
@@ -138,11 +137,8 @@ pub(crate) struct World {
     pub(crate) since: i64,
     pub(crate) partner: Partner,
     pub(crate) writer: Writer,
-    /// Where the shop is, the newest local day that something was written on, and whether something was written later
-    /// on an older one: a request that was under way for so long.
-    pub(crate) zone: Zone,
-    pub(crate) newest_day: i32,
-    pub(crate) overtaken: bool,
+    /// What limits may have counted in a later day; nothing where there are none.
+    pub(crate) overtaken: Option<Overtaken>,
     /// When it all began.
     pub(crate) began: i64,
     pub(crate) now: i64,
@@ -220,9 +216,7 @@ impl World {
         let mut world = World {
             outcome: Outcome { trace: seed, ..Outcome::default() },
             model: Model::new(&document),
-            zone: Zone::of(document["time_zone"].as_str().unwrap_or_default()).ok_or("no such time zone")?,
-            newest_day: i32::MIN,
-            overtaken: false,
+            overtaken: Overtaken::of(&document),
             writer: Writer::new(stream(seed, 2, 0), document),
             settings,
             dice,
