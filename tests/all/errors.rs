@@ -165,6 +165,13 @@ fn refusals(member: &str, other: &str, gone: &str, redeemed: &str) -> Vec<Case> 
             "over_refund",
         )
         .with(json!({"remaining": [{"line_id": "1", "quantity": 3}, {"line_id": "2", "quantity": 1}]})),
+        post(
+            "/reverse",
+            refund("A-4", json!({"lines": [{"line_id": "1", "quantity": 3}]})),
+            409,
+            "over_refund",
+        )
+        .with(json!({"remaining": [{"line_id": "1", "quantity": 2}, {"line_id": "2", "quantity": 1}]})),
         post("/earn-points", with(order(member, "X-4", "34"), "lines", lines), 422, "invalid_field"),
     ]
 }
@@ -208,7 +215,9 @@ async fn prepared() -> (Shop, [String; 4]) {
     shop.ok("POST", "/reverse", refund("A-1", json!({"amount": "10"}))).await;
     let lines = json!([{"line_id": "1", "quantity": 3, "amount": "30"}, {"line_id": "2", "quantity": 1, "amount": "5"}]);
     let listed = json!({"member_id": other, "brand": "acme", "order_id": "A-3", "lines": lines});
-    shop.ok("POST", "/earn-points", listed).await;
+    shop.ok("POST", "/earn-points", listed.clone()).await;
+    shop.ok("POST", "/earn-points", with(listed, "order_id", "A-4")).await;
+    shop.ok("POST", "/reverse", refund("A-4", json!({"lines": [{"line_id": "1", "quantity": 1}]}))).await;
     shop.ok(
         "POST",
         "/adjust",
@@ -338,6 +347,27 @@ async fn faults_are_told_all_at_once() {
         &["/points required"],
     )
     .await;
+    shop.earn(&member, "whole", "100").await;
+    shop.ok(
+        "POST",
+        "/earn-points",
+        json!({"member_id": member, "brand": "acme", "order_id": "lines",
+        "lines": [{"line_id": "1", "quantity": 1, "amount": "1"}]}),
+    )
+    .await;
+    for (order, refund, want) in [
+        ("whole", json!({"lines": [{"line_id": "1", "quantity": 1}]}), "/refund/lines by_amount"),
+        ("lines", json!({"amount": "1"}), "/refund/amount by_lines"),
+        (
+            "lines",
+            json!({"lines": [{"line_id": "2", "quantity": 1}]}),
+            "/refund/lines/0/line_id unknown_line",
+        ),
+        ("whole", json!({"amount": "0"}), "/refund/amount out_of_range"),
+        ("whole", json!("everything"), "/refund wrong_type"),
+    ] {
+        check("/reverse", json!({"brand": "acme", "order_id": order, "refund": refund}), &[want]).await;
+    }
     check(
         "/reverse",
         json!({"dry_run": true}),

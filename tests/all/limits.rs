@@ -72,6 +72,17 @@ async fn an_order_is_refunded_200_times() {
     )
     .await;
     assert_eq!(shop.show(&member).await["points"]["available"], 800);
+    // All of nothing left is no refund, however often it is asked for.
+    shop.earn(&member, "A-2", "200").await;
+    let part = json!({"brand": "acme", "order_id": "A-2", "refund": {"amount": "1"}});
+    for _ in 0..200 {
+        check(&shop, "/reverse", part.clone(), "200").await;
+    }
+    let all = json!({"brand": "acme", "order_id": "A-2", "refund": "all"});
+    for _ in 0..2 {
+        assert_eq!(check(&shop, "/reverse", all.clone(), "200").await["taken"], 0);
+    }
+    check(&shop, "/reverse", part, "409 too_many_refunds").await;
 }
 
 /// No figure passes 2^53 − 1.
@@ -98,6 +109,15 @@ async fn figures() {
     let member = shop.somebody().await;
     check(&shop, "/earn-points", order(&member, "A-1", "9999999999999.99"), "422 limit_exceeded").await;
     check(&shop, "/earn-points", order(&member, "A-2", "9007199.26"), "200").await;
+
+    // Where a currency has three digits, an amount of 13 before the point is more than that.
+    program["points"]["per_unit"] = json!("0.001");
+    program["growth"]["per_unit"] = json!("0.001");
+    program["currency"] = json!("KWD");
+    let shop = Shop::open(&program, START).await;
+    let member = shop.somebody().await;
+    check(&shop, "/earn-points", order(&member, "A-1", "9007199254740.992"), "422 limit_exceeded").await;
+    check(&shop, "/earn-points", order(&member, "A-1", "9007199254740.991"), "200").await;
 }
 
 #[tokio::test]
@@ -240,6 +260,12 @@ async fn activities_are_counted_however_late() {
                 .await;
         }
         shop.at(told_at);
+        // What the next month has used up is not this one's.
+        let begun = if told_at > "2026-02" { &["01", "02"][..] } else { &[] };
+        for day in begun {
+            check(&shop, "/earn-points", done("monthly", &format!("2026-02-{day}T12:00:00+08:00")), "200")
+                .await;
+        }
         let rows = [
             ("single", "2026-01-04", "409 activity_limit"),
             ("daily", "2026-01-03", "200"),
@@ -261,6 +287,7 @@ async fn badges_on_history() {
     let mut program = program();
     program["badges"] = json!([
         {"id": "frequent", "when": {"fact": "orders.count_90d", "op": ">=", "value": 3}},
+        {"id": "never", "when": {"fact": "categories", "op": "contains", "value": "unsold"}},
         {"id": "tea_lover", "when": {"all": [{"fact": "categories", "op": "contains", "value": "tea"}, {"fact": "categories", "op": "contains", "value": "cup"}]}},
     ]);
     let shop = Shop::open(&program, "2026-01-01T10:00:00+08:00").await;
@@ -286,4 +313,12 @@ async fn badges_on_history() {
         json!(["frequent"]),
         "the order of 1 April is the 90th day"
     );
+    // Of more categories than a member's record holds the ledger knows, and that one was never among them.
+    let many = (0..60).map(
+        |n| json!({"line_id": n.to_string(), "category": format!("c-{n}"), "quantity": 1, "amount": "1"}),
+    );
+    let body =
+        json!({"member_id": member, "brand": "acme", "order_id": "A-6", "lines": many.collect::<Vec<_>>()});
+    assert_eq!(shop.ok("POST", "/earn-points", body).await["badges_issued"], json!([]));
+    assert_eq!(buy("A-7", "unsold", "2026-06-30T10:00:00+08:00").await, json!(["never"]));
 }

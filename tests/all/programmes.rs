@@ -133,7 +133,50 @@ async fn faults_of_a_programme_are_told_all_at_once() {
         ],
     )
     .await;
+    // What is wrong by itself is not told a second time for not agreeing with others.
+    check(
+        changed(&[
+            ("/brands/0/id", json!("a b")),
+            ("/brands/1/id", json!("a b")),
+            ("/tiers/0/growth", json!(5)),
+        ]),
+        &["/brands/0/id wrong_format", "/brands/1/id wrong_format", "/tiers/0/growth out_of_range"],
+    )
+    .await;
     assert!(before == shop.snapshot().await);
+}
+
+/// A window in which orders are refunded must close while their points live, whenever they were earned; and a member is
+/// lost no earlier than dormant.
+#[tokio::test]
+async fn spans_that_must_fit() {
+    let shop = Shop::usual().await;
+    let mut rows = Vec::new();
+    for (expiry, days) in [
+        (json!({"mode": "year_end", "years": 1}), 365), // of 31 December
+        (json!({"mode": "year_end", "years": 2}), 730),
+        (json!({"mode": "months", "months": 1}), 27), // of 31 January
+        (json!({"mode": "months", "months": 1, "round": "month"}), 27),
+        (json!({"mode": "inactivity", "months": 1}), 27),
+        (json!({"mode": "days", "days": 10}), 9),
+    ] {
+        let points =
+            |refund_days: u32| json!({"per_unit": "1", "expiry": expiry, "refund_days": refund_days});
+        rows.push(("/points", points(days), None));
+        rows.push(("/points", points(days + 1), Some("/points/refund_days outlives_points")));
+    }
+    let never = json!({"per_unit": "1", "expiry": {"mode": "never"}, "refund_days": 3_650});
+    rows.push(("/points", never, None));
+    let lifecycle = |lost: u32| json!({"new_days": 10, "active_days": 60, "lost_days": lost});
+    rows.push(("/lifecycle", lifecycle(60), None));
+    rows.push(("/lifecycle", lifecycle(59), Some("/lifecycle/lost_days out_of_range")));
+    for (at, value, fault) in rows {
+        let mut document = changed(&[]);
+        document[&at[1..]] = value.clone();
+        let reply = shop.call("PUT", "/program", document).await;
+        let want: Vec<String> = fault.into_iter().map(str::to_owned).collect();
+        assert_eq!((reply.faults(), reply.status < 300), (want, fault.is_none()), "{value}: {}", reply.body);
+    }
 }
 
 /// Conditions are judged when the programme is saved.

@@ -148,7 +148,7 @@ fn a_trial_does_not_start_while_another_runs_and_is_not_used_up() {
         let club = Club::open(&program(two_trials(), json!({"mode": "never"}))).await;
         club.earn("one", "500").await;
         assert_eq!(club.trial().await, "silver");
-        club.earn("two", "200").await; // 700: from below gold's 660
+        club.earn("two", "160").await; // 660: from below gold's threshold to it
         assert_eq!(club.trial().await, "silver", "one at a time");
 
         club.shop.at("2020-02-09T08:59:59.999+08:00");
@@ -158,8 +158,8 @@ fn a_trial_does_not_start_while_another_runs_and_is_not_used_up() {
         club.earn("three", "10").await;
         assert_eq!(club.trial().await, Value::Null, "growth did not rise from below");
 
-        club.refund("two", "100").await; // 610
-        club.earn("four", "50").await; // 660
+        club.refund("two", "100").await; // 570
+        club.earn("four", "90").await; // 660
         assert_eq!(club.trial().await, "gold", "it was not used up");
     });
 }
@@ -210,5 +210,128 @@ fn an_order_from_before_inactivity_is_refunded_from_what_there_is() {
         let refund = club.refund("old", "all").await;
         assert_eq!(refund["taken"], 100, "{refund}");
         assert_eq!(club.seen().await["points"]["available"], 10);
+    });
+}
+
+/// Rule 4: held until `occurred_at + hold`, and free at that very instant.
+#[test]
+fn an_order_that_is_told_when_its_hold_ends_is_free() {
+    run(async {
+        let mut document = program(json!([{"id": "basic", "growth": 0}]), json!({"mode": "never"}));
+        document["points"]["hold_days"] = json!(7);
+        let club = Club::open(&document).await;
+        for (order, at, free) in
+            [("before", "2020-01-17T08:59:59.999+08:00", 0), ("then", "2020-01-17T09:00:00+08:00", 10)]
+        {
+            club.shop.at(at);
+            let body = json!({"member_id": club.member, "brand": "acme", "order_id": order, "amount": "10",
+                              "occurred_at": "2020-01-10T09:00:00+08:00"});
+            let dry = club.shop.ok("POST", "/earn-points", {
+                let mut body = body.clone();
+                body["dry_run"] = json!(true);
+                body
+            });
+            let balance = dry.await["balance"].clone();
+            assert_eq!(
+                (&balance["available"], &balance["held"]),
+                (&json!(free), &json!(10 - free)),
+                "{order}"
+            );
+            if free > 0 {
+                club.shop.ok("POST", "/earn-points", body).await;
+                assert_eq!(club.seen().await["points"]["lots"][0]["held_until"], Value::Null);
+            }
+        }
+    });
+}
+
+/// Rule 6: what has expired since, at that very instant too, is lost where no grace is given.
+#[test]
+fn without_grace_what_has_expired_is_lost() {
+    run(async {
+        let mut document =
+            program(json!([{"id": "basic", "growth": 0}]), json!({"mode": "months", "months": 1}));
+        document["points"]["restore_grace_days"] = json!(0);
+        let club = Club::open(&document).await;
+        let start = |day: u32| format!("2020-01-{day}T09:00:00+08:00");
+        for (day, points) in [(10, "10"), (11, "20"), (12, "40")] {
+            club.shop.at(&start(day));
+            club.earn(&day.to_string(), points).await;
+        }
+        let redemption = club.redeem("spent", 70).await;
+        club.shop.at("2020-02-11T00:00:00+08:00"); // the first two have expired, the second just now
+        let answer = club.cancel(&redemption).await;
+        assert_eq!((&answer["restored"], &answer["lost"]), (&json!(40), &json!(30)), "{answer}");
+        assert_eq!(club.seen().await["points"]["lots"], json!([lot("2020-02-12T00:00:00+08:00", 40)]));
+    });
+}
+
+/// Rule 7: whoever still fulfils a tier's other condition falls no lower; whoever does not falls.
+#[test]
+fn a_lapse_goes_down_to_what_is_fulfilled() {
+    let tiers = json!([
+        {"id": "basic", "growth": 0},
+        {"id": "silver", "growth": 1000, "validity": {"months": 12}, "on_lapse": {"mode": "reset"},
+         "or": {"fact": "badges", "op": "contains", "value": "founder"}},
+    ]);
+    let mut document = program(tiers, json!({"mode": "never"}));
+    document["badges"] = json!([{"id": "founder"}]);
+    run(async {
+        for (founds, tier) in [(true, "silver"), (false, "basic")] {
+            let club = Club::open(&document).await;
+            club.earn("one", "1000").await;
+            assert_eq!(club.seen().await["tier"]["id"], "silver");
+            if founds {
+                let badge = json!({"member_id": club.member, "badge": "founder", "reason": "was here first"});
+                club.shop.ok("POST", "/issue-badge", badge).await;
+            }
+            club.shop.at("2021-02-01T09:00:00+08:00");
+            let seen = club.seen().await;
+            assert_eq!((&seen["tier"]["id"], &seen["growth"]), (&json!(tier), &json!(0)));
+        }
+    });
+}
+
+/// Rule 7: a trial ends when the tier itself is reached, and not because the one below lapses.
+#[test]
+fn a_trial_outlives_the_lapse_of_a_lower_tier() {
+    let tiers = json!([
+        {"id": "basic", "growth": 0},
+        {"id": "silver", "growth": 100, "validity": {"months": 6}, "on_lapse": {"mode": "reset"}},
+        {"id": "gold", "growth": 1000, "trial": {"at_percent": 50, "days": 60}},
+    ]);
+    run(async {
+        let club = Club::open(&program(tiers, json!({"mode": "never"}))).await;
+        club.earn("one", "100").await; // silver until 10 July
+        club.shop.at("2020-06-20T09:00:00+08:00");
+        club.earn("two", "400").await; // gold's trial until 19 August
+        club.shop.at("2020-07-11T09:00:00+08:00");
+        assert_eq!(
+            (club.seen().await["tier"]["id"].clone(), club.trial().await),
+            (json!("basic"), json!("gold"))
+        );
+        club.earn("three", "1000").await;
+        assert_eq!(
+            (club.seen().await["tier"]["id"].clone(), club.trial().await),
+            (json!("gold"), Value::Null)
+        );
+    });
+}
+
+/// Rule 6: an order's own lot gives first, from the very instant of its release on too.
+#[test]
+fn a_refund_when_the_hold_ends_takes_the_orders_own_lot() {
+    run(async {
+        let base = json!([{"id": "basic", "growth": 0}]);
+        let mut document = program(base, json!({"mode": "months", "months": 12}));
+        document["points"]["hold_days"] = json!(7);
+        let club = Club::open(&document).await;
+        club.earn("first", "50").await; // until 10 January 2021, and spent before the other
+        club.shop.at("2020-02-10T09:00:00+08:00");
+        club.earn("own", "50").await; // held until 17 February
+        club.shop.at("2020-02-17T09:00:00+08:00");
+        let taken = club.refund("own", "20").await["entry"]["lots"].clone();
+        let own = json!([{"expires_at": "2021-02-10T00:00:00+08:00", "brand": "acme", "points": -20}]);
+        assert_eq!(taken, own);
     });
 }

@@ -32,7 +32,7 @@ pub fn evolve(member: &mut Member, event: &Event) {
         What::PointsRedeemed { .. } => member.active_on = event.today,
         What::OrderRefunded(refund) => {
             let closes = refund.closes || planted::is(Bug::EveryRefundCloses);
-            member.orders.count -= u64::from(closes && member.orders.count > 0);
+            member.orders.count = member.orders.count.saturating_sub(closes.into());
             member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
         }
         What::TierKept { valid_until, lifetime, tier } => {

@@ -235,6 +235,16 @@ mod tests {
         for bad in [&deep[..], b"", b"{", b"{\"a\":1,\"a\":1}", b"\"\xff\"", b"1 2", b"{\"a\":1,}", b"nul"] {
             assert!(Json::parse(bad).is_err());
         }
+        // However wide an object is, no name stands in it twice.
+        for wide in [2, 31, 32, 33, 34, 100] {
+            let object = |last: usize| {
+                let names = (1..wide).chain([last]).map(|name| format!("\"{name}\":0"));
+                format!("{{{}}}", names.collect::<Vec<_>>().join(","))
+            };
+            assert!(Json::parse(object(wide).as_bytes()).is_ok(), "{wide}");
+            assert!(Json::parse(object(1).as_bytes()).is_err(), "{wide}");
+            assert!(Json::parse(object(wide - 1).as_bytes()).is_err(), "{wide}");
+        }
         assert_eq!(Json::parse(b"1e30").unwrap(), Json::NotWhole);
         assert_eq!(Json::parse(b"1.0").unwrap(), Json::NotWhole);
         assert_eq!(Json::parse(b"18446744073709551615").unwrap(), Json::NotWhole);

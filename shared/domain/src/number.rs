@@ -156,11 +156,6 @@ impl Rate {
         Some(Rate { mantissa, scale })
     }
 
-    /// Whether the rate is nought.
-    pub fn is_zero(self) -> bool {
-        self.mantissa == 0
-    }
-
     /// `ceil(whole × rate)`; `None` beyond [`FIGURE_MAX`].
     pub fn ceil_of(self, whole: u64) -> Option<u64> {
         let product = u128::from(whole) * u128::from(self.mantissa);
@@ -301,6 +296,10 @@ mod tests {
         for bad in ["1000000", "0.1234567", "-1", "1e1"] {
             assert_eq!(Rate::parse(bad), None, "{bad}");
         }
+        for (long, short) in [("0.500000", "0.5"), ("10.0", "10"), ("100", "100"), ("0.00", "0")] {
+            assert_eq!(Rate::parse(long), Rate::parse(short));
+            assert_eq!(Rate::parse(long).unwrap().to_string(), short);
+        }
         assert_eq!(Rate::parse("0.9").unwrap().ceil_of(5), Some(5));
         assert_eq!(Rate::parse("0.9").unwrap().ceil_of(10), Some(9));
     }
@@ -315,6 +314,7 @@ mod tests {
         assert_eq!(show(88_500_000, cny), "88.50");
         assert_eq!(show(-88_500_001, cny), "-88.500001");
         assert_eq!(show(-1, jpy), "-0.000001");
+        assert_eq!([show(0, cny), show(0, jpy)], ["0.00", "0"]);
         assert_eq!(show(1_000_000, jpy), "1");
         let most = Amount::product(FIGURE_MAX, Rate::parse("999999.999999").unwrap());
         assert_eq!(most.show(cny), "9007199254731983800745.259009");

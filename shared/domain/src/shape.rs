@@ -353,9 +353,63 @@ mod tests {
         assert_eq!(got, want, "{document}");
     }
 
+    /// What is wanted is told in words, whatever was sent.
+    #[test]
+    fn what_is_wanted_is_told() {
+        let part: &'static Shape = &LINE;
+        for (shape, wanted) in [
+            (Shape::Text { max: 9 }, "text without control characters"),
+            (Shape::Id, "1 to 64 of A-Z a-z 0-9 . _ : -"),
+            (Shape::Ulid { prefix: "mbr_" }, "mbr_ and 26 characters"),
+            (Shape::Whole { min: 1, max: 9 }, "a whole number from 1 to 9"),
+            (Shape::Bool, "true or false"),
+            (Shape::Money, "an amount as a decimal string, such as \"88.50\""),
+            (Shape::Rate, "a rate as a decimal string, at most 6 digits before and 6 after the point"),
+            (Shape::Instant, "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\""),
+            (Shape::Day, "a date, YYYY-MM-DD"),
+            (Shape::Month, "a month, YYYY-MM"),
+            (Shape::OneOf(&["day", "month"]), "one of day, month"),
+            (Shape::List { of: part, min: 1, max: 2 }, "a list"),
+            (LINE, "an object"),
+            (Shape::WordOr("all", part), "\"all\" or an object"),
+            (Shape::Either(part, &Shape::Id), "an object or 1 to 64 of A-Z a-z 0-9 . _ : -"),
+            (Shape::OrNull(&Shape::Bool), "true or false or null"),
+        ] {
+            let nested = Json::List(vec![Json::NotWhole]);
+            let faults = match &shape {
+                // The list itself is one; what is in it is not.
+                Shape::List { .. } => shape.check(&Json::NotWhole),
+                shape => shape.check(&nested),
+            };
+            // Of two shapes the first one's fault is told.
+            let first = match &shape {
+                Shape::WordOr(_, inner) | Shape::Either(inner, _) | Shape::OrNull(inner) => inner.wanted(),
+                shape => shape.wanted(),
+            };
+            assert_eq!(faults.iter().map(|fault| &fault.detail).collect::<Vec<_>>(), [&first], "{wanted}");
+            assert_eq!(shape.wanted(), wanted);
+        }
+    }
+
+    #[test]
+    fn either_of_two_shapes_is_right_and_nothing_else() {
+        let either = Shape::Either(&LINE, &Shape::OneOf(&["day", "month"]));
+        for (value, right) in [
+            (r#"{"line_id":"1"}"#, true),
+            (r#""day""#, true),
+            (r#""week""#, false),
+            (r"{}", false),
+            ("1", false),
+        ] {
+            assert_eq!(either.check(&Json::parse(value.as_bytes()).unwrap()).is_empty(), right, "{value}");
+        }
+    }
+
     #[test]
     fn faults_are_told_all_at_once() {
         check(r#"{"brand":"a"}"#, &[]);
+        check(r#"{"brand":"a","refund":"everything"}"#, &[("/refund", "wrong_type")]);
+        check(r#"{"brand":"a","a~b/c":1}"#, &[("/a~0b~1c", "unknown_field")]);
         check(r#"{"brand":"a","lines":null,"refund":"all"}"#, &[]);
         check("[]", &[("", "wrong_type")]);
         check(

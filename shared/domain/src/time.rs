@@ -94,11 +94,6 @@ impl Day {
         self.0.year() * 12 + i32::try_from(self.0.month0()).unwrap_or(0) // below 12
     }
 
-    /// Whether both fall into one calendar month.
-    pub fn same_month(self, other: Day) -> bool {
-        self.0.year() == other.0.year() && self.0.month() == other.0.month()
-    }
-
     /// The first day of the same month.
     #[must_use]
     pub fn first_of_month(self) -> Day {
@@ -200,11 +195,6 @@ impl Zone {
     /// The zone of that name.
     pub fn of(name: &str) -> Option<Zone> {
         name.parse().ok().map(Zone)
-    }
-
-    /// The zone's name.
-    pub fn name(self) -> &'static str {
-        self.0.name()
     }
 
     /// The local date at that moment.
@@ -312,6 +302,19 @@ mod tests {
         // 44 minutes and 30 seconds behind.
         let shown = Zone::of("Africa/Monrovia").unwrap().show(at);
         assert_eq!((shown.as_str(), Instant::parse(&shown)), ("1945-12-31T00:16:00-00:44", Some(at)));
+    }
+
+    /// RFC 3339, in plain letters and not without end.
+    #[test]
+    fn instants_are_read_in_one_form() {
+        let digits = |count: usize| format!("2026-01-01T00:00:00.{}Z", "0".repeat(count));
+        let new_year = Instant::parse("2026-01-01T00:00:00Z");
+        assert!(new_year.is_some());
+        assert_eq!([Instant::parse(&digits(3)), Instant::parse(&digits(19))], [new_year; 2]);
+        let (long, dash) = (digits(20), "2026-01-01T08:00:00\u{2212}08:00".to_owned());
+        for bad in [long, dash, "２026-01-01T00:00:00Z".to_owned(), "2026-01-01".to_owned(), String::new()] {
+            assert_eq!(Instant::parse(&bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -367,10 +367,19 @@ fn values_have_the_facts_type_and_lists_a_length() {
     }
     let leaf = r#"{"fact": "growth", "op": "=", "value": 1}"#;
     let nested = |depth: usize| format!("{}{leaf}{}", r#"{"not": "#.repeat(depth), "}".repeat(depth));
+    let listed = |word: &str, depth: usize| {
+        format!("{}{leaf}{}", format!(r#"{{"{word}": ["#).repeat(depth), "]}".repeat(depth))
+    };
     let wide = |width: usize| format!(r#"{{"all": [{}]}}"#, vec![leaf; width].join(", "));
     for (text, want) in [
         (nested(7), None),
         (nested(8), Some("too_deep")),
+        (listed("all", 7), None),
+        (listed("all", 8), Some("too_deep")),
+        (listed("any", 7), None),
+        (listed("any", 8), Some("too_deep")),
+        (r#"{"fact": "growth", "op": "=", "value": 1, "also": 1}"#.to_owned(), Some("wrong_type")),
+        (r#"{"fact": "growth", "op": "=", "what": 1}"#.to_owned(), Some("wrong_type")),
         (wide(1), None),
         (wide(50), None),
         (wide(0), Some("wrong_count")),
@@ -383,6 +392,29 @@ fn values_have_the_facts_type_and_lists_a_length() {
     ] {
         let read = read(&text);
         assert_eq!(read.as_ref().err().map(|codes| codes[0]), want, "{text}");
+    }
+}
+
+/// What a value should have been is told in words.
+#[test]
+fn wanted_values_are_told() {
+    for (name, op, wanted) in [
+        ("growth", "=", "a whole number"),
+        ("growth", "in", "a list of 1 to 50 values of the fact's type"),
+        ("growth", "between", "a list of two values of the fact's type"),
+        ("orders.amount", ">", "an amount as a decimal string"),
+        ("orders.last_at", ">", "an RFC 3339 instant"),
+        ("orders.last_at", "within_days", "a whole number of days"),
+        ("orders.last_at", "before_days", "a whole number of days"),
+        ("consent.email", "=", "true or false"),
+        ("birthday.month_day", "=", "a day as MM-DD"),
+        ("gender", "=", "a word"),
+    ] {
+        let text = format!(r#"{{"fact": "{name}", "op": "{op}", "value": {{}}}}"#);
+        let mut faults = Vec::new();
+        let mut reader = Reader { amount: &|_| None, faults: &mut faults };
+        assert!(reader.read(&Json::parse(text.as_bytes()).unwrap(), "").is_none());
+        assert_eq!(faults[0].detail, wanted, "{name} {op}");
     }
 }
 

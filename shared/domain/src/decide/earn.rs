@@ -247,8 +247,7 @@ impl Draft<'_> {
     /// The streak after an activity on that day (its last day and length), and the bonus it pays.
     fn streak(&self, rules: &Activity, day: Day) -> ((i32, u32), u64) {
         let zone = self.programme().zone;
-        let known = self.member.activity(&rules.id).filter(|count| count.streak > 0);
-        let length = match known {
+        let length = match self.member.activity(&rules.id) {
             // The same day counts once; a day before it leaves the streak as it is.
             Some(count) if day.number() <= count.streak_day => return ((count.streak_day, count.streak), 0),
             Some(count) if planted::is(Bug::StreakNeverBreaks) => count.streak + 1,

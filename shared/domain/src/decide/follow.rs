@@ -24,9 +24,7 @@ impl Draft<'_> {
             return Ok(());
         }
         self.raise_tier(self.member.growth != before.growth)?;
-        if self.member.growth > before.growth {
-            self.start_trial(before.growth);
-        }
+        self.start_trial(before.growth);
         while self.issue_due_badges()? {
             self.raise_tier(false)?;
         }

@@ -199,7 +199,7 @@ fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) ->
         }
     }
     after.closed = match order.lines.is_empty() {
-        true => after.amount == order.amount && (*ask == Ask::All || order.amount.0 > 0),
+        true => after.amount == order.amount,
         false => order.lines.iter().zip(&after.units).all(|(line, units)| line.quantity == *units),
     };
     Ok(after)

@@ -54,7 +54,7 @@ impl Draft<'_> {
         }
         let mut movement = match told.points {
             0 => Movement::default(),
-            points if points > 0 => {
+            points @ 1.. => {
                 let expires_at = match told.expires_at {
                     Some(instant) => Some(instant),
                     None => self.adjusted_expiry(occurred_at),

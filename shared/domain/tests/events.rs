@@ -1,0 +1,267 @@
+//! What entries do to a member, and what is told from many of them.
+
+// A test that cannot go on fails where it stands.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use domain::{
+    event::{
+        ActivityEarned, Event, History, Movement, Order, OrderLine, OrderRefunded, OrderState, Share,
+        TierCause, What,
+    },
+    evolve,
+    json::Json,
+    member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
+    number::Money,
+    programme::{self, Lifecycle, Timeline},
+    settle::{EVENTS_MAX, settle},
+    time::{Day, Instant, Zone},
+};
+
+/// The fifteenth of June 2026, by which the rows below count.
+const TODAY: i32 = 739_782;
+
+/// Ten in the morning of a day, in UTC.
+fn ten_of(day: i32) -> Instant {
+    Zone::of("UTC").unwrap().midnight(Day::from_number(day)).plus_millis(36_000_000)
+}
+
+fn event(day: i32, points: i64, what: What) -> Event {
+    let share = Share { expires_at: None, brand: "acme".to_owned(), held_until: None, points };
+    let movement = Movement { shares: vec![share], ..Movement::default() };
+    Event { occurred_at: ten_of(day), at: ten_of(day), today: day, movement, moves_expiry_to: None, what }
+}
+
+fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Option<&str>]) -> Event {
+    let line = |category: &Option<&str>| OrderLine {
+        line_id: "1".to_owned(),
+        sku: None,
+        category: category.map(str::to_owned),
+        quantity: 1,
+        amount: Money(100),
+    };
+    let order = Order {
+        brand: brand.to_owned(),
+        order_id: order_id.to_owned(),
+        day,
+        amount: Money(100),
+        lines: categories.iter().map(line).collect(),
+        tier: "basic".to_owned(),
+        version: 1,
+        calculated: points,
+        granted: points,
+        growth: 0,
+        lot: None,
+    };
+    event(day, points as i64, What::OrderEarned(Box::new(order)))
+}
+
+fn done(activity: &str, day: i32, points: u64) -> Event {
+    let what = ActivityEarned {
+        brand: "acme".to_owned(),
+        activity: activity.to_owned(),
+        reference: None,
+        calculated: points,
+        granted: points,
+        day,
+        streak: (day, 1),
+    };
+    event(day, points as i64, What::ActivityEarned(what))
+}
+
+fn redeemed(brand: &str, day: i32, points: i64) -> Event {
+    event(day, -points, What::PointsRedeemed { brand: brand.to_owned(), order_id: "r".to_owned() })
+}
+
+fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
+    let what = OrderRefunded {
+        brand: brand.to_owned(),
+        order_id: order_id.to_owned(),
+        amount: Money(100),
+        closes,
+        taken: 0,
+        after: OrderState::default(),
+    };
+    event(day, 0, What::OrderRefunded(what))
+}
+
+fn history(events: &[Event]) -> History {
+    History { since: Instant(0), events: events.to_vec() }
+}
+
+#[test]
+fn a_brands_points_of_a_day_are_its_own() {
+    let of = history(&[
+        earned("acme", "1", TODAY, 10, &[]),
+        done("check_in", TODAY, 5),
+        earned("acme", "2", TODAY - 1, 100, &[]),
+        earned("acme", "3", TODAY + 1, 200, &[]),
+        earned("moon", "1", TODAY, 400, &[]),
+        redeemed("acme", TODAY, 3),
+        redeemed("acme", TODAY - 1, 30),
+        redeemed("moon", TODAY, 60),
+        refunded("acme", "1", TODAY, true),
+    ]);
+    assert_eq!((of.issued_at("acme", TODAY), of.honoured_at("acme", TODAY)), (15, 3));
+    assert_eq!((of.issued_at("moon", TODAY), of.honoured_at("moon", TODAY)), (400, 60));
+    assert_eq!((of.issued_at("bean", TODAY), of.honoured_at("bean", TODAY)), (0, 0));
+}
+
+#[test]
+fn granted_points_are_those_of_the_days_asked_for() {
+    let of = history(&[
+        earned("acme", "1", TODAY, 1, &[]),
+        done("check_in", TODAY + 1, 10),
+        earned("acme", "2", TODAY + 2, 100, &[]),
+        redeemed("acme", TODAY + 1, 1_000),
+    ]);
+    let zone = Zone::of("UTC").unwrap();
+    let between = |first: i32, last: i32| {
+        of.granted(zone, Day::from_number(TODAY + first), Day::from_number(TODAY + last))
+    };
+    assert_eq!([between(-1, -1), between(0, 0), between(1, 1), between(2, 2)], [0, 1, 10, 100]);
+    assert_eq!([between(0, 1), between(1, 2), between(0, 2), between(3, 9)], [11, 110, 111, 0]);
+}
+
+#[test]
+fn an_activity_was_done_as_often_as_it_was() {
+    let of = history(&[
+        done("check_in", TODAY, 5),
+        done("check_in", TODAY, 5),
+        done("review", TODAY, 5),
+        done("check_in", TODAY + 1, 5),
+        earned("acme", "1", TODAY, 1, &[]),
+    ]);
+    let times = |first: i32, last: i32| {
+        of.times("check_in", Day::from_number(TODAY + first), Day::from_number(TODAY + last))
+    };
+    assert_eq!([times(-1, -1), times(0, 0), times(0, 1), times(1, 1), times(2, 3)], [0, 2, 3, 1, 0]);
+}
+
+#[test]
+fn an_order_stands_while_anything_of_it_remains() {
+    let since = ten_of(TODAY);
+    let mut early = earned("acme", "early", TODAY, 1, &[]);
+    early.occurred_at = Instant(since.0 - 1);
+    let stands = |events: &[Event], recent: &[Event]| history(events).orders_standing(recent, since);
+    let one = earned("acme", "1", TODAY, 1, &[]);
+    assert_eq!(stands(&[], &[]), 0);
+    assert_eq!(stands(&[one.clone()], &[]), 1);
+    assert_eq!(stands(&[], &[one.clone()]), 1, "what is being recorded counts");
+    assert_eq!(stands(&[early], &[]), 0, "before the moment");
+    assert_eq!(stands(&[redeemed("acme", TODAY, 1), done("check_in", TODAY, 1)], &[]), 0, "no orders");
+    assert_eq!(stands(&[one.clone(), refunded("acme", "1", TODAY, false)], &[]), 1, "something remains");
+    assert_eq!(stands(&[one.clone(), refunded("acme", "1", TODAY, true)], &[]), 0, "nothing remains");
+    assert_eq!(stands(&[one.clone()], &[refunded("acme", "1", TODAY, true)]), 0, "from now on");
+    assert_eq!(stands(&[one.clone(), refunded("acme", "2", TODAY, true)], &[]), 1, "another order");
+    assert_eq!(stands(&[one, refunded("moon", "1", TODAY, true)], &[]), 1, "another brand's");
+}
+
+#[test]
+fn categories_are_those_of_every_line() {
+    let of = history(&[
+        earned("acme", "1", TODAY, 1, &[Some("tea"), None, Some("book")]),
+        redeemed("acme", TODAY, 1),
+        earned("acme", "2", TODAY, 1, &[None]),
+    ]);
+    let recent = [earned("moon", "3", TODAY, 1, &[Some("toy")])];
+    assert_eq!(of.categories(&recent).collect::<Vec<_>>(), ["tea", "book", "toy"]);
+    assert_eq!(of.categories(&[]).collect::<Vec<_>>(), ["tea", "book"]);
+}
+
+/// A member's record holds so many categories, and knows that there were more.
+#[test]
+fn categories_of_a_member_are_bounded() {
+    let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
+    let names: Vec<String> = (0..=CATEGORIES_MAX).map(|n| format!("c-{n}")).collect();
+    for (count, more) in
+        [(1, false), (CATEGORIES_MAX, false), (CATEGORIES_MAX, false), (CATEGORIES_MAX + 1, true)]
+    {
+        let categories: Vec<_> = names[..count].iter().map(|name| Some(name.as_str())).collect();
+        evolve(&mut member, &earned("acme", "1", TODAY, 1, &categories));
+        assert_eq!(member.orders.categories, names[..count.min(CATEGORIES_MAX)], "{count}");
+        assert_eq!(member.orders.more_categories, more, "{count}");
+    }
+}
+
+/// A rise holds from when it was recorded, though its order happened before; a lapse from its instant, though it was
+/// recorded after.
+#[test]
+fn a_tier_is_held_since_it_was_reached_or_lapsed() {
+    for (why, since) in [(TierCause::Raised, ten_of(TODAY)), (TierCause::Lapsed, ten_of(TODAY - 2))] {
+        let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
+        let what = What::TierChanged {
+            from: "basic".to_owned(),
+            to: "silver".to_owned(),
+            why,
+            valid_until: None,
+            ends_trial: false,
+        };
+        let told = Event { occurred_at: ten_of(TODAY - 2), ..event(TODAY, 0, what) };
+        evolve(&mut member, &told);
+        assert_eq!((member.standing.tier.as_str(), member.standing.since), ("silver", since), "{why:?}");
+    }
+}
+
+/// What counts for limits is known day by day, for as long as it may be asked for and no longer.
+#[test]
+fn days_are_counted_for_a_while() {
+    let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
+    for day in TODAY..=TODAY + 2 * COUNTED_DAYS {
+        evolve(&mut member, &earned("acme", &day.to_string(), day, 2, &[]));
+        evolve(&mut member, &done("check_in", day, 3));
+        evolve(&mut member, &done("check_in", day, 3));
+    }
+    let last: Vec<i32> = (TODAY + COUNTED_DAYS..=TODAY + 2 * COUNTED_DAYS).collect();
+    assert_eq!(member.granted, last.iter().map(|day| (*day, 8)).collect::<Vec<_>>());
+    assert_eq!(member.activities[0].days, last.iter().map(|day| (*day, 2)).collect::<Vec<_>>());
+}
+
+/// Days are local dates, and a bound is outside of what it ends.
+#[test]
+fn a_life_is_new_active_dormant_and_lost() {
+    let bounds = Lifecycle { new_days: 30, active_days: 90, lost_days: 365 };
+    // Days since the registration, and since the first order and the last one.
+    for (registered, orders, word) in [
+        (0, None, "new"),
+        (29, None, "new"),
+        (30, None, "dormant"),
+        (9_999, None, "dormant"),
+        (9_999, Some((29, 29)), "new"),
+        (9_999, Some((30, 30)), "active"),
+        (9_999, Some((200, 89)), "active"),
+        (9_999, Some((200, 90)), "dormant"),
+        (9_999, Some((9_999, 364)), "dormant"),
+        (9_999, Some((9_999, 365)), "lost"),
+    ] {
+        let now = TODAY;
+        let mut member = Member::new(MemberId([1; 16]), ten_of(now - registered), ten_of(now), "basic");
+        member.orders.first_at = orders.map(|(first, _)| ten_of(now - first));
+        member.orders.last_at = orders.map(|(_, last)| ten_of(now - last));
+        let found = bounds.of(&member, Zone::of("UTC").unwrap(), ten_of(now));
+        assert_eq!(found, word, "{registered} {orders:?}");
+    }
+}
+
+/// One settling records so much and no more; the next goes on.
+#[test]
+fn a_settling_is_bounded() {
+    let document = r#"{"name": "Club", "time_zone": "UTC", "currency": "CNY", "default_region": "CN",
+        "brands": [{"id": "acme", "name": "Acme"}], "growth": {"per_unit": "1"},
+        "points": {"per_unit": "1", "expiry": {"mode": "never"}}, "tiers": [{"id": "basic", "growth": 0}]}"#;
+    let programme = programme::read(&Json::parse(document.as_bytes()).unwrap(), 1, Instant(0)).unwrap();
+    let programmes = Timeline::new(vec![Arc::new(programme)]).unwrap();
+    let mut member = Member::new(MemberId([1; 16]), ten_of(TODAY), ten_of(TODAY), "basic");
+    let lot = |days: i32| Lot {
+        expires_at: Some(ten_of(TODAY + days)),
+        brand: "acme".to_owned(),
+        held_until: None,
+        points: 1,
+    };
+    member.lots = (1..=EVENTS_MAX as i32 + 5).map(lot).collect();
+    let now = ten_of(TODAY + 100);
+    let settled = [0; 3].map(|_| settle(&programmes, &mut member, now).len());
+    assert_eq!(settled, [EVENTS_MAX, 5, 0]);
+    assert_eq!((member.lots.len(), member.as_of), (0, now));
+}
