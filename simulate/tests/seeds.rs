@@ -34,6 +34,8 @@ fn what_was_found_is_mended() {
         (50_000_122, 1000),
         // A version that was saved again while the next one was, by a clock that had been set back.
         (100_000_854, 400),
+        // A sweep that was asked for again where the clock was behind its `as_of`.
+        (110_003_534, 200),
         // A limit of a day that counted what had been asked for in the day before.
         (101_003_518, 1000),
     ];

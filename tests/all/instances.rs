@@ -291,6 +291,32 @@ fn a_sweep_in_between_changes_nothing() {
     });
 }
 
+/// What was done under a key is answered, also by an instance whose clock has not come as far.
+#[test]
+fn a_key_knows_its_answer_where_the_clock_is_behind() {
+    run(async {
+        let two = Two::open().await;
+        two.second.at("2026-04-10T10:00:00+08:00");
+        for (n, (path, body, fresh)) in [
+            ("/expire-points", json!({"as_of": "2026-04-10T10:00:00+08:00"}), "422 invalid_field"),
+            ("/evaluate-tier", json!({"as_of": "2026-04-10T10:00:00+08:00"}), "422 invalid_field"),
+            ("/settle", json!({"as_of": "2026-04-10T10:00:00+08:00"}), "422 invalid_field"),
+            ("/settle", json!({"month": "2026-03"}), "409 month_not_ended"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let key = format!("key-{n}");
+            let done = two.second.call_with("POST", path, &body, Some(&key)).await;
+            assert_eq!((done.status, done.replayed()), (200, false), "{path}: {}", done.body);
+            let again = two.first.call_with("POST", path, &body, Some(&key)).await;
+            assert_eq!((again.status, again.replayed(), again.body), (200, true, done.body), "{path}");
+            let other = two.first.call_with("POST", path, &body, Some(&format!("other-{n}"))).await;
+            assert_eq!(other.verdict(), fresh, "{path}: without it the clock decides");
+        }
+    });
+}
+
 #[test]
 fn a_key_that_was_forgotten_and_used_anew_is_not_forgotten_again() {
     run(async {
