@@ -85,7 +85,7 @@ pub(crate) fn sell(api: &Arc<Api>, document: &Value) -> Result<(), String> {
 /// has come to, the ledger tells when it was asked for, and the audit finds that the two differ.
 pub(crate) struct Overtaken {
     zone: Zone,
-    /// By brand and period: the newest that was written in, and whether something older was since.
+    /// By brand and period: the newest there was when something was written, and whether that was older.
     windows: HashMap<(String, &'static str), (i32, bool)>,
 }
 
@@ -117,7 +117,8 @@ impl Overtaken {
             for (per, own, newest) in numbers {
                 let (last, late) = self.windows.entry((brand.to_owned(), per)).or_insert((own, false));
                 *late = own < newest || (*late && own <= *last);
-                *last = own.max(*last);
+                // A limit may have come to the newest without anything that was written in it.
+                *last = newest.max(*last);
             }
         }
         Ok(())
