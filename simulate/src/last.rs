@@ -192,7 +192,13 @@ fn split(world: &mut World) -> Result<(), String> {
     let Some(commit) = commit else { return Ok(()) };
     let whole = |now: &Option<Record>| now.as_ref().is_some_and(|now| now.version == commit.version);
     changed.retain(|(key, _, now)| ledger.contains(&key.kind()) && whole(now));
-    if changed.len() < 2 {
+    let several = changed.len() > 1;
+    // A record that says the same as before is the same, restored or not.
+    changed.retain(|(_, before, now)| {
+        let value = |record: &Option<Record>| record.as_ref().map(|record| record.value.clone());
+        value(before) != value(now)
+    });
+    if !several || changed.is_empty() {
         return Ok(());
     }
     let dice = world.chance();

@@ -36,6 +36,8 @@ fn what_was_found_is_mended() {
         (100_000_854, 400),
         // A sweep that was asked for again where the clock was behind its `as_of`.
         (110_003_534, 200),
+        // A restore of a record that a refund of nothing had written as it was.
+        (119_002_118, 1000),
         // A limit of a day that counted what had been asked for in the day before.
         (101_003_518, 1000),
     ];
