@@ -274,9 +274,6 @@ fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
             faults.push(Fault::new("/amount", "required", "an amount, or lines"));
             Money(0)
         }
-        (Some(amount), true) if amount.0 > FIGURE_MAX => {
-            return Err(Refusal::LimitExceeded { what: "figure" });
-        }
         (Some(amount), true) => amount,
         (amount, false) => {
             if amount.is_some_and(|amount| amount.0 != sum) {
