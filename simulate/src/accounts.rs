@@ -82,11 +82,20 @@ pub(crate) fn sell(api: &Arc<Api>, document: &Value) -> Result<(), String> {
 /// Limits of a day or month that may have counted what was asked for in the one before.
 ///
 /// Days pass between two steps of a request here, as for no real one. A limit counts what is written in the day that it
-/// has come to, the ledger tells when it was asked for, and the audit finds that the two differ.
+/// has come to, the ledger tells when it was asked for, and the audit finds that more is counted than that.
 pub(crate) struct Overtaken {
     zone: Zone,
-    /// By brand and period: the newest there was when something was written, and whether that was older.
-    windows: HashMap<(String, &'static str), (i32, bool)>,
+    /// By brand, and way and period in the audit's words.
+    windows: HashMap<(String, String), Late>,
+}
+
+/// What may have been counted too late.
+#[derive(Default)]
+struct Late {
+    /// The newest day or month there was when something was written.
+    newest: i32,
+    /// Points that were written in an older one since.
+    points: u64,
 }
 
 impl Overtaken {
@@ -102,34 +111,67 @@ impl Overtaken {
     /// # Errors
     /// An entry cannot be read, in words.
     pub(crate) fn note(&mut self, entries: &[(Key, Bytes)], newest: Instant) -> Result<(), String> {
+        let newest = self.zone.day(newest);
         for (key, value) in entries {
             let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
-            let (What::OrderEarned(_) | What::ActivityEarned(_) | What::PointsRedeemed { .. }, Some(brand)) =
-                (&entry.event.what, entry.event.what.brand())
-            else {
-                continue;
+            let way = match &entry.event.what {
+                What::OrderEarned(_) | What::ActivityEarned(_) => "issue",
+                What::PointsRedeemed { .. } => "redeem",
+                _ => continue,
             };
-            let (own, newest) = (self.zone.day(entry.recorded_at), self.zone.day(newest));
-            let numbers = [
-                ("day", own.number(), newest.number()),
-                ("month", own.month_number(), newest.month_number()),
-            ];
-            for (per, own, newest) in numbers {
-                let (last, late) = self.windows.entry((brand.to_owned(), per)).or_insert((own, false));
-                *late = own < newest || (*late && own <= *last);
+            let points = entry.event.movement.points().unsigned_abs();
+            // What moves nothing does not come to the account.
+            let Some(brand) = entry.event.what.brand().filter(|_| points > 0) else { continue };
+            let own = self.zone.day(entry.recorded_at);
+            let (days, months) =
+                ([own.number(), newest.number()], [own.month_number(), newest.month_number()]);
+            for (per, [own, newest]) in [("day", days), ("month", months)] {
+                let late = self.windows.entry((brand.to_owned(), format!("{way} per {per}:"))).or_default();
+                if own > late.newest {
+                    late.points = 0;
+                }
+                if own < newest {
+                    late.points += points;
+                }
                 // A limit may have come to the newest without anything that was written in it.
-                *last = newest.max(*last);
+                late.newest = newest.max(late.newest);
             }
         }
         Ok(())
     }
 
-    /// Whether that finding of the audit comes from it.
-    pub(crate) fn excuse(&self, brand: &str, text: &str) -> bool {
-        text.contains("points are counted")
-            && self
-                .windows
-                .iter()
-                .any(|((own, per), (_, late))| *late && own == brand && text.contains(&format!("per {per}:")))
+    /// Whether that finding of the audit comes from it: "issue per day: 7 points are counted, 5 by the ledger".
+    pub(crate) fn excuses(&self, brand: &str, text: &str) -> bool {
+        let read = || {
+            let (way, rest) = text.split_once(" points are counted, ")?.0.rsplit_once(' ')?;
+            let least = text.strip_suffix(" by the ledger")?.rsplit_once(' ')?.1;
+            let more = rest.parse::<u64>().ok()?.checked_sub(least.parse().ok()?)?;
+            let late = self.windows.get(&(brand.to_owned(), way.to_owned()))?;
+            Some(more <= late.points)
+        };
+        read().unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_excused_than_was_late() {
+        let late = Late { newest: 9, points: 5 };
+        let windows = HashMap::from([(("acme".to_owned(), "issue per day:".to_owned()), late)]);
+        let overtaken = Overtaken { zone: Zone::of("UTC").expect("a zone"), windows };
+        for (brand, text, excused) in [
+            ("acme", "issue per day: 10 points are counted, 5 by the ledger", true),
+            ("acme", "issue per day: 11 points are counted, 5 by the ledger", false),
+            ("acme", "issue per day: 5 points are counted, 6 by the ledger", false),
+            ("acme", "issue per month: 10 points are counted, 5 by the ledger", false),
+            ("acme", "redeem per day: 10 points are counted, 5 by the ledger", false),
+            ("bean", "issue per day: 10 points are counted, 5 by the ledger", false),
+            ("acme", "block 1: bought, less drawn, less left, is 5 and not 0", false),
+        ] {
+            assert_eq!(overtaken.excuses(brand, text), excused, "{brand}: {text}");
+        }
     }
 }

@@ -252,13 +252,16 @@ impl World {
                 wants(200, "")?;
                 Ok(if swept(body)? { Next::Nothing } else { Next::Again })
             }
-            (Op::Program(_), _) => {
+            (Op::Program(document), _) => {
                 let back = attempt.nows.iter().any(|now| *now < self.since);
                 if back && status == 422 {
                     return wants(422, "limit_exceeded");
                 }
                 wants(200, "")?;
-                match newest(&self.model, body) {
+                // Others may have saved newer ones since.
+                let since = (client.versions.max(1)..).zip(&self.documents[client.versions.max(1) - 1..]);
+                let mut own = since.filter(|(_, saved)| *saved == document);
+                match own.any(|(version, _)| body == saved_as(version)) {
                     true => Ok(Next::Nothing),
                     false => {
                         let (told, newest) = (String::from_utf8_lossy(body), self.model.versions());
@@ -273,7 +276,12 @@ impl World {
 
 /// Whether that is what is answered to whoever saves the newest version of the programme.
 pub(crate) fn newest(model: &Model, body: &[u8]) -> bool {
-    body == format!(r#"{{"version":{}}}"#, model.versions()).as_bytes()
+    body == saved_as(model.versions())
+}
+
+/// What is answered to whoever saved that version.
+fn saved_as(version: usize) -> Bytes {
+    format!(r#"{{"version":{version}}}"#).into()
 }
 
 /// What follows from an answer.

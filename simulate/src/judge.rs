@@ -33,6 +33,10 @@ impl World {
                 return Err(format!("a dry run is written: {command:?}"));
             }
             Op::Program(document) if told.program.is_some() => {
+                if self.documents.last() == Some(document) {
+                    return Err("the newest version of the programme is saved as another".to_owned());
+                }
+                self.documents.push(document.clone());
                 let document = serde_json::from_str(document).map_err(|error| error.to_string())?;
                 let since = since(&told)?;
                 self.model.save(&document, since);
@@ -67,7 +71,7 @@ impl World {
         told: &Committed,
         whose: Option<[u8; 16]>,
     ) -> Result<(i64, usize), String> {
-        let attempt = self.attempt_at(index);
+        let attempt = &self.attempts[index];
         let (mut now, mut known) = (attempt.nows[0], attempt.known.last().copied().unwrap_or(1));
         if attempt.nows.len() == 1 && attempt.known.len() == 1 {
             return Ok((now, known));
@@ -94,7 +98,7 @@ impl World {
                 now = entry.recorded_at.0;
             }
         }
-        known = known.min(newest);
+        known = known.min(newest.max(attempt.known[0]));
         Ok((now, known))
     }
 

@@ -157,7 +157,7 @@ fn findings(engine: &Engine, world: &World) -> Result<Vec<String>, String> {
         wrong.extend(strays.members.into_values().flatten());
         for (brand, texts) in strays.brands {
             let excused =
-                |text: &String| world.overtaken.as_ref().is_some_and(|days| days.excuse(&brand, text));
+                |text: &String| world.overtaken.as_ref().is_some_and(|days| days.excuses(&brand, text));
             wrong.extend(texts.into_iter().filter(|text| !excused(text)));
         }
         Ok(wrong)

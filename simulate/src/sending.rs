@@ -88,6 +88,7 @@ impl World {
         let client = Client {
             number,
             began: self.now,
+            versions: self.documents.len(),
             op,
             key,
             sent,
@@ -206,6 +207,7 @@ impl World {
         let client = Client {
             number: self.drawn,
             began: self.now,
+            versions: self.documents.len(),
             op,
             key,
             sent,

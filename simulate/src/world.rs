@@ -68,6 +68,8 @@ pub(crate) struct Client {
     pub(crate) number: usize,
     /// When it was first sent.
     pub(crate) began: i64,
+    /// How many versions of the programme there were then.
+    pub(crate) versions: usize,
     pub(crate) op: Op,
     pub(crate) key: Option<String>,
     pub(crate) sent: Sent,
@@ -133,7 +135,8 @@ pub(crate) struct World {
     pub(crate) links: HashMap<usize, String>,
     /// The instance that links are made with.
     pub(crate) linking: Option<Arc<Api>>,
-    /// Since when the newest version is in force.
+    /// The programme's versions as they were sent, and since when the newest is in force.
+    pub(crate) documents: Vec<Rc<str>>,
     pub(crate) since: i64,
     pub(crate) partner: Partner,
     pub(crate) writer: Writer,
@@ -230,6 +233,7 @@ impl World {
             people: HashMap::new(),
             links: HashMap::new(),
             linking: None,
+            documents: vec![text.into()],
             since: now,
             partner,
             began: now,
