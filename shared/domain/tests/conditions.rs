@@ -264,6 +264,17 @@ fn what_is_not_there_equals_nothing() {
     check(&member, &person, &rows);
 }
 
+/// A tier that the programme does not have any more lies below all that it has.
+#[test]
+fn a_tier_that_is_gone_is_below_all() {
+    let gone = Member::new(MemberId([1; 16]), at(NOW), at(NOW), "bronze");
+    let rows = ["basic", "silver", "gold"].map(|tier| format!("{tier:?}"));
+    for tier in &rows {
+        let row = |op: &'static str, want: bool| ("tier", op, tier.as_str(), want);
+        check(&gone, &person(), &[row("<", true), row(">=", false), row("=", false), row("!=", true)]);
+    }
+}
+
 /// A birthday counts from its own day on.
 #[test]
 fn ages_are_whole_years() {
@@ -303,6 +314,10 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
         let subject = asked(&member, None, None, &programme);
         assert_eq!(read(&text).unwrap().holds(&subject), want, "{text}");
     }
+    // As long as the record holds every category there is nothing to look up.
+    let known =
+        Member { orders: OrderStats { more_categories: false, ..member.orders.clone() }, ..member.clone() };
+    assert_eq!(read(history).unwrap().holds(&asked(&known, None, None, &programme)), Ok(false));
     // A history that does not reach back far enough is none.
     for (reaches, want) in [(since, Ok(false)), (since.plus_millis(1), Err(Wants::History(since)))] {
         let history = History { since: reaches, events: Vec::new() };
