@@ -1,6 +1,6 @@
 //! The audit finds damage: whatever is changed in the store behind the engine's back is named.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::member::{MemberId, Standing, Status};
 use edge::wire::read_member_id;
@@ -136,6 +136,36 @@ fn books_in_order_pass() {
             books.entries().await.iter().map(|(_, entry)| entry.event.what.kind()).collect();
         let all = "activity adjust badge earn expire redeem reverse_earn reverse_redeem tier";
         assert_eq!(kinds, all.split(' ').collect());
+        let finding = books.shop.api.engine.audit_member(books.id).await.unwrap();
+        let (mut points, mut counts) = (BTreeMap::<_, i64>::new(), BTreeMap::<_, u64>::new());
+        for (_, entry) in books.entries().await {
+            *points.entry(entry.event.what.kind()).or_default() += entry.event.movement.points();
+            *counts.entry(entry.event.what.kind()).or_default() += 1;
+        }
+        assert!(counts["earn"] > 1 && points["redeem"] < 0);
+        assert_eq!((&finding.points, &finding.kinds), (&points, &counts));
+        assert_eq!((finding.entries, finding.tier.as_str()), (counts.values().sum(), "silver"));
+    });
+}
+
+/// An entry names its member and its place, and both must be right.
+#[test]
+fn an_entry_of_another_member_or_place_is_found() {
+    run(async {
+        for (what, change) in [
+            ("another member", (|entry| entry.member = MemberId([9; 16])) as fn(&mut EntryRecord)),
+            ("another place", |entry| entry.seq += 1_000),
+        ] {
+            let books = Books::open().await;
+            let mut newest = books.entries().await.swap_remove(0);
+            change(&mut newest.1);
+            books.put(newest).await;
+            let found = books.shop.api.engine.audit_member(books.id).await;
+            assert!(
+                found.is_err() || !found.unwrap().differences.is_empty(),
+                "the audit did not see: {what}"
+            );
+        }
     });
 }
 

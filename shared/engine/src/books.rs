@@ -135,3 +135,33 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(digests: &[[u8; 32]]) -> [u8; 32] {
+        let mut books = Books::default();
+        for (n, digest) in (1..).zip(digests) {
+            books.note(MemberId([n; 16]), &Finding { digest: *digest, ..Finding::default() });
+        }
+        books.digest()
+    }
+
+    /// As numbers of 32 bytes, the first the highest.
+    #[test]
+    fn digests_add_up_in_any_order() {
+        let number = |high: u8, low: [u8; 3]| {
+            let mut bytes = [0; 32];
+            bytes[0] = high;
+            bytes[29..].copy_from_slice(&low);
+            bytes
+        };
+        assert_eq!(noted(&[]), [0; 32]);
+        assert_eq!(noted(&[[0xff; 32], number(0, [0, 0, 1])]), [0; 32], "modulo 2^256");
+        let (one, two, three) = (number(1, [0, 1, 255]), number(2, [1, 254, 2]), number(4, [0, 0, 255]));
+        assert_eq!(noted(&[one, two]), number(3, [2, 0, 1]));
+        assert_eq!(noted(&[one, two, three]), number(7, [2, 1, 0]));
+        assert_eq!(noted(&[three, one, two]), number(7, [2, 1, 0]));
+    }
+}
