@@ -142,20 +142,23 @@ fn an_activity_was_done_as_often_as_it_was() {
 #[test]
 fn an_order_stands_while_anything_of_it_remains() {
     let since = ten_of(TODAY);
-    let mut early = earned("acme", "early", TODAY, 1, &[]);
-    early.occurred_at = Instant(since.0 - 1);
-    let stands = |events: &[Event], recent: &[Event]| history(events).orders_standing(recent, since);
-    let one = earned("acme", "1", TODAY, 1, &[]);
-    assert_eq!(stands(&[], &[]), 0);
-    assert_eq!(stands(&[one.clone()], &[]), 1);
-    assert_eq!(stands(&[], &[one.clone()]), 1, "what is being recorded counts");
-    assert_eq!(stands(&[early], &[]), 0, "before the moment");
-    assert_eq!(stands(&[redeemed("acme", TODAY, 1), done("check_in", TODAY, 1)], &[]), 0, "no orders");
-    assert_eq!(stands(&[one.clone(), refunded("acme", "1", TODAY, false)], &[]), 1, "something remains");
-    assert_eq!(stands(&[one.clone(), refunded("acme", "1", TODAY, true)], &[]), 0, "nothing remains");
-    assert_eq!(stands(&[one.clone()], &[refunded("acme", "1", TODAY, true)]), 0, "from now on");
-    assert_eq!(stands(&[one.clone(), refunded("acme", "2", TODAY, true)], &[]), 1, "another order");
-    assert_eq!(stands(&[one, refunded("moon", "1", TODAY, true)], &[]), 1, "another brand's");
+    let one = || earned("acme", "1", TODAY, 1, &[]);
+    let early = Event { occurred_at: Instant(since.0 - 1), ..one() };
+    let closing = |brand: &str, order_id: &str| refunded(brand, order_id, TODAY, true);
+    for (events, recent, standing, what) in [
+        (vec![], vec![], 0, "nothing"),
+        (vec![one()], vec![], 1, "an order"),
+        (vec![], vec![one()], 1, "what is being recorded counts"),
+        (vec![early], vec![], 0, "before the moment"),
+        (vec![redeemed("acme", TODAY, 1), done("check_in", TODAY, 1)], vec![], 0, "no orders"),
+        (vec![one(), refunded("acme", "1", TODAY, false)], vec![], 1, "something remains"),
+        (vec![one(), closing("acme", "1")], vec![], 0, "nothing remains"),
+        (vec![one()], vec![closing("acme", "1")], 0, "from now on"),
+        (vec![one(), closing("acme", "2")], vec![], 1, "another order"),
+        (vec![one(), closing("moon", "1")], vec![], 1, "another brand's"),
+    ] {
+        assert_eq!(history(&events).orders_standing(&recent, since), standing, "{what}");
+    }
 }
 
 #[test]
