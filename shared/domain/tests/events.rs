@@ -6,6 +6,9 @@
 use std::sync::Arc;
 
 use domain::{
+    condition::Wants,
+    decide,
+    decide::{Command, Context, EarnOrder, Stop},
     event::{
         ActivityEarned, Event, History, Movement, Order, OrderLine, OrderRefunded, OrderState, Share,
         TierCause, What,
@@ -247,14 +250,55 @@ fn a_life_is_new_active_dormant_and_lost() {
     }
 }
 
+/// A programme with that beside the least there must be.
+fn programmes(points: &str) -> Timeline {
+    let document = format!(
+        r#"{{"name": "Club", "time_zone": "UTC", "currency": "CNY", "default_region": "CN", "late_days": 400,
+        "brands": [{{"id": "acme", "name": "Acme"}}], "growth": {{"per_unit": "1"}},
+        "points": {{"per_unit": "1", "expiry": {{"mode": "never"}}{points}}},
+        "tiers": [{{"id": "basic", "growth": 0}}]}}"#
+    );
+    let programme = programme::read(&Json::parse(document.as_bytes()).unwrap(), 1, Instant(0)).unwrap();
+    Timeline::new(vec![Arc::new(programme)]).unwrap()
+}
+
+/// What a limit has counted of the last days is known without the ledger, which only older days are looked up in.
+#[test]
+fn a_limit_asks_the_ledger_for_old_days_only() {
+    let programmes = programmes(r#", "limits": [{"per": "day", "points": 50}]"#);
+    let now = ten_of(TODAY);
+    let context = Context { programmes: &programmes, now, person: None, history: None, any_age: false };
+    let mut member = Member::new(MemberId([1; 16]), Instant(0), now, "basic");
+    evolve(&mut member, &earned("acme", "0", TODAY, 20, &[]));
+    for (days, want) in [
+        (0, Ok(30)),
+        (1, Ok(50)),
+        (COUNTED_DAYS, Ok(50)),
+        (
+            COUNTED_DAYS + 1,
+            Err(Stop::Wants(Wants::History(ten_of(TODAY - COUNTED_DAYS - 1).plus_millis(-36_000_000)))),
+        ),
+    ] {
+        let order = EarnOrder {
+            brand: "acme".to_owned(),
+            order_id: "1".to_owned(),
+            amount: Some(Money(10_000)),
+            lines: Vec::new(),
+            occurred_at: Some(ten_of(TODAY - days)),
+        };
+        let decided = decide(&context, &member, &Command::EarnOrder(&order));
+        let granted = decided.map(|decision| match &decision.events[0].what {
+            What::OrderEarned(order) => order.granted,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(granted, want, "{days} days ago");
+    }
+}
+
 /// One settling records so much and no more; the next goes on.
 #[test]
 fn a_settling_is_bounded() {
-    let document = r#"{"name": "Club", "time_zone": "UTC", "currency": "CNY", "default_region": "CN",
-        "brands": [{"id": "acme", "name": "Acme"}], "growth": {"per_unit": "1"},
-        "points": {"per_unit": "1", "expiry": {"mode": "never"}}, "tiers": [{"id": "basic", "growth": 0}]}"#;
-    let programme = programme::read(&Json::parse(document.as_bytes()).unwrap(), 1, Instant(0)).unwrap();
-    let programmes = Timeline::new(vec![Arc::new(programme)]).unwrap();
+    let programmes = programmes("");
     let mut member = Member::new(MemberId([1; 16]), ten_of(TODAY), ten_of(TODAY), "basic");
     let lot = |days: i32| Lot {
         expires_at: Some(ten_of(TODAY + days)),
