@@ -152,19 +152,20 @@ fn books_in_order_pass() {
 #[test]
 fn an_entry_of_another_member_or_place_is_found() {
     run(async {
-        for (what, change) in [
-            ("another member", (|entry| entry.member = MemberId([9; 16])) as fn(&mut EntryRecord)),
-            ("another place", |entry| entry.seq += 1_000),
-        ] {
+        let other = |entry: &mut EntryRecord| entry.member = MemberId([9; 16]);
+        let elsewhere = |entry: &mut EntryRecord| entry.seq += 1_000;
+        for (change, is_other) in [(other as fn(&mut EntryRecord), true), (elsewhere, false)] {
             let books = Books::open().await;
-            let mut newest = books.entries().await.swap_remove(0);
-            change(&mut newest.1);
-            books.put(newest).await;
-            let found = books.shop.api.engine.audit_member(books.id).await;
-            assert!(
-                found.is_err() || !found.unwrap().differences.is_empty(),
-                "the audit did not see: {what}"
-            );
+            // One that its order names: the chain does not end where it should.
+            let mut entries = books.entries().await;
+            let at = place(&entries, |entry| entry.previous.is_some());
+            let seq = entries[at].1.seq;
+            change(&mut entries[at].1);
+            let stands = entries[at].1.seq;
+            books.put(entries.swap_remove(at)).await;
+            let found = books.found().await;
+            let want = format!("entry {stands} stands where {seq} belongs");
+            assert!(found.contains(&want), "{is_other}: {found:?}");
         }
     });
 }

@@ -1,7 +1,12 @@
 //! Callers and their keys, through their life. What each reaches is in `walk.rs`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use engine::{
+    Engine, keys,
+    memory::MemoryStore,
+    store::{Change, Expect, Store as _, Write},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -163,5 +168,82 @@ fn equal_requests_for_a_key_at_once_get_one_answer() {
             }
             assert_eq!(answers.len(), 1, "{path}");
         }
+    });
+}
+
+/// A record as it is kept, of a key that nobody has.
+fn kept(name: &str) -> engine::records::CallerRecord {
+    let at = domain::time::Instant(0);
+    engine::records::CallerRecord {
+        name: name.to_owned(),
+        roles: vec!["operator".to_owned()],
+        brand: None,
+        hash: [7; 32],
+        created_at: at,
+        rotated_at: at,
+        revoked_at: None,
+        generation: 1,
+    }
+}
+
+async fn keep(store: &MemoryStore, id: [u8; 16], record: &engine::records::CallerRecord) {
+    let change = Change::Put(engine::records::encode(record));
+    let write = Write { key: keys::caller(id), expect: Expect::Anything, change };
+    store.commit(vec![write]).await.unwrap();
+}
+
+/// They are read 200 at a time.
+#[test]
+fn every_caller_is_found_however_many() {
+    run(async {
+        let store = Arc::new(MemoryStore::new());
+        let engine = Engine::new(store.clone());
+        let mut names = Vec::new();
+        for number in 0..=401_u16 {
+            if [0, 1, 199, 200, 201, 399, 400, 401].contains(&number) {
+                let found = engine.callers().await.unwrap();
+                let found: Vec<String> = found.into_iter().map(|caller| caller.record.name).collect();
+                assert_eq!(found, names);
+            }
+            let mut id = [0; 16];
+            id[..2].copy_from_slice(&number.to_be_bytes());
+            names.push(format!("caller {number}"));
+            keep(&store, id, &kept(names.last().unwrap())).await;
+        }
+    });
+}
+
+/// Whoever runs the server says what the first admin's key is.
+#[test]
+fn the_first_admin_has_the_key_it_was_last_given() {
+    run(async {
+        let store = Arc::new(MemoryStore::new());
+        let engine = Engine::new(store.clone());
+        let (id, at) = ([0; 16], domain::time::Instant);
+        let first = async |hash: u8, now: i64| {
+            engine.ensure_first_admin(id, [hash; 32], at(now)).await.unwrap();
+            let record = engine.callers().await.unwrap().remove(0).record;
+            (record.hash[0], record.generation, record.created_at.0, record.rotated_at.0, record.revoked_at)
+        };
+        assert_eq!(first(1, 10).await, (1, 1, 10, 10, None));
+        assert_eq!(first(1, 20).await, (1, 1, 10, 10, None), "it has that key");
+        assert_eq!(first(2, 30).await, (2, 2, 10, 30, None));
+        let mut revoked = engine.callers().await.unwrap().remove(0).record;
+        revoked.revoked_at = Some(at(40));
+        keep(&store, id, &revoked).await;
+        assert_eq!(first(2, 50).await, (2, 3, 10, 50, None), "revoked, and given again");
+        assert_eq!(engine.callers().await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn what_the_engine_notes_for_itself_is_there() {
+    run(async {
+        let engine = Engine::new(Arc::new(MemoryStore::new()));
+        assert_eq!(engine.note("a").await.unwrap(), None);
+        engine.set_note("a", "one".into()).await.unwrap();
+        engine.set_note("a", "two".into()).await.unwrap();
+        assert_eq!(engine.note("a").await.unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(engine.note("b").await.unwrap(), None);
     });
 }

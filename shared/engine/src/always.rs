@@ -89,7 +89,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::records::By;
 
     const NOW: Instant = Instant(1_000);
 
@@ -111,23 +110,9 @@ mod tests {
     }
 
     fn entry(what: What, movement: Movement) -> EntryRecord {
-        let event = Event { occurred_at: NOW, at: NOW, today: 1, movement, moves_expiry_to: None, what };
-        EntryRecord {
-            member: MemberId([1; 16]),
-            seq: 7,
-            previous: None,
-            by: By::Time,
-            version: 1,
-            recorded_at: NOW,
-            event,
-            balance_after: 0,
-            outcome: None,
-            content: None,
-            order: None,
-            cancelled: false,
-            blocks: Vec::new(),
-            charged: false,
-        }
+        let mut entry = EntryRecord { seq: 7, ..EntryRecord::plain(NOW, what) };
+        entry.event.movement = movement;
+        entry
     }
 
     /// Takes so many points of the lot with that end and hold.

@@ -185,3 +185,72 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        event::{Order, OrderRefunded},
+        number::Money,
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// An order that gave 100 points, and its refunds: what each took, and what it left by its own word,
+    /// as points and as what was taken so far.
+    fn found(refunds: &[(u64, u64, u64)]) -> Vec<String> {
+        let order = Order {
+            brand: "acme".to_owned(),
+            order_id: "A-1".to_owned(),
+            day: 1,
+            amount: Money(0),
+            lines: Vec::new(),
+            tier: "basic".to_owned(),
+            version: 1,
+            calculated: 100,
+            granted: 100,
+            growth: 0,
+            lot: None,
+        };
+        let mut state = OrderState::new(&order);
+        let refunds: Vec<EntryRecord> = refunds
+            .iter()
+            .map(|&(takes, points, taken)| {
+                state = OrderState { points, taken, refunds: state.refunds + 1, ..state.clone() };
+                let (brand, order_id) = (order.brand.clone(), order.order_id.clone());
+                let (amount, after) = (Money(0), state.clone());
+                let refund = OrderRefunded { brand, order_id, amount, closes: false, taken: takes, after };
+                EntryRecord::plain(Instant(1_000), What::OrderRefunded(refund))
+            })
+            .collect();
+        let earned = EntryRecord::plain(Instant(1_000), What::OrderEarned(Box::new(order)));
+        let mut entries = vec![EntryRecord { order: Some(state), ..earned }];
+        entries.extend(refunds);
+        let mut differences = Vec::new();
+        check_states(&entries, &mut differences);
+        differences
+    }
+
+    #[test]
+    fn refunds_take_no_more_than_the_order_gave() {
+        let took = |points: u64| vec![format!("order A-1: {points} points were taken of 100 given")];
+        for (refunds, want) in [
+            (&[][..], Vec::new()),
+            (&[(30, 70, 30)], Vec::new()),
+            (&[(30, 70, 30), (70, 0, 100)], Vec::new()),
+            // Some had expired, and were not taken.
+            (&[(20, 70, 20)], Vec::new()),
+            (&[(0, 100, 0)], Vec::new()),
+            // More is taken than the order no longer gives.
+            (&[(31, 70, 31)], took(31)),
+            (&[(60, 40, 60), (50, 0, 110)], took(110)),
+            // The order gives more than it gave.
+            (&[(0, 101, 0)], took(0)),
+            // What the order says it gave back is not what was taken.
+            (&[(20, 70, 30)], took(20)),
+            (&[(20, 70, 19)], took(20)),
+        ] {
+            assert_eq!(found(refunds), want, "{refunds:?}");
+        }
+    }
+}

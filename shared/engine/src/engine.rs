@@ -324,3 +324,52 @@ pub(crate) fn settled(
 pub(crate) fn unchanged(version: Option<Version>) -> Expect {
     version.map_or(Expect::Absent, Expect::Version)
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::event::What;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::{
+        memory::MemoryStore,
+        store::{Change, Expect, Write},
+    };
+
+    /// Which of the entries that were recorded at these moments the history since then holds, oldest first; of a
+    /// member that is settled up to its last entry.
+    fn held(recorded: &[i64], since: i64) -> Vec<i64> {
+        let id = MemberId([1; 16]);
+        let entry = |(seq, at): (u64, i64)| {
+            let record = EntryRecord { seq, ..EntryRecord::plain(Instant(at), What::PointsExpired) };
+            let change = Change::Put(crate::records::encode(&record));
+            Write { key: keys::entry(id, seq), expect: Expect::Anything, change }
+        };
+        let store = MemoryStore::new();
+        let writes = (1..).zip(recorded.iter().copied()).map(entry).collect();
+        store.commit(writes).now_or_never().unwrap().unwrap();
+        let mut member = Member::new(id, Instant(0), Instant(0), "basic");
+        member.seq = recorded.len() as u64;
+        member.as_of = Instant(recorded.last().copied().unwrap_or(0));
+        let record = MemberRecord { member, last: None };
+        let engine = Engine::new(Arc::new(store));
+        let history = engine.history(&record, Instant(since)).now_or_never().unwrap().unwrap();
+        assert_eq!(history.since, Instant(since));
+        history.events.iter().rev().map(|event| event.at.0).collect()
+    }
+
+    /// Whoever's clock was behind may have written down an event before it happened.
+    #[test]
+    fn a_history_goes_as_far_back_as_clocks_may_differ() {
+        const AHEAD: i64 = domain::decide::AHEAD_MILLIS_MAX;
+        let since = 10 * AHEAD;
+        let (before, first, after) = (since - AHEAD - 1, since - AHEAD, since - AHEAD + 1);
+        assert_eq!(held(&[], since), [0; 0]);
+        assert_eq!(held(&[before], since), [0; 0]);
+        assert_eq!(held(&[first], since), [first]);
+        assert_eq!(
+            held(&[5, before, first, after, since, since + 1], since),
+            [first, after, since, since + 1]
+        );
+    }
+}

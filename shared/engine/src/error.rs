@@ -140,3 +140,29 @@ where
     }
     Err(doubt.gives_up())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::store::Key;
+
+    #[test]
+    fn an_error_says_what_it_is_and_where_it_comes_from() {
+        let unreadable = Unreadable { key: Key::new(b"k".to_vec()) };
+        for (error, says, source) in [
+            (Error::Contended, "too many lost races", None),
+            (Error::NoProgram, "there is no programme yet", None),
+            (Error::Store(StoreError::Busy), "the store failed", Some(StoreError::Busy.to_string())),
+            (
+                Error::Unreadable(unreadable.clone()),
+                "a stored record cannot be read",
+                Some(unreadable.to_string()),
+            ),
+        ] {
+            assert_eq!(error.to_string(), says);
+            assert_eq!(error.source().map(ToString::to_string), source, "{says}");
+        }
+    }
+}

@@ -115,6 +115,31 @@ pub struct EntryRecord {
     pub charged: bool,
 }
 
+#[cfg(test)]
+impl EntryRecord {
+    /// The first entry of member 1, written down when it happened, that moves nothing.
+    pub(crate) fn plain(at: Instant, what: domain::event::What) -> EntryRecord {
+        let movement = domain::event::Movement::default();
+        let event = Event { occurred_at: at, at, today: 1, movement, moves_expiry_to: None, what };
+        EntryRecord {
+            member: MemberId([1; 16]),
+            seq: 1,
+            previous: None,
+            by: By::Time,
+            version: 1,
+            recorded_at: at,
+            event,
+            balance_after: 0,
+            outcome: None,
+            content: None,
+            order: None,
+            cancelled: false,
+            blocks: Vec::new(),
+            charged: false,
+        }
+    }
+}
+
 /// A block of points that a prepaid brand has bought.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BlockRecord {
