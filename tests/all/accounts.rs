@@ -1,13 +1,19 @@
 //! What a brand may issue and honour: limits, blocks and credit, as a caller meets them.
 
+use std::sync::Arc;
+
 use engine::{
     keys,
+    memory::MemoryStore,
     records::{EntryRecord, decode},
+    store::{Change, Expect, Store, Write},
 };
 use serde_json::{Value, json};
 
 use crate::{
+    failing::{Failing, Trouble},
     histories::run,
+    instances::Between,
     support::{Reply, START, Shop},
 };
 
@@ -292,6 +298,25 @@ fn a_closed_month_takes_the_place_of_what_it_issued_until_it_is_paid() {
 }
 
 #[test]
+fn what_a_shard_noted_of_a_month_is_closed_with_it() {
+    run(async {
+        let says = json!({"issue_price": "0.01", "honour_price": "0.01", "funding": {"mode": "postpaid", "credit": "100.00"}});
+        let shop = Shop::open(&club(&says), START).await;
+        let left = async || usage(&shop).await["funding"]["credit"]["left"].clone();
+        for number in 0..6 {
+            let member = shop.somebody().await;
+            shop.ok("POST", "/earn-points", order(&member, &format!("A-{number}"), 30)).await;
+        }
+        assert_eq!(left().await, "98.20");
+        shop.at("2026-04-01T00:15:00+08:00");
+        shop.ok("POST", "/settle", json!({"month": "2026-03"})).await;
+        assert_eq!(left().await, "98.20", "what was issued is owed");
+        shop.ok("POST", "/settlements/2026-03/paid", json!({"brand": "acme"})).await;
+        assert_eq!(left().await, "100.00");
+    });
+}
+
+#[test]
 fn what_no_credit_was_charged_for_gives_none_back() {
     run(async {
         let postpaid = |credit: Value| {
@@ -348,6 +373,70 @@ fn a_new_version_keeps_what_has_been_used() {
     });
 }
 
+/// A shop over that store whose brand has a block and a limit, an order of 40 points, and a new limit since: what
+/// lies in its shards must come back first.
+async fn moved_on(store: Arc<dyn Store>) -> Shop {
+    let says = |issue: u64| {
+        club(&json!({"limits": [{"per": "day", "issue": issue}], "funding": {"mode": "prepaid"}}))
+    };
+    let shop = Shop::over(store, &says(1_000), START).await;
+    block(&shop, "PO-1", 500).await;
+    let member = shop.somebody().await;
+    shop.ok("POST", "/earn-points", order(&member, "A-1", 10)).await;
+    shop.ok("POST", "/earn-points", order(&member, "A-2", 30)).await;
+    save(&shop, says(900)).await;
+    shop
+}
+
+#[test]
+fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
+    run(async {
+        let inner = Arc::new(MemoryStore::new());
+        let between = Arc::new(Between::new(inner.clone()));
+        let shop = moved_on(between.clone()).await;
+        let left = async || usage(&shop).await["blocks"][0]["left"].clone();
+        assert_eq!(left().await, 460);
+        let before = shop.snapshot().await;
+        let mut dry = refund("A-2", "30");
+        dry["dry_run"] = json!(true);
+        shop.ok("POST", "/reverse", dry).await;
+        assert_eq!(shop.snapshot().await, before, "a dry run has moved something");
+        // Somebody else is quicker the first time: it is tried again, with patience.
+        let key = keys::order("acme", "A-1");
+        between.before(async move {
+            let stored = inner.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
+            let write = Write { key, expect: Expect::Anything, change: Change::Put(stored.value) };
+            inner.commit(vec![write]).await.unwrap();
+        });
+        shop.ok("POST", "/reverse", refund("A-1", "10")).await;
+        assert!(between.is_done());
+        assert_eq!(left().await, 470);
+        shop.ok("POST", "/reverse", refund("A-2", "5")).await;
+        assert_eq!(left().await, 475);
+        let found = shop.api.engine.strays(&engine::Books::default()).await.unwrap();
+        assert_eq!(found.brands.into_values().flatten().collect::<Vec<_>>(), Vec::<String>::new());
+    });
+}
+
+/// Nobody tries for ever to get at what an account holds.
+#[test]
+fn endless_races_for_an_account_are_given_up() {
+    run(async {
+        for (path, want) in [("/earn-points", 460), ("/reverse", 460)] {
+            let store = Arc::new(Failing::new());
+            let shop = moved_on(store.clone()).await;
+            let other = shop.somebody().await;
+            store.fails_with(Trouble::AlwaysLate);
+            let before = store.commits();
+            let body = if path == "/reverse" { refund("A-2", "30") } else { order(&other, "B-1", 1) };
+            shop.refused("503 busy", "POST", path, body).await;
+            assert!(store.commits() - before <= 200, "{path}: {} commits", store.commits() - before);
+            store.works();
+            assert_eq!(usage(&shop).await["blocks"][0]["left"], want, "{path}");
+        }
+    });
+}
+
 #[test]
 fn a_block_is_bought_once_and_listed() {
     run(async {
@@ -391,6 +480,11 @@ fn a_block_is_bought_once_and_listed() {
             [("PO-1", 1, 0), ("PO-2", 2, 970), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000), ("PO-5", 5, 1_000)];
         let want = want.map(|(reference, number, left)| (json!(reference), json!(number), json!(left)));
         assert_eq!(listed.iter().map(told).collect::<Vec<_>>(), want);
+        let bought = shop.api.engine.blocks_bought().await.unwrap();
+        let bought: Vec<_> =
+            bought.iter().map(|block| (block.reference.as_str(), block.number, block.points)).collect();
+        let all = [("PO-1", 1, 100), ("PO-2", 2, 1_000), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000)];
+        assert_eq!(bought, [&all[..], &[("PO-5", 5, 1_000)]].concat());
         // Whoever has paid for points stays in the programme.
         let shop = Shop::open(&club(&json!({})), START).await;
         block(&shop, "PO-1", 5).await;

@@ -26,6 +26,8 @@ pub(crate) enum Trouble {
     LostAndUnknown,
     /// Every commit loses its race.
     AlwaysLate,
+    /// One commit loses its race.
+    LateOnce,
     /// One commit happens, and nobody hears that it did; then nothing can be read.
     DoneThenSilent,
     /// Nothing can be read.
@@ -68,6 +70,7 @@ impl Failing {
             Trouble::DoneButUnknown,
             Trouble::LostAndUnknown,
             Trouble::AlwaysLate,
+            Trouble::LateOnce,
             Trouble::DoneThenSilent,
             Trouble::Silent,
         ];
@@ -99,6 +102,10 @@ impl Store for Failing {
                 Trouble::Busy => Err(StoreError::Busy),
                 Trouble::Unavailable => Err(StoreError::Unavailable(cause())),
                 Trouble::AlwaysLate => Err(StoreError::LostRace),
+                Trouble::LateOnce => {
+                    self.works();
+                    Err(StoreError::LostRace)
+                }
                 Trouble::DoneButUnknown => {
                     self.works();
                     self.inner.commit(writes).await?;

@@ -7,7 +7,9 @@ use std::{
 };
 
 use engine::{
+    keys,
     memory::MemoryStore,
+    redemption_id,
     store::{Key, Pending, Range, Record, Store, StoreError, Version, Write},
 };
 use serde_json::{Value, json};
@@ -23,8 +25,8 @@ type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Between {
     inner: Arc<MemoryStore>,
     deed: Mutex<Option<Deed>>,
-    /// Happens after the first read that follows the deed.
-    then: Mutex<Option<Deed>>,
+    /// Happens after the first read of that record that follows the deed.
+    then: Mutex<Option<(Key, Deed)>>,
 }
 
 impl Between {
@@ -47,8 +49,8 @@ impl Store for Between {
     fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
         Box::pin(async move {
             let found = self.inner.get(keys).await;
-            let then = if self.is_done() { self.then.lock().unwrap().take() } else { None };
-            if let Some(then) = then {
+            let then = self.then.lock().unwrap().take_if(|(key, _)| self.is_done() && keys.contains(key));
+            if let Some((_, then)) = then {
                 then.await;
             }
             found
@@ -208,9 +210,10 @@ fn what_its_twin_did_after_it_looked_is_no_refusal() {
             let redeem = json!({"identity": identity, "brand": "acme", "points": 100, "for": spent});
             let (second, told) = (two.second.clone(), Arc::new(Mutex::new(None)));
             let (heard, twin) = (told.clone(), redeem.clone());
-            *two.between.then.lock().unwrap() = Some(Box::pin(async move {
+            let again = Box::pin(async move {
                 *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
-            }));
+            });
+            *two.between.then.lock().unwrap() = Some((keys::redemption(redemption_id("acme", "R-1")), again));
             let order = ("/earn-points", two.order("A-1", "10"), None);
             let (mine, _) = two.check(("/redeem", redeem, key), order, ("200", "200", 10)).await;
             let theirs = told.lock().unwrap().take().expect("the twin has asked");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use domain::member::MemberId;
+use engine::{Error, Place, keys};
 use serde_json::{Value, json};
 
 use crate::support::{START, Shop, program};
@@ -144,6 +146,37 @@ async fn due_entries_keep_their_ids() {
     let rest = shop.ok("GET", &path, Value::Null).await;
     assert_eq!(rest["entries"].as_array().unwrap().len(), due.len() - 1);
     assert_eq!(shop.ok("POST", "/evaluate-tier", json!({"member_id": member})).await["members"], 0);
+}
+
+/// A page goes on from a place that there is, also where its entry is due and not written yet.
+#[tokio::test]
+async fn a_made_up_place_is_none_of_the_ledger() {
+    let shop = Shop::usual().await;
+    let id = edge::wire::read_member_id(&lively(&shop).await).unwrap();
+    shop.at("2031-01-01T00:00:00+08:00");
+    let (engine, now) = (&shop.api.engine, shop.api.clock.now());
+    let written = engine.member_record(id).await.unwrap().unwrap().member.seq;
+    let top = engine.ledger(id, None, 200, now).await.unwrap().0[0].entry.seq;
+    assert!(top > written + 1);
+    let other = MemberId([9; 16]);
+    for (seq, key, is_there) in [
+        (top, keys::entry(id, top), true),
+        (written + 1, keys::entry(id, written + 1), true),
+        (top, keys::entry(id, top - 1), false),
+        (top, keys::entry(other, top), false),
+        (top + 1, keys::entry(id, top + 1), false),
+        (written + 1, keys::member(id), false),
+        (written, keys::member(id), false),
+        (written, keys::entry(other, written), false),
+    ] {
+        let place = Place { seq, key: key.as_bytes().to_vec() };
+        let page = engine.ledger(id, Some(place), 1, now).await;
+        match page {
+            Ok((entries, _)) => assert!(is_there && entries[0].entry.seq == seq, "{seq} {key:?}"),
+            Err(Error::ForeignPlace) => assert!(!is_there, "{seq} {key:?}"),
+            Err(error) => panic!("{seq} {key:?}: {error:?}"),
+        }
+    }
 }
 
 #[tokio::test]

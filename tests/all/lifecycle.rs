@@ -170,6 +170,71 @@ async fn merging_needs_somebody_to_vouch() {
     shop.refused("422 limit_exceeded", "POST", "/register", body).await;
 }
 
+/// The shop vouches for one identity, by all that it is, and for no other.
+#[tokio::test]
+async fn vouching_is_for_one_identity() {
+    let told = [external("a", "x"), external("a", "y"), external("b", "y")];
+    for at in 0..told.len() {
+        let shop = Shop::usual().await;
+        let member = id_of(&shop.ok("POST", "/register", registration(&told)).await);
+        shop.ok("POST", "/register", registration(&[verified(told[at].clone())])).await;
+        let shown = shop.show(&member).await;
+        let shown: Vec<_> =
+            shown["identities"].as_array().unwrap().iter().map(|one| &one["verified"]).collect();
+        let want: Vec<_> = (0..told.len()).map(|other| json!(other == at)).collect();
+        assert_eq!(shown, want.iter().collect::<Vec<_>>(), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_has_at_most_20_identities_and_20_consents() {
+    let shop = Shop::usual().await;
+    let known = verified(external("c", "0"));
+    let join = async |consents: &str, identity: usize| {
+        let other = external("c", &identity.to_string());
+        let mut body = registration(&[known.clone(), other]);
+        body["consents"] = json!({consents: true});
+        // With a key: its answer is kept with the person, once.
+        shop.call_with("POST", "/register", &body, Some(&format!("{consents}-{identity}"))).await.verdict()
+    };
+    assert_eq!(join("c1", 1).await, "201");
+    for number in 2..=19 {
+        assert_eq!(join(&format!("c{number}"), number).await, "200", "{number}");
+    }
+    assert_eq!(join("c1", 20).await, "422 limit_exceeded", "a 21st identity");
+    assert_eq!(join("c20", 19).await, "200");
+    assert_eq!(join("c21", 19).await, "422 limit_exceeded", "a 21st consent");
+    let found = shop.ok("POST", "/members/find", json!({"identity": external("c", "19")})).await;
+    let size = |field: &str| {
+        found[field].as_array().map_or_else(|| found[field].as_object().unwrap().len(), Vec::len)
+    };
+    assert_eq!((size("identities"), size("consents")), (20, 20));
+}
+
+/// Answers are kept with the person's data, and go with them, however many.
+#[tokio::test]
+async fn erasing_takes_every_answer_that_was_kept() {
+    for count in [49, 50, 51, 100, 101] {
+        let shop = Shop::usual().await;
+        let body = registration(&[external("c", "1")]);
+        let mut member = String::new();
+        for number in 0..count {
+            let reply = shop.call_with("POST", "/register", &body, Some(&format!("k{number}"))).await;
+            member = id_of(&reply.body);
+        }
+        let id = edge::wire::read_member_id(&member).unwrap();
+        let kept = async || {
+            let range = engine::keys::answers(id);
+            shop.api.engine.store().scan(range, 1_000).await.unwrap().len()
+        };
+        assert_eq!(kept().await, count);
+        shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+        assert_eq!(kept().await, 0, "of {count}");
+        let found = json!({"identity": external("c", "1")});
+        shop.refused("404 member_not_found", "POST", "/members/find", found).await;
+    }
+}
+
 #[tokio::test]
 async fn corrections() {
     let shop = Shop::usual().await;

@@ -1,5 +1,10 @@
 //! The programme: all its faults at once, what a new version may not change, and what it leaves alone.
 
+use domain::{refusal::Refusal, time::Instant};
+use engine::{
+    ProgramError, Request,
+    records::{Answer, By},
+};
 use serde_json::{Value, json};
 
 use crate::support::{START, Shop, program};
@@ -38,6 +43,39 @@ async fn a_programme_comes_back_as_it_was_saved() {
     shop.refused("409 program_conflict", "PUT", "/program", next.clone()).await;
     next["version"] = json!(2);
     assert_eq!(shop.ok("GET", "/program", Value::Null).await, next);
+}
+
+/// Each version stays, with the moment from which it is in force; the next never begins before it.
+#[tokio::test]
+async fn versions_begin_one_after_the_other() {
+    let shop = Shop::usual().await;
+    let engine = &shop.api.engine;
+    let mut names = Vec::new();
+    for (name, minutes) in [("One", 60), ("Behind", 59), ("Two", 60), ("Three", 61)] {
+        let mut document = program();
+        document["name"] = json!(name);
+        let text = document.to_string();
+        let at = Instant::parse(START).unwrap().plus_millis(minutes * 60_000);
+        let request = Request::plain(By::Caller([0; 16]), at);
+        let tell = |version| Answer { status: 200, body: vec![u8::try_from(version).unwrap()] };
+        let json = domain::json::Json::parse(text.as_bytes()).unwrap();
+        let saved = engine.save_program(&request, &json, &text, None, tell).await;
+        if name == "Behind" {
+            let Err(ProgramError::Other(error)) = saved else { panic!("saved") };
+            assert!(matches!(error, engine::Error::Refused(Refusal::LimitExceeded { what: "versions" })));
+            continue;
+        }
+        names.push((at, text));
+        let newest = engine.programmes().unwrap().newest().version;
+        assert_eq!(
+            (saved.unwrap().body, newest as usize),
+            (vec![u8::try_from(newest).unwrap()], names.len() + 1)
+        );
+    }
+    for (number, version) in (2..).zip(names) {
+        assert_eq!(engine.program_version(number).await.unwrap(), Some(version));
+    }
+    assert_eq!(engine.program_version(5).await.unwrap(), None);
 }
 
 #[tokio::test]

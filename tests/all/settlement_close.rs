@@ -464,8 +464,16 @@ fn a_table_is_safe_in_a_spreadsheet_and_adds_up_to_nought() {
 fn months_are_listed_newest_first_in_pages() {
     run(async {
         let shop = Shop::over(Arc::new(MemoryStore::new()), &coalition(), "2027-02-20T09:00:00+08:00").await;
-        for month in ["2026-11", "2027-01", "2026-12", "2026-10"] {
+        let until = async || shop.api.engine.settled_until().await.unwrap();
+        assert_eq!(until().await, None);
+        for (month, end) in [
+            ("2026-11", "2026-12-01T00:00:00+08:00"),
+            ("2027-01", "2027-02-01T00:00:00+08:00"),
+            ("2026-12", "2027-02-01T00:00:00+08:00"),
+            ("2026-10", "2027-02-01T00:00:00+08:00"),
+        ] {
             close(&shop, month).await;
+            assert_eq!(until().await, domain::time::Instant::parse(end));
         }
         let (mut months, mut cursor) = (Vec::new(), String::new());
         loop {

@@ -15,17 +15,25 @@ use crate::{
 async fn an_unknown_outcome_is_looked_up() {
     for trouble in [Trouble::DoneButUnknown, Trouble::LostAndUnknown] {
         let store = Arc::new(Failing::new());
-        let shop = Shop::over(store.clone(), &program(), START).await;
+        let shop = Shop::over(store.clone(), &coalition(), START).await;
         let member = shop.somebody().await;
         shop.earn(&member, "A-0", "100").await;
+        // What a day's first sweep forgets is forgotten.
+        shop.ok("POST", "/expire-points", json!({})).await;
         let order = json!({"member_id": member, "brand": "acme", "order_id": "A-1", "amount": "10"});
         let spent_on = json!({"kind": "order", "order_id": "B-1"});
         let redeem = json!({"member_id": member, "brand": "acme", "points": 30, "for": spent_on});
         let refund = json!({"brand": "acme", "order_id": "A-0", "refund": {"amount": "20"}});
         let person = json!({"brand": "acme", "identities": [{"kind": "external", "channel": "tests", "value": "new"}]});
-        for (path, body) in
-            [("/earn-points", order), ("/redeem", redeem), ("/reverse", refund), ("/register", person)]
-        {
+        let code = format!("/members/{member}/link-code");
+        for (path, body) in [
+            ("/earn-points", order),
+            ("/redeem", redeem),
+            ("/reverse", refund),
+            ("/register", person),
+            ("/expire-points", json!({})),
+            (code.as_str(), json!({"brand": "tea"})),
+        ] {
             store.fails_with(trouble);
             let reply = shop.call_with("POST", path, &body, Some("k")).await;
             assert!(reply.status < 300, "{trouble:?} {path}: {}", reply.body);
@@ -34,6 +42,20 @@ async fn an_unknown_outcome_is_looked_up() {
         }
         assert_eq!(shop.show(&member).await["points"]["available"], 100 + 10 - 30 - 20, "{trouble:?}");
         assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().0.len(), 2, "{trouble:?}");
+    }
+}
+
+/// What has no key and no name of its own cannot be recognised: tried again, it could be done twice.
+#[tokio::test]
+async fn an_unknown_outcome_of_what_has_no_name_is_told_and_not_tried_again() {
+    for (trouble, points) in [(Trouble::DoneButUnknown, 3), (Trouble::LostAndUnknown, 0)] {
+        let store = Arc::new(Failing::new());
+        let shop = Shop::over(store.clone(), &program(), START).await;
+        let member = shop.somebody().await;
+        store.fails_with(trouble);
+        let review = json!({"member_id": member, "brand": "acme", "activity": "review"});
+        shop.refused("503 store_unavailable", "POST", "/earn-points", review).await;
+        assert_eq!(shop.show(&member).await["points"]["available"], points, "{trouble:?}");
     }
 }
 

@@ -17,6 +17,7 @@ use engine::{
 use serde_json::{Value, json};
 
 use crate::{
+    failing::{Failing, Trouble},
     histories::run,
     support::{START, Shop, program},
 };
@@ -155,6 +156,72 @@ fn a_store_that_takes_nothing_is_given_up() {
         let declined = store.declined.load(Ordering::SeqCst);
         assert!((2..=20).contains(&declined), "{declined} commits");
         assert!(before == shop.snapshot().await);
+    });
+}
+
+/// Four kinds of members: who keeps a tier by growth in its period, by what is left of growth, who loses it, and
+/// who is better off by the programme's next version. More of them than one call takes.
+#[test]
+fn a_sweep_tells_what_it_did_and_takes_so_many_at_once() {
+    run(async {
+        let mut program = program();
+        program["tiers"][0] = json!({"id": "basic", "growth": 0, "validity": {"months": 12}, "on_lapse": {"mode": "deduct", "growth": 0}});
+        let shop = Shop::open(&program, START).await;
+        let kinds: [(usize, &[&str]); 4] =
+            [(500, &["600", "450"]), (400, &["900"]), (550, &["600"]), (650, &["450"])];
+        let mut granted = 0;
+        for (count, amounts) in kinds {
+            for _ in 0..count {
+                let member = shop.somebody().await;
+                for amount in amounts {
+                    let order = format!("A-{}", shop.fresh());
+                    granted += shop.earn(&member, &order, amount).await["granted"].as_u64().unwrap();
+                }
+            }
+        }
+        program["tiers"][1]["growth"] = json!(400);
+        shop.ok("PUT", "/program", program).await;
+        let sweep_all = async |path: &str| {
+            let (mut sums, mut calls) = ([0; 5], 0);
+            loop {
+                let swept = shop.ok("POST", path, json!({})).await;
+                calls += 1;
+                let fields = ["members", "points_expired", "renewed", "upgraded", "downgraded"];
+                let told = fields.map(|field| swept[field].as_u64().unwrap());
+                assert!(told[0] <= 2_000, "{swept}");
+                sums.iter_mut().zip(told).for_each(|(sum, told)| *sum += told);
+                if swept["done"] == true {
+                    return (sums, calls);
+                }
+            }
+        };
+        shop.at("2027-03-03T00:00:00+08:00");
+        let (told, calls) = sweep_all("/evaluate-tier").await;
+        assert!(calls > 1);
+        assert_eq!(told, [2_100, 0, 900, 650, 550]);
+        shop.at("2028-01-01T00:00:00+08:00");
+        assert_eq!(sweep_all("/expire-points").await.0, [2_100, granted, 0, 0, 0]);
+        assert_eq!(sweep_all("/expire-points").await.0, [0; 5]);
+    });
+}
+
+/// Who was changed under a sweep is settled alone, to the end.
+#[test]
+fn a_member_on_whom_much_is_due_is_settled_whole_after_a_lost_race() {
+    run(async {
+        let store = Arc::new(Failing::new());
+        let shop = Shop::over(store.clone(), &program(), START).await;
+        let member = shop.somebody().await;
+        for number in 0..250 {
+            let day = format!("2027-{:02}-{:02}T00:00:00Z", 1 + number / 28, 1 + number % 28);
+            let lot = json!({"member_id": member, "brand": "acme", "points": 1, "reason": "r", "adjustment_id": format!("d-{number}"), "expires_at": day});
+            shop.ok("POST", "/adjust", lot).await;
+        }
+        shop.at("2028-01-01T00:00:00+08:00");
+        store.fails_with(Trouble::LateOnce);
+        let swept = shop.ok("POST", "/expire-points", json!({})).await;
+        assert_eq!((&swept["done"], &swept["points_expired"]), (&json!(true), &json!(250)), "{swept}");
+        assert_eq!(sweep(&shop, json!({})).await, (0, 0), "nothing is left");
     });
 }
 

@@ -62,10 +62,9 @@ async fn put(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
 
     let tell = |version: u32| Answer::new(200, &json!({"version": version})).kept();
-    let saved = api.engine.save_program(&call.request, &document, &text.to_string(), based_on, tell).await?;
+    let answer = api.engine.save_program(&call.request, &document, &text.to_string(), based_on, tell).await?;
 
     // A brand may be a partner now: its keys are read with the rest.
     api.refresh().await?;
-    let (_, answer) = saved;
     Ok(answer.into())
 }

@@ -155,6 +155,7 @@ mod tests {
             (redeemed("r"), taking(2_000, None, 11), Some("11 points leave a lot of 10")),
             (redeemed("r"), taking(2_001, None, 1), Some("1 points leave a lot of 0")),
             (redeemed("r"), taking(1_000, None, 3), Some("points are spent that have expired")),
+            (redeemed("r"), taking(1_000, None, 0), None),
             (redeemed("r"), taking(3_000, Some(1_500), 1), Some("points are spent that are held")),
             (adjusted(), taking(3_000, Some(1_500), 20), None),
             (adjusted(), taking(3_000, Some(1_500), 21), Some("21 points leave a lot of 20")),

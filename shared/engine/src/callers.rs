@@ -8,7 +8,7 @@ use crate::{
     keys,
     records::{Answer, CallerRecord, decode},
     register::Told,
-    store::{Expect, Range, StoreError, Write},
+    store::{Expect, Key, Record, StoreError, Write},
     write::put,
 };
 
@@ -30,19 +30,11 @@ impl Engine {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn callers(&self) -> Result<Vec<Caller>, Error> {
-        let mut callers = Vec::new();
-        let mut range = keys::all(keys::kind::CALLER);
-        loop {
-            let page = self.store.scan(range.clone(), 200).await?;
-            for (key, record) in &page {
-                let id = key.as_bytes().get(1..17).and_then(|id| id.try_into().ok()).unwrap_or([0; 16]);
-                callers.push(Caller { id, record: decode(key, &record.value)? });
-            }
-            match page.last() {
-                Some((key, _)) if page.len() == 200 => range = Range { from: key.successor(), to: range.to },
-                _ => return Ok(callers),
-            }
-        }
+        let caller = |(key, record): (Key, Record)| {
+            let id = key.as_bytes().get(1..17).and_then(|id| id.try_into().ok()).unwrap_or([0; 16]);
+            Ok(Caller { id, record: decode(&key, &record.value)? })
+        };
+        self.scan_all(keys::all(keys::kind::CALLER)).await?.into_iter().map(caller).collect()
     }
 
     /// Keeps a new caller, with the answer to the request that made it.

@@ -21,7 +21,7 @@ use crate::{
     keys,
     moment::Watch,
     records::{By, EntryRecord, MemberRecord, decode},
-    store::{Expect, Key, Record, Store, StoreError, Version},
+    store::{Expect, Key, Range, Record, Store, StoreError, Version},
 };
 
 /// How often a command is decided anew when others were quicker.
@@ -37,6 +37,9 @@ const ACCOUNT_QUEUES: usize = 512;
 
 /// The most entries a question about the past may read.
 const HISTORY_MAX: usize = 100_000;
+
+/// Records that [`Engine::scan_all`] reads at a time.
+const PAGE: usize = 200;
 
 /// The engine. Cheap to clone.
 #[derive(Clone)]
@@ -212,6 +215,20 @@ impl Engine {
         }
     }
 
+    /// Everything that lies in the range, in its order: for what there is little of.
+    pub(crate) async fn scan_all(&self, mut range: Range) -> Result<Vec<(Key, Record)>, StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.store.scan(range.clone(), PAGE).await?;
+            let full = page.len() == PAGE;
+            all.extend(page);
+            match all.last().filter(|_| full) {
+                Some((key, _)) => range.from = key.successor(),
+                None => return Ok(all),
+            }
+        }
+    }
+
     pub(crate) async fn load(&self, id: MemberId) -> Result<Option<Loaded>, Error> {
         let read = self.read::<MemberRecord>(&keys::member(id)).await?;
         Ok(read.map(|(record, version)| Loaded { record, version }))
@@ -356,6 +373,17 @@ mod tests {
         let history = engine.history(&record, Instant(since)).now_or_never().unwrap().unwrap();
         assert_eq!(history.since, Instant(since));
         history.events.iter().rev().map(|event| event.at.0).collect()
+    }
+
+    /// What was read earlier must not replace what was read later.
+    #[test]
+    fn the_programme_is_read_by_one_at_a_time() {
+        let engine = Engine::new(Arc::new(MemoryStore::new()));
+        let other = engine.clone();
+        let turn = engine.refreshing().now_or_never().unwrap();
+        assert!(other.refreshing().now_or_never().is_none());
+        drop(turn);
+        assert!(other.refreshing().now_or_never().is_some());
     }
 
     /// Whoever's clock was behind may have written down an event before it happened.

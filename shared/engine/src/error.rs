@@ -146,23 +146,29 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
-    use crate::store::Key;
+    use crate::store::{BeyondLimit, Key};
 
     #[test]
     fn an_error_says_what_it_is_and_where_it_comes_from() {
-        let unreadable = Unreadable { key: Key::new(b"k".to_vec()) };
-        for (error, says, source) in [
-            (Error::Contended, "too many lost races", None),
-            (Error::NoProgram, "there is no programme yet", None),
-            (Error::Store(StoreError::Busy), "the store failed", Some(StoreError::Busy.to_string())),
+        let unreadable = Unreadable { key: Key::new(b"k\n".to_vec()) };
+        let beyond = StoreError::Unavailable(Arc::new(BeyondLimit("too much")));
+        for (error, want) in [
+            (Error::Contended, &["too many lost races"][..]),
+            (Error::NoProgram, &["there is no programme yet"]),
+            (Error::Store(StoreError::Busy), &["the store failed", "the store takes no more work right now"]),
+            (Error::Store(beyond), &["the store failed", "the store is unavailable", "too much"]),
             (
-                Error::Unreadable(unreadable.clone()),
-                "a stored record cannot be read",
-                Some(unreadable.to_string()),
+                Error::Unreadable(unreadable),
+                &["a stored record cannot be read", "the record Key(k\\n) cannot be read"],
             ),
         ] {
-            assert_eq!(error.to_string(), says);
-            assert_eq!(error.source().map(ToString::to_string), source, "{says}");
+            let mut says = vec![error.to_string()];
+            let mut source = error.source();
+            while let Some(error) = source {
+                says.push(error.to_string());
+                source = error.source();
+            }
+            assert_eq!(says, want);
         }
     }
 }

@@ -139,6 +139,14 @@ fn expected(done: Result<(), Error>) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn only_that_somebody_was_quicker_is_expected() {
+        let lost = |error: StoreError| expected(Err(Error::Store(error)));
+        assert!(expected(Ok(())).is_ok() && lost(StoreError::LostRace).is_ok());
+        assert!(matches!(lost(StoreError::Busy), Err(Error::Store(StoreError::Busy))));
+        assert!(matches!(expected(Err(Error::Contended)), Err(Error::Contended)));
+    }
+
     /// Whatever room there is: every slice of the share is looked through once, in order, and no
     /// record is passed over.
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     keys,
     records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, decode},
     register::Told,
-    store::{Key, Range, StoreError},
+    store::{Key, Record, StoreError},
     write::put,
 };
 
@@ -40,20 +40,12 @@ impl Engine {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
-        let mut partners = Vec::new();
-        let mut range = keys::all(keys::kind::PARTNER);
-        loop {
-            let page = self.store.scan(range.clone(), 200).await?;
-            for (key, record) in &page {
-                let brand = String::from_utf8_lossy(&key.as_bytes()[1..]).into_owned();
-                let PartnerRecord { keys } = decode(key, &record.value)?;
-                partners.push(Partner { brand, keys });
-            }
-            match page.last() {
-                Some((key, _)) if page.len() == 200 => range = Range { from: key.successor(), to: range.to },
-                _ => return Ok(partners),
-            }
-        }
+        let partner = |(key, record): (Key, Record)| {
+            let brand = String::from_utf8_lossy(&key.as_bytes()[1..]).into_owned();
+            let PartnerRecord { keys } = decode(&key, &record.value)?;
+            Ok(Partner { brand, keys })
+        };
+        self.scan_all(keys::all(keys::kind::PARTNER)).await?.into_iter().map(partner).collect()
     }
 
     /// The keys of a brand, revoked ones too, oldest first.

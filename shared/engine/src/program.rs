@@ -74,16 +74,9 @@ impl Engine {
 
     /// Reads which brands and tiers have been used, so that they are not marked again.
     async fn read_marks(&self) -> Result<(), Error> {
-        let mut range = keys::all(keys::kind::USED);
-        loop {
-            let page = self.store.scan(range.clone(), 200).await?;
-            let last = page.last().filter(|_| page.len() == 200).map(|(key, _)| key.successor());
-            self.mark(page.into_iter().map(|(key, _)| key));
-            match last {
-                Some(from) => range.from = from,
-                None => return Ok(()),
-            }
-        }
+        let marks = self.scan_all(keys::all(keys::kind::USED)).await?;
+        self.mark(marks.into_iter().map(|(key, _)| key));
+        Ok(())
     }
 
     async fn stored_program(&self, number: u32) -> Result<(Programme, String), Error> {
@@ -115,8 +108,8 @@ impl Engine {
         Ok(read.map(|(record, _)| (record.since, record.document)))
     }
 
-    /// Saves a new version, unless it is the newest one again. Returns its number and whether it
-    /// is new. `based_on` is the version the caller started from, if it said so.
+    /// Saves a new version, unless it is the newest one again, and returns the answer that `tell` has
+    /// for its number. `based_on` is the version the caller started from, if it said so.
     ///
     /// # Errors
     /// Every fault of the document; [`Error::ProgramChanged`] where somebody was quicker.
@@ -127,7 +120,7 @@ impl Engine {
         text: &str,
         based_on: Option<u32>,
         tell: impl Fn(u32) -> Answer,
-    ) -> Result<(u32, Answer), ProgramError> {
+    ) -> Result<Answer, ProgramError> {
         let head = self.read::<u32>(&keys::program_head()).await?;
         let newest = head.map_or(0, |(newest, _)| newest);
         if based_on.is_some_and(|based_on| based_on != newest) {
@@ -140,7 +133,7 @@ impl Engine {
             if old_text == text {
                 // Whoever saved it may not have come to refreshing.
                 self.refresh().await?;
-                return Ok((newest, tell(newest)));
+                return Ok(tell(newest));
             }
             let faults =
                 [programme::unchangeable(old, &next), self.removed_in_use(old, &next).await?].concat();
@@ -176,7 +169,7 @@ impl Engine {
             Err(error) => Err(error.into()),
             Ok(()) => {
                 self.refresh().await?;
-                Ok((newest + 1, answer))
+                Ok(answer)
             }
         }
     }

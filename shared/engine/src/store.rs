@@ -263,3 +263,52 @@ pub fn check_limits(writes: &[Write]) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A write of a value of so many bytes, under a key of two.
+    fn write(number: u16, bytes: usize) -> Write {
+        let change = Change::Put(vec![0; bytes].into());
+        Write { key: Key::new(number.to_be_bytes().to_vec()), expect: Expect::Anything, change }
+    }
+
+    fn verdict(writes: &[Write]) -> String {
+        check_limits(writes).map_or_else(
+            |error| std::error::Error::source(&error).map_or_else(String::new, ToString::to_string),
+            |()| "goes".to_owned(),
+        )
+    }
+
+    #[test]
+    fn a_commit_keeps_the_limits_of_the_port() {
+        let of = |sizes: &[usize]| -> Vec<Write> {
+            (0..).zip(sizes).map(|(number, bytes)| write(number, *bytes)).collect()
+        };
+        let full = [VALUE_BYTES_MAX; 10];
+        let rest = COMMIT_BYTES_MAX - 10 * VALUE_BYTES_MAX - 11 * 2;
+        for (sizes, want) in [
+            (vec![], "goes"),
+            (vec![0; WRITES_MAX], "goes"),
+            (vec![0; WRITES_MAX + 1], "a commit of too many writes"),
+            (vec![VALUE_BYTES_MAX], "goes"),
+            (vec![VALUE_BYTES_MAX + 1], "a value that is too long"),
+            ([&full[..], &[rest]].concat(), "goes"),
+            ([&full[..], &[rest + 1]].concat(), "a commit of too many bytes"),
+            ([&full[..], &[rest + 2]].concat(), "a commit of too many bytes"),
+        ] {
+            assert_eq!(verdict(&of(&sizes)), want, "{} writes", sizes.len());
+        }
+        assert_eq!(verdict(&[write(1, 0), write(2, 0), write(1, 1)]), "a key that stands twice in a commit");
+        let keyed = |bytes: usize| Write { key: Key::new(vec![7; bytes]), ..write(0, 0) };
+        for (bytes, want) in [
+            (0, "a key that is empty or too long"),
+            (1, "goes"),
+            (Key::BYTES_MAX, "goes"),
+            (Key::BYTES_MAX + 1, "a key that is empty or too long"),
+        ] {
+            assert_eq!(verdict(&[keyed(bytes)]), want, "a key of {bytes} bytes");
+        }
+    }
+}

@@ -28,9 +28,6 @@ use crate::{
 };
 use records::{AccountRecord, MonthRecord, PaidRecord, Stage};
 
-/// Blocks that are read at once.
-const PAGE: usize = 200;
-
 /// What a call of a month's close came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closing {
@@ -153,18 +150,8 @@ impl Engine {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn blocks_bought(&self) -> Result<Vec<BlockRecord>, Error> {
-        let mut blocks = Vec::new();
-        let mut range = keys::all(keys::kind::BLOCK);
-        loop {
-            let page = self.store.scan(range.clone(), PAGE).await?;
-            for (key, record) in &page {
-                blocks.push(decode(key, &record.value)?);
-            }
-            match page.last() {
-                Some((key, _)) if page.len() == PAGE => range.from = key.successor(),
-                _ => return Ok(blocks),
-            }
-        }
+        let blocks = self.scan_all(keys::all(keys::kind::BLOCK)).await?;
+        blocks.iter().map(|(key, record)| Ok(decode(key, &record.value)?)).collect()
     }
 
     /// The end of the newest month that is closed or being closed: nothing may be recorded before it
