@@ -316,6 +316,65 @@ fn what_a_shard_noted_of_a_month_is_closed_with_it() {
     });
 }
 
+/// What is left is seen at one moment, also where others move it about meanwhile.
+#[test]
+fn usage_counts_nothing_twice_and_leaves_nothing_out() {
+    run(async {
+        let inner = Arc::new(MemoryStore::new());
+        let between = Arc::new(Between::new(inner.clone()));
+        let program = club(&json!({"limits": [{"per": "day", "issue": 1_000}]}));
+        let shop = Shop::over(between.clone(), &program, START).await;
+        let second = Shop::over(inner, &program, START).await;
+        let member = shop.somebody().await;
+        shop.ok("POST", "/earn-points", order(&member, "A-1", 1)).await;
+        // What is too much for a shard, and for what is left, brings all back to the pool.
+        between.after_reading(keys::account("acme", keys::POOL), async move {
+            second.refused("409 brand_limit", "POST", "/earn-points", order(&member, "B-1", 1_000)).await;
+        });
+        let told = usage(&shop).await["limits"][0]["issue"].clone();
+        assert_eq!(told, json!({"total": 1_000, "used": 1, "left": 999}));
+    });
+}
+
+#[test]
+fn credit_is_used_to_its_last_millionth() {
+    run(async {
+        let says = json!({"issue_price": "0.000001", "funding": {"mode": "postpaid", "credit": "0.01"}});
+        let shop = Shop::open(&club(&says), START).await;
+        let member = shop.somebody().await;
+        for (number, points) in [9_900, 1, 90, 3, 4, 1, 1].into_iter().enumerate() {
+            shop.ok("POST", "/earn-points", order(&member, &format!("A-{number}"), points)).await;
+        }
+        refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "B-1", 1)).await;
+    });
+}
+
+/// An order of a time of limits alone, or of blocks, takes nothing from a credit that came later.
+#[test]
+fn what_was_counted_otherwise_gives_no_credit_back() {
+    run(async {
+        for before in
+            [json!({"limits": [{"per": "day", "issue": 5_000}]}), json!({"funding": {"mode": "prepaid"}})]
+        {
+            let priced = |says: &Value| {
+                let mut says = says.clone();
+                says["issue_price"] = json!("0.01");
+                club(&says)
+            };
+            let shop = Shop::open(&priced(&before), START).await;
+            if before["funding"].is_object() {
+                block(&shop, "PO-1", 2_000).await;
+            }
+            let member = shop.somebody().await;
+            shop.ok("POST", "/earn-points", order(&member, "before", 1_000)).await;
+            save(&shop, priced(&json!({"funding": {"mode": "postpaid", "credit": "10.00"}}))).await;
+            shop.ok("POST", "/earn-points", order(&member, "after", 500)).await;
+            shop.ok("POST", "/reverse", refund("before", "all")).await;
+            assert_eq!(usage(&shop).await["funding"]["credit"]["left"], "5.00", "{before}");
+        }
+    });
+}
+
 #[test]
 fn what_no_credit_was_charged_for_gives_none_back() {
     run(async {

@@ -373,6 +373,21 @@ async fn counted() -> (Shop, Arc<MemoryStore>) {
     (shop, store)
 }
 
+/// A day's and a month's limit count from nought again.
+#[test]
+fn an_account_agrees_with_the_ledger_on_every_day() {
+    run(async {
+        let (shop, _) = counted().await;
+        for (number, day) in ["2026-03-03", "2026-03-04", "2026-04-01"].into_iter().enumerate() {
+            shop.at(&format!("{day}T10:00:00+08:00"));
+            let member = shop.somebody().await;
+            shop.earn(&member, &format!("B-{number}"), "20").await;
+            shop.redeem(&member, &format!("S-{number}"), 3).await;
+            assert_eq!(brands(&shop).await, Vec::<String>::new(), "{day}");
+        }
+    });
+}
+
 async fn brands(shop: &Shop) -> Vec<String> {
     let found = shop.api.engine.strays(&engine::Books::default()).await.unwrap();
     found.brands.into_values().flatten().collect()

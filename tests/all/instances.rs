@@ -39,6 +39,11 @@ impl Between {
         *self.deed.lock().unwrap() = Some(Box::pin(deed));
     }
 
+    /// What happens once that record has been read; after the other, if there is one.
+    pub(crate) fn after_reading(&self, key: Key, deed: impl Future<Output = ()> + Send + 'static) {
+        *self.then.lock().unwrap() = Some((key, Box::pin(deed)));
+    }
+
     /// Whether it has happened.
     pub(crate) fn is_done(&self) -> bool {
         self.deed.lock().unwrap().is_none()
@@ -210,10 +215,9 @@ fn what_its_twin_did_after_it_looked_is_no_refusal() {
             let redeem = json!({"identity": identity, "brand": "acme", "points": 100, "for": spent});
             let (second, told) = (two.second.clone(), Arc::new(Mutex::new(None)));
             let (heard, twin) = (told.clone(), redeem.clone());
-            let again = Box::pin(async move {
+            two.between.after_reading(keys::redemption(redemption_id("acme", "R-1")), async move {
                 *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
             });
-            *two.between.then.lock().unwrap() = Some((keys::redemption(redemption_id("acme", "R-1")), again));
             let order = ("/earn-points", two.order("A-1", "10"), None);
             let (mine, _) = two.check(("/redeem", redeem, key), order, ("200", "200", 10)).await;
             let theirs = told.lock().unwrap().take().expect("the twin has asked");

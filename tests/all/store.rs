@@ -108,8 +108,11 @@ async fn endless_races_are_given_up() {
     let body = json!({"member_id": member, "brand": "acme", "order_id": "A-1", "amount": "10"});
     shop.refused("503 busy", "POST", "/earn-points", body).await;
     shop.refused("503 busy", "PATCH", &format!("/members/{member}"), json!({"profile": {"name": "x"}})).await;
-    store.works();
     assert!(store.commits() - before.1 <= 200, "{} commits", store.commits());
+    shop.at("2026-05-01T10:00:00+08:00");
+    shop.refused("503 busy", "POST", "/settle", json!({"month": "2026-03"})).await;
+    store.works();
+    assert!(store.commits() - before.1 <= 350, "{} commits", store.commits());
     assert!(before.0 == shop.snapshot().await);
 }
 

@@ -83,8 +83,7 @@ impl Engine {
         let programmes = self.programmes()?;
         let programme = programmes.newest();
         let account = Account::of(tally, brand, programme.currency);
-        let beyond = |points: i128| points.unsigned_abs() > u128::from(FIGURE_MAX);
-        if account.lines.iter().any(|line| beyond(line.sum.points)) {
+        if account.lines.iter().any(|line| is_beyond(line.sum.points)) {
             return Err(Refusal::LimitExceeded { what: "figure" }.into());
         }
         writes.push(delete(keys::settlement_honoured(month, brand)));
@@ -142,5 +141,30 @@ impl Engine {
         writes.push(put(key, Expect::Absent, &PaidRecord { at: request.now, by: request.by }));
         self.commit_told(request, writes, &answer).await?;
         Ok(Told { answer, replayed: false })
+    }
+}
+
+/// Whether that many points, to or from somebody, are more than an answer can say.
+fn is_beyond(points: i128) -> bool {
+    points.unsigned_abs() > u128::from(FIGURE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_says_figures_that_callers_can_read() {
+        let most = i128::from(FIGURE_MAX);
+        for (points, want) in [
+            (0, false),
+            (most, false),
+            (-most, false),
+            (most + 1, true),
+            (-most - 1, true),
+            (i128::MIN, true),
+        ] {
+            assert_eq!(is_beyond(points), want, "{points}");
+        }
     }
 }
