@@ -441,6 +441,8 @@ async fn moved_on(store: Arc<dyn Store>) -> Shop {
     let shop = Shop::over(store, &says(1_000), START).await;
     block(&shop, "PO-1", 500).await;
     let member = shop.somebody().await;
+    // The first is so little that a shard pays for it, and holds something from then on.
+    shop.ok("POST", "/earn-points", order(&member, "A-0", 2)).await;
     shop.ok("POST", "/earn-points", order(&member, "A-1", 10)).await;
     shop.ok("POST", "/earn-points", order(&member, "A-2", 30)).await;
     save(&shop, says(900)).await;
@@ -454,7 +456,7 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
         let between = Arc::new(Between::new(inner.clone()));
         let shop = moved_on(between.clone()).await;
         let left = async || usage(&shop).await["blocks"][0]["left"].clone();
-        assert_eq!(left().await, 460);
+        assert_eq!(left().await, 458);
         let before = shop.snapshot().await;
         let mut dry = refund("A-2", "30");
         dry["dry_run"] = json!(true);
@@ -469,9 +471,9 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
         });
         shop.ok("POST", "/reverse", refund("A-1", "10")).await;
         assert!(between.is_done());
-        assert_eq!(left().await, 470);
+        assert_eq!(left().await, 468);
         shop.ok("POST", "/reverse", refund("A-2", "5")).await;
-        assert_eq!(left().await, 475);
+        assert_eq!(left().await, 473);
         let found = shop.api.engine.strays(&engine::Books::default()).await.unwrap();
         assert_eq!(found.brands.into_values().flatten().collect::<Vec<_>>(), Vec::<String>::new());
     });
@@ -481,7 +483,7 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
 #[test]
 fn endless_races_for_an_account_are_given_up() {
     run(async {
-        for (path, want) in [("/earn-points", 460), ("/reverse", 460)] {
+        for path in ["/earn-points", "/reverse"] {
             let store = Arc::new(Failing::new());
             let shop = moved_on(store.clone()).await;
             let other = shop.somebody().await;
@@ -491,7 +493,7 @@ fn endless_races_for_an_account_are_given_up() {
             shop.refused("503 busy", "POST", path, body).await;
             assert!(store.commits() - before <= 200, "{path}: {} commits", store.commits() - before);
             store.works();
-            assert_eq!(usage(&shop).await["blocks"][0]["left"], want, "{path}");
+            assert_eq!(usage(&shop).await["blocks"][0]["left"], 458, "{path}");
         }
     });
 }

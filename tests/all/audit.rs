@@ -377,7 +377,7 @@ async fn counted() -> (Shop, Arc<MemoryStore>) {
 #[test]
 fn an_account_agrees_with_the_ledger_on_every_day() {
     run(async {
-        let (shop, _) = counted().await;
+        let (shop, store) = counted().await;
         for (number, day) in ["2026-03-03", "2026-03-04", "2026-04-01"].into_iter().enumerate() {
             shop.at(&format!("{day}T10:00:00+08:00"));
             let member = shop.somebody().await;
@@ -385,6 +385,13 @@ fn an_account_agrees_with_the_ledger_on_every_day() {
             shop.redeem(&member, &format!("S-{number}"), 3).await;
             assert_eq!(brands(&shop).await, Vec::<String>::new(), "{day}");
         }
+        // What other days issued does not stand for an order of this one that is not there.
+        let change = Change::Delete;
+        let write = Write { key: keys::order("acme", "B-2"), expect: Expect::Anything, change };
+        store.commit(vec![write]).await.unwrap();
+        let found = brands(&shop).await;
+        let want = "issue per day: 20 points are counted, 0 by the ledger";
+        assert!(found.iter().any(|text| text == want), "{found:?}");
     });
 }
 

@@ -171,6 +171,38 @@ fn a_month_of_many_brands_is_closed_whole() {
     });
 }
 
+/// Brands that did nothing but honour what one of them had issued.
+#[test]
+fn a_month_in_which_many_honour_is_closed_whole() {
+    run(async {
+        let mut program = program();
+        let brand = |number: usize| json!({"id": format!("b{number:02}"), "honour_price": "0.01"});
+        program["brands"] = (0..45).map(brand).collect();
+        let shop = Shop::over(Arc::new(MemoryStore::new()), &program, NOVEMBER).await;
+        let identity = json!({"kind": "external", "channel": "tests", "value": "somebody"});
+        let told = json!({"identities": [identity], "brand": "b00"});
+        let member = shop.ok("POST", "/register", told).await["member"]["id"].clone();
+        let order = json!({"member_id": member, "brand": "b00", "order_id": "A-1", "amount": "100"});
+        shop.ok("POST", "/earn-points", order).await;
+        for number in 1..45 {
+            let spent_on = json!({"kind": "order", "order_id": "R-1"});
+            let redeem =
+                json!({"member_id": member, "brand": format!("b{number:02}"), "points": 1, "for": spent_on});
+            shop.ok("POST", "/redeem", redeem).await;
+        }
+        shop.at(CLOSABLE);
+        close(&shop, "2026-11").await;
+        let honoured = lines(&statement(&shop, "2026-11").await);
+        let honoured: Vec<String> = honoured
+            .iter()
+            .filter(|line| line[1] == "honoured")
+            .map(|line| line[0].as_str().unwrap().to_owned())
+            .collect();
+        let want: Vec<String> = (1..45).map(|number| format!("b{number:02}")).collect();
+        assert_eq!(honoured, want);
+    });
+}
+
 #[test]
 fn a_call_does_bounded_work() {
     run(async {

@@ -40,6 +40,9 @@ async fn an_unknown_outcome_is_looked_up() {
             let again = shop.call_with("POST", path, &body, Some("k")).await;
             assert_eq!(again.bytes, reply.bytes, "{trouble:?} {path}");
         }
+        // Without a key too: nobody else has this code.
+        store.fails_with(trouble);
+        shop.ok("POST", &code, json!({"brand": "tea"})).await;
         assert_eq!(shop.show(&member).await["points"]["available"], 100 + 10 - 30 - 20, "{trouble:?}");
         assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().0.len(), 2, "{trouble:?}");
     }
