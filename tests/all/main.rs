@@ -13,6 +13,7 @@ mod client;
 mod coalition;
 mod cost;
 mod crash;
+mod credit;
 mod errors;
 mod exactly_once;
 mod failing;
