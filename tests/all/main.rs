@@ -39,6 +39,7 @@ mod rules;
 mod settlement;
 mod settlement_audit;
 mod settlement_close;
+mod settlement_many;
 mod settlement_sums;
 mod settling;
 mod siege;
