@@ -25,7 +25,7 @@ use engine::planted::{self, Bug};
 use crate::{
     disk::{Disk, DiskFile},
     frame::{self, SECTOR_BYTES},
-    overlay::{Generation, Place},
+    overlay::{self, Generation},
 };
 
 /// The segments' names in the store's folder.
@@ -305,7 +305,9 @@ impl Segment {
     }
 
     fn scan(&self, applied: u64) -> Result<Scan, JournalError> {
-        let mut reading = Reading { segment: self, contents: Vec::new(), next: 0, offset: HEAD_BYTES };
+        // Room for all of it, so that nothing is copied as it grows; what is not used takes no memory.
+        let contents = Vec::with_capacity(usize::try_from(self.bytes).unwrap_or(0));
+        let mut reading = Reading { segment: self, contents, next: 0, offset: HEAD_BYTES };
         let mut scan = Scan {
             generation: Generation::new(),
             last_frame: Bytes::new(),
@@ -362,7 +364,7 @@ fn generation(frames: &Bytes, applied: u64) -> Result<Generation, JournalError> 
         let frame = frames.slice(at..at + head.frame_bytes());
         frame::writes(&frame, |key, entry| {
             if entry.version.0 > applied {
-                writes.push((Place::from(key), entry));
+                writes.push((key, entry));
             }
         })
         .ok_or_else(|| {
@@ -371,8 +373,7 @@ fn generation(frames: &Bytes, applied: u64) -> Result<Generation, JournalError> 
         })?;
         at += head.frame_bytes();
     }
-    // Sorts once and keeps the last of equal keys, which is the newest.
-    Ok(writes.into_iter().collect())
+    Ok(overlay::newest(writes))
 }
 
 fn write_head(bytes: u64, salt: u64) -> [u8; SECTOR_BYTES] {
