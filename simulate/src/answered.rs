@@ -1,10 +1,13 @@
 //! An answer, held against all moments at which it may be right.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use http::Response;
 use laurel_tests::model::{
     Model,
     command::{Command, Told},
+    member::Entry,
 };
 
 use crate::{
@@ -23,22 +26,7 @@ impl World {
         let response = answer?;
         let (status, body) = (response.status().as_u16(), response.into_body());
         let place = attempt.client;
-        let trace = &mut self.outcome.trace;
-        mix_in(trace, &status.to_le_bytes());
-        // A problem names its request, which two runs do likewise.
-        mix_in(trace, &body);
-        let line = self.clients[place].as_ref().map(|client| (client.number, client.sent.clone()));
-        if let (true, Some((number, sent))) = (self.settings.told, line) {
-            let text = String::from_utf8_lossy(&body).into_owned();
-            let now = crate::instant::write(attempt.nows[0]);
-            let key = self.clients[place].as_ref().and_then(|client| client.key.clone()).unwrap_or_default();
-            self.tell(|| {
-                format!(
-                    "{number} {now} {} {} {} ({key}) -> {status} {text}",
-                    sent.method, sent.path, sent.body
-                )
-            });
-        }
+        self.note(&attempt, status, &body);
         if let Some(client) = &mut self.clients[place] {
             client.under_way -= 1;
         }
@@ -52,40 +40,66 @@ impl World {
             return Err(format!("answered {status} {}", String::from_utf8_lossy(&body)));
         }
         let Some(client) = &self.clients[place] else { return Ok(()) };
-        // An older version of the programme that is saved again, while a newer one was, is a new one.
-        let superseded = is_program
-            && client
-                .answered
-                .as_ref()
-                .is_some_and(|(_, bytes)| !newest(&self.model, bytes) && *bytes != body);
-        if let Some((first, bytes)) = client.answered.as_ref().filter(|_| must_repeat(client) && !superseded)
-        {
-            // What was cancelled since is not redeemed again; its key still knows the first answer.
-            let cancelled = client.key.is_none()
-                && code(&body) == "already_cancelled"
-                && matches!(&client.op, Op::Command(Command::Redeem(sent), _)
-                    if self.model.redeemer(&(sent.brand.clone(), sent.order_id.clone())).is_some_and(|(_, cancelled)| cancelled));
-            if (*first, bytes) != (status, &body) && !cancelled {
-                let (bytes, body) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(&body));
-                return Err(format!(
-                    "{} {} {} is answered {status} {body} where it was {first} {bytes}",
-                    client.sent.method, client.sent.path, client.sent.body
-                ));
-            }
-        } else {
-            let verdict = self.compare(client, &attempt, status, &body);
-            let what = || format!("{} {} {}", client.sent.method, client.sent.path, client.sent.body);
-            match verdict.map_err(|wrong| format!("{}: {wrong}", what()))? {
-                Next::Again => {
-                    // It says that it is not done.
-                    return Ok(());
-                }
-                Next::Page(member, cursor) => self.writer.cursors.push((member, cursor)),
-                Next::Nothing => {}
-            }
+        let verdict = match self.first_answer(client, &body) {
+            Some(first) => self.repeats(client, first, status, &body).map(|()| Next::Nothing),
+            None => self.compare(client, &attempt, status, &body),
+        };
+        let sent = &client.sent;
+        match verdict.map_err(|wrong| format!("{} {} {}: {wrong}", sent.method, sent.path, sent.body))? {
+            // It says that it is not done.
+            Next::Again => return Ok(()),
+            Next::Page(member, cursor) => self.writer.cursors.push((member, cursor)),
+            Next::Nothing => {}
         }
         self.end(place, &attempt, status, body);
         Ok(())
+    }
+
+    /// Takes the answer into the trace, and tells it to whoever reads along.
+    fn note(&mut self, attempt: &Attempt, status: u16, body: &[u8]) {
+        let trace = &mut self.outcome.trace;
+        mix_in(trace, &status.to_le_bytes());
+        // A problem names its request, which two runs do likewise.
+        mix_in(trace, body);
+        let Some(client) = self.clients[attempt.client].as_ref().filter(|_| self.settings.told) else {
+            return;
+        };
+        let (number, sent) = (client.number, client.sent.clone());
+        let key = client.key.clone().unwrap_or_default();
+        let now = crate::instant::write(attempt.nows[0]);
+        let text = String::from_utf8_lossy(body);
+        self.tell(|| {
+            format!("{number} {now} {} {} {} ({key}) -> {status} {text}", sent.method, sent.path, sent.body)
+        });
+    }
+
+    /// The first success of the same request, where that must come back.
+    fn first_answer<'a>(&self, client: &'a Client, body: &[u8]) -> Option<&'a (u16, Bytes)> {
+        client.answered.as_ref().filter(|(_, first)| {
+            // An older version of the programme that is saved again, while a newer one was, is a new one.
+            let is_program = matches!(&client.op, Op::Program(_));
+            let superseded = is_program && !newest(&self.model, first) && *first != body;
+            must_repeat(client) && !superseded
+        })
+    }
+
+    fn repeats(
+        &self,
+        client: &Client,
+        (first, bytes): &(u16, Bytes),
+        status: u16,
+        body: &[u8],
+    ) -> Result<(), String> {
+        // What was cancelled since is not redeemed again; its key still knows the first answer.
+        let cancelled = client.key.is_none()
+            && code(body) == "already_cancelled"
+            && matches!(&client.op, Op::Command(Command::Redeem(sent), _)
+                if self.model.redeemer(&(sent.brand.clone(), sent.order_id.clone())).is_some_and(|(_, cancelled)| cancelled));
+        if (*first, &**bytes) == (status, body) || cancelled {
+            return Ok(());
+        }
+        let (bytes, body) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(body));
+        Err(format!("answered {status} {body}, where it was {first} {bytes}"))
     }
 
     /// The answer ends the operation, unless others of its requests are under way.
@@ -127,40 +141,31 @@ impl World {
     fn compare(&self, client: &Client, attempt: &Attempt, status: u16, body: &[u8]) -> Result<Next, String> {
         let mut first = None;
         let mut views: Vec<(View, usize)> = Vec::new();
-        if let (Some(told), Op::Command(command, Way::Plain | Way::Signed)) = (&client.installed, &client.op)
-        {
+        let newest = attempt.known.last().copied().unwrap_or(1);
+        let writes = matches!(&client.op, Op::Command(_, Way::Plain | Way::Signed));
+        if let Some(told) = client.installed.as_ref().filter(|_| writes) {
             // What was decided at the commit; a command with a name says the same whenever it is judged.
-            let known = attempt.known.last().copied().unwrap_or(1);
-            let _ = command;
-            match self.matches(
-                client,
-                attempt,
-                status,
-                body,
-                &View::Told(Box::new(told.clone()), None),
-                known,
-            ) {
+            let view = View::Told(Box::new(told.clone()), None);
+            match self.matches(client, attempt, status, body, &view, newest) {
                 Ok(next) => return Ok(next),
                 Err(wrong) => first = Some(wrong),
             }
         }
         // What was done under its key is answered as it was done. How things stand now, that among it, is no
         // reason to refuse it: only how they stood before may be.
-        let own = client.installed.is_some() && client.key.is_some();
-        let own = own && matches!(&client.op, Op::Command(_, Way::Plain | Way::Signed));
+        let own = client.installed.is_some() && client.key.is_some() && writes;
         for now in attempt.nows.iter().filter(|_| !own) {
             for known in &attempt.known {
                 views.push((self.view(&client.op, *now, *known), *known));
             }
         }
-        let newest = attempt.known.last().copied().unwrap_or(1);
         let all = views.iter().map(|(view, known)| (view, *known));
         let earlier = attempt.earlier.iter().chain(&client.remembered);
         for (view, known) in all.chain(earlier.map(|view| (view, newest))) {
             // What would be written now is not written: an answer that says so is wrong.
             if let View::Told(told, Some(_)) = view
                 && matches!(&**told, Told::Done(_))
-                && matches!(&client.op, Op::Command(_, Way::Plain | Way::Signed))
+                && writes
             {
                 first.get_or_insert_with(|| {
                     format!(
@@ -221,13 +226,7 @@ impl World {
             (Op::Register(person, _), View::Shown(shown)) => {
                 let id = &self.ids[self.people[person]];
                 let created = compare_registered(body, id, (status == 200).then_some(shown), program)?;
-                // Whoever was registered by this request is told so, unless it cannot be recognised.
-                let own = client.installed.is_some();
-                let right = match created {
-                    true => own && status == 201,
-                    false => status == 200 && (!own || client.key.is_none()),
-                };
-                if right { Ok(Next::Nothing) } else { Err(format!("answered {status}, created: {created}")) }
+                is_registered(client, status, created)
             }
             (Op::Ledger(member, limit, cursor), View::Ledger(entries, written)) => {
                 // What was due at a later moment is not there at an earlier one.
@@ -235,15 +234,7 @@ impl World {
                     return Ok(Next::Nothing);
                 }
                 wants(200, "")?;
-                let below = cursor.as_ref().map_or(entries.len(), |cursor| cursor.below);
-                let settled = *written == entries.len() && !attempt.blurred;
-                let written = Some(*written).filter(|_| !attempt.blurred);
-                let at = attempt.nows.iter().copied().max().unwrap_or(0);
-                Ok(match compare_page(body, *limit, entries, below, written)? {
-                    // The number of what is not written may yet be another's.
-                    Some((text, below)) if settled => Next::Page(*member, Cursor { text, below, at }),
-                    _ => Next::Nothing,
-                })
+                page(attempt, body, (*member, *limit, cursor.as_ref()), entries, *written)
             }
             (Op::Sweep(_, Some(as_of), None), _) if attempt.nows.iter().all(|now| as_of > now) => {
                 wants(422, "invalid_field")
@@ -258,20 +249,52 @@ impl World {
                     return wants(422, "limit_exceeded");
                 }
                 wants(200, "")?;
-                // Others may have saved newer ones since.
-                let since = (client.versions.max(1)..).zip(&self.documents[client.versions.max(1) - 1..]);
-                let mut own = since.filter(|(_, saved)| *saved == document);
-                match own.any(|(version, _)| body == saved_as(version)) {
-                    true => Ok(Next::Nothing),
-                    false => {
-                        let (told, newest) = (String::from_utf8_lossy(body), self.model.versions());
-                        Err(format!("{told}, where version {newest} is the newest"))
-                    }
-                }
+                self.is_saved(client, document, body)
             }
             _ => Err("the model has nothing to compare with".to_owned()),
         }
     }
+
+    /// Whether a programme was given a version that it has. Others may have saved newer ones since.
+    fn is_saved(&self, client: &Client, document: &Rc<str>, body: &[u8]) -> Result<Next, String> {
+        let since = (client.versions.max(1)..).zip(&self.documents[client.versions.max(1) - 1..]);
+        let mut own = since.filter(|(_, saved)| *saved == document);
+        if own.any(|(version, _)| body == saved_as(version)) {
+            return Ok(Next::Nothing);
+        }
+        let (told, newest) = (String::from_utf8_lossy(body), self.model.versions());
+        Err(format!("{told}, where version {newest} is the newest"))
+    }
+}
+
+/// Whether somebody is told rightly that they were registered, or had been.
+fn is_registered(client: &Client, status: u16, created: bool) -> Result<Next, String> {
+    // Whoever was registered by this request is told so, unless it cannot be recognised.
+    let own = client.installed.is_some();
+    let right = match created {
+        true => own && status == 201,
+        false => status == 200 && (!own || client.key.is_none()),
+    };
+    if right { Ok(Next::Nothing) } else { Err(format!("answered {status}, created: {created}")) }
+}
+
+/// Compares a page of a ledger: whose, how long at most, and from where on.
+fn page(
+    attempt: &Attempt,
+    body: &[u8],
+    (member, limit, cursor): (usize, usize, Option<&Cursor>),
+    entries: &[Rc<Entry>],
+    written: usize,
+) -> Result<Next, String> {
+    let below = cursor.map_or(entries.len(), |cursor| cursor.below);
+    let settled = written == entries.len() && !attempt.blurred;
+    let sure = Some(written).filter(|_| !attempt.blurred);
+    let at = attempt.nows.iter().copied().max().unwrap_or(0);
+    Ok(match compare_page(body, limit, entries, below, sure)? {
+        // The number of what is not written may yet be another's.
+        Some((text, below)) if settled => Next::Page(member, Cursor { text, below, at }),
+        _ => Next::Nothing,
+    })
 }
 
 /// Whether that is what is answered to whoever saves the newest version of the programme.

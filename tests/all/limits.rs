@@ -144,13 +144,16 @@ async fn a_member_has_1000_lots() {
     );
 }
 
-/// When an event may have happened: from `late_days` back to five minutes ahead.
-/// What time has done is written down with a command, or before it where a commit has no room for both.
+/// What time has done is written down with a command, or before it where a commit has no room for both: lots expire, at
+/// most forty in one commit, and what is left of them is met by an order that earns no badge or sixty.
 #[tokio::test]
 async fn a_command_goes_through_however_much_time_has_done() {
-    let mut program = program();
-    program["points"] = json!({"per_unit": "1", "expiry": {"mode": "days", "days": 400}});
-    for lots in 85..=100 {
+    for (lots, badges) in (85..=100).map(|lots| (lots, 0)).chain((30..=39).map(|lots| (lots, 60))) {
+        let mut program = program();
+        program["points"] = json!({"per_unit": "1", "expiry": {"mode": "days", "days": 400}});
+        program["badges"] = (0..badges)
+            .map(|number| json!({"id": format!("b{number}"), "when": {"fact": "orders.amount", "op": ">=", "value": "700"}}))
+            .collect();
         let shop = Shop::open(&program, START).await;
         let member = shop.somebody().await;
         for number in 0..lots {
@@ -158,16 +161,18 @@ async fn a_command_goes_through_however_much_time_has_done() {
             shop.api.clock.forward(shop.api.clock.now().plus_days(1)).unwrap();
         }
         shop.at("2029-03-02T10:00:00+08:00");
-        let key = format!("key-{lots}");
-        let reply = shop.call_with("POST", "/earn-points", &order(&member, "B-1", "7"), Some(&key)).await;
-        assert_eq!(reply.verdict(), "200", "{lots} lots have expired: {}", reply.body);
-        assert_eq!(shop.show(&member).await["points"]["available"], 7, "{lots}");
+        let (row, key) = (format!("{lots} lots, {badges} badges"), format!("key-{lots}"));
+        let reply = shop.call_with("POST", "/earn-points", &order(&member, "B-1", "700"), Some(&key)).await;
+        assert_eq!(reply.verdict(), "200", "{row}: {}", reply.body);
+        assert_eq!(reply.body["badges_issued"].as_array().unwrap().len(), badges, "{row}");
+        assert_eq!(shop.show(&member).await["points"]["available"], 700, "{row}");
         let id = edge::wire::read_member_id(&member).unwrap();
         let found = shop.api.engine.audit_member(id).await.unwrap();
-        assert_eq!((found.differences, found.kinds["expire"]), (Vec::new(), lots), "{lots}");
+        assert_eq!((found.differences, found.kinds["expire"]), (Vec::new(), lots), "{row}");
     }
 }
 
+/// When an event may have happened: from `late_days` back to five minutes ahead.
 #[tokio::test]
 async fn how_early_and_how_late() {
     let mut program = program();
