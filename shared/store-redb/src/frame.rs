@@ -15,7 +15,9 @@
 //! acknowledged commits. Numbers are little-endian; those in the payload are varints.
 //! A frame is read only where its checksum holds: nothing here guesses.
 
-use bytes::{Buf as _, Bytes};
+use std::ops::Range;
+
+use bytes::Bytes;
 use engine::{
     planted::{self, Bug},
     store::{Change, Key, Version, Write},
@@ -140,35 +142,57 @@ pub(crate) fn check(salt: u64, bytes: &[u8]) -> Option<Head> {
     (fits && (holds || planted::is(Bug::TornFrameTaken))).then_some(head)
 }
 
-/// Calls `each` with every write of the frame, in order. `None` if the payload does not parse,
-/// which a frame whose checksum holds never does unless another version wrote it.
-pub(crate) fn writes(frame: &Bytes, mut each: impl FnMut(Key, Entry)) -> Option<()> {
-    let head = Head::read(frame)?;
-    let mut rest = frame.slice(HEAD_BYTES..HEAD_BYTES + head.payload_bytes);
-    for sequence in head.first_sequence..=head.last_sequence() {
-        for _ in 0..number(&mut rest)? {
-            let key_bytes = number(&mut rest)?;
-            let key = Key::new(part(&mut rest, key_bytes)?);
-            let value = match number(&mut rest)? {
-                0 => None,
-                value_bytes => Some(part(&mut rest, value_bytes - 1)?),
-            };
-            each(key, Entry { version: Version(sequence), value });
-        }
-    }
-    rest.is_empty().then_some(())
+/// Where a write stands in the bytes that it is read from.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Found {
+    /// The commit's number.
+    pub(crate) version: Version,
+    pub(crate) key: Range<usize>,
+    /// Nothing for a deletion.
+    pub(crate) value: Option<Range<usize>>,
 }
 
-fn number(rest: &mut Bytes) -> Option<u64> {
-    let (number, length) = varint::read(rest)?;
-    // What splits it off is counted among the owners of all, for nothing.
-    rest.advance(length);
+impl Found {
+    /// The key and what was written to it, as parts of the bytes that it was found in.
+    pub(crate) fn entry(self, of: &Bytes) -> (Key, Entry) {
+        let value = self.value.map(|value| of.slice(value));
+        (Key::new(of.slice(self.key)), Entry { version: self.version, value })
+    }
+}
+
+/// Calls `each` with every write of the frame that starts at byte `at`, in order. `None` if the payload does not parse,
+/// which a frame whose checksum holds never does unless another version wrote it.
+pub(crate) fn writes(bytes: &[u8], at: usize, mut each: impl FnMut(Found)) -> Option<()> {
+    let head = Head::read(bytes.get(at..)?)?;
+    let mut next = at + HEAD_BYTES;
+    let payload = bytes.get(..next + head.payload_bytes)?;
+    for sequence in head.first_sequence..=head.last_sequence() {
+        for _ in 0..number(payload, &mut next)? {
+            let key_bytes = number(payload, &mut next)?;
+            let key = part(payload, &mut next, key_bytes)?;
+            let value = match number(payload, &mut next)? {
+                0 => None,
+                value_bytes => Some(part(payload, &mut next, value_bytes - 1)?),
+            };
+            each(Found { version: Version(sequence), key, value });
+        }
+    }
+    (next == payload.len()).then_some(())
+}
+
+/// The number that stands next.
+fn number(payload: &[u8], next: &mut usize) -> Option<u64> {
+    let (number, length) = varint::read(payload.get(*next..)?)?;
+    *next += length;
     Some(number)
 }
 
-fn part(rest: &mut Bytes, length: u64) -> Option<Bytes> {
-    let length = usize::try_from(length).ok()?;
-    (length <= rest.len()).then(|| rest.split_to(length))
+/// Where the next so many bytes stand.
+fn part(payload: &[u8], next: &mut usize, length: u64) -> Option<Range<usize>> {
+    let length = usize::try_from(length).ok().filter(|length| *length <= payload.len() - *next)?;
+    let start = *next;
+    *next += length;
+    Some(start..*next)
 }
 
 fn checksum(salt: u64, covered: &[u8]) -> u32 {

@@ -25,7 +25,8 @@ use engine::planted::{self, Bug};
 use crate::{
     disk::{Disk, DiskFile},
     frame::{self, SECTOR_BYTES},
-    overlay::{self, Generation},
+    overlay::Generation,
+    replay,
 };
 
 /// The segments' names in the store's folder.
@@ -340,7 +341,7 @@ impl Segment {
         scan.beyond = reading.beyond(scan.last_sequence.max(applied))?;
         let contents = Bytes::from(contents);
         scan.last_frame = contents.slice(contents.len() - last_frame_bytes..);
-        scan.generation = generation(&contents, applied)?;
+        scan.generation = replay::generation(&contents, applied).map_err(JournalError::Corrupt)?;
         Ok(scan)
     }
 
@@ -354,26 +355,6 @@ impl Segment {
         self.file.write_at(place, &scan.last_frame)?;
         self.file.sync()
     }
-}
-
-/// The newest writes of the commits after number `applied` in these frames.
-fn generation(frames: &Bytes, applied: u64) -> Result<Generation, JournalError> {
-    let mut writes = Vec::new();
-    let mut at = 0;
-    while let Some(head) = frames.get(at..).and_then(frame::Head::read) {
-        let frame = frames.slice(at..at + head.frame_bytes());
-        frame::writes(&frame, |key, entry| {
-            if entry.version.0 > applied {
-                writes.push((key, entry));
-            }
-        })
-        .ok_or_else(|| {
-            let sequence = head.first_sequence;
-            JournalError::Corrupt(format!("the frame of commit {sequence} does not parse"))
-        })?;
-        at += head.frame_bytes();
-    }
-    Ok(overlay::newest(writes))
 }
 
 fn write_head(bytes: u64, salt: u64) -> [u8; SECTOR_BYTES] {

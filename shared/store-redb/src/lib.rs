@@ -19,6 +19,7 @@ mod overlay;
 mod pace;
 mod queue;
 mod reading;
+mod replay;
 #[cfg(all(test, not(feature = "planted")))]
 mod simulation;
 #[cfg(feature = "planted")]

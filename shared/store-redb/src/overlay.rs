@@ -45,37 +45,19 @@ impl From<Key> for Place {
     }
 }
 
+impl Place {
+    /// The place of a key of which [`start`] is known.
+    pub(crate) fn starting(start: u128, key: Key) -> Place {
+        debug_assert_eq!(start, self::start(key.as_bytes()), "another key's start");
+        Place { start, key }
+    }
+}
+
 /// The newest writes by key.
 pub(crate) type Generation = BTreeMap<Place, Entry>;
 
-/// The newest of these writes by key; later ones are newer.
-///
-/// Whoever opens the store waits for this, so it does not sort the writes, which are large and whose keys lie anywhere:
-/// it sorts their numbers beside their first thirty-two bytes, which tell most keys apart.
-pub(crate) fn newest(writes: Vec<(Key, Entry)>) -> Generation {
-    let starts = writes.iter().map(|(key, _)| {
-        let bytes = key.as_bytes();
-        [start(bytes), start(bytes.get(16..).unwrap_or_default())]
-    });
-    let mut order: Vec<([u128; 2], usize)> = starts.zip(0..).collect();
-    order.sort_unstable_by(|(start, at), (other_start, other)| {
-        let keys = || writes[*at].0.cmp(&writes[*other].0);
-        start.cmp(other_start).then_with(keys).then(at.cmp(other))
-    });
-    order.dedup_by(|(later_start, later), (start, kept)| {
-        let same = later_start == start && writes[*later].0 == writes[*kept].0;
-        if same {
-            *kept = *later;
-        }
-        same
-    });
-    let mut writes: Vec<_> = writes.into_iter().map(Some).collect();
-    let sorted = order.into_iter().filter_map(|(_, at)| writes[at].take());
-    sorted.map(|(key, entry)| (Place::from(key), entry)).collect()
-}
-
 /// The first sixteen bytes, and noughts where there are fewer: they sort as the whole does, but may be the same.
-fn start(bytes: &[u8]) -> u128 {
+pub(crate) fn start(bytes: &[u8]) -> u128 {
     let mut start = [0; 16];
     let length = bytes.len().min(start.len());
     start[..length].copy_from_slice(&bytes[..length]);
@@ -211,38 +193,5 @@ where
             (Some(_), _) => self.newer.next(),
             (None, _) => self.older.next(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_writes_with_one_key_the_last_counts_however_alike_the_keys_are() {
-        let long = "order of a brand whose name alone is as long as this";
-        let keys = [
-            String::new(),
-            "a".into(),
-            "a\0".into(),
-            "a\0\0".into(),
-            "ab".into(),
-            long[..16].into(),
-            long[..17].into(),
-            long[..32].into(),
-            format!("{}\0", &long[..32]),
-            format!("{long}1"),
-            format!("{long}2"),
-        ];
-        // Numbers that are coprime: every key is written again, in another order each time.
-        let writes = (0..97_u64).map(|at| {
-            let key = Key::new(keys[at as usize * 7 % keys.len()].clone().into_bytes());
-            let value = (at % 5 > 0).then(|| Bytes::from(at.to_string()));
-            (key, Entry { version: Version(at), value })
-        });
-        let writes: Vec<(Key, Entry)> = writes.collect();
-        let plain: BTreeMap<Key, Entry> = writes.iter().cloned().collect();
-        let found = newest(writes).into_iter().map(|(place, entry)| (place.key, entry));
-        assert!(found.eq(plain));
     }
 }

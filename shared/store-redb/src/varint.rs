@@ -1,6 +1,6 @@
 //! Whole numbers in as few bytes as they need (LEB128), as lengths and versions are written.
 //!
-//! Never reads past the slice it is given and never takes an overlong number.
+//! Never reads past the slice it is given and never takes a number of more than 64 bits.
 
 /// The most bytes a number takes.
 pub(crate) const BYTES_MAX: usize = 10;

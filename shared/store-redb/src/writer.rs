@@ -190,7 +190,8 @@ impl Writer {
         let mut view = self.shared.write();
         // A snapshot keeps the generation it saw; the writer then goes on with a copy.
         let active = Arc::make_mut(&mut view.active);
-        let parsed = frame::writes(&frame, |key, entry| {
+        let parsed = frame::writes(&frame, 0, |found| {
+            let (key, entry) = found.entry(&frame);
             active.insert(key.into(), entry);
         });
         debug_assert!(parsed.is_some(), "a frame of our own does not parse");
