@@ -213,6 +213,29 @@ async fn spans_that_must_fit() {
     }
 }
 
+/// What has a wrong form is read as if it were not there: what is wrong then above it or below it is not told.
+#[tokio::test]
+async fn faults_that_may_follow_from_the_shape_are_not_told() {
+    let shop = Shop::usual().await;
+    let streak =
+        |first: Value, second: Value| json!([{"days": first, "points": 1}, {"days": second, "points": 2}]);
+    let rows: [(&str, Value, &[&str]); 4] = [
+        ("/activities/0/streak", streak(json!(3), json!(3)), &["/activities/0/streak duplicate"]),
+        (
+            "/activities/0/streak",
+            streak(json!("3"), json!("4")),
+            &["/activities/0/streak/0/days wrong_type", "/activities/0/streak/1/days wrong_type"],
+        ),
+        ("/tiers/1", json!({"id": "silver", "growth": 0}), &["/tiers/1/growth out_of_range"]),
+        ("/tiers/1", json!("silver"), &["/tiers/1 wrong_type"]),
+    ];
+    for (at, value, want) in rows {
+        let document = changed(&[(at, value)]);
+        let reply = shop.refused("422 invalid_program", "PUT", "/program", document).await;
+        assert_eq!(reply.faults(), want, "{}", reply.body);
+    }
+}
+
 /// Conditions are judged when the programme is saved.
 #[tokio::test]
 async fn conditions() {
