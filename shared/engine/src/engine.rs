@@ -17,11 +17,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
-    error::Error,
-    keys,
-    moment::Watch,
-    records::{By, EntryRecord, MemberRecord, decode},
-    store::{Expect, Key, Range, Record, Store, StoreError, Version},
+    access::moment::Watch,
+    store::{
+        Expect, Key, Range, Record, Store, StoreError, Version,
+        error::Error,
+        keys,
+        records::{By, EntryRecord, MemberRecord, decode},
+    },
 };
 
 /// How often a command is decided anew when others were quicker.
@@ -243,7 +245,7 @@ impl Engine {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn claimed_by(&self, hash: [u8; 16]) -> Result<Option<MemberId>, Error> {
-        let read = self.read::<crate::records::ClaimRecord>(&keys::identity(hash)).await?;
+        let read = self.read::<crate::store::records::ClaimRecord>(&keys::identity(hash)).await?;
         Ok(read.map(|(claim, _)| claim.member))
     }
 
@@ -348,10 +350,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::{
-        memory::MemoryStore,
-        store::{Change, Expect, Write},
-    };
+    use crate::store::{Change, Expect, Write, memory::MemoryStore};
 
     /// Which of the entries that were recorded at these moments the history since then holds, oldest first; of a
     /// member that is settled up to its last entry.
@@ -359,7 +358,7 @@ mod tests {
         let id = MemberId([1; 16]);
         let entry = |(seq, at): (u64, i64)| {
             let record = EntryRecord { seq, ..EntryRecord::plain(Instant(at), What::PointsExpired) };
-            let change = Change::Put(crate::records::encode(&record));
+            let change = Change::Put(crate::store::records::encode(&record));
             Write { key: keys::entry(id, seq), expect: Expect::Anything, change }
         };
         let store = MemoryStore::new();

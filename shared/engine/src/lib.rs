@@ -4,47 +4,34 @@
 //! Nothing here reads a clock, a random number or the environment; nothing here knows a rule of
 //! the programme.
 
-mod account;
-mod act;
-mod always;
-mod audit;
-mod books;
-mod callers;
-#[cfg(feature = "conformance")]
-pub mod conformance;
+mod access;
+mod accounts;
 mod engine;
-mod error;
-mod execute;
-mod forget;
-pub mod keys;
-mod links;
-pub mod memory;
-mod moment;
-mod nonces;
+mod ledger;
 mod partners;
-mod program;
-mod read;
-pub mod records;
-mod register;
-mod settlement;
+mod people;
+mod programme;
 pub mod store;
-mod sweep;
-mod timely;
-mod write;
 
-pub use account::{Metered, Purchase, Usage};
-pub use act::{Act, redemption_id};
-pub use audit::Finding;
-pub use books::{Books, Strays};
-pub use callers::{CALLERS_MAX, Caller};
+pub use access::callers::{CALLERS_MAX, Caller};
+pub use accounts::{Metered, Purchase, Usage};
 pub use domain::planted;
 pub use engine::{Engine, Request, Whom};
-pub use error::Error;
-pub use execute::Done;
-pub use links::{LINK_CODE_MILLIS, Link, LinkAsk};
-pub use partners::{LIVE_KEYS_MAX, Partner, TooManyKeys};
-pub use program::ProgramError;
-pub use read::{LedgerEntry, MemberView, Place};
-pub use register::{Registered, Registration, Told};
-pub use settlement::{BrandAccount, Closing, Settlement, State};
-pub use sweep::{Part, Swept};
+pub use ledger::{
+    act::{Act, redemption_id},
+    audit::Finding,
+    books::{Books, Strays},
+    execute::Done,
+    read::{LedgerEntry, MemberView, Place},
+    sweep::{Part, Swept},
+};
+pub use partners::{
+    links::{LINK_CODE_MILLIS, Link, LinkAsk},
+    settlement::{BrandAccount, Closing, Settlement, State},
+    signing::{LIVE_KEYS_MAX, Partner, TooManyKeys},
+};
+pub use people::register::{Registered, Registration, Told};
+pub use programme::versions::ProgramError;
+#[cfg(feature = "conformance")]
+pub use store::conformance;
+pub use store::{error::Error, keys, memory, records};

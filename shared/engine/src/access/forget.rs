@@ -1,0 +1,184 @@
+//! Forgets requests that are remembered for longer than promised.
+//!
+//! They lie by their hashes and not by time, because only by its hash is a request looked for; an
+//! index by time would cost every request with a key another record. So all of them have to be
+//! looked through, a share each day: whoever sweeps first on a day looks through it, and everybody
+//! after it reads one note. A key is forgotten 31 to 60 days after it was used.
+
+use domain::time::Instant;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    engine::{Engine, unchanged},
+    ledger::write::{delete, put},
+    store::{
+        Change, Expect, Key, Range, Record, StoreError, Write,
+        error::Error,
+        keys,
+        records::{Remembered, RequestRecord, decode},
+    },
+};
+
+/// Days for which a request is remembered under its key, at least.
+pub(crate) const REMEMBERED_DAYS: u32 = 31;
+
+/// Slices of all requests that are looked through in a day: all of them within 29 days.
+const SLICES_A_DAY: u64 = 9;
+
+/// Remembered requests that one call looks at.
+const REQUESTS_MAX: usize = 2_000;
+
+/// Requests that are forgotten at once. Each alone: a delete outside a transaction costs half.
+const AT_ONCE_MAX: usize = 32;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How far requests have been looked through.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Progress {
+    /// Slices that have been looked through, counted from the first day on: a round of all of them
+    /// follows the other.
+    slices: u64,
+    /// Where to go on in the next one, if not at its beginning.
+    from: Option<Vec<u8>>,
+}
+
+impl Progress {
+    /// What is left of the share of that day; `None` if nothing is.
+    fn left(&self, target: u64) -> Option<Range> {
+        if self.slices >= target {
+            return None;
+        }
+        let first = self.slices % keys::REQUEST_SLICES;
+        let end = (first + (target - self.slices)).min(keys::REQUEST_SLICES);
+        let mut range = keys::requests(first..end);
+        if let Some(from) = &self.from {
+            range.from = Key::new(from.clone());
+        }
+        Some(range)
+    }
+
+    /// After so many were found, with room for so many, in what was left.
+    fn pass(&mut self, target: u64, found: &[(Key, Record)], room: usize) {
+        let first = self.slices % keys::REQUEST_SLICES;
+        match found.last().filter(|_| found.len() >= room) {
+            Some((last, _)) => {
+                self.slices += keys::request_slice(last) - first;
+                self.from = Some(last.successor().as_bytes().to_vec());
+            }
+            None => {
+                self.slices = target.min(self.slices - first + keys::REQUEST_SLICES);
+                self.from = None;
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Looks through today's share of the remembered requests, a bounded number of them, and
+    /// forgets those that are old enough; whether all of the share has been looked through.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn forget_requests(&self, now: Instant) -> Result<bool, Error> {
+        let note = keys::note("requests_looked_through");
+        let target = u64::try_from(now.0 / DAY_MILLIS).unwrap_or(0) * SLICES_A_DAY;
+        let known = self.read::<Progress>(&note).await?;
+        let version = known.as_ref().map(|(_, version)| *version);
+        let yesterday = Progress { slices: target.saturating_sub(SLICES_A_DAY), from: None };
+        let mut progress = known.map_or(yesterday, |(progress, _)| progress);
+        if progress.left(target).is_none() {
+            return Ok(true);
+        }
+        // However long nobody came: one round over all of them is enough.
+        let round = target.saturating_sub(keys::REQUEST_SLICES);
+        if progress.slices < round {
+            progress = Progress { slices: round, from: None };
+        }
+        let (mut room, mut old) = (REQUESTS_MAX, Vec::new());
+        while let Some(range) = progress.left(target).filter(|_| room > 0) {
+            let found = self.store.scan(range, room).await?;
+            progress.pass(target, &found, room);
+            room -= found.len();
+            for (key, record) in found {
+                let request: RequestRecord = decode(&key, &record.value)?;
+                if request.at.plus_days(REMEMBERED_DAYS) <= now {
+                    old.push(forgetting(key, &record, &request));
+                }
+            }
+        }
+        for some in old.chunks(AT_ONCE_MAX) {
+            for done in join_all(some.iter().map(|writes| self.commit(writes.clone()))).await {
+                expected(done)?;
+            }
+        }
+        // Only now: what is cut off before this is looked at again.
+        expected(self.commit(vec![put(note, unchanged(version), &progress)]).await)?;
+        Ok(progress.left(target).is_none())
+    }
+}
+
+/// Its record goes, with the answer that is kept apart from it. Expected as it was read: a key that
+/// somebody else forgot may have been used again meanwhile.
+fn forgetting(key: Key, record: &Record, request: &RequestRecord) -> Vec<Write> {
+    let own = Write { key, expect: Expect::Version(record.version), change: Change::Delete };
+    match &request.answer {
+        Remembered::Personal(answer) => vec![own, delete(Key::new(answer.clone()))],
+        Remembered::Entry(_) | Remembered::Whole(_) | Remembered::Nothing(_) => vec![own],
+    }
+}
+
+/// That another sweep was quicker is as good.
+fn expected(done: Result<(), Error>) -> Result<(), Error> {
+    match done {
+        Err(Error::Store(StoreError::LostRace)) => Ok(()),
+        done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_that_somebody_was_quicker_is_expected() {
+        let lost = |error: StoreError| expected(Err(Error::Store(error)));
+        assert!(expected(Ok(())).is_ok() && lost(StoreError::LostRace).is_ok());
+        assert!(matches!(lost(StoreError::Busy), Err(Error::Store(StoreError::Busy))));
+        assert!(matches!(expected(Err(Error::Contended)), Err(Error::Contended)));
+    }
+
+    /// Whatever room there is: every slice of the share is looked through once, in order, and no
+    /// record is passed over.
+    #[test]
+    fn a_share_is_looked_through_once() {
+        let record = Record { value: bytes::Bytes::new(), version: crate::store::Version(1) };
+        let all: Vec<Key> = (0..=255_u8)
+            .flat_map(|slice| {
+                (0..slice % 4).map(move |number| keys::request([slice, number].repeat(8).try_into().unwrap()))
+            })
+            .collect();
+        for (slices, share) in [(0, 9), (250, 9), (256 * 70 + 3, 256), (511, 1), (5, 0)] {
+            for room in [1, 2, 7, 1_000] {
+                let target = slices + share;
+                let mut progress = Progress { slices, from: None };
+                let mut seen = Vec::new();
+                while let Some(range) = progress.left(target) {
+                    let within = all.iter().filter(|key| range.from <= **key && **key < range.to);
+                    let found: Vec<_> = within.take(room).map(|key| (key.clone(), record.clone())).collect();
+                    progress.pass(target, &found, room);
+                    seen.extend(found.into_iter().map(|(key, _)| key));
+                }
+                assert_eq!(progress.slices, target);
+                let wanted = (slices..target).map(|slice| slice % 256);
+                let wanted: Vec<Key> = wanted
+                    .flat_map(|slice| {
+                        all.iter().filter(move |key| keys::request_slice(key) == slice).cloned()
+                    })
+                    .collect();
+                assert_eq!(seen, wanted, "from {slices}, {share} slices, room for {room}");
+            }
+        }
+    }
+}

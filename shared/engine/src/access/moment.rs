@@ -1,0 +1,66 @@
+//! How old a request's moment may be when something is written at it.
+//!
+//! A month is settled from 15 minutes after its end on, and counts what was recorded in it. So
+//! nothing may be written then that says it was recorded before the end: a write that would commit more
+//! than 60 s after its moment is started afresh, at a new one. The engine looks just before it hands a
+//! commit to the store, and leaves the store the rest of the minute. One over DynamoDB gives up
+//! after 3 s of repeats and one attempt more. The embedded one writes commits in the order in which
+//! they came, and a settlement begins with a commit of its own: whatever was handed over before
+//! is written and shown by then, however long a disk has hung.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use domain::time::Instant;
+
+use crate::{
+    engine::{Engine, Request},
+    store::{StoreError, Write, error::Error},
+};
+
+/// How old a moment may be when a commit is handed to the store, in milliseconds.
+const AGE_MILLIS_MAX: i64 = 50_000;
+
+/// What tells the time where the engine is used.
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<dyn Fn() -> Instant + Send + Sync>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
+}
+
+impl Engine {
+    /// The same engine, told the time by that clock. Without one, every moment is young enough:
+    /// for who gives each command a moment of its own.
+    #[must_use]
+    pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Engine {
+        self.watch = Some(Watch(Arc::new(now)));
+        self
+    }
+
+    /// Now, if the moment is too old to write anything at it.
+    pub(crate) fn later(&self, moment: Instant) -> Option<Instant> {
+        let now = self.watch.as_ref().map(|watch| (watch.0)())?;
+        (now > moment.plus_millis(AGE_MILLIS_MAX)).then_some(now)
+    }
+
+    /// The request as it is, or, where its moment is too old by now, at a new one.
+    pub(crate) fn renewed<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
+        match self.later(request.now) {
+            Some(now) => Cow::Owned(Request { now, ..request.clone() }),
+            None => Cow::Borrowed(request),
+        }
+    }
+
+    /// Commits what was decided at the request's moment.
+    ///
+    /// # Errors
+    /// As a lost race, if the moment is too old by now: it is to be decided anew.
+    pub(crate) async fn commit_timely(&self, request: &Request, writes: Vec<Write>) -> Result<(), Error> {
+        match self.later(request.now) {
+            Some(_) => Err(StoreError::LostRace.into()),
+            None => self.commit(writes).await,
+        }
+    }
+}

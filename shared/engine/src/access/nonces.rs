@@ -1,0 +1,106 @@
+//! Nonces: a signed request is accepted once. What is remembered is judged by time, never by
+//! whether the store has removed it yet.
+
+use domain::{
+    planted::{self, Bug},
+    time::Instant,
+};
+
+use crate::{
+    engine::{ATTEMPTS_MAX, Engine},
+    ledger::write::put,
+    store::{
+        Change, Expect, Key, StoreError, Version, WRITES_MAX, Write,
+        error::Error,
+        keys,
+        records::{NonceRecord, decode},
+    },
+};
+
+/// How long after its end a nonce is kept: more than any two machines' clocks are apart.
+const KEPT_MILLIS: i64 = 60 * 60 * 1_000;
+
+/// Nonces that one call looks at to remove those that have ended.
+const LOOKED_AT_MAX: usize = 100_000;
+
+/// Nonces that are looked at in one reading.
+const PAGE: usize = 1_000;
+
+impl Engine {
+    /// Notes that a nonce is used until that moment; whether it was new. `now` and `until` are
+    /// moments of the machine's clock.
+    ///
+    /// # Errors
+    /// The store failed, or does not know whether it was noted: then the request must be refused.
+    pub async fn use_nonce(&self, hash: [u8; 16], now: Instant, until: Instant) -> Result<bool, Error> {
+        let key = keys::nonce(hash);
+        let any = planted::is(Bug::NonceForgotten);
+        let mut expect = if any { Expect::Anything } else { Expect::Absent };
+        for _ in 0..ATTEMPTS_MAX {
+            let write = put(key.clone(), expect, &NonceRecord { until });
+            match self.store.commit_until(write, until.plus_millis(KEPT_MILLIS)).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::LostRace) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match self.read::<NonceRecord>(&key).await? {
+                Some((known, _)) if known.until >= now => return Ok(false),
+                // Its time is over, though the store has it still.
+                Some((_, version)) => expect = Expect::Version(version),
+                None => expect = Expect::Absent,
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Removes nonces whose time is long over, where the store does not do so itself: looks at a
+    /// bounded number of them.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn forget_nonces(&self, now: Instant) -> Result<(), Error> {
+        if self.store.removes_ended() {
+            return Ok(());
+        }
+        // They lie by a hash: the next call goes on where this one stops, from anywhere.
+        let note = keys::note("nonces_looked_at");
+        let mut from = self.get(&note).await?.map(|record| record.value);
+        let begun = from.clone();
+        for _ in 0..LOOKED_AT_MAX / PAGE {
+            let page = self.store.walk(Some(keys::kind::NONCE), from, PAGE).await?;
+            let mut ended: Vec<(Key, Version)> = Vec::new();
+            for (key, record) in &page.records {
+                let nonce: NonceRecord = decode(key, &record.value)?;
+                if nonce.until.plus_millis(KEPT_MILLIS) < now {
+                    ended.push((key.clone(), record.version));
+                }
+            }
+            for some in ended.chunks(WRITES_MAX) {
+                self.forget(some).await?;
+            }
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        if from == begun {
+            return Ok(());
+        }
+        let change = from.map_or(Change::Delete, Change::Put);
+        self.commit(vec![Write { key: note, expect: Expect::Anything, change }]).await
+    }
+
+    /// Removes these as they were read; one that is used again meanwhile stays, and the others with it
+    /// until the next call.
+    async fn forget(&self, ended: &[(Key, Version)]) -> Result<(), Error> {
+        let delete = |(key, version): &(Key, Version)| Write {
+            key: key.clone(),
+            expect: Expect::Version(*version),
+            change: Change::Delete,
+        };
+        match self.commit(ended.iter().map(delete).collect()).await {
+            Err(Error::Store(StoreError::LostRace)) => Ok(()),
+            done => done,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Blocks of points that prepaid brands buy.
+
+use domain::{
+    number::{FIGURE_MAX, Money},
+    refusal::Refusal,
+};
+
+use super::Account;
+use crate::{
+    engine::{Engine, Request, unchanged},
+    ledger::write::{marking, put},
+    people::register::Told,
+    store::{
+        Expect, Range, StoreError,
+        error::{Error, until_settled},
+        keys,
+        records::{Answer, BlockRecord, decode},
+    },
+};
+
+/// The most blocks a brand may ever buy.
+const BLOCKS_MAX: u32 = 10_000;
+
+/// The most blocks that may hold points at once: all of them are in one small record.
+const HOLDING_MAX: usize = 100;
+
+/// A block as a caller asks for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Purchase {
+    /// The buyer's own name for it.
+    pub reference: String,
+    /// How many points.
+    pub points: u64,
+    /// What they cost together.
+    pub price: Money,
+}
+
+impl Engine {
+    /// Sells a brand a block of points, once for each reference. It is used after those it has.
+    ///
+    /// # Errors
+    /// [`Refusal::BlockConflict`], [`Refusal::BrandNotFound`], [`Refusal::LimitExceeded`], or the
+    /// store failed.
+    pub async fn buy_block(
+        &self,
+        request: &Request,
+        brand: &str,
+        purchase: &Purchase,
+        tell: impl Fn(&BlockRecord) -> Answer,
+    ) -> Result<Told, Error> {
+        let account = self.account_of(brand).ok_or(Refusal::BrandNotFound)?;
+        until_settled(|_| self.attempt_to_buy(request, &account, purchase, &tell)).await
+    }
+
+    async fn attempt_to_buy(
+        &self,
+        request: &Request,
+        account: &Account,
+        purchase: &Purchase,
+        tell: &impl Fn(&BlockRecord) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let key = keys::block(&account.brand, &purchase.reference);
+        if let Some((block, _)) = self.read::<BlockRecord>(&key).await? {
+            if block.content != request.content {
+                return Err(Refusal::BlockConflict.into());
+            }
+            let answer = tell(&block);
+            self.commit_told(request, Vec::new(), &answer).await?;
+            return Ok(Told { answer, replayed: true });
+        }
+        let _turn = self.pool_turn(&account.brand).await;
+        // A block counts in the month in which it was bought, and no close may have passed it by.
+        let request = &*self.renewed(request);
+        let answer = self.write_block(request, account, purchase, tell).await?;
+        Ok(Told { answer, replayed: false })
+    }
+
+    async fn write_block(
+        &self,
+        request: &Request,
+        account: &Account,
+        purchase: &Purchase,
+        tell: &impl Fn(&BlockRecord) -> Answer,
+    ) -> Result<Answer, Error> {
+        let pool = self.pool(account).await?;
+        let held = &pool.value.stock.blocks;
+        if pool.value.bought >= BLOCKS_MAX || held.len() >= HOLDING_MAX {
+            return Err(Refusal::LimitExceeded { what: "blocks" }.into());
+        }
+        let sum = held.iter().try_fold(purchase.points, |sum, (_, points)| sum.checked_add(*points));
+        if sum.is_none_or(|sum| sum > FIGURE_MAX) {
+            return Err(Refusal::LimitExceeded { what: "figure" }.into());
+        }
+        let mut after = pool.value.clone();
+        let block = BlockRecord {
+            brand: account.brand.clone(),
+            number: after.add_block(purchase.points),
+            reference: purchase.reference.clone(),
+            points: purchase.points,
+            price: purchase.price,
+            bought_at: request.now,
+            content: request.content,
+        };
+        let answer = tell(&block);
+        let mut writes = vec![
+            put(keys::block(&block.brand, &block.reference), Expect::Absent, &block),
+            put(account.pool_key(), unchanged(pool.version), &after),
+        ];
+        // Whoever has paid for points stays in the programme.
+        writes.extend(marking(self, vec![keys::used("brand", &account.brand)]));
+        if self.later(request.now).is_some() {
+            return Err(StoreError::LostRace.into());
+        }
+        self.commit_told(request, writes, &answer).await?;
+        Ok(answer)
+    }
+
+    /// Up to `limit` blocks of the brand, by reference, after that one.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn blocks(
+        &self,
+        brand: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<BlockRecord>, Error> {
+        let Range { from, to } = keys::blocks(brand);
+        let from = after.map_or(from, |after| keys::block(brand, after).successor());
+        let page = self.store.scan(Range { from, to }, limit).await?;
+        page.iter().map(|(key, record)| Ok(decode(key, &record.value)?)).collect()
+    }
+}

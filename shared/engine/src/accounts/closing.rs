@@ -1,0 +1,90 @@
+//! What a settlement does to an account's credit: a closed month's balance takes the place of what
+//! that month had issued, and gives it back once it is paid.
+
+use domain::{number::Amount, time::Month};
+
+use super::{Account, stock::add_amount};
+use crate::{
+    engine::{ATTEMPTS_MAX, Engine, unchanged},
+    ledger::write::put,
+    store::{Write, error::Error},
+};
+
+impl Engine {
+    /// Counts a closed month against the brand's credit by its balance (below nought where the brand
+    /// is owed) in place of what it issued. Nothing of that month may be recorded any more. Closing a
+    /// month again changes nothing.
+    ///
+    /// A brand without credit keeps the balance too, so that a credit given later counts it.
+    ///
+    /// # Errors
+    /// The store failed, or others were quicker again and again.
+    pub(crate) async fn account_closed(
+        &self,
+        brand: &str,
+        month: Month,
+        balance: Amount,
+    ) -> Result<(), Error> {
+        let month = number(month);
+        let Some(account) = self.account_of(brand) else { return Ok(()) };
+        let _turn = self.pool_turn(brand).await;
+        for _ in 0..ATTEMPTS_MAX {
+            if self.open_comes_home(&account, month).await? {
+                continue;
+            }
+            let pool = self.pool(&account).await?;
+            let mut after = pool.value.clone();
+            after.close(month, balance);
+            if after == pool.value
+                || self
+                    .try_commit(vec![put(account.pool_key(), unchanged(pool.version), &after)])
+                    .await?
+                    .is_some()
+            {
+                return Ok(());
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The writes that give back the credit which a closed month's balance took; none where it was given
+    /// back before or the month was not closed. They expect the account as it was read.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn account_paid(&self, brand: &str, month: Month) -> Result<Vec<Write>, Error> {
+        let Some(account) = self.account_of(brand) else { return Ok(Vec::new()) };
+        let pool = self.pool(&account).await?;
+        let mut after = pool.value.clone();
+        after.settle(number(month));
+        match after == pool.value {
+            true => Ok(Vec::new()),
+            false => Ok(vec![put(account.pool_key(), unchanged(pool.version), &after)]),
+        }
+    }
+
+    /// Moves what a shard noted of that month to the pool; whether there was any.
+    async fn open_comes_home(&self, account: &Account, month: i32) -> Result<bool, Error> {
+        let of_month = |open: &[(i32, Amount)]| open.iter().find(|(own, _)| *own == month).copied();
+        let shards = self.all_shards(account).await?;
+        let noting =
+            shards.into_iter().zip(0..).find(|(shard, _)| of_month(&shard.value.stock.open).is_some());
+        let Some((mut shard, index)) = noting else { return Ok(false) };
+        let mut pool = self.pool(account).await?;
+        if let Some((_, noted)) = of_month(&shard.value.stock.open) {
+            add_amount(&mut pool.value.stock.open, month, noted);
+            shard.value.stock.open.retain(|(own, _)| *own != month);
+        }
+        let writes = vec![
+            put(account.pool_key(), unchanged(pool.version), &pool.value),
+            put(account.key_of(index), unchanged(shard.version), &shard.value),
+        ];
+        self.try_commit(writes).await?;
+        Ok(true)
+    }
+}
+
+/// The month as accounts note it.
+fn number(month: Month) -> i32 {
+    i32::try_from(month.number()).unwrap_or(i32::MAX) // below 10,000 × 12
+}

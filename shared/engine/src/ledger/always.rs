@@ -1,0 +1,249 @@
+//! What always holds between a member and its next ledger entry, whatever the programme says (rules, 11). Read
+//! from the entries alone: nothing is decided again.
+
+use std::collections::HashSet;
+
+use domain::{
+    event::{Event, Share, What},
+    member::{Member, Status},
+};
+
+use crate::store::records::EntryRecord;
+
+/// What has happened once to a member and must not happen again.
+#[derive(Default)]
+pub(crate) struct Once<'a> {
+    orders: HashSet<(&'a str, &'a str)>,
+    redemptions: HashSet<(&'a str, &'a str)>,
+    cancelled: HashSet<[u8; 16]>,
+}
+
+/// Looks at an entry beside the member as all entries before it left it.
+pub(crate) fn check<'a>(
+    member: &mut Member,
+    entry: &'a EntryRecord,
+    once: &mut Once<'a>,
+    differences: &mut Vec<String>,
+) {
+    let event = &entry.event;
+    // What `evolve` does first.
+    member.mature(event.at);
+    let mut differs = |what: String| differences.push(format!("entry {}: {what}", entry.seq));
+    for share in event.movement.shares.iter().filter(|share| share.points < 0) {
+        if let Some(what) = leaves(member, event, share) {
+            differs(what);
+        }
+    }
+    if member.debt.checked_add_signed(event.movement.debt).is_none() {
+        differs(format!("repays {} of a debt of {}", -event.movement.debt, member.debt));
+    }
+    if member.growth.checked_add_signed(event.movement.growth).is_none() {
+        differs(format!("takes {} of a growth of {}", -event.movement.growth, member.growth));
+    }
+    if event.at > entry.recorded_at {
+        differs("was recorded before it was decided".to_owned());
+    }
+    let again = match &event.what {
+        What::OrderEarned(order) => !once.orders.insert((&order.brand, &order.order_id)),
+        What::PointsRedeemed { brand, order_id } => !once.redemptions.insert((brand, order_id)),
+        What::RedemptionCancelled { redemption, .. } => !once.cancelled.insert(*redemption),
+        What::BadgeIssued { badge, .. } => member.has_badge(badge),
+        _ => false,
+    };
+    if again {
+        differs(format!("{} of the same a second time", event.what.kind()));
+    }
+}
+
+/// What is wrong with points that leave a lot: more than it holds, spent too late or while they are held, or
+/// expired too early.
+fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
+    let same = |lot: &&domain::member::Lot| {
+        lot.expires_at == share.expires_at && lot.brand == share.brand && lot.held_until == share.held_until
+    };
+    let held = member.lots.iter().find(same).map_or(0, |lot| lot.points);
+    let taken = share.points.unsigned_abs();
+    if taken > held {
+        return Some(format!("{taken} points leave a lot of {held}"));
+    }
+    let ended = share.expires_at.is_some_and(|end| end <= event.at);
+    match &event.what {
+        What::PointsRedeemed { .. } if ended => Some("points are spent that have expired".to_owned()),
+        What::PointsRedeemed { .. } if share.held_until.is_some() => {
+            Some("points are spent that are held".to_owned())
+        }
+        What::PointsExpired if !ended && !matches!(member.status, Status::Closed | Status::Erased) => {
+            Some("points expire before their end".to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        event::{ActivityEarned, Movement, Order},
+        member::{Badge, Lot, MemberId},
+        number::Money,
+        time::Instant,
+    };
+
+    use super::*;
+
+    const NOW: Instant = Instant(1_000);
+
+    /// 10 free points that end at 2,000, 20 that are held, a debt of 5, growth of 50 and a badge.
+    fn member() -> Member {
+        let lot = |end: i64, held_until: Option<i64>, points: u64| Lot {
+            expires_at: Some(Instant(end)),
+            brand: "acme".to_owned(),
+            held_until: held_until.map(Instant),
+            points,
+        };
+        Member {
+            lots: vec![lot(1_000, None, 3), lot(2_000, None, 10), lot(3_000, Some(1_500), 20)],
+            debt: 5,
+            growth: 50,
+            badges: vec![Badge { id: "founder".to_owned(), issued_at: Instant(0) }],
+            ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic")
+        }
+    }
+
+    fn entry(what: What, movement: Movement) -> EntryRecord {
+        let mut entry = EntryRecord { seq: 7, ..EntryRecord::plain(NOW, what) };
+        entry.event.movement = movement;
+        entry
+    }
+
+    /// Takes so many points of the lot with that end and hold.
+    fn taking(end: i64, held_until: Option<i64>, points: i64) -> Movement {
+        let share = Share {
+            expires_at: Some(Instant(end)),
+            brand: "acme".to_owned(),
+            held_until: held_until.map(Instant),
+            points: -points,
+        };
+        Movement { shares: vec![share], ..Movement::default() }
+    }
+
+    fn redeemed(order_id: &str) -> What {
+        What::PointsRedeemed { brand: "acme".to_owned(), order_id: order_id.to_owned() }
+    }
+
+    fn adjusted() -> What {
+        What::Adjusted { brand: "acme".to_owned(), reason: "r".to_owned(), bill: false }
+    }
+
+    fn cancelled(redemption: u8) -> What {
+        What::RedemptionCancelled { brand: "acme".to_owned(), redemption: [redemption; 16], lost: 0 }
+    }
+
+    #[track_caller]
+    fn look(member: &Member, entries: &[EntryRecord], want: &[&str]) {
+        let (mut member, mut once, mut differences) = (member.clone(), Once::default(), Vec::new());
+        for entry in entries {
+            check(&mut member, entry, &mut once, &mut differences);
+        }
+        let want: Vec<String> = want.iter().map(|text| format!("entry 7: {text}")).collect();
+        assert_eq!(differences, want);
+    }
+
+    #[test]
+    fn points_leave_a_lot_that_has_them_and_may_give_them() {
+        for (what, movement, want) in [
+            (redeemed("r"), taking(2_000, None, 10), None),
+            (redeemed("r"), taking(2_000, None, 11), Some("11 points leave a lot of 10")),
+            (redeemed("r"), taking(2_001, None, 1), Some("1 points leave a lot of 0")),
+            (redeemed("r"), taking(1_000, None, 3), Some("points are spent that have expired")),
+            (redeemed("r"), taking(1_000, None, 0), None),
+            (redeemed("r"), taking(3_000, Some(1_500), 1), Some("points are spent that are held")),
+            (adjusted(), taking(3_000, Some(1_500), 20), None),
+            (adjusted(), taking(3_000, Some(1_500), 21), Some("21 points leave a lot of 20")),
+            (What::PointsExpired, taking(1_000, None, 3), None),
+            (What::PointsExpired, taking(2_000, None, 10), Some("points expire before their end")),
+            (adjusted(), taking(2_000, None, -10), None),
+        ] {
+            look(&member(), &[entry(what, movement)], &want.into_iter().collect::<Vec<_>>());
+        }
+        // Whoever has left keeps nothing.
+        let left = entry(What::PointsExpired, taking(2_000, None, 10));
+        for status in [Status::Closed, Status::Erased] {
+            look(&Member { status, ..member() }, std::slice::from_ref(&left), &[]);
+        }
+        let suspended = Member { status: Status::Suspended, ..member() };
+        look(&suspended, &[left], &["points expire before their end"]);
+    }
+
+    #[test]
+    fn a_hold_that_ended_holds_nothing() {
+        let mut late = entry(redeemed("r"), taking(3_000, None, 20));
+        late.event.at = Instant(1_500);
+        late.recorded_at = Instant(1_500);
+        look(&member(), &[late], &[]);
+    }
+
+    #[test]
+    fn no_more_is_repaid_or_lowered_than_there_is() {
+        for (debt, growth, want) in [
+            (-5, -50, None),
+            (7, 7, None),
+            (-6, 0, Some("repays 6 of a debt of 5")),
+            (0, -51, Some("takes 51 of a growth of 50")),
+        ] {
+            let movement = Movement { debt, growth, ..Movement::default() };
+            look(&member(), &[entry(adjusted(), movement)], &want.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn nothing_is_recorded_before_it_was_decided() {
+        for (recorded_at, want) in [(NOW, &[][..]), (Instant(999), &["was recorded before it was decided"])] {
+            let mut entry = entry(adjusted(), Movement::default());
+            entry.recorded_at = recorded_at;
+            look(&member(), &[entry], want);
+        }
+    }
+
+    #[test]
+    fn what_happens_once_happens_once() {
+        let plain = |what: What| entry(what, Movement::default());
+        let badge = |id: &str| plain(What::BadgeIssued { badge: id.to_owned(), reason: None });
+        look(&member(), &[plain(redeemed("1")), plain(redeemed("2"))], &[]);
+        look(&member(), &[plain(redeemed("1")), plain(redeemed("1"))], &["redeem of the same a second time"]);
+        look(&member(), &[plain(cancelled(1)), plain(cancelled(2))], &[]);
+        let twice = [plain(cancelled(1)), plain(cancelled(1))];
+        look(&member(), &twice, &["reverse_redeem of the same a second time"]);
+        look(&member(), &[badge("other")], &[]);
+        look(&member(), &[badge("founder")], &["badge of the same a second time"]);
+        let order = |brand: &str, order_id: &str| {
+            plain(What::OrderEarned(Box::new(Order {
+                brand: brand.to_owned(),
+                order_id: order_id.to_owned(),
+                day: 1,
+                amount: Money(0),
+                lines: Vec::new(),
+                tier: "basic".to_owned(),
+                version: 1,
+                calculated: 0,
+                granted: 0,
+                growth: 0,
+                lot: None,
+            })))
+        };
+        look(&member(), &[order("acme", "1"), order("acme", "2"), order("bean", "1")], &[]);
+        look(&member(), &[order("acme", "1"), order("acme", "1")], &["earn of the same a second time"]);
+        // Activities may come again.
+        let done = || {
+            plain(What::ActivityEarned(ActivityEarned {
+                brand: "acme".to_owned(),
+                activity: "check_in".to_owned(),
+                reference: None,
+                calculated: 0,
+                granted: 0,
+                day: 1,
+                streak: (1, 1),
+            }))
+        };
+        look(&member(), &[done(), done()], &[]);
+    }
+}

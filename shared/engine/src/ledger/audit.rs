@@ -1,0 +1,260 @@
+//! The audit: recomputes every member from its ledger alone and compares. It shares [`evolve`]
+//! with the engine and nothing else: no rule is decided again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    event::{OrderState, What},
+    evolve,
+    member::{Member, MemberId},
+    programme::Timeline,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    engine::{Engine, newborn, newest, previous},
+    ledger::{
+        act::redemption_id,
+        always::{Once, check},
+    },
+    store::{
+        Key,
+        error::Error,
+        keys,
+        records::{EntryRecord, MemberRecord, encode},
+    },
+};
+
+/// What an audit of one member found.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Finding {
+    /// Entries of the member's ledger.
+    pub entries: u64,
+    /// Identities of the person behind it.
+    pub identities: u64,
+    /// SHA-256 of the member's record and its entries as stored, oldest first.
+    pub digest: [u8; 32],
+    /// What does not agree, in words; empty if all does.
+    pub differences: Vec<String>,
+    /// Points by kind of entry.
+    pub points: BTreeMap<&'static str, i64>,
+    /// Entries by kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// The tier.
+    pub tier: String,
+}
+
+impl Engine {
+    /// Recomputes a member from its ledger.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn audit_member(&self, id: MemberId) -> Result<Finding, Error> {
+        let loaded = self.load(id).await?.ok_or(domain::refusal::Refusal::MemberNotFound)?;
+        let entries = self.whole_ledger(&loaded.record).await?;
+        let programmes = self.programmes()?;
+        let mut finding = fold(&programmes, &loaded.record.member, &entries);
+        let person = self.person(id).await?;
+        finding.identities = person.map_or(0, |(person, _)| person.identities.len() as u64);
+        let mut hash = Sha256::new_with_prefix(encode(&loaded.record));
+        entries.iter().for_each(|entry| hash.update(encode(entry)));
+        finding.digest = hash.finalize().into();
+        if let Some(at) = loaded.record.member.due_at()
+            && self.get(&keys::due(at, id)).await?.is_none()
+        {
+            finding.differences.push("is missing from the due index".to_owned());
+        }
+        Ok(finding)
+    }
+
+    /// Every entry of a member, oldest first.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn whole_ledger(&self, record: &MemberRecord) -> Result<Vec<EntryRecord>, Error> {
+        let mut entries = Vec::new();
+        let mut next: Option<Key> = newest(record);
+        while let Some(key) = next {
+            let Some(entry) = self.entry_at(&key).await? else { break };
+            next = previous(&entry);
+            entries.push(entry);
+        }
+        entries.reverse();
+        Ok(entries)
+    }
+
+    /// A member's record, for reading its ledger.
+    ///
+    /// # Errors
+    /// The store failed, or the record is unreadable.
+    pub async fn member_record(&self, id: MemberId) -> Result<Option<MemberRecord>, Error> {
+        Ok(self.load(id).await?.map(|loaded| loaded.record))
+    }
+}
+
+fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Finding {
+    let mut finding = Finding { tier: stored.standing.tier.clone(), ..Finding::default() };
+    let mut folded = newborn(programmes, stored.id, stored.registered_at);
+    let mut once = Once::default();
+    let mut balance = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let kind = entry.event.what.kind();
+        finding.entries += 1;
+        *finding.points.entry(kind).or_default() += entry.event.movement.points();
+        *finding.kinds.entry(kind).or_default() += 1;
+        if entry.member != stored.id || entry.seq != index as u64 + 1 {
+            finding.differences.push(format!("entry {} stands where {} belongs", entry.seq, index + 1));
+        }
+        balance += entry.event.movement.points();
+        if entry.balance_after != balance {
+            finding
+                .differences
+                .push(format!("entry {} says {} where the sum is {balance}", entry.seq, entry.balance_after));
+        }
+        check(&mut folded, entry, &mut once, &mut finding.differences);
+        evolve(&mut folded, &entry.event);
+    }
+    folded.mature(stored.as_of);
+    folded.tags.clone_from(&stored.tags);
+    compare(stored, &folded, &mut finding.differences);
+    check_states(entries, &mut finding.differences);
+    finding
+}
+
+fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
+    let mut differs = |what: &str, stored: String, folded: String| {
+        if stored != folded {
+            differences.push(format!("{what}: stored {stored}, by the ledger {folded}"));
+        }
+    };
+    differs("entries", stored.seq.to_string(), folded.seq.to_string());
+    differs("balance", stored.balance().to_string(), folded.balance().to_string());
+    differs("debt", stored.debt.to_string(), folded.debt.to_string());
+    differs("lots", format!("{:?}", stored.lots), format!("{:?}", folded.lots));
+    differs("growth", stored.growth.to_string(), folded.growth.to_string());
+    differs("period growth", stored.period_growth.to_string(), folded.period_growth.to_string());
+    differs("tier", format!("{:?}", stored.standing), format!("{:?}", folded.standing));
+    differs("trial", format!("{:?}", stored.trial), format!("{:?}", folded.trial));
+    differs("badges", format!("{:?}", stored.badges), format!("{:?}", folded.badges));
+    differs("orders", format!("{:?}", stored.orders), format!("{:?}", folded.orders));
+    if stored != folded && differences.is_empty() {
+        differences.push("counters differ".to_owned());
+    }
+}
+
+/// Every order is as its last refund left it, never more taken back than it gave; and exactly those
+/// redemptions are cancelled that an entry cancels.
+fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
+    let mut left: BTreeMap<(&str, &str), (&OrderState, u64)> = BTreeMap::new();
+    let mut cancelled: BTreeSet<[u8; 16]> = BTreeSet::new();
+    for entry in entries {
+        match &entry.event.what {
+            What::OrderRefunded(refund) => {
+                let before = left.get(&(refund.brand.as_str(), refund.order_id.as_str()));
+                let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
+                left.insert((&refund.brand, &refund.order_id), (&refund.after, taken));
+            }
+            What::RedemptionCancelled { redemption, .. } => _ = cancelled.insert(*redemption),
+            _ => {}
+        }
+    }
+    for entry in entries {
+        match &entry.event.what {
+            What::OrderEarned(order) => {
+                let new = OrderState::new(order);
+                let found = left.get(&(order.brand.as_str(), order.order_id.as_str()));
+                let (state, taken) = found.copied().unwrap_or((&new, 0));
+                if entry.order.as_ref() != Some(state) {
+                    let (stored, id) = (&entry.order, &order.order_id);
+                    differences.push(format!("order {id}: stored {stored:?}, by the ledger {state:?}"));
+                }
+                if state.points > order.granted
+                    || taken > order.granted - state.points
+                    || state.taken != taken
+                {
+                    let (id, given) = (&order.order_id, order.granted);
+                    differences.push(format!("order {id}: {taken} points were taken of {given} given"));
+                }
+            }
+            What::PointsRedeemed { brand, order_id } => {
+                let is_cancelled = cancelled.contains(&redemption_id(brand, order_id));
+                if entry.cancelled != is_cancelled {
+                    let stored = entry.cancelled;
+                    differences.push(format!(
+                        "the redemption of order {order_id}: stored as cancelled {stored}, by the ledger {is_cancelled}"
+                    ));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        event::{Order, OrderRefunded},
+        number::Money,
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// An order that gave 100 points, and its refunds: what each took, and what it left by its own word,
+    /// as points and as what was taken so far.
+    fn found(refunds: &[(u64, u64, u64)]) -> Vec<String> {
+        let order = Order {
+            brand: "acme".to_owned(),
+            order_id: "A-1".to_owned(),
+            day: 1,
+            amount: Money(0),
+            lines: Vec::new(),
+            tier: "basic".to_owned(),
+            version: 1,
+            calculated: 100,
+            granted: 100,
+            growth: 0,
+            lot: None,
+        };
+        let mut state = OrderState::new(&order);
+        let refunds: Vec<EntryRecord> = refunds
+            .iter()
+            .map(|&(takes, points, taken)| {
+                state = OrderState { points, taken, refunds: state.refunds + 1, ..state.clone() };
+                let (brand, order_id) = (order.brand.clone(), order.order_id.clone());
+                let (amount, after) = (Money(0), state.clone());
+                let refund = OrderRefunded { brand, order_id, amount, closes: false, taken: takes, after };
+                EntryRecord::plain(Instant(1_000), What::OrderRefunded(refund))
+            })
+            .collect();
+        let earned = EntryRecord::plain(Instant(1_000), What::OrderEarned(Box::new(order)));
+        let mut entries = vec![EntryRecord { order: Some(state), ..earned }];
+        entries.extend(refunds);
+        let mut differences = Vec::new();
+        check_states(&entries, &mut differences);
+        differences
+    }
+
+    #[test]
+    fn refunds_take_no_more_than_the_order_gave() {
+        let took = |points: u64| vec![format!("order A-1: {points} points were taken of 100 given")];
+        for (refunds, want) in [
+            (&[][..], Vec::new()),
+            (&[(30, 70, 30)], Vec::new()),
+            (&[(30, 70, 30), (70, 0, 100)], Vec::new()),
+            // Some had expired, and were not taken.
+            (&[(20, 70, 20)], Vec::new()),
+            (&[(0, 100, 0)], Vec::new()),
+            // More is taken than the order no longer gives.
+            (&[(31, 70, 31)], took(31)),
+            (&[(60, 40, 60), (50, 0, 110)], took(110)),
+            // The order gives more than it gave.
+            (&[(0, 101, 0)], took(0)),
+            // What the order says it gave back is not what was taken.
+            (&[(20, 70, 30)], took(20)),
+            (&[(20, 70, 19)], took(20)),
+        ] {
+            assert_eq!(found(refunds), want, "{refunds:?}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The books of the whole store: what the audits of its members add up to, and what lies in the
+//! store beside them. A backup that was restored piecemeal can hold half of a commit: an entry
+//! without its place in the member's ledger, a claim on a member that is not there, or a partner's
+//! reference to a member that is not linked.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::member::MemberId;
+
+use crate::{
+    accounts::Moment,
+    engine::Engine,
+    ledger::audit::Finding,
+    store::{
+        error::Error,
+        keys::{self, kind},
+        records::{ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
+    },
+};
+
+/// Kinds of record that are ledger entries.
+const ENTRIES: [u8; 6] =
+    [kind::ENTRY, kind::ORDER, kind::REDEMPTION, kind::REFUND, kind::ADJUSTMENT, kind::ACTIVITY];
+
+/// Records in one page of the walk.
+const PAGE: usize = 1_000;
+
+/// What the audits of all members found, about 40 bytes a member.
+#[derive(Debug, Default)]
+pub struct Books {
+    members: HashMap<MemberId, Counts>,
+    digest: [u8; 32],
+}
+
+/// What does not agree with the books, in words.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Strays {
+    /// By member.
+    pub members: BTreeMap<MemberId, Vec<String>>,
+    /// By brand: what its account says is left, against what it bought, what it may, and the ledger.
+    pub brands: BTreeMap<String, Vec<String>>,
+}
+
+/// Records about one member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Counts {
+    entries: u64,
+    claims: u64,
+}
+
+impl Books {
+    /// Adds what the audit of a member found.
+    pub fn note(&mut self, id: MemberId, finding: &Finding) {
+        self.members.insert(id, Counts { entries: finding.entries, claims: finding.identities });
+        // A sum: members come in another order from every store.
+        let mut carry = 0;
+        for (own, added) in self.digest.iter_mut().zip(finding.digest).rev() {
+            let sum = u16::from(*own) + u16::from(added) + carry;
+            *own = sum.to_be_bytes()[1];
+            carry = sum >> 8;
+        }
+    }
+
+    /// The same for two stores that hold the same members and ledgers, and for no others: the sum of
+    /// their SHA-256, modulo 2^256.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    fn differences(&self, found: &HashMap<MemberId, Counts>) -> BTreeMap<MemberId, Vec<String>> {
+        let mut differences: BTreeMap<MemberId, Vec<String>> = BTreeMap::new();
+        let nothing = Counts::default();
+        for (id, own) in &self.members {
+            let found = found.get(id).unwrap_or(&nothing);
+            for (what, own, found) in
+                [("entries", own.entries, found.entries), ("claims on identities", own.claims, found.claims)]
+            {
+                if own != found {
+                    let text = format!("{what}: {found} are stored, {own} belong to the member");
+                    differences.entry(*id).or_default().push(text);
+                }
+            }
+        }
+        for (id, found) in found.iter().filter(|(id, _)| !self.members.contains_key(id)) {
+            let Counts { entries, claims } = found;
+            let text = format!("there is no such member, but {entries} entries and {claims} claims of it");
+            differences.entry(*id).or_default().push(text);
+        }
+        differences
+    }
+}
+
+impl Engine {
+    /// Walks the whole store and compares what is there of each member with what the audits found
+    /// to be its, and what is left on brands' accounts with all entries. To be asked while nobody
+    /// writes.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn strays(&self, books: &Books) -> Result<Strays, Error> {
+        let mut found: HashMap<MemberId, Counts> = HashMap::with_capacity(books.members.len());
+        let mut tally = self.begin_tally().await?;
+        let zone = self.programmes().ok().map(|programmes| programmes.newest().zone);
+        // References less the links that stand: there is one of each or none.
+        let mut loose: BTreeMap<MemberId, i64> = BTreeMap::new();
+        let mut from = None;
+        loop {
+            let page = self.store.walk(None, from, PAGE).await?;
+            for (key, record) in &page.records {
+                tally.note(key, record)?;
+                if ENTRIES.contains(&key.kind()) {
+                    let entry: EntryRecord = decode(key, &record.value)?;
+                    found.entry(entry.member).or_default().entries += 1;
+                    if let Some(zone) = zone {
+                        tally.note_entry(&entry, |at| Moment::of(zone, at));
+                    }
+                } else if key.kind() == kind::IDENTITY {
+                    let claim: ClaimRecord = decode(key, &record.value)?;
+                    found.entry(claim.member).or_default().claims += 1;
+                } else if key.kind() == kind::REFERENCE {
+                    let reference: ReferenceRecord = decode(key, &record.value)?;
+                    *loose.entry(reference.member).or_default() += 1;
+                } else if let Some((member, ..)) = keys::read_member_link(key) {
+                    let link: LinkRecord = decode(key, &record.value)?;
+                    *loose.entry(member).or_default() -= i64::from(link.end.is_none());
+                }
+            }
+            from = page.next;
+            if from.is_none() {
+                let mut members = books.differences(&found);
+                for (id, more) in loose.into_iter().filter(|(_, more)| *more != 0) {
+                    let text = format!("references of partners: {more:+} beside the links that stand");
+                    members.entry(id).or_default().push(text);
+                }
+                return Ok(Strays { members, brands: tally.differences() });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(digests: &[[u8; 32]]) -> [u8; 32] {
+        let mut books = Books::default();
+        for (n, digest) in (1..).zip(digests) {
+            books.note(MemberId([n; 16]), &Finding { digest: *digest, ..Finding::default() });
+        }
+        books.digest()
+    }
+
+    /// As numbers of 32 bytes, the first the highest.
+    #[test]
+    fn digests_add_up_in_any_order() {
+        let number = |high: u8, low: [u8; 3]| {
+            let mut bytes = [0; 32];
+            bytes[0] = high;
+            bytes[29..].copy_from_slice(&low);
+            bytes
+        };
+        assert_eq!(noted(&[]), [0; 32]);
+        assert_eq!(noted(&[[0xff; 32], number(0, [0, 0, 1])]), [0; 32], "modulo 2^256");
+        let (one, two, three) = (number(1, [0, 1, 255]), number(2, [1, 254, 2]), number(4, [0, 0, 255]));
+        assert_eq!(noted(&[one, two]), number(3, [2, 0, 1]));
+        assert_eq!(noted(&[one, two, three]), number(7, [2, 1, 0]));
+        assert_eq!(noted(&[three, one, two]), number(7, [2, 1, 0]));
+    }
+}

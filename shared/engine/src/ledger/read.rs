@@ -1,0 +1,158 @@
+//! Reading members: settled as they are shown, written never.
+
+use domain::{
+    event::Event,
+    member::{Member, MemberId, Person},
+    refusal::Refusal,
+    time::Instant,
+};
+
+use crate::{
+    engine::{Engine, newest, previous, settled},
+    store::{
+        Key,
+        error::Error,
+        records::{By, EntryRecord, MemberRecord},
+    },
+};
+
+/// A member as shown: settled to `now`.
+#[derive(Clone, Debug)]
+pub struct MemberView {
+    /// Its standing.
+    pub member: Member,
+    /// Who it is; nobody once erased.
+    pub person: Person,
+    /// The moment it is shown at.
+    pub now: Instant,
+}
+
+/// A ledger entry as shown; one that is due and not yet written has no time of recording.
+#[derive(Clone, Debug)]
+pub struct LedgerEntry {
+    /// The entry.
+    pub entry: EntryRecord,
+    /// Whether it has been written.
+    pub written: bool,
+}
+
+/// A place in a member's ledger: the entry to go on with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Its number.
+    pub seq: u64,
+    /// Its key.
+    pub key: Vec<u8>,
+}
+
+impl Engine {
+    pub(crate) fn view(&self, member: &Member, person: Person, now: Instant) -> Result<MemberView, Error> {
+        let programmes = self.programmes()?;
+        let now = now.max(member.as_of);
+        let (member, _) = settled(&programmes, member, now);
+        Ok(MemberView { member, person, now })
+    }
+
+    /// The member as of now.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn member(&self, id: MemberId, now: Instant) -> Result<MemberView, Error> {
+        let found = self.store.get(&[crate::store::keys::member(id), crate::store::keys::person(id)]).await?;
+        let mut found = found.into_iter();
+        let key = crate::store::keys::member(id);
+        let record = found.next().flatten().ok_or(Refusal::MemberNotFound)?;
+        let record: MemberRecord = crate::store::records::decode(&key, &record.value)?;
+        let person = match found.next().flatten() {
+            Some(person) => crate::store::records::decode(&crate::store::keys::person(id), &person.value)?,
+            None => Person::default(),
+        };
+        self.view(&record.member, person, now)
+    }
+
+    /// Up to `limit` entries of the member's ledger, newest first, from that place on; and the
+    /// place to go on from.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Error::ForeignPlace`], or the store failed.
+    pub async fn ledger(
+        &self,
+        id: MemberId,
+        from: Option<Place>,
+        limit: usize,
+        now: Instant,
+    ) -> Result<(Vec<LedgerEntry>, Option<Place>), Error> {
+        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let member = &loaded.record.member;
+        let programmes = self.programmes()?;
+        let (_, due) = settled(&programmes, member, now.max(member.as_of));
+        let top = member.seq + due.len() as u64;
+        let start = from.as_ref().map_or(top, |place| place.seq);
+        let placed = match &from {
+            Some(place) => self.placed(member, place, top).await?,
+            None => None,
+        };
+        let mut shown = Vec::new();
+        let pending = self.pending(&loaded.record, &due)?;
+        let above = pending.into_iter().rev().filter(|entry| entry.seq <= start).take(limit);
+        shown.extend(above.map(|entry| LedgerEntry { entry, written: false }));
+        let mut next = placed.or_else(|| newest(&loaded.record));
+        while let Some(key) = next.clone().filter(|_| shown.len() < limit) {
+            let Some(entry) = self.entry_at(&key).await?.filter(|entry| entry.member == id) else { break };
+            next = previous(&entry);
+            if entry.seq <= start {
+                shown.push(LedgerEntry { entry, written: true });
+            }
+        }
+        let rest = shown.last().map_or(0, |last| last.entry.seq - 1);
+        let place = (rest > 0).then(|| {
+            // What is due will be written under the member's own key for it.
+            let own = next.filter(|_| rest <= member.seq);
+            let key = own.unwrap_or_else(|| crate::store::keys::entry(id, rest));
+            Place { seq: rest, key: key.as_bytes().to_vec() }
+        });
+        Ok((shown, place))
+    }
+
+    /// The key of the entry at that place; `None` if it is due and not written yet.
+    async fn placed(&self, member: &Member, place: &Place, top: u64) -> Result<Option<Key>, Error> {
+        let key = Key::new(place.key.clone());
+        if place.seq > member.seq {
+            let own = place.seq <= top && key == crate::store::keys::entry(member.id, place.seq);
+            return if own { Ok(None) } else { Err(Error::ForeignPlace) };
+        }
+        // A key that somebody made up may name a record of another kind, which does not read as one.
+        let entry = match self.entry_at(&key).await {
+            Err(Error::Unreadable(_)) => None,
+            read => read?,
+        };
+        let own = entry.is_some_and(|entry| entry.member == member.id && entry.seq == place.seq);
+        if own { Ok(Some(key)) } else { Err(Error::ForeignPlace) }
+    }
+
+    /// Entries that are due and not yet written, as they will be.
+    fn pending(&self, record: &MemberRecord, due: &[Event]) -> Result<Vec<EntryRecord>, Error> {
+        let programmes = self.programmes()?;
+        let mut balance = record.member.balance();
+        let entries = due.iter().enumerate().map(|(index, event)| {
+            balance += event.movement.points();
+            EntryRecord {
+                member: record.member.id,
+                seq: record.member.seq + 1 + index as u64,
+                previous: None,
+                by: By::Time,
+                version: programmes.at(event.at).version,
+                recorded_at: event.at,
+                event: event.clone(),
+                balance_after: balance,
+                outcome: None,
+                content: None,
+                order: None,
+                cancelled: false,
+                blocks: Vec::new(),
+                charged: false,
+            }
+        });
+        Ok(entries.collect())
+    }
+}

@@ -1,0 +1,293 @@
+//! The sweep: writes down what settling already makes true, for every member on whom something is
+//! due. It may be late, repeated or cut off; no figure depends on it.
+//!
+//! Where a read or a commit takes milliseconds, one after the other would be all that limits it. So
+//! members are read in batches and several batches go on at once; a store that takes no more is
+//! asked for less at once. Each commit still holds whole members, and expects each as it was read.
+
+use domain::{
+    event::{Event, What},
+    member::MemberId,
+    refusal::Refusal,
+    settle,
+    time::Instant,
+};
+use futures_util::future::{join_all, try_join_all};
+
+use crate::{
+    engine::{Engine, Loaded, Request},
+    store::{Key, StoreError, Write, error::Error, keys, records::decode},
+};
+
+/// The most members one call settles.
+const MEMBERS_MAX: usize = 2_000;
+
+/// Members that are read at once: DynamoDB takes so many keys in one request.
+const BATCH_MAX: usize = 100;
+
+/// The most batches that are under way at once: what one call settles is two rounds of them.
+const BATCHES_AT_ONCE_MAX: usize = 10;
+
+/// Writes that are gathered from several members into one commit.
+const GATHERED_MAX: usize = 50;
+
+/// What a sweep wrote down.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Swept {
+    /// Members on whom something was due.
+    pub members: u64,
+    /// Points that expired.
+    pub points_expired: u64,
+    /// Tiers kept, or reached again.
+    pub renewed: u64,
+    /// Members re-rated upwards.
+    pub upgraded: u64,
+    /// Members re-rated downwards.
+    pub downgraded: u64,
+    /// Whether nothing is left to do.
+    pub done: bool,
+}
+
+/// A part of all members, so that several sweeps go on side by side without meeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    index: u8,
+    of: u8,
+}
+
+impl Part {
+    /// Everybody.
+    pub const WHOLE: Part = Part { index: 0, of: 1 };
+
+    /// Part number `index`, from 0, of `of`; `None` if there is no such part: there are 1 to
+    /// [`keys::DUE_SHARDS`].
+    pub fn new(index: u8, of: u8) -> Option<Part> {
+        (index < of && of <= keys::DUE_SHARDS).then_some(Part { index, of })
+    }
+
+    /// Whether it is the first: its sweep also does what is done once for all of them.
+    pub fn is_first(self) -> bool {
+        self.index == 0
+    }
+}
+
+/// What is due of a member, and how it is written down.
+struct Due {
+    id: MemberId,
+    writes: Vec<Write>,
+    events: Vec<Event>,
+    /// Whether more is due after these.
+    more: bool,
+}
+
+impl Engine {
+    /// Settles members on whom something is due by `as_of`, a bounded number of them.
+    ///
+    /// # Errors
+    /// The store failed; what was settled by then stays settled.
+    pub async fn sweep(&self, request: &Request, as_of: Instant, part: Part) -> Result<Swept, Error> {
+        let (members, whole) = self.due_members(as_of, part).await?;
+        let mut swept = Swept { done: whole, ..Swept::default() };
+        let mut waiting: Vec<&[MemberId]> = members.chunks(BATCH_MAX).collect();
+        let mut at_once = BATCHES_AT_ONCE_MAX;
+        while !waiting.is_empty() {
+            let later = waiting.split_off(waiting.len().min(at_once));
+            let batches = std::mem::replace(&mut waiting, later);
+            let settling = batches.iter().map(|batch| self.settle_batch(request, as_of, batch));
+            let mut busy = false;
+            for (batch, (counts, ended)) in batches.iter().zip(join_all(settling).await) {
+                swept.add(counts);
+                match ended {
+                    Ok(()) => {}
+                    // What of it was settled already is not due any more when it is read again.
+                    Err(Error::Store(StoreError::Busy)) if at_once > 1 => {
+                        waiting.push(batch);
+                        busy = true;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if busy {
+                at_once /= 2;
+            }
+        }
+        if swept.done && part.is_first() {
+            swept.done = self.forget_requests(request.now).await?;
+        }
+        Ok(swept)
+    }
+
+    /// The first members on whom something is due by `as_of`, and whether these are all.
+    ///
+    /// As many from each shard, and in turns: a partition of DynamoDB carries 1,000 write units a
+    /// second, so a sweep that took one shard after the other would be no quicker than one of them.
+    async fn due_members(&self, as_of: Instant, part: Part) -> Result<(Vec<MemberId>, bool), Error> {
+        let shards = (0..keys::DUE_SHARDS).filter(|shard| shard % part.of == part.index);
+        let room = (MEMBERS_MAX / shards.clone().count().max(1)).max(1);
+        let due = shards.map(|shard| self.store.scan(keys::due_until(shard, as_of), room));
+        let due = try_join_all(due).await?;
+        let whole = due.iter().all(|found| found.len() < room);
+        let turns = (0..room).flat_map(|turn| due.iter().filter_map(move |found| found.get(turn)));
+        let members = turns.filter_map(|(key, _)| keys::read_due(key)).map(|(_, id)| id);
+        Ok((members.collect(), whole))
+    }
+
+    /// Settles one member by `as_of`.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn sweep_member(
+        &self,
+        request: &Request,
+        id: MemberId,
+        as_of: Instant,
+    ) -> Result<Swept, Error> {
+        let mut swept = Swept::default();
+        self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        self.settle_alone(request, id, as_of, &mut swept).await?;
+        swept.done = true;
+        Ok(swept)
+    }
+
+    /// Settles these members; what was settled, and how it ended.
+    async fn settle_batch(
+        &self,
+        request: &Request,
+        as_of: Instant,
+        batch: &[MemberId],
+    ) -> (Swept, Result<(), Error>) {
+        let mut swept = Swept { done: true, ..Swept::default() };
+        let ended = self.settle_together(request, as_of, batch, &mut swept).await;
+        (swept, ended)
+    }
+
+    async fn settle_together(
+        &self,
+        request: &Request,
+        as_of: Instant,
+        batch: &[MemberId],
+        swept: &mut Swept,
+    ) -> Result<(), Error> {
+        // A sweep over many takes longer than a moment may be old.
+        let request = &*self.renewed(request);
+        let keys: Vec<Key> = batch.iter().copied().map(keys::member).collect();
+        let found = self.store.get(&keys).await?;
+        let mut gathered: Vec<Due> = Vec::new();
+        for (key, record) in keys.iter().zip(found) {
+            let Some(record) = record else { continue };
+            let loaded = Loaded { record: decode(key, &record.value)?, version: record.version };
+            let Some(due) = self.due(request, &loaded, as_of)? else { continue };
+            let waiting: usize = gathered.iter().map(|due| due.writes.len()).sum();
+            if waiting + due.writes.len() > GATHERED_MAX {
+                self.write_down(request, as_of, std::mem::take(&mut gathered), swept).await?;
+            }
+            gathered.push(due);
+        }
+        self.write_down(request, as_of, gathered, swept).await
+    }
+
+    /// What is due of a member as it was read; `None` if nothing is.
+    fn due(&self, request: &Request, loaded: &Loaded, as_of: Instant) -> Result<Option<Due>, Error> {
+        let programmes = self.programmes()?;
+        let mut member = loaded.record.member.clone();
+        if member.due_at().is_none_or(|due| due > as_of) {
+            return Ok(None);
+        }
+        let events = settle(&programmes, &mut member, as_of);
+        let more = member.due_at().is_some_and(|due| due <= as_of);
+        let writes = self.settled_writes(request, loaded, &member, &events)?;
+        Ok(Some(Due { id: member.id, writes, events, more }))
+    }
+
+    async fn write_down(
+        &self,
+        request: &Request,
+        as_of: Instant,
+        gathered: Vec<Due>,
+        swept: &mut Swept,
+    ) -> Result<(), Error> {
+        let mut writes: Vec<Write> = gathered.iter().flat_map(|due| due.writes.iter().cloned()).collect();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        // Two members may mark the same tier.
+        writes.sort_by(|left, right| left.key.cmp(&right.key));
+        writes.dedup_by(|left, right| left.key == right.key);
+        match self.commit_timely(request, writes).await {
+            Ok(()) => {
+                gathered.iter().for_each(|due| swept.count(due, self));
+                Ok(())
+            }
+            // A command was quicker with one of them: each alone, so that the others go through.
+            Err(Error::Store(StoreError::LostRace)) => {
+                for due in gathered {
+                    self.settle_alone(request, due.id, as_of, swept).await?;
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn settle_alone(
+        &self,
+        request: &Request,
+        id: MemberId,
+        as_of: Instant,
+        swept: &mut Swept,
+    ) -> Result<(), Error> {
+        let _turn = self.queue(id).await;
+        for _ in 0..crate::engine::ATTEMPTS_MAX {
+            let request = &*self.renewed(request);
+            let Some(loaded) = self.load(id).await? else { return Ok(()) };
+            let Some(due) = self.due(request, &loaded, as_of)? else { return Ok(()) };
+            match self.commit_timely(request, due.writes.clone()).await {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    let more = due.more;
+                    swept.count(&Due { more: false, ..due }, self);
+                    if !more {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Err(Error::Contended)
+    }
+}
+
+impl Swept {
+    /// Adds what another batch came to.
+    fn add(&mut self, other: Swept) {
+        self.members += other.members;
+        self.points_expired += other.points_expired;
+        self.renewed += other.renewed;
+        self.upgraded += other.upgraded;
+        self.downgraded += other.downgraded;
+        self.done &= other.done;
+    }
+
+    /// Counts what was committed of a member.
+    fn count(&mut self, due: &Due, engine: &Engine) {
+        self.members += 1;
+        self.done &= !due.more;
+        for event in &due.events {
+            match &event.what {
+                What::PointsExpired => self.points_expired += event.movement.points().unsigned_abs(),
+                What::TierKept { .. } => self.renewed += 1,
+                What::TierChanged { from, to, .. } => {
+                    let rank = |id: &str| {
+                        engine.programmes().ok().and_then(|programmes| programmes.newest().rank(id))
+                    };
+                    match rank(to).cmp(&rank(from)) {
+                        std::cmp::Ordering::Less => self.downgraded += 1,
+                        std::cmp::Ordering::Equal => self.renewed += 1,
+                        std::cmp::Ordering::Greater => self.upgraded += 1,
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Writing down what time alone has done to a member, before a command or with it.
+
+use domain::{
+    event::Event,
+    member::{Member, MemberId},
+    refusal::Refusal,
+    settle,
+    time::Instant,
+};
+
+use crate::{
+    engine::{Engine, Loaded, Request},
+    ledger::{execute::Done, write::MemberWrites},
+    store::{StoreError, Write, error::Error},
+};
+
+impl Engine {
+    /// Settles the member. What is too long for one commit is written first.
+    pub(crate) async fn settle_stored(
+        &self,
+        request: &Request,
+        id: MemberId,
+        mut loaded: Loaded,
+    ) -> Result<(Loaded, Member, Vec<Event>), Error> {
+        let programmes = self.programmes()?;
+        loop {
+            let now = request.now.max(loaded.record.member.as_of);
+            let mut member = loaded.record.member.clone();
+            let events = settle(&programmes, &mut member, now);
+            let long = events.len() >= domain::settle::EVENTS_MAX;
+            if !long {
+                return Ok((loaded, member, events));
+            }
+            if request.dry_run {
+                let (member, events) = crate::engine::settled(&programmes, &loaded.record.member, now);
+                return Ok((loaded, member, events));
+            }
+            self.commit_settled(request, &loaded, &member, &events).await?;
+            loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        }
+    }
+
+    /// Writes down what time has done, where it is too much for one commit with a command that is then
+    /// decided anew.
+    pub(crate) async fn settle_first(
+        &self,
+        request: &Request,
+        loaded: &Loaded,
+        settled_events: usize,
+        now: Instant,
+    ) -> Result<Done, Error> {
+        if settled_events == 0 {
+            return Err(Refusal::LimitExceeded { what: "entries" }.into());
+        }
+        let mut member = loaded.record.member.clone();
+        let timely = settle(&*self.programmes()?, &mut member, now);
+        self.commit_settled(request, loaded, &member, &timely).await?;
+        Err(StoreError::LostRace.into()) // decided anew on what is now stored
+    }
+
+    /// Writes down what time alone has done.
+    pub(crate) async fn commit_settled(
+        &self,
+        request: &Request,
+        loaded: &Loaded,
+        after: &Member,
+        events: &[Event],
+    ) -> Result<(), Error> {
+        let writes = self.settled_writes(request, loaded, after, events)?;
+        self.commit_timely(request, writes).await
+    }
+
+    pub(crate) fn settled_writes(
+        &self,
+        request: &Request,
+        loaded: &Loaded,
+        after: &Member,
+        events: &[Event],
+    ) -> Result<Vec<Write>, Error> {
+        let programmes = self.programmes()?;
+        let parts = MemberWrites {
+            programmes: &programmes,
+            by: request.by,
+            recorded_at: request.now.max(loaded.record.member.as_of),
+            before: Some(loaded),
+            brand: None,
+            after,
+            events: events.to_vec(),
+            timely: events.len(),
+        };
+        Ok(parts.build(self, None).0)
+    }
+}

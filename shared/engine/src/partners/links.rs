@@ -1,0 +1,314 @@
+//! Links: which member a partner brand may act on, and under which name.
+//!
+//! A code that a member asked for is used once and makes a link: a reference, which is found by its
+//! brand alone, and the member's own record of it, which is also the record of the consent. Everything
+//! is committed on the condition that the member is still as it was read, so that nobody is linked
+//! who has left meanwhile, and that the member's newest entry at a link's begin and end is exact.
+
+use domain::{
+    member::{MemberId, Status},
+    programme::BrandKind,
+    refusal::Refusal,
+    time::Instant,
+};
+
+use crate::{
+    engine::{Engine, Loaded, Request},
+    ledger::write::{delete, put},
+    people::register::Told,
+    store::{
+        Change, Expect, StoreError, Version, Write,
+        error::{Error, until_settled},
+        keys,
+        records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, decode},
+    },
+};
+
+/// For how long a link code can be used, in milliseconds.
+pub const LINK_CODE_MILLIS: i64 = 10 * 60 * 1_000;
+
+/// The most link codes that wait for a member, or could still be asked about, at once.
+const CODES_MAX: usize = 20;
+
+/// The links with one brand that are kept of a member; older ones are forgotten.
+const LINKS_KEPT: u32 = 100;
+
+/// Records of links that are read or removed at once, and how often.
+const PAGE: usize = 30;
+const PAGES_MAX: usize = 1_000;
+
+/// A code that somebody asks for.
+#[derive(Clone, Debug)]
+pub struct LinkAsk {
+    /// Whom it links.
+    pub member: MemberId,
+    /// The partner it is for.
+    pub brand: String,
+    /// The code's keyed hash.
+    pub code: [u8; 16],
+}
+
+/// A link of a member with a brand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// The brand.
+    pub brand: String,
+    /// Its number among the member's links with that brand, from 1.
+    pub number: u32,
+    /// What is stored.
+    pub record: LinkRecord,
+}
+
+impl Engine {
+    /// Keeps a code that links the member to a partner, with the answer to the request for it.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`], [`Refusal::BrandNotFound`] where the
+    /// programme has no such partner, [`Refusal::LimitExceeded`], or the store failed.
+    pub async fn ask_link(&self, request: &Request, ask: &LinkAsk, answer: Answer) -> Result<Told, Error> {
+        until_settled(|before| self.attempt_ask(request, ask, &answer, before > 0)).await
+    }
+
+    async fn attempt_ask(
+        &self,
+        request: &Request,
+        ask: &LinkAsk,
+        answer: &Answer,
+        look: bool,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let code = keys::link_code(ask.code);
+        // Nobody else has this code: an attempt whose outcome was unknown has gone through.
+        if look && self.get(&code).await?.is_some() {
+            return Ok(Told { answer: answer.clone(), replayed: false });
+        }
+        self.must_be_partner(&ask.brand)?;
+        let loaded = self.load(ask.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let status = loaded.record.member.status;
+        if status != Status::Active {
+            return Err(Refusal::MemberNotActive { status: status.word() }.into());
+        }
+        let mut writes = self.expired_codes(request, ask.member).await?;
+        let (member, brand, now) = (ask.member, ask.brand.clone(), request.now);
+        let record = LinkCodeRecord { member, brand, by: request.by, asked_at: now, used: None };
+        writes.push(put(code, Expect::Absent, &record));
+        writes.push(put(keys::asked_code(member, ask.code), Expect::Anything, &now));
+        writes.push(still(&loaded));
+        self.commit_told(request, writes, answer).await?;
+        Ok(Told { answer: answer.clone(), replayed: false })
+    }
+
+    /// Removes the member's codes that nobody can use or ask about any more.
+    async fn expired_codes(&self, request: &Request, id: MemberId) -> Result<Vec<Write>, Error> {
+        let asked = self.store.scan(keys::asked_codes(id), CODES_MAX).await?;
+        let mut writes = Vec::new();
+        for (key, record) in &asked {
+            let asked_at: Instant = decode(key, &record.value)?;
+            if is_expired(asked_at, request.now) {
+                writes.push(delete(key.clone()));
+                writes.extend(keys::read_asked_code(key).map(|code| delete(keys::link_code(code))));
+            }
+        }
+        if writes.is_empty() && asked.len() >= CODES_MAX {
+            return Err(Refusal::LimitExceeded { what: "link_codes" }.into());
+        }
+        Ok(writes)
+    }
+
+    /// Links the member that the code was asked for with the brand, under that reference; a link that
+    /// stood ends. No code is one that cannot be ours. `tell` makes the answer of the reference: the one
+    /// that the code was used for, if it was used before.
+    ///
+    /// # Errors
+    /// [`Refusal::LinkCodeNotFound`] for whatever is wrong with the code or the member, so that
+    /// nothing is told of either; or the store failed.
+    pub async fn link(
+        &self,
+        request: &Request,
+        brand: &str,
+        code: Option<[u8; 16]>,
+        reference: [u8; 16],
+        tell: impl Fn([u8; 16]) -> Answer,
+    ) -> Result<Told, Error> {
+        until_settled(|_| self.attempt_link(request, brand, code, reference, &tell)).await
+    }
+
+    async fn attempt_link(
+        &self,
+        request: &Request,
+        brand: &str,
+        code: Option<[u8; 16]>,
+        reference: [u8; 16],
+        tell: &impl Fn([u8; 16]) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let key = keys::link_code(code.ok_or(Refusal::LinkCodeNotFound)?);
+        let read = self.read::<LinkCodeRecord>(&key).await?;
+        let (mut asked, version) = read.ok_or(Refusal::LinkCodeNotFound)?;
+        if asked.brand != brand || is_expired(asked.asked_at, request.now) {
+            return Err(Refusal::LinkCodeNotFound.into());
+        }
+        if let Some(given) = asked.used {
+            let answer = tell(given);
+            self.commit_told(request, Vec::new(), &answer).await?;
+            return Ok(Told { answer, replayed: true });
+        }
+        self.must_be_partner(brand).map_err(|_| Refusal::LinkCodeNotFound)?;
+        let loaded = self.load(asked.member).await?;
+        let active = loaded.filter(|loaded| loaded.record.member.status == Status::Active);
+        let loaded = active.ok_or(Refusal::LinkCodeNotFound)?;
+        let (id, from_seq) = (asked.member, loaded.record.member.seq);
+        let mut writes = Vec::new();
+        let before = self.newest_link(id, brand).await?;
+        let number = before.as_ref().map_or(0, |(link, _)| link.number) + 1;
+        if let Some((link, version)) = before.filter(|(link, _)| link.record.end.is_none()) {
+            writes.extend(end(request, id, link, version, from_seq).1);
+        }
+        if let Some(old) = number.checked_sub(LINKS_KEPT).filter(|old| *old > 0) {
+            writes.push(delete(keys::member_link(id, brand, old)));
+        }
+        let LinkCodeRecord { by: asked_by, asked_at, .. } = asked;
+        let linked_at = request.now;
+        let link = LinkRecord { reference, asked_by, asked_at, linked_at, from_seq, end: None };
+        writes.push(put(keys::member_link(id, brand, number), Expect::Absent, &link));
+        writes.push(put(keys::reference(brand, reference), Expect::Absent, &ReferenceRecord { member: id }));
+        asked.used = Some(reference);
+        writes.push(put(key, Expect::Version(version), &asked));
+        writes.push(still(&loaded));
+        // A brand that members are linked to is not removed, and so never becomes another's.
+        writes.extend(crate::ledger::write::marking(self, vec![keys::used("brand", brand)]));
+        let answer = tell(reference);
+        self.commit_told(request, writes, &answer).await?;
+        Ok(Told { answer, replayed: false })
+    }
+
+    /// Ends the member's link with that brand: its reference is unknown from now on. The newest link,
+    /// if it had ended before.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Refusal::LinkNotFound`] if there never was one, or the store failed.
+    pub async fn unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
+        until_settled(|_| self.attempt_unlink(request, id, brand)).await
+    }
+
+    async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
+        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let (link, version) = self.newest_link(id, brand).await?.ok_or(Refusal::LinkNotFound)?;
+        if link.record.end.is_some() {
+            return Ok(link);
+        }
+        let (link, mut writes) = end(request, id, link, version, loaded.record.member.seq);
+        writes.push(still(&loaded));
+        self.commit(writes).await?;
+        Ok(link)
+    }
+
+    /// Up to `limit` links of the member, by brand, the newest of each first, after the one of that
+    /// brand and number.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn links(
+        &self,
+        id: MemberId,
+        after: Option<(&str, u32)>,
+        limit: usize,
+    ) -> Result<Vec<Link>, Error> {
+        self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let mut range = keys::member_links(id, None);
+        if let Some((brand, number)) = after {
+            range.from = keys::member_link(id, brand, number).successor();
+        }
+        let found = self.scan_links(range, limit).await?;
+        Ok(found.into_iter().map(|(link, _)| link).collect())
+    }
+
+    /// Whether the member's entry of that number was made while the brand was linked with it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn was_linked(&self, id: MemberId, brand: &str, seq: u64) -> Result<bool, Error> {
+        let links = self.scan_links(keys::member_links(id, Some(brand)), LINKS_KEPT as usize).await?;
+        let covers =
+            |link: &LinkRecord| link.from_seq < seq && link.end.as_ref().is_none_or(|end| seq <= end.seq);
+        Ok(links.iter().any(|(link, _)| covers(&link.record)))
+    }
+
+    /// Whom that brand's reference means.
+    pub(crate) async fn referred(&self, brand: &str, reference: [u8; 16]) -> Result<Option<MemberId>, Error> {
+        let read = self.read::<ReferenceRecord>(&keys::reference(brand, reference)).await?;
+        Ok(read.map(|(record, _)| record.member))
+    }
+
+    /// Takes away all links and codes of a member that is erased: no new ones are made for it.
+    pub(crate) async fn erase_links(&self, id: MemberId) -> Result<(), Error> {
+        for _ in 0..PAGES_MAX {
+            let found = self.store.scan(keys::links_and_codes(id), PAGE).await?;
+            let mut writes = Vec::new();
+            for (key, record) in &found {
+                writes.push(delete(key.clone()));
+                writes.extend(keys::read_asked_code(key).map(|code| delete(keys::link_code(code))));
+                if let Some((_, brand, _)) = keys::read_member_link(key) {
+                    let link: LinkRecord = decode(key, &record.value)?;
+                    writes.push(delete(keys::reference(&brand, link.reference)));
+                }
+            }
+            if writes.is_empty() {
+                return Ok(());
+            }
+            match self.commit(writes).await {
+                Ok(()) | Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn newest_link(&self, id: MemberId, brand: &str) -> Result<Option<(Link, Version)>, Error> {
+        Ok(self.scan_links(keys::member_links(id, Some(brand)), 1).await?.pop())
+    }
+
+    async fn scan_links(
+        &self,
+        range: crate::store::Range,
+        limit: usize,
+    ) -> Result<Vec<(Link, Version)>, Error> {
+        let found = self.store.scan(range, limit).await?;
+        let links = found.iter().filter_map(|(key, record)| {
+            let (_, brand, number) = keys::read_member_link(key)?;
+            let read = decode(key, &record.value);
+            Some(read.map(|stored| (Link { brand, number, record: stored }, record.version)))
+        });
+        Ok(links.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the newest programme has a partner of that id.
+    fn must_be_partner(&self, brand: &str) -> Result<(), Error> {
+        let programmes = self.programmes()?;
+        let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
+        partner.map(|_| ()).ok_or_else(|| Refusal::BrandNotFound.into())
+    }
+}
+
+fn is_expired(asked_at: Instant, now: Instant) -> bool {
+    asked_at.plus_millis(LINK_CODE_MILLIS) <= now
+}
+
+/// The condition that the member is still as it was read.
+fn still(loaded: &Loaded) -> Write {
+    let key = keys::member(loaded.record.member.id);
+    Write { key, expect: Expect::Version(loaded.version), change: Change::Nothing }
+}
+
+/// The link as ended, and what that writes.
+fn end(request: &Request, id: MemberId, mut link: Link, version: Version, seq: u64) -> (Link, Vec<Write>) {
+    link.record.end = Some(LinkEnd { by: request.by, at: request.now, seq });
+    let own = keys::member_link(id, &link.brand, link.number);
+    let reference = delete(keys::reference(&link.brand, link.record.reference));
+    let writes = vec![put(own, Expect::Version(version), &link.record), reference];
+    (link, writes)
+}

@@ -1,0 +1,172 @@
+//! What was counted becomes accounts, which are written once and never change; and that one was paid.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    number::FIGURE_MAX,
+    refusal::Refusal,
+    settlement::{Account, SignedMoney, Tally},
+    time::Month,
+};
+
+use super::{
+    BrandAccount, Closing,
+    close::Run,
+    records::{AccountRecord, PaidRecord, Stage},
+};
+use crate::{
+    engine::{Engine, Request},
+    ledger::write::{delete, put},
+    people::register::Told,
+    store::{
+        Expect, Key, Range, Write,
+        error::{Error, until_settled},
+        keys,
+        records::{Answer, decode},
+    },
+};
+
+/// Accounts that one step writes, each with what else its brand's credit has written.
+const ACCOUNTS_MAX: usize = 20;
+
+impl Engine {
+    /// Writes the accounts of some more brands; with the last, the month is closed.
+    pub(super) async fn book(
+        &self,
+        run: &Run<'_>,
+        after: Option<String>,
+        closing: &mut Closing,
+    ) -> Result<u64, Error> {
+        let sums_key = keys::settlement_sums(run.month);
+        let mut tally: Tally = match self.read::<Tally>(&sums_key).await? {
+            Some((tally, _)) => tally,
+            None => Tally::default(),
+        };
+        let all = keys::settlements_honoured(run.month);
+        let from = after.as_deref().map(|brand| keys::settlement_honoured(run.month, brand).successor());
+        let range = Range { from: from.unwrap_or(all.from), to: all.to };
+        for (key, record) in self.store.scan(range, ACCOUNTS_MAX + 1).await? {
+            tally.merge(&decode(&key, &record.value)?);
+        }
+        let brands: BTreeSet<&str> = tally.brands().into_iter().collect();
+        let mut left = brands.into_iter().filter(|brand| after.as_deref().is_none_or(|after| *brand > after));
+        let now: Vec<&str> = left.by_ref().take(ACCOUNTS_MAX).collect();
+        let more = left.next().is_some();
+
+        let mut record = run.record.clone();
+        let mut writes = Vec::new();
+        for brand in &now {
+            let balance = self.book_one(run.month, &tally, brand, &mut writes).await?;
+            record.programme = SignedMoney(record.programme.0 - balance.0);
+        }
+        let (at, by) = (run.request.now, run.request.by);
+        let stage = match more {
+            true => Stage::Booking { after: now.last().map(|brand| (*brand).to_owned()) },
+            false => Stage::Closed { at, by },
+        };
+        if !more {
+            writes.push(delete(sums_key));
+        }
+        let run = Run { record, ..*run };
+        writes.push(run.go_on(stage));
+        self.commit(writes).await?;
+        closing.closed_at = (!more).then_some(at);
+        Ok(now.len() as u64)
+    }
+
+    /// The writes of one brand's account; its balance.
+    async fn book_one(
+        &self,
+        month: Month,
+        tally: &Tally,
+        brand: &str,
+        writes: &mut Vec<Write>,
+    ) -> Result<SignedMoney, Error> {
+        let programmes = self.programmes()?;
+        let programme = programmes.newest();
+        let account = Account::of(tally, brand, programme.currency);
+        if account.lines.iter().any(|line| is_beyond(line.sum.points)) {
+            return Err(Refusal::LimitExceeded { what: "figure" }.into());
+        }
+        writes.push(delete(keys::settlement_honoured(month, brand)));
+        let balance = account.balance();
+        // Before the account is there: who pays it finds the credit that it took. If this is broken off
+        // and done again, it is the same balance.
+        self.account_closed(brand, month, balance.owed(programme.currency)).await?;
+        if account.lines.is_empty() {
+            return Ok(SignedMoney(0));
+        }
+        let name = programme.brand(brand).map_or(brand, |known| &known.name).to_owned();
+        let key = keys::settlement_account(month, brand);
+        writes.push(put(key, Expect::Absent, &AccountRecord { account, name }));
+        Ok(balance)
+    }
+
+    /// Notes that a brand's account of a closed month was paid. Said again it is the same answer.
+    ///
+    /// # Errors
+    /// [`Refusal::SettlementNotFound`] if the month is not closed or nothing was settled with the brand;
+    /// the store failed.
+    pub async fn account_was_paid(
+        &self,
+        request: &Request,
+        month: Month,
+        brand: &str,
+        tell: impl Fn(&BrandAccount) -> Answer,
+    ) -> Result<Told, Error> {
+        until_settled(|_| self.attempt_to_pay(request, month, brand, &tell)).await
+    }
+
+    async fn attempt_to_pay(
+        &self,
+        request: &Request,
+        month: Month,
+        brand: &str,
+        tell: &impl Fn(&BrandAccount) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        self.settlement(month).await?;
+        let known = self.settled_account(month, brand).await?;
+        let mut known = known.ok_or(Refusal::SettlementNotFound)?;
+        if known.paid_at.is_some() {
+            let answer = tell(&known);
+            self.commit_told(request, Vec::new(), &answer).await?;
+            return Ok(Told { answer, replayed: true });
+        }
+        known.paid_at = Some(request.now);
+        let answer = tell(&known);
+        let key: Key = keys::settlement_paid(month, brand);
+        let _turn = self.pool_turn(brand).await;
+        let mut writes = self.account_paid(brand, month).await?;
+        writes.push(put(key, Expect::Absent, &PaidRecord { at: request.now, by: request.by }));
+        self.commit_told(request, writes, &answer).await?;
+        Ok(Told { answer, replayed: false })
+    }
+}
+
+/// Whether that many points, to or from somebody, are more than an answer can say.
+fn is_beyond(points: i128) -> bool {
+    points.unsigned_abs() > u128::from(FIGURE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_says_figures_that_callers_can_read() {
+        let most = i128::from(FIGURE_MAX);
+        for (points, want) in [
+            (0, false),
+            (most, false),
+            (-most, false),
+            (most + 1, true),
+            (-most - 1, true),
+            (i128::MIN, true),
+        ] {
+            assert_eq!(is_beyond(points), want, "{points}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Counts a month's entries: every member's ledger from its newest entry back to the month's beginning.
+//!
+//! Many ledgers are read side by side, one entry of each in one call of the store: an entry names the one
+//! before it, so that a single ledger could only be read one call after another.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{
+    settlement::{Made, Reversed, Tally, belongs_to, reversed},
+    time::{Instant, Month, Zone},
+};
+
+use super::{Closing, close::Run, records::Stage};
+use crate::{
+    engine::{Engine, newest, previous},
+    store::{
+        Key,
+        error::Error,
+        keys,
+        records::{EntryRecord, MemberRecord, Unreadable, decode},
+    },
+};
+
+/// Ledgers that are read side by side. DynamoDB takes as many keys in one batch.
+const ABREAST_MAX: usize = 100;
+
+/// Entries that one step looks at, at least; it ends with a commit.
+const ENTRIES_MAX: usize = 2_000;
+
+/// Brands that have honoured points in one step: each is a record of its own in the step's commit.
+const HONOURING_MAX: usize = 90;
+
+/// Members of one page of the walk.
+const PAGE: usize = 100;
+
+/// What a page counts as, at least: DynamoDB looks at a thousand records for one.
+const SPARSE: usize = 50;
+
+/// An entry may say that it was recorded a little earlier than the one before it: a sweep records at
+/// its own moment and a command at the request's. No more than clocks differ.
+const DISORDER_MILLIS: i64 = 60 * 60 * 1_000;
+
+/// What a step has counted, and where it stands.
+struct Step {
+    zone: Zone,
+    month: Month,
+    /// What was recorded before belongs to an earlier month, and so does all that lies before it.
+    horizon: Instant,
+    tally: Tally,
+    from: Option<Vec<u8>>,
+    walked: bool,
+    /// Of each member that has been come to, the next entry to look at.
+    next: Vec<Key>,
+    members: u64,
+    entries: u64,
+}
+
+impl Engine {
+    pub(super) async fn count_entries(
+        &self,
+        run: &Run<'_>,
+        from: Option<Vec<u8>>,
+        walked: bool,
+        next: Vec<Vec<u8>>,
+        closing: &mut Closing,
+    ) -> Result<u64, Error> {
+        let (_, zone) = self.currency_and_zone()?;
+        let mut step = Step {
+            zone,
+            month: run.month,
+            horizon: zone.start_of(run.month).plus_millis(-DISORDER_MILLIS),
+            tally: Tally::default(),
+            from,
+            walked,
+            next: next.into_iter().map(Key::new).collect(),
+            members: 0,
+            entries: 0,
+        };
+        let mut looked_at = 0;
+        let mut done = false;
+        while looked_at < ENTRIES_MAX && step.room() > 0 && !done {
+            looked_at += self.come_to_members(&mut step).await?;
+            looked_at += self.count_abreast(&mut step).await?;
+            done = step.walked && step.next.is_empty();
+        }
+        let stage = match done {
+            true => Stage::Booking { after: None },
+            false => Stage::Counting {
+                from: step.from,
+                walked: step.walked,
+                next: step.next.iter().map(|key| key.as_bytes().to_vec()).collect(),
+            },
+        };
+        let mut writes = self.added(run.month, step.tally).await?;
+        writes.push(run.go_on(stage));
+        self.commit(writes).await?;
+        closing.members += step.members;
+        closing.entries += step.entries;
+        Ok(looked_at as u64)
+    }
+
+    /// Goes on with the walk over members while there is room for their ledgers; how many it came to,
+    /// at least [`SPARSE`] for each page, for a store may have read much else on the way to few.
+    async fn come_to_members(&self, step: &mut Step) -> Result<usize, Error> {
+        if step.walked || step.next.len() >= ABREAST_MAX {
+            return Ok(0);
+        }
+        let from = step.from.take().map(bytes::Bytes::from);
+        let page = self.store.walk(Some(keys::kind::MEMBER), from, PAGE).await?;
+        for (key, record) in &page.records {
+            let member: MemberRecord = decode(key, &record.value)?;
+            step.members += 1;
+            step.next.extend(newest(&member));
+        }
+        step.from = page.next.map(|next| next.to_vec());
+        step.walked = step.from.is_none();
+        Ok(page.records.len().max(SPARSE))
+    }
+
+    /// Looks at one entry of each ledger, as far as there is room; how many.
+    async fn count_abreast(&self, step: &mut Step) -> Result<usize, Error> {
+        let count = step.next.len().min(ABREAST_MAX).min(step.room());
+        let abreast: Vec<Key> = step.next.drain(..count).collect();
+        let entries = self.entries_at(&abreast).await?;
+        let entries: Vec<(&Key, EntryRecord)> =
+            entries.into_iter().filter(|(_, entry)| entry.recorded_at >= step.horizon).collect();
+        let counted: Vec<&(&Key, EntryRecord)> =
+            entries.iter().filter(|(_, entry)| step.counts(entry)).collect();
+        let taken_back = counted.iter().filter_map(|(_, entry)| reversed(&entry.event)).map(|of| key_of(&of));
+        let mut seen = HashSet::new();
+        let taken_back: Vec<Key> = taken_back.filter(|key| seen.insert(key.clone())).collect();
+        let taken_back: HashMap<&Key, EntryRecord> =
+            self.entries_at(&taken_back).await?.into_iter().collect();
+        for (key, entry) in counted {
+            self.count(&mut step.tally, key, entry, &taken_back).await?;
+        }
+        step.entries += entries.len() as u64;
+        // The ledgers that are under way are brought to their end before new ones are begun.
+        let mut next: Vec<Key> = entries.iter().filter_map(|(_, entry)| previous(entry)).collect();
+        next.append(&mut step.next);
+        step.next = next;
+        Ok(count + taken_back.len())
+    }
+
+    async fn count(
+        &self,
+        tally: &mut Tally,
+        key: &Key,
+        entry: &EntryRecord,
+        taken_back: &HashMap<&Key, EntryRecord>,
+    ) -> Result<(), Error> {
+        let of = reversed(&entry.event).and_then(|of| taken_back.get(&key_of(&of)));
+        let newest_needed = of.map_or(entry.version, |of| of.version.max(entry.version));
+        if self.programmes()?.version(newest_needed).is_none() {
+            // Another instance has saved it.
+            self.refresh().await?;
+        }
+        let counted = tally.count(&*self.programmes()?, made(entry), of.map(made));
+        counted.map_err(|_| Unreadable { key: key.clone() }.into())
+    }
+
+    /// The entries of these keys, all of which must be there: a ledger with a gap cannot be settled.
+    async fn entries_at<'k>(&self, wanted: &'k [Key]) -> Result<Vec<(&'k Key, EntryRecord)>, Error> {
+        let found = self.store.get(wanted).await?;
+        let read = wanted.iter().zip(found).map(|(key, record)| {
+            let record = record.ok_or_else(|| Unreadable { key: key.clone() })?;
+            Ok((key, decode(key, &record.value)?))
+        });
+        read.collect()
+    }
+}
+
+impl Step {
+    /// How many entries more may be counted before what they touch is too much for one commit.
+    fn room(&self) -> usize {
+        HONOURING_MAX.saturating_sub(self.tally.honoured.len())
+    }
+
+    fn counts(&self, entry: &EntryRecord) -> bool {
+        self.zone.month(belongs_to(&entry.event, entry.recorded_at)) == self.month
+    }
+}
+
+fn made(entry: &EntryRecord) -> Made<'_> {
+    Made { event: &entry.event, version: entry.version, from_blocks: !entry.blocks.is_empty() }
+}
+
+fn key_of(reversed: &Reversed<'_>) -> Key {
+    match reversed {
+        Reversed::Order(brand, order_id) => keys::order(brand, order_id),
+        Reversed::Redemption(id) => keys::redemption(*id),
+    }
+}

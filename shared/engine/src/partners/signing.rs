@@ -1,0 +1,176 @@
+//! Partners: brands of others, known by the keys that they sign their requests with.
+//!
+//! A brand's keys are one record, so that how many live ones there are is a condition on its version.
+
+use domain::{refusal::Refusal, time::Instant};
+
+use crate::{
+    access::forget::REMEMBERED_DAYS,
+    engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
+    ledger::write::put,
+    people::register::Told,
+    store::{
+        Key, Record, StoreError,
+        error::Error,
+        keys,
+        records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, decode},
+    },
+};
+
+/// The most keys of a brand that are not revoked: the one in use, and the one that takes its place.
+pub const LIVE_KEYS_MAX: usize = 2;
+
+/// The most keys that are kept of a brand, revoked ones too.
+const KEPT_KEYS_MAX: usize = 200;
+
+/// A partner brand and its keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Partner {
+    /// The brand.
+    pub brand: String,
+    /// Its keys, revoked ones too, oldest first.
+    pub keys: Vec<PartnerKeyRecord>,
+}
+
+/// The brand has as many live keys as it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooManyKeys;
+
+impl Engine {
+    /// Every brand that has keys.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
+        let partner = |(key, record): (Key, Record)| {
+            let brand = String::from_utf8_lossy(&key.as_bytes()[1..]).into_owned();
+            let PartnerRecord { keys } = decode(&key, &record.value)?;
+            Ok(Partner { brand, keys })
+        };
+        self.scan_all(keys::all(keys::kind::PARTNER)).await?.into_iter().map(partner).collect()
+    }
+
+    /// The keys of a brand, revoked ones too, oldest first.
+    ///
+    /// # Errors
+    /// The store failed, or the record is unreadable.
+    pub async fn partner_keys(&self, brand: &str) -> Result<Vec<PartnerKeyRecord>, Error> {
+        let read = self.read::<PartnerRecord>(&keys::partner(brand)).await?;
+        Ok(read.map(|(record, _)| record.keys).unwrap_or_default())
+    }
+
+    /// Keeps a new key of a brand, with the answer to the request that made it. Keys that were revoked
+    /// longer ago than a request is remembered go.
+    ///
+    /// # Errors
+    /// [`Refusal::LimitExceeded`], or the store failed; within, that there are too many live ones.
+    pub async fn add_partner_key(
+        &self,
+        request: &Request,
+        brand: &str,
+        key: &PartnerKeyRecord,
+        answer: Answer,
+    ) -> Result<Result<Told, TooManyKeys>, Error> {
+        let add = |keys: &mut Vec<PartnerKeyRecord>| {
+            if keys.iter().filter(|key| key.revoked_at.is_none()).count() >= LIVE_KEYS_MAX {
+                return Ok(Err(TooManyKeys));
+            }
+            let over = |at: Instant| at.plus_days(REMEMBERED_DAYS) <= request.now;
+            keys.retain(|key| !key.revoked_at.is_some_and(over));
+            if keys.len() >= KEPT_KEYS_MAX {
+                return Err(Refusal::LimitExceeded { what: "keys" });
+            }
+            keys.push(key.clone());
+            Ok(Ok(answer.clone()))
+        };
+        self.change_partner(request, brand, add).await
+    }
+
+    /// Revokes a key of a brand for good; `None` if there is no such key. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// The store failed, or others were quicker again and again.
+    pub async fn revoke_partner_key(
+        &self,
+        request: &Request,
+        brand: &str,
+        id: [u8; 16],
+        tell: impl Fn(&PartnerKeyRecord) -> Answer,
+    ) -> Result<Option<Told>, Error> {
+        let revoke = |keys: &mut Vec<PartnerKeyRecord>| {
+            let Some(key) = keys.iter_mut().find(|key| key.id == id) else { return Ok(Err(())) };
+            key.revoked_at = key.revoked_at.or(Some(request.now));
+            Ok(Ok(tell(key)))
+        };
+        self.change_partner(request, brand, revoke).await.map(Result::ok)
+    }
+
+    /// Keeps secrets in another sealing, where `reseal` makes one; how many that were.
+    ///
+    /// # Errors
+    /// The store failed, or others were quicker again and again.
+    pub async fn reseal_partner_keys(
+        &self,
+        reseal: impl Fn(&PartnerKeyRecord) -> Option<Vec<u8>>,
+    ) -> Result<usize, Error> {
+        let mut resealed = 0;
+        for Partner { brand, .. } in self.partners().await? {
+            resealed += self.reseal_partner(&keys::partner(&brand), &reseal).await?;
+        }
+        Ok(resealed)
+    }
+
+    async fn reseal_partner(
+        &self,
+        at: &Key,
+        reseal: impl Fn(&PartnerKeyRecord) -> Option<Vec<u8>>,
+    ) -> Result<usize, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let Some((mut record, version)) = self.read::<PartnerRecord>(at).await? else { break };
+            let mut resealed = 0;
+            for key in &mut record.keys {
+                if let Some(sealed) = reseal(key) {
+                    key.key = KeyRecord::HmacSha256(sealed);
+                    resealed += 1;
+                }
+            }
+            if resealed == 0 {
+                return Ok(0);
+            }
+            match self.commit(vec![put(at.clone(), unchanged(Some(version)), &record)]).await {
+                Err(Error::Store(StoreError::LostRace)) => {}
+                done => return done.map(|()| resealed),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Changes a brand's keys and remembers the answer, unless the change says no.
+    async fn change_partner<N>(
+        &self,
+        request: &Request,
+        brand: &str,
+        change: impl Fn(&mut Vec<PartnerKeyRecord>) -> Result<Result<Answer, N>, Refusal>,
+    ) -> Result<Result<Told, N>, Error> {
+        let at = keys::partner(brand);
+        for _ in 0..ATTEMPTS_MAX {
+            // Whoever was quicker may have been this very request.
+            if let Some(answer) = self.remembered(request).await? {
+                return Ok(Ok(Told { answer, replayed: true }));
+            }
+            let read = self.read::<PartnerRecord>(&at).await?;
+            let version = read.as_ref().map(|(_, version)| *version);
+            let mut record = read.map(|(record, _)| record).unwrap_or_default();
+            let answer = match change(&mut record.keys)? {
+                Ok(answer) => answer,
+                Err(no) => return Ok(Err(no)),
+            };
+            let write = put(at.clone(), unchanged(version), &record);
+            match self.commit_told(request, vec![write], &answer).await {
+                Err(Error::Store(StoreError::LostRace)) => {}
+                done => return done.map(|()| Ok(Told { answer, replayed: false })),
+            }
+        }
+        Err(Error::Contended)
+    }
+}

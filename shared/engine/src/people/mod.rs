@@ -1,0 +1,3 @@
+//! The people behind members: registration, corrections, erasure.
+
+pub(crate) mod register;

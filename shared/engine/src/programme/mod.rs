@@ -1,0 +1,3 @@
+//! The programme: its versions.
+
+pub(crate) mod versions;

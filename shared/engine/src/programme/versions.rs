@@ -1,0 +1,206 @@
+//! Saving and reading versions of the programme.
+
+use domain::{
+    json::Json,
+    programme::{self, Programme, Timeline},
+    shape::Fault,
+    time::Instant,
+};
+
+use crate::{
+    engine::{Engine, Request},
+    ledger::write::put,
+    store::{
+        Change, Expect, Key, StoreError, Version, Write,
+        error::Error,
+        keys,
+        records::{Answer, ProgramRecord, Unreadable, decode},
+    },
+};
+
+/// Why a programme was not saved.
+#[derive(Debug)]
+pub enum ProgramError {
+    /// The document has faults; all of them.
+    Invalid(Vec<Fault>),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for ProgramError {
+    fn from(error: Error) -> ProgramError {
+        ProgramError::Other(error)
+    }
+}
+
+/// The most versions a programme may have.
+const VERSIONS_MAX: usize = 10_000;
+
+impl Engine {
+    /// Reads every version of the programme from the store.
+    ///
+    /// # Errors
+    /// The store failed, or a stored version cannot be read.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let _turn = self.refreshing().await;
+        self.reread().await
+    }
+
+    /// Waits until nobody else refreshes, and keeps others waiting until it is dropped: what was
+    /// read earlier must not replace what was read later.
+    pub async fn refreshing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.refresh_turn().lock().await
+    }
+
+    /// [`Engine::refresh`] for whoever has the turn.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn reread(&self) -> Result<(), Error> {
+        let Some((newest, head)) = self.read::<u32>(&keys::program_head()).await? else { return Ok(()) };
+        let mut versions = Vec::new();
+        let known = self.programmes().ok();
+        for number in 1..=newest {
+            let held = known.as_ref().and_then(|known| known.version(number));
+            let programme = match held {
+                Some(programme) => programme.clone(),
+                None => self.stored_program(number).await?.0,
+            };
+            versions.push(std::sync::Arc::new(programme));
+        }
+        if let Some(timeline) = Timeline::new(versions) {
+            self.set_programmes(timeline, head);
+        }
+        self.read_marks().await
+    }
+
+    /// Reads which brands and tiers have been used, so that they are not marked again.
+    async fn read_marks(&self) -> Result<(), Error> {
+        let marks = self.scan_all(keys::all(keys::kind::USED)).await?;
+        self.mark(marks.into_iter().map(|(key, _)| key));
+        Ok(())
+    }
+
+    async fn stored_program(&self, number: u32) -> Result<(Programme, String), Error> {
+        let key = keys::program(number);
+        let unreadable = || Error::Unreadable(Unreadable { key: key.clone() });
+        let record = self.get(&key).await?.ok_or_else(unreadable)?;
+        let record: ProgramRecord = decode(&key, &record.value)?;
+        let json = Json::parse(record.document.as_bytes()).map_err(|_| unreadable())?;
+        let programme = programme::read(&json, number, record.since).map_err(|_| unreadable())?;
+        Ok((programme, record.document))
+    }
+
+    /// The newest version's number and the document's text as it was sent.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`] before the first version.
+    pub async fn program_document(&self) -> Result<(u32, String), Error> {
+        let newest = self.programmes()?.newest().version;
+        Ok((newest, self.stored_program(newest).await?.1))
+    }
+
+    /// That version: since when it is in force, and the document's text as it was sent. `None` if
+    /// there is none.
+    ///
+    /// # Errors
+    /// The store failed, or the version is unreadable.
+    pub async fn program_version(&self, number: u32) -> Result<Option<(Instant, String)>, Error> {
+        let read = self.read::<ProgramRecord>(&keys::program(number)).await?;
+        Ok(read.map(|(record, _)| (record.since, record.document)))
+    }
+
+    /// Saves a new version, unless it is the newest one again, and returns the answer that `tell` has
+    /// for its number. `based_on` is the version the caller started from, if it said so.
+    ///
+    /// # Errors
+    /// Every fault of the document; [`Error::ProgramChanged`] where somebody was quicker.
+    pub async fn save_program(
+        &self,
+        request: &Request,
+        document: &Json,
+        text: &str,
+        based_on: Option<u32>,
+        tell: impl Fn(u32) -> Answer,
+    ) -> Result<Answer, ProgramError> {
+        let head = self.read::<u32>(&keys::program_head()).await?;
+        let newest = head.map_or(0, |(newest, _)| newest);
+        if based_on.is_some_and(|based_on| based_on != newest) {
+            return Err(Error::ProgramChanged { version: newest }.into());
+        }
+        let old = if newest == 0 { None } else { Some(self.stored_program(newest).await?) };
+        let since = request.now;
+        let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
+        if let Some((old, old_text)) = &old {
+            if old_text == text {
+                // Whoever saved it may not have come to refreshing.
+                self.refresh().await?;
+                return Ok(tell(newest));
+            }
+            let faults =
+                [programme::unchangeable(old, &next), self.removed_in_use(old, &next).await?].concat();
+            if !faults.is_empty() {
+                return Err(ProgramError::Invalid(faults));
+            }
+            if old.since > since || newest as usize >= VERSIONS_MAX {
+                return Err(
+                    Error::Refused(domain::refusal::Refusal::LimitExceeded { what: "versions" }).into()
+                );
+            }
+        }
+        let answer = tell(newest + 1);
+        let record = ProgramRecord { since, by: request.by, document: text.to_owned() };
+        let expect_head =
+            head.map_or(Expect::Absent, |(_, version): (u32, Version)| Expect::Version(version));
+        let mut writes = vec![
+            put(keys::program(newest + 1), Expect::Absent, &record),
+            put(keys::program_head(), expect_head, &(newest + 1)),
+        ];
+        // What is removed must still be unused when this is written.
+        writes.extend(old.iter().flat_map(|(old, _)| removed(old, &next)).map(|(_, key)| Write {
+            key,
+            expect: Expect::Absent,
+            change: Change::Nothing,
+        }));
+        match self.commit_told(request, writes, &answer).await {
+            Err(Error::Store(StoreError::LostRace)) => {
+                self.refresh().await?;
+                let version = self.programmes().map_or(0, |programmes| programmes.newest().version);
+                Err(Error::ProgramChanged { version }.into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                self.refresh().await?;
+                Ok(answer)
+            }
+        }
+    }
+
+    /// Brands and tiers that have been used and are missing from the new version.
+    async fn removed_in_use(&self, old: &Programme, new: &Programme) -> Result<Vec<Fault>, Error> {
+        let removed = removed(old, new);
+        let marks: Vec<Key> = removed.iter().map(|(_, key)| key.clone()).collect();
+        let found = self.store.get(&marks).await?;
+        let used = removed.into_iter().zip(found).filter(|(_, found)| found.is_some());
+        Ok(used.map(|((fault, _), _)| fault).collect())
+    }
+}
+
+/// What the new version lacks, each as the fault it is if it has been used, with its mark.
+fn removed(old: &Programme, new: &Programme) -> Vec<(Fault, Key)> {
+    let brands = old.brands.iter().filter(|brand| new.brand(&brand.id).is_none());
+    let brands = brands.map(|brand| {
+        (
+            Fault::new("/brands", "in_use", format!("{} has been used and cannot be removed", brand.id)),
+            keys::used("brand", &brand.id),
+        )
+    });
+    let tiers = old.tiers.iter().filter(|tier| new.tier(&tier.id).is_none());
+    let tiers = tiers.map(|tier| {
+        (
+            Fault::new("/tiers", "in_use", format!("{} has been used and cannot be removed", tier.id)),
+            keys::used("tier", &tier.id),
+        )
+    });
+    brands.chain(tiers).collect()
+}

@@ -1,0 +1,15 @@
+//! Where records live: the port that a store fills, the names and the bytes of records, a store in
+//! memory, and the suite that every store must pass. It knows no other room.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub(crate) mod error;
+pub mod keys;
+pub mod memory;
+mod port;
+pub mod records;
+
+pub use port::{
+    BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Key, Page, Pending, Range, Record, Store,
+    StoreError, VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
+};
