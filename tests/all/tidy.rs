@@ -207,8 +207,9 @@ fn unsafe_is_forbidden_in_every_package() {
     let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(workspace.contains("[workspace.lints.rust]\nunsafe_code = \"forbid\""));
     // The bench and the mutants say it for themselves; the fuzzer's one line is a macro, which exports a symbol.
-    let apart =
-        |path: &PathBuf| ["bench/", "fuzz/", "mutants/"].iter().any(|folder| name(path).starts_with(folder));
+    let apart = |path: &PathBuf| {
+        ["bench/", "tests/fuzz/", "tests/mutants/"].iter().any(|folder| name(path).starts_with(folder))
+    };
     let manifests = files(&root(), "Cargo.toml").into_iter().filter(|path| !apart(path));
     let manifests: Vec<PathBuf> = manifests.filter(|path| *path != root().join("Cargo.toml")).collect();
     assert!(manifests.len() > 20, "this test looks in the wrong place");

@@ -1,7 +1,7 @@
 //! Bugs that somebody could have written here, planted on purpose, to see whether the checks find them.
 //!
 //! Only a build with the feature `planted` has them, and there one is chosen by its name when a process
-//! begins. Without the feature [`is`] is a constant, and what stands behind it is not there. The zoo (`zoo/`)
+//! begins. Without the feature [`is`] is a constant, and what stands behind it is not there. The zoo (`tests/zoo/`)
 //! chooses one after another; `docs/SIMULATOR.md` lists them.
 
 /// A bug, by what is wrong.

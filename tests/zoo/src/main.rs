@@ -32,7 +32,7 @@ const ALONE: &str = "--alone";
 const FOUND: u8 = 10;
 
 /// The file that lists the bugs.
-const LISTED: &str = include_str!("../../docs/SIMULATOR.md");
+const LISTED: &str = include_str!("../../../docs/SIMULATOR.md");
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

@@ -1,5 +1,5 @@
 //! What a fuzzer feeds: a function for each kind of input, which panics where something is wrong. The fuzzer
-//! itself (`fuzz/`) only calls these, and so do the tests, with every input that was worth keeping.
+//! itself (`tests/fuzz/`) only calls these, and so do the tests, with every input that was worth keeping.
 
 mod shop;
 
