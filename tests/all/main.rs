@@ -21,6 +21,7 @@ mod hangups;
 mod histories;
 mod hostile;
 mod instances;
+mod kinds;
 mod lambda;
 mod ledger;
 mod lifecycle;

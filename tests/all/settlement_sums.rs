@@ -211,6 +211,7 @@ fn plainly(
                 let price = issue(of.unwrap(), &refund.brand);
                 add(&refund.brand, LineKind::Issued, -i128::from(refund.taken), price);
             }
+            What::Adjusted { bill: false, .. } => {}
             What::Adjusted { brand, bill: true, .. } => {
                 let points = i128::from(own.event.movement.shares[0].points);
                 add(brand, LineKind::Issued, points, issue(own, brand));
@@ -228,7 +229,12 @@ fn plainly(
                     add(&share.brand, LineKind::Expired, -i128::from(share.points), 0);
                 }
             }
-            _ => {}
+            What::ActivityEarned(_)
+            | What::TierKept { .. }
+            | What::TierChanged { .. }
+            | What::TrialStarted { .. }
+            | What::BadgeIssued { .. }
+            | What::StatusChanged { .. } => {}
         }
     }
     for (brand, price) in bought {

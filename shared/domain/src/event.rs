@@ -1,5 +1,7 @@
 //! What has happened to a member. Each event is one ledger entry; entries are never changed.
 
+mod row;
+
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
@@ -7,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     member::Status,
     number::Money,
-    time::{Day, Instant, Zone},
+    programme::Way,
+    time::{Day, Instant},
 };
+
+pub use row::{Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
 
 /// A change of one lot: a plus enters it, a minus leaves it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -269,46 +274,6 @@ pub struct OrderRefunded {
     pub after: OrderState,
 }
 
-impl What {
-    /// The kind of ledger entry (contract).
-    pub fn kind(&self) -> &'static str {
-        match self {
-            What::OrderEarned(_) => "earn",
-            What::ActivityEarned(_) => "activity",
-            What::PointsRedeemed { .. } => "redeem",
-            What::PointsExpired => "expire",
-            What::OrderRefunded(_) => "reverse_earn",
-            What::RedemptionCancelled { .. } => "reverse_redeem",
-            What::Adjusted { .. } | What::StatusChanged { .. } => "adjust",
-            What::TierKept { .. } | What::TierChanged { .. } | What::TrialStarted { .. } => "tier",
-            What::BadgeIssued { .. } => "badge",
-        }
-    }
-
-    /// The brand it happened at, if at one.
-    pub fn brand(&self) -> Option<&str> {
-        match self {
-            What::OrderEarned(order) => Some(&order.brand),
-            What::ActivityEarned(activity) => Some(&activity.brand),
-            What::OrderRefunded(refund) => Some(&refund.brand),
-            What::PointsRedeemed { brand, .. }
-            | What::RedemptionCancelled { brand, .. }
-            | What::Adjusted { brand, .. } => Some(brand),
-            _ => None,
-        }
-    }
-
-    /// The order it is about, if about one.
-    pub fn order_id(&self) -> Option<&str> {
-        match self {
-            What::OrderEarned(order) => Some(&order.order_id),
-            What::OrderRefunded(refund) => Some(&refund.order_id),
-            What::PointsRedeemed { order_id, .. } => Some(order_id),
-            _ => None,
-        }
-    }
-}
-
 /// Entries of a member, for the few questions that its counters cannot answer.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -320,70 +285,52 @@ pub struct History {
 
 impl History {
     /// Points granted on the local days from `first` through `last`.
-    pub fn granted(&self, zone: Zone, first: Day, last: Day) -> u64 {
-        let granted = self.events.iter().filter_map(|event| match &event.what {
-            What::OrderEarned(order) => Some((zone.day(event.occurred_at), order.granted)),
-            What::ActivityEarned(activity) => Some((Day::from_number(activity.day), activity.granted)),
-            _ => None,
+    pub fn granted(&self, first: Day, last: Day) -> u64 {
+        let granted = self.events.iter().filter_map(|event| event.what.row().granted);
+        let days = first.number()..=last.number();
+        // A limit is a figure of at most 2^53 − 1: a sum that has run full is over it as well.
+        let within = granted.filter(|granted| days.contains(&granted.day));
+        within.fold(0, |sum: u64, granted| sum.saturating_add(granted.points))
+    }
+
+    /// Points that a brand issued (or honoured, cancelled ones too) in entries recorded on that local
+    /// day (its number).
+    pub fn counted_at(&self, brand: &str, way: Way, today: i32) -> u64 {
+        let own = self.events.iter().filter(|event| {
+            let row = event.what.row();
+            event.today == today && row.brand == Some(brand) && row.moves.counts_as() == Some(way)
         });
-        granted.filter(|(day, _)| (first..=last).contains(day)).map(|(_, points)| points).sum()
-    }
-
-    /// Points that a brand issued in entries recorded on that local day (its number).
-    pub fn issued_at(&self, brand: &str, today: i32) -> u64 {
-        self.moved_at(brand, today, |event| match &event.what {
-            What::OrderEarned(_) | What::ActivityEarned(_) => event.movement.points(),
-            _ => 0,
-        })
-    }
-
-    /// Points that a brand honoured in entries recorded on that local day (its number), cancelled
-    /// ones too.
-    pub fn honoured_at(&self, brand: &str, today: i32) -> u64 {
-        self.moved_at(brand, today, |event| match &event.what {
-            What::PointsRedeemed { .. } => event.movement.points(),
-            _ => 0,
-        })
-    }
-
-    fn moved_at(&self, brand: &str, today: i32, points: impl Fn(&Event) -> i64) -> u64 {
-        let own =
-            self.events.iter().filter(|event| event.today == today && event.what.brand() == Some(brand));
-        own.fold(0, |sum: u64, event| sum.saturating_add(points(event).unsigned_abs()))
+        // A limit is a figure of at most 2^53 − 1: a sum that has run full is over it as well.
+        own.fold(0, |sum: u64, event| sum.saturating_add(event.movement.points().unsigned_abs()))
     }
 
     /// How many times an activity was done on the local days from `first` through `last`.
     pub fn times(&self, id: &str, first: Day, last: Day) -> u32 {
-        let done = self.events.iter().filter(|event| match &event.what {
-            What::ActivityEarned(done) => {
-                done.activity == id && (first..=last).contains(&Day::from_number(done.day))
-            }
-            _ => false,
-        });
-        u32::try_from(done.count()).unwrap_or(u32::MAX)
+        let done = self.events.iter().filter_map(|event| event.what.row().activity);
+        let days = first.number()..=last.number();
+        let counted = done.filter(|done| done.activity == id && days.contains(&done.day)).count();
+        // Each is an entry of one ledger that was read into memory.
+        u32::try_from(counted).unwrap_or_else(|_| panic!("{counted} entries of one member"))
     }
 
     /// Orders that happened at or after that moment and of which anything remains, with those that
     /// are being recorded.
     pub fn orders_standing(&self, recent: &[Event], since: Instant) -> u64 {
         let events = || self.events.iter().chain(recent);
-        let of = |event: &Event| Some((event.what.brand()?.to_owned(), event.what.order_id()?.to_owned()));
-        let closing = |event: &&Event| matches!(&event.what, What::OrderRefunded(refund) if refund.closes);
-        let closed: HashSet<_> = events().filter(closing).filter_map(of).collect();
-        let standing = events().filter(|event| {
-            matches!(event.what, What::OrderEarned(_))
-                && event.occurred_at >= since
-                && of(event).is_some_and(|order| !closed.contains(&order))
-        });
+        let refunds = events().filter_map(|event| event.what.row().refund);
+        let closing = refunds.filter(|refund| refund.closes);
+        let closed: HashSet<(&str, &str)> =
+            closing.map(|refund| (refund.brand.as_str(), refund.order_id.as_str())).collect();
+        let since = events().filter(|event| event.occurred_at >= since);
+        let orders = since.filter_map(|event| event.what.row().order);
+        let standing =
+            orders.filter(|order| !closed.contains(&(order.brand.as_str(), order.order_id.as_str())));
         standing.count() as u64
     }
 
     /// The categories of the lines of all orders, with those that are being recorded.
     pub fn categories<'a>(&'a self, recent: &'a [Event]) -> impl Iterator<Item = &'a str> {
-        let orders = self.events.iter().chain(recent).filter_map(|event| match &event.what {
-            What::OrderEarned(order) => Some(order),
-            _ => None,
-        });
+        let orders = self.events.iter().chain(recent).filter_map(|event| event.what.row().order);
         orders.flat_map(|order| order.lines.iter().filter_map(|line| line.category.as_deref()))
     }
 }

@@ -17,19 +17,19 @@ pub fn evolve(member: &mut Member, event: &Event) {
     if let Some(instant) = event.moves_expiry_to {
         member.move_expiry(instant);
     }
+    if event.what.row().is_activity {
+        member.active_on = event.today;
+    }
     match &event.what {
         What::OrderEarned(order) => {
-            member.active_on = event.today;
             member.count_order(order, event.occurred_at);
             member.count_granted(order.day, order.granted, event.today);
         }
         What::ActivityEarned(activity) => {
-            member.active_on = event.today;
             member.count_activity(activity);
             let granted = if planted::is(Bug::ActivitiesUnlimited) { 0 } else { activity.granted };
             member.count_granted(activity.day, granted, event.today);
         }
-        What::PointsRedeemed { .. } => member.active_on = event.today,
         What::OrderRefunded(refund) => {
             let closes = refund.closes || planted::is(Bug::EveryRefundCloses);
             member.orders.count = member.orders.count.saturating_sub(closes.into());
@@ -61,7 +61,10 @@ pub fn evolve(member: &mut Member, event: &Event) {
             member.badges.push(Badge { id: badge.clone(), issued_at: event.occurred_at });
         }
         What::StatusChanged { status, .. } => member.status = *status,
-        What::PointsExpired | What::RedemptionCancelled { .. } | What::Adjusted { .. } => {}
+        What::PointsRedeemed { .. }
+        | What::PointsExpired
+        | What::RedemptionCancelled { .. }
+        | What::Adjusted { .. } => {}
     }
 }
 

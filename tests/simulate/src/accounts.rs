@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use domain::{
-    event::What,
+    programme::Way,
     time::{Instant, Zone},
 };
 use edge::Api;
@@ -114,14 +114,11 @@ impl Overtaken {
         let newest = self.zone.day(newest);
         for (key, value) in entries {
             let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
-            let way = match &entry.event.what {
-                What::OrderEarned(_) | What::ActivityEarned(_) => "issue",
-                What::PointsRedeemed { .. } => "redeem",
-                _ => continue,
-            };
+            let row = entry.event.what.row();
+            let Some(way) = row.moves.counts_as().map(Way::word) else { continue };
             let points = entry.event.movement.points().unsigned_abs();
             // What moves nothing does not come to the account.
-            let Some(brand) = entry.event.what.brand().filter(|_| points > 0) else { continue };
+            let Some(brand) = row.brand.filter(|_| points > 0) else { continue };
             let own = self.zone.day(entry.recorded_at);
             let (days, months) =
                 ([own.number(), newest.number()], [own.month_number(), newest.month_number()]);

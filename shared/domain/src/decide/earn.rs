@@ -213,7 +213,7 @@ impl Draft<'_> {
 
     fn granted_between(&self, first: Day, last: Day) -> Result<u64, Wants> {
         if !self.is_counted(first) {
-            return Ok(self.wanted_history(first)?.granted(self.programme().zone, first, last));
+            return Ok(self.wanted_history(first)?.granted(first, last));
         }
         let days = self.member.granted.iter();
         let within = days.filter(|(day, _)| (first.number()..=last.number()).contains(day));

@@ -11,7 +11,7 @@ mod staff;
 
 use crate::{
     condition::Wants,
-    event::{Event, History, Movement, Order, OrderState, Share, What},
+    event::{Event, History, Movement, Order, OrderState, Share, TierStep, What},
     evolve::evolve,
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
@@ -99,18 +99,15 @@ pub struct Decision {
 impl Decision {
     /// The tier that the command raised the member to.
     pub fn upgraded_to(&self) -> Option<&str> {
-        self.events.iter().rev().find_map(|event| match &event.what {
-            What::TierChanged { to, .. } => Some(to.as_str()),
-            _ => None,
+        self.events.iter().rev().find_map(|event| match event.what.row().tier {
+            Some(TierStep::Changed { from: _, to }) => Some(to),
+            Some(TierStep::Kept | TierStep::TrialStarted) | None => None,
         })
     }
 
     /// Badges that followed from the command.
     pub fn badges_issued(&self) -> impl Iterator<Item = &str> {
-        self.events.iter().filter_map(|event| match &event.what {
-            What::BadgeIssued { badge, .. } => Some(badge.as_str()),
-            _ => None,
-        })
+        self.events.iter().filter_map(|event| event.what.row().badge)
     }
 }
 

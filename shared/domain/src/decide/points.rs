@@ -2,7 +2,7 @@
 
 use super::{Draft, Stop, share, signed};
 use crate::{
-    event::{Event, Movement, Share, What},
+    event::{Event, Movement, Redemption, Share, What},
     planted::{self, Bug},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
@@ -54,10 +54,7 @@ impl Draft<'_> {
         let Some(total) = limit.filter(|_| points > 0) else { return Ok(()) };
         let today = programme.zone.day(self.context.now);
         let history = self.wanted_history(today)?;
-        let used = match way {
-            Way::Issue => history.issued_at(brand, today.number()),
-            Way::Redeem => history.honoured_at(brand, today.number()),
-        };
+        let used = history.counted_at(brand, way, today.number());
         let left = total.saturating_sub(used);
         if left < points { Err(Refusal::BrandLimit { per, way, total, left }.into()) } else { Ok(()) }
     }
@@ -89,7 +86,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn cancel_redemption(&mut self, redemption: [u8; 16], redeemed: &Event) -> Result<(), Stop> {
-        let What::PointsRedeemed { brand, .. } = &redeemed.what else {
+        let Some(Redemption::Made { brand, .. }) = redeemed.what.row().redemption else {
             return Err(Refusal::RedemptionNotFound.into());
         };
         let mut back = Vec::new();
@@ -110,7 +107,7 @@ impl Draft<'_> {
             place(left).cmp(&place(right)).then_with(|| left.brand.cmp(&right.brand))
         });
         let movement = self.credit(back);
-        let what = What::RedemptionCancelled { brand: brand.clone(), redemption, lost };
+        let what = What::RedemptionCancelled { brand: brand.to_owned(), redemption, lost };
         self.record(self.context.now, movement, None, what);
         Ok(())
     }

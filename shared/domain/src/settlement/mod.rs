@@ -12,10 +12,11 @@ mod statement;
 mod tally;
 
 use crate::{
-    event::{Event, What},
+    event::{Event, Moves},
     time::Instant,
 };
 
+pub use crate::event::Reversed;
 pub use statement::{Account, Line, LineKind, SignedMoney, round_half_even};
 pub use tally::{Sum, Tally, Unpriced};
 
@@ -30,24 +31,9 @@ pub struct Made<'a> {
     pub from_blocks: bool,
 }
 
-/// What an entry takes back: a settlement prices it as that.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reversed<'a> {
-    /// An order, by brand and id.
-    Order(&'a str, &'a str),
-    /// A redemption.
-    Redemption([u8; 16]),
-}
-
-/// What the entry takes back, if it does. A refund that took nothing back takes nothing back here.
+/// What the entry takes back, and is priced as. A refund that took nothing back takes nothing back here.
 pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
-    match &event.what {
-        What::OrderRefunded(refund) if refund.taken > 0 => {
-            Some(Reversed::Order(&refund.brand, &refund.order_id))
-        }
-        What::RedemptionCancelled { redemption, .. } => Some(Reversed::Redemption(*redemption)),
-        _ => None,
-    }
+    event.what.row().reverses
 }
 
 /// The moment whose local month an entry belongs to.
@@ -56,8 +42,14 @@ pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
 /// after their end were never there at that instant: they expire when they are told, so that a
 /// month which was closed before does not change. Everything else belongs to when it was recorded.
 pub fn belongs_to(event: &Event, recorded_at: Instant) -> Instant {
-    match event.what {
-        What::PointsExpired => event.at,
-        _ => recorded_at,
+    match event.what.row().moves {
+        Moves::Expired => event.at,
+        Moves::Nothing
+        | Moves::Issued
+        | Moves::Honoured
+        | Moves::TakenBack { .. }
+        | Moves::GivenBack { .. }
+        | Moves::ByHand { .. }
+        | Moves::BetweenMembers => recorded_at,
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Made;
 use crate::{
-    event::What,
+    event::{Moves, Redemption},
     number::{Currency, Money},
     programme::{Brand, Timeline},
 };
@@ -33,8 +33,7 @@ impl Sum {
         *self == Sum::default()
     }
 
-    fn of(points: i64, price: u64) -> Sum {
-        let points = i128::from(points);
+    fn of(points: i128, price: u64) -> Sum {
         Sum { points, millionths: points * i128::from(price) }
     }
 }
@@ -71,29 +70,30 @@ impl Tally {
         made: Made<'_>,
         reversed: Option<Made<'_>>,
     ) -> Result<(), Unpriced> {
-        let points = made.event.movement.points();
-        match &made.event.what {
-            What::OrderEarned(order) => self.issue(&order.brand, points, issue_price(programmes, made)?),
-            What::ActivityEarned(done) => self.issue(&done.brand, points, issue_price(programmes, made)?),
-            What::Adjusted { brand, bill: true, .. } => {
-                self.issue(brand, points, issue_price(programmes, made)?);
+        let row = made.event.what.row();
+        match row.moves {
+            Moves::Issued | Moves::ByHand { billed: true } => {
+                let (brand, price) = (brand_of(made)?, issue_price(programmes, made)?);
+                self.issue(brand, i128::from(made.event.movement.points()), price);
             }
-            What::OrderRefunded(refund) if refund.taken > 0 => {
+            Moves::TakenBack { taken: 0 } => {}
+            Moves::TakenBack { taken } => {
                 let order = reversed.ok_or(Unpriced { version: made.version })?;
-                let taken = i64::try_from(refund.taken).unwrap_or(i64::MAX); // a figure, below 2^53
-                self.issue(&refund.brand, -taken, issue_price(programmes, order)?);
+                let (brand, price) = (brand_of(made)?, issue_price(programmes, order)?);
+                self.issue(brand, -i128::from(taken), price);
             }
-            What::PointsRedeemed { .. } => self.redeem(programmes, made, -1)?,
+            Moves::Honoured => self.redeem(programmes, made, -1)?,
             // Exactly what the redemption took, whatever became of it since.
-            What::RedemptionCancelled { .. } => {
+            Moves::GivenBack { .. } => {
                 self.redeem(programmes, reversed.ok_or(Unpriced { version: made.version })?, 1)?;
             }
-            What::PointsExpired => {
+            Moves::Expired => {
                 for share in &made.event.movement.shares {
-                    add(&mut self.expired, &share.brand, Sum::of(-share.points, 0));
+                    add(&mut self.expired, &share.brand, Sum::of(-i128::from(share.points), 0));
                 }
             }
-            _ => {}
+            // Between the programme and its brands nothing changes.
+            Moves::Nothing | Moves::ByHand { billed: false } | Moves::BetweenMembers => {}
         }
         Ok(())
     }
@@ -104,20 +104,20 @@ impl Tally {
         add(&mut self.blocks, brand, Sum { points: 0, millionths });
     }
 
-    fn issue(&mut self, brand: &str, points: i64, price: u64) {
+    fn issue(&mut self, brand: &str, points: i128, price: u64) {
         add(&mut self.issued, brand, Sum::of(points, price));
     }
 
     /// Counts a redemption's lots for the brand that honoured it; `sign` turns what left the lots
     /// (-1), or takes it back (1).
-    fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, sign: i64) -> Result<(), Unpriced> {
-        let What::PointsRedeemed { brand, .. } = &made.event.what else {
+    fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, sign: i128) -> Result<(), Unpriced> {
+        let Some(Redemption::Made { brand, .. }) = made.event.what.row().redemption else {
             return Err(Unpriced { version: made.version });
         };
         let price = priced(programmes, made.version, brand)?.honour_price.millionths();
-        let honoured = self.honoured.entry(brand.clone()).or_default();
+        let honoured = self.honoured.entry(brand.to_owned()).or_default();
         for share in &made.event.movement.shares {
-            add(honoured, &share.brand, Sum::of(sign * share.points, price));
+            add(honoured, &share.brand, Sum::of(sign * i128::from(share.points), price));
         }
         Ok(())
     }
@@ -145,9 +145,13 @@ impl Tally {
 
 /// Points that came from blocks were paid for with them.
 fn issue_price(programmes: &Timeline, made: Made<'_>) -> Result<u64, Unpriced> {
-    let brand = made.event.what.brand().unwrap_or_default();
-    let price = priced(programmes, made.version, brand)?.issue_price.millionths();
+    let price = priced(programmes, made.version, brand_of(made)?)?.issue_price.millionths();
     Ok(if made.from_blocks { 0 } else { price })
+}
+
+/// The brand that the entry is settled with.
+fn brand_of(made: Made<'_>) -> Result<&str, Unpriced> {
+    made.event.what.row().brand.ok_or(Unpriced { version: made.version })
 }
 
 fn priced<'a>(programmes: &'a Timeline, version: u32, brand: &str) -> Result<&'a Brand, Unpriced> {

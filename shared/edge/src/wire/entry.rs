@@ -1,7 +1,7 @@
 //! A ledger entry and the answer to a command, field by field. Plain structs and not maps: they
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
-use domain::event::{Event, Share, TierCause, What};
+use domain::event::{Event, Moves, Redemption, Share, TierCause, What};
 use engine::{
     Done,
     records::{EntryRecord, Outcome},
@@ -50,6 +50,15 @@ struct ShownShare<'a> {
     expires_at: Option<String>,
     brand: &'a str,
     points: i64,
+}
+
+/// What only one kind of entry tells, or few.
+#[derive(Default)]
+struct Details<'a> {
+    /// What happened to the tier; `null` if nothing did.
+    tier: Value,
+    reason: Option<&'a str>,
+    status: Option<&'static str>,
 }
 
 /// What an entry took from a block, or gave back to it.
@@ -109,45 +118,34 @@ impl Show<'_> {
     /// A ledger entry; one that is due and not yet `written` has no time of recording.
     pub(super) fn shown_entry<'a>(&self, entry: &'a EntryRecord, written: bool) -> ShownEntry<'a> {
         let event = &entry.event;
+        let row = event.what.row();
+        let details = self.details(&event.what);
         ShownEntry {
             id: entry_id(entry),
             seq: entry.seq,
-            kind: event.what.kind(),
+            kind: row.word,
             points: event.movement.points(),
             growth: event.movement.growth,
             lots: self.shares(&event.movement.shares),
-            brand: event.what.brand(),
-            order_id: event.what.order_id(),
-            redemption_id: redemption_of(&event.what),
+            brand: row.brand,
+            order_id: row.order_id,
+            redemption_id: row.redemption.map(redemption_id),
             by: by(entry.by),
             occurred_at: self.zone().show(event.occurred_at),
             recorded_at: written.then(|| self.zone().show(entry.recorded_at)),
             balance_after: entry.balance_after,
             program_version: entry.version,
-            tier: self.tier_change(&event.what),
-            badge: match &event.what {
-                What::BadgeIssued { badge, .. } => Some(badge),
-                _ => None,
-            },
-            activity: match &event.what {
-                What::ActivityEarned(done) => Some(&done.activity),
-                _ => None,
-            },
-            reason: match &event.what {
-                What::BadgeIssued { reason, .. } => reason.as_deref(),
-                What::Adjusted { reason, .. } | What::StatusChanged { reason, .. } => Some(reason),
-                _ => None,
-            },
-            bill: matches!(&event.what, What::Adjusted { bill: true, .. }),
+            tier: details.tier,
+            badge: row.badge,
+            activity: row.activity.map(|done| done.activity.as_str()),
+            reason: details.reason,
+            bill: row.moves.is_billed(),
             blocks: entry
                 .blocks
                 .iter()
                 .map(|(block, points)| ShownBlock { block: *block, points: *points })
                 .collect(),
-            status: match &event.what {
-                What::StatusChanged { status, .. } => Some(status.word()),
-                _ => None,
-            },
+            status: details.status,
         }
     }
 
@@ -169,21 +167,39 @@ impl Show<'_> {
         lots.into_iter().map(|(_, lot)| lot).collect()
     }
 
-    /// What happened to the tier; `null` if nothing did.
-    fn tier_change(&self, what: &What) -> Value {
+    /// What an entry of each kind tells that no other kind does.
+    fn details<'a>(&self, what: &'a What) -> Details<'a> {
+        let tier = |tier: Value| Details { tier, ..Details::default() };
         match what {
             What::TierChanged { from, to, valid_until, why, .. } => {
-                let change = if *why == TierCause::Raised { "raised" } else { "lapsed" };
-                json!({"change": change, "from": from, "to": to, "valid_until": self.maybe(*valid_until)})
+                let change = match why {
+                    TierCause::Raised => "raised",
+                    TierCause::Lapsed => "lapsed",
+                };
+                tier(
+                    json!({"change": change, "from": from, "to": to, "valid_until": self.maybe(*valid_until)}),
+                )
             }
-            What::TierKept { tier, valid_until, lifetime } => {
+            What::TierKept { tier: own, valid_until, lifetime } => {
                 let until = self.maybe(*valid_until);
-                json!({"change": "kept", "from": tier, "to": tier, "valid_until": until, "lifetime": lifetime})
+                tier(
+                    json!({"change": "kept", "from": own, "to": own, "valid_until": until, "lifetime": lifetime}),
+                )
             }
-            What::TrialStarted { tier, until } => {
-                json!({"change": "trial_started", "trial": tier, "until": self.instant(*until)})
+            What::TrialStarted { tier: trial, until } => {
+                tier(json!({"change": "trial_started", "trial": trial, "until": self.instant(*until)}))
             }
-            _ => Value::Null,
+            What::BadgeIssued { reason, .. } => Details { reason: reason.as_deref(), ..Details::default() },
+            What::Adjusted { reason, .. } => Details { reason: Some(reason), ..Details::default() },
+            What::StatusChanged { status, reason } => {
+                Details { reason: Some(reason), status: Some(status.word()), ..Details::default() }
+            }
+            What::OrderEarned(_)
+            | What::ActivityEarned(_)
+            | What::PointsRedeemed { .. }
+            | What::PointsExpired
+            | What::OrderRefunded(_)
+            | What::RedemptionCancelled { .. } => Details::default(),
         }
     }
 
@@ -193,7 +209,7 @@ impl Show<'_> {
         let shown = ShownDone { entry: Some(self.shown_entry(entry, true)), ..ShownDone::default() };
         let shown = particulars(&entry.event, shown);
         match &entry.outcome {
-            Some(outcome) => with_outcome(outcome, &entry.event.what, shown),
+            Some(outcome) => with_outcome(outcome, entry.event.what.row().moves, shown),
             None => shown,
         }
     }
@@ -201,29 +217,32 @@ impl Show<'_> {
 
 /// What the answer to each kind of command says of it.
 fn particulars<'a>(event: &Event, shown: ShownDone<'a>) -> ShownDone<'a> {
-    match &event.what {
-        What::OrderEarned(order) => {
-            ShownDone { granted: Some(order.granted), calculated: Some(order.calculated), ..shown }
+    let row = event.what.row();
+    match row.moves {
+        Moves::Issued => ShownDone {
+            granted: row.granted.map(|granted| granted.points),
+            calculated: row.granted.map(|granted| granted.calculated),
+            ..shown
+        },
+        Moves::Honoured => ShownDone { redemption_id: row.redemption.map(redemption_id), ..shown },
+        Moves::TakenBack { taken } => ShownDone { taken: Some(taken), ..shown },
+        Moves::GivenBack { lost } => {
+            ShownDone { restored: Some(event.movement.points()), lost: Some(lost), ..shown }
         }
-        What::ActivityEarned(activity) => {
-            ShownDone { granted: Some(activity.granted), calculated: Some(activity.calculated), ..shown }
-        }
-        What::PointsRedeemed { .. } => ShownDone { redemption_id: redemption_of(&event.what), ..shown },
-        What::OrderRefunded(refund) => ShownDone { taken: Some(refund.taken), ..shown },
-        What::RedemptionCancelled { lost, .. } => {
-            ShownDone { restored: Some(event.movement.points()), lost: Some(*lost), ..shown }
-        }
-        _ => shown,
+        Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => shown,
     }
 }
 
-fn with_outcome<'a>(outcome: &'a Outcome, what: &What, mut shown: ShownDone<'a>) -> ShownDone<'a> {
-    if matches!(what, What::OrderEarned(_) | What::ActivityEarned(_) | What::Adjusted { .. }) {
-        shown.upgraded_to = Some(outcome.upgraded_to.as_deref());
-        shown.badges_issued = Some(&outcome.badges_issued);
-    }
-    if matches!(what, What::OrderRefunded(_) | What::RedemptionCancelled { .. }) {
-        shown.debt = Some(outcome.debt);
+fn with_outcome<'a>(outcome: &'a Outcome, moves: Moves, mut shown: ShownDone<'a>) -> ShownDone<'a> {
+    match moves {
+        // What may raise the member tells whether it did.
+        Moves::Issued | Moves::ByHand { .. } => {
+            shown.upgraded_to = Some(outcome.upgraded_to.as_deref());
+            shown.badges_issued = Some(&outcome.badges_issued);
+        }
+        // What may leave a debt, or repay one, tells what is owed.
+        Moves::TakenBack { .. } | Moves::GivenBack { .. } => shown.debt = Some(outcome.debt),
+        Moves::Nothing | Moves::Honoured | Moves::Expired | Moves::BetweenMembers => {}
     }
     shown.balance = Some(ShownBalance::of(outcome));
     shown.tier = Some(&outcome.tier);
@@ -231,10 +250,9 @@ fn with_outcome<'a>(outcome: &'a Outcome, what: &What, mut shown: ShownDone<'a>)
     shown
 }
 
-pub(super) fn redemption_of(what: &What) -> Option<String> {
-    match what {
-        What::PointsRedeemed { brand, order_id } => Some(id("rdm_", engine::redemption_id(brand, order_id))),
-        What::RedemptionCancelled { redemption, .. } => Some(id("rdm_", *redemption)),
-        _ => None,
+pub(super) fn redemption_id(redemption: Redemption<'_>) -> String {
+    match redemption {
+        Redemption::Made { brand, order_id } => id("rdm_", engine::redemption_id(brand, order_id)),
+        Redemption::Cancelled(redemption) => id("rdm_", redemption),
     }
 }

@@ -68,19 +68,7 @@ const ENTRY_LOT: Shape = Shape::Object(&[
     required("points", SIGNED, "a plus enters the lot, a minus leaves it"),
 ]);
 
-const KIND: Shape = Shape::OneOf(&[
-    "earn",
-    "redeem",
-    "expire",
-    "reverse_earn",
-    "reverse_redeem",
-    "activity",
-    "adjust",
-    "transfer",
-    "merge",
-    "tier",
-    "badge",
-]);
+const KIND: Shape = Shape::OneOf(domain::event::WORDS);
 
 const ENTRY_BLOCK: Shape = Shape::Object(&[
     required("block", COUNT, "its number among the brand's blocks"),

@@ -2,7 +2,7 @@
 //! an answer is not told to partners by accident.
 
 use domain::{
-    event::What,
+    event::Moves,
     programme::Sees,
     shape::{COUNT, Shape, optional, required},
 };
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     BALANCE, INSTANT_OR_NULL, KIND, SIGNED, Show,
-    entry::{ShownBalance, redemption_of},
+    entry::{ShownBalance, redemption_id},
     entry_id,
 };
 
@@ -80,47 +80,37 @@ impl Show<'_> {
     /// The answer to a partner's command, with what it sees of the member.
     pub fn done_for_partner<'a>(&self, done: &'a Done, sees: Sees) -> PartnerDone<'a> {
         let Some(entry) = &done.entry else { return PartnerDone::default() };
-        let what = &entry.event.what;
+        let row = entry.event.what.row();
+        assert!(row.for_partners, "a partner asked for what it is never told of: {}", row.word);
         let outcome = entry.outcome.as_ref();
-        PartnerDone {
+        let mut told = PartnerDone {
             entry: Some(self.partner_entry(entry)),
-            granted: match what {
-                What::OrderEarned(order) => Some(order.granted),
-                What::ActivityEarned(activity) => Some(activity.granted),
-                _ => None,
-            },
-            redemption_id: match what {
-                What::PointsRedeemed { .. } => redemption_of(what),
-                _ => None,
-            },
-            taken: match what {
-                What::OrderRefunded(refund) => Some(refund.taken),
-                _ => None,
-            },
-            restored: match what {
-                What::RedemptionCancelled { .. } => Some(entry.event.movement.points()),
-                _ => None,
-            },
-            debt: match what {
-                What::OrderRefunded(_) | What::RedemptionCancelled { .. } => {
-                    outcome.filter(|_| sees.balance).map(|outcome| outcome.debt)
-                }
-                _ => None,
-            },
             balance: outcome.filter(|_| sees.balance).map(ShownBalance::of),
             tier: outcome.filter(|_| sees.tier).map(|outcome| outcome.tier.as_str()),
+            ..PartnerDone::default()
+        };
+        let debt = outcome.filter(|_| sees.balance).map(|outcome| outcome.debt);
+        match row.moves {
+            Moves::Issued => told.granted = row.granted.map(|granted| granted.points),
+            Moves::Honoured => told.redemption_id = row.redemption.map(redemption_id),
+            Moves::TakenBack { taken } => (told.taken, told.debt) = (Some(taken), debt),
+            Moves::GivenBack { .. } => {
+                (told.restored, told.debt) = (Some(entry.event.movement.points()), debt);
+            }
+            Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => {}
         }
+        told
     }
 
     fn partner_entry<'a>(&self, entry: &'a EntryRecord) -> PartnerEntry<'a> {
-        let what = &entry.event.what;
+        let row = entry.event.what.row();
         PartnerEntry {
             id: entry_id(entry),
-            kind: what.kind(),
+            kind: row.word,
             points: entry.event.movement.points(),
-            brand: what.brand(),
-            order_id: what.order_id(),
-            redemption_id: redemption_of(what),
+            brand: row.brand,
+            order_id: row.order_id,
+            redemption_id: row.redemption.map(redemption_id),
             occurred_at: self.zone().show(entry.event.occurred_at),
             recorded_at: self.zone().show(entry.recorded_at),
         }

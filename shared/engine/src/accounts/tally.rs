@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{decide::AHEAD_MILLIS_MAX, event::What, programme::Way, time::Instant};
+use domain::{decide::AHEAD_MILLIS_MAX, event::Moves, programme::Way, time::Instant};
 
 use super::{Account, METERS, Moment, Pool, Shard, Terms, stock::Window};
 use crate::{
@@ -122,16 +122,24 @@ impl Tally {
 
     /// Notes a ledger entry. `at` tells a moment's local day and month.
     pub(crate) fn note_entry(&mut self, entry: &EntryRecord, at: impl Fn(Instant) -> Moment) {
-        let Some(brand) = entry.event.what.brand() else { return };
-        let sign = if matches!(entry.event.what, What::OrderRefunded(_)) { 1 } else { -1 };
+        let row = entry.event.what.row();
+        // Accounts are brands'.
+        let Some(brand) = row.brand else { return };
+        let sign = match row.moves {
+            Moves::TakenBack { .. } => 1,
+            // What issues draws from blocks. Nothing else does: if it names one, the block is out of balance.
+            Moves::Nothing
+            | Moves::Issued
+            | Moves::Honoured
+            | Moves::Expired
+            | Moves::GivenBack { .. }
+            | Moves::ByHand { .. }
+            | Moves::BetweenMembers => -1,
+        };
         for (number, points) in &entry.blocks {
             *self.block(brand, *number) += sign * i128::from(*points);
         }
-        let way = match &entry.event.what {
-            What::OrderEarned(_) | What::ActivityEarned(_) => Way::Issue,
-            What::PointsRedeemed { .. } => Way::Redeem,
-            _ => return,
-        };
+        let Some(way) = row.moves.counts_as() else { return };
         for meter in self.metered.get_mut(brand).into_iter().flatten() {
             meter.count(way, entry, &at);
         }

@@ -1,7 +1,7 @@
 //! What a brand's account is held to, and what a command asks of it.
 
 use domain::{
-    event::{Event, What},
+    event::Event,
     number::{Amount, Currency, Rate},
     programme::{Brand, BrandPer, Funding, Way},
     refusal::Refusal,
@@ -88,16 +88,13 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    /// What an event takes: of all commands, orders, activities and redemptions alone. An
-    /// adjustment, which an import is too, counts nowhere.
+    /// What an event takes: what limits count. An adjustment, which an import is too, counts nowhere.
     pub(crate) fn of(event: &Event, price: Rate) -> Need {
         let points = event.movement.points().unsigned_abs();
-        match &event.what {
-            What::OrderEarned(_) | What::ActivityEarned(_) => {
-                Need { issue: points, redeem: 0, cost: Amount::product(points, price) }
-            }
-            What::PointsRedeemed { .. } => Need { redeem: points, ..Need::default() },
-            _ => Need::default(),
+        match event.what.row().moves.counts_as() {
+            Some(Way::Issue) => Need { issue: points, redeem: 0, cost: Amount::product(points, price) },
+            Some(Way::Redeem) => Need { redeem: points, ..Need::default() },
+            None => Need::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use domain::{
-    event::{Event, Share, What},
+    event::{Event, Moves, Once, Share},
     member::{Member, Status},
 };
 
@@ -12,17 +12,13 @@ use crate::store::records::EntryRecord;
 
 /// What has happened once to a member and must not happen again.
 #[derive(Default)]
-pub(crate) struct Once<'a> {
-    orders: HashSet<(&'a str, &'a str)>,
-    redemptions: HashSet<(&'a str, &'a str)>,
-    cancelled: HashSet<[u8; 16]>,
-}
+pub(crate) struct Seen<'a>(HashSet<Once<'a>>);
 
 /// Looks at an entry beside the member as all entries before it left it.
 pub(crate) fn check<'a>(
     member: &mut Member,
     entry: &'a EntryRecord,
-    once: &mut Once<'a>,
+    seen: &mut Seen<'a>,
     differences: &mut Vec<String>,
 ) {
     let event = &entry.event;
@@ -43,15 +39,15 @@ pub(crate) fn check<'a>(
     if event.at > entry.recorded_at {
         differs("was recorded before it was decided".to_owned());
     }
-    let again = match &event.what {
-        What::OrderEarned(order) => !once.orders.insert((&order.brand, &order.order_id)),
-        What::PointsRedeemed { brand, order_id } => !once.redemptions.insert((brand, order_id)),
-        What::RedemptionCancelled { redemption, .. } => !once.cancelled.insert(*redemption),
-        What::BadgeIssued { badge, .. } => member.has_badge(badge),
-        _ => false,
+    let row = event.what.row();
+    let again = match row.once {
+        // The member has it, from whatever entry.
+        Some(Once::Badge(badge)) => member.has_badge(badge),
+        Some(once @ (Once::Order(..) | Once::Redemption(..) | Once::Cancellation(_))) => !seen.0.insert(once),
+        None => false,
     };
     if again {
-        differs(format!("{} of the same a second time", event.what.kind()));
+        differs(format!("{} of the same a second time", row.word));
     }
 }
 
@@ -67,22 +63,28 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
         return Some(format!("{taken} points leave a lot of {held}"));
     }
     let ended = share.expires_at.is_some_and(|end| end <= event.at);
-    match &event.what {
-        What::PointsRedeemed { .. } if ended => Some("points are spent that have expired".to_owned()),
-        What::PointsRedeemed { .. } if share.held_until.is_some() => {
-            Some("points are spent that are held".to_owned())
+    let has_left = matches!(member.status, Status::Closed | Status::Erased);
+    match event.what.row().moves {
+        Moves::Honoured if ended => Some("points are spent that have expired".to_owned()),
+        Moves::Honoured if share.held_until.is_some() => Some("points are spent that are held".to_owned()),
+        Moves::Expired if !ended && !has_left => Some("points expire before their end".to_owned()),
+        // A refund and an operator take held points too; nobody gives away more than could be spent.
+        Moves::BetweenMembers if ended || share.held_until.is_some() => {
+            Some("points are given away that could not be spent".to_owned())
         }
-        What::PointsExpired if !ended && !matches!(member.status, Status::Closed | Status::Erased) => {
-            Some("points expire before their end".to_owned())
-        }
-        _ => None,
+        Moves::Honoured | Moves::Expired | Moves::BetweenMembers => None,
+        Moves::Nothing
+        | Moves::Issued
+        | Moves::TakenBack { .. }
+        | Moves::GivenBack { .. }
+        | Moves::ByHand { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::{
-        event::{ActivityEarned, Movement, Order},
+        event::{ActivityEarned, Movement, Order, What},
         member::{Badge, Lot, MemberId},
         number::Money,
         time::Instant,
@@ -140,9 +142,9 @@ mod tests {
 
     #[track_caller]
     fn look(member: &Member, entries: &[EntryRecord], want: &[&str]) {
-        let (mut member, mut once, mut differences) = (member.clone(), Once::default(), Vec::new());
+        let (mut member, mut seen, mut differences) = (member.clone(), Seen::default(), Vec::new());
         for entry in entries {
-            check(&mut member, entry, &mut once, &mut differences);
+            check(&mut member, entry, &mut seen, &mut differences);
         }
         let want: Vec<String> = want.iter().map(|text| format!("entry 7: {text}")).collect();
         assert_eq!(differences, want);

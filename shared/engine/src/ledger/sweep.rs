@@ -6,7 +6,7 @@
 //! asked for less at once. Each commit still holds whole members, and expects each as it was read.
 
 use domain::{
-    event::{Event, What},
+    event::{Event, TierStep},
     member::MemberId,
     refusal::Refusal,
     settle,
@@ -273,10 +273,13 @@ impl Swept {
         self.members += 1;
         self.done &= !due.more;
         for event in &due.events {
-            match &event.what {
-                What::PointsExpired => self.points_expired += event.movement.points().unsigned_abs(),
-                What::TierKept { .. } => self.renewed += 1,
-                What::TierChanged { from, to, .. } => {
+            let row = event.what.row();
+            if row.moves.is_expiry() {
+                self.points_expired += event.movement.points().unsigned_abs();
+            }
+            match row.tier {
+                Some(TierStep::Kept) => self.renewed += 1,
+                Some(TierStep::Changed { from, to }) => {
                     let rank = |id: &str| {
                         engine.programmes().ok().and_then(|programmes| programmes.newest().rank(id))
                     };
@@ -286,7 +289,8 @@ impl Swept {
                         std::cmp::Ordering::Greater => self.upgraded += 1,
                     }
                 }
-                _ => {}
+                // Time alone begins no trial.
+                Some(TierStep::TrialStarted) | None => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 //! place in the due index, and the marks of brands and tiers used for the first time.
 
 use domain::{
-    event::{Event, What},
+    event::{Event, OrderState},
     member::Member,
     planted::{self, Bug},
     programme::Timeline,
@@ -109,10 +109,7 @@ impl MemberWrites<'_> {
                 recorded_at: occurred.unwrap_or(self.recorded_at),
                 balance_after: balance,
                 content: natural.as_ref().and(own.as_ref()).map(|own| own.content),
-                order: match &event.what {
-                    What::OrderEarned(order) => Some(domain::event::OrderState::new(order)),
-                    _ => None,
-                },
+                order: event.what.row().order.map(OrderState::new),
                 event,
                 outcome: own.map(|own| own.outcome),
                 cancelled: false,
@@ -150,8 +147,11 @@ impl MemberWrites<'_> {
     fn marks(&self, engine: &Engine, writes: &mut Vec<Write>) {
         let lots = self.after.lots.iter().map(|lot| lot.brand.as_str());
         let brands = lots.chain(self.brand).map(|brand| keys::used("brand", brand));
-        let told =
-            self.events.iter().filter_map(|event| event.what.brand()).map(|brand| keys::used("brand", brand));
+        let told = self
+            .events
+            .iter()
+            .filter_map(|event| event.what.row().brand)
+            .map(|brand| keys::used("brand", brand));
         let trial = self.after.trial.iter().map(|trial| &trial.tier);
         let tiers = trial.chain([&self.after.standing.tier]).map(|tier| keys::used("tier", tier));
         writes.extend(marking(engine, brands.chain(told).chain(tiers).collect()));

@@ -1,0 +1,371 @@
+//! What each kind of entry is to everybody who does not apply it: one row a kind.
+//!
+//! Limits, settlement, marks of use, the audit and the wire read the row of an entry and never match on
+//! its kind. So a kind that is new does not compile until its row says everything that any of them asks,
+//! and a column that is new does not compile until every kind has it. No column has a default.
+//!
+//! Where a kind's own content is needed (applying it, the details that an answer shows), a `match`
+//! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
+
+use super::{ActivityEarned, Order, OrderRefunded, What};
+use crate::programme::Way;
+
+/// Words for kinds of entry on the wire, in the order in which they are told. `transfer` and `merge`
+/// are promised and no kind has them yet.
+pub const WORDS: &[&str] = &[
+    "earn",
+    "redeem",
+    "expire",
+    "reverse_earn",
+    "reverse_redeem",
+    "activity",
+    "adjust",
+    "transfer",
+    "merge",
+    "tier",
+    "badge",
+];
+
+/// What a kind of entry is, read from an entry of that kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row<'a> {
+    /// Its word on the wire, one of [`WORDS`].
+    pub word: &'static str,
+    /// The brand it happened at, if at one. The brand is marked as used.
+    pub brand: Option<&'a str>,
+    /// The order it is about, if about one.
+    pub order_id: Option<&'a str>,
+    /// The redemption it made or cancelled, if it did.
+    pub redemption: Option<Redemption<'a>>,
+    /// The order that earned, with all that was recorded of it, if that is what it was.
+    pub order: Option<&'a Order>,
+    /// The activity that earned, if that is what it was.
+    pub activity: Option<&'a ActivityEarned>,
+    /// The refund, if that is what it was.
+    pub refund: Option<&'a OrderRefunded>,
+    /// The badge it issued, if it did.
+    pub badge: Option<&'a str>,
+    /// What it did to the tier, if anything.
+    pub tier: Option<TierStep<'a>>,
+    /// What it means that points move.
+    pub moves: Moves,
+    /// The points it earned, as the programme's limits count them.
+    pub granted: Option<Granted>,
+    /// What it takes back, if it takes something back. A refund that took no points takes back nothing.
+    pub reverses: Option<Reversed<'a>>,
+    /// What must not happen to one member a second time, if it must not.
+    pub once: Option<Once<'a>>,
+    /// Whether it counts as the member's own activity, which puts off `inactivity` expiry.
+    pub is_activity: bool,
+    /// Whether the partner at whose brand it happened is told of it.
+    pub for_partners: bool,
+}
+
+/// What it means that an entry moves points: who has issued, honoured or lost them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moves {
+    /// It moves none.
+    Nothing,
+    /// The brand issues them: its limits, blocks and credit count them, and it owes for them.
+    Issued,
+    /// The brand honours them: its limits count them, and it is owed for them.
+    Honoured,
+    /// They end.
+    Expired,
+    /// What the brand issued for an order is taken back.
+    TakenBack {
+        /// Points taken, debt included; what was let go or had expired is not.
+        taken: u64,
+    },
+    /// What a brand honoured is given back.
+    GivenBack {
+        /// Points that did not come back because their lot had expired.
+        lost: u64,
+    },
+    /// An operator moves them: no limit, block or credit counts them.
+    ByHand {
+        /// Whether the brand settles them as if it had issued them, or taken them back.
+        billed: bool,
+    },
+    /// They go to another member, or come from one: no brand issues or honours any.
+    BetweenMembers,
+}
+
+impl Moves {
+    /// What a brand's limits count them as, if they do.
+    pub fn counts_as(self) -> Option<Way> {
+        match self {
+            Moves::Issued => Some(Way::Issue),
+            Moves::Honoured => Some(Way::Redeem),
+            // What is taken or given back frees no limit: limits bound how fast points go out.
+            Moves::TakenBack { .. } | Moves::GivenBack { .. } => None,
+            Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => None,
+        }
+    }
+
+    /// Whether they have ended.
+    pub fn is_expiry(self) -> bool {
+        self == Moves::Expired
+    }
+
+    /// Whether an operator has them settled.
+    pub fn is_billed(self) -> bool {
+        self == Moves::ByHand { billed: true }
+    }
+}
+
+/// A redemption, as an entry names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Redemption<'a> {
+    /// The entry made it. Its id follows from the brand and the order.
+    Made {
+        /// The honouring brand.
+        brand: &'a str,
+        /// The order that the points were spent on.
+        order_id: &'a str,
+    },
+    /// The entry cancelled the one of that id.
+    Cancelled([u8; 16]),
+}
+
+/// What an entry did to the member's tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TierStep<'a> {
+    /// Its period ended and it was kept.
+    Kept,
+    /// It changed, or its period ended and it was reached again.
+    Changed {
+        /// From.
+        from: &'a str,
+        /// To; the same one may be reached again.
+        to: &'a str,
+    },
+    /// A trial of a higher one began.
+    TrialStarted,
+}
+
+/// Points that were earned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Granted {
+    /// Before limits.
+    pub calculated: u64,
+    /// After them.
+    pub points: u64,
+    /// The local day whose limits count them (its number).
+    pub day: i32,
+}
+
+/// What an entry takes back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reversed<'a> {
+    /// An order, by brand and id.
+    Order(&'a str, &'a str),
+    /// A redemption.
+    Redemption([u8; 16]),
+}
+
+/// What happens to one member once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Once<'a> {
+    /// That order, by brand and id, earns.
+    Order(&'a str, &'a str),
+    /// Points are spent on that order, by brand and id.
+    Redemption(&'a str, &'a str),
+    /// That redemption is cancelled.
+    Cancellation([u8; 16]),
+    /// That badge is issued.
+    Badge(&'a str),
+}
+
+impl What {
+    /// The row of its kind. Every column of every kind is written out: there is nothing to forget.
+    pub fn row(&self) -> Row<'_> {
+        match self {
+            What::OrderEarned(order) => Row {
+                word: "earn",
+                brand: Some(&order.brand),
+                order_id: Some(&order.order_id),
+                redemption: None,
+                order: Some(order),
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Issued,
+                granted: Some(Granted {
+                    calculated: order.calculated,
+                    points: order.granted,
+                    day: order.day,
+                }),
+                reverses: None,
+                once: Some(Once::Order(&order.brand, &order.order_id)),
+                is_activity: true,
+                for_partners: true,
+            },
+            What::ActivityEarned(activity) => Row {
+                word: "activity",
+                brand: Some(&activity.brand),
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: Some(activity),
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Issued,
+                granted: Some(Granted {
+                    calculated: activity.calculated,
+                    points: activity.granted,
+                    day: activity.day,
+                }),
+                reverses: None,
+                once: None,
+                is_activity: true,
+                for_partners: true,
+            },
+            What::PointsRedeemed { brand, order_id } => Row {
+                word: "redeem",
+                brand: Some(brand),
+                order_id: Some(order_id),
+                redemption: Some(Redemption::Made { brand, order_id }),
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Honoured,
+                granted: None,
+                reverses: None,
+                once: Some(Once::Redemption(brand, order_id)),
+                is_activity: true,
+                for_partners: true,
+            },
+            What::PointsExpired => Row {
+                word: "expire",
+                brand: None,
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Expired,
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: false,
+            },
+            What::OrderRefunded(refund) => Row {
+                word: "reverse_earn",
+                brand: Some(&refund.brand),
+                order_id: Some(&refund.order_id),
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: Some(refund),
+                badge: None,
+                tier: None,
+                moves: Moves::TakenBack { taken: refund.taken },
+                granted: None,
+                reverses: (refund.taken > 0).then_some(Reversed::Order(&refund.brand, &refund.order_id)),
+                once: None,
+                is_activity: false,
+                for_partners: true,
+            },
+            What::RedemptionCancelled { brand, redemption, lost } => Row {
+                word: "reverse_redeem",
+                brand: Some(brand),
+                order_id: None,
+                redemption: Some(Redemption::Cancelled(*redemption)),
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::GivenBack { lost: *lost },
+                granted: None,
+                reverses: Some(Reversed::Redemption(*redemption)),
+                once: Some(Once::Cancellation(*redemption)),
+                is_activity: false,
+                for_partners: true,
+            },
+            What::Adjusted { brand, bill, reason: _ } => Row {
+                word: "adjust",
+                brand: Some(brand),
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::ByHand { billed: *bill },
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: false,
+            },
+            What::TierKept { .. } => tier_row(TierStep::Kept),
+            What::TierChanged { from, to, .. } => tier_row(TierStep::Changed { from, to }),
+            What::TrialStarted { .. } => tier_row(TierStep::TrialStarted),
+            What::BadgeIssued { badge, reason: _ } => Row {
+                word: "badge",
+                brand: None,
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: Some(badge),
+                tier: None,
+                moves: Moves::Nothing,
+                granted: None,
+                reverses: None,
+                once: Some(Once::Badge(badge)),
+                is_activity: false,
+                for_partners: false,
+            },
+            What::StatusChanged { status: _, reason: _ } => Row {
+                word: "adjust",
+                brand: None,
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Nothing,
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: false,
+            },
+        }
+    }
+}
+
+/// What is alike of everything that happens to a tier alone.
+fn tier_row(step: TierStep<'_>) -> Row<'_> {
+    Row {
+        word: "tier",
+        brand: None,
+        order_id: None,
+        redemption: None,
+        order: None,
+        activity: None,
+        refund: None,
+        badge: None,
+        tier: Some(step),
+        moves: Moves::Nothing,
+        granted: None,
+        reverses: None,
+        once: None,
+        is_activity: false,
+        for_partners: false,
+    }
+}
