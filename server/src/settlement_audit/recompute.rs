@@ -8,6 +8,11 @@ use serde_json::Value;
 use super::{books::Entry, fraction::Fraction};
 use crate::start::StartError;
 
+/// What entries can be, in words: each is counted below, or comes to nothing on purpose. A word that is new
+/// is told, for whatever it moves would be missing from the sums.
+const KINDS: [&str; 9] =
+    ["earn", "activity", "redeem", "expire", "reverse_earn", "reverse_redeem", "adjust", "tier", "badge"];
+
 /// What a line is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct LineId {
@@ -131,6 +136,10 @@ impl Sums {
         let mut redemptions: HashMap<&str, &Entry> = HashMap::new();
         let mut wrong = Vec::new();
         for entry in entries {
+            if !KINDS.contains(&entry.kind.as_str()) {
+                let (seq, kind) = (entry.seq, &entry.kind);
+                wrong.push(format!("entry {seq}: a kind that this audit does not know: {kind}"));
+            }
             match entry.kind.as_str() {
                 "earn" => _ = orders.insert((&entry.brand, &entry.order_id), entry),
                 "redeem" => _ = redemptions.insert(&entry.redemption_id, entry),
