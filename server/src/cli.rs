@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use domain::time::{Instant, Month};
 
+use crate::table;
+
 /// Laurel, a membership engine: points, growth, tiers and badges that add up.
 ///
 /// Without a command it serves on 127.0.0.1:9000 with its data in ./laurel-data.
@@ -59,8 +61,8 @@ pub struct Data {
     #[arg(long, value_name = "DIR", default_value = "laurel-data")]
     pub data: PathBuf,
     /// A table of DynamoDB instead; region and credentials as AWS's own tools take them from the
-    /// environment.
-    #[arg(long, value_name = "NAME")]
+    /// environment. For a binary that was built with --features dynamodb, as a release's is.
+    #[arg(long, value_name = "NAME", value_parser = table::name)]
     pub table: Option<String>,
     /// Where DynamoDB answers, for DynamoDB Local.
     #[arg(long, value_name = "URL", requires = "table")]
@@ -198,4 +200,35 @@ fn month(text: &str) -> Result<Month, String> {
 
 fn instant(text: &str) -> Result<Instant, String> {
     Instant::parse(text).ok_or_else(|| "an RFC 3339 instant, such as 2026-01-01T00:00:00+08:00".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, error::ErrorKind};
+
+    use super::*;
+
+    /// With the feature every command that has `--table` takes it; without, each says what to build and exits 2.
+    #[test]
+    fn a_table_needs_the_feature_dynamodb() {
+        let mut tried = 0;
+        for command in Cli::command().get_subcommands() {
+            if !command.get_arguments().any(|argument| argument.get_id() == "table") {
+                continue;
+            }
+            tried += 1;
+            let files = command.get_positionals().map(|_| "file.csv");
+            let words = ["laurel", command.get_name(), "--table", "club"].into_iter().chain(files);
+            match Cli::try_parse_from(words) {
+                Ok(_) => assert!(cfg!(feature = "dynamodb"), "{} takes a table", command.get_name()),
+                Err(error) => {
+                    assert!(!cfg!(feature = "dynamodb"), "{error}");
+                    assert_eq!((error.kind(), error.exit_code()), (ErrorKind::ValueValidation, 2));
+                    let said = error.to_string();
+                    assert!(said.contains("--table") && said.contains("--features dynamodb"), "{said}");
+                }
+            }
+        }
+        assert!(tried >= 6, "{tried} commands have --table");
+    }
 }

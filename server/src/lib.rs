@@ -18,6 +18,7 @@ mod rows;
 mod serve;
 mod settlement_audit;
 mod start;
+mod table;
 
 use std::process::ExitCode;
 

@@ -5,13 +5,13 @@ use std::{fmt, path::Path, sync::Arc};
 use domain::{json::Json, time::Instant};
 use edge::{Api, Clock, Policy, Rates, Secrets};
 use engine::{Engine, ProgramError, Request, keys, records::By, store::Store};
-use store_dynamodb::DynamoStore;
 use store_redb::{Options, RedbStore};
 
 use crate::{
     FUNCTIONS,
     cli::{Data, Serve},
     home::{self, AdminKey, FIRST_ADMIN},
+    table::{self, Pace},
 };
 
 /// The programme of a folder that was given none.
@@ -66,20 +66,13 @@ pub(crate) fn must_exist(folder: &Path) -> Result<(), StartError> {
 
 /// Opens (or makes) the data folder, or opens the table, for work that nobody waits for.
 pub(crate) async fn open(data: &Data) -> Result<Opened, StartError> {
-    open_paced(data, store_dynamodb::Options::patient).await
+    open_paced(data, Pace::Patient).await
 }
 
-async fn open_paced(
-    data: &Data,
-    pace: fn(store_dynamodb::Options) -> store_dynamodb::Options,
-) -> Result<Opened, StartError> {
+async fn open_paced(data: &Data, pace: Pace) -> Result<Opened, StartError> {
     let folder: &Path = &data.data;
     let (store, embedded): (Arc<dyn Store>, _) = match &data.table {
-        Some(table) => {
-            let mut options = pace(store_dynamodb::Options::new(table));
-            options.endpoint.clone_from(&data.endpoint);
-            (Arc::new(open_table(table, options, data.create_table).await?), None)
-        }
+        Some(table) => (table::open(table, data, pace).await?, None),
         None => {
             let store = RedbStore::open(folder, Options::default());
             let store =
@@ -91,19 +84,6 @@ async fn open_paced(
     let secrets = home::secrets(folder).map_err(|error| failed("cannot read the master key", &error))?;
     let admin_key = home::admin_key(folder).map_err(|error| failed("cannot read the admin key", &error))?;
     Ok(Opened { store, embedded, secrets, admin_key })
-}
-
-async fn open_table(
-    table: &str,
-    options: store_dynamodb::Options,
-    create: bool,
-) -> Result<DynamoStore, StartError> {
-    let what = format!("cannot open the table {table}");
-    let store = DynamoStore::connect(options).map_err(|error| failed(&what, &error))?;
-    if create {
-        store.create_table().await.map_err(|error| failed(&what, &error))?;
-    }
-    Ok(store)
 }
 
 /// The functions over an opened folder, with the programme and the first admin in place.
@@ -187,8 +167,7 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
 
 /// Everything `laurel serve` needs.
 pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> {
-    // Whoever calls waits: what is slow is answered 503 and asked again.
-    let opened = open_paced(&serve.data, |options| options).await?;
+    let opened = open_paced(&serve.data, Pace::Answering).await?;
     let mut api = assemble(&opened, serve.program.as_deref(), serve.test_clock).await?;
     must_not_be_settled(&api, api.clock.now()).await?;
     api.origins.clone_from(&serve.cors_origins);

@@ -56,7 +56,7 @@ pub(crate) fn build(what: &[&str]) -> PathBuf {
         let told = env::vars_os().map(|(name, _)| name);
         let told = told.filter(|name| TOLD.iter().any(|part| name.to_string_lossy().starts_with(part)));
         told.for_each(|name| _ = build.env_remove(name));
-        build.args(["build", "--quiet", "--workspace", "--target-dir"]);
+        build.args(["build", "--quiet", "--workspace", "--features", "laurel/dynamodb", "--target-dir"]);
         build.arg(profile.parent().expect("target")).args(what);
         if profile.ends_with("release") {
             build.arg("--release");

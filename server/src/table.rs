@@ -1,0 +1,74 @@
+//! The store over a table of DynamoDB, which is there with the feature `dynamodb`.
+//!
+//! Without it nothing of AWS is built, and the command line refuses `--table` before anything is opened.
+
+#[cfg(not(feature = "dynamodb"))]
+pub(crate) use absent::{name, open};
+#[cfg(feature = "dynamodb")]
+pub(crate) use present::{name, open};
+
+/// How long what a table declines is asked for again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// Somebody waits: what is slow is answered 503, and the caller asks again.
+    Answering,
+    /// Nobody waits.
+    Patient,
+}
+
+#[cfg(feature = "dynamodb")]
+mod present {
+    use std::{convert::Infallible, sync::Arc};
+
+    use engine::store::Store;
+    use store_dynamodb::{DynamoStore, Options};
+
+    use super::Pace;
+    use crate::{
+        cli::Data,
+        start::{StartError, failed},
+    };
+
+    /// Reads the value of `--table`.
+    pub(crate) fn name(text: &str) -> Result<String, Infallible> {
+        Ok(text.to_owned())
+    }
+
+    /// Opens the table, which is made first if that is asked for and it is not there.
+    pub(crate) async fn open(table: &str, data: &Data, pace: Pace) -> Result<Arc<dyn Store>, StartError> {
+        let what = format!("cannot open the table {table}");
+        let mut options = Options::new(table);
+        if let Pace::Patient = pace {
+            options = options.patient();
+        }
+        options.endpoint.clone_from(&data.endpoint);
+        let store = DynamoStore::connect(options).map_err(|error| failed(&what, &error))?;
+        if data.create_table {
+            store.create_table().await.map_err(|error| failed(&what, &error))?;
+        }
+        Ok(Arc::new(store))
+    }
+}
+
+#[cfg(not(feature = "dynamodb"))]
+mod absent {
+    use std::sync::Arc;
+
+    use engine::store::Store;
+
+    use super::Pace;
+    use crate::{cli::Data, start::StartError};
+
+    const ABSENT: &str =
+        "this binary was built without DynamoDB: build it with `cargo build --release --features dynamodb`";
+
+    /// Refuses the value of `--table`.
+    pub(crate) fn name(_: &str) -> Result<String, &'static str> {
+        Err(ABSENT)
+    }
+
+    /// Refuses what the command line lets nobody ask for.
+    pub(crate) async fn open(table: &str, _: &Data, _: Pace) -> Result<Arc<dyn Store>, StartError> {
+        Err(StartError(format!("cannot open the table {table}: {ABSENT}")))
+    }
+}
