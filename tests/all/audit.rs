@@ -133,14 +133,14 @@ fn books_in_order_pass() {
         let books = Books::open().await;
         assert_eq!(books.found().await, Vec::<String>::new());
         let kinds: std::collections::BTreeSet<_> =
-            books.entries().await.iter().map(|(_, entry)| entry.event.what.row().word).collect();
+            books.entries().await.iter().map(|(_, entry)| entry.event.kind.row().word).collect();
         let all = "activity adjust badge earn expire redeem reverse_earn reverse_redeem tier";
         assert_eq!(kinds, all.split(' ').collect());
         let finding = books.shop.api.engine.audit_member(books.id).await.unwrap();
         let (mut points, mut counts) = (BTreeMap::<_, i64>::new(), BTreeMap::<_, u64>::new());
         for (_, entry) in books.entries().await {
-            *points.entry(entry.event.what.row().word).or_default() += entry.event.movement.points();
-            *counts.entry(entry.event.what.row().word).or_default() += 1;
+            *points.entry(entry.event.kind.row().word).or_default() += entry.event.movement.points();
+            *counts.entry(entry.event.kind.row().word).or_default() += 1;
         }
         assert!(counts["earn"] > 1 && points["redeem"] < 0);
         assert_eq!((&finding.points, &finding.kinds), (&points, &counts));
@@ -293,7 +293,7 @@ fn an_order_or_a_redemption_that_was_changed_is_found() {
             let books = Books::open().await;
             let mut entries = books.entries().await;
             let earned = |entry: &EntryRecord| {
-                entry.event.what.row().order_id == Some(order) && entry.event.what.row().word == "earn"
+                entry.event.kind.row().order_id == Some(order) && entry.event.kind.row().word == "earn"
             };
             let at = place(&entries, earned);
             damage(&mut entries[at].1);
@@ -303,7 +303,7 @@ fn an_order_or_a_redemption_that_was_changed_is_found() {
         for order in ["kept", "cancelled"] {
             let books = Books::open().await;
             let mut entries = books.entries().await;
-            let at = place(&entries, |entry| entry.event.what.row().order_id == Some(order));
+            let at = place(&entries, |entry| entry.event.kind.row().order_id == Some(order));
             entries[at].1.cancelled ^= true;
             books.put(entries.swap_remove(at)).await;
             books.must_find(&format!("redemption {order} (not) cancelled")).await;

@@ -9,7 +9,7 @@ use crate::tidy::{files, name, root};
 
 /// Enums of which every `match` names every variant, and the file that may do as it likes.
 const WHOLE: [(&str, &str); 2] =
-    [("What", "shared/domain/src/event/row.rs"), ("Moves", "shared/domain/src/event/row.rs")];
+    [("EntryKind", "shared/domain/src/event/row.rs"), ("Moves", "shared/domain/src/event/row.rs")];
 
 /// What to do instead.
 const ADVICE: &str = "read the entry's row (shared/domain/src/event/row.rs), or match and name every variant; \
@@ -215,34 +215,43 @@ fn no_kind_of_entry_is_passed_over() {
 fn what_is_partial_is_seen() {
     for (text, count) in [
         // Whole, as far as the compiler sees to it.
-        ("match what { What::A(_) | What::B { .. } => 1, What::C => { 2 } }", 0),
+        ("match what { EntryKind::A(_) | EntryKind::B { .. } => 1, EntryKind::C => { 2 } }", 0),
         (
-            "match &event.what { What::A(x) if x > 1 => f(|_| 1), What::A(_) => (), What::B => match n { _ => 3 } }",
+            "match &event.kind { EntryKind::A(x) if x > 1 => f(|_| 1), EntryKind::A(_) => (), EntryKind::B => match n { _ => 3 } }",
             0,
         ),
-        ("match n { Some(_) => What::A, _ => What::B }", 0),
-        ("let what = What::A(1); let x: What = y; if let Some(_) = z {}", 0),
-        ("// match what { What::A => 1, _ => 2 }\nlet x = \"match what { What::A => 1, _ => 2 }\";", 0),
-        ("fn f<'a>(x: &'a What) -> char { match x { What::A => '{', What::B => '\\'' } }", 0),
-        ("let raw = r#\"if let What::A = x\"#; /* if let What::A /* matches!(x, What::A) */ = x */", 0),
+        ("match n { Some(_) => EntryKind::A, _ => EntryKind::B }", 0),
+        ("let kind = EntryKind::A(1); let x: EntryKind = y; if let Some(_) = z {}", 0),
+        (
+            "// match what { EntryKind::A => 1, _ => 2 }\nlet x = \"match what { EntryKind::A => 1, _ => 2 }\";",
+            0,
+        ),
+        ("fn f<'a>(x: &'a EntryKind) -> char { match x { EntryKind::A => '{', EntryKind::B => '\\'' } }", 0),
+        (
+            "let raw = r#\"if let EntryKind::A = x\"#; /* if let EntryKind::A /* matches!(x, EntryKind::A) */ = x */",
+            0,
+        ),
         ("match other { Whatever::A => 1, _ => 2 }", 0),
-        ("use event::{Event, What};", 0),
+        ("use event::{Event, EntryKind};", 0),
         // Not whole.
-        ("match what { What::A => 1, _ => 2 }", 1),
-        ("match what { What::A => { 1 } other => 2 }", 1),
-        ("match f(|x| { x }).what { What::A => 1, _ if true => 2, What::B => 1 }", 1),
-        ("match (n, &what) { (1, What::A) => 1, (_, What::A) => 3, (..) => 2 }", 1),
-        ("match x { Some(What::A) => 1, Some(_) | None => 2 }", 1),
-        ("match n { 1 => match what { What::A => 1, _ => 2 }, _ => 2 }", 1),
-        ("if let What::A(x) = &event.what {}", 1),
-        ("if x && let Some(What::A) = y {}", 1),
-        ("let What::A { brand, .. } = &event.what else { return };", 1),
-        ("while let What::A = f() {}", 1),
-        ("assert!(matches!(event.what, domain::event::What::A { .. }));", 1),
-        ("if event.what == What::A || What::B != x {}", 1),
-        ("impl What { fn is_a(&self) -> bool { false } }", 1),
-        ("use event::What::*; use event::What::{A, B}; use event::What as W; impl Show for What {}", 4),
+        ("match what { EntryKind::A => 1, _ => 2 }", 1),
+        ("match what { EntryKind::A => { 1 } other => 2 }", 1),
+        ("match f(|x| { x }).what { EntryKind::A => 1, _ if true => 2, EntryKind::B => 1 }", 1),
+        ("match (n, &what) { (1, EntryKind::A) => 1, (_, EntryKind::A) => 3, (..) => 2 }", 1),
+        ("match x { Some(EntryKind::A) => 1, Some(_) | None => 2 }", 1),
+        ("match n { 1 => match what { EntryKind::A => 1, _ => 2 }, _ => 2 }", 1),
+        ("if let EntryKind::A(x) = &event.kind {}", 1),
+        ("if x && let Some(EntryKind::A) = y {}", 1),
+        ("let EntryKind::A { brand, .. } = &event.kind else { return };", 1),
+        ("while let EntryKind::A = f() {}", 1),
+        ("assert!(matches!(event.kind, domain::event::EntryKind::A { .. }));", 1),
+        ("if event.kind == EntryKind::A || EntryKind::B != x {}", 1),
+        ("impl EntryKind { fn is_a(&self) -> bool { false } }", 1),
+        (
+            "use event::EntryKind::*; use event::EntryKind::{A, B}; use event::EntryKind as W; impl Show for EntryKind {}",
+            4,
+        ),
     ] {
-        assert_eq!(partial(text, "What").len(), count, "{text}: {:?}", partial(text, "What"));
+        assert_eq!(partial(text, "EntryKind").len(), count, "{text}: {:?}", partial(text, "EntryKind"));
     }
 }

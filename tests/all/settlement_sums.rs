@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    event::{Event, Movement, Order, OrderRefunded, OrderState, Share, What},
+    event::{EntryKind, Event, Movement, Order, OrderRefunded, OrderState, Share},
     json::Json,
     number::{Currency, Money},
     programme::{self, Timeline},
@@ -81,18 +81,18 @@ struct Counted {
     reversed: Option<Box<Counted>>,
 }
 
-fn event(movement: Movement, what: What) -> Event {
+fn event(movement: Movement, kind: EntryKind) -> Event {
     let at = Instant(0);
-    Event { occurred_at: at, at, today: 0, movement, moves_expiry_to: None, what }
+    Event { occurred_at: at, at, today: 0, movement, moves_expiry_to: None, kind }
 }
 
 fn share(brand: &str, points: i64) -> Share {
     Share { expires_at: None, brand: brand.to_owned(), held_until: None, points }
 }
 
-fn order(brand: &str) -> What {
+fn order(brand: &str) -> EntryKind {
     let (order_id, tier) = ("1".to_owned(), "basic".to_owned());
-    What::OrderEarned(Box::new(Order {
+    EntryKind::OrderEarned(Box::new(Order {
         brand: brand.to_owned(),
         order_id,
         day: 0,
@@ -143,34 +143,36 @@ fn counted(dice: &mut Dice) -> Counted {
             let other = dice.brand();
             let movement = of(vec![share(&other, -paid)], taken.cast_signed() - paid);
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
-            let event = event(movement, What::OrderRefunded(refund));
+            let event = event(movement, EntryKind::OrderRefunded(refund));
             Counted { event, version, from_blocks: false, reversed: Some(Box::new(earned)) }
         }
         2 => {
             let shares = shares(dice, -1);
-            plain(event(of(shares, 0), What::PointsRedeemed { brand, order_id: "1".to_owned() }))
+            plain(event(of(shares, 0), EntryKind::PointsRedeemed { brand, order_id: "1".to_owned() }))
         }
         3 => {
             let taken = shares(dice, -1);
-            let redeem = What::PointsRedeemed { brand: brand.clone(), order_id: "1".to_owned() };
+            let redeem = EntryKind::PointsRedeemed { brand: brand.clone(), order_id: "1".to_owned() };
             let redeemed = plain(event(of(taken, 0), redeem));
-            let what = What::RedemptionCancelled { brand, redemption: [0; 16], lost: 5 };
+            let kind = EntryKind::RedemptionCancelled { brand, redemption: [0; 16], lost: 5 };
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
             // Whatever came back.
-            let event = event(of(shares(dice, 1), -3), what);
+            let event = event(of(shares(dice, 1), -3), kind);
             Counted { event, version, from_blocks: false, reversed: Some(Box::new(redeemed)) }
         }
         4 => {
             let shares = shares(dice, -1);
-            plain(event(of(shares, 0), What::PointsExpired))
+            plain(event(of(shares, 0), EntryKind::PointsExpired))
         }
         5 => {
-            let what =
-                What::Adjusted { brand: brand.clone(), reason: "r".to_owned(), bill: dice.roll(2) == 0 };
+            let kind =
+                EntryKind::Adjusted { brand: brand.clone(), reason: "r".to_owned(), bill: dice.roll(2) == 0 };
             let sign = if dice.roll(2) == 0 { 1 } else { -1 };
-            plain(event(of(vec![share(&brand, sign * points)], 0), what))
+            plain(event(of(vec![share(&brand, sign * points)], 0), kind))
         }
-        _ => plain(event(Movement::default(), What::BadgeIssued { badge: "b".to_owned(), reason: None })),
+        _ => {
+            plain(event(Movement::default(), EntryKind::BadgeIssued { badge: "b".to_owned(), reason: None }))
+        }
     }
 }
 
@@ -201,22 +203,22 @@ fn plainly(
         let issue = |counted: &Counted, brand: &str| {
             if counted.from_blocks { 0 } else { prices[&(counted.version, brand.to_owned())].0 }
         };
-        match &own.event.what {
-            What::OrderEarned(order) => {
+        match &own.event.kind {
+            EntryKind::OrderEarned(order) => {
                 let lots: i64 = own.event.movement.shares.iter().map(|share| share.points).sum();
                 let points = i128::from(lots) - i128::from(own.event.movement.debt);
                 add(&order.brand, LineKind::Issued, points, issue(own, &order.brand));
             }
-            What::OrderRefunded(refund) => {
+            EntryKind::OrderRefunded(refund) => {
                 let price = issue(of.unwrap(), &refund.brand);
                 add(&refund.brand, LineKind::Issued, -i128::from(refund.taken), price);
             }
-            What::Adjusted { bill: false, .. } => {}
-            What::Adjusted { brand, bill: true, .. } => {
+            EntryKind::Adjusted { bill: false, .. } => {}
+            EntryKind::Adjusted { brand, bill: true, .. } => {
                 let points = i128::from(own.event.movement.shares[0].points);
                 add(brand, LineKind::Issued, points, issue(own, brand));
             }
-            What::PointsRedeemed { brand, .. } | What::RedemptionCancelled { brand, .. } => {
+            EntryKind::PointsRedeemed { brand, .. } | EntryKind::RedemptionCancelled { brand, .. } => {
                 let (redeemed, sign) = of.map_or((own, -1), |of| (of, 1));
                 let price = prices[&(redeemed.version, brand.clone())].1;
                 for share in &redeemed.event.movement.shares {
@@ -224,17 +226,17 @@ fn plainly(
                     add(brand, kind, sign * i128::from(share.points), price);
                 }
             }
-            What::PointsExpired => {
+            EntryKind::PointsExpired => {
                 for share in &own.event.movement.shares {
                     add(&share.brand, LineKind::Expired, -i128::from(share.points), 0);
                 }
             }
-            What::ActivityEarned(_)
-            | What::TierKept { .. }
-            | What::TierChanged { .. }
-            | What::TrialStarted { .. }
-            | What::BadgeIssued { .. }
-            | What::StatusChanged { .. } => {}
+            EntryKind::ActivityEarned(_)
+            | EntryKind::TierKept { .. }
+            | EntryKind::TierChanged { .. }
+            | EntryKind::TrialStarted { .. }
+            | EntryKind::BadgeIssued { .. }
+            | EntryKind::StatusChanged { .. } => {}
         }
     }
     for (brand, price) in bought {

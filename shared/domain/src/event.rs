@@ -60,12 +60,12 @@ pub struct Event {
     /// Where all lots' expiry moves to afterwards (`inactivity` expiry).
     pub moves_expiry_to: Option<Instant>,
     /// What it was.
-    pub what: What,
+    pub kind: EntryKind,
 }
 
 /// The kinds of event, with what each alone says.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum What {
+pub enum EntryKind {
     /// An order earned.
     OrderEarned(Box<Order>),
     /// An activity earned.
@@ -286,7 +286,7 @@ pub struct History {
 impl History {
     /// Points granted on the local days from `first` through `last`.
     pub fn granted(&self, first: Day, last: Day) -> u64 {
-        let granted = self.events.iter().filter_map(|event| event.what.row().granted);
+        let granted = self.events.iter().filter_map(|event| event.kind.row().granted);
         let days = first.number()..=last.number();
         // A limit is a figure of at most 2^53 − 1: a sum that has run full is over it as well.
         let within = granted.filter(|granted| days.contains(&granted.day));
@@ -297,7 +297,7 @@ impl History {
     /// day (its number).
     pub fn counted_at(&self, brand: &str, way: Way, today: i32) -> u64 {
         let own = self.events.iter().filter(|event| {
-            let row = event.what.row();
+            let row = event.kind.row();
             event.today == today && row.brand == Some(brand) && row.moves.counts_as() == Some(way)
         });
         // A limit is a figure of at most 2^53 − 1: a sum that has run full is over it as well.
@@ -306,7 +306,7 @@ impl History {
 
     /// How many times an activity was done on the local days from `first` through `last`.
     pub fn times(&self, id: &str, first: Day, last: Day) -> u32 {
-        let done = self.events.iter().filter_map(|event| event.what.row().activity);
+        let done = self.events.iter().filter_map(|event| event.kind.row().activity);
         let days = first.number()..=last.number();
         let counted = done.filter(|done| done.activity == id && days.contains(&done.day)).count();
         // Each is an entry of one ledger that was read into memory.
@@ -317,12 +317,12 @@ impl History {
     /// are being recorded.
     pub fn orders_standing(&self, recent: &[Event], since: Instant) -> u64 {
         let events = || self.events.iter().chain(recent);
-        let refunds = events().filter_map(|event| event.what.row().refund);
+        let refunds = events().filter_map(|event| event.kind.row().refund);
         let closing = refunds.filter(|refund| refund.closes);
         let closed: HashSet<(&str, &str)> =
             closing.map(|refund| (refund.brand.as_str(), refund.order_id.as_str())).collect();
         let since = events().filter(|event| event.occurred_at >= since);
-        let orders = since.filter_map(|event| event.what.row().order);
+        let orders = since.filter_map(|event| event.kind.row().order);
         let standing =
             orders.filter(|order| !closed.contains(&(order.brand.as_str(), order.order_id.as_str())));
         standing.count() as u64
@@ -330,7 +330,7 @@ impl History {
 
     /// The categories of the lines of all orders, with those that are being recorded.
     pub fn categories<'a>(&'a self, recent: &'a [Event]) -> impl Iterator<Item = &'a str> {
-        let orders = self.events.iter().chain(recent).filter_map(|event| event.what.row().order);
+        let orders = self.events.iter().chain(recent).filter_map(|event| event.kind.row().order);
         orders.flat_map(|order| order.lines.iter().filter_map(|line| line.category.as_deref()))
     }
 }

@@ -2,7 +2,7 @@
 //! changed, and this writes it into the member.
 
 use crate::{
-    event::{ActivityEarned, Event, Movement, Order, Share, TierCause, What},
+    event::{ActivityEarned, EntryKind, Event, Movement, Order, Share, TierCause},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::Money,
     planted::{self, Bug},
@@ -17,25 +17,25 @@ pub fn evolve(member: &mut Member, event: &Event) {
     if let Some(instant) = event.moves_expiry_to {
         member.move_expiry(instant);
     }
-    if event.what.row().is_activity {
+    if event.kind.row().is_activity {
         member.active_on = event.today;
     }
-    match &event.what {
-        What::OrderEarned(order) => {
+    match &event.kind {
+        EntryKind::OrderEarned(order) => {
             member.count_order(order, event.occurred_at);
             member.count_granted(order.day, order.granted, event.today);
         }
-        What::ActivityEarned(activity) => {
+        EntryKind::ActivityEarned(activity) => {
             member.count_activity(activity);
             let granted = if planted::is(Bug::ActivitiesUnlimited) { 0 } else { activity.granted };
             member.count_granted(activity.day, granted, event.today);
         }
-        What::OrderRefunded(refund) => {
+        EntryKind::OrderRefunded(refund) => {
             let closes = refund.closes || planted::is(Bug::EveryRefundCloses);
             member.orders.count = member.orders.count.saturating_sub(closes.into());
             member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
         }
-        What::TierKept { valid_until, lifetime, tier } => {
+        EntryKind::TierKept { valid_until, lifetime, tier } => {
             member.standing.valid_until = *valid_until;
             member.standing.kept += 1;
             if !planted::is(Bug::PeriodNotReset) {
@@ -45,7 +45,7 @@ pub fn evolve(member: &mut Member, event: &Event) {
                 member.lifetime = Some(tier.clone());
             }
         }
-        What::TierChanged { to, valid_until, why, ends_trial, .. } => {
+        EntryKind::TierChanged { to, valid_until, why, ends_trial, .. } => {
             let since = if *why == TierCause::Lapsed { event.occurred_at } else { event.at };
             member.standing = Standing { tier: to.clone(), since, valid_until: *valid_until, kept: 0 };
             member.period_growth = 0;
@@ -53,18 +53,18 @@ pub fn evolve(member: &mut Member, event: &Event) {
                 member.trial = None;
             }
         }
-        What::TrialStarted { tier, until } => {
+        EntryKind::TrialStarted { tier, until } => {
             member.trial = Some(Trial { tier: tier.clone(), until: *until });
             member.tried.push(tier.clone());
         }
-        What::BadgeIssued { badge, .. } => {
+        EntryKind::BadgeIssued { badge, .. } => {
             member.badges.push(Badge { id: badge.clone(), issued_at: event.occurred_at });
         }
-        What::StatusChanged { status, .. } => member.status = *status,
-        What::PointsRedeemed { .. }
-        | What::PointsExpired
-        | What::RedemptionCancelled { .. }
-        | What::Adjusted { .. } => {}
+        EntryKind::StatusChanged { status, .. } => member.status = *status,
+        EntryKind::PointsRedeemed { .. }
+        | EntryKind::PointsExpired
+        | EntryKind::RedemptionCancelled { .. }
+        | EntryKind::Adjusted { .. } => {}
     }
 }
 

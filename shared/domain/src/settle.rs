@@ -5,7 +5,7 @@
 //! then a trial ends, then the tier's period lapses.
 
 use crate::{
-    event::{Event, Movement, Share, TierCause, What},
+    event::{EntryKind, Event, Movement, Share, TierCause},
     evolve::evolve,
     member::Member,
     planted::{self, Bug},
@@ -40,12 +40,12 @@ pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<E
     events
 }
 
-fn event(programme: &Programme, member: &Member, due: Instant, movement: Movement, what: What) -> Event {
+fn event(programme: &Programme, member: &Member, due: Instant, movement: Movement, kind: EntryKind) -> Event {
     // A lot that had expired before its order was told expires when it is told; the member never
     // goes back in time.
     let at = due.max(member.as_of);
     let today = programme.zone.day(at).number();
-    Event { occurred_at: due, at, today, movement, moves_expiry_to: None, what }
+    Event { occurred_at: due, at, today, movement, moves_expiry_to: None, kind }
 }
 
 /// Lots that expire at `due` leave together: one entry.
@@ -63,7 +63,7 @@ fn expire_at(programme: &Programme, member: &mut Member, due: Instant) -> Option
         return None;
     }
     let movement = Movement { shares, ..Movement::default() };
-    let event = event(programme, member, due, movement, What::PointsExpired);
+    let event = event(programme, member, due, movement, EntryKind::PointsExpired);
     evolve(member, &event);
     Some(event)
 }
@@ -74,13 +74,13 @@ fn lapse_at(programmes: &Timeline, member: &mut Member, due: Instant) -> Option<
         return None;
     }
     let programme = programmes.at(due);
-    let (movement, what) = lapse(programme, member, due);
-    let event = event(programme, member, due, movement, what);
+    let (movement, kind) = lapse(programme, member, due);
+    let event = event(programme, member, due, movement, kind);
     evolve(member, &event);
     Some(event)
 }
 
-fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, What) {
+fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, EntryKind) {
     let own = &member.standing.tier;
     let rules = programme.tier(own).unwrap_or(programme.base_tier());
     // A tier that a newer version made endless is kept: a new version demotes nobody.
@@ -93,7 +93,7 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Wha
         let kept = member.standing.kept + u32::from(!planted::is(Bug::LifetimeLate));
         let lifetime = rules.lifetime_periods.is_some_and(|periods| kept >= periods);
         let valid_until = if lifetime { None } else { programme.period_end(rules, due) };
-        return (Movement::default(), What::TierKept { tier: own.clone(), valid_until, lifetime });
+        return (Movement::default(), EntryKind::TierKept { tier: own.clone(), valid_until, lifetime });
     }
     let growth = match rules.on_lapse {
         OnLapse::Reset => 0,
@@ -107,14 +107,14 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Wha
     let for_life = member.lifetime.as_deref() == Some(to.id.as_str());
     let ends_trial =
         member.trial.as_ref().is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id));
-    let what = What::TierChanged {
+    let kind = EntryKind::TierChanged {
         from: own.clone(),
         to: to.id.clone(),
         why: TierCause::Lapsed,
         valid_until: if for_life { None } else { programme.period_end(to, due) },
         ends_trial,
     };
-    (movement, what)
+    (movement, kind)
 }
 
 /// The highest tier that the growth reaches, or the other condition, or that is held for life.

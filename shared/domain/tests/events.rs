@@ -10,8 +10,8 @@ use domain::{
     decide,
     decide::{Command, Context, EarnOrder, Stop},
     event::{
-        ActivityEarned, Event, History, Movement, Order, OrderLine, OrderRefunded, OrderState, Share,
-        TierCause, What,
+        ActivityEarned, EntryKind, Event, History, Movement, Order, OrderLine, OrderRefunded, OrderState,
+        Share, TierCause,
     },
     evolve,
     json::Json,
@@ -30,10 +30,10 @@ fn ten_of(day: i32) -> Instant {
     Zone::of("UTC").unwrap().midnight(Day::from_number(day)).plus_millis(36_000_000)
 }
 
-fn event(day: i32, points: i64, what: What) -> Event {
+fn event(day: i32, points: i64, kind: EntryKind) -> Event {
     let share = Share { expires_at: None, brand: "acme".to_owned(), held_until: None, points };
     let movement = Movement { shares: vec![share], ..Movement::default() };
-    Event { occurred_at: ten_of(day), at: ten_of(day), today: day, movement, moves_expiry_to: None, what }
+    Event { occurred_at: ten_of(day), at: ten_of(day), today: day, movement, moves_expiry_to: None, kind }
 }
 
 fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Option<&str>]) -> Event {
@@ -57,11 +57,11 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
         growth: 0,
         lot: None,
     };
-    event(day, points as i64, What::OrderEarned(Box::new(order)))
+    event(day, points as i64, EntryKind::OrderEarned(Box::new(order)))
 }
 
 fn done(activity: &str, day: i32, points: u64) -> Event {
-    let what = ActivityEarned {
+    let kind = ActivityEarned {
         brand: "acme".to_owned(),
         activity: activity.to_owned(),
         reference: None,
@@ -70,15 +70,15 @@ fn done(activity: &str, day: i32, points: u64) -> Event {
         day,
         streak: (day, 1),
     };
-    event(day, points as i64, What::ActivityEarned(what))
+    event(day, points as i64, EntryKind::ActivityEarned(kind))
 }
 
 fn redeemed(brand: &str, day: i32, points: i64) -> Event {
-    event(day, -points, What::PointsRedeemed { brand: brand.to_owned(), order_id: "r".to_owned() })
+    event(day, -points, EntryKind::PointsRedeemed { brand: brand.to_owned(), order_id: "r".to_owned() })
 }
 
 fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
-    let what = OrderRefunded {
+    let kind = OrderRefunded {
         brand: brand.to_owned(),
         order_id: order_id.to_owned(),
         amount: Money(100),
@@ -86,7 +86,7 @@ fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
         taken: 0,
         after: OrderState::default(),
     };
-    event(day, 0, What::OrderRefunded(what))
+    event(day, 0, EntryKind::OrderRefunded(kind))
 }
 
 fn history(events: &[Event]) -> History {
@@ -196,14 +196,14 @@ fn categories_of_a_member_are_bounded() {
 fn a_tier_is_held_since_it_was_reached_or_lapsed() {
     for (why, since) in [(TierCause::Raised, ten_of(TODAY)), (TierCause::Lapsed, ten_of(TODAY - 2))] {
         let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
-        let what = What::TierChanged {
+        let kind = EntryKind::TierChanged {
             from: "basic".to_owned(),
             to: "silver".to_owned(),
             why,
             valid_until: None,
             ends_trial: false,
         };
-        let told = Event { occurred_at: ten_of(TODAY - 2), ..event(TODAY, 0, what) };
+        let told = Event { occurred_at: ten_of(TODAY - 2), ..event(TODAY, 0, kind) };
         evolve(&mut member, &told);
         assert_eq!((member.standing.tier.as_str(), member.standing.since), ("silver", since), "{why:?}");
     }
@@ -286,7 +286,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
             occurred_at: Some(ten_of(TODAY - days)),
         };
         let decided = decide(&context, &member, &Command::EarnOrder(&order));
-        let granted = decided.map(|decision| decision.events[0].what.row().granted.unwrap().points);
+        let granted = decided.map(|decision| decision.events[0].kind.row().granted.unwrap().points);
         assert_eq!(granted, want, "{days} days ago");
     }
 }

@@ -346,7 +346,7 @@ pub(crate) fn unchanged(version: Option<Version>) -> Expect {
 
 #[cfg(test)]
 mod tests {
-    use domain::event::What;
+    use domain::event::EntryKind;
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -357,7 +357,7 @@ mod tests {
     fn held(recorded: &[i64], since: i64) -> Vec<i64> {
         let id = MemberId([1; 16]);
         let entry = |(seq, at): (u64, i64)| {
-            let record = EntryRecord { seq, ..EntryRecord::plain(Instant(at), What::PointsExpired) };
+            let record = EntryRecord { seq, ..EntryRecord::plain(Instant(at), EntryKind::PointsExpired) };
             let change = Change::Put(crate::store::records::encode(&record));
             Write { key: keys::entry(id, seq), expect: Expect::Anything, change }
         };

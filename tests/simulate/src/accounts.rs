@@ -114,7 +114,7 @@ impl Overtaken {
         let newest = self.zone.day(newest);
         for (key, value) in entries {
             let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
-            let row = entry.event.what.row();
+            let row = entry.event.kind.row();
             let Some(way) = row.moves.counts_as().map(Way::word) else { continue };
             let points = entry.event.movement.points().unsigned_abs();
             // What moves nothing does not come to the account.

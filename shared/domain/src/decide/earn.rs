@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Draft, Stop, share, signed};
 use crate::{
     condition::Wants,
-    event::{ActivityEarned, Movement, Order, OrderLine, OrderLot, Share, What},
+    event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
     member::COUNTED_DAYS,
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product},
     planted::{self, Bug},
@@ -120,7 +120,7 @@ impl Draft<'_> {
         let mut movement =
             self.credit(vec![share(expires_at, &told.brand, held_until, signed(order.granted))]);
         movement.growth = signed(order.growth);
-        self.record(occurred_at, movement, moves_expiry_to, What::OrderEarned(Box::new(order)));
+        self.record(occurred_at, movement, moves_expiry_to, EntryKind::OrderEarned(Box::new(order)));
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl Draft<'_> {
         let held_until = held.filter(|until| *until > self.context.now);
         let mut movement = self.credit(vec![share(expires_at, &told.brand, held_until, signed(granted))]);
         movement.growth = signed(rules.growth);
-        let what = What::ActivityEarned(ActivityEarned {
+        let kind = EntryKind::ActivityEarned(ActivityEarned {
             brand: told.brand.clone(),
             activity: told.activity.clone(),
             reference: told.reference.clone(),
@@ -150,7 +150,7 @@ impl Draft<'_> {
             day: day.number(),
             streak,
         });
-        self.record(occurred_at, movement, moves_expiry_to, what);
+        self.record(occurred_at, movement, moves_expiry_to, kind);
         Ok(())
     }
 

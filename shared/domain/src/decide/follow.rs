@@ -3,7 +3,7 @@
 use super::{Draft, Stop, share, signed};
 use crate::{
     condition::Subject,
-    event::{Movement, Share, TierCause, What},
+    event::{EntryKind, Movement, Share, TierCause},
     member::{Member, Status},
     planted::{self, Bug},
     programme::Tier,
@@ -38,7 +38,7 @@ impl Draft<'_> {
             all.map(|lot| share(lot.expires_at, &lot.brand, lot.held_until, -signed(lot.points))).collect();
         if !shares.is_empty() {
             let movement = Movement { shares, ..Movement::default() };
-            self.record(self.context.now, movement, None, What::PointsExpired);
+            self.record(self.context.now, movement, None, EntryKind::PointsExpired);
         }
     }
 
@@ -73,14 +73,14 @@ impl Draft<'_> {
         let Some(to) = reached else { return Ok(()) };
         let now = self.context.now;
         let trial = self.member.trial.as_ref();
-        let what = What::TierChanged {
+        let kind = EntryKind::TierChanged {
             from: self.member.standing.tier.clone(),
             to: to.id.clone(),
             why: TierCause::Raised,
             valid_until: programme.period_end(to, now),
             ends_trial: trial.is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id)),
         };
-        self.record(now, Movement::default(), None, what);
+        self.record(now, Movement::default(), None, kind);
         Ok(())
     }
 
@@ -99,8 +99,8 @@ impl Draft<'_> {
         });
         if let Some((tier, rule)) = due.and_then(|tier| tier.trial.map(|rule| (tier, rule))) {
             let until = self.context.now.plus_days(rule.days);
-            let what = What::TrialStarted { tier: tier.id.clone(), until };
-            self.record(self.context.now, Movement::default(), None, what);
+            let kind = EntryKind::TrialStarted { tier: tier.id.clone(), until };
+            self.record(self.context.now, Movement::default(), None, kind);
         }
     }
 
@@ -113,8 +113,8 @@ impl Draft<'_> {
                 continue;
             };
             if when.holds(&self.subject())? {
-                let what = What::BadgeIssued { badge: badge.id.clone(), reason: None };
-                self.record(self.context.now, Movement::default(), None, what);
+                let kind = EntryKind::BadgeIssued { badge: badge.id.clone(), reason: None };
+                self.record(self.context.now, Movement::default(), None, kind);
                 issued = true;
             }
         }

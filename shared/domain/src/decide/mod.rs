@@ -11,7 +11,7 @@ mod staff;
 
 use crate::{
     condition::Wants,
-    event::{Event, History, Movement, Order, OrderState, Share, TierStep, What},
+    event::{EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
     evolve::evolve,
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
@@ -99,7 +99,7 @@ pub struct Decision {
 impl Decision {
     /// The tier that the command raised the member to.
     pub fn upgraded_to(&self) -> Option<&str> {
-        self.events.iter().rev().find_map(|event| match event.what.row().tier {
+        self.events.iter().rev().find_map(|event| match event.kind.row().tier {
             Some(TierStep::Changed { from: _, to }) => Some(to),
             Some(TierStep::Kept | TierStep::TrialStarted) | None => None,
         })
@@ -107,7 +107,7 @@ impl Decision {
 
     /// Badges that followed from the command.
     pub fn badges_issued(&self) -> impl Iterator<Item = &str> {
-        self.events.iter().filter_map(|event| event.what.row().badge)
+        self.events.iter().filter_map(|event| event.kind.row().badge)
     }
 }
 
@@ -173,11 +173,11 @@ impl<'a> Draft<'a> {
         occurred_at: Instant,
         movement: Movement,
         moves_expiry_to: Option<Instant>,
-        what: What,
+        kind: EntryKind,
     ) {
         let at = self.context.now.max(self.member.as_of);
         let today = self.programme().zone.day(at).number();
-        let event = Event { occurred_at, at, today, movement, moves_expiry_to, what };
+        let event = Event { occurred_at, at, today, movement, moves_expiry_to, kind };
         evolve(&mut self.member, &event);
         self.events.push(event);
     }

@@ -2,7 +2,7 @@
 
 use super::{Draft, Stop, share, signed};
 use crate::{
-    event::{Event, Movement, Redemption, Share, What},
+    event::{EntryKind, Event, Movement, Redemption, Share},
     planted::{self, Bug},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
@@ -41,8 +41,8 @@ impl Draft<'_> {
             _ => None,
         };
         let movement = Movement { shares, ..Movement::default() };
-        let what = What::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
-        self.record(self.context.now, movement, moves_expiry_to, what);
+        let kind = EntryKind::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
+        self.record(self.context.now, movement, moves_expiry_to, kind);
         Ok(())
     }
 
@@ -86,7 +86,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn cancel_redemption(&mut self, redemption: [u8; 16], redeemed: &Event) -> Result<(), Stop> {
-        let Some(Redemption::Made { brand, .. }) = redeemed.what.row().redemption else {
+        let Some(Redemption::Made { brand, .. }) = redeemed.kind.row().redemption else {
             return Err(Refusal::RedemptionNotFound.into());
         };
         let mut back = Vec::new();
@@ -107,8 +107,8 @@ impl Draft<'_> {
             place(left).cmp(&place(right)).then_with(|| left.brand.cmp(&right.brand))
         });
         let movement = self.credit(back);
-        let what = What::RedemptionCancelled { brand: brand.to_owned(), redemption, lost };
-        self.record(self.context.now, movement, None, what);
+        let kind = EntryKind::RedemptionCancelled { brand: brand.to_owned(), redemption, lost };
+        self.record(self.context.now, movement, None, kind);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Draft, Stop, earn::earned, invalid, share, signed};
 use crate::{
-    event::{Movement, Order, OrderLot, OrderRefunded, OrderState, Share, What},
+    event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
     number::{Currency, Money, Rate, Term, floor_of_product},
     planted::{self, Bug},
     programme::Expiry,
@@ -66,7 +66,7 @@ impl Draft<'_> {
         let so_far = if planted::is(Bug::RefundTwice) { order.granted } else { state.points };
         let (movement, taken) = self.take_back(order, so_far - after.points, state.growth - after.growth);
         after.taken += taken;
-        let what = What::OrderRefunded(OrderRefunded {
+        let kind = EntryKind::OrderRefunded(OrderRefunded {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),
             amount: Money(remaining_amount(order, state).0 - remaining_amount(order, &after).0),
@@ -74,7 +74,7 @@ impl Draft<'_> {
             taken,
             after: after.clone(),
         });
-        self.record(self.context.now, movement, None, what);
+        self.record(self.context.now, movement, None, kind);
         Ok(after)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Draft, Stop, share, signed};
 use crate::{
-    event::{Movement, What},
+    event::{EntryKind, Movement},
     member::Status,
     programme::Expiry,
     refusal::Refusal,
@@ -68,8 +68,8 @@ impl Draft<'_> {
         };
         movement.growth = told.growth.max(-signed(self.member.growth));
         let (brand, reason) = (told.brand.clone(), told.reason.clone());
-        let what = What::Adjusted { brand, reason, bill: told.bill };
-        self.record(occurred_at, movement, None, what);
+        let kind = EntryKind::Adjusted { brand, reason, bill: told.bill };
+        self.record(occurred_at, movement, None, kind);
         Ok(())
     }
 
@@ -91,8 +91,8 @@ impl Draft<'_> {
     pub(super) fn issue_badge(&mut self, told: &IssueBadge) -> Result<(), Stop> {
         self.programme().badge(&told.badge).ok_or(Refusal::BadgeNotFound)?;
         self.must_be_active()?;
-        let what = What::BadgeIssued { badge: told.badge.clone(), reason: told.reason.clone() };
-        self.record(self.context.now, Movement::default(), None, what);
+        let kind = EntryKind::BadgeIssued { badge: told.badge.clone(), reason: told.reason.clone() };
+        self.record(self.context.now, Movement::default(), None, kind);
         Ok(())
     }
 
@@ -100,8 +100,8 @@ impl Draft<'_> {
         if matches!(self.member.status, Status::Closed | Status::Erased) && told.status != Status::Erased {
             self.must_be_active()?;
         }
-        let what = What::StatusChanged { status: told.status, reason: told.reason.clone() };
-        self.record(self.context.now, Movement::default(), None, what);
+        let kind = EntryKind::StatusChanged { status: told.status, reason: told.reason.clone() };
+        self.record(self.context.now, Movement::default(), None, kind);
         Ok(())
     }
 }

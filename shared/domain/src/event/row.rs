@@ -7,7 +7,7 @@
 //! Where a kind's own content is needed (applying it, the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
-use super::{ActivityEarned, Order, OrderRefunded, What};
+use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
 use crate::programme::Way;
 
 /// Words for kinds of entry on the wire, in the order in which they are told. `transfer` and `merge`
@@ -177,11 +177,11 @@ pub enum Once<'a> {
     Badge(&'a str),
 }
 
-impl What {
+impl EntryKind {
     /// The row of its kind. Every column of every kind is written out: there is nothing to forget.
     pub fn row(&self) -> Row<'_> {
         match self {
-            What::OrderEarned(order) => Row {
+            EntryKind::OrderEarned(order) => Row {
                 word: "earn",
                 brand: Some(&order.brand),
                 order_id: Some(&order.order_id),
@@ -202,7 +202,7 @@ impl What {
                 is_activity: true,
                 for_partners: true,
             },
-            What::ActivityEarned(activity) => Row {
+            EntryKind::ActivityEarned(activity) => Row {
                 word: "activity",
                 brand: Some(&activity.brand),
                 order_id: None,
@@ -223,7 +223,7 @@ impl What {
                 is_activity: true,
                 for_partners: true,
             },
-            What::PointsRedeemed { brand, order_id } => Row {
+            EntryKind::PointsRedeemed { brand, order_id } => Row {
                 word: "redeem",
                 brand: Some(brand),
                 order_id: Some(order_id),
@@ -240,7 +240,7 @@ impl What {
                 is_activity: true,
                 for_partners: true,
             },
-            What::PointsExpired => Row {
+            EntryKind::PointsExpired => Row {
                 word: "expire",
                 brand: None,
                 order_id: None,
@@ -257,7 +257,7 @@ impl What {
                 is_activity: false,
                 for_partners: false,
             },
-            What::OrderRefunded(refund) => Row {
+            EntryKind::OrderRefunded(refund) => Row {
                 word: "reverse_earn",
                 brand: Some(&refund.brand),
                 order_id: Some(&refund.order_id),
@@ -274,7 +274,7 @@ impl What {
                 is_activity: false,
                 for_partners: true,
             },
-            What::RedemptionCancelled { brand, redemption, lost } => Row {
+            EntryKind::RedemptionCancelled { brand, redemption, lost } => Row {
                 word: "reverse_redeem",
                 brand: Some(brand),
                 order_id: None,
@@ -291,7 +291,7 @@ impl What {
                 is_activity: false,
                 for_partners: true,
             },
-            What::Adjusted { brand, bill, reason: _ } => Row {
+            EntryKind::Adjusted { brand, bill, reason: _ } => Row {
                 word: "adjust",
                 brand: Some(brand),
                 order_id: None,
@@ -308,10 +308,10 @@ impl What {
                 is_activity: false,
                 for_partners: false,
             },
-            What::TierKept { .. } => tier_row(TierStep::Kept),
-            What::TierChanged { from, to, .. } => tier_row(TierStep::Changed { from, to }),
-            What::TrialStarted { .. } => tier_row(TierStep::TrialStarted),
-            What::BadgeIssued { badge, reason: _ } => Row {
+            EntryKind::TierKept { .. } => tier_row(TierStep::Kept),
+            EntryKind::TierChanged { from, to, .. } => tier_row(TierStep::Changed { from, to }),
+            EntryKind::TrialStarted { .. } => tier_row(TierStep::TrialStarted),
+            EntryKind::BadgeIssued { badge, reason: _ } => Row {
                 word: "badge",
                 brand: None,
                 order_id: None,
@@ -328,7 +328,7 @@ impl What {
                 is_activity: false,
                 for_partners: false,
             },
-            What::StatusChanged { status: _, reason: _ } => Row {
+            EntryKind::StatusChanged { status: _, reason: _ } => Row {
                 word: "adjust",
                 brand: None,
                 order_id: None,

@@ -33,7 +33,7 @@ pub struct Made<'a> {
 
 /// What the entry takes back, and is priced as. A refund that took nothing back takes nothing back here.
 pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
-    event.what.row().reverses
+    event.kind.row().reverses
 }
 
 /// The moment whose local month an entry belongs to.
@@ -42,7 +42,7 @@ pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
 /// after their end were never there at that instant: they expire when they are told, so that a
 /// month which was closed before does not change. Everything else belongs to when it was recorded.
 pub fn belongs_to(event: &Event, recorded_at: Instant) -> Instant {
-    match event.what.row().moves {
+    match event.kind.row().moves {
         Moves::Expired => event.at,
         Moves::Nothing
         | Moves::Issued

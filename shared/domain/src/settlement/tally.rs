@@ -70,7 +70,7 @@ impl Tally {
         made: Made<'_>,
         reversed: Option<Made<'_>>,
     ) -> Result<(), Unpriced> {
-        let row = made.event.what.row();
+        let row = made.event.kind.row();
         match row.moves {
             Moves::Issued | Moves::ByHand { billed: true } => {
                 let (brand, price) = (brand_of(made)?, issue_price(programmes, made)?);
@@ -111,7 +111,7 @@ impl Tally {
     /// Counts a redemption's lots for the brand that honoured it; `sign` turns what left the lots
     /// (-1), or takes it back (1).
     fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, sign: i128) -> Result<(), Unpriced> {
-        let Some(Redemption::Made { brand, .. }) = made.event.what.row().redemption else {
+        let Some(Redemption::Made { brand, .. }) = made.event.kind.row().redemption else {
             return Err(Unpriced { version: made.version });
         };
         let price = priced(programmes, made.version, brand)?.honour_price.millionths();
@@ -151,7 +151,7 @@ fn issue_price(programmes: &Timeline, made: Made<'_>) -> Result<u64, Unpriced> {
 
 /// The brand that the entry is settled with.
 fn brand_of(made: Made<'_>) -> Result<&str, Unpriced> {
-    made.event.what.row().brand.ok_or(Unpriced { version: made.version })
+    made.event.kind.row().brand.ok_or(Unpriced { version: made.version })
 }
 
 fn priced<'a>(programmes: &'a Timeline, version: u32, brand: &str) -> Result<&'a Brand, Unpriced> {

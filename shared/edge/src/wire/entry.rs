@@ -1,7 +1,7 @@
 //! A ledger entry and the answer to a command, field by field. Plain structs and not maps: they
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
-use domain::event::{Event, Moves, Redemption, Share, TierCause, What};
+use domain::event::{EntryKind, Event, Moves, Redemption, Share, TierCause};
 use engine::{
     Done,
     records::{EntryRecord, Outcome},
@@ -118,8 +118,8 @@ impl Show<'_> {
     /// A ledger entry; one that is due and not yet `written` has no time of recording.
     pub(super) fn shown_entry<'a>(&self, entry: &'a EntryRecord, written: bool) -> ShownEntry<'a> {
         let event = &entry.event;
-        let row = event.what.row();
-        let details = self.details(&event.what);
+        let row = event.kind.row();
+        let details = self.details(&event.kind);
         ShownEntry {
             id: entry_id(entry),
             seq: entry.seq,
@@ -168,10 +168,10 @@ impl Show<'_> {
     }
 
     /// What an entry of each kind tells that no other kind does.
-    fn details<'a>(&self, what: &'a What) -> Details<'a> {
+    fn details<'a>(&self, kind: &'a EntryKind) -> Details<'a> {
         let tier = |tier: Value| Details { tier, ..Details::default() };
-        match what {
-            What::TierChanged { from, to, valid_until, why, .. } => {
+        match kind {
+            EntryKind::TierChanged { from, to, valid_until, why, .. } => {
                 let change = match why {
                     TierCause::Raised => "raised",
                     TierCause::Lapsed => "lapsed",
@@ -180,26 +180,28 @@ impl Show<'_> {
                     json!({"change": change, "from": from, "to": to, "valid_until": self.maybe(*valid_until)}),
                 )
             }
-            What::TierKept { tier: own, valid_until, lifetime } => {
+            EntryKind::TierKept { tier: own, valid_until, lifetime } => {
                 let until = self.maybe(*valid_until);
                 tier(
                     json!({"change": "kept", "from": own, "to": own, "valid_until": until, "lifetime": lifetime}),
                 )
             }
-            What::TrialStarted { tier: trial, until } => {
+            EntryKind::TrialStarted { tier: trial, until } => {
                 tier(json!({"change": "trial_started", "trial": trial, "until": self.instant(*until)}))
             }
-            What::BadgeIssued { reason, .. } => Details { reason: reason.as_deref(), ..Details::default() },
-            What::Adjusted { reason, .. } => Details { reason: Some(reason), ..Details::default() },
-            What::StatusChanged { status, reason } => {
+            EntryKind::BadgeIssued { reason, .. } => {
+                Details { reason: reason.as_deref(), ..Details::default() }
+            }
+            EntryKind::Adjusted { reason, .. } => Details { reason: Some(reason), ..Details::default() },
+            EntryKind::StatusChanged { status, reason } => {
                 Details { reason: Some(reason), status: Some(status.word()), ..Details::default() }
             }
-            What::OrderEarned(_)
-            | What::ActivityEarned(_)
-            | What::PointsRedeemed { .. }
-            | What::PointsExpired
-            | What::OrderRefunded(_)
-            | What::RedemptionCancelled { .. } => Details::default(),
+            EntryKind::OrderEarned(_)
+            | EntryKind::ActivityEarned(_)
+            | EntryKind::PointsRedeemed { .. }
+            | EntryKind::PointsExpired
+            | EntryKind::OrderRefunded(_)
+            | EntryKind::RedemptionCancelled { .. } => Details::default(),
         }
     }
 
@@ -209,7 +211,7 @@ impl Show<'_> {
         let shown = ShownDone { entry: Some(self.shown_entry(entry, true)), ..ShownDone::default() };
         let shown = particulars(&entry.event, shown);
         match &entry.outcome {
-            Some(outcome) => with_outcome(outcome, entry.event.what.row().moves, shown),
+            Some(outcome) => with_outcome(outcome, entry.event.kind.row().moves, shown),
             None => shown,
         }
     }
@@ -217,7 +219,7 @@ impl Show<'_> {
 
 /// What the answer to each kind of command says of it.
 fn particulars<'a>(event: &Event, shown: ShownDone<'a>) -> ShownDone<'a> {
-    let row = event.what.row();
+    let row = event.kind.row();
     match row.moves {
         Moves::Issued => ShownDone {
             granted: row.granted.map(|granted| granted.points),

@@ -80,7 +80,7 @@ impl Show<'_> {
     /// The answer to a partner's command, with what it sees of the member.
     pub fn done_for_partner<'a>(&self, done: &'a Done, sees: Sees) -> PartnerDone<'a> {
         let Some(entry) = &done.entry else { return PartnerDone::default() };
-        let row = entry.event.what.row();
+        let row = entry.event.kind.row();
         assert!(row.for_partners, "a partner asked for what it is never told of: {}", row.word);
         let outcome = entry.outcome.as_ref();
         let mut told = PartnerDone {
@@ -103,7 +103,7 @@ impl Show<'_> {
     }
 
     fn partner_entry<'a>(&self, entry: &'a EntryRecord) -> PartnerEntry<'a> {
-        let row = entry.event.what.row();
+        let row = entry.event.kind.row();
         PartnerEntry {
             id: entry_id(entry),
             kind: row.word,

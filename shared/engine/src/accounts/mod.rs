@@ -136,7 +136,7 @@ impl Engine {
     /// The account that a refund of that order may give back to, if there is anything to give back.
     pub(crate) fn refunding(&self, order: &EntryRecord) -> Option<Account> {
         let drew = !order.blocks.is_empty();
-        let brand = order.event.what.row().brand?;
+        let brand = order.event.kind.row().brand?;
         self.account(brand, order.member, |terms| drew || order.charged && terms.credit.is_some())
     }
 
@@ -156,7 +156,7 @@ impl Engine {
         let (Some(met), Some(event)) = (met, decision.events.first()) else { return Ok(Charge::default()) };
         let account = &met.account;
         let moment = account.moment(event.at);
-        if let (Some(refund), Some(order)) = (event.what.row().refund, order) {
+        if let (Some(refund), Some(order)) = (event.kind.row().refund, order) {
             // What was issued before there was a credit gives none back.
             let price = account.terms.credit.filter(|_| order.charged).map(|_| account.price(order.version));
             let (before, after) = (refund.after.taken - refund.taken, refund.after.taken);

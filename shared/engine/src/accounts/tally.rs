@@ -122,7 +122,7 @@ impl Tally {
 
     /// Notes a ledger entry. `at` tells a moment's local day and month.
     pub(crate) fn note_entry(&mut self, entry: &EntryRecord, at: impl Fn(Instant) -> Moment) {
-        let row = entry.event.what.row();
+        let row = entry.event.kind.row();
         // Accounts are brands'.
         let Some(brand) = row.brand else { return };
         let sign = match row.moves {

@@ -91,7 +91,7 @@ impl Need {
     /// What an event takes: what limits count. An adjustment, which an import is too, counts nowhere.
     pub(crate) fn of(event: &Event, price: Rate) -> Need {
         let points = event.movement.points().unsigned_abs();
-        match event.what.row().moves.counts_as() {
+        match event.kind.row().moves.counts_as() {
             Some(Way::Issue) => Need { issue: points, redeem: 0, cost: Amount::product(points, price) },
             Some(Way::Redeem) => Need { redeem: points, ..Need::default() },
             None => Need::default(),

@@ -39,7 +39,7 @@ pub(crate) fn check<'a>(
     if event.at > entry.recorded_at {
         differs("was recorded before it was decided".to_owned());
     }
-    let row = event.what.row();
+    let row = event.kind.row();
     let again = match row.once {
         // The member has it, from whatever entry.
         Some(Once::Badge(badge)) => member.has_badge(badge),
@@ -64,7 +64,7 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
     }
     let ended = share.expires_at.is_some_and(|end| end <= event.at);
     let has_left = matches!(member.status, Status::Closed | Status::Erased);
-    match event.what.row().moves {
+    match event.kind.row().moves {
         Moves::Honoured if ended => Some("points are spent that have expired".to_owned()),
         Moves::Honoured if share.held_until.is_some() => Some("points are spent that are held".to_owned()),
         Moves::Expired if !ended && !has_left => Some("points expire before their end".to_owned()),
@@ -84,7 +84,7 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use domain::{
-        event::{ActivityEarned, Movement, Order, What},
+        event::{ActivityEarned, EntryKind, Movement, Order},
         member::{Badge, Lot, MemberId},
         number::Money,
         time::Instant,
@@ -111,8 +111,8 @@ mod tests {
         }
     }
 
-    fn entry(what: What, movement: Movement) -> EntryRecord {
-        let mut entry = EntryRecord { seq: 7, ..EntryRecord::plain(NOW, what) };
+    fn entry(kind: EntryKind, movement: Movement) -> EntryRecord {
+        let mut entry = EntryRecord { seq: 7, ..EntryRecord::plain(NOW, kind) };
         entry.event.movement = movement;
         entry
     }
@@ -128,16 +128,16 @@ mod tests {
         Movement { shares: vec![share], ..Movement::default() }
     }
 
-    fn redeemed(order_id: &str) -> What {
-        What::PointsRedeemed { brand: "acme".to_owned(), order_id: order_id.to_owned() }
+    fn redeemed(order_id: &str) -> EntryKind {
+        EntryKind::PointsRedeemed { brand: "acme".to_owned(), order_id: order_id.to_owned() }
     }
 
-    fn adjusted() -> What {
-        What::Adjusted { brand: "acme".to_owned(), reason: "r".to_owned(), bill: false }
+    fn adjusted() -> EntryKind {
+        EntryKind::Adjusted { brand: "acme".to_owned(), reason: "r".to_owned(), bill: false }
     }
 
-    fn cancelled(redemption: u8) -> What {
-        What::RedemptionCancelled { brand: "acme".to_owned(), redemption: [redemption; 16], lost: 0 }
+    fn cancelled(redemption: u8) -> EntryKind {
+        EntryKind::RedemptionCancelled { brand: "acme".to_owned(), redemption: [redemption; 16], lost: 0 }
     }
 
     #[track_caller]
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn points_leave_a_lot_that_has_them_and_may_give_them() {
-        for (what, movement, want) in [
+        for (kind, movement, want) in [
             (redeemed("r"), taking(2_000, None, 10), None),
             (redeemed("r"), taking(2_000, None, 11), Some("11 points leave a lot of 10")),
             (redeemed("r"), taking(2_001, None, 1), Some("1 points leave a lot of 0")),
@@ -161,14 +161,14 @@ mod tests {
             (redeemed("r"), taking(3_000, Some(1_500), 1), Some("points are spent that are held")),
             (adjusted(), taking(3_000, Some(1_500), 20), None),
             (adjusted(), taking(3_000, Some(1_500), 21), Some("21 points leave a lot of 20")),
-            (What::PointsExpired, taking(1_000, None, 3), None),
-            (What::PointsExpired, taking(2_000, None, 10), Some("points expire before their end")),
+            (EntryKind::PointsExpired, taking(1_000, None, 3), None),
+            (EntryKind::PointsExpired, taking(2_000, None, 10), Some("points expire before their end")),
             (adjusted(), taking(2_000, None, -10), None),
         ] {
-            look(&member(), &[entry(what, movement)], &want.into_iter().collect::<Vec<_>>());
+            look(&member(), &[entry(kind, movement)], &want.into_iter().collect::<Vec<_>>());
         }
         // Whoever has left keeps nothing.
-        let left = entry(What::PointsExpired, taking(2_000, None, 10));
+        let left = entry(EntryKind::PointsExpired, taking(2_000, None, 10));
         for status in [Status::Closed, Status::Erased] {
             look(&Member { status, ..member() }, std::slice::from_ref(&left), &[]);
         }
@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn what_happens_once_happens_once() {
-        let plain = |what: What| entry(what, Movement::default());
-        let badge = |id: &str| plain(What::BadgeIssued { badge: id.to_owned(), reason: None });
+        let plain = |kind: EntryKind| entry(kind, Movement::default());
+        let badge = |id: &str| plain(EntryKind::BadgeIssued { badge: id.to_owned(), reason: None });
         look(&member(), &[plain(redeemed("1")), plain(redeemed("2"))], &[]);
         look(&member(), &[plain(redeemed("1")), plain(redeemed("1"))], &["redeem of the same a second time"]);
         look(&member(), &[plain(cancelled(1)), plain(cancelled(2))], &[]);
@@ -218,7 +218,7 @@ mod tests {
         look(&member(), &[badge("other")], &[]);
         look(&member(), &[badge("founder")], &["badge of the same a second time"]);
         let order = |brand: &str, order_id: &str| {
-            plain(What::OrderEarned(Box::new(Order {
+            plain(EntryKind::OrderEarned(Box::new(Order {
                 brand: brand.to_owned(),
                 order_id: order_id.to_owned(),
                 day: 1,
@@ -236,7 +236,7 @@ mod tests {
         look(&member(), &[order("acme", "1"), order("acme", "1")], &["earn of the same a second time"]);
         // Activities may come again.
         let done = || {
-            plain(What::ActivityEarned(ActivityEarned {
+            plain(EntryKind::ActivityEarned(ActivityEarned {
                 brand: "acme".to_owned(),
                 activity: "check_in".to_owned(),
                 reference: None,

@@ -98,7 +98,7 @@ fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Find
     let mut seen = Seen::default();
     let mut balance = 0;
     for (index, entry) in entries.iter().enumerate() {
-        let kind = entry.event.what.row().word;
+        let kind = entry.event.kind.row().word;
         finding.entries += 1;
         *finding.points.entry(kind).or_default() += entry.event.movement.points();
         *finding.kinds.entry(kind).or_default() += 1;
@@ -148,7 +148,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
     let mut left: BTreeMap<(&str, &str), (&OrderState, u64)> = BTreeMap::new();
     let mut cancelled: BTreeSet<[u8; 16]> = BTreeSet::new();
     for entry in entries {
-        let row = entry.event.what.row();
+        let row = entry.event.kind.row();
         if let Some(refund) = row.refund {
             let before = left.get(&(refund.brand.as_str(), refund.order_id.as_str()));
             // What is damaged may say anything; a sum that has run full differs from what is stored.
@@ -160,7 +160,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
         }
     }
     for entry in entries {
-        let row = entry.event.what.row();
+        let row = entry.event.kind.row();
         if let Some(order) = row.order {
             let new = OrderState::new(order);
             let found = left.get(&(order.brand.as_str(), order.order_id.as_str()));
@@ -189,7 +189,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use domain::{
-        event::{Order, OrderRefunded, What},
+        event::{EntryKind, Order, OrderRefunded},
         number::Money,
         time::Instant,
     };
@@ -220,10 +220,10 @@ mod tests {
                 let (brand, order_id) = (order.brand.clone(), order.order_id.clone());
                 let (amount, after) = (Money(0), state.clone());
                 let refund = OrderRefunded { brand, order_id, amount, closes: false, taken: takes, after };
-                EntryRecord::plain(Instant(1_000), What::OrderRefunded(refund))
+                EntryRecord::plain(Instant(1_000), EntryKind::OrderRefunded(refund))
             })
             .collect();
-        let earned = EntryRecord::plain(Instant(1_000), What::OrderEarned(Box::new(order)));
+        let earned = EntryRecord::plain(Instant(1_000), EntryKind::OrderEarned(Box::new(order)));
         let mut entries = vec![EntryRecord { order: Some(state), ..earned }];
         entries.extend(refunds);
         let mut differences = Vec::new();

@@ -158,12 +158,12 @@ impl Engine {
             (None, Some(key)) => {
                 let read = self.read::<EntryRecord>(&key).await?;
                 let (entry, version) = read.ok_or(act.target_missing())?;
-                let reaches = request.reaches(&*self.programmes()?, entry.event.what.row().brand);
+                let reaches = request.reaches(&*self.programmes()?, entry.event.kind.row().brand);
                 if !reaches && !planted::is(Bug::RedemptionUnbound) {
                     return Err(act.target_missing().into());
                 }
                 // An order is judged by its own version, which another instance may just have saved.
-                if let Some(order) = entry.event.what.row().order
+                if let Some(order) = entry.event.kind.row().order
                     && self.programmes()?.version(order.version).is_none()
                 {
                     self.refresh().await?;
@@ -335,7 +335,7 @@ fn command<'a>(act: &'a Act, target: Option<&'a Target>) -> Result<Command<'a>, 
         Act::SetStatus(_, set) => Command::SetStatus(set),
         Act::Refund { ask, .. } => {
             let entry = &target.ok_or(Refusal::OrderNotFound)?.entry;
-            let order = entry.event.what.row().order.ok_or(Refusal::OrderNotFound)?;
+            let order = entry.event.kind.row().order.ok_or(Refusal::OrderNotFound)?;
             let state = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
             Command::Refund { order, state, ask }
         }

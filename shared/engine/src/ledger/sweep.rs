@@ -273,7 +273,7 @@ impl Swept {
         self.members += 1;
         self.done &= !due.more;
         for event in &due.events {
-            let row = event.what.row();
+            let row = event.kind.row();
             if row.moves.is_expiry() {
                 self.points_expired += event.movement.points().unsigned_abs();
             }

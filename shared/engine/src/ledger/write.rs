@@ -109,7 +109,7 @@ impl MemberWrites<'_> {
                 recorded_at: occurred.unwrap_or(self.recorded_at),
                 balance_after: balance,
                 content: natural.as_ref().and(own.as_ref()).map(|own| own.content),
-                order: event.what.row().order.map(OrderState::new),
+                order: event.kind.row().order.map(OrderState::new),
                 event,
                 outcome: own.map(|own| own.outcome),
                 cancelled: false,
@@ -150,7 +150,7 @@ impl MemberWrites<'_> {
         let told = self
             .events
             .iter()
-            .filter_map(|event| event.what.row().brand)
+            .filter_map(|event| event.kind.row().brand)
             .map(|brand| keys::used("brand", brand));
         let trial = self.after.trial.iter().map(|trial| &trial.tier);
         let tiers = trial.chain([&self.after.standing.tier]).map(|tier| keys::used("tier", tier));

@@ -118,9 +118,9 @@ pub struct EntryRecord {
 #[cfg(test)]
 impl EntryRecord {
     /// The first entry of member 1, written down when it happened, that moves nothing.
-    pub(crate) fn plain(at: Instant, what: domain::event::What) -> EntryRecord {
+    pub(crate) fn plain(at: Instant, kind: domain::event::EntryKind) -> EntryRecord {
         let movement = domain::event::Movement::default();
-        let event = Event { occurred_at: at, at, today: 1, movement, moves_expiry_to: None, what };
+        let event = Event { occurred_at: at, at, today: 1, movement, moves_expiry_to: None, kind };
         EntryRecord {
             member: MemberId([1; 16]),
             seq: 1,
