@@ -5,7 +5,6 @@ use crate::{
     event::{ActivityEarned, EntryKind, Event, Movement, Order, Share, TierCause},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::Money,
-    planted::{self, Bug},
     time::Instant,
 };
 
@@ -27,20 +26,16 @@ pub fn evolve(member: &mut Member, event: &Event) {
         }
         EntryKind::ActivityEarned(activity) => {
             member.count_activity(activity);
-            let granted = if planted::is(Bug::ActivitiesUnlimited) { 0 } else { activity.granted };
-            member.count_granted(activity.day, granted, event.today);
+            member.count_granted(activity.day, activity.granted, event.today);
         }
         EntryKind::OrderRefunded(refund) => {
-            let closes = refund.closes || planted::is(Bug::EveryRefundCloses);
-            member.orders.count = member.orders.count.saturating_sub(closes.into());
+            member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
             member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
         }
         EntryKind::TierKept { valid_until, lifetime, tier } => {
             member.standing.valid_until = *valid_until;
             member.standing.kept += 1;
-            if !planted::is(Bug::PeriodNotReset) {
-                member.period_growth = 0;
-            }
+            member.period_growth = 0;
             if *lifetime {
                 member.lifetime = Some(tier.clone());
             }
@@ -106,9 +101,7 @@ impl Member {
         }
         self.debt = self.debt.saturating_add_signed(movement.debt);
         self.growth = self.growth.saturating_add_signed(movement.growth);
-        let counts =
-            if planted::is(Bug::PeriodGrowthGross) { movement.growth.max(0) } else { movement.growth };
-        self.period_growth = self.period_growth.saturating_add(counts);
+        self.period_growth = self.period_growth.saturating_add(movement.growth);
     }
 
     fn change_lot(&mut self, share: &Share) {
@@ -186,6 +179,5 @@ impl Member {
 
 /// The earliest expiry (never last), then the brand, then free before held.
 fn spending_order(lot: &Lot) -> (bool, Option<Instant>, &str, bool, Option<Instant>) {
-    let never = lot.expires_at.is_none() && !planted::is(Bug::NeverSpentFirst);
-    (never, lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
+    (lot.expires_at.is_none(), lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
 }

@@ -16,7 +16,6 @@ mod evolve;
 pub mod json;
 pub mod member;
 pub mod number;
-pub mod planted;
 pub mod programme;
 pub mod refusal;
 pub mod settle;

@@ -7,8 +7,6 @@ use std::fmt;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
-use crate::planted::{self, Bug};
-
 /// The largest figure of any kind: 2^53 − 1, so that every JSON reader keeps it whole.
 pub const FIGURE_MAX: u64 = (1 << 53) - 1;
 
@@ -241,7 +239,7 @@ fn quick_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u
         divisor += rate.scale;
     }
     let divisor = 10u128.checked_pow(divisor)?;
-    Some(if planted::is(Bug::RoundUp) { sum.div_ceil(divisor) } else { sum / divisor })
+    Some(sum / divisor)
 }
 
 fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u64> {

@@ -8,7 +8,6 @@ use crate::{
     event::{EntryKind, Event, Movement, Share, TierCause},
     evolve::evolve,
     member::Member,
-    planted::{self, Bug},
     programme::{OnLapse, Programme, Timeline},
     time::Instant,
 };
@@ -24,8 +23,7 @@ pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<E
     let mut events = Vec::new();
     while events.len() < EVENTS_MAX {
         let lots = member.lots.iter().filter_map(|lot| lot.expires_at);
-        let is_due = |due: &Instant| if planted::is(Bug::EndInclusive) { *due < now } else { *due <= now };
-        let due = lots.chain(member.standing.valid_until).min().filter(is_due);
+        let due = lots.chain(member.standing.valid_until).min().filter(|due| *due <= now);
         let Some(due) = due else {
             member.mature(now.max(member.as_of));
             break;
@@ -85,12 +83,11 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     let rules = programme.tier(own).unwrap_or(programme.base_tier());
     // A tier that a newer version made endless is kept: a new version demotes nobody.
     let endless = rules.validity_months.is_none();
-    let all = || i64::try_from(member.growth).unwrap_or(i64::MAX);
-    let counts = if planted::is(Bug::KeptByAllGrowth) { all() } else { member.period_growth };
-    let retained =
-        rules.retain_growth.is_some_and(|growth| counts >= i64::try_from(growth).unwrap_or(i64::MAX));
+    let retained = rules
+        .retain_growth
+        .is_some_and(|growth| member.period_growth >= i64::try_from(growth).unwrap_or(i64::MAX));
     if endless || retained {
-        let kept = member.standing.kept + u32::from(!planted::is(Bug::LifetimeLate));
+        let kept = member.standing.kept + 1;
         let lifetime = rules.lifetime_periods.is_some_and(|periods| kept >= periods);
         let valid_until = if lifetime { None } else { programme.period_end(rules, due) };
         return (Movement::default(), EntryKind::TierKept { tier: own.clone(), valid_until, lifetime });
@@ -98,7 +95,6 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     let growth = match rules.on_lapse {
         OnLapse::Reset => 0,
         OnLapse::Deduct(by) => member.growth.saturating_sub(by),
-        OnLapse::Step if planted::is(Bug::StepToThreshold) => member.growth.min(rules.growth),
         OnLapse::Step => member.growth.min(rules.growth.saturating_sub(1)),
     };
     let to = rerated(programme, member, growth);

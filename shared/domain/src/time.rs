@@ -9,8 +9,6 @@ use chrono::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::planted::{self, Bug};
-
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct Instant(pub i64);
@@ -109,11 +107,7 @@ impl Day {
     /// The same day of a later month, or that month's last day where it has no such day.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Day {
-        let later = Day(self.0.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX));
-        if planted::is(Bug::MonthsOverflow) {
-            return later.plus_days(self.0.day() - later.0.day());
-        }
-        later
+        Day(self.0.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX))
     }
 
     /// 1 January of that year.
@@ -216,16 +210,7 @@ impl Zone {
     /// the earlier of two where the clock was set back (rules, 2).
     pub fn midnight(self, day: Day) -> Instant {
         let local = day.0.and_time(NaiveTime::MIN);
-        if planted::is(Bug::SettleInUtc) {
-            return Instant(local.and_utc().timestamp_millis());
-        }
         match self.0.from_local_datetime(&local) {
-            LocalResult::Ambiguous(_, later) if planted::is(Bug::SecondMidnight) => {
-                Instant(later.timestamp_millis())
-            }
-            LocalResult::None if planted::is(Bug::GapIgnored) => {
-                Instant(self.midnight(day.plus_days(1)).0 - DAY_MILLIS)
-            }
             LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => Instant(one.timestamp_millis()),
             LocalResult::None => self.after_gap(local.and_utc().timestamp_millis()),
         }
@@ -259,7 +244,7 @@ impl Zone {
     /// The next date that the zone's calendar has.
     pub fn next_day(self, day: Day) -> Day {
         let next = day.plus_days(1);
-        if self.has(next) || planted::is(Bug::SkippedDateMissed) { next } else { next.plus_days(1) }
+        if self.has(next) { next } else { next.plus_days(1) }
     }
 
     /// The moment in RFC 3339 with the zone's offset; milliseconds only where there are any.

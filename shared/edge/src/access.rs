@@ -13,7 +13,6 @@
 use domain::{
     json::Json,
     member::MemberId,
-    planted::{self, Bug},
     programme::{BrandKind, May, Sees},
     refusal::Refusal,
 };
@@ -130,13 +129,12 @@ impl Api {
     /// house's own.
     pub fn may_act_for(&self, call: &Call, brand: &str) -> Result<(), Problem> {
         let other = call.caller.brand.as_deref().is_some_and(|bound| bound != brand);
-        if other && !planted::is(Bug::BrandUnbound) {
+        if other {
             return Err(Problem::forbidden());
         }
         let programmes = self.engine.programmes()?;
         let known = programmes.newest().brand(brand).ok_or(Refusal::BrandNotFound)?;
         match known.kind {
-            BrandKind::Partner if planted::is(Bug::HouseUnbound) => Ok(()),
             BrandKind::Partner if call.caller.is_house() => Err(Problem::forbidden()),
             _ => Ok(()),
         }

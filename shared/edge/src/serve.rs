@@ -3,12 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
-use domain::{
-    json::Json,
-    planted::{self, Bug},
-    shape::Fault,
-    time::Instant,
-};
+use domain::{json::Json, shape::Fault, time::Instant};
 use engine::Request;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -163,17 +158,13 @@ impl Api {
     ) -> Result<Request, Problem> {
         let dry_run = body.get("dry_run").and_then(Json::bool).unwrap_or(false);
         let mut content = Vec::new();
-        if !planted::is(Bug::ContentWithoutPath) {
-            path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
-        }
+        path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
         body.canonical(&mut content, "dry_run");
         let key = idempotency_key(headers)?.filter(|_| route.remembers && !dry_run);
-        let id = if planted::is(Bug::KeyWithoutCaller) { [0; 16] } else { caller.id };
-        let name = if planted::is(Bug::KeyWithoutFunction) { "" } else { function.name };
         Ok(Request {
             by: caller.by(),
             now: self.clock.now(),
-            key: key.map(|key| hash(&[&id, name.as_bytes(), b"\0", key.as_bytes()])),
+            key: key.map(|key| hash(&[&caller.id, function.name.as_bytes(), b"\0", key.as_bytes()])),
             content: hash(&[self.secrets.content_key(), &content]),
             dry_run,
             brand: caller.brand.clone(),

@@ -15,7 +15,6 @@ pub mod store;
 
 pub use access::callers::{CALLERS_MAX, Caller};
 pub use accounts::{Metered, Purchase, Usage};
-pub use domain::planted;
 pub use engine::{Engine, Request, Whom};
 pub use ledger::{
     act::{Act, redemption_id},

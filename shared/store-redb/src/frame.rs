@@ -18,10 +18,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use engine::{
-    planted::{self, Bug},
-    store::{Change, Key, Version, Write},
-};
+use engine::store::{Change, Key, Version, Write};
 
 use crate::{overlay::Entry, varint};
 
@@ -139,7 +136,7 @@ pub(crate) fn check(salt: u64, bytes: &[u8]) -> Option<Head> {
     let covered = bytes.get(8..HEAD_BYTES + head.payload_bytes)?;
     let fits = bytes.len() >= head.frame_bytes();
     let holds = bytes[4..8] == checksum(salt, covered).to_le_bytes();
-    (fits && (holds || planted::is(Bug::TornFrameTaken))).then_some(head)
+    (fits && holds).then_some(head)
 }
 
 /// Where a write stands in the bytes that it is read from.

@@ -20,7 +20,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::planted::{self, Bug};
 
 use crate::{
     disk::{Disk, DiskFile},
@@ -188,12 +187,7 @@ impl Journal {
         }
         let file = &self.segments[self.active].file;
         file.write_at(self.tail, frame).map_err(AppendError::Write)?;
-        if !planted::is(Bug::SyncDropped) {
-            let synced = file.sync();
-            synced
-                .or_else(|error| if planted::is(Bug::SyncFailureIgnored) { Ok(()) } else { Err(error) })
-                .map_err(AppendError::Sync)?;
-        }
+        file.sync().map_err(AppendError::Sync)?;
         self.tail += frame.len() as u64;
         Ok(())
     }
@@ -321,7 +315,7 @@ impl Segment {
         while let Some(head) = reading.frame()? {
             if scan.first_sequence == 0 {
                 scan.first_sequence = head.first_sequence;
-            } else if head.first_sequence != scan.last_sequence + 1 && !planted::is(Bug::OldFrameTaken) {
+            } else if head.first_sequence != scan.last_sequence + 1 {
                 // A frame of the segment's earlier use, or one that must not be there.
                 break;
             }
@@ -348,9 +342,6 @@ impl Segment {
     /// Makes what was read durable before anybody sees it: the last frame may stand only in the
     /// machine's memory, because the process was killed before its sync or because that failed.
     fn settle(&self, scan: &Scan) -> io::Result<()> {
-        if planted::is(Bug::LastFrameUnsettled) {
-            return Ok(());
-        }
         let place = scan.end - scan.last_frame.len() as u64;
         self.file.write_at(place, &scan.last_frame)?;
         self.file.sync()

@@ -20,9 +20,9 @@ mod pace;
 mod queue;
 mod reading;
 mod replay;
-#[cfg(all(test, not(feature = "planted")))]
+#[cfg(all(test, not(feature = "simulation")))]
 mod simulation;
-#[cfg(feature = "planted")]
+#[cfg(feature = "simulation")]
 pub mod simulation;
 mod snapshot;
 mod store;

@@ -13,10 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::{
-    planted::{self, Bug},
-    store::{Key, Range, Record, Version},
-};
+use engine::store::{Key, Range, Record, Version};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use crate::{
@@ -161,7 +158,6 @@ impl Tables {
                         value_bytes.extend_from_slice(value);
                         records.insert(key, &*value_bytes).map_err(failed)?;
                     }
-                    None if planted::is(Bug::DeletesUndrained) => {}
                     None => drop(records.remove(key).map_err(failed)?),
                 }
             }
@@ -319,9 +315,6 @@ impl StorageBackend for PacedFile {
 
     fn sync_data(&self) -> Result<(), io::Error> {
         self.unsynced.store(0, Ordering::Relaxed);
-        if planted::is(Bug::TablesUnsynced) {
-            return Ok(());
-        }
         self.file.sync()
     }
 

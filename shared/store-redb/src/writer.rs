@@ -15,10 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::{
-    planted::{self, Bug},
-    store::{Change, Expect, Key, StoreError, Version, Write},
-};
+use engine::store::{Change, Expect, Key, StoreError, Version, Write};
 
 use crate::{
     error::Cause,
@@ -106,8 +103,7 @@ impl Writer {
         let view = self.shared.read().clone();
         let judged = requests.iter().map(|request| {
             for (at, write) in request.writes.iter().enumerate() {
-                let before = || staged.get(&write.key).filter(|_| !planted::is(Bug::BatchJudgedApart));
-                let found = || match before() {
+                let found = || match staged.get(&write.key) {
                     Some(found) => Ok(*found),
                     None => self.found(&view, request, at),
                 };
@@ -169,7 +165,7 @@ impl Writer {
         if self.journal.fits(frame::frame_bytes(payload)) && records < self.records_max {
             return Ok(());
         }
-        if !self.handover.wait_until_free(self.patience) && !planted::is(Bug::SegmentReusedEarly) {
+        if !self.handover.wait_until_free(self.patience) {
             return Err(Failure::Behind);
         }
         let generation = {
@@ -213,10 +209,8 @@ impl Writer {
                 );
                 let error = Arc::new(error);
                 let cause = Cause::Poisoned(error.clone());
-                if !planted::is(Bug::WritesAfterFailedSync) {
-                    self.poisoned = Some(cause.clone());
-                    self.queue.close(cause);
-                }
+                self.poisoned = Some(cause.clone());
+                self.queue.close(cause);
                 Failure::InDoubt(Cause::Sync(error))
             }
         }

@@ -110,6 +110,14 @@ pub(crate) struct Region {
     mutants: Vec<usize>,
 }
 
+impl Region {
+    /// So much was put before it.
+    pub(crate) fn shift(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.end += bytes;
+    }
+}
+
 /// The text with all changes, and the parts that they made.
 pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> (String, Vec<Region>) {
     // What begins earlier, or ends later, is outside.

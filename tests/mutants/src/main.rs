@@ -1,11 +1,11 @@
-//! Writes every mutant of a list into the sources, each behind a question that is answered at run time.
+//! Copies the sources with every mutant of a list in them, each behind a question that is answered at run time.
 //!
-//!     laurel-mutants LIST ROOT MAP SKIPPED
+//!     laurel-mutants LIST ROOT TREE MAP SKIPPED
 //!
-//! LIST is what `cargo mutants --list --json` prints, ROOT a copy of the workspace whose sources are rewritten, MAP the
-//! file that says which part of which rewritten file belongs to which mutants. A mutant's number is its place in LIST,
-//! from 1. One that stands in MAP can be chosen; what has no place in it is of a form that is not rewritten, or among the
-//! numbers of SKIPPED, a JSON list.
+//! LIST is what `cargo mutants --list --json` prints, ROOT the workspace, TREE where its copy goes, MAP the file that
+//! says which part of which rewritten file belongs to which mutants. A mutant's number is its place in LIST, from 1. One
+//! that stands in MAP can be chosen; what has no place in it is of a form that is not rewritten, or among the numbers of
+//! SKIPPED, a JSON list.
 
 mod edit;
 mod find;
@@ -14,12 +14,21 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use serde::Deserialize;
 
 use crate::edit::{Edit, Lines, Region, apply};
+
+/// Every package that has mutants.
+const SOURCES: [&str; 2] = ["shared/domain/src", "shared/engine/src"];
+
+/// What the first of them is told in the copy: which mutant is chosen, and how it is noted which were come by.
+const CHOSEN: &str = include_str!("chosen.rs");
+
+/// Mutants that compile may still be warned of.
+const ALLOWED: &str = "#![allow(warnings, arithmetic_overflow, unconditional_panic)]\n";
 
 /// A mutant as cargo-mutants tells of it.
 #[derive(Deserialize)]
@@ -51,8 +60,8 @@ fn asked(package: &str, number: usize) -> String {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let mut next = || arguments.next().ok_or("four files are wanted: LIST ROOT MAP SKIPPED");
-    let (list, root, map, skipped) = (next()?, next()?, next()?, next()?);
+    let mut next = || arguments.next().ok_or("five paths are wanted: LIST ROOT TREE MAP SKIPPED");
+    let (list, root, tree, map, skipped) = (next()?, next()?, next()?, next()?, next()?);
     let skipped: BTreeSet<usize> = serde_json::from_slice(&fs::read(skipped)?)?;
     let mutants: Vec<Mutant> = serde_json::from_slice(&fs::read(list)?)?;
     let mut files: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
@@ -60,19 +69,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (mutant, number) in numbered {
         files.entry(&mutant.file).or_default().push((number, mutant));
     }
-    let mut regions = BTreeMap::new();
+    let (mut regions, mut changed) = (BTreeMap::new(), BTreeMap::new());
     for (file, mutants) in files {
-        regions
-            .insert(file, rewrite(&root.join(file), &mutants).map_err(|error| format!("{file}: {error}"))?);
+        let source = fs::read_to_string(root.join(file))?;
+        let (text, parts) = rewrite(&source, &mutants).map_err(|error| format!("{file}: {error}"))?;
+        changed.insert(file.to_owned(), text);
+        regions.insert(file.to_owned(), parts);
     }
+    for folder in SOURCES {
+        let lib = format!("{folder}/lib.rs");
+        let text = match changed.remove(&lib) {
+            Some(text) => text,
+            None => fs::read_to_string(root.join(&lib))?,
+        };
+        for region in regions.get_mut(&lib).into_iter().flatten() {
+            region.shift(ALLOWED.len());
+        }
+        changed.insert(lib, format!("{ALLOWED}{text}"));
+    }
+    let [domain, _] = SOURCES.map(|folder| format!("{folder}/lib.rs"));
+    if let Some(text) = changed.get_mut(&domain) {
+        text.push_str("\n#[doc(hidden)]\npub mod mutant;\n");
+    }
+    changed.insert(format!("{}/mutant.rs", SOURCES[0]), CHOSEN.to_owned());
+    zoo::copy::make(&root, &tree, "mutants", &changed)?;
     fs::write(map, serde_json::to_vec(&regions)?)?;
     Ok(())
 }
 
-fn rewrite(path: &Path, mutants: &[(usize, &Mutant)]) -> Result<Vec<Region>, Box<dyn Error>> {
-    let source = fs::read_to_string(path)?;
-    let lines = Lines::of(&source);
-    let found = find::Found::in_file(&syn::parse_file(&source)?, &lines);
+/// A source with those mutants in it, and which part of it is whose.
+fn rewrite(source: &str, mutants: &[(usize, &Mutant)]) -> Result<(String, Vec<Region>), Box<dyn Error>> {
+    let lines = Lines::of(source);
+    let found = find::Found::in_file(&syn::parse_file(source)?, &lines);
     let mut edits: BTreeMap<(usize, usize, u8), Edit> = BTreeMap::new();
     for (number, mutant) in mutants {
         let at = lines.offset(mutant.span.start);
@@ -102,7 +130,5 @@ fn rewrite(path: &Path, mutants: &[(usize, &Mutant)]) -> Result<Vec<Region>, Box
             }
         }
     }
-    let (text, regions) = apply(&source, edits.into_values().collect());
-    fs::write(path, text)?;
-    Ok(regions)
+    Ok(apply(source, edits.into_values().collect()))
 }

@@ -6,90 +6,74 @@
 //! zoo --table          the table of docs/SIMULATOR.md
 //! ```
 
-mod catch;
-
 use std::{
     collections::VecDeque,
-    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Output},
     sync::{Mutex, PoisonError},
     thread,
-    time::Instant,
 };
 
-use domain::planted::{Planted, ZOO, choose};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use zoo::Bug;
 
 /// The run in which no bug is chosen.
 const NONE: &str = "none";
 
-/// What a process is told by its first argument that is to try one bug.
-const ALONE: &str = "--alone";
-
-/// How a process ends that found something: neither as one that did not, nor as one that broke down.
-const FOUND: u8 = 10;
-
-/// The file that lists the bugs.
-const LISTED: &str = include_str!("../../../docs/SIMULATOR.md");
-
-fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [ALONE, name] => alone(name),
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let bugs = zoo::all();
+    let every = || bugs.iter().map(|bug| bug.name).chain([NONE]).collect();
+    let names = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--table"] => {
-            ZOO.iter().for_each(|planted| println!("{}", row(planted)));
-            ExitCode::SUCCESS
+            bugs.iter().for_each(|bug| println!("{bug}"));
+            return Ok(ExitCode::SUCCESS);
         }
-        [] => all(ZOO.iter().map(|planted| planted.name).chain([NONE]).collect()),
-        names => all(names.to_vec()),
-    }
+        [] => every(),
+        names => names.to_vec(),
+    };
+    let numbers = names.iter().map(|name| match bugs.iter().position(|bug| bug.name == *name) {
+        Some(place) => Ok((*name, place + 1)),
+        None if *name == NONE => Ok((*name, 0)),
+        None => Err(format!("there is no bug {name}")),
+    });
+    let numbers: Vec<(&str, usize)> = numbers.collect::<Result<_, _>>()?;
+    Ok(tried(&built(&bugs)?, numbers))
 }
 
-fn row(Planted { name, wrong, breaks, .. }: &Planted) -> String {
-    format!("| `{name}` | {wrong} | {breaks} |")
-}
-
-/// Tries one bug in this process.
-fn alone(name: &str) -> ExitCode {
-    match ZOO.iter().find(|planted| planted.name == name) {
-        Some(planted) => choose(planted.bug),
-        None if name == NONE => {}
-        None => {
-            println!("there is no such bug");
-            return ExitCode::FAILURE;
-        }
+/// Builds what looks for bugs in a copy that has all of them.
+fn built(bugs: &[Bug]) -> Result<PathBuf, Box<dyn Error>> {
+    let (root, work) = (zoo::root(), zoo::target().join("zoo"));
+    let tree = work.join("tree");
+    let planted = zoo::planted(&zoo::sources(&root, bugs)?, bugs).map_err(|wrong| wrong.join("\n"))?;
+    zoo::copy::make(&root, &tree, "zoo", &planted)?;
+    // Where all else is built, so that others' work is built once.
+    let target = fs::canonicalize(zoo::target())?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let words = ["build", "--quiet", "--package", "hunt"];
+    let built =
+        Command::new(cargo).args(words).current_dir(&tree).env("CARGO_TARGET_DIR", &target).status()?;
+    if !built.success() {
+        return Err(format!("the copy with the bugs does not compile: {}", tree.display()).into());
     }
-    let began = Instant::now();
-    match catch::catch() {
-        Some(caught) => {
-            let seconds = began.elapsed().as_millis() as u64;
-            let (by, after, finding) = (caught.by, caught.after, caught.finding);
-            let (whole, parts) = (seconds / 1_000, seconds % 1_000 / 10);
-            println!("caught by {by} after {after} in {whole}.{parts:02} s: {finding}");
-            ExitCode::from(FOUND)
-        }
-        None => {
-            println!("nothing is found in {} s", began.elapsed().as_secs());
-            ExitCode::SUCCESS
-        }
-    }
+    // Where it was built the workspace's own one will be.
+    let hunt = work.join("hunt");
+    fs::copy(target.join("debug/hunt"), &hunt)?;
+    Ok(hunt)
 }
 
 /// Tries all of them, as many at once as there are processors.
-fn all(names: Vec<&str>) -> ExitCode {
-    let unlisted: Vec<String> = ZOO.iter().map(row).filter(|row| !LISTED.contains(row)).collect();
-    unlisted.iter().for_each(|row| println!("docs/SIMULATOR.md does not list {row}"));
-    let (tried, at_once) = (names.len(), thread::available_parallelism().map_or(1, usize::from));
-    let waiting = Mutex::new(VecDeque::from(names));
-    let failed = Mutex::new(unlisted.len());
+fn tried(hunt: &Path, bugs: Vec<(&str, usize)>) -> ExitCode {
+    let (count, at_once) = (bugs.len(), thread::available_parallelism().map_or(1, usize::from));
+    let waiting = Mutex::new(VecDeque::from(bugs));
+    let failed = Mutex::new(0);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     thread::scope(|scope| {
         for _ in 0..at_once {
             scope.spawn(|| {
-                while let Some(name) = next() {
-                    let (fine, told) = tell(name);
+                while let Some((name, number)) = next() {
+                    let (fine, told) = tell(hunt, number);
                     println!("{name}: {told}");
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) += usize::from(!fine);
                 }
@@ -97,19 +81,19 @@ fn all(names: Vec<&str>) -> ExitCode {
         }
     });
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("{tried} tried, {failed} failed");
+    println!("{count} tried, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Tries that bug in a process of its own: whether it ended as it must, and what it said.
-fn tell(name: &str) -> (bool, String) {
-    let ended = env::current_exe().and_then(|own| Command::new(own).args([ALONE, name]).output());
+fn tell(hunt: &Path, number: usize) -> (bool, String) {
+    let ended = Command::new(hunt).env(zoo::CHOSEN, number.to_string()).output();
     let Output { status, stdout, stderr } = match ended {
         Ok(output) => output,
         Err(error) => return (false, error.to_string()),
     };
-    let found = status.code() == Some(i32::from(FOUND));
-    let fine = if name == NONE { status.success() } else { found };
+    let found = status.code() == Some(i32::from(zoo::FOUND));
+    let fine = if number == 0 { status.success() } else { found };
     let said = String::from_utf8_lossy(&stdout).trim().to_owned();
     match (fine, said.is_empty()) {
         (true, false) => (true, said),

@@ -8,7 +8,6 @@ use crate::{
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
     member::COUNTED_DAYS,
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product},
-    planted::{self, Bug},
     programme::{Activity, Expiry, Per, Programme, Way},
     refusal::Refusal,
     shape::Fault,
@@ -70,14 +69,8 @@ pub(super) fn earned(
     };
     let brand_rate = programme.brand(&order.brand).map_or(Rate::ONE, |brand| brand.rate);
     let rates = [programme.points.per_unit, brand_rate, programme.earn_multiplier(&order.tier)];
-    let points = if planted::is(Bug::RoundByLine) {
-        let by_line = terms.iter().map(|term| floor_of_product(&[*term], &rates, programme.currency));
-        by_line.sum::<Option<u64>>()?
-    } else {
-        floor_of_product(&terms, &rates, programme.currency)?
-    };
-    let plain = |term: &Term| if planted::is(Bug::GrowthMultiplied) { term.rate } else { Rate::ONE };
-    let plain: Vec<Term> = terms.iter().map(|term| Term { rate: plain(term), ..*term }).collect();
+    let points = floor_of_product(&terms, &rates, programme.currency)?;
+    let plain: Vec<Term> = terms.iter().map(|term| Term { rate: Rate::ONE, ..*term }).collect();
     let growth = floor_of_product(&plain, &[programme.growth_per_unit], programme.currency)?;
     Some((points, growth))
 }
@@ -86,18 +79,15 @@ impl Draft<'_> {
     pub(super) fn earn_order(&mut self, told: &EarnOrder) -> Result<(), Stop> {
         let programme = self.programme();
         let occurred_at = self.occurred_at(&told.brand, told.occurred_at)?;
-        if !planted::is(Bug::SuspendedEarns) {
-            self.must_be_active()?;
-        }
+        self.must_be_active()?;
         let day = programme.zone.day(occurred_at);
-        let own_tier = planted::is(Bug::TrialIgnored).then_some(self.member.standing.tier.as_str());
         let mut order = Order {
             brand: told.brand.clone(),
             order_id: told.order_id.clone(),
             day: day.number(),
             amount: order_amount(told)?,
             lines: told.lines.clone(),
-            tier: own_tier.unwrap_or(self.member.tier_in_effect()).to_owned(),
+            tier: self.member.tier_in_effect().to_owned(),
             version: programme.version,
             calculated: 0,
             granted: 0,
@@ -107,9 +97,7 @@ impl Draft<'_> {
         let whole = |index: usize| told.lines[index].quantity;
         let earned = earned(programme, &order, order.amount, whole);
         (order.calculated, order.growth) = earned.ok_or(Refusal::LimitExceeded { what: "figure" })?;
-        let today = || programme.zone.day(self.context.now);
-        let counted_on = if planted::is(Bug::LimitsByRecording) { today() } else { day };
-        order.granted = self.within_limits(order.calculated, counted_on)?;
+        order.granted = self.within_limits(order.calculated, day)?;
         self.check_member_day(&told.brand, Way::Issue, order.granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
         let hold_days = Some(programme.points.hold_days).filter(|days| *days > 0);
@@ -137,9 +125,7 @@ impl Draft<'_> {
         let granted = self.within_limits(calculated, day)?;
         self.check_member_day(&told.brand, Way::Issue, granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
-        let held = planted::is(Bug::ActivityHeld).then(|| occurred_at.plus_days(programme.points.hold_days));
-        let held_until = held.filter(|until| *until > self.context.now);
-        let mut movement = self.credit(vec![share(expires_at, &told.brand, held_until, signed(granted))]);
+        let mut movement = self.credit(vec![share(expires_at, &told.brand, None, signed(granted))]);
         movement.growth = signed(rules.growth);
         let kind = EntryKind::ActivityEarned(ActivityEarned {
             brand: told.brand.clone(),
@@ -171,7 +157,7 @@ impl Draft<'_> {
     /// What comes in repays open debt first; the rest becomes lots (rules, 4.5). Shares are given
     /// in the order in which they repay.
     pub(super) fn credit(&self, shares: Vec<Share>) -> Movement {
-        let mut debt = if planted::is(Bug::DebtNotRepaid) { 0 } else { signed(self.member.debt) };
+        let mut debt = signed(self.member.debt);
         let mut repaid = 0;
         let rest = shares.into_iter().filter_map(|mut share| {
             let repays = share.points.min(debt);
@@ -190,7 +176,6 @@ impl Draft<'_> {
         for limit in &self.programme().points.limits {
             let before = match limit.per {
                 Per::Order => 0,
-                Per::Month if planted::is(Bug::MonthLimitByDay) => self.granted_between(day, day)?,
                 Per::Day => self.granted_between(day, day)?,
                 Per::Month => {
                     let first = day.first_of_month();
@@ -250,7 +235,6 @@ impl Draft<'_> {
         let length = match self.member.activity(&rules.id) {
             // The same day counts once; a day before it leaves the streak as it is.
             Some(count) if day.number() <= count.streak_day => return ((count.streak_day, count.streak), 0),
-            Some(count) if planted::is(Bug::StreakNeverBreaks) => count.streak + 1,
             Some(count) if zone.next_day(Day::from_number(count.streak_day)) == day => count.streak + 1,
             _ => 1,
         };

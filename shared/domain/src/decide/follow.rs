@@ -5,7 +5,6 @@ use crate::{
     condition::Subject,
     event::{EntryKind, Movement, Share, TierCause},
     member::{Member, Status},
-    planted::{self, Bug},
     programme::Tier,
     settle::settle,
 };
@@ -18,9 +17,7 @@ impl Draft<'_> {
         let expired = settle(self.context.programmes, &mut self.member, now);
         self.events.extend(expired);
         if matches!(self.member.status, Status::Closed | Status::Erased) {
-            if !planted::is(Bug::ClosedKeepsPoints) {
-                self.lapse_points();
-            }
+            self.lapse_points();
             return Ok(());
         }
         self.raise_tier(self.member.growth != before.growth)?;
@@ -65,9 +62,6 @@ impl Draft<'_> {
             };
             if (by_growth && self.member.growth >= tier.growth) || other {
                 reached = Some(tier);
-                if planted::is(Bug::RaisedOneStep) {
-                    break;
-                }
             }
         }
         let Some(to) = reached else { return Ok(()) };
@@ -95,7 +89,7 @@ impl Draft<'_> {
         let growth = self.member.growth;
         let due = programme.tiers.iter().skip(own + 1).find(|tier| {
             tier.trial_growth().is_some_and(|start| before < start && start <= growth && growth < tier.growth)
-                && (!self.member.tried.contains(&tier.id) || planted::is(Bug::TrialTwice))
+                && !self.member.tried.contains(&tier.id)
         });
         if let Some((tier, rule)) = due.and_then(|tier| tier.trial.map(|rule| (tier, rule))) {
             let until = self.context.now.plus_days(rule.days);

@@ -15,7 +15,6 @@ use crate::{
     evolve::evolve,
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
-    planted::{self, Bug},
     programme::{Programme, Timeline},
     refusal::Refusal,
     shape::Fault,
@@ -194,13 +193,11 @@ impl<'a> Draft<'a> {
         let now = self.context.now;
         let brand = self.programme().brand(brand).ok_or(Refusal::BrandNotFound)?;
         let Some(told) = told else { return Ok(now) };
-        let ahead = now.plus_millis(AHEAD_MILLIS_MAX);
-        if told > ahead || (planted::is(Bug::AheadExclusive) && told == ahead) {
+        if told > now.plus_millis(AHEAD_MILLIS_MAX) {
             return Err(Refusal::OccurredInFuture);
         }
         let programme_days = self.programme().late_days;
-        let own = brand.late_days.filter(|_| !planted::is(Bug::LateDaysIgnored));
-        let late_days = own.map_or(programme_days, |days| days.min(programme_days));
+        let late_days = brand.late_days.map_or(programme_days, |days| days.min(programme_days));
         if told.plus_days(late_days) < now && !self.context.any_age {
             return Err(Refusal::OccurredTooLongAgo { late_days });
         }

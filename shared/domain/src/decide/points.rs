@@ -3,7 +3,6 @@
 use super::{Draft, Stop, share, signed};
 use crate::{
     event::{EntryKind, Event, Movement, Redemption, Share},
-    planted::{self, Bug},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
     time::{Day, Instant},
@@ -25,16 +24,14 @@ impl Draft<'_> {
         let programme = self.programme();
         programme.brand(&told.brand).ok_or(Refusal::BrandNotFound)?;
         self.must_be_active()?;
-        let held = if planted::is(Bug::HoldIgnored) { self.member.held() } else { 0 };
-        let available = self.member.available() + held;
+        let available = self.member.available();
         if told.points == 0 || available < told.points {
             return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
         }
         self.check_member_day(&told.brand, Way::Redeem, told.points)?;
-        let (shares, _) = self.take(told.points, planted::is(Bug::HoldIgnored));
+        let (shares, _) = self.take(told.points, false);
         let zone = programme.zone;
         let moves_expiry_to = match programme.points.expiry {
-            Expiry::Inactivity { .. } if planted::is(Bug::RedeemIsNoActivity) => None,
             rule @ Expiry::Inactivity { .. } => {
                 rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day))
             }
@@ -79,7 +76,6 @@ impl Draft<'_> {
     /// What a shortfall becomes: debt, or nothing.
     pub(super) fn short(&self, missing: u64) -> i64 {
         match self.programme().points.on_short {
-            OnShort::Forgive if planted::is(Bug::DebtDespiteForgive) => signed(missing),
             OnShort::Debt => signed(missing),
             OnShort::Forgive => 0,
         }
@@ -94,10 +90,7 @@ impl Draft<'_> {
         for taken in &redeemed.movement.shares {
             let points = -taken.points;
             match self.restored_expiry(taken.expires_at) {
-                Some(expires_at) => {
-                    let of = if planted::is(Bug::RestoredToHonourer) { brand } else { &taken.brand };
-                    back.push(share(expires_at, of, None, points));
-                }
+                Some(expires_at) => back.push(share(expires_at, &taken.brand, None, points)),
                 None => lost += points.unsigned_abs(),
             }
         }
@@ -124,7 +117,7 @@ impl Draft<'_> {
             }
             (_, Some(own)) => own,
         };
-        if alive > now || planted::is(Bug::RestoredPastEnd) {
+        if alive > now {
             return Some(Some(alive));
         }
         let grace_days = programme.points.restore_grace_days;

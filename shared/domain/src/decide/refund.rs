@@ -5,7 +5,6 @@ use super::{Draft, Stop, earn::earned, invalid, share, signed};
 use crate::{
     event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
     number::{Currency, Money, Rate, Term, floor_of_product},
-    planted::{self, Bug},
     programme::Expiry,
     refusal::{Refusal, Remaining},
     shape::Fault,
@@ -50,21 +49,15 @@ impl Draft<'_> {
         let mut after = refunded(order, state, ask, self.programme().currency)?;
         after.refunds += u32::from(!nothing_left);
         let made_under = self.context.programmes.version(order.version);
-        let made_under = made_under.filter(|_| !planted::is(Bug::RefundAtTodaysRate));
         let programme = made_under.unwrap_or(self.programme());
         let remains = |index: usize| order.lines[index].quantity - after.units[index];
         let rest = Money(order.amount.0 - after.amount.0);
-        let (mut points, growth) =
+        let (points, growth) =
             earned(programme, order, rest, remains).ok_or(Refusal::LimitExceeded { what: "figure" })?;
-        if planted::is(Bug::RefundRoundsItself) {
-            let part = |index: usize| after.units[index] - state.units[index];
-            let itself = earned(programme, order, Money(after.amount.0 - state.amount.0), part);
-            points = state.points.saturating_sub(itself.map_or(0, |(points, _)| points));
-        }
         after.points = if after.closed { 0 } else { state.points.min(points) };
         after.growth = if after.closed { 0 } else { state.growth.min(growth) };
-        let so_far = if planted::is(Bug::RefundTwice) { order.granted } else { state.points };
-        let (movement, taken) = self.take_back(order, so_far - after.points, state.growth - after.growth);
+        let (movement, taken) =
+            self.take_back(order, state.points - after.points, state.growth - after.growth);
         after.taken += taken;
         let kind = EntryKind::OrderRefunded(OrderRefunded {
             brand: order.brand.clone(),
@@ -85,7 +78,7 @@ impl Draft<'_> {
         let expired = own_end.is_some_and(|at| at <= now);
         let mut movement =
             Movement { growth: -signed(growth.min(self.member.growth)), ..Movement::default() };
-        if expired && !planted::is(Bug::ExpiredLotTaken) {
+        if expired {
             return (movement, 0);
         }
         let own = self.own_share(order, points);
@@ -108,7 +101,7 @@ impl Draft<'_> {
 
     /// What the order's own lot can give, held or since released.
     fn own_share(&self, order: &Order, points: u64) -> Option<Share> {
-        let own = self.own_lot(order).filter(|_| !planted::is(Bug::OwnLotForgotten))?;
+        let own = self.own_lot(order)?;
         let held_until = own.held_until.filter(|until| *until > self.context.now);
         let lot = self.member.lots.iter().find(|lot| {
             lot.expires_at == own.expires_at && lot.brand == order.brand && lot.held_until == held_until

@@ -1,10 +1,7 @@
 //! Nonces: a signed request is accepted once. What is remembered is judged by time, never by
 //! whether the store has removed it yet.
 
-use domain::{
-    planted::{self, Bug},
-    time::Instant,
-};
+use domain::time::Instant;
 
 use crate::{
     engine::{ATTEMPTS_MAX, Engine},
@@ -34,8 +31,7 @@ impl Engine {
     /// The store failed, or does not know whether it was noted: then the request must be refused.
     pub async fn use_nonce(&self, hash: [u8; 16], now: Instant, until: Instant) -> Result<bool, Error> {
         let key = keys::nonce(hash);
-        let any = planted::is(Bug::NonceForgotten);
-        let mut expect = if any { Expect::Anything } else { Expect::Absent };
+        let mut expect = Expect::Absent;
         for _ in 0..ATTEMPTS_MAX {
             let write = put(key.clone(), expect, &NonceRecord { until });
             match self.store.commit_until(write, until.plus_millis(KEPT_MILLIS)).await {

@@ -6,7 +6,6 @@ use domain::{
     decide::{Command, Context, Decision, Stop, decide},
     event::OrderState,
     member::{Member, MemberId},
-    planted::{self, Bug},
     refusal::Refusal,
 };
 use tokio::sync::MutexGuard;
@@ -74,7 +73,7 @@ impl Engine {
             let look = attempt > 0 || request.dry_run || !recognisable;
             let request = self.renewed(request);
             match self.attempt(&request, act, look).await {
-                Err(Error::Refused(_)) if !look && !planted::is(Bug::RefusedBeforeLook) => {}
+                Err(Error::Refused(_)) if !look => {}
                 unknown @ Err(Error::Store(StoreError::Unknown(_))) if !recognisable => return unknown,
                 done => {
                     if let Some(settled) = doubt.settles(done) {
@@ -133,9 +132,7 @@ impl Engine {
         drop(early);
         match done {
             // Its twin may have done it after that look, and be what it is refused for.
-            Err(Error::Refused(_))
-                if look && !planted::is(Bug::TwinRefused) && self.is_known(request, act).await? =>
-            {
+            Err(Error::Refused(_)) if look && self.is_known(request, act).await? => {
                 Err(StoreError::LostRace.into())
             }
             done => done,
@@ -159,7 +156,7 @@ impl Engine {
                 let read = self.read::<EntryRecord>(&key).await?;
                 let (entry, version) = read.ok_or(act.target_missing())?;
                 let reaches = request.reaches(&*self.programmes()?, entry.event.kind.row().brand);
-                if !reaches && !planted::is(Bug::RedemptionUnbound) {
+                if !reaches {
                     return Err(act.target_missing().into());
                 }
                 // An order is judged by its own version, which another instance may just have saved.
@@ -206,8 +203,7 @@ impl Engine {
             self.commit_remembered(request, Remembered::Nothing(id)).await?;
             return Ok(Done { member: id, entry: None, replayed: false });
         }
-        let again = target.as_ref().is_some_and(|target| target.entry.cancelled);
-        if again && !planted::is(Bug::CancelledTwice) {
+        if target.as_ref().is_some_and(|target| target.entry.cancelled) {
             return Err(Refusal::AlreadyCancelled.into());
         }
         let programmes = self.programmes()?;
@@ -248,7 +244,7 @@ impl Engine {
         if writes.len() + 2 > WRITES_MAX && !request.dry_run {
             return self.settle_first(request, &loaded, settled_events, now).await;
         }
-        if !request.dry_run || planted::is(Bug::DryRunWrites) {
+        if !request.dry_run {
             writes.extend(target_write(target, decision.order));
             writes.extend(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
             self.commit_timely(request, writes).await?;
@@ -293,7 +289,7 @@ impl Engine {
     /// The first answer again, for a request whose key is known.
     async fn replay_request(&self, request: &Request, key: &Key, record: &Record) -> Result<Done, Error> {
         let known: RequestRecord = decode(key, &record.value)?;
-        if known.content != request.content && !planted::is(Bug::KeyReuseUnseen) {
+        if known.content != request.content {
             return Err(Error::KeyReused);
         }
         let bytes = match known.answer {
@@ -302,13 +298,7 @@ impl Engine {
             Remembered::Whole(_) | Remembered::Personal(_) => return Err(Error::KeyReused),
         };
         let key = Key::new(bytes);
-        let mut entry = self.entry_at(&key).await?.ok_or(crate::store::records::Unreadable { key })?;
-        if planted::is(Bug::ReplayRecomputed)
-            && let Some(today) = self.load(entry.member).await?
-        {
-            let available = today.record.member.available();
-            entry.outcome = entry.outcome.map(|told| Outcome { available, ..told });
-        }
+        let entry = self.entry_at(&key).await?.ok_or(crate::store::records::Unreadable { key })?;
         Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
     }
 }
@@ -316,10 +306,10 @@ impl Engine {
 /// The first answer again, for something that is known by its own name.
 fn replay_natural(request: &Request, act: &Act, key: &Key, record: &Record) -> Result<Done, Error> {
     let entry: EntryRecord = decode(key, &record.value)?;
-    if matches!(act, Act::Redeem(..)) && entry.cancelled && !planted::is(Bug::CancelledReplays) {
+    if matches!(act, Act::Redeem(..)) && entry.cancelled {
         return Err(Refusal::AlreadyCancelled.into());
     }
-    if entry.content != Some(request.content) && !planted::is(Bug::ConflictUnseen) {
+    if entry.content != Some(request.content) {
         return Err(Refusal::OrderConflict.into());
     }
     Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
@@ -353,13 +343,12 @@ fn target_write(target: Option<Target>, order: Option<OrderState>) -> Option<Wri
         Some(state) => entry.order = Some(state),
         None => entry.cancelled = true,
     }
-    let any = planted::is(Bug::TargetUnconditional);
-    Some(put(key, if any { Expect::Anything } else { Expect::Version(version) }, &entry))
+    Some(put(key, Expect::Version(version), &entry))
 }
 
 /// The write that remembers an answer under the request's key, if it has one.
 pub(crate) fn remember(request: &Request, answer: Remembered) -> Option<Write> {
-    let key = keys::request(request.key.filter(|_| !planted::is(Bug::KeyForgotten))?);
+    let key = keys::request(request.key?);
     let record = RequestRecord { content: request.content, at: request.now, answer };
     Some(put(key, unchanged(None), &record))
 }

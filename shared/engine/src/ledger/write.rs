@@ -4,7 +4,6 @@
 use domain::{
     event::{Event, OrderState},
     member::Member,
-    planted::{self, Bug},
     programme::Timeline,
     time::Instant,
 };
@@ -74,9 +73,7 @@ impl MemberWrites<'_> {
         let (last, entry) = self.entries(events, primary, &mut writes);
         let record = MemberRef { member: self.after, last: &last };
         let version: Option<Version> = self.before.map(|before| before.version);
-        let any = planted::is(Bug::MemberUnconditional);
-        let expect = if any { Expect::Anything } else { unchanged(version) };
-        writes.push(put(keys::member(self.after.id), expect, &record));
+        writes.push(put(keys::member(self.after.id), unchanged(version), &record));
         (writes, entry)
     }
 
@@ -99,14 +96,13 @@ impl MemberWrites<'_> {
             let is_primary = own.is_some();
             let blocks = own.as_ref().map_or(Vec::new(), |own| own.blocks.clone());
             let charged = own.as_ref().is_some_and(|own| own.charged);
-            let occurred = planted::is(Bug::RecordedWhenOccurred).then_some(event.occurred_at);
             let entry = EntryRecord {
                 member: self.after.id,
                 seq,
-                previous: last.take().filter(|_| !planted::is(Bug::ChainBroken)),
+                previous: last.take(),
                 by: if index < self.timely { By::Time } else { self.by },
                 version: self.programmes.at(event.at).version,
-                recorded_at: occurred.unwrap_or(self.recorded_at),
+                recorded_at: self.recorded_at,
                 balance_after: balance,
                 content: natural.as_ref().and(own.as_ref()).map(|own| own.content),
                 order: event.kind.row().order.map(OrderState::new),
@@ -118,8 +114,7 @@ impl MemberWrites<'_> {
             };
             last = natural.as_ref().map(|key| key.as_bytes().to_vec());
             let key = natural.unwrap_or_else(|| keys::entry(self.after.id, seq));
-            let any = planted::is(Bug::EntryUnconditional);
-            writes.push(put(key, if any { Expect::Anything } else { Expect::Absent }, &entry));
+            writes.push(put(key, Expect::Absent, &entry));
             if is_primary {
                 told = Some(entry);
             }
@@ -133,10 +128,10 @@ impl MemberWrites<'_> {
         if before == after {
             return;
         }
-        if let Some(at) = before.filter(|_| !planted::is(Bug::DuePlaceLeft)) {
+        if let Some(at) = before {
             writes.push(delete(keys::due(at, self.after.id)));
         }
-        if let Some(at) = after.filter(|_| !planted::is(Bug::DueForgotten)) {
+        if let Some(at) = after {
             let value = Change::Put(bytes::Bytes::new());
             writes.push(Write { key: keys::due(at, self.after.id), expect: Expect::Anything, change: value });
         }
@@ -174,18 +169,10 @@ pub(crate) fn marking(engine: &Engine, mut marks: Vec<Key>) -> Vec<Write> {
 
 impl Engine {
     /// Commits, and notes which brands and tiers are now marked as used.
-    pub(crate) async fn commit(&self, mut writes: Vec<Write>) -> Result<(), Error> {
-        if planted::is(Bug::TwoStepCommit) {
-            let is_entry = |write: &Write| write.key.kind() == keys::kind::ENTRY;
-            let (entries, others) = writes.into_iter().partition(is_entry);
-            self.store.commit(others).await?;
-            writes = entries;
-        }
+    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
         let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);
         let marks: Vec<Key> = marks.map(|write| write.key.clone()).collect();
         match self.store.commit(writes).await {
-            Err(StoreError::Unknown(_)) if planted::is(Bug::UnknownIsDone) => Ok(()),
-            Err(StoreError::LostRace) if planted::is(Bug::LostRaceIsDone) => Ok(()),
             // A mark is made under the newest version; another instance may have saved a newer one.
             Err(StoreError::LostRace) if !marks.is_empty() => {
                 self.refresh().await?;

@@ -2,7 +2,6 @@
 
 use domain::{
     member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, MemberId, Person, Status},
-    planted::{self, Bug},
     refusal::Refusal,
     time::Instant,
 };
@@ -124,9 +123,7 @@ impl Engine {
         let (mut writes, _) = parts.build(self, None);
         writes.push(put(keys::person(registration.id), Expect::Absent, &registration.person));
         let claim = ClaimRecord { member: registration.id };
-        let any = planted::is(Bug::ClaimUnconditional);
-        let expect = if any { Expect::Anything } else { Expect::Absent };
-        writes.extend(claims.iter().map(|key| put(key.clone(), expect, &claim)));
+        writes.extend(claims.iter().map(|key| put(key.clone(), Expect::Absent, &claim)));
         let view = self.view(&born, registration.person.clone(), request.now)?;
         Ok((Registered { view, created: true }, writes))
     }

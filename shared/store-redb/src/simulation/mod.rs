@@ -1,4 +1,4 @@
-//! Power cuts, failing disks and killed processes, simulated. For tests only, and for the zoo of planted bugs.
+//! Power cuts, failing disks and killed processes, simulated. For tests only, and for the zoo.
 //!
 //! `disk` is a disk that forgets what was not made durable; `world` drives the writer and the
 //! drainer on it, one step at a time, beside a model of what was promised; `runs` and `tests` are the runs.
@@ -18,7 +18,7 @@ mod world;
 ///
 /// # Panics
 /// Something acknowledged is lost, or anything else is there than was promised.
-#[cfg(feature = "planted")]
+#[cfg(feature = "simulation")]
 pub fn power_cuts(seed: u64) {
     drop(runs::lives(seed, false));
 }
@@ -27,7 +27,7 @@ pub fn power_cuts(seed: u64) {
 ///
 /// # Panics
 /// As [`power_cuts`].
-#[cfg(feature = "planted")]
+#[cfg(feature = "simulation")]
 pub fn failing_call(fails: Option<u64>) -> u64 {
     runs::short_run(fails)
 }
