@@ -10,7 +10,6 @@ use std::{
 use edge::Secrets;
 
 /// The first admin's id: the same in every data folder.
-pub(crate) const FIRST_ADMIN: [u8; 16] = [0; 16];
 
 /// Where the first admin's key came from.
 pub(crate) enum AdminKey {

@@ -11,7 +11,11 @@ use domain::{
     time::Instant,
 };
 use edge::{Api, Problem};
-use engine::{Act, Registration, Request, Whom, records::By};
+use engine::{
+    Act, Registration, Request, Whom,
+    id::{ContentHash, IdentityHash},
+    records::By,
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -201,9 +205,9 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
     }
-    let registration = Registration { id: api.new_member_id(now)?, registered_at, person, claims };
+    let registration = Registration { id: api.new_id(now)?, registered_at, person, claims };
     let request = Request::plain(By::Import, now);
-    let cell = std::sync::Mutex::new((MemberId([0; 16]), false, true));
+    let cell = std::sync::Mutex::new((registration.id, false, true));
     let told = registration.person.identities.clone();
     let tell = |registered: &engine::Registered| {
         let own = &registered.view.person.identities;
@@ -233,7 +237,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
 }
 
 /// A balance whose end has passed: it was imported before, or never was any.
-async fn ended(api: &Api, claims: &[[u8; 16]], adjust: Adjust, now: Instant) -> Result<Landed, Problem> {
+async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant) -> Result<Landed, Problem> {
     for claim in claims {
         if let Some(id) = api.engine.claimed_by(*claim).await?
             && let Ok(None) = give(api, id, adjust.clone(), now, true).await
@@ -316,17 +320,18 @@ async fn give(
     let digest = |parts: &[&[u8]]| {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
-        let digest: [u8; 32] = hash.finalize().into();
-        digest
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash.finalize()[..16]);
+        half
     };
     let expires_at = adjust.expires_at.map_or(i64::MAX, |at| at.0).to_be_bytes();
     let name = digest(&[&id.0, &expires_at, adjust.brand.as_bytes()]);
-    let name: String = name[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut request = Request { any_age: true, dry_run, ..Request::plain(By::Import, now) };
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
     // What is settled and what is not are different balances.
     let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };
-    request.content.copy_from_slice(&digest(&[&figures, bill])[..16]);
+    request.content = ContentHash(digest(&[&figures, bill]));
     let points = adjust.points;
     let act = Act::Adjust(Whom::Id(id), format!("import:{name}"), adjust);
     let done = api.engine.execute(&request, &act).await.map_err(|error| match error {

@@ -4,13 +4,13 @@ use std::{fmt, path::Path, sync::Arc};
 
 use domain::{json::Json, time::Instant};
 use edge::{Api, Clock, Policy, Rates, Secrets};
-use engine::{Engine, ProgramError, Request, keys, records::By, store::Store};
+use engine::{Engine, ProgramError, Request, id::CallerId, keys, records::By, store::Store};
 use store_redb::{Options, RedbStore};
 
 use crate::{
     FUNCTIONS,
     cli::{Data, Serve},
-    home::{self, AdminKey, FIRST_ADMIN},
+    home::{self, AdminKey},
     table::{self, Pace},
 };
 
@@ -104,7 +104,7 @@ pub(crate) async fn assemble(
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => key,
     };
-    api.engine.ensure_first_admin(FIRST_ADMIN, edge::key_hash(key), now).await.map_err(unreadable)?;
+    api.engine.ensure_first_admin(edge::key_hash(key), now).await.map_err(unreadable)?;
     let given = match program {
         Some(file) => {
             let text = std::fs::read_to_string(file);
@@ -152,7 +152,7 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
         Json::parse(text.as_bytes()).map_err(|error| failed("the programme is not JSON", &error))?;
     let normal: serde_json::Value =
         serde_json::from_str(text).map_err(|error| failed("the programme is not JSON", &error))?;
-    let request = Request::plain(By::Caller(FIRST_ADMIN), now);
+    let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     match api.engine.save_program(&request, &document, &normal.to_string(), None, tell).await {
         Ok(_) => Ok(()),

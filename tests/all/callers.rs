@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use engine::{
-    Engine, keys,
+    Engine,
+    id::{CallerId, KeyHash},
+    keys,
     memory::MemoryStore,
     store::{Change, Expect, Store as _, Write},
 };
@@ -178,7 +180,7 @@ fn kept(name: &str) -> engine::records::CallerRecord {
         name: name.to_owned(),
         roles: vec!["operator".to_owned()],
         brand: None,
-        hash: [7; 32],
+        hash: KeyHash([7; 32]),
         created_at: at,
         rotated_at: at,
         revoked_at: None,
@@ -186,7 +188,7 @@ fn kept(name: &str) -> engine::records::CallerRecord {
     }
 }
 
-async fn keep(store: &MemoryStore, id: [u8; 16], record: &engine::records::CallerRecord) {
+async fn keep(store: &MemoryStore, id: CallerId, record: &engine::records::CallerRecord) {
     let change = Change::Put(engine::records::encode(record));
     let write = Write { key: keys::caller(id), expect: Expect::Anything, change };
     store.commit(vec![write]).await.unwrap();
@@ -208,7 +210,7 @@ fn every_caller_is_found_however_many() {
             let mut id = [0; 16];
             id[..2].copy_from_slice(&number.to_be_bytes());
             names.push(format!("caller {number}"));
-            keep(&store, id, &kept(names.last().unwrap())).await;
+            keep(&store, CallerId::of(id), &kept(names.last().unwrap())).await;
         }
     });
 }
@@ -219,18 +221,18 @@ fn the_first_admin_has_the_key_it_was_last_given() {
     run(async {
         let store = Arc::new(MemoryStore::new());
         let engine = Engine::new(store.clone());
-        let (id, at) = ([0; 16], domain::time::Instant);
+        let at = domain::time::Instant;
         let first = async |hash: u8, now: i64| {
-            engine.ensure_first_admin(id, [hash; 32], at(now)).await.unwrap();
+            engine.ensure_first_admin(KeyHash([hash; 32]), at(now)).await.unwrap();
             let record = engine.callers().await.unwrap().remove(0).record;
-            (record.hash[0], record.generation, record.created_at.0, record.rotated_at.0, record.revoked_at)
+            (record.hash.0[0], record.generation, record.created_at.0, record.rotated_at.0, record.revoked_at)
         };
         assert_eq!(first(1, 10).await, (1, 1, 10, 10, None));
         assert_eq!(first(1, 20).await, (1, 1, 10, 10, None), "it has that key");
         assert_eq!(first(2, 30).await, (2, 2, 10, 30, None));
         let mut revoked = engine.callers().await.unwrap().remove(0).record;
         revoked.revoked_at = Some(at(40));
-        keep(&store, id, &revoked).await;
+        keep(&store, CallerId::FirstAdmin, &revoked).await;
         assert_eq!(first(2, 50).await, (2, 3, 10, 50, None), "revoked, and given again");
         assert_eq!(engine.callers().await.unwrap().len(), 1);
     });

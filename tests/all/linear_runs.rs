@@ -23,6 +23,7 @@ use domain::{
 };
 use engine::{
     Act, Done, Engine, Error, Request, Whom,
+    id::{CallerId, ContentHash, RequestHash},
     memory::MemoryStore,
     records::By,
     redemption_id,
@@ -101,7 +102,7 @@ fn ask(dice: &mut Dice, place: usize) -> Ask {
 
 /// Sixteen bytes that differ where the parts do.
 fn hashed(parts: &impl std::fmt::Debug) -> [u8; 16] {
-    redemption_id("hashed", &format!("{parts:?}"))
+    redemption_id("hashed", &format!("{parts:?}")).0
 }
 
 fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
@@ -212,11 +213,13 @@ impl Shared {
             };
         }
         let key = match ask {
-            Ask::Redeem { key, .. } | Ask::Cancel { key, .. } => key.map(|key| hashed(&(self.who, key))),
+            Ask::Redeem { key, .. } | Ask::Cancel { key, .. } => {
+                key.map(|key| RequestHash(hashed(&(self.who, key))))
+            }
             _ => None,
         };
-        let by = By::Caller([0; 16]);
-        let content = hashed(&ask.content());
+        let by = By::Caller(CallerId::FirstAdmin);
+        let content = ContentHash(hashed(&ask.content()));
         let request = Request { key, content, ..Request::plain(by, now) };
         said(engine.execute(&request, &act(self.member, self.who, ask)).await)
     }

@@ -3,6 +3,7 @@
 use domain::{refusal::Refusal, time::Instant};
 use engine::{
     ProgramError, Request,
+    id::CallerId,
     records::{Answer, By},
 };
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ async fn versions_begin_one_after_the_other() {
         document["name"] = json!(name);
         let text = document.to_string();
         let at = Instant::parse(START).unwrap().plus_millis(minutes * 60_000);
-        let request = Request::plain(By::Caller([0; 16]), at);
+        let request = Request::plain(By::Caller(CallerId::FirstAdmin), at);
         let tell = |version| Answer { status: 200, body: vec![u8::try_from(version).unwrap()] };
         let json = domain::json::Json::parse(text.as_bytes()).unwrap();
         let saved = engine.save_program(&request, &json, &text, None, tell).await;

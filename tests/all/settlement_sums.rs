@@ -154,7 +154,11 @@ fn counted(dice: &mut Dice) -> Counted {
             let taken = shares(dice, -1);
             let redeem = EntryKind::PointsRedeemed { brand: brand.clone(), order_id: "1".to_owned() };
             let redeemed = plain(event(of(taken, 0), redeem));
-            let kind = EntryKind::RedemptionCancelled { brand, redemption: [0; 16], lost: 5 };
+            let kind = EntryKind::RedemptionCancelled {
+                brand,
+                redemption: domain::id::RedemptionId([0; 16]),
+                lost: 5,
+            };
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
             // Whatever came back.
             let event = event(of(shares(dice, 1), -3), kind);

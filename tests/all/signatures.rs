@@ -265,7 +265,7 @@ async fn nonces_are_judged_by_time() {
     let engine = &shop.api.engine;
     let at = |seconds: i64| Instant(1_800_000_000_000 + seconds * 1_000);
     let used = async |hash: u8, now: i64, until: i64| {
-        engine.use_nonce([hash; 16], at(now), at(until)).await.unwrap()
+        engine.use_nonce(engine::id::NonceHash([hash; 16]), at(now), at(until)).await.unwrap()
     };
     assert!(used(1, 0, 300).await && used(2, 0, 300).await);
     assert!(!used(1, 0, 300).await && !used(1, 299, 599).await && !used(1, 300, 600).await);

@@ -16,6 +16,7 @@ use domain::time::Instant;
 use edge::{Api, Clock, Secrets};
 use engine::{
     Engine, Request,
+    id::CallerId,
     memory::MemoryStore,
     records::By,
     store::{Key, Range, Record, Store},
@@ -129,10 +130,10 @@ impl Shop {
         let secrets = Secrets::new(b"tests-master-key-0123456789abcdef");
         let api = Api::new(Engine::new(store), Clock::test(now), secrets, server::FUNCTIONS.to_vec());
         api.engine.refresh().await.unwrap();
-        api.engine.ensure_first_admin([0; 16], edge::key_hash(ADMIN_KEY), now).await.unwrap();
+        api.engine.ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
         let text = program.to_string();
         let document = domain::json::Json::parse(text.as_bytes()).unwrap();
-        let request = Request::plain(By::Caller([0; 16]), now);
+        let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
         api.engine.save_program(&request, &document, &text, None, tell).await.unwrap();
         api.refresh().await.unwrap();

@@ -5,7 +5,7 @@ use edge::{
     Answer, Api, Call, Function, Method, Problem, Route,
     wire::{id, read_id},
 };
-use engine::{Caller, records::CallerRecord};
+use engine::{Caller, id::CallerId, records::CallerRecord};
 use serde_json::{Value, json};
 
 const ROLES: Shape =
@@ -95,15 +95,15 @@ fn not_found() -> Problem {
     Problem::new(404, "key_not_found", "no such caller")
 }
 
-fn named(call: &Call) -> Result<[u8; 16], Problem> {
-    call.path.first().and_then(|id| read_id("key_", id)).ok_or_else(not_found)
+fn named(call: &Call) -> Result<CallerId, Problem> {
+    call.path.first().and_then(|id| read_id(id)).ok_or_else(not_found)
 }
 
 fn shown(api: &Api, caller: &Caller) -> Result<Value, Problem> {
     let (_, zone) = api.engine.currency_and_zone()?;
     let record = &caller.record;
     Ok(json!({
-        "id": id("key_", caller.id),
+        "id": id(caller.id),
         "name": record.name,
         "roles": record.roles,
         "brand": record.brand,
@@ -118,9 +118,10 @@ fn shown(api: &Api, caller: &Caller) -> Result<Value, Problem> {
 /// caller and its generation, and is put in again for a repeat.
 fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Answer {
     let mut shown: Value = serde_json::from_slice(body).unwrap_or_default(); // our own answer
-    let id = shown["id"].as_str().and_then(|text| read_id("key_", text)).unwrap_or_default();
-    let generation = shown["generation"].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
-    shown["key"] = api.secrets.caller_key(id, generation).into();
+    let generation = shown["generation"].as_u64().and_then(|number| u32::try_from(number).ok());
+    if let (Some(id), Some(generation)) = (shown["id"].as_str().and_then(read_id), generation) {
+        shown["key"] = api.secrets.caller_key(id, generation).into();
+    }
     Answer::new(status, &shown).replayed(replayed)
 }
 
@@ -133,13 +134,13 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     // The cursor is the last caller that was shown; callers never go.
     let last = call.query("cursor").map(|cursor| {
-        let own = |id: [u8; 16]| callers.iter().position(|caller| caller.id == id);
+        let own = |id: CallerId| callers.iter().position(|caller| caller.id == id);
         let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
-        read_id("key_", cursor).and_then(own).ok_or_else(wrong)
+        read_id(cursor).and_then(own).ok_or_else(wrong)
     });
     let rest = &callers[last.transpose()?.map_or(0, |last| last + 1)..];
     let page = &rest[..limit.min(rest.len())];
-    let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id("key_", last.id));
+    let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id(last.id));
     let shown = page.iter().map(|caller| shown(api, caller)).collect::<Result<Vec<_>, _>>()?;
     Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": next})))
 }
@@ -215,7 +216,7 @@ fn reaches(call: &Call, caller: &Caller) -> bool {
 }
 
 /// The caller of that id, if there is one that is within reach.
-async fn within_reach(api: &Api, call: &Call, id: [u8; 16]) -> Result<Caller, Problem> {
+async fn within_reach(api: &Api, call: &Call, id: CallerId) -> Result<Caller, Problem> {
     let known = api.engine.callers().await?;
     known.into_iter().find(|known| known.id == id && reaches(call, known)).ok_or_else(not_found)
 }
@@ -223,7 +224,7 @@ async fn within_reach(api: &Api, call: &Call, id: [u8; 16]) -> Result<Caller, Pr
 async fn changed(
     api: &Api,
     call: &Call,
-    id: [u8; 16],
+    id: CallerId,
     change: impl Fn(&mut CallerRecord),
 ) -> Result<Answer, Problem> {
     let tell = |caller: &Caller| Answer::new(200, &shown(api, caller).unwrap_or_default()).kept();

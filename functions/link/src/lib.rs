@@ -2,6 +2,7 @@
 
 use domain::shape::{Shape, required};
 use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route, wire};
+use engine::id::Reference;
 use serde_json::json;
 
 const REQUEST: Shape = Shape::Object(&[required(
@@ -36,8 +37,8 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     // Nobody else can ask this.
     let brand = call.caller.brand.as_deref().ok_or_else(Problem::forbidden)?;
-    let reference = api.chance.bytes()?;
-    let tell = |reference| Answer::new(200, &json!({"member_ref": wire::id("lnk_", reference)})).kept();
+    let reference = Reference(api.chance.bytes()?);
+    let tell = |reference: Reference| Answer::new(200, &json!({"member_ref": wire::id(reference)})).kept();
 
     let told = api.guess(call, async {
         let typed = call.body.text_of("code").unwrap_or_default();

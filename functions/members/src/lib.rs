@@ -151,7 +151,7 @@ async fn find(api: &Api, call: &Call) -> Result<Answer, Problem> {
         Whom::Identity(hash) => api.engine.claimed_by(hash).await?,
         Whom::Id(id) => Some(id),
         // Not in this route's shape.
-        Whom::Linked(_) => None,
+        Whom::Linked(_) | Whom::Nobody => None,
     };
 
     shown(api, found.ok_or(Refusal::MemberNotFound)?, call).await

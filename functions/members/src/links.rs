@@ -90,18 +90,19 @@ async fn ask(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let member = named(call)?;
     let (_, zone) = api.engine.currency_and_zone()?;
     // The answer is remembered with the code's number in place of the code, which follows from it.
-    let number = api.chance.bytes()?;
-    let code = api.secrets.link_code_hash(&api.secrets.link_code(number)).unwrap_or_default();
+    let number = wire::CodeNumber(api.chance.bytes()?);
+    let code = api.secrets.link_code_hash_of(number);
     let brand = call.body.text_of("brand").unwrap_or_default().to_owned();
     let expires_at = zone.show(call.request.now.plus_millis(LINK_CODE_MILLIS));
-    let answer = Answer::new(201, &json!({"code": wire::id("", number), "expires_at": expires_at}));
+    let answer = Answer::new(201, &json!({"code": wire::id(number), "expires_at": expires_at}));
 
     let ask = LinkAsk { member, brand, code };
     let told = api.engine.ask_link(&call.request, &ask, answer.kept()).await?;
 
     let mut shown: Value = serde_json::from_slice(&told.answer.body).unwrap_or_default(); // our own answer
-    let number = shown["code"].as_str().and_then(|text| wire::read_id("", text)).unwrap_or_default();
-    shown["code"] = api.secrets.link_code(number).into();
+    if let Some(number) = shown["code"].as_str().and_then(wire::read_id) {
+        shown["code"] = api.secrets.link_code(number).into();
+    }
     Ok(Answer::new(201, &shown).replayed(told.replayed))
 }
 

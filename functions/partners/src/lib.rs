@@ -17,7 +17,10 @@ use edge::{
     signature::Key,
     wire::{id, read_id},
 };
-use engine::records::{KeyRecord, PartnerKeyRecord};
+use engine::{
+    id::PartnerKeyId,
+    records::{KeyRecord, PartnerKeyRecord},
+};
 use serde_json::{Value, json};
 
 /// The length of a secret for HMAC, in bytes: as long as what it makes.
@@ -110,7 +113,7 @@ fn shown(api: &Api, key: &PartnerKeyRecord) -> Result<Value, Problem> {
         KeyRecord::Ed25519(public) => ("ed25519", Some(BASE64_STANDARD.encode(public))),
         KeyRecord::HmacSha256(_) => ("hmac-sha256", None),
     };
-    let mut shown = json!({"keyid": id("pk_", key.id), "alg": alg});
+    let mut shown = json!({"keyid": id(key.id), "alg": alg});
     if let Some(public_key) = public_key {
         shown["public_key"] = public_key.into();
     }
@@ -123,10 +126,10 @@ fn shown(api: &Api, key: &PartnerKeyRecord) -> Result<Value, Problem> {
 /// opened again.
 fn with_secret(api: &Api, body: &[u8], keys: &[PartnerKeyRecord], replayed: bool) -> Result<Answer, Problem> {
     let mut shown: Value = serde_json::from_slice(body).unwrap_or_default(); // our own answer
-    let named = shown["keyid"].as_str().and_then(|keyid| read_id("pk_", keyid));
+    let named = shown["keyid"].as_str().and_then(read_id);
     let key = keys.iter().find(|key| Some(key.id) == named);
     if let Some(PartnerKeyRecord { id, key: KeyRecord::HmacSha256(sealed), .. }) = key {
-        let Some(secret) = api.secrets.open(id, sealed) else {
+        let Some(secret) = api.secrets.open(&id.0, sealed) else {
             return Err(Problem::new(503, "store_unavailable", "the key cannot be read; try again later"));
         };
         shown["secret"] = BASE64_STANDARD.encode(secret).into();
@@ -143,12 +146,12 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     // The cursor is the last key that was shown.
     let last = call.query("cursor").map(|cursor| {
         let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
-        let own = |id: [u8; 16]| keys.iter().position(|key| key.id == id);
-        read_id("pk_", cursor).and_then(own).ok_or_else(wrong)
+        let own = |id: PartnerKeyId| keys.iter().position(|key| key.id == id);
+        read_id(cursor).and_then(own).ok_or_else(wrong)
     });
     let rest = &keys[last.transpose()?.map_or(0, |last| last + 1)..];
     let page = &rest[..limit.min(rest.len())];
-    let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id("pk_", last.id));
+    let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id(last.id));
     let shown = page.iter().map(|key| shown(api, key)).collect::<Result<Vec<_>, _>>()?;
     Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": next})))
 }
@@ -179,12 +182,12 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
         api.refresh().await?;
         return with_secret(api, &answer.body, &api.engine.partner_keys(brand).await?, true);
     }
-    let key_id = api.new_id(call.request.now)?;
+    let key_id: PartnerKeyId = api.new_id(call.request.now)?;
     let key = match public {
         Some(public) => KeyRecord::Ed25519(public),
         None => {
             let secret: [u8; SECRET_BYTES] = api.chance.bytes()?;
-            let sealed = api.secrets.seal(&key_id, &secret);
+            let sealed = api.secrets.seal(&key_id.0, &secret);
             KeyRecord::HmacSha256(sealed.ok_or_else(|| Problem::new(503, "busy", "try again"))?)
         }
     };
@@ -203,7 +206,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
 async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let brand = partner(api, call)?;
-    let key = call.path.get(1).and_then(|id| read_id("pk_", id)).ok_or_else(not_found)?;
+    let key = call.path.get(1).and_then(|id| read_id(id)).ok_or_else(not_found)?;
     let tell = |key: &PartnerKeyRecord| Answer::new(200, &shown(api, key).unwrap_or_default()).kept();
 
     let told = api.engine.revoke_partner_key(&call.request, brand, key, tell).await?;

@@ -41,7 +41,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     api.may_act_for(call, &person.brand)?;
     let now = call.request.now;
     let claims = edge::claims(api, &person);
-    let registration = Registration { id: api.new_member_id(now)?, registered_at: now, person, claims };
+    let registration = Registration { id: api.new_id(now)?, registered_at: now, person, claims };
 
     let show = Show { programme: programmes.newest() };
     let tell = |registered: &Registered| {

@@ -71,7 +71,7 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let act = match call.body.text_of("redemption_id").and_then(|id| read_id("rdm_", id)) {
+    let act = match call.body.text_of("redemption_id").and_then(read_id) {
         Some(redemption) => {
             form.takes_no(
                 &["brand", "order_id", "refund", "refund_id"],

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    id::RedemptionId,
     member::Status,
     number::Money,
     programme::Way,
@@ -86,7 +87,7 @@ pub enum EntryKind {
         /// The honouring brand.
         brand: String,
         /// The redemption.
-        redemption: [u8; 16],
+        redemption: RedemptionId,
         /// Points that did not come back because their lot had expired.
         lost: u64,
     },

@@ -13,6 +13,7 @@ pub mod condition;
 pub mod decide;
 pub mod event;
 mod evolve;
+pub mod id;
 pub mod json;
 pub mod member;
 pub mod number;

@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::id::MemberId;
 use crate::{
     number::Money,
     time::{Day, Instant},
 };
-
-/// A member's id: the 16 bytes of its ULID.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct MemberId(pub [u8; 16]);
 
 /// Whether a member takes part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

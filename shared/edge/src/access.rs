@@ -16,7 +16,7 @@ use domain::{
     programme::{BrandKind, May, Sees},
     refusal::Refusal,
 };
-use engine::{Done, records::By};
+use engine::Done;
 
 use crate::{Answer, Api, Call, Caller, Function, Problem, Role, Route, Spend, wire};
 
@@ -50,14 +50,6 @@ impl Caller {
             Some(grant) => Naming::Own(grant.member),
             None if self.is(Role::Partner) => Naming::Reference,
             None => Naming::Anybody,
-        }
-    }
-
-    /// As whom its changes are recorded. What a member's token does, the member does.
-    pub(crate) fn by(&self) -> By {
-        match &self.grant {
-            Some(grant) => By::Member(grant.member),
-            None => By::Caller(self.id),
         }
     }
 

@@ -5,14 +5,18 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use domain::member::MemberId;
-use engine::{Engine, Error};
+use engine::{
+    Engine, Error,
+    id::{CallerId, KeyHash, PartnerKeyId},
+    records::By,
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
     Call, Caller, Chance, Clock, Function, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets, Standing,
     fresh::Freshness,
     partner::{PartnerKey, PartnerKeys},
+    wire::Shown,
 };
 
 /// What every function is handed.
@@ -33,7 +37,7 @@ pub struct Api {
     pub rates: Option<Rates>,
     /// How often a partner may get a link code wrong.
     pub guesses: Rates,
-    callers: RwLock<HashMap<[u8; 32], Arc<Caller>>>,
+    callers: RwLock<HashMap<KeyHash, Arc<Caller>>>,
     partners: RwLock<PartnerKeys>,
     pub(crate) freshness: Freshness,
 }
@@ -93,19 +97,19 @@ impl Api {
     }
 
     /// The partner's key of that id, if it is live.
-    pub(crate) fn partner_key(&self, id: [u8; 16]) -> Option<Arc<PartnerKey>> {
+    pub(crate) fn partner_key(&self, id: PartnerKeyId) -> Option<Arc<PartnerKey>> {
         self.partners.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// The hash of a caller's key of that generation.
-    pub fn caller_hash(&self, id: [u8; 16], generation: u32) -> [u8; 32] {
+    pub fn caller_hash(&self, id: CallerId, generation: u32) -> KeyHash {
         key_hash(&self.secrets.caller_key(id, generation))
     }
 
     /// The live key of the caller of that id, as its hash, and the caller.
-    pub(crate) fn keyed(&self, id: [u8; 16]) -> Option<([u8; 32], Arc<Caller>)> {
+    pub(crate) fn keyed(&self, id: CallerId) -> Option<(KeyHash, Arc<Caller>)> {
         let callers = self.callers.read().unwrap_or_else(PoisonError::into_inner);
-        let own = callers.iter().find(|(_, caller)| caller.id == id);
+        let own = callers.iter().find(|(_, caller)| caller.by == By::Caller(id));
         own.map(|(hash, caller)| (*hash, caller.clone()))
     }
 
@@ -113,7 +117,7 @@ impl Api {
     /// the limit never keeps its owner out.
     pub(crate) fn count(&self, caller: &Caller) -> Option<Standing> {
         let rates = self.rates.as_ref().filter(|_| !caller.is(Role::Admin));
-        rates.map(|rates| rates.take(caller.id, self.clock.steady()))
+        rates.map(|rates| rates.take(caller.by, self.clock.steady()))
     }
 
     /// Runs something that a caller may get wrong only so often a minute, and counts it if it was
@@ -126,10 +130,10 @@ impl Api {
         call: &Call,
         try_it: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        self.guesses.take(call.caller.id, self.clock.steady()).check()?;
+        self.guesses.take(call.caller.by, self.clock.steady()).check()?;
         let tried = try_it.await;
         if !tried.as_ref().is_err_and(|problem| problem.status == 404) {
-            self.guesses.give_back(call.caller.id);
+            self.guesses.give_back(call.caller.by);
         }
         tried
     }
@@ -138,24 +142,16 @@ impl Api {
     ///
     /// # Errors
     /// The machine has no source of chance.
-    pub fn new_id(&self, now: domain::time::Instant) -> Result<[u8; 16], getrandom::Error> {
+    pub fn new_id<T: Shown>(&self, now: domain::time::Instant) -> Result<T, getrandom::Error> {
         let chance: [u8; 10] = self.chance.bytes()?;
         let mut id = [0; 16];
         id[..6].copy_from_slice(&now.0.max(0).to_be_bytes()[2..]);
         id[6..].copy_from_slice(&chance);
-        Ok(id)
-    }
-
-    /// A new member's id.
-    ///
-    /// # Errors
-    /// The machine has no source of chance.
-    pub fn new_member_id(&self, now: domain::time::Instant) -> Result<MemberId, getrandom::Error> {
-        self.new_id(now).map(MemberId)
+        Ok(T::of(id))
     }
 }
 
 /// The hash under which a caller's key is stored.
-pub fn key_hash(key: &str) -> [u8; 32] {
-    Sha256::digest(key.as_bytes()).into()
+pub fn key_hash(key: &str) -> KeyHash {
+    KeyHash(Sha256::digest(key.as_bytes()).into())
 }

@@ -1,6 +1,9 @@
 //! Callers: who may do what.
 
-use engine::records::CallerRecord;
+use engine::{
+    id::CallerId,
+    records::{By, CallerRecord},
+};
 
 use crate::Grant;
 
@@ -52,8 +55,8 @@ impl Role {
 /// A caller that has shown its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
-    /// Its id.
-    pub id: [u8; 16],
+    /// As whom its changes are recorded. What a member's token does, the member does.
+    pub by: By,
     /// What it may do.
     pub roles: Vec<Role>,
     /// The one brand it acts for, if bound to one.
@@ -64,9 +67,18 @@ pub struct Caller {
 
 impl Caller {
     /// The caller of that record.
-    pub fn of(id: [u8; 16], record: &CallerRecord) -> Caller {
+    pub fn of(id: CallerId, record: &CallerRecord) -> Caller {
         let roles = record.roles.iter().filter_map(|word| Role::of(word)).collect();
-        Caller { id, roles, brand: record.brand.clone(), grant: None }
+        Caller { by: By::Caller(id), roles, brand: record.brand.clone(), grant: None }
+    }
+
+    /// What tells its idempotency keys from others'; `None` for who sends none.
+    pub(crate) fn bytes(&self) -> [u8; 16] {
+        match self.by {
+            By::Caller(id) => id.bytes(),
+            By::Member(id) => id.0,
+            By::Time | By::Import | By::Schedule => [0; 16],
+        }
     }
 
     /// Whether it has that role, by name.

@@ -3,7 +3,6 @@
 
 use domain::{
     json::Json,
-    member::MemberId,
     number::{Currency, Money},
     shape::Fault,
     time::{Instant, Zone},
@@ -102,7 +101,7 @@ impl<'a> Form<'a> {
             Naming::Reference => {
                 self.takes_no(&["member_id", "identity"], "a partner names a member by member_ref");
                 let reference = self.needs("member_ref");
-                Whom::Linked(crate::wire::read_id("lnk_", &reference).unwrap_or_default())
+                crate::wire::read_id(&reference).map_or(Whom::Nobody, Whom::Linked)
             }
             // It may say who it is; that it is no other has been checked.
             Naming::Own(own) => {
@@ -118,23 +117,22 @@ impl<'a> Form<'a> {
 
     /// The member that `member_id` or `identity` names.
     fn anybody(&mut self) -> Whom {
-        let nobody = Whom::Id(MemberId([0; 16]));
         match (self.body.text_of("member_id"), self.body.get("identity")) {
             (Some(_), Some(_)) => {
                 self.fault("/identity", "unknown_field", "member_id or identity, not both");
-                nobody
+                Whom::Nobody
             }
-            (Some(id), None) => crate::wire::read_member_id(id).map_or(nobody, Whom::Id),
+            (Some(id), None) => crate::wire::read_member_id(id).map_or(Whom::Nobody, Whom::Id),
             (None, Some(identity)) => match crate::identity::normalize(self.api, identity, "/identity") {
                 Ok(identity) => Whom::Identity(crate::identity::claim(self.api, &identity)),
                 Err(fault) => {
                     self.faults.push(fault);
-                    nobody
+                    Whom::Nobody
                 }
             },
             (None, None) => {
                 self.fault("/member_id", "required", "member_id or identity");
-                nobody
+                Whom::Nobody
             }
         }
     }

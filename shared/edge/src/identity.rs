@@ -7,6 +7,7 @@ use domain::{
     shape::{Fault, Field, Shape, optional, required},
     time::Day,
 };
+use engine::id::IdentityHash;
 use phonenumber::{Mode, country};
 
 use crate::{Api, Problem};
@@ -116,12 +117,12 @@ fn phone(api: &Api, text: &str) -> Option<String> {
 }
 
 /// The keyed hash that claims an identity.
-pub(crate) fn claim(api: &Api, identity: &Identity) -> [u8; 16] {
+pub(crate) fn claim(api: &Api, identity: &Identity) -> IdentityHash {
     api.secrets.identity_hash(identity.kind.word(), &identity.channel, &identity.value)
 }
 
 /// The claims of a person's identities.
-pub fn claims(api: &Api, person: &Person) -> Vec<[u8; 16]> {
+pub fn claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
     person.identities.iter().map(|identity| claim(api, identity)).collect()
 }
 

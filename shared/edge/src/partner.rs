@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use domain::{programme::BrandKind, time::Instant};
 use engine::{
     Error, Partner,
-    records::{KeyRecord, PartnerKeyRecord},
+    id::{CallerId, NonceHash, PartnerKeyId},
+    records::{By, KeyRecord, PartnerKeyRecord},
 };
 use http::header::AUTHORIZATION;
 
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// Partners' live keys by their ids.
-pub(crate) type PartnerKeys = HashMap<[u8; 16], Arc<PartnerKey>>;
+pub(crate) type PartnerKeys = HashMap<PartnerKeyId, Arc<PartnerKey>>;
 
 /// A key that a partner signs with.
 pub(crate) struct PartnerKey {
@@ -28,8 +29,8 @@ pub(crate) struct PartnerKey {
 
 /// A partner as a caller: it follows from the brand, so that what is remembered for it outlives its
 /// keys.
-pub fn partner_id(brand: &str) -> [u8; 16] {
-    hash(&[b"laurel partner\0", brand.as_bytes()])
+pub fn partner_id(brand: &str) -> CallerId {
+    CallerId::of(hash(&[b"laurel partner\0", brand.as_bytes()]))
 }
 
 impl Api {
@@ -44,10 +45,14 @@ impl Api {
         let mut keys = PartnerKeys::new();
         for Partner { brand, keys: all } in partners {
             let roles = vec![Role::Partner];
-            let caller =
-                Arc::new(Caller { id: partner_id(brand), roles, brand: Some(brand.clone()), grant: None });
+            let caller = Arc::new(Caller {
+                by: By::Caller(partner_id(brand)),
+                roles,
+                brand: Some(brand.clone()),
+                grant: None,
+            });
             for known in all.iter().filter(|key| key.revoked_at.is_none()) {
-                let id = wire::id("pk_", known.id);
+                let id = wire::id(known.id);
                 match self.verifying(known) {
                     Some(key) => {
                         let key = PartnerKey { caller: caller.clone(), brand: brand.clone(), key };
@@ -69,8 +74,8 @@ impl Api {
     pub async fn reseal(&self) -> Result<(usize, usize), Error> {
         let reseal = |known: &PartnerKeyRecord| match &known.key {
             KeyRecord::HmacSha256(sealed) if !self.secrets.is_newest(sealed) => {
-                let secret = self.secrets.open(&known.id, sealed)?;
-                self.secrets.seal(&known.id, &secret)
+                let secret = self.secrets.open(&known.id.0, sealed)?;
+                self.secrets.seal(&known.id.0, &secret)
             }
             _ => None,
         };
@@ -84,7 +89,7 @@ impl Api {
     fn verifying(&self, known: &PartnerKeyRecord) -> Option<Key> {
         match &known.key {
             KeyRecord::Ed25519(public) => Key::ed25519(public),
-            KeyRecord::HmacSha256(sealed) => self.secrets.open(&known.id, sealed).map(Key::Hmac),
+            KeyRecord::HmacSha256(sealed) => self.secrets.open(&known.id.0, sealed).map(Key::Hmac),
         }
     }
 
@@ -119,7 +124,7 @@ impl Api {
         let now = self.clock.world();
         let mut signer = None;
         let find = |keyid: &str| {
-            let found = self.partner_key(wire::read_id("pk_", keyid)?)?;
+            let found = self.partner_key(wire::read_id(keyid)?)?;
             self.partner(&found.brand).ok().flatten()?;
             let key = found.key.clone();
             signer = Some(found);
@@ -128,6 +133,7 @@ impl Api {
         let verified = signature::verify(&message, now, find).map_err(refused)?;
         let signer = signer.ok_or_else(|| refused(Refused::Key))?;
         let nonce = hash(&[b"laurel nonce\0", verified.keyid.as_bytes(), b"\0", verified.nonce.as_bytes()]);
+        let nonce = NonceHash(nonce);
         let until: Instant = verified.created.plus_millis(WINDOW_SECONDS * 1_000);
         match self.engine.use_nonce(nonce, now, until).await? {
             true => Ok(signer.caller.clone()),

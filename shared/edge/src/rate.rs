@@ -1,6 +1,7 @@
 //! Limits of rate: how many requests a caller may send in a while. A token bucket for each caller,
 //! counted in this process alone, in whole nanoseconds.
 
+use engine::records::By;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -72,7 +73,7 @@ pub struct Rates {
 
 #[derive(Debug, Default)]
 struct Buckets {
-    full_at: HashMap<[u8; 16], Instant>,
+    full_at: HashMap<By, Instant>,
     /// At how many the full ones are forgotten.
     look_at: usize,
 }
@@ -89,7 +90,7 @@ impl Rates {
     }
 
     /// Takes a request out of the caller's bucket, if there is one in it.
-    pub fn take(&self, caller: [u8; 16], now: Instant) -> Standing {
+    pub fn take(&self, caller: By, now: Instant) -> Standing {
         let (policy, cost) = (self.policy, self.policy.cost());
         let mut buckets = self.lock();
         buckets.forget_full(now);
@@ -104,7 +105,7 @@ impl Rates {
     }
 
     /// Puts one back that should not have counted.
-    pub fn give_back(&self, caller: [u8; 16]) {
+    pub fn give_back(&self, caller: By) {
         let cost = self.policy.cost();
         if let Some(full_at) = self.lock().full_at.get_mut(&caller) {
             *full_at = full_at.checked_sub(cost).unwrap_or(*full_at);
@@ -159,12 +160,13 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use domain::member::MemberId;
     use proptest::prelude::*;
 
     use super::*;
 
-    const ONE: [u8; 16] = [1; 16];
-    const TWO: [u8; 16] = [2; 16];
+    const ONE: By = By::Member(MemberId([1; 16]));
+    const TWO: By = By::Member(MemberId([2; 16]));
 
     fn policy(quota: u32, seconds: u64) -> Policy {
         Policy { name: "p", quota, window: Duration::from_secs(seconds) }
@@ -216,7 +218,10 @@ mod tests {
             let mut caller = [0; 16];
             caller[..4].copy_from_slice(&number.to_be_bytes());
             // One every second: each is full again after two.
-            rates.take(caller, start + Duration::from_secs(number.into())).check().unwrap();
+            rates
+                .take(By::Member(MemberId(caller)), start + Duration::from_secs(number.into()))
+                .check()
+                .unwrap();
         }
         assert!(rates.lock().full_at.len() <= CALLERS_KEPT, "{}", rates.lock().full_at.len());
     }

@@ -58,7 +58,7 @@ impl Api {
         self.freshen().await?;
 
         let roles = vec![Role::Scheduler];
-        let caller = Arc::new(Caller { id: [0; 16], roles, brand: None, grant: None });
+        let caller = Arc::new(Caller { by: By::Schedule, roles, brand: None, grant: None });
         let mut totals = Map::new();
         let mut longest = Duration::ZERO;
         loop {

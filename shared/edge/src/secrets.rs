@@ -1,9 +1,11 @@
 //! Secrets: what is derived from the master key, what is sealed under it, and chance.
 
+use crate::wire::CodeNumber;
 use chacha20poly1305::{
     XChaCha20Poly1305,
     aead::{Aead, Payload},
 };
+use engine::id::{CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -84,11 +86,9 @@ impl Secrets {
     }
 
     /// The keyed hash under which an identity is indexed: of its kind, channel and value.
-    pub fn identity_hash(&self, kind: &str, channel: &str, value: &str) -> [u8; 16] {
+    pub fn identity_hash(&self, kind: &str, channel: &str, value: &str) -> IdentityHash {
         let text = [kind, "\0", channel, "\0", value].concat();
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&derive(&self.identity, text.as_bytes())[..16]);
-        hash
+        IdentityHash(half(derive(&self.identity, text.as_bytes())))
     }
 
     /// Seals a secret under the newest version of the master key, so that it can be opened again under
@@ -119,8 +119,8 @@ impl Secrets {
 
     /// A caller's key of that generation. It follows from the master key, so that a repeated
     /// request gets the same answer though only the key's hash is stored.
-    pub fn caller_key(&self, id: [u8; 16], generation: u32) -> String {
-        let named = [&id[..], &generation.to_be_bytes()[..]].concat();
+    pub fn caller_key(&self, id: CallerId, generation: u32) -> String {
+        let named = [&id.bytes()[..], &generation.to_be_bytes()[..]].concat();
         let secret = derive(&self.caller, &named);
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("lk_{hex}")
@@ -128,17 +128,20 @@ impl Secrets {
 
     /// The link code of that number. It follows from the master key, so that a repeated request gets
     /// the same answer though only the code's hash is stored.
-    pub fn link_code(&self, number: [u8; 16]) -> String {
-        let secret = derive(&self.link_code, &number);
-        let letters = secret.iter().take(CODE_LETTERS).map(|byte| CROCKFORD[usize::from(byte % 32)]);
-        let letters: Vec<u8> = letters.collect();
+    pub fn link_code(&self, number: CodeNumber) -> String {
+        let letters = self.letters(number);
         let groups = letters.chunks(CODE_GROUP).map(|group| group.iter().copied().map(char::from).collect());
         groups.collect::<Vec<String>>().join("-")
     }
 
+    /// The keyed hash under which the link code of that number is stored.
+    pub fn link_code_hash_of(&self, number: CodeNumber) -> LinkCodeHash {
+        self.letters_hash(&self.letters(number))
+    }
+
     /// The keyed hash under which a link code is stored, however somebody types it; `None` if it is
     /// no code of ours.
-    pub fn link_code_hash(&self, typed: &str) -> Option<[u8; 16]> {
+    pub fn link_code_hash(&self, typed: &str) -> Option<LinkCodeHash> {
         let letters = typed.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
         let letters = letters.map(|byte| match byte.to_ascii_uppercase() {
             b'O' => b'0',
@@ -147,25 +150,36 @@ impl Secrets {
         });
         let letters: Vec<u8> = letters.collect();
         let good = letters.len() == CODE_LETTERS && letters.iter().all(|letter| CROCKFORD.contains(letter));
-        good.then(|| {
-            let mut hash = [0; 16];
-            hash.copy_from_slice(&derive(&self.link_code_hash, &letters)[..16]);
-            hash
-        })
+        good.then(|| self.letters_hash(&letters))
+    }
+
+    fn letters(&self, number: CodeNumber) -> Vec<u8> {
+        let secret = derive(&self.link_code, &number.0);
+        secret.iter().take(CODE_LETTERS).map(|byte| CROCKFORD[usize::from(byte % 32)]).collect()
+    }
+
+    fn letters_hash(&self, letters: &[u8]) -> LinkCodeHash {
+        LinkCodeHash(half(derive(&self.link_code_hash, letters)))
     }
 
     /// The seal over a token's content, for the key of that hash.
-    pub(crate) fn sign_token(&self, content: &[u8], key_hash: &[u8; 32]) -> [u8; 32] {
-        derive(&self.token, &[content, key_hash].concat())
+    pub(crate) fn sign_token(&self, content: &[u8], key_hash: KeyHash) -> [u8; 32] {
+        derive(&self.token, &[content, &key_hash.0].concat())
     }
 
     /// Whether that is the seal; takes the same time wherever they differ.
-    pub(crate) fn is_sealed(&self, content: &[u8], key_hash: &[u8; 32], seal: &[u8]) -> bool {
+    pub(crate) fn is_sealed(&self, content: &[u8], key_hash: KeyHash, seal: &[u8]) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.token) else { return false };
         mac.update(content);
-        mac.update(key_hash);
+        mac.update(&key_hash.0);
         mac.verify_slice(seal).is_ok()
     }
+}
+
+/// The first half of a hash.
+pub(crate) fn half(hash: [u8; 32]) -> [u8; 16] {
+    let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash;
+    first
 }
 
 fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
@@ -216,7 +230,7 @@ mod tests {
         // Everything that must be found again follows from the first.
         assert_eq!(old.fingerprint(), new.fingerprint());
         assert_eq!(old.identity_hash("phone", "", "1"), new.identity_hash("phone", "", "1"));
-        assert_eq!(old.caller_key([1; 16], 1), new.caller_key([1; 16], 1));
+        assert_eq!(old.caller_key(CallerId::of([1; 16]), 1), new.caller_key(CallerId::of([1; 16]), 1));
     }
 
     #[test]
@@ -237,11 +251,11 @@ mod tests {
     #[test]
     fn link_codes_can_be_typed() {
         let secrets = Secrets::new(b"tests-master-key-0123456789abcdef");
-        let code = secrets.link_code([7; 16]);
+        let code = secrets.link_code(CodeNumber([7; 16]));
         assert_eq!(code.len(), 17, "{code}");
         assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [5, 5, 5]);
         let hash = secrets.link_code_hash(&code);
-        assert!(hash.is_some());
+        assert_eq!(hash, Some(secrets.link_code_hash_of(CodeNumber([7; 16]))));
         let typed = code.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
         for typed in [typed.as_str(), &code.replace('-', ""), &format!("--{code} ")] {
             assert_eq!(secrets.link_code_hash(typed), hash, "{typed}");
@@ -250,10 +264,11 @@ mod tests {
         {
             assert_eq!(secrets.link_code_hash(wrong), None, "{wrong}");
         }
-        let codes: BTreeSet<String> = (0..=255).map(|number| secrets.link_code([number; 16])).collect();
+        let codes: BTreeSet<String> =
+            (0..=255).map(|number| secrets.link_code(CodeNumber([number; 16]))).collect();
         assert_eq!(codes.len(), 256);
         let letters: BTreeSet<char> = codes.iter().flat_map(|code| code.chars()).collect();
         assert_eq!(letters.len(), 33, "every letter is used, and the dash");
-        assert_ne!(Secrets::new(b"another").link_code([7; 16]), code);
+        assert_ne!(Secrets::new(b"another").link_code(CodeNumber([7; 16])), code);
     }
 }

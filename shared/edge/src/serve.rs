@@ -4,12 +4,16 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use domain::{json::Json, shape::Fault, time::Instant};
-use engine::Request;
+use engine::{
+    Request,
+    id::{ContentHash, RequestHash},
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, Standing, signature, wire,
+    Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, Standing, secrets::half,
+    signature, wire, wire::RequestId,
 };
 
 /// The longest body, in bytes.
@@ -61,7 +65,7 @@ impl Api {
     }
 
     fn request_id(&self) -> String {
-        self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), |id| wire::id("req_", id))
+        self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), wire::id::<RequestId>)
     }
 
     /// The answer; and how the caller stands with its limit, as soon as that is known.
@@ -162,10 +166,12 @@ impl Api {
         body.canonical(&mut content, "dry_run");
         let key = idempotency_key(headers)?.filter(|_| route.remembers && !dry_run);
         Ok(Request {
-            by: caller.by(),
+            by: caller.by,
             now: self.clock.now(),
-            key: key.map(|key| hash(&[&caller.id, function.name.as_bytes(), b"\0", key.as_bytes()])),
-            content: hash(&[self.secrets.content_key(), &content]),
+            key: key.map(|key| {
+                RequestHash(hash(&[&caller.bytes(), function.name.as_bytes(), b"\0", key.as_bytes()]))
+            }),
+            content: ContentHash(hash(&[self.secrets.content_key(), &content])),
             dry_run,
             brand: caller.brand.clone(),
             house: caller.is_house(),
@@ -219,10 +225,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     parts.iter().for_each(|part| hash.update(part));
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&digest[..16]);
-    short
+    half(hash.finalize().into())
 }
 
 fn first_segment(path: &str) -> &str {

@@ -4,6 +4,7 @@
 //! the master key and the hash of the key that asked for it, so that it breaks when that key is
 //! revoked or rotated.
 
+use engine::records::By;
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -56,8 +57,9 @@ impl Api {
         brand: Option<String>,
         expires_at: Instant,
     ) -> Option<String> {
+        let By::Caller(maker) = maker.by else { return None };
         let content = Content {
-            maker: wire::id("key_", maker.id),
+            maker: wire::id(maker),
             member: wire::member_id(grant.member),
             expires_at: expires_at.0,
             brand,
@@ -65,8 +67,8 @@ impl Api {
         };
         // A plain struct with string keys: writing it to memory cannot fail.
         let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).unwrap_or_default());
-        let (hash, _) = self.keyed(maker.id)?;
-        let seal = BASE64_URL_SAFE_NO_PAD.encode(self.secrets.sign_token(content.as_bytes(), &hash));
+        let (hash, _) = self.keyed(maker)?;
+        let seal = BASE64_URL_SAFE_NO_PAD.encode(self.secrets.sign_token(content.as_bytes(), hash));
         Some(format!("{PREFIX}{content}.{seal}"))
     }
 
@@ -75,14 +77,14 @@ impl Api {
     pub(crate) fn token_bearer(&self, token: &str) -> Option<Arc<Caller>> {
         let (content, seal) = token.strip_prefix(PREFIX)?.split_once('.')?;
         let told: Content = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(content).ok()?).ok()?;
-        let (hash, _) = self.keyed(wire::read_id("key_", &told.maker)?)?;
+        let (hash, _) = self.keyed(wire::read_id(&told.maker)?)?;
         let seal = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
-        let good = self.secrets.is_sealed(content.as_bytes(), &hash, &seal);
+        let good = self.secrets.is_sealed(content.as_bytes(), hash, &seal);
         if !good || self.clock.now().0 >= told.expires_at {
             return None;
         }
         let member = wire::read_member_id(&told.member)?;
         let grant = Some(Grant { member, spend: told.spend });
-        Some(Arc::new(Caller { id: member.0, roles: vec![Role::Member], brand: told.brand, grant }))
+        Some(Arc::new(Caller { by: By::Member(member), roles: vec![Role::Member], brand: told.brand, grant }))
     }
 }

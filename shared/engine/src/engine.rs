@@ -21,6 +21,7 @@ use crate::{
     store::{
         Expect, Key, Range, Record, Store, StoreError, Version,
         error::Error,
+        id::{ContentHash, IdentityHash, Reference, RequestHash},
         keys,
         records::{By, EntryRecord, MemberRecord, decode},
     },
@@ -67,9 +68,11 @@ pub enum Whom {
     /// A member by id.
     Id(MemberId),
     /// A member by the keyed hash of an identity.
-    Identity([u8; 16]),
+    Identity(IdentityHash),
     /// A member by the reference of the partner that asks.
-    Linked([u8; 16]),
+    Linked(Reference),
+    /// Whom a request names that does not say it well: nobody.
+    Nobody,
 }
 
 /// What surrounds every command.
@@ -80,9 +83,9 @@ pub struct Request {
     /// The moment.
     pub now: Instant,
     /// The hash of caller, function and idempotency key, where one was sent.
-    pub key: Option<[u8; 16]>,
+    pub key: Option<RequestHash>,
     /// The hash of the request's content.
-    pub content: [u8; 16],
+    pub content: ContentHash,
     /// Whether to answer without writing.
     pub dry_run: bool,
     /// The one brand the caller acts for, if bound to one.
@@ -100,7 +103,7 @@ impl Request {
             by,
             now,
             key: None,
-            content: [0; 16],
+            content: ContentHash::NONE,
             dry_run: false,
             brand: None,
             house: false,
@@ -244,7 +247,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
-    pub async fn claimed_by(&self, hash: [u8; 16]) -> Result<Option<MemberId>, Error> {
+    pub async fn claimed_by(&self, hash: IdentityHash) -> Result<Option<MemberId>, Error> {
         let read = self.read::<crate::store::records::ClaimRecord>(&keys::identity(hash)).await?;
         Ok(read.map(|(claim, _)| claim.member))
     }
@@ -255,7 +258,7 @@ impl Engine {
             (Whom::Identity(hash), _) => self.claimed_by(hash).await,
             (Whom::Linked(reference), Some(brand)) => self.referred(brand, reference).await,
             // A reference means something to its brand alone.
-            (Whom::Linked(_), None) => Ok(None),
+            (Whom::Linked(_), None) | (Whom::Nobody, _) => Ok(None),
         }
     }
 

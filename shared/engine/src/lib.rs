@@ -33,4 +33,4 @@ pub use people::register::{Registered, Registration, Told};
 pub use programme::versions::ProgramError;
 #[cfg(feature = "conformance")]
 pub use store::conformance;
-pub use store::{error::Error, keys, memory, records};
+pub use store::{error::Error, id, keys, memory, records};

@@ -22,6 +22,7 @@ use domain::time::Instant;
 use edge::{Answer, Api, Clock, Function, Method, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST, Secrets};
 use engine::{
     Engine, Request,
+    id::CallerId,
     memory::MemoryStore,
     records::By,
     store::{Key, Pending, Range, Record, Store, StoreError, Version, Write},
@@ -74,8 +75,8 @@ async fn set_up() -> Arc<Counted> {
     let fingerprint = Secrets::new(MASTER_KEY).fingerprint().to_vec();
     engine.set_note("master_key", fingerprint.into()).await.unwrap();
     engine.refresh().await.unwrap();
-    engine.ensure_first_admin([0; 16], edge::key_hash(ADMIN_KEY), now).await.unwrap();
-    let by = By::Caller([0; 16]);
+    engine.ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
+    let by = By::Caller(CallerId::FirstAdmin);
     let request = Request::plain(by, now);
     let document = domain::json::Json::parse(PROGRAM.as_bytes()).unwrap();
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };

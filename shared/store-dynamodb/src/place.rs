@@ -174,7 +174,10 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use engine::keys;
+    use engine::{
+        id::{CallerId, LinkCodeHash, Reference, RequestHash},
+        keys,
+    };
 
     use super::*;
 
@@ -209,16 +212,16 @@ mod tests {
     fn the_table_of_partitions() {
         let cases: [(Key, usize); 13] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
-            (keys::request([3; 16]), 2),
+            (keys::request(RequestHash([3; 16])), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
-            (keys::caller([5; 16]), 1),
+            (keys::caller(CallerId::of([5; 16])), 1),
             (keys::used("brand", "b"), 1),
             (keys::block("b", "1"), 1),
             (keys::account("b", 7), 4),
             (key(&[&b"m"[..], &ID].concat()), 17),
             (keys::order("b", "1"), 4),
-            (keys::link_code([5; 16]), 17),
-            (keys::reference("b", [5; 16]), 19),
+            (keys::link_code(LinkCodeHash([5; 16])), 17),
+            (keys::reference("b", Reference([5; 16])), 19),
             (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),
             (key(b"!unknown"), 1),
         ];

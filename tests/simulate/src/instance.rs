@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use domain::{json::Json, time::Instant};
 use edge::{Api, Chance, Clock, Function, Secrets};
-use engine::{Engine, Request, records::By, store::Store};
+use engine::{Engine, Request, id::CallerId, records::By, store::Store};
 
 use crate::store::{Weather, Weathered};
 
@@ -74,12 +74,12 @@ pub(crate) fn instance(
 pub(crate) fn found(api: &Api, document: &str) -> Result<(), String> {
     let now = api.clock.now();
     let json = Json::parse(document.as_bytes()).map_err(|error| error.to_string())?;
-    let request = Request::plain(By::Caller([0; 16]), now);
+    let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     at_once(async {
         api.engine.refresh().await.map_err(|error| error.to_string())?;
         let hash = edge::key_hash(ADMIN_KEY);
-        api.engine.ensure_first_admin([0; 16], hash, now).await.map_err(|error| error.to_string())?;
+        api.engine.ensure_first_admin(hash, now).await.map_err(|error| error.to_string())?;
         let saved = api.engine.save_program(&request, &json, document, None, tell).await;
         saved.map_err(|error| format!("{error:?} in {document}"))?;
         api.refresh().await.map_err(|error| error.to_string())

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use domain::time::Instant;
+use domain::{member::MemberId, time::Instant};
 use engine::records::{By, EntryRecord, MemberRecord, ProgramRecord, decode};
 use laurel_tests::model::command::{Command, Told};
 
@@ -69,7 +69,7 @@ impl World {
         &mut self,
         index: usize,
         told: &Committed,
-        whose: Option<[u8; 16]>,
+        whose: Option<MemberId>,
     ) -> Result<(i64, usize), String> {
         let attempt = &self.attempts[index];
         let (mut now, mut known) = (attempt.nows[0], attempt.known.last().copied().unwrap_or(1));
@@ -79,8 +79,8 @@ impl World {
         let nows = attempt.nows.clone();
         if told.entries.is_empty() {
             // Nobody has an entry yet who has just been registered.
-            if let Some((bytes, value)) = told.members.first() {
-                let key = engine::keys::member(domain::member::MemberId(*bytes));
+            if let Some((id, value)) = told.members.first() {
+                let key = engine::keys::member(*id);
                 let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
                 now = record.member.registered_at.0;
             }
@@ -90,7 +90,7 @@ impl World {
         let mut newest = 1;
         for (key, value) in &told.entries {
             let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
-            if whose.is_some_and(|whose| whose != entry.member.0) {
+            if whose.is_some_and(|whose| whose != entry.member) {
                 continue;
             }
             newest = newest.max(entry.version as usize);
@@ -136,14 +136,14 @@ impl World {
         known: usize,
         told: &Committed,
     ) -> Result<(), String> {
-        let Some((bytes, _)) = told.members.first() else { return Ok(()) };
-        if self.people.contains_key(&person) || self.places.contains_key(bytes) {
+        let Some((id, _)) = told.members.first() else { return Ok(()) };
+        if self.people.contains_key(&person) || self.places.contains_key(id) {
             return Err(format!("p{person} is registered twice"));
         }
         let member = self.model.register(now, known);
-        self.places.insert(*bytes, member);
+        self.places.insert(*id, member);
         self.people.insert(person, member);
-        self.ids.push(edge::wire::id("mbr_", *bytes));
+        self.ids.push(edge::wire::member_id(*id));
         if let Some(client) = &mut self.clients[place] {
             client.installed = Some(Told::Done(Box::default()));
         }
@@ -168,7 +168,7 @@ impl World {
             return Err(format!("{command:?} is written a second time under its key"));
         }
         let member = after.member();
-        let own = written.members.iter().all(|(bytes, _)| self.places.get(bytes) == Some(&member));
+        let own = written.members.iter().all(|(id, _)| self.places.get(id) == Some(&member));
         if !own {
             return Err(format!("{command:?} is written for somebody else"));
         }
@@ -182,14 +182,14 @@ impl World {
 
     /// What time has done was written down.
     fn settled(&mut self, index: usize, told: &Committed) -> Result<(), String> {
-        for (bytes, value) in &told.members {
-            let Some(member) = self.places.get(bytes).copied() else {
+        for (id, value) in &told.members {
+            let Some(member) = self.places.get(id).copied() else {
                 return Err("somebody is settled whom nobody registered".to_owned());
             };
-            let key = engine::keys::member(domain::member::MemberId(*bytes));
+            let key = engine::keys::member(*id);
             let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
             // A sweep writes several at once, and may hear of a new version after it has settled the first.
-            let (now, known) = self.moment(index, told, Some(*bytes))?;
+            let (now, known) = self.moment(index, told, Some(*id))?;
             // By a clock that is ahead of another's, more may be due.
             self.note_earlier(index, member);
             self.model.settle(member, record.member.as_of.0, now, known);

@@ -82,8 +82,7 @@ impl World {
         if self.settings.skipped.contains(&number) {
             return Ok(());
         }
-        let redemption =
-            |brand: &str, order: &str| edge::wire::id("rdm_", engine::redemption_id(brand, order));
+        let redemption = |brand: &str, order: &str| edge::wire::id(engine::redemption_id(brand, order));
         let sent = op.request(&self.ids, &self.links, redemption);
         let client = Client {
             number,

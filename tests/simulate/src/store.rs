@@ -1,6 +1,7 @@
 //! A store that misbehaves as its weather says, in each way that the port allows; and that
 //! tells the simulator what was committed, in the order in which it was.
 
+use domain::member::MemberId;
 use std::{
     collections::VecDeque,
     pin::Pin,
@@ -21,7 +22,7 @@ use crate::faults::{Fault, Kind, Mix, Struck};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Committed {
     /// Members whose records it wrote, with what was written.
-    pub(crate) members: Vec<([u8; 16], Bytes)>,
+    pub(crate) members: Vec<(MemberId, Bytes)>,
     /// Whether it remembers a request, or writes under a natural key.
     pub(crate) is_named: bool,
     /// Ledger entries that it wrote.
@@ -195,8 +196,8 @@ fn told(writes: &[Write]) -> Committed {
         let key = write.key.as_bytes();
         match write.key.kind() {
             kind::MEMBER => {
-                if let Ok(id) = <[u8; 16]>::try_from(&key[1..]) {
-                    told.members.push((id, value.clone()));
+                if let Ok(id) = key[1..].try_into() {
+                    told.members.push((MemberId(id), value.clone()));
                 }
             }
             kind::REQUEST => told.is_named = true,

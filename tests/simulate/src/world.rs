@@ -1,5 +1,6 @@
 //! One seed: clients, instances and time on one thread, all drawn from the seed.
 
+use domain::member::MemberId;
 use std::{
     collections::{BTreeSet, HashMap},
     pin::Pin,
@@ -129,7 +130,7 @@ pub(crate) struct World {
     pub(crate) instances: Vec<Arc<Api>>,
     pub(crate) model: Model,
     pub(crate) ids: Vec<String>,
-    pub(crate) places: HashMap<[u8; 16], usize>,
+    pub(crate) places: HashMap<MemberId, usize>,
     pub(crate) people: HashMap<u32, usize>,
     /// The partner's references to members.
     pub(crate) links: HashMap<usize, String>,

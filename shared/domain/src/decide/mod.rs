@@ -13,6 +13,7 @@ use crate::{
     condition::Wants,
     event::{EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
     evolve::evolve,
+    id::RedemptionId,
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
     programme::{Programme, Timeline},
@@ -72,7 +73,7 @@ pub enum Command<'a> {
     /// A redemption is cancelled.
     CancelRedemption {
         /// Its id.
-        redemption: [u8; 16],
+        redemption: RedemptionId,
         /// The event that spent the points.
         redeemed: &'a Event,
     },

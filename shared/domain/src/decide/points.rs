@@ -3,6 +3,7 @@
 use super::{Draft, Stop, share, signed};
 use crate::{
     event::{EntryKind, Event, Movement, Redemption, Share},
+    id::RedemptionId,
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
     time::{Day, Instant},
@@ -81,7 +82,11 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn cancel_redemption(&mut self, redemption: [u8; 16], redeemed: &Event) -> Result<(), Stop> {
+    pub(super) fn cancel_redemption(
+        &mut self,
+        redemption: RedemptionId,
+        redeemed: &Event,
+    ) -> Result<(), Stop> {
         let Some(Redemption::Made { brand, .. }) = redeemed.kind.row().redemption else {
             return Err(Refusal::RedemptionNotFound.into());
         };

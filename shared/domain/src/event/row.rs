@@ -8,7 +8,7 @@
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
-use crate::programme::Way;
+use crate::{id::RedemptionId, programme::Way};
 
 /// Words for kinds of entry on the wire, in the order in which they are told. `transfer` and `merge`
 /// are promised and no kind has them yet.
@@ -125,7 +125,7 @@ pub enum Redemption<'a> {
         order_id: &'a str,
     },
     /// The entry cancelled the one of that id.
-    Cancelled([u8; 16]),
+    Cancelled(RedemptionId),
 }
 
 /// What an entry did to the member's tier.
@@ -161,7 +161,7 @@ pub enum Reversed<'a> {
     /// An order, by brand and id.
     Order(&'a str, &'a str),
     /// A redemption.
-    Redemption([u8; 16]),
+    Redemption(RedemptionId),
 }
 
 /// What happens to one member once.
@@ -172,7 +172,7 @@ pub enum Once<'a> {
     /// Points are spent on that order, by brand and id.
     Redemption(&'a str, &'a str),
     /// That redemption is cancelled.
-    Cancellation([u8; 16]),
+    Cancellation(RedemptionId),
     /// That badge is issued.
     Badge(&'a str),
 }

@@ -254,7 +254,7 @@ fn with_outcome<'a>(outcome: &'a Outcome, moves: Moves, mut shown: ShownDone<'a>
 
 pub(super) fn redemption_id(redemption: Redemption<'_>) -> String {
     match redemption {
-        Redemption::Made { brand, order_id } => id("rdm_", engine::redemption_id(brand, order_id)),
-        Redemption::Cancelled(redemption) => id("rdm_", redemption),
+        Redemption::Made { brand, order_id } => id(engine::redemption_id(brand, order_id)),
+        Redemption::Cancelled(redemption) => id(redemption),
     }
 }

@@ -4,6 +4,7 @@ mod entry;
 mod partner;
 
 use domain::{
+    id::RedemptionId,
     member::{Lot, Member, MemberId, Person},
     number::Currency,
     programme::Programme,
@@ -12,6 +13,7 @@ use domain::{
 };
 use engine::{
     LedgerEntry, MemberView,
+    id::{CallerId, PartnerKeyId, Reference},
     records::{By, EntryRecord},
 };
 use serde_json::{Map, Value, json};
@@ -21,25 +23,87 @@ use ulid::Ulid;
 pub use entry::{ShownDone, ShownEntry};
 pub use partner::{PARTNER_ANSWER, PARTNER_ENTRY, PartnerDone};
 
-/// An id: the prefix and a ULID.
-pub fn id(prefix: &str, bytes: [u8; 16]) -> String {
-    format!("{prefix}{}", Ulid::from_bytes(bytes))
+/// What is shown as a ULID behind a prefix of its own.
+pub trait Shown {
+    /// The prefix.
+    const PREFIX: &'static str;
+
+    /// The one of these bytes.
+    fn of(bytes: [u8; 16]) -> Self;
+
+    /// Its bytes.
+    fn bytes(&self) -> [u8; 16];
 }
 
-/// The bytes of an id with that prefix.
-pub fn read_id(prefix: &str, text: &str) -> Option<[u8; 16]> {
-    let known = domain::shape::is_ulid(text, prefix);
-    known.then(|| Ulid::from_string(&text[prefix.len()..]).ok()).flatten().map(|ulid| ulid.to_bytes())
+macro_rules! shown {
+    ($($name:ident: $prefix:literal;)+) => {$(
+        impl Shown for $name {
+            const PREFIX: &'static str = $prefix;
+
+            fn of(bytes: [u8; 16]) -> $name {
+                $name(bytes)
+            }
+
+            fn bytes(&self) -> [u8; 16] {
+                self.0
+            }
+        }
+    )+};
+}
+
+shown! {
+    MemberId: "mbr_";
+    RedemptionId: "rdm_";
+    PartnerKeyId: "pk_";
+    Reference: "lnk_";
+    RequestId: "req_";
+    EntryId: "ent_";
+    CodeNumber: "";
+}
+
+impl Shown for CallerId {
+    const PREFIX: &'static str = "key_";
+
+    fn of(bytes: [u8; 16]) -> CallerId {
+        CallerId::of(bytes)
+    }
+
+    fn bytes(&self) -> [u8; 16] {
+        CallerId::bytes(*self)
+    }
+}
+
+/// The id of a request, by which a caller and a log know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestId(pub [u8; 16]);
+
+/// The id of a ledger entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct EntryId([u8; 16]);
+
+/// What a link code follows from; it is remembered in the code's place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CodeNumber(pub [u8; 16]);
+
+/// An id as it is shown.
+pub fn id<T: Shown>(id: T) -> String {
+    format!("{}{}", T::PREFIX, Ulid::from_bytes(id.bytes()))
+}
+
+/// The id that is shown like that.
+pub fn read_id<T: Shown>(text: &str) -> Option<T> {
+    let ulid = text.strip_prefix(T::PREFIX).filter(|_| domain::shape::is_ulid(text, T::PREFIX))?;
+    Ulid::from_string(ulid).ok().map(|ulid| T::of(ulid.to_bytes()))
 }
 
 /// A member's id.
 pub fn member_id(member: MemberId) -> String {
-    id("mbr_", member.0)
+    id(member)
 }
 
 /// The member of that id.
 pub fn read_member_id(text: &str) -> Option<MemberId> {
-    read_id("mbr_", text).map(MemberId)
+    read_id(text)
 }
 
 /// An entry's id. It follows from the member and the entry's number, so that it is the same before
@@ -52,7 +116,7 @@ fn entry_id(entry: &EntryRecord) -> String {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&entry.event.occurred_at.0.max(0).to_be_bytes()[2..]);
     bytes[6..].copy_from_slice(&digest[..10]);
-    id("ent_", bytes)
+    id(EntryId(bytes))
 }
 
 const INSTANT_OR_NULL: Shape = Shape::OrNull(&Shape::Instant);
@@ -264,7 +328,7 @@ impl Show<'_> {
 /// Who asked for a change.
 pub fn by(by: By) -> String {
     match by {
-        By::Caller(caller) => id("key_", caller),
+        By::Caller(caller) => id(caller),
         By::Time => "time".to_owned(),
         By::Import => "import".to_owned(),
         By::Schedule => "schedule".to_owned(),

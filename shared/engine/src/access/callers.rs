@@ -9,8 +9,9 @@ use crate::{
     store::{
         Expect, Key, Record, StoreError, Write,
         error::Error,
+        id::{CallerId, KeyHash},
         keys,
-        records::{Answer, CallerRecord, decode},
+        records::{Answer, CallerRecord, Unreadable, decode},
     },
 };
 
@@ -21,7 +22,7 @@ pub const CALLERS_MAX: usize = 1_000;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     /// Its id, which stays the same when its key is rotated.
-    pub id: [u8; 16],
+    pub id: CallerId,
     /// What is stored.
     pub record: CallerRecord,
 }
@@ -33,7 +34,7 @@ impl Engine {
     /// The store failed, or a record is unreadable.
     pub async fn callers(&self) -> Result<Vec<Caller>, Error> {
         let caller = |(key, record): (Key, Record)| {
-            let id = key.as_bytes().get(1..17).and_then(|id| id.try_into().ok()).unwrap_or([0; 16]);
+            let id = keys::read_caller(&key).ok_or_else(|| Unreadable { key: key.clone() })?;
             Ok(Caller { id, record: decode(&key, &record.value)? })
         };
         self.scan_all(keys::all(keys::kind::CALLER)).await?.into_iter().map(caller).collect()
@@ -70,7 +71,7 @@ impl Engine {
     pub async fn change_caller(
         &self,
         request: &Request,
-        id: [u8; 16],
+        id: CallerId,
         change: impl Fn(&mut CallerRecord),
         tell: impl Fn(&Caller) -> Answer,
     ) -> Result<Option<Told>, Error> {
@@ -97,8 +98,8 @@ impl Engine {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn ensure_first_admin(&self, id: [u8; 16], hash: [u8; 32], now: Instant) -> Result<(), Error> {
-        let key = keys::caller(id);
+    pub async fn ensure_first_admin(&self, hash: KeyHash, now: Instant) -> Result<(), Error> {
+        let key = keys::caller(CallerId::FirstAdmin);
         let known = self.read::<CallerRecord>(&key).await?;
         if known.as_ref().is_some_and(|(record, _)| record.hash == hash && record.revoked_at.is_none()) {
             return Ok(());

@@ -140,6 +140,7 @@ fn expected(done: Result<(), Error>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::id::RequestHash;
 
     #[test]
     fn only_that_somebody_was_quicker_is_expected() {
@@ -156,7 +157,9 @@ mod tests {
         let record = Record { value: bytes::Bytes::new(), version: crate::store::Version(1) };
         let all: Vec<Key> = (0..=255_u8)
             .flat_map(|slice| {
-                (0..slice % 4).map(move |number| keys::request([slice, number].repeat(8).try_into().unwrap()))
+                (0..slice % 4).map(move |number| {
+                    keys::request(RequestHash([slice, number].repeat(8).try_into().unwrap()))
+                })
             })
             .collect();
         for (slices, share) in [(0, 9), (250, 9), (256 * 70 + 3, 256), (511, 1), (5, 0)] {

@@ -9,6 +9,7 @@ use crate::{
     store::{
         Change, Expect, Key, StoreError, Version, WRITES_MAX, Write,
         error::Error,
+        id::NonceHash,
         keys,
         records::{NonceRecord, decode},
     },
@@ -29,7 +30,7 @@ impl Engine {
     ///
     /// # Errors
     /// The store failed, or does not know whether it was noted: then the request must be refused.
-    pub async fn use_nonce(&self, hash: [u8; 16], now: Instant, until: Instant) -> Result<bool, Error> {
+    pub async fn use_nonce(&self, hash: NonceHash, now: Instant, until: Instant) -> Result<bool, Error> {
         let key = keys::nonce(hash);
         let mut expect = Expect::Absent;
         for _ in 0..ATTEMPTS_MAX {

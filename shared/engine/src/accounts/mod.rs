@@ -119,25 +119,25 @@ impl Account {
 impl Engine {
     /// The brand's account, as the newest version of the programme that is known here has it, if
     /// `wanted` under its terms.
-    fn account(&self, brand: &str, id: MemberId, wanted: impl Fn(&Terms) -> bool) -> Option<Account> {
+    fn account(&self, brand: &str, id: Option<MemberId>, wanted: impl Fn(&Terms) -> bool) -> Option<Account> {
         let programmes = self.programmes().ok()?;
         let newest = programmes.newest();
         let terms = Terms::of(newest.brand(brand)?, newest.currency);
         // A member's commands come to one shard; ids end in chance.
-        let shard = id.0[15] % SHARDS;
+        let shard = id.map_or(0, |id| id.0[15] % SHARDS);
         wanted(&terms).then(|| Account { brand: brand.to_owned(), terms, shard, programmes })
     }
 
     /// The account that points come from which go that way, if the brand's are counted.
     pub(crate) fn spending(&self, brand: &str, way: Way, id: MemberId) -> Option<Account> {
-        self.account(brand, id, |terms| terms.counts(way))
+        self.account(brand, Some(id), |terms| terms.counts(way))
     }
 
     /// The account that a refund of that order may give back to, if there is anything to give back.
     pub(crate) fn refunding(&self, order: &EntryRecord) -> Option<Account> {
         let drew = !order.blocks.is_empty();
         let brand = order.event.kind.row().brand?;
-        self.account(brand, order.member, |terms| drew || order.charged && terms.credit.is_some())
+        self.account(brand, Some(order.member), |terms| drew || order.charged && terms.credit.is_some())
     }
 
     /// What was decided means this for the account. With `patient` it waits for others

@@ -1,7 +1,6 @@
 //! What a brand has used of its limits and of what it has paid for.
 
 use domain::{
-    member::MemberId,
     number::Amount,
     programme::{BrandPer, Way},
     refusal::Refusal,
@@ -45,7 +44,7 @@ impl Usage {
 impl Engine {
     /// The brand's account, for what is not about a member.
     pub(super) fn account_of(&self, brand: &str) -> Option<Account> {
-        self.account(brand, MemberId([0; 16]), |_| true)
+        self.account(brand, None, |_| true)
     }
 
     /// What the brand has used as of now: one consistent sum over all its records.

@@ -2,6 +2,7 @@
 
 use domain::{
     decide::{Adjust, Ask, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
+    id::RedemptionId,
     member::Member,
     programme::Way,
     refusal::Refusal,
@@ -36,7 +37,7 @@ pub enum Act {
     /// A redemption is cancelled.
     Cancel {
         /// Its id.
-        redemption: [u8; 16],
+        redemption: RedemptionId,
     },
     /// An operator moves points or growth.
     Adjust(Whom, String, Adjust),
@@ -47,7 +48,7 @@ pub enum Act {
 }
 
 /// The id of the redemption of an order: it follows from the order, so that no index is needed.
-pub fn redemption_id(brand: &str, order_id: &str) -> [u8; 16] {
+pub fn redemption_id(brand: &str, order_id: &str) -> RedemptionId {
     let mut hash = Sha256::new();
     for part in ["redemption", "\0", brand, "\0", order_id] {
         hash.update(part.as_bytes());
@@ -55,7 +56,7 @@ pub fn redemption_id(brand: &str, order_id: &str) -> [u8; 16] {
     let digest: [u8; 32] = hash.finalize().into();
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
-    id
+    RedemptionId(id)
 }
 
 impl Act {

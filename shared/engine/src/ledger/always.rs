@@ -85,6 +85,7 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
 mod tests {
     use domain::{
         event::{ActivityEarned, EntryKind, Movement, Order},
+        id::RedemptionId,
         member::{Badge, Lot, MemberId},
         number::Money,
         time::Instant,
@@ -137,7 +138,11 @@ mod tests {
     }
 
     fn cancelled(redemption: u8) -> EntryKind {
-        EntryKind::RedemptionCancelled { brand: "acme".to_owned(), redemption: [redemption; 16], lost: 0 }
+        EntryKind::RedemptionCancelled {
+            brand: "acme".to_owned(),
+            redemption: RedemptionId([redemption; 16]),
+            lost: 0,
+        }
     }
 
     #[track_caller]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     event::{OrderState, Redemption},
     evolve,
+    id::RedemptionId,
     member::{Member, MemberId},
     programme::Timeline,
 };
@@ -146,7 +147,7 @@ fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
 /// redemptions are cancelled that an entry cancels.
 fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
     let mut left: BTreeMap<(&str, &str), (&OrderState, u64)> = BTreeMap::new();
-    let mut cancelled: BTreeSet<[u8; 16]> = BTreeSet::new();
+    let mut cancelled: BTreeSet<RedemptionId> = BTreeSet::new();
     for entry in entries {
         let row = entry.event.kind.row();
         if let Some(refund) = row.refund {

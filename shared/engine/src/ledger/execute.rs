@@ -90,7 +90,7 @@ impl Engine {
         let known = match act.whom() {
             Some(Whom::Id(id)) => Some(id),
             // First of all: a reference that has ended is unknown, also to what was done under it.
-            Some(whom @ Whom::Linked(_)) => {
+            Some(whom @ (Whom::Linked(_) | Whom::Nobody)) => {
                 Some(self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?)
             }
             _ => None,

@@ -14,6 +14,7 @@ use crate::{
     store::{
         Change, Expect, Key, StoreError, Version, Write,
         error::Error,
+        id::ContentHash,
         keys,
         records::{By, EntryRecord, MemberRef, Outcome, encode},
     },
@@ -26,7 +27,7 @@ pub(crate) struct Primary {
     /// Its natural key.
     pub(crate) key: Option<Key>,
     /// The hash of the request's content.
-    pub(crate) content: [u8; 16],
+    pub(crate) content: ContentHash,
     /// What the caller is told.
     pub(crate) outcome: Outcome,
     /// Which of its brand's blocks its points came from, or went back to.

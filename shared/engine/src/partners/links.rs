@@ -19,6 +19,7 @@ use crate::{
     store::{
         Change, Expect, StoreError, Version, Write,
         error::{Error, until_settled},
+        id::{LinkCodeHash, Reference},
         keys,
         records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, decode},
     },
@@ -45,7 +46,7 @@ pub struct LinkAsk {
     /// The partner it is for.
     pub brand: String,
     /// The code's keyed hash.
-    pub code: [u8; 16],
+    pub code: LinkCodeHash,
 }
 
 /// A link of a member with a brand.
@@ -128,9 +129,9 @@ impl Engine {
         &self,
         request: &Request,
         brand: &str,
-        code: Option<[u8; 16]>,
-        reference: [u8; 16],
-        tell: impl Fn([u8; 16]) -> Answer,
+        code: Option<LinkCodeHash>,
+        reference: Reference,
+        tell: impl Fn(Reference) -> Answer,
     ) -> Result<Told, Error> {
         until_settled(|_| self.attempt_link(request, brand, code, reference, &tell)).await
     }
@@ -139,9 +140,9 @@ impl Engine {
         &self,
         request: &Request,
         brand: &str,
-        code: Option<[u8; 16]>,
-        reference: [u8; 16],
-        tell: &impl Fn([u8; 16]) -> Answer,
+        code: Option<LinkCodeHash>,
+        reference: Reference,
+        tell: &impl Fn(Reference) -> Answer,
     ) -> Result<Told, Error> {
         if let Some(answer) = self.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
@@ -239,7 +240,11 @@ impl Engine {
     }
 
     /// Whom that brand's reference means.
-    pub(crate) async fn referred(&self, brand: &str, reference: [u8; 16]) -> Result<Option<MemberId>, Error> {
+    pub(crate) async fn referred(
+        &self,
+        brand: &str,
+        reference: Reference,
+    ) -> Result<Option<MemberId>, Error> {
         let read = self.read::<ReferenceRecord>(&keys::reference(brand, reference)).await?;
         Ok(read.map(|(record, _)| record.member))
     }

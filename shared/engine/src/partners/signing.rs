@@ -12,6 +12,7 @@ use crate::{
     store::{
         Key, Record, StoreError,
         error::Error,
+        id::PartnerKeyId,
         keys,
         records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, decode},
     },
@@ -94,7 +95,7 @@ impl Engine {
         &self,
         request: &Request,
         brand: &str,
-        id: [u8; 16],
+        id: PartnerKeyId,
         tell: impl Fn(&PartnerKeyRecord) -> Answer,
     ) -> Result<Option<Told>, Error> {
         let revoke = |keys: &mut Vec<PartnerKeyRecord>| {

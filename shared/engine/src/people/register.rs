@@ -15,6 +15,7 @@ use crate::{
     store::{
         Change, Expect, Key, StoreError, Write,
         error::{Error, until_settled},
+        id::IdentityHash,
         keys,
         records::{Answer, ClaimRecord, Remembered, RequestRecord, decode},
     },
@@ -30,7 +31,7 @@ pub struct Registration {
     /// Who it is.
     pub person: Person,
     /// The keyed hash of each identity, in the person's order.
-    pub claims: Vec<[u8; 16]>,
+    pub claims: Vec<IdentityHash>,
 }
 
 /// What a registration came to.
@@ -267,7 +268,7 @@ impl Engine {
         &self,
         request: &Request,
         id: MemberId,
-        claims: impl Fn(&Person) -> Vec<[u8; 16]>,
+        claims: impl Fn(&Person) -> Vec<IdentityHash>,
     ) -> Result<(), Error> {
         let reason = "erased on request".to_owned();
         let set = domain::decide::SetStatus { status: Status::Erased, reason };
@@ -281,7 +282,7 @@ impl Engine {
     async fn erase_person(
         &self,
         id: MemberId,
-        claims: impl Fn(&Person) -> Vec<[u8; 16]>,
+        claims: impl Fn(&Person) -> Vec<IdentityHash>,
     ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS_MAX {
             let answers = self.store.scan(keys::answers(id), 50).await?;

@@ -5,11 +5,15 @@
 //! shop's own numbering append; the rest are short.
 
 use domain::{
+    id::RedemptionId,
     member::MemberId,
     time::{Instant, Month},
 };
 
-use crate::store::{Key, Range};
+use crate::store::{
+    Key, Range,
+    id::{CallerId, IdentityHash, LinkCodeHash, NonceHash, Reference, RequestHash},
+};
 
 /// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
 /// answers and links by their member, callers, partners' keys, marks of use, blocks and settlements;
@@ -102,8 +106,8 @@ pub fn order(brand: &str, order_id: &str) -> Key {
 }
 
 /// A redemption; its id follows from the order it is for.
-pub fn redemption(id: [u8; 16]) -> Key {
-    key(kind::REDEMPTION, &[&id])
+pub fn redemption(id: RedemptionId) -> Key {
+    key(kind::REDEMPTION, &[&id.0])
 }
 
 /// A refund that the caller has named.
@@ -124,13 +128,13 @@ pub fn activity(brand: &str, activity: &str, reference: &str) -> Key {
 }
 
 /// The claim on an identity, by its keyed hash.
-pub fn identity(hash: [u8; 16]) -> Key {
-    key(kind::IDENTITY, &[&hash])
+pub fn identity(hash: IdentityHash) -> Key {
+    key(kind::IDENTITY, &[&hash.0])
 }
 
 /// A request, by the hash of its caller, function and key.
-pub fn request(hash: [u8; 16]) -> Key {
-    key(kind::REQUEST, &[&hash])
+pub fn request(hash: RequestHash) -> Key {
+    key(kind::REQUEST, &[&hash.0])
 }
 
 /// Parts of all requests: by the first byte of their hashes, which is chance.
@@ -151,13 +155,13 @@ pub fn request_slice(key: &Key) -> u64 {
 }
 
 /// An answer with a member's personal data, by the request it answered.
-pub fn answer(id: MemberId, request: [u8; 16]) -> Key {
-    key(kind::ANSWER, &[&id.0, &request])
+pub fn answer(id: MemberId, request: RequestHash) -> Key {
+    key(kind::ANSWER, &[&id.0, &request.0])
 }
 
 /// All answers with a member's personal data.
 pub fn answers(id: MemberId) -> Range {
-    Range { from: answer(id, [0; 16]), to: key(kind::ANSWER, &[&id.0, &[0xff; 17]]) }
+    Range { from: answer(id, RequestHash([0; 16])), to: key(kind::ANSWER, &[&id.0, &[0xff; 17]]) }
 }
 
 /// Parts of the due index, so that a store which spreads its records by the start of their keys
@@ -194,8 +198,14 @@ fn sortable(at: Instant) -> [u8; 8] {
 }
 
 /// A caller's key.
-pub fn caller(id: [u8; 16]) -> Key {
-    key(kind::CALLER, &[&id])
+pub fn caller(id: CallerId) -> Key {
+    key(kind::CALLER, &[&id.bytes()])
+}
+
+/// The caller of a caller's key.
+pub fn read_caller(key: &Key) -> Option<CallerId> {
+    let id = key.as_bytes().get(1..).filter(|_| key.kind() == kind::CALLER)?;
+    id.try_into().ok().map(CallerId::of)
 }
 
 /// A version of the programme.
@@ -219,8 +229,8 @@ pub fn block(brand: &str, reference: &str) -> Key {
 }
 
 /// A nonce, by the hash of it and of the key it was signed with.
-pub fn nonce(hash: [u8; 16]) -> Key {
-    key(kind::NONCE, &[&hash])
+pub fn nonce(hash: NonceHash) -> Key {
+    key(kind::NONCE, &[&hash.0])
 }
 
 /// The keys of a partner brand.
@@ -229,14 +239,14 @@ pub fn partner(brand: &str) -> Key {
 }
 
 /// A code that links a member to a partner, by its keyed hash.
-pub fn link_code(hash: [u8; 16]) -> Key {
-    key(kind::LINK_CODE, &[&hash])
+pub fn link_code(hash: LinkCodeHash) -> Key {
+    key(kind::LINK_CODE, &[&hash.0])
 }
 
 /// A partner's reference to a member. The brand is part of the key: to another brand there is no
 /// such record.
-pub fn reference(brand: &str, reference: [u8; 16]) -> Key {
-    key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference])
+pub fn reference(brand: &str, reference: Reference) -> Key {
+    key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference.0])
 }
 
 /// Parts of what a member's links hold: codes that were asked for, and links.
@@ -244,14 +254,14 @@ const ASKED: u8 = 0;
 const LINKED: u8 = 1;
 
 /// That a code was asked for the member.
-pub fn asked_code(id: MemberId, hash: [u8; 16]) -> Key {
-    key(kind::MEMBER_LINK, &[&id.0, &[ASKED], &hash])
+pub fn asked_code(id: MemberId, hash: LinkCodeHash) -> Key {
+    key(kind::MEMBER_LINK, &[&id.0, &[ASKED], &hash.0])
 }
 
 /// The hash of the code, of a key that says one was asked for.
-pub fn read_asked_code(key: &Key) -> Option<[u8; 16]> {
+pub fn read_asked_code(key: &Key) -> Option<LinkCodeHash> {
     let (part, rest) = key.as_bytes().get(17..)?.split_first()?;
-    rest.try_into().ok().filter(|_| *part == ASKED)
+    rest.try_into().ok().filter(|_| *part == ASKED).map(LinkCodeHash)
 }
 
 /// All codes that were asked for the member.
@@ -422,12 +432,12 @@ mod tests {
             }
             assert!(all.from <= *key && *key < all.to && *key >= codes.to);
         }
-        let code = asked_code(id, [0xff; 16]);
-        assert_eq!((read_asked_code(&code), read_member_link(&code)), (Some([0xff; 16]), None));
+        let code = asked_code(id, LinkCodeHash([0xff; 16]));
+        assert_eq!((read_asked_code(&code), read_member_link(&code)), (Some(LinkCodeHash([0xff; 16])), None));
         assert!(codes.from <= code && code < codes.to && code < all.from);
         let everything = links_and_codes(id);
         assert!(everything.from <= code && keys[4] < everything.to);
-        assert!(asked_code(MemberId([8; 16]), [0; 16]) >= everything.to);
+        assert!(asked_code(MemberId([8; 16]), LinkCodeHash([0; 16])) >= everything.to);
         // An entry of the same member is no link, whatever follows its id.
         assert_eq!(read_member_link(&entry(id, u64::from_be_bytes(*b"\x01aa\0\0\0\0\0"))), None);
     }

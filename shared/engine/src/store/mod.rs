@@ -4,6 +4,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub(crate) mod error;
+pub mod id;
 pub mod keys;
 pub mod memory;
 mod port;

@@ -10,7 +10,10 @@ use domain::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::store::Key;
+use crate::store::{
+    Key,
+    id::{CallerId, ContentHash, KeyHash, PartnerKeyId, Reference},
+};
 
 /// The version of every format so far. A reader that meets a newer one refuses it.
 const FORMAT: u8 = 1;
@@ -53,7 +56,7 @@ pub fn decode<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Result<T, Unreada
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum By {
     /// A caller, by its id, which stays the same when its key is rotated.
-    Caller([u8; 16]),
+    Caller(CallerId),
     /// Time alone.
     Time,
     /// An import.
@@ -102,7 +105,7 @@ pub struct EntryRecord {
     /// What the caller was told; with the entry it is the whole answer.
     pub outcome: Option<Outcome>,
     /// The hash of the request's content, where the entry has a natural key.
-    pub content: Option<[u8; 16]>,
+    pub content: Option<ContentHash>,
     /// What has become of the order, if it is one.
     pub order: Option<OrderState>,
     /// Whether the redemption was cancelled, if it is one.
@@ -156,7 +159,7 @@ pub struct BlockRecord {
     /// When it was bought.
     pub bought_at: Instant,
     /// The hash of the request's content.
-    pub content: [u8; 16],
+    pub content: ContentHash,
 }
 
 /// What an answer tells beside the entry, small enough to be kept for ever.
@@ -182,7 +185,7 @@ pub struct Outcome {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RequestRecord {
     /// The hash of its content.
-    pub content: [u8; 16],
+    pub content: ContentHash,
     /// When it was answered.
     pub at: Instant,
     /// The answer.
@@ -232,7 +235,7 @@ pub struct CallerRecord {
     /// The one brand it acts for, if bound to one.
     pub brand: Option<String>,
     /// SHA-256 of its key.
-    pub hash: [u8; 32],
+    pub hash: KeyHash,
     /// When it was made.
     pub created_at: Instant,
     /// When its key was last changed.
@@ -254,7 +257,7 @@ pub struct PartnerRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PartnerKeyRecord {
     /// Its id, by which requests name it.
-    pub id: [u8; 16],
+    pub id: PartnerKeyId,
     /// The key.
     pub key: KeyRecord,
     /// When it was made.
@@ -298,7 +301,7 @@ pub struct LinkCodeRecord {
     /// When.
     pub asked_at: Instant,
     /// The reference that was given for it, once it has been used.
-    pub used: Option<[u8; 16]>,
+    pub used: Option<Reference>,
 }
 
 /// Whom a partner's reference means. It goes when the link ends.
@@ -312,7 +315,7 @@ pub struct ReferenceRecord {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LinkRecord {
     /// The partner's name for the member.
-    pub reference: [u8; 16],
+    pub reference: Reference,
     /// Who asked for it.
     pub asked_by: By,
     /// When.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use bytes::Bytes;
 use engine::{
     conformance::CASES,
+    id::{CallerId, LinkCodeHash, Reference, RequestHash},
     keys::{self, kind},
     store::{Change, Expect, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write},
 };
@@ -80,7 +81,7 @@ fn link(id: u8, end: &[u8]) -> Key {
 
 /// Keys of every kind as the engine makes them, by what comes after the kind.
 fn every_kind() -> Vec<Key> {
-    let mut keys: Vec<Key> = (0..8).map(|at| keys::request([at * 32; 16])).collect();
+    let mut keys: Vec<Key> = (0..8).map(|at| keys::request(RequestHash([at * 32; 16]))).collect();
     keys.extend((0..4).flat_map(|shard| (0..4).map(move |at| key([kind::DUE, shard, 0x80, at, 7]))));
     keys.extend((0..4).map(|at| key([&[kind::ANSWER][..], &[1; 16], &[at; 16]].concat())));
     keys.extend((0..4).map(|at| key([&[kind::ANSWER][..], &[2; 16], &[at; 16]].concat())));
@@ -95,10 +96,10 @@ fn every_kind() -> Vec<Key> {
     }
     keys.extend([
         link(2, b"\x01bean\0\xff\xff\xff\xfe"),
-        keys::link_code([1; 16]),
-        keys::reference("bean", [1; 16]),
+        keys::link_code(LinkCodeHash([1; 16])),
+        keys::reference("bean", Reference([1; 16])),
     ]);
-    keys.extend((0..5).map(|at| keys::caller([at; 16])));
+    keys.extend((0..5).map(|at| keys::caller(CallerId::of([at; 16]))));
     keys.extend([keys::used("brand", "a"), keys::used("tier", "b"), keys::program_head()]);
     keys.extend((1..4).flat_map(|at| [keys::program(at), keys::order("a", &at.to_string())]));
     keys.extend((0..9).map(|at| key([&[kind::MEMBER][..], &[at; 16]].concat())));
@@ -130,7 +131,10 @@ async fn ranges_of_the_kinds_that_are_kept_in_order() {
         ("callers", keys::all(kind::CALLER)),
         ("used marks", keys::all(kind::USED)),
         ("requests", keys::all(kind::REQUEST)),
-        ("later requests", Range { from: keys::request([96; 16]).successor(), to: key([kind::REQUEST + 1]) }),
+        (
+            "later requests",
+            Range { from: keys::request(RequestHash([96; 16])).successor(), to: key([kind::REQUEST + 1]) },
+        ),
         ("due", keys::all(kind::DUE)),
         ("due in a shard", Range { from: key([kind::DUE, 2]), to: key([kind::DUE, 2, 0x80, 2]) }),
         ("one member's answers", answers(1)),

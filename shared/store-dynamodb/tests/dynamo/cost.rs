@@ -35,7 +35,7 @@ async fn single_items_cost_what_dynamodb_says() {
     let named = [
         key([&b"m"[..], &[9; 16]].concat()),
         keys::order("brand", "order-1"),
-        keys::request([1; 16]),
+        keys::request(engine::id::RequestHash([1; 16])),
         keys::used("a", "b"),
     ];
     for key in named {

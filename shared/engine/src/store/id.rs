@@ -1,0 +1,95 @@
+//! Ids and hashes under which the engine keeps what is not the rules' own: callers, partners' keys and
+//! references, requests, identities, link codes and nonces.
+//!
+//! Hashes are made at the edge, which has the secrets; here they are only compared.
+
+use std::num::NonZeroU128;
+
+use serde::{Deserialize, Serialize};
+
+/// A caller's id, which stays the same when its key is rotated.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(from = "[u8; 16]", into = "[u8; 16]")]
+pub enum CallerId {
+    /// The admin whose key is named by whoever runs the server. Stored and shown as sixteen noughts.
+    FirstAdmin,
+    /// Any other: the 16 bytes of its ULID, or, of a partner, what follows from its brand.
+    Made(NonZeroU128),
+}
+
+impl CallerId {
+    /// The caller of these bytes.
+    pub fn of(bytes: [u8; 16]) -> CallerId {
+        NonZeroU128::new(u128::from_be_bytes(bytes)).map_or(CallerId::FirstAdmin, CallerId::Made)
+    }
+
+    /// Its bytes.
+    pub fn bytes(self) -> [u8; 16] {
+        match self {
+            CallerId::FirstAdmin => [0; 16],
+            CallerId::Made(number) => number.get().to_be_bytes(),
+        }
+    }
+}
+
+impl From<[u8; 16]> for CallerId {
+    fn from(bytes: [u8; 16]) -> CallerId {
+        CallerId::of(bytes)
+    }
+}
+
+impl From<CallerId> for [u8; 16] {
+    fn from(id: CallerId) -> [u8; 16] {
+        id.bytes()
+    }
+}
+
+domain::bytes_id! {
+    /// The id of a key that a partner signs with, by which requests name it.
+    PartnerKeyId[16];
+    /// A partner's name for a member that is linked to it.
+    Reference[16];
+    /// The SHA-256 of a caller's key.
+    KeyHash[32];
+    /// The keyed hash of an identity's kind, channel and value.
+    IdentityHash[16];
+    /// The hash of a request's caller, function and idempotency key.
+    RequestHash[16];
+    /// The keyed hash of what a request says.
+    ContentHash[16];
+    /// The hash of a signed request's key and nonce.
+    NonceHash[16];
+    /// The keyed hash of a link code.
+    LinkCodeHash[16];
+}
+
+impl ContentHash {
+    /// Of what nobody sent: what an import or a schedule asks for.
+    pub const NONE: ContentHash = ContentHash([0; 16]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Key, keys};
+
+    #[test]
+    fn a_caller_is_its_bytes() {
+        let last = {
+            let mut bytes = [0; 16];
+            bytes[15] = 1;
+            bytes
+        };
+        for bytes in [[0; 16], last, [7; 16], [0xff; 16]] {
+            let id = CallerId::of(bytes);
+            assert_eq!((id.bytes(), id == CallerId::FirstAdmin), (bytes, bytes == [0; 16]));
+            assert_eq!(postcard::to_allocvec(&id).unwrap(), bytes, "as it always was");
+            assert_eq!(postcard::from_bytes::<CallerId>(&bytes).unwrap(), id);
+            assert_eq!(keys::read_caller(&keys::caller(id)), Some(id));
+        }
+        assert!(CallerId::FirstAdmin < CallerId::of(last) && CallerId::of(last) < CallerId::of([7; 16]));
+        for damaged in [&b"k"[..], b"k123456789012345", b"k12345678901234567", b"m1234567890123456"] {
+            assert_eq!(keys::read_caller(&Key::new(damaged.to_vec())), None);
+        }
+    }
+}
