@@ -44,9 +44,9 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
     let mut totals = Totals::default();
     let mut after = None;
     loop {
-        let (page, next) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
+        let (page, next) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
         for ids in page.chunks(AT_ONCE) {
-            let findings = join_all(ids.iter().map(|id| api.engine.audit_member(*id))).await;
+            let findings = join_all(ids.iter().map(|id| api.engine.ledger().audit_member(*id))).await;
             for (id, finding) in ids.iter().zip(findings) {
                 totals.note(*id, finding.map_err(unreadable)?);
             }
@@ -58,7 +58,7 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
             break;
         }
     }
-    let strays = api.engine.strays(&totals.books).await.map_err(unreadable)?;
+    let strays = api.engine.ledger().strays(&totals.books).await.map_err(unreadable)?;
     for (id, differences) in strays.members {
         totals.differing.entry(id).or_default().extend(differences);
     }
@@ -112,7 +112,8 @@ impl Totals {
 
 /// Tiers in the ladder's order.
 fn order_tiers(api: &Api, tiers: &BTreeMap<String, u64>) -> Vec<String> {
-    let rank = |id: &str| api.engine.programmes().ok().and_then(|programmes| programmes.newest().rank(id));
+    let rank =
+        |id: &str| api.engine.programme().timeline().ok().and_then(|programmes| programmes.newest().rank(id));
     let mut tiers: Vec<_> = tiers.iter().collect();
     tiers.sort_by_key(|(id, _)| rank(id));
     tiers.into_iter().map(|(id, count)| format!("{id} {count}")).collect()

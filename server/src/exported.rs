@@ -45,15 +45,15 @@ fn unreadable(error: engine::Error) -> StartError {
 /// Hands over every member and every entry.
 pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) -> Result<(), StartError> {
     let unwritable = |error: io::Error| failed("cannot write", &error);
-    let programmes = api.engine.programmes().map_err(unreadable)?;
+    let programmes = api.engine.programme().timeline().map_err(unreadable)?;
     let show = Show { programme: programmes.newest() };
     let now = api.clock.now();
     let bar = progress::bar(0, what);
     let (mut members, mut after) = (0, None);
     loop {
-        let (page, following) = api.engine.member_ids(after, PAGE).await.map_err(unreadable)?;
+        let (page, following) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
-            let view = api.engine.member(*id, now).await.map_err(unreadable)?;
+            let view = api.engine.people().member(*id, now).await.map_err(unreadable)?;
             let mut member = show.member(&view);
             // What is due is in its ledger too, and shown as not written down yet.
             member["entries"] = view.member.seq.into();
@@ -61,7 +61,7 @@ pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) 
             members += 1;
             let mut place = None;
             loop {
-                let (listed, next) = match api.engine.ledger(*id, place, LEDGER_PAGE, now).await {
+                let (listed, next) = match api.engine.ledger().entries(*id, place, LEDGER_PAGE, now).await {
                     // The place is our own: what stood there is gone.
                     Err(engine::Error::ForeignPlace) => {
                         taker.broken(&member).map_err(unwritable)?;
@@ -93,11 +93,11 @@ pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) 
 
 /// Every version of the programme, as it was sent.
 pub(crate) async fn programs(api: &Api) -> Result<Vec<Value>, StartError> {
-    let programmes = api.engine.programmes().map_err(unreadable)?;
+    let programmes = api.engine.programme().timeline().map_err(unreadable)?;
     let zone = programmes.newest().zone;
     let mut lines = Vec::new();
     for number in 1..=programmes.newest().version {
-        let version = api.engine.program_version(number).await.map_err(unreadable)?;
+        let version = api.engine.programme().version(number).await.map_err(unreadable)?;
         let Some((since, text)) = version else {
             return Err(StartError(format!("version {number} of the programme is missing")));
         };
@@ -110,8 +110,8 @@ pub(crate) async fn programs(api: &Api) -> Result<Vec<Value>, StartError> {
 
 /// Every block that was bought.
 pub(crate) async fn blocks(api: &Api) -> Result<Vec<Value>, StartError> {
-    let (currency, zone) = api.engine.currency_and_zone().map_err(unreadable)?;
-    let bought = api.engine.blocks_bought().await.map_err(unreadable)?;
+    let (currency, zone) = api.engine.programme().currency_and_zone().map_err(unreadable)?;
+    let bought = api.engine.accounts().blocks_bought().await.map_err(unreadable)?;
     let lines = bought.iter().map(|block| {
         json!({
             "brand": block.brand,

@@ -184,7 +184,7 @@ pub(crate) fn faults_or(detail: &str, errors: Option<&serde_json::Value>) -> Str
 async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched) -> Result<Landed, Problem> {
     let get = |name: &str| columns.get(row, name);
     let now = api.clock.now();
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let only = &programmes.newest().brands;
     let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.clone()));
     let body = registration(columns, row, brand.as_deref(), vouched.verified);
@@ -219,7 +219,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
             (registered.view.member.id, registered.created, has_all);
         engine::records::Answer { status: 200, body: Vec::new() }
     };
-    api.engine.register(&request, &registration, tell).await?;
+    api.engine.people().register(&request, &registration, tell).await?;
     let (id, created, has_all) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !has_all {
         // Nothing was written: whoever nobody vouches for gets no identity more.
@@ -239,7 +239,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
 /// A balance whose end has passed: it was imported before, or never was any.
 async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant) -> Result<Landed, Problem> {
     for claim in claims {
-        if let Some(id) = api.engine.claimed_by(*claim).await?
+        if let Some(id) = api.engine.records().claimed_by(*claim).await?
             && let Ok(None) = give(api, id, adjust.clone(), now, true).await
         {
             return Ok(Landed { created: false, points: None });
@@ -333,8 +333,8 @@ async fn give(
     let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };
     request.content = ContentHash(digest(&[&figures, bill]));
     let points = adjust.points;
-    let act = Act::Adjust(Whom::Id(id), format!("import:{name}"), adjust);
-    let done = api.engine.execute(&request, &act).await.map_err(|error| match error {
+    let act = Act::adjust(Whom::Id(id), &format!("import:{name}"), adjust);
+    let done = api.engine.ledger().execute(&request, &act).await.map_err(|error| match error {
         engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => Problem::new(
             409,
             "balance_conflict",

@@ -284,7 +284,7 @@ impl Totals {
 fn brand(api: &Api, columns: &Columns, row: &StringRecord) -> Option<Json> {
     let given = columns.get(row, "brand").map(str::to_owned);
     let only = || {
-        let programmes = api.engine.programmes().ok()?;
+        let programmes = api.engine.programme().timeline().ok()?;
         let brands = &programmes.newest().brands;
         (brands.len() == 1).then(|| brands[0].id.clone())
     };
@@ -395,7 +395,8 @@ fn note(file: &Path) -> Result<String, StartError> {
 }
 
 async fn progress_noted(api: &Api, note: &str) -> Result<Progress, StartError> {
-    let noted = api.engine.note(note).await.map_err(|error| failed("cannot read the store", &error))?;
+    let noted =
+        api.engine.records().note(note).await.map_err(|error| failed("cannot read the store", &error))?;
     let noted: Option<[u8; 16]> = noted.and_then(|bytes| bytes.as_ref().try_into().ok());
     let noted = noted.map_or(0, u128::from_be_bytes);
     let (events, refused) = ((noted >> 64) as u64, noted as u64);
@@ -407,5 +408,9 @@ async fn note_progress(api: &Api, note: &str, progress: Progress) -> Result<(), 
     let Progress { events, refused } = progress;
     let value = (u128::from(events as u64) << 64) | u128::from(refused);
     let value = Bytes::copy_from_slice(&value.to_be_bytes());
-    api.engine.set_note(note, value).await.map_err(|error| failed("cannot write to the store", &error))
+    api.engine
+        .records()
+        .set_note(note, value)
+        .await
+        .map_err(|error| failed("cannot write to the store", &error))
 }

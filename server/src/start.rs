@@ -100,17 +100,17 @@ pub(crate) async fn assemble(
         api.share_store();
     }
     check_notes(&api.engine, &opened.secrets).await?;
-    api.engine.refresh().await.map_err(unreadable)?;
+    api.engine.programme().refresh().await.map_err(unreadable)?;
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => key,
     };
-    api.engine.ensure_first_admin(edge::key_hash(key), now).await.map_err(unreadable)?;
+    api.engine.access().ensure_first_admin(edge::key_hash(key), now).await.map_err(unreadable)?;
     let given = match program {
         Some(file) => {
             let text = std::fs::read_to_string(file);
             Some(text.map_err(|error| failed(&format!("cannot read {}", file.display()), &error))?)
         }
-        None if api.engine.programmes().is_err() => Some(DEFAULT_PROGRAM.to_owned()),
+        None if api.engine.programme().timeline().is_err() => Some(DEFAULT_PROGRAM.to_owned()),
         None => None,
     };
     if let Some(text) = given {
@@ -124,9 +124,9 @@ pub(crate) async fn assemble(
 /// clock that cannot be; a history that is played in, or a test's clock, can lie anywhere.
 pub(crate) async fn must_not_be_settled(api: &Api, at: Instant) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
-    let settled = api.engine.settled_until().await.map_err(unreadable)?;
+    let settled = api.engine.partners().settled_until().await.map_err(unreadable)?;
     let Some(until) = settled.filter(|until| at < *until) else { return Ok(()) };
-    let (_, zone) = api.engine.currency_and_zone().map_err(unreadable)?;
+    let (_, zone) = api.engine.programme().currency_and_zone().map_err(unreadable)?;
     let (at, until) = (zone.show(at), zone.show(until));
     Err(StartError(format!("months up to {until} are settled: nothing can be recorded at {at} any more")))
 }
@@ -135,15 +135,17 @@ pub(crate) async fn must_not_be_settled(api: &Api, at: Instant) -> Result<(), St
 /// an import they would be missing. Neither is served.
 async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
-    if engine.note(keys::IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
+    if engine.records().note(keys::IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
         let detail = "the import into it was cut off; remove it and import again";
         return Err(StartError(detail.to_owned()));
     }
     let own = secrets.fingerprint();
-    match engine.note(keys::MASTER_KEY_NOTE).await.map_err(unreadable)? {
+    match engine.records().note(keys::MASTER_KEY_NOTE).await.map_err(unreadable)? {
         Some(known) if known[..] == own => Ok(()),
         Some(_) => Err(StartError("this is not the master key that the data was written under".to_owned())),
-        None => engine.set_note(keys::MASTER_KEY_NOTE, own.to_vec().into()).await.map_err(unreadable),
+        None => {
+            engine.records().set_note(keys::MASTER_KEY_NOTE, own.to_vec().into()).await.map_err(unreadable)
+        }
     }
 }
 
@@ -154,7 +156,7 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
         serde_json::from_str(text).map_err(|error| failed("the programme is not JSON", &error))?;
     let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
-    match api.engine.save_program(&request, &document, &normal.to_string(), None, tell).await {
+    match api.engine.programme().save(&request, &document, &normal.to_string(), None, tell).await {
         Ok(_) => Ok(()),
         Err(ProgramError::Invalid(faults)) => {
             let lines =

@@ -325,7 +325,7 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
         assert_eq!(left().await, 468);
         shop.ok("POST", "/reverse", refund("A-2", "5")).await;
         assert_eq!(left().await, 473);
-        let found = shop.api.engine.strays(&engine::Books::default()).await.unwrap();
+        let found = shop.api.engine.ledger().strays(&engine::Books::default()).await.unwrap();
         assert_eq!(found.brands.into_values().flatten().collect::<Vec<_>>(), Vec::<String>::new());
     });
 }
@@ -392,7 +392,7 @@ fn a_block_is_bought_once_and_listed() {
             [("PO-1", 1, 0), ("PO-2", 2, 970), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000), ("PO-5", 5, 1_000)];
         let want = want.map(|(reference, number, left)| (json!(reference), json!(number), json!(left)));
         assert_eq!(listed.iter().map(told).collect::<Vec<_>>(), want);
-        let bought = shop.api.engine.blocks_bought().await.unwrap();
+        let bought = shop.api.engine.accounts().blocks_bought().await.unwrap();
         let bought: Vec<_> =
             bought.iter().map(|block| (block.reference.as_str(), block.number, block.points)).collect();
         let all = [("PO-1", 1, 100), ("PO-2", 2, 1_000), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000)];

@@ -82,12 +82,12 @@ async fn buy(shop: &Shop, points: u64) {
 /// Whether every book agrees with every other.
 async fn audit(shop: &Shop) {
     let mut books = Books::default();
-    for id in shop.api.engine.member_ids(None, 10_000).await.unwrap().0 {
-        let found = shop.api.engine.audit_member(id).await.unwrap();
+    for id in shop.api.engine.records().member_ids(None, 10_000).await.unwrap().0 {
+        let found = shop.api.engine.ledger().audit_member(id).await.unwrap();
         assert_eq!(found.differences, Vec::<String>::new());
         books.note(id, &found);
     }
-    assert_eq!(shop.api.engine.strays(&books).await.unwrap(), Strays::default());
+    assert_eq!(shop.api.engine.ledger().strays(&books).await.unwrap(), Strays::default());
 }
 
 /// A limit that comes, goes and comes again within its month: what was issued without it was not counted.

@@ -72,7 +72,7 @@ impl Books {
     }
 
     async fn member(&self) -> MemberRecord {
-        self.shop.api.engine.member_record(self.id).await.unwrap().unwrap()
+        self.shop.api.engine.records().member(self.id).await.unwrap().unwrap()
     }
 
     /// The entries with their keys, newest first.
@@ -103,17 +103,17 @@ impl Books {
     }
 
     async fn found(&self) -> Vec<String> {
-        self.shop.api.engine.audit_member(self.id).await.unwrap().differences
+        self.shop.api.engine.ledger().audit_member(self.id).await.unwrap().differences
     }
 
     /// What lies in the store beside the books, as the whole audit finds it.
     async fn strays(&self) -> Vec<String> {
         let engine = &self.shop.api.engine;
         let mut books = engine::Books::default();
-        for id in engine.member_ids(None, 100).await.unwrap().0 {
-            books.note(id, &engine.audit_member(id).await.unwrap());
+        for id in engine.records().member_ids(None, 100).await.unwrap().0 {
+            books.note(id, &engine.ledger().audit_member(id).await.unwrap());
         }
-        let found = engine.strays(&books).await.unwrap();
+        let found = engine.ledger().strays(&books).await.unwrap();
         found.members.into_values().chain(found.brands.into_values()).flatten().collect()
     }
 
@@ -136,7 +136,7 @@ fn books_in_order_pass() {
             books.entries().await.iter().map(|(_, entry)| entry.event.kind.row().word).collect();
         let all = "activity adjust badge earn expire redeem reverse_earn reverse_redeem tier";
         assert_eq!(kinds, all.split(' ').collect());
-        let finding = books.shop.api.engine.audit_member(books.id).await.unwrap();
+        let finding = books.shop.api.engine.ledger().audit_member(books.id).await.unwrap();
         let (mut points, mut counts) = (BTreeMap::<_, i64>::new(), BTreeMap::<_, u64>::new());
         for (_, entry) in books.entries().await {
             *points.entry(entry.event.kind.row().word).or_default() += entry.event.movement.points();
@@ -396,7 +396,7 @@ fn an_account_agrees_with_the_ledger_on_every_day() {
 }
 
 async fn brands(shop: &Shop) -> Vec<String> {
-    let found = shop.api.engine.strays(&engine::Books::default()).await.unwrap();
+    let found = shop.api.engine.ledger().strays(&engine::Books::default()).await.unwrap();
     found.brands.into_values().flatten().collect()
 }
 

@@ -203,7 +203,7 @@ fn every_caller_is_found_however_many() {
         let mut names = Vec::new();
         for number in 0..=401_u16 {
             if [0, 1, 199, 200, 201, 399, 400, 401].contains(&number) {
-                let found = engine.callers().await.unwrap();
+                let found = engine.access().callers().await.unwrap();
                 let found: Vec<String> = found.into_iter().map(|caller| caller.record.name).collect();
                 assert_eq!(found, names);
             }
@@ -223,18 +223,18 @@ fn the_first_admin_has_the_key_it_was_last_given() {
         let engine = Engine::new(store.clone());
         let at = domain::time::Instant;
         let first = async |hash: u8, now: i64| {
-            engine.ensure_first_admin(KeyHash([hash; 32]), at(now)).await.unwrap();
-            let record = engine.callers().await.unwrap().remove(0).record;
+            engine.access().ensure_first_admin(KeyHash([hash; 32]), at(now)).await.unwrap();
+            let record = engine.access().callers().await.unwrap().remove(0).record;
             (record.hash.0[0], record.generation, record.created_at.0, record.rotated_at.0, record.revoked_at)
         };
         assert_eq!(first(1, 10).await, (1, 1, 10, 10, None));
         assert_eq!(first(1, 20).await, (1, 1, 10, 10, None), "it has that key");
         assert_eq!(first(2, 30).await, (2, 2, 10, 30, None));
-        let mut revoked = engine.callers().await.unwrap().remove(0).record;
+        let mut revoked = engine.access().callers().await.unwrap().remove(0).record;
         revoked.revoked_at = Some(at(40));
         keep(&store, CallerId::FirstAdmin, &revoked).await;
         assert_eq!(first(2, 50).await, (2, 3, 10, 50, None), "revoked, and given again");
-        assert_eq!(engine.callers().await.unwrap().len(), 1);
+        assert_eq!(engine.access().callers().await.unwrap().len(), 1);
     });
 }
 
@@ -242,10 +242,10 @@ fn the_first_admin_has_the_key_it_was_last_given() {
 fn what_the_engine_notes_for_itself_is_there() {
     run(async {
         let engine = Engine::new(Arc::new(MemoryStore::new()));
-        assert_eq!(engine.note("a").await.unwrap(), None);
-        engine.set_note("a", "one".into()).await.unwrap();
-        engine.set_note("a", "two".into()).await.unwrap();
-        assert_eq!(engine.note("a").await.unwrap().as_deref(), Some(&b"two"[..]));
-        assert_eq!(engine.note("b").await.unwrap(), None);
+        assert_eq!(engine.records().note("a").await.unwrap(), None);
+        engine.records().set_note("a", "one".into()).await.unwrap();
+        engine.records().set_note("a", "two".into()).await.unwrap();
+        assert_eq!(engine.records().note("a").await.unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(engine.records().note("b").await.unwrap(), None);
     });
 }

@@ -208,7 +208,8 @@ impl Driver {
             let entries = ledger["entries"].as_array().ok_or("a ledger without entries")?;
             sums(&shown, entries, inactivity).map_err(|what| format!("{name}: {what}"))?;
             let member = read_member_id(id).ok_or("an id that is none")?;
-            let found = self.shop.api.engine.audit_member(member).await.map_err(|e| e.to_string())?;
+            let found =
+                self.shop.api.engine.ledger().audit_member(member).await.map_err(|e| e.to_string())?;
             if !found.differences.is_empty() {
                 return Err(format!("{name}: the audit found {:?}", found.differences));
             }

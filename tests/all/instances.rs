@@ -132,7 +132,7 @@ impl Two {
     /// What it comes to in the end: the balance, if the books are in order.
     async fn balance(&self) -> i64 {
         let id = edge::wire::read_member_id(&self.member).unwrap();
-        let found = self.second.api.engine.audit_member(id).await.unwrap();
+        let found = self.second.api.engine.ledger().audit_member(id).await.unwrap();
         assert_eq!(found.differences, Vec::<String>::new());
         let ledger = self.second.ledger(&self.member, 50).await;
         let points = &self.first.show(&self.member).await["points"];

@@ -95,7 +95,10 @@ async fn everything_adds_up() {
     ] {
         shop.at(instant);
         adds_up(&shop.show(&member).await, &shop.ledger(&member, 200).await);
-        assert_eq!(shop.api.engine.audit_member(id).await.unwrap().differences, Vec::<String>::new());
+        assert_eq!(
+            shop.api.engine.ledger().audit_member(id).await.unwrap().differences,
+            Vec::<String>::new()
+        );
     }
     let kinds: std::collections::BTreeSet<String> = shop
         .ledger(&member, 200)
@@ -155,8 +158,8 @@ async fn a_made_up_place_is_none_of_the_ledger() {
     let id = edge::wire::read_member_id(&lively(&shop).await).unwrap();
     shop.at("2031-01-01T00:00:00+08:00");
     let (engine, now) = (&shop.api.engine, shop.api.clock.now());
-    let written = engine.member_record(id).await.unwrap().unwrap().member.seq;
-    let top = engine.ledger(id, None, 200, now).await.unwrap().0[0].entry.seq;
+    let written = engine.records().member(id).await.unwrap().unwrap().member.seq;
+    let top = engine.ledger().entries(id, None, 200, now).await.unwrap().0[0].entry.seq;
     assert!(top > written + 1);
     let other = MemberId([9; 16]);
     for (seq, key, is_there) in [
@@ -170,7 +173,7 @@ async fn a_made_up_place_is_none_of_the_ledger() {
         (written, keys::entry(other, written), false),
     ] {
         let place = Place { seq, key: key.as_bytes().to_vec() };
-        let page = engine.ledger(id, Some(place), 1, now).await;
+        let page = engine.ledger().entries(id, Some(place), 1, now).await;
         match page {
             Ok((entries, _)) => assert!(is_there && entries[0].entry.seq == seq, "{seq} {key:?}"),
             Err(Error::ForeignPlace) => assert!(!is_there, "{seq} {key:?}"),

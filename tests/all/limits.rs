@@ -167,7 +167,7 @@ async fn a_command_goes_through_however_much_time_has_done() {
         assert_eq!(reply.body["badges_issued"].as_array().unwrap().len(), badges, "{row}");
         assert_eq!(shop.show(&member).await["points"]["available"], 700, "{row}");
         let id = edge::wire::read_member_id(&member).unwrap();
-        let found = shop.api.engine.audit_member(id).await.unwrap();
+        let found = shop.api.engine.ledger().audit_member(id).await.unwrap();
         assert_eq!((found.differences, found.kinds["expire"]), (Vec::new(), lots), "{row}");
     }
 }

@@ -113,20 +113,18 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
     match ask {
         Ask::Earn { order, amount } => {
             let (order_id, amount) = (order_id(*order), Some(money(*amount)));
-            Act::EarnOrder(whom, EarnOrder { brand, order_id, amount, lines: Vec::new(), occurred_at: None })
+            Act::earn_order(whom, EarnOrder { brand, order_id, amount, lines: Vec::new(), occurred_at: None })
         }
         Ask::Redeem { order, points, .. } => {
             let (order_id, points) = (order_id(*order), u64::from(*points));
-            Act::Redeem(whom, Redeem { brand, points, order_id })
+            Act::redeem(whom, Redeem { brand, points, order_id })
         }
         Ask::Refund { order, amount, name } => {
             let refund_id = name.map(|name| name.to_string());
             let ask = amount.map_or(RefundAsk::All, |amount| RefundAsk::Amount(money(amount)));
-            Act::Refund { brand, order_id: order_id(*order), refund_id, ask }
+            Act::refund(brand, &order_id(*order), refund_id.as_deref(), ask)
         }
-        Ask::Cancel { redemption, .. } => {
-            Act::Cancel { redemption: redemption_id(&brand, &order_id(*redemption)) }
-        }
+        Ask::Cancel { redemption, .. } => Act::cancel(redemption_id(&brand, &order_id(*redemption))),
         Ask::Read => unreachable!("reading is no act"),
     }
 }
@@ -203,7 +201,7 @@ impl Shared {
         let passed = i64::try_from(began).unwrap();
         let now = self.start.plus_millis(passed - BEHIND_MILLIS[instance]);
         if *ask == Ask::Read {
-            let seen = engine.member(self.member, now).await.map(|view| view.member);
+            let seen = engine.people().member(self.member, now).await.map(|view| view.member);
             let balance = |member: domain::member::Member| (member.available(), member.debt, member.held());
             return match seen.map(balance) {
                 Ok((available, debt, 0)) => Said::Answer(Answer::Balance { available, debt }),
@@ -221,7 +219,7 @@ impl Shared {
         let by = By::Caller(CallerId::FirstAdmin);
         let content = ContentHash(hashed(&ask.content()));
         let request = Request { key, content, ..Request::plain(by, now) };
-        said(engine.execute(&request, &act(self.member, self.who, ask)).await)
+        said(engine.ledger().execute(&request, &act(self.member, self.who, ask)).await)
     }
 
     async fn one(&self, dice: &mut Dice, ask: Ask) -> Heard<Answer> {
@@ -269,7 +267,7 @@ async fn round(inner: Arc<dyn Store>, word: Word, seed: u64) -> Vec<History> {
     let mut instances = vec![shop.api.engine.clone()];
     for _ in 1..BEHIND_MILLIS.len() {
         let engine = Engine::new(store.clone());
-        engine.refresh().await.unwrap();
+        engine.programme().refresh().await.unwrap();
         instances.push(engine);
     }
     let stamps = Arc::new(AtomicU64::new(0));

@@ -271,9 +271,9 @@ async fn the_audit_finds_half_a_link() {
     let engine = &shop.api.engine;
     let mut books = Books::default();
     for member in [&whole, &without, &loose] {
-        books.note(id(member), &engine.audit_member(id(member)).await.unwrap());
+        books.note(id(member), &engine.ledger().audit_member(id(member)).await.unwrap());
     }
-    assert_eq!(engine.strays(&books).await.unwrap().members.len(), 0);
+    assert_eq!(engine.ledger().strays(&books).await.unwrap().members.len(), 0);
     for (key, record) in shop.snapshot().await {
         let of = |member: &str, kind: u8, bytes: &[u8]| {
             key.kind() == kind && bytes.windows(16).any(|part| part == id(member).0)
@@ -285,7 +285,7 @@ async fn the_audit_finds_half_a_link() {
             engine.store().commit(vec![write]).await.unwrap();
         }
     }
-    let found = engine.strays(&books).await.unwrap();
+    let found = engine.ledger().strays(&books).await.unwrap();
     let told = |member: &str| found.members.get(&id(member)).map(|found| found.join("; "));
     assert_eq!(told(&without).as_deref(), Some("references of partners: -1 beside the links that stand"));
     assert_eq!(told(&loose).as_deref(), Some("references of partners: +1 beside the links that stand"));

@@ -60,23 +60,23 @@ async fn versions_begin_one_after_the_other() {
         let request = Request::plain(By::Caller(CallerId::FirstAdmin), at);
         let tell = |version| Answer { status: 200, body: vec![u8::try_from(version).unwrap()] };
         let json = domain::json::Json::parse(text.as_bytes()).unwrap();
-        let saved = engine.save_program(&request, &json, &text, None, tell).await;
+        let saved = engine.programme().save(&request, &json, &text, None, tell).await;
         if name == "Behind" {
             let Err(ProgramError::Other(error)) = saved else { panic!("saved") };
             assert!(matches!(error, engine::Error::Refused(Refusal::LimitExceeded { what: "versions" })));
             continue;
         }
         names.push((at, text));
-        let newest = engine.programmes().unwrap().newest().version;
+        let newest = engine.programme().timeline().unwrap().newest().version;
         assert_eq!(
             (saved.unwrap().body, newest as usize),
             (vec![u8::try_from(newest).unwrap()], names.len() + 1)
         );
     }
     for (number, version) in (2..).zip(names) {
-        assert_eq!(engine.program_version(number).await.unwrap(), Some(version));
+        assert_eq!(engine.programme().version(number).await.unwrap(), Some(version));
     }
-    assert_eq!(engine.program_version(5).await.unwrap(), None);
+    assert_eq!(engine.programme().version(5).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ async fn one_phone_is_one_member() {
     let replies = all_at_once(&shop, "/register", bodies.collect()).await;
     assert_eq!((count(&replies, "201"), count(&replies, "200")), (1, 15));
     assert!(replies.iter().all(|reply| reply.body["member"]["id"] == replies[0].body["member"]["id"]));
-    assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().0.len(), 1);
+    assert_eq!(shop.api.engine.records().member_ids(None, 10).await.unwrap().0.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -138,7 +138,7 @@ async fn earns_of_one_member_all_land() {
     let sum: i64 = ledger.iter().map(|entry| entry["points"].as_i64().unwrap()).sum();
     assert_eq!(sum.unsigned_abs(), granted);
     let id = edge::wire::read_member_id(&member).unwrap();
-    let found = shop.api.engine.audit_member(id).await.unwrap();
+    let found = shop.api.engine.ledger().audit_member(id).await.unwrap();
     assert_eq!(found.differences, Vec::<String>::new());
 }
 

@@ -332,7 +332,7 @@ fn a_ledger_with_a_gap_is_not_settled() {
         for _ in 0..2 {
             let request = Request::plain(By::Schedule, shop.api.clock.now());
             let month = Month::parse("2026-11").unwrap();
-            let closed = shop.api.engine.close_month(&request, month).await;
+            let closed = shop.api.engine.partners().close_month(&request, month).await;
             let Err(Error::Unreadable(gap)) = closed else { panic!("{closed:?}") };
             assert_eq!(gap.key, keys::order("bean", "november-1"));
             shop.refused("404 settlement_not_found", "GET", "/settlements/2026-11", Value::Null).await;
@@ -464,7 +464,7 @@ fn a_table_is_safe_in_a_spreadsheet_and_adds_up_to_nought() {
 fn months_are_listed_newest_first_in_pages() {
     run(async {
         let shop = Shop::over(Arc::new(MemoryStore::new()), &coalition(), "2027-02-20T09:00:00+08:00").await;
-        let until = async || shop.api.engine.settled_until().await.unwrap();
+        let until = async || shop.api.engine.partners().settled_until().await.unwrap();
         assert_eq!(until().await, None);
         for (month, end) in [
             ("2026-11", "2026-12-01T00:00:00+08:00"),

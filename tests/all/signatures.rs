@@ -265,7 +265,7 @@ async fn nonces_are_judged_by_time() {
     let engine = &shop.api.engine;
     let at = |seconds: i64| Instant(1_800_000_000_000 + seconds * 1_000);
     let used = async |hash: u8, now: i64, until: i64| {
-        engine.use_nonce(engine::id::NonceHash([hash; 16]), at(now), at(until)).await.unwrap()
+        engine.access().use_nonce(engine::id::NonceHash([hash; 16]), at(now), at(until)).await.unwrap()
     };
     assert!(used(1, 0, 300).await && used(2, 0, 300).await);
     assert!(!used(1, 0, 300).await && !used(1, 299, 599).await && !used(1, 300, 600).await);
@@ -277,7 +277,7 @@ async fn nonces_are_judged_by_time() {
         store.walk(Some(engine::keys::kind::NONCE), None, 100).await.unwrap().records.len()
     };
     for (now, left) in [(0, 2), (300, 2), (3_900, 2), (3_901, 1), (4_201, 1), (4_202, 0), (9_999, 0)] {
-        engine.forget_nonces(at(now)).await.unwrap();
+        engine.access().forget_nonces(at(now)).await.unwrap();
         assert_eq!(kept().await, left, "{now}");
     }
 }

@@ -44,7 +44,7 @@ async fn an_unknown_outcome_is_looked_up() {
         store.fails_with(trouble);
         shop.ok("POST", &code, json!({"brand": "tea"})).await;
         assert_eq!(shop.show(&member).await["points"]["available"], 100 + 10 - 30 - 20, "{trouble:?}");
-        assert_eq!(shop.api.engine.member_ids(None, 10).await.unwrap().0.len(), 2, "{trouble:?}");
+        assert_eq!(shop.api.engine.records().member_ids(None, 10).await.unwrap().0.len(), 2, "{trouble:?}");
     }
 }
 

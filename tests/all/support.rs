@@ -129,13 +129,13 @@ impl Shop {
         let now = Instant::parse(start).unwrap();
         let secrets = Secrets::new(b"tests-master-key-0123456789abcdef");
         let api = Api::new(Engine::new(store), Clock::test(now), secrets, server::FUNCTIONS.to_vec());
-        api.engine.refresh().await.unwrap();
-        api.engine.ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
+        api.engine.programme().refresh().await.unwrap();
+        api.engine.access().ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
         let text = program.to_string();
         let document = domain::json::Json::parse(text.as_bytes()).unwrap();
         let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
-        api.engine.save_program(&request, &document, &text, None, tell).await.unwrap();
+        api.engine.programme().save(&request, &document, &text, None, tell).await.unwrap();
         api.refresh().await.unwrap();
         Shop { api: Arc::new(api), counter: AtomicU64::new(1), partners: Default::default() }
     }

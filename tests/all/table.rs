@@ -128,9 +128,9 @@ async fn sweep_in_pieces(store: Arc<dyn Store>, members: usize) {
     let mut books = Books::default();
     let mut from = None;
     loop {
-        let (page, next) = shop.api.engine.member_ids(from, 50).await.unwrap();
+        let (page, next) = shop.api.engine.records().member_ids(from, 50).await.unwrap();
         for id in page {
-            let found = shop.api.engine.audit_member(id).await.unwrap();
+            let found = shop.api.engine.ledger().audit_member(id).await.unwrap();
             assert_eq!(found.differences, Vec::<String>::new());
             assert_eq!(found.kinds.get("expire"), Some(&1));
             books.note(id, &found);
@@ -140,7 +140,7 @@ async fn sweep_in_pieces(store: Arc<dyn Store>, members: usize) {
             break;
         }
     }
-    assert_eq!(shop.api.engine.strays(&books).await.unwrap(), engine::Strays::default());
+    assert_eq!(shop.api.engine.ledger().strays(&books).await.unwrap(), engine::Strays::default());
 }
 
 #[test]

@@ -128,9 +128,9 @@ fn nothing_comes_back_where_a_clock_is_behind() {
             let recorded = ledger.iter().map(|entry| Instant::parse(entry["recorded_at"].as_str().unwrap()));
             assert!(recorded.is_sorted_by(|newer, older| newer >= older), "{behind}: {ledger:?}");
             let id = edge::wire::read_member_id(&member).unwrap();
-            let stored = late.api.engine.member(id, Instant::parse(behind).unwrap()).await.unwrap();
+            let stored = late.api.engine.people().member(id, Instant::parse(behind).unwrap()).await.unwrap();
             assert_eq!(stored.member.as_of, Instant::parse(END).unwrap(), "{behind}");
-            let found = late.api.engine.audit_member(id).await.unwrap();
+            let found = late.api.engine.ledger().audit_member(id).await.unwrap();
             assert_eq!(found.differences, Vec::<String>::new(), "{behind}");
         });
     }

@@ -81,7 +81,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let adjustment_id = form.text("adjustment_id");
     form.finish()?;
 
-    let done = api.engine.execute(&call.request, &Act::Adjust(whom, adjustment_id, adjust)).await?;
+    let done = api.engine.ledger().execute(&call.request, &Act::adjust(whom, &adjustment_id, adjust)).await?;
 
     api.done(call, &done).await
 }

@@ -78,12 +78,12 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
     let whom = form.whom();
     let act = match form.has("activity") {
-        true => Act::EarnActivity(whom, activity(&mut form)),
-        false => Act::EarnOrder(whom, order(&mut form)),
+        true => Act::earn_activity(whom, activity(&mut form)),
+        false => Act::earn_order(whom, order(&mut form)),
     };
     form.finish()?;
 
-    let done = api.engine.execute(&call.request, &act).await?;
+    let done = api.engine.ledger().execute(&call.request, &act).await?;
 
     api.done(call, &done).await
 }

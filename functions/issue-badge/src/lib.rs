@@ -48,9 +48,9 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let issue = IssueBadge { badge: form.text("badge"), reason: form.optional("reason") };
     form.finish()?;
 
-    let done = api.engine.execute(&call.request, &Act::IssueBadge(whom, issue)).await?;
+    let done = api.engine.ledger().execute(&call.request, &Act::issue_badge(whom, issue)).await?;
 
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
     let body = json!({
         "member_id": member_id(done.member),

@@ -100,7 +100,7 @@ fn named(call: &Call) -> Result<CallerId, Problem> {
 }
 
 fn shown(api: &Api, caller: &Caller) -> Result<Value, Problem> {
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let record = &caller.record;
     Ok(json!({
         "id": id(caller.id),
@@ -128,7 +128,7 @@ fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Answer {
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
 
-    let mut callers = api.engine.callers().await?;
+    let mut callers = api.engine.access().callers().await?;
     callers.retain(|caller| reaches(call, caller));
     callers.sort_by_key(|caller| (caller.record.created_at, caller.id));
 
@@ -159,7 +159,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
             return Err(Problem::field("/brand", "partner_brand", detail));
         }
     }
-    if let Some(answer) = api.engine.remembered(&call.request).await? {
+    if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(with_key(api, answer.status, &answer.body, true));
     }
     let caller_id = api.new_id(now)?;
@@ -177,7 +177,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let caller = Caller { id: caller_id, record };
     let answer = Answer::new(201, &shown(api, &caller)?);
 
-    let told = api.engine.add_caller(&call.request, &caller, answer.kept()).await?;
+    let told = api.engine.access().add_caller(&call.request, &caller, answer.kept()).await?;
 
     api.refresh().await?;
     Ok(with_key(api, 201, &told.answer.body, told.replayed))
@@ -186,7 +186,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
 async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let caller = named(call)?;
     let known = within_reach(api, call, caller).await?;
-    if let Some(answer) = api.engine.remembered(&call.request).await? {
+    if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         // Whoever changed it may not have come to refreshing.
         api.refresh().await?;
         return Ok(with_key(api, answer.status, &answer.body, true));
@@ -217,7 +217,7 @@ fn reaches(call: &Call, caller: &Caller) -> bool {
 
 /// The caller of that id, if there is one that is within reach.
 async fn within_reach(api: &Api, call: &Call, id: CallerId) -> Result<Caller, Problem> {
-    let known = api.engine.callers().await?;
+    let known = api.engine.access().callers().await?;
     known.into_iter().find(|known| known.id == id && reaches(call, known)).ok_or_else(not_found)
 }
 
@@ -228,7 +228,8 @@ async fn changed(
     change: impl Fn(&mut CallerRecord),
 ) -> Result<Answer, Problem> {
     let tell = |caller: &Caller| Answer::new(200, &shown(api, caller).unwrap_or_default()).kept();
-    let told = api.engine.change_caller(&call.request, id, change, tell).await?.ok_or_else(not_found)?;
+    let told =
+        api.engine.access().change_caller(&call.request, id, change, tell).await?.ok_or_else(not_found)?;
     api.refresh().await?;
     Ok(told.into())
 }

@@ -43,7 +43,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let told = api.guess(call, async {
         let typed = call.body.text_of("code").unwrap_or_default();
         let code = api.secrets.link_code_hash(typed);
-        Ok(api.engine.link(&call.request, brand, code, reference, tell).await?)
+        Ok(api.engine.partners().link(&call.request, brand, code, reference, tell).await?)
     });
 
     Ok(told.await?.into())

@@ -133,8 +133,8 @@ fn named(call: &Call) -> Result<MemberId, Problem> {
 }
 
 async fn shown(api: &Api, id: MemberId, call: &Call) -> Result<Answer, Problem> {
-    let view = api.engine.member(id, call.request.now).await?;
-    let programmes = api.engine.programmes()?;
+    let view = api.engine.people().member(id, call.request.now).await?;
+    let programmes = api.engine.programme().timeline()?;
     Ok(Answer::new(200, &Show { programme: programmes.newest() }.member(&view)))
 }
 
@@ -148,7 +148,7 @@ async fn find(api: &Api, call: &Call) -> Result<Answer, Problem> {
     form.finish()?;
 
     let found = match whom {
-        Whom::Identity(hash) => api.engine.claimed_by(hash).await?,
+        Whom::Identity(hash) => api.engine.records().claimed_by(hash).await?,
         Whom::Id(id) => Some(id),
         // Not in this route's shape.
         Whom::Linked(_) | Whom::Nobody => None,
@@ -161,9 +161,9 @@ async fn ledger(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (id, limit) = (named(call)?, call.limit()?);
     let from = answers::read_cursor(call.query("cursor"))?;
 
-    let (entries, next) = api.engine.ledger(id, from, limit, call.request.now).await?;
+    let (entries, next) = api.engine.ledger().entries(id, from, limit, call.request.now).await?;
 
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
     let entries: Vec<_> = entries.iter().map(|entry| show.listed(entry)).collect();
     let next = next.map(|place| answers::cursor(&place));
@@ -175,7 +175,7 @@ async fn correct(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut trial = domain::member::Person::default();
     api.corrected(&mut trial, &call.body).map_err(|fault| Problem::invalid_field(&[fault]))?;
 
-    api.engine.correct(id, |person| _ = api.corrected(person, &call.body)).await?;
+    api.engine.people().correct(id, |person| _ = api.corrected(person, &call.body)).await?;
 
     shown(api, id, call).await
 }
@@ -190,9 +190,9 @@ async fn set_status(api: &Api, call: &Call) -> Result<Answer, Problem> {
     };
     let set = SetStatus { status, reason: form.text("reason") };
 
-    let done = api.engine.execute(&call.request, &Act::SetStatus(Whom::Id(id), set)).await?;
+    let done = api.engine.ledger().execute(&call.request, &Act::set_status(Whom::Id(id), set)).await?;
 
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let mut answer = json!(Show { programme: programmes.newest() }.done(&done));
     if done.entry.is_none() {
         answer["entry"] = serde_json::Value::Null;
@@ -205,7 +205,7 @@ async fn set_status(api: &Api, call: &Call) -> Result<Answer, Problem> {
 async fn erase(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = named(call)?;
 
-    api.engine.erase(&call.request, id, |person| edge::claims(api, person)).await?;
+    api.engine.people().erase(&call.request, id, |person| edge::claims(api, person)).await?;
 
     shown(api, id, call).await
 }

@@ -88,7 +88,7 @@ pub(crate) const END: Route = Route {
 
 async fn ask(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let member = named(call)?;
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     // The answer is remembered with the code's number in place of the code, which follows from it.
     let number = wire::CodeNumber(api.chance.bytes()?);
     let code = api.secrets.link_code_hash_of(number);
@@ -97,7 +97,7 @@ async fn ask(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let answer = Answer::new(201, &json!({"code": wire::id(number), "expires_at": expires_at}));
 
     let ask = LinkAsk { member, brand, code };
-    let told = api.engine.ask_link(&call.request, &ask, answer.kept()).await?;
+    let told = api.engine.partners().ask_link(&call.request, &ask, answer.kept()).await?;
 
     let mut shown: Value = serde_json::from_slice(&told.answer.body).unwrap_or_default(); // our own answer
     if let Some(number) = shown["code"].as_str().and_then(wire::read_id) {
@@ -115,7 +115,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     });
     let after = after.transpose()?;
 
-    let mut links = api.engine.links(id, after, limit + 1).await?;
+    let mut links = api.engine.partners().links(id, after, limit + 1).await?;
 
     let more = links.len() > limit;
     links.truncate(limit);
@@ -129,14 +129,14 @@ async fn end(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = named(call)?;
     let brand = call.path.get(1).filter(|brand| is_id(brand)).ok_or(Refusal::LinkNotFound)?;
 
-    let link = api.engine.unlink(&call.request, id, brand).await?;
+    let link = api.engine.partners().unlink(&call.request, id, brand).await?;
 
     Ok(Answer::new(200, &shown(api, &link)?))
 }
 
 /// A link as everybody sees it. Its reference is the partner's and nobody else's.
 fn shown(api: &Api, link: &Link) -> Result<Value, Problem> {
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let record = &link.record;
     Ok(json!({
         "brand": link.brand,

@@ -54,9 +54,9 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     });
 
     // Only that there is such a member.
-    api.engine.member(member, call.request.now).await?;
+    api.engine.people().member(member, call.request.now).await?;
 
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let minutes = call.body.whole_of("minutes").unwrap_or(0);
     let expires_at = call.request.now.plus_millis(minutes * 60_000);
     let token = api.member_token(&call.caller, Grant { member, spend }, brand, expires_at);
@@ -71,7 +71,7 @@ fn brand(api: &Api, call: &Call, redeem: &Json) -> Result<String, Problem> {
     let brand = match told {
         Some(brand) => brand,
         None => {
-            let programmes = api.engine.programmes()?;
+            let programmes = api.engine.programme().timeline()?;
             let mut own = programmes.newest().brands.iter().filter(|brand| brand.kind == BrandKind::Own);
             match (own.next(), own.next()) {
                 (Some(only), None) => only.id.clone(),

@@ -92,7 +92,7 @@ async fn buy(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (currency, zone) = (form.currency, form.zone);
     let tell = |block: &BlockRecord| Answer::new(201, &shown(block, currency, zone)).kept();
 
-    let told = api.engine.buy_block(&call.request, brand, &purchase, tell).await?;
+    let told = api.engine.accounts().buy_block(&call.request, brand, &purchase, tell).await?;
 
     Ok(told.into())
 }
@@ -104,12 +104,12 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let after = after.transpose()?;
 
     // One more tells whether there are any.
-    let mut blocks = api.engine.blocks(brand, after, limit + 1).await?;
-    let usage = api.engine.usage(brand, call.request.now).await?;
+    let mut blocks = api.engine.accounts().blocks(brand, after, limit + 1).await?;
+    let usage = api.engine.accounts().usage(brand, call.request.now).await?;
 
     let more = blocks.len() > limit;
     blocks.truncate(limit);
-    let (currency, zone) = api.engine.currency_and_zone()?;
+    let (currency, zone) = api.engine.programme().currency_and_zone()?;
     let next = blocks.last().filter(|_| more).map(|last| last.reference.clone());
     let listed = |block: &BlockRecord| {
         let mut listed = shown(block, currency, zone);

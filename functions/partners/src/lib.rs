@@ -102,13 +102,13 @@ fn not_found() -> Problem {
 fn partner<'c>(api: &Api, call: &'c Call) -> Result<&'c str, Problem> {
     let brand = call.path.first().map(String::as_str).unwrap_or_default();
     api.may_act_for(call, brand)?;
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
     partner.map(|_| brand).ok_or_else(|| Refusal::BrandNotFound.into())
 }
 
 fn shown(api: &Api, key: &PartnerKeyRecord) -> Result<Value, Problem> {
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let (alg, public_key) = match &key.key {
         KeyRecord::Ed25519(public) => ("ed25519", Some(BASE64_STANDARD.encode(public))),
         KeyRecord::HmacSha256(_) => ("hmac-sha256", None),
@@ -141,7 +141,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let brand = partner(api, call)?;
     let limit = call.limit()?;
 
-    let keys = api.engine.partner_keys(brand).await?;
+    let keys = api.engine.partners().partner_keys(brand).await?;
 
     // The cursor is the last key that was shown.
     let last = call.query("cursor").map(|cursor| {
@@ -177,10 +177,10 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
     let public = public_key(call, &mut form);
     form.finish()?;
-    if let Some(answer) = api.engine.remembered(&call.request).await? {
+    if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         // Whoever made it may not have come to refreshing.
         api.refresh().await?;
-        return with_secret(api, &answer.body, &api.engine.partner_keys(brand).await?, true);
+        return with_secret(api, &answer.body, &api.engine.partners().partner_keys(brand).await?, true);
     }
     let key_id: PartnerKeyId = api.new_id(call.request.now)?;
     let key = match public {
@@ -194,14 +194,14 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let key = PartnerKeyRecord { id: key_id, key, created_at: call.request.now, revoked_at: None };
     let answer = Answer::new(201, &shown(api, &key)?).kept();
 
-    let told = api.engine.add_partner_key(&call.request, brand, &key, answer).await?;
+    let told = api.engine.partners().add_partner_key(&call.request, brand, &key, answer).await?;
 
     let told = told.map_err(|_| {
         let detail = "two keys of this partner are live; revoke one first";
         Problem::new(409, "too_many_keys", detail)
     })?;
     api.refresh().await?;
-    with_secret(api, &told.answer.body, &api.engine.partner_keys(brand).await?, told.replayed)
+    with_secret(api, &told.answer.body, &api.engine.partners().partner_keys(brand).await?, told.replayed)
 }
 
 async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -209,7 +209,7 @@ async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let key = call.path.get(1).and_then(|id| read_id(id)).ok_or_else(not_found)?;
     let tell = |key: &PartnerKeyRecord| Answer::new(200, &shown(api, key).unwrap_or_default()).kept();
 
-    let told = api.engine.revoke_partner_key(&call.request, brand, key, tell).await?;
+    let told = api.engine.partners().revoke_partner_key(&call.request, brand, key, tell).await?;
 
     let told = told.ok_or_else(not_found)?;
     api.refresh().await?;

@@ -73,9 +73,9 @@ pub(crate) fn named<'a>(api: &Api, call: &'a Call) -> Result<&'a str, Problem> {
 async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = named(api, call)?;
 
-    let usage = api.engine.usage(id, call.request.now).await?;
+    let usage = api.engine.accounts().usage(id, call.request.now).await?;
 
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let programme = programmes.newest();
     let brand = programme.brand(id).ok_or(Refusal::BrandNotFound)?;
     let holding = |(number, left): &(u32, u64)| json!({"number": number, "left": left});

@@ -41,7 +41,7 @@ pub static FUNCTION: Function = Function {
 };
 
 async fn get(api: &Api, _: &Call) -> Result<Answer, Problem> {
-    let (version, text) = api.engine.program_document().await?;
+    let (version, text) = api.engine.programme().document().await?;
     let mut document: Value = serde_json::from_str(&text).unwrap_or_default(); // it was read when it was saved
     document["version"] = version.into();
     Ok(Answer::new(200, &document))
@@ -62,7 +62,8 @@ async fn put(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
 
     let tell = |version: u32| Answer::new(200, &json!({"version": version})).kept();
-    let answer = api.engine.save_program(&call.request, &document, &text.to_string(), based_on, tell).await?;
+    let answer =
+        api.engine.programme().save(&call.request, &document, &text.to_string(), based_on, tell).await?;
 
     // A brand may be a partner now: its keys are read with the rest.
     api.refresh().await?;

@@ -71,7 +71,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     };
     form.finish()?;
 
-    let done = api.engine.execute(&call.request, &Act::Redeem(whom, redeem)).await?;
+    let done = api.engine.ledger().execute(&call.request, &Act::redeem(whom, redeem)).await?;
 
     api.done(call, &done).await
 }

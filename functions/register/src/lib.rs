@@ -36,7 +36,7 @@ pub static FUNCTION: Function = Function {
 };
 
 async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    let programmes = api.engine.programmes()?;
+    let programmes = api.engine.programme().timeline()?;
     let person = edge::person(api, &call.body)?;
     api.may_act_for(call, &person.brand)?;
     let now = call.request.now;
@@ -49,7 +49,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         let member = show.member(&registered.view);
         Answer::new(status, &json!({"member": member, "created": registered.created})).kept()
     };
-    let told = api.engine.register(&call.request, &registration, tell).await?;
+    let told = api.engine.people().register(&call.request, &registration, tell).await?;
 
     Ok(told.into())
 }

@@ -77,18 +77,17 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
                 &["brand", "order_id", "refund", "refund_id"],
                 "a redemption is cancelled by its id alone",
             );
-            Act::Cancel { redemption }
+            Act::cancel(redemption)
         }
-        None => Act::Refund {
-            brand: form.needs("brand"),
-            order_id: form.needs("order_id"),
-            refund_id: form.optional("refund_id"),
-            ask: ask(&mut form),
-        },
+        None => {
+            let (brand, order_id) = (form.needs("brand"), form.needs("order_id"));
+            let refund_id = form.optional("refund_id");
+            Act::refund(brand, &order_id, refund_id.as_deref(), ask(&mut form))
+        }
     };
     form.finish()?;
 
-    let done = api.engine.execute(&call.request, &act).await?;
+    let done = api.engine.ledger().execute(&call.request, &act).await?;
 
     api.done(call, &done).await
 }

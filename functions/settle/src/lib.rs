@@ -134,14 +134,14 @@ fn meant(body: &Json, now: Instant, zone: Zone) -> Result<Month, Problem> {
 
 async fn settle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     must_be_unbound(call)?;
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     // What was done under its key is answered, whatever this instance's clock makes of the rest.
-    if let Some(answer) = api.engine.remembered(&call.request).await? {
+    if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
     }
     let month = meant(&call.body, call.request.now, zone)?;
 
-    let closing = api.engine.close_month(&call.request, month).await?;
+    let closing = api.engine.partners().close_month(&call.request, month).await?;
 
     let answer = Answer::new(
         200,
@@ -155,7 +155,7 @@ async fn settle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         }),
     );
     if closing.closed_at.is_some() {
-        return Ok(api.engine.remember_answer(&call.request, answer.kept()).await?.into());
+        return Ok(api.engine.access().remember_answer(&call.request, answer.kept()).await?.into());
     }
     // What is not done is not remembered: the same key goes on.
     Ok(answer)
@@ -167,9 +167,9 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
     let before = call.query("cursor").map(|text| Month::parse(text).ok_or_else(wrong)).transpose()?;
 
-    let mut months = api.engine.settlements(before, limit + 1).await?;
+    let mut months = api.engine.partners().settlements(before, limit + 1).await?;
 
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let more = months.len() > limit;
     months.truncate(limit);
     let next = months.last().filter(|_| more).map(|last| last.month.show());
@@ -199,10 +199,10 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::field("/query/cursor", "wrong_format", "a next_cursor of this statement"));
     }
 
-    let settlement = api.engine.settlement(month).await?;
+    let settlement = api.engine.partners().settlement(month).await?;
     let mut accounts = match own {
-        Some(brand) => api.engine.settled_account(month, brand).await?.into_iter().collect(),
-        None => api.engine.settled_accounts(month, after, limit + 1).await?,
+        Some(brand) => api.engine.partners().settled_account(month, brand).await?.into_iter().collect(),
+        None => api.engine.partners().settled_accounts(month, after, limit + 1).await?,
     };
 
     let more = accounts.len() > limit;
@@ -212,7 +212,7 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
 }
 
 fn currency_and_zone(api: &Api) -> Result<(Currency, Zone), Problem> {
-    Ok(api.engine.currency_and_zone()?)
+    Ok(api.engine.programme().currency_and_zone()?)
 }
 
 async fn paid(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -222,7 +222,7 @@ async fn paid(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let shown_in = currency_and_zone(api)?;
 
     let tell = |account: &BrandAccount| Answer::new(200, &shown::paid(month, account, shown_in)).kept();
-    let told = api.engine.account_was_paid(&call.request, month, brand, tell).await?;
+    let told = api.engine.partners().account_was_paid(&call.request, month, brand, tell).await?;
 
     Ok(told.into())
 }

@@ -124,7 +124,7 @@ impl Api {
         if other {
             return Err(Problem::forbidden());
         }
-        let programmes = self.engine.programmes()?;
+        let programmes = self.engine.programme().timeline()?;
         let known = programmes.newest().brand(brand).ok_or(Refusal::BrandNotFound)?;
         match known.kind {
             BrandKind::Partner if call.caller.is_house() => Err(Problem::forbidden()),
@@ -137,7 +137,7 @@ impl Api {
     /// # Errors
     /// There is no programme yet.
     pub fn partner(&self, brand: &str) -> Result<Option<(May, Sees)>, Problem> {
-        let programmes = self.engine.programmes()?;
+        let programmes = self.engine.programme().timeline()?;
         let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
         Ok(partner.map(|brand| (brand.may, brand.sees)))
     }
@@ -152,7 +152,7 @@ impl Api {
             true => Some(self.seen(call, done).await?),
             false => None,
         };
-        let programmes = self.engine.programmes()?;
+        let programmes = self.engine.programme().timeline()?;
         let show = wire::Show { programme: programmes.newest() };
         let answer = match seen {
             Some(sees) => Answer::new(200, &show.done_for_partner(done, sees)),
@@ -168,10 +168,10 @@ impl Api {
             return Ok(Sees::default());
         };
         // It may have been made under a version that another instance has just saved.
-        if self.engine.programmes()?.version(entry.version).is_none() {
-            self.engine.refresh().await?;
+        if self.engine.programme().timeline()?.version(entry.version).is_none() {
+            self.engine.programme().refresh().await?;
         }
-        let programmes = self.engine.programmes()?;
+        let programmes = self.engine.programme().timeline()?;
         let version = programmes.version(entry.version).and_then(|programme| programme.brand(brand));
         let sees = version.map_or(Sees::default(), |brand| brand.sees);
         if sees == Sees::default() {
@@ -179,7 +179,7 @@ impl Api {
         }
         // Whoever is named by a reference is linked; of an order or redemption it must be looked up.
         let linked = call.body.get("member_ref").is_some()
-            || self.engine.was_linked(done.member, brand, entry.seq).await?;
+            || self.engine.partners().was_linked(done.member, brand, entry.seq).await?;
         Ok(if linked { sees } else { Sees::default() })
     }
 

@@ -71,16 +71,16 @@ impl Api {
     /// The store failed, or a record is unreadable.
     pub async fn refresh(&self) -> Result<(), Error> {
         // One after the other: what was read earlier must not replace what was read later.
-        let _turn = self.engine.refreshing().await;
+        let _turn = self.engine.programme().refreshing().await;
         let began = self.clock.steady();
-        self.engine.reread().await?;
-        let callers = self.engine.callers().await?;
+        self.engine.programme().reread().await?;
+        let callers = self.engine.access().callers().await?;
         let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
         let live = live.map(|caller| (caller.record.hash, Arc::new(Caller::of(caller.id, &caller.record))));
         let live: HashMap<_, _> = live.collect();
         // Where nobody is a partner nobody has to wait for this.
         let partners = match self.has_partners() {
-            true => self.live_keys(&self.engine.partners().await?),
+            true => self.live_keys(&self.engine.partners().all().await?),
             false => PartnerKeys::default(),
         };
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = live;

@@ -29,7 +29,7 @@ impl<'a> Form<'a> {
     /// # Errors
     /// There is no programme yet.
     pub fn new(api: &'a Api, call: &'a Call) -> Result<Form<'a>, Problem> {
-        let (currency, zone) = api.engine.currency_and_zone()?;
+        let (currency, zone) = api.engine.programme().currency_and_zone()?;
         let naming = call.caller.naming();
         Ok(Form { api, body: &call.body, naming, currency, zone, faults: Vec::new() })
     }

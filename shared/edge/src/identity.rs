@@ -110,7 +110,7 @@ pub fn normalize(api: &Api, json: &Json, pointer: &str) -> Result<Identity, Faul
 }
 
 fn phone(api: &Api, text: &str) -> Option<String> {
-    let programmes = api.engine.programmes().ok()?;
+    let programmes = api.engine.programme().timeline().ok()?;
     let region: country::Id = programmes.newest().default_region.parse().ok()?;
     let number = phonenumber::parse(Some(region), text).ok()?;
     phonenumber::is_valid(&number).then(|| number.format().mode(Mode::E164).to_string())
@@ -168,7 +168,7 @@ pub fn person(api: &Api, body: &Json) -> Result<Person, Problem> {
 /// A birthday lies between 1900 and today.
 pub(crate) fn birthday_fault(api: &Api, person: &Person) -> Option<Fault> {
     let day = Day::parse(person.birthday.as_deref()?)?;
-    let (_, zone) = api.engine.currency_and_zone().ok()?;
+    let (_, zone) = api.engine.programme().currency_and_zone().ok()?;
     let good = day >= Day::new_year(1900) && day <= zone.day(api.clock.now());
     (!good).then(|| Fault::new("/profile/birthday", "out_of_range", "from 1900 to today"))
 }

@@ -36,7 +36,7 @@ pub fn partner_id(brand: &str) -> CallerId {
 impl Api {
     /// Whether the programme has a partner.
     pub(crate) fn has_partners(&self) -> bool {
-        let programmes = self.engine.programmes();
+        let programmes = self.engine.programme().timeline();
         programmes.is_ok_and(|all| all.newest().brands.iter().any(|brand| brand.kind == BrandKind::Partner))
     }
 
@@ -79,8 +79,8 @@ impl Api {
             }
             _ => None,
         };
-        let resealed = self.engine.reseal_partner_keys(reseal).await?;
-        let partners = self.engine.partners().await?;
+        let resealed = self.engine.partners().reseal_partner_keys(reseal).await?;
+        let partners = self.engine.partners().all().await?;
         let closed = |known: &&PartnerKeyRecord| self.verifying(known).is_none();
         let keys = partners.iter().flat_map(|partner| &partner.keys);
         Ok((resealed, keys.filter(closed).count()))
@@ -135,7 +135,7 @@ impl Api {
         let nonce = hash(&[b"laurel nonce\0", verified.keyid.as_bytes(), b"\0", verified.nonce.as_bytes()]);
         let nonce = NonceHash(nonce);
         let until: Instant = verified.created.plus_millis(WINDOW_SECONDS * 1_000);
-        match self.engine.use_nonce(nonce, now, until).await? {
+        match self.engine.access().use_nonce(nonce, now, until).await? {
             true => Ok(signer.caller.clone()),
             false => Err(refused(Refused::Nonce)),
         }

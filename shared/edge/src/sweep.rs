@@ -35,7 +35,7 @@ pub const SWEEP_ANSWER: Shape = Shape::Object(&[
 pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let now = call.request.now;
     // What was done under its key is answered, whatever this instance's clock makes of the rest.
-    if let Some(answer) = api.engine.remembered(&call.request).await? {
+    if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
     }
     let as_of = call.body.text_of("as_of").and_then(domain::time::Instant::parse).unwrap_or(now);
@@ -44,19 +44,19 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
     }
 
     let swept: Swept = match call.body.text_of("member_id").and_then(wire::read_member_id) {
-        Some(id) => api.engine.sweep_member(&call.request, id, as_of).await?,
+        Some(id) => api.engine.ledger().sweep_member(&call.request, id, as_of).await?,
         None => {
             let part = part(&call.body)?;
-            let swept = api.engine.sweep(&call.request, as_of, part).await?;
+            let swept = api.engine.ledger().sweep(&call.request, as_of, part).await?;
             if swept.done && part.is_first() {
                 // Signatures are judged by the machine's clock, also under a test's.
-                api.engine.forget_nonces(api.clock.world()).await?;
+                api.engine.access().forget_nonces(api.clock.world()).await?;
             }
             swept
         }
     };
 
-    let (_, zone) = api.engine.currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let body = json!({
         "as_of": zone.show(as_of),
         "members": swept.members,
@@ -68,7 +68,7 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
     });
     let answer = Answer::new(200, &body);
     if swept.done {
-        return Ok(api.engine.remember_answer(&call.request, answer.kept()).await?.into());
+        return Ok(api.engine.access().remember_answer(&call.request, answer.kept()).await?.into());
     }
     // What is not done is not remembered: the same key goes on.
     Ok(answer)

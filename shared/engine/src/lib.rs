@@ -13,24 +13,34 @@ mod people;
 mod programme;
 pub mod store;
 
-pub use access::callers::{CALLERS_MAX, Caller};
-pub use accounts::{Metered, Purchase, Usage};
-pub use engine::{Engine, Request, Whom};
+pub use access::{
+    Access,
+    callers::{CALLERS_MAX, Caller},
+    requests::{Request, Told},
+};
+pub use accounts::{Accounts, Metered, Purchase, Usage};
+pub use engine::Engine;
 pub use ledger::{
-    act::{Act, redemption_id},
+    Ledger,
+    act::{Act, Whom, redemption_id},
     audit::Finding,
     books::{Books, Strays},
     execute::Done,
-    read::{LedgerEntry, MemberView, Place},
+    read::{LedgerEntry, Place},
     sweep::{Part, Swept},
 };
 pub use partners::{
+    Partners,
     links::{LINK_CODE_MILLIS, Link, LinkAsk},
     settlement::{BrandAccount, Closing, Settlement, State},
     signing::{LIVE_KEYS_MAX, Partner, TooManyKeys},
 };
-pub use people::register::{Registered, Registration, Told};
-pub use programme::versions::ProgramError;
+pub use people::{
+    People,
+    register::{Registered, Registration},
+    view::MemberView,
+};
+pub use programme::{Programmes, versions::ProgramError};
 #[cfg(feature = "conformance")]
 pub use store::conformance;
-pub use store::{error::Error, id, keys, memory, records};
+pub use store::{Records, error::Error, id, keys, memory, records};

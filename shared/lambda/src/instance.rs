@@ -157,10 +157,10 @@ impl Instance {
         }
         let engine = &self.api.engine;
         let own = self.api.secrets.fingerprint();
-        let fault = match engine.note(keys::MASTER_KEY_NOTE).await? {
+        let fault = match engine.records().note(keys::MASTER_KEY_NOTE).await? {
             None => Some("the table has not been set up; `laurel serve --table` or `laurel import` does"),
             Some(known) if known[..] != own => Some("this is not the master key the data was written under"),
-            Some(_) if engine.note(keys::IMPORTING_NOTE).await?.is_some() => {
+            Some(_) if engine.records().note(keys::IMPORTING_NOTE).await?.is_some() => {
                 Some("an import into this table is under way or was cut off")
             }
             Some(_) => None,

@@ -73,14 +73,14 @@ async fn set_up() -> Arc<Counted> {
     let engine = Engine::new(store.clone());
     let now = Instant::parse(NOW).unwrap();
     let fingerprint = Secrets::new(MASTER_KEY).fingerprint().to_vec();
-    engine.set_note("master_key", fingerprint.into()).await.unwrap();
-    engine.refresh().await.unwrap();
-    engine.ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
+    engine.records().set_note("master_key", fingerprint.into()).await.unwrap();
+    engine.programme().refresh().await.unwrap();
+    engine.access().ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
     let by = By::Caller(CallerId::FirstAdmin);
     let request = Request::plain(by, now);
     let document = domain::json::Json::parse(PROGRAM.as_bytes()).unwrap();
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
-    engine.save_program(&request, &document, PROGRAM, None, tell).await.unwrap();
+    engine.programme().save(&request, &document, PROGRAM, None, tell).await.unwrap();
     store.asked.store(0, Ordering::SeqCst);
     store
 }
@@ -396,7 +396,7 @@ async fn a_store_that_is_not_ours_is_not_served() {
     let foreign =
         instance_at(&register::FUNCTION, store.clone(), b"another-master-key-0123456789abcdef", NOW);
     let own = instance(&register::FUNCTION, store.clone());
-    engine.set_note("importing", "x".into()).await.unwrap();
+    engine.records().set_note("importing", "x".into()).await.unwrap();
     for instance in [&foreign, &own] {
         let (reply, body) = answer(instance, by_url("POST", "/", &li)).await;
         assert_eq!((reply.status_code, &body["code"]), (503, &json!("store_unavailable")));

@@ -235,15 +235,15 @@ impl Stage {
     /// The sum of all members' ledgers, as `laurel audit` prints it. Nothing may differ in them.
     pub(super) async fn digest(&self) -> [u8; 32] {
         let engine = &self.walk.shop.api.engine;
-        let (members, more) = engine.member_ids(None, 10_000).await.unwrap();
+        let (members, more) = engine.records().member_ids(None, 10_000).await.unwrap();
         assert!(more.is_none(), "more members than were looked at");
         let mut books = Books::default();
         for id in members {
-            let finding = engine.audit_member(id).await.unwrap();
+            let finding = engine.ledger().audit_member(id).await.unwrap();
             assert_eq!(finding.differences, Vec::<String>::new());
             books.note(id, &finding);
         }
-        let strays = engine.strays(&books).await.unwrap();
+        let strays = engine.ledger().strays(&books).await.unwrap();
         assert!(strays.members.is_empty() && strays.brands.is_empty(), "{strays:?}");
         books.digest()
     }

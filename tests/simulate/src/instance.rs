@@ -77,10 +77,10 @@ pub(crate) fn found(api: &Api, document: &str) -> Result<(), String> {
     let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     at_once(async {
-        api.engine.refresh().await.map_err(|error| error.to_string())?;
+        api.engine.programme().refresh().await.map_err(|error| error.to_string())?;
         let hash = edge::key_hash(ADMIN_KEY);
-        api.engine.ensure_first_admin(hash, now).await.map_err(|error| error.to_string())?;
-        let saved = api.engine.save_program(&request, &json, document, None, tell).await;
+        api.engine.access().ensure_first_admin(hash, now).await.map_err(|error| error.to_string())?;
+        let saved = api.engine.programme().save(&request, &json, document, None, tell).await;
         saved.map_err(|error| format!("{error:?} in {document}"))?;
         api.refresh().await.map_err(|error| error.to_string())
     })

@@ -125,7 +125,7 @@ fn due_index(world: &World, engine: &Engine) -> Result<(), String> {
         let mut places = BTreeSet::new();
         for id in &world.ids {
             let id = edge::wire::read_member_id(id).ok_or("an id that is none")?;
-            let record = engine.member_record(id).await.map_err(|error| error.to_string())?;
+            let record = engine.records().member(id).await.map_err(|error| error.to_string())?;
             let due = record.and_then(|record| record.member.due_at());
             places.extend(due.map(|at| keys::due(at, id)));
         }
@@ -145,7 +145,7 @@ fn findings(engine: &Engine, world: &World) -> Result<Vec<String>, String> {
         let (mut books, mut wrong) = (Books::default(), Vec::new());
         for id in &world.ids {
             let id: MemberId = edge::wire::read_member_id(id).ok_or("an id that is none")?;
-            match engine.audit_member(id).await {
+            match engine.ledger().audit_member(id).await {
                 Ok(found) => {
                     books.note(id, &found);
                     wrong.extend(found.differences);
@@ -153,7 +153,7 @@ fn findings(engine: &Engine, world: &World) -> Result<Vec<String>, String> {
                 Err(error) => wrong.push(error.to_string()),
             }
         }
-        let strays = engine.strays(&books).await.map_err(|error| error.to_string())?;
+        let strays = engine.ledger().strays(&books).await.map_err(|error| error.to_string())?;
         wrong.extend(strays.members.into_values().flatten());
         for (brand, texts) in strays.brands {
             let excused =
@@ -210,7 +210,7 @@ fn split(world: &mut World) -> Result<(), String> {
     at_once(restored.commit(vec![write])).map_err(|error| error.to_string())?;
     lock(&world.weather).struck.count(Fault::SplitRestore, Kind::Read);
     let engine = Engine::new(restored);
-    at_once(engine.refresh()).map_err(|error| error.to_string())?;
+    at_once(engine.programme().refresh()).map_err(|error| error.to_string())?;
     match findings(&engine, world)?.is_empty() {
         true => Err(format!("a restore that split a commit at {key:?} is not found")),
         false => Ok(()),

@@ -293,7 +293,7 @@ impl World {
 
     /// How many versions of the programme an instance knows.
     pub(crate) fn known(&self, instance: usize) -> usize {
-        let programmes = self.instances[instance].engine.programmes();
+        let programmes = self.instances[instance].engine.programme().timeline();
         programmes.map_or(1, |programmes| programmes.newest().version as usize)
     }
 

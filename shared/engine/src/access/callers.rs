@@ -1,17 +1,19 @@
 //! Callers: who may ask, known by the hash of a key.
 
-use domain::{member::MemberId, refusal::Refusal, time::Instant};
+use domain::{refusal::Refusal, time::Instant};
 
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
-    ledger::write::put,
-    people::register::Told,
+    access::{
+        Access,
+        requests::{Request, Told},
+    },
     store::{
-        Expect, Key, Record, StoreError, Write,
-        error::Error,
+        Key, Record, StoreError,
+        error::{ATTEMPTS_MAX, Error},
         id::{CallerId, KeyHash},
         keys,
         records::{Answer, CallerRecord, Unreadable, decode},
+        write::{put, unchanged},
     },
 };
 
@@ -27,7 +29,7 @@ pub struct Caller {
     pub record: CallerRecord,
 }
 
-impl Engine {
+impl Access {
     /// Every caller, revoked ones too.
     ///
     /// # Errors
@@ -37,7 +39,7 @@ impl Engine {
             let id = keys::read_caller(&key).ok_or_else(|| Unreadable { key: key.clone() })?;
             Ok(Caller { id, record: decode(&key, &record.value)? })
         };
-        self.scan_all(keys::all(keys::kind::CALLER)).await?.into_iter().map(caller).collect()
+        self.records.scan_all(keys::all(keys::kind::CALLER)).await?.into_iter().map(caller).collect()
     }
 
     /// Keeps a new caller, with the answer to the request that made it.
@@ -76,7 +78,8 @@ impl Engine {
         tell: impl Fn(&Caller) -> Answer,
     ) -> Result<Option<Told>, Error> {
         for _ in 0..ATTEMPTS_MAX {
-            let Some((mut record, version)) = self.read::<CallerRecord>(&keys::caller(id)).await? else {
+            let Some((mut record, version)) = self.records.read::<CallerRecord>(&keys::caller(id)).await?
+            else {
                 return Ok(None);
             };
             change(&mut record);
@@ -85,7 +88,9 @@ impl Engine {
             let write = put(keys::caller(id), unchanged(Some(version)), &caller.record);
             match self.commit_told(request, vec![write], &answer).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
-                done => return done.map(|()| Some(Told { answer, replayed: false })),
+                done => {
+                    return done.map(|()| Some(Told { answer, replayed: false }));
+                }
             }
             if let Some(answer) = self.remembered(request).await? {
                 return Ok(Some(Told { answer, replayed: true }));
@@ -100,7 +105,7 @@ impl Engine {
     /// The store failed.
     pub async fn ensure_first_admin(&self, hash: KeyHash, now: Instant) -> Result<(), Error> {
         let key = keys::caller(CallerId::FirstAdmin);
-        let known = self.read::<CallerRecord>(&key).await?;
+        let known = self.records.read::<CallerRecord>(&key).await?;
         if known.as_ref().is_some_and(|(record, _)| record.hash == hash && record.revoked_at.is_none()) {
             return Ok(());
         }
@@ -116,40 +121,6 @@ impl Engine {
             revoked_at: None,
             generation,
         };
-        self.commit(vec![put(key, unchanged(version), &record)]).await
-    }
-
-    /// Ids of about `limit` members, in the store's own order, and where to go on.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn member_ids(
-        &self,
-        from: Option<bytes::Bytes>,
-        limit: usize,
-    ) -> Result<(Vec<MemberId>, Option<bytes::Bytes>), Error> {
-        let page = self.store.walk(Some(keys::kind::MEMBER), from, limit).await?;
-        let id = |bytes: &[u8]| bytes.get(1..17).and_then(|id| id.try_into().ok()).map(MemberId);
-        Ok((page.records.iter().filter_map(|(key, _)| id(key.as_bytes())).collect(), page.next))
-    }
-}
-
-impl Engine {
-    /// What the engine noted for itself under that name.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn note(&self, name: &str) -> Result<Option<bytes::Bytes>, Error> {
-        Ok(self.get(&keys::note(name)).await?.map(|record| record.value))
-    }
-
-    /// Notes something under that name, durably.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn set_note(&self, name: &str, value: bytes::Bytes) -> Result<(), Error> {
-        let change = crate::store::Change::Put(value);
-        let write = Write { key: keys::note(name), expect: Expect::Anything, change };
-        self.commit(vec![write]).await
+        self.records.commit(vec![put(key, unchanged(version), &record)]).await
     }
 }

@@ -10,13 +10,13 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::{Engine, unchanged},
-    ledger::write::{delete, put},
+    access::Access,
     store::{
-        Change, Expect, Key, Range, Record, StoreError, Write,
+        Key, Range, Record, StoreError, Write,
         error::Error,
         keys,
         records::{Remembered, RequestRecord, decode},
+        write::{delete, delete_read, put, unchanged},
     },
 };
 
@@ -75,7 +75,7 @@ impl Progress {
     }
 }
 
-impl Engine {
+impl Access {
     /// Looks through today's share of the remembered requests, a bounded number of them, and
     /// forgets those that are old enough; whether all of the share has been looked through.
     ///
@@ -84,7 +84,7 @@ impl Engine {
     pub(crate) async fn forget_requests(&self, now: Instant) -> Result<bool, Error> {
         let note = keys::note("requests_looked_through");
         let target = u64::try_from(now.0 / DAY_MILLIS).unwrap_or(0) * SLICES_A_DAY;
-        let known = self.read::<Progress>(&note).await?;
+        let known = self.records.read::<Progress>(&note).await?;
         let version = known.as_ref().map(|(_, version)| *version);
         let yesterday = Progress { slices: target.saturating_sub(SLICES_A_DAY), from: None };
         let mut progress = known.map_or(yesterday, |(progress, _)| progress);
@@ -98,7 +98,7 @@ impl Engine {
         }
         let (mut room, mut old) = (REQUESTS_MAX, Vec::new());
         while let Some(range) = progress.left(target).filter(|_| room > 0) {
-            let found = self.store.scan(range, room).await?;
+            let found = self.records.store.scan(range, room).await?;
             progress.pass(target, &found, room);
             room -= found.len();
             for (key, record) in found {
@@ -109,12 +109,12 @@ impl Engine {
             }
         }
         for some in old.chunks(AT_ONCE_MAX) {
-            for done in join_all(some.iter().map(|writes| self.commit(writes.clone()))).await {
+            for done in join_all(some.iter().map(|writes| self.records.commit(writes.clone()))).await {
                 expected(done)?;
             }
         }
         // Only now: what is cut off before this is looked at again.
-        expected(self.commit(vec![put(note, unchanged(version), &progress)]).await)?;
+        expected(self.records.commit(vec![put(note, unchanged(version), &progress)]).await)?;
         Ok(progress.left(target).is_none())
     }
 }
@@ -122,7 +122,7 @@ impl Engine {
 /// Its record goes, with the answer that is kept apart from it. Expected as it was read: a key that
 /// somebody else forgot may have been used again meanwhile.
 fn forgetting(key: Key, record: &Record, request: &RequestRecord) -> Vec<Write> {
-    let own = Write { key, expect: Expect::Version(record.version), change: Change::Delete };
+    let own = delete_read(key, record.version);
     match &request.answer {
         Remembered::Personal(answer) => vec![own, delete(Key::new(answer.clone()))],
         Remembered::Entry(_) | Remembered::Whole(_) | Remembered::Nothing(_) => vec![own],

@@ -5,3 +5,13 @@ pub(crate) mod callers;
 pub(crate) mod forget;
 pub(crate) mod moment;
 mod nonces;
+pub(crate) mod requests;
+
+use crate::{access::moment::Watch, store::Records};
+
+/// Who asks, and whether it was asked before. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    pub(crate) records: Records,
+    pub(crate) watch: Option<Watch>,
+}

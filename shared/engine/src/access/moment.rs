@@ -12,17 +12,14 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use domain::time::Instant;
 
-use crate::{
-    engine::{Engine, Request},
-    store::{StoreError, Write, error::Error},
-};
+use crate::access::{Access, requests::Request};
 
 /// How old a moment may be when a commit is handed to the store, in milliseconds.
 const AGE_MILLIS_MAX: i64 = 50_000;
 
 /// What tells the time where the engine is used.
 #[derive(Clone)]
-pub(crate) struct Watch(Arc<dyn Fn() -> Instant + Send + Sync>);
+pub(crate) struct Watch(pub(crate) Arc<dyn Fn() -> Instant + Send + Sync>);
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,15 +27,7 @@ impl fmt::Debug for Watch {
     }
 }
 
-impl Engine {
-    /// The same engine, told the time by that clock. Without one, every moment is young enough:
-    /// for who gives each command a moment of its own.
-    #[must_use]
-    pub fn with_clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Engine {
-        self.watch = Some(Watch(Arc::new(now)));
-        self
-    }
-
+impl Access {
     /// Now, if the moment is too old to write anything at it.
     pub(crate) fn later(&self, moment: Instant) -> Option<Instant> {
         let now = self.watch.as_ref().map(|watch| (watch.0)())?;
@@ -50,17 +39,6 @@ impl Engine {
         match self.later(request.now) {
             Some(now) => Cow::Owned(Request { now, ..request.clone() }),
             None => Cow::Borrowed(request),
-        }
-    }
-
-    /// Commits what was decided at the request's moment.
-    ///
-    /// # Errors
-    /// As a lost race, if the moment is too old by now: it is to be decided anew.
-    pub(crate) async fn commit_timely(&self, request: &Request, writes: Vec<Write>) -> Result<(), Error> {
-        match self.later(request.now) {
-            Some(_) => Err(StoreError::LostRace.into()),
-            None => self.commit(writes).await,
         }
     }
 }

@@ -4,14 +4,14 @@
 use domain::time::Instant;
 
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine},
-    ledger::write::put,
+    access::Access,
     store::{
         Change, Expect, Key, StoreError, Version, WRITES_MAX, Write,
-        error::Error,
+        error::{ATTEMPTS_MAX, Error},
         id::NonceHash,
         keys,
         records::{NonceRecord, decode},
+        write::{delete_read, put},
     },
 };
 
@@ -24,7 +24,7 @@ const LOOKED_AT_MAX: usize = 100_000;
 /// Nonces that are looked at in one reading.
 const PAGE: usize = 1_000;
 
-impl Engine {
+impl Access {
     /// Notes that a nonce is used until that moment; whether it was new. `now` and `until` are
     /// moments of the machine's clock.
     ///
@@ -35,12 +35,12 @@ impl Engine {
         let mut expect = Expect::Absent;
         for _ in 0..ATTEMPTS_MAX {
             let write = put(key.clone(), expect, &NonceRecord { until });
-            match self.store.commit_until(write, until.plus_millis(KEPT_MILLIS)).await {
+            match self.records.store.commit_until(write, until.plus_millis(KEPT_MILLIS)).await {
                 Ok(_) => return Ok(true),
                 Err(StoreError::LostRace) => {}
                 Err(error) => return Err(error.into()),
             }
-            match self.read::<NonceRecord>(&key).await? {
+            match self.records.read::<NonceRecord>(&key).await? {
                 Some((known, _)) if known.until >= now => return Ok(false),
                 // Its time is over, though the store has it still.
                 Some((_, version)) => expect = Expect::Version(version),
@@ -56,15 +56,15 @@ impl Engine {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn forget_nonces(&self, now: Instant) -> Result<(), Error> {
-        if self.store.removes_ended() {
+        if self.records.store.removes_ended() {
             return Ok(());
         }
         // They lie by a hash: the next call goes on where this one stops, from anywhere.
         let note = keys::note("nonces_looked_at");
-        let mut from = self.get(&note).await?.map(|record| record.value);
+        let mut from = self.records.get(&note).await?.map(|record| record.value);
         let begun = from.clone();
         for _ in 0..LOOKED_AT_MAX / PAGE {
-            let page = self.store.walk(Some(keys::kind::NONCE), from, PAGE).await?;
+            let page = self.records.store.walk(Some(keys::kind::NONCE), from, PAGE).await?;
             let mut ended: Vec<(Key, Version)> = Vec::new();
             for (key, record) in &page.records {
                 let nonce: NonceRecord = decode(key, &record.value)?;
@@ -84,18 +84,14 @@ impl Engine {
             return Ok(());
         }
         let change = from.map_or(Change::Delete, Change::Put);
-        self.commit(vec![Write { key: note, expect: Expect::Anything, change }]).await
+        self.records.commit(vec![Write { key: note, expect: Expect::Anything, change }]).await
     }
 
     /// Removes these as they were read; one that is used again meanwhile stays, and the others with it
     /// until the next call.
     async fn forget(&self, ended: &[(Key, Version)]) -> Result<(), Error> {
-        let delete = |(key, version): &(Key, Version)| Write {
-            key: key.clone(),
-            expect: Expect::Version(*version),
-            change: Change::Delete,
-        };
-        match self.commit(ended.iter().map(delete).collect()).await {
+        let delete = |(key, version): &(Key, Version)| delete_read(key.clone(), *version);
+        match self.records.commit(ended.iter().map(delete).collect()).await {
             Err(Error::Store(StoreError::LostRace)) => Ok(()),
             done => done,
         }

@@ -5,16 +5,15 @@ use domain::{
     refusal::Refusal,
 };
 
-use super::Account;
 use crate::{
-    engine::{Engine, Request, unchanged},
-    ledger::write::{marking, put},
-    people::register::Told,
+    access::requests::{Request, Told},
+    accounts::{Accounts, account::Account},
     store::{
         Expect, Range, StoreError,
         error::{Error, until_settled},
         keys,
         records::{Answer, BlockRecord, decode},
+        write::{put, unchanged},
     },
 };
 
@@ -35,7 +34,7 @@ pub struct Purchase {
     pub price: Money,
 }
 
-impl Engine {
+impl Accounts {
     /// Sells a brand a block of points, once for each reference. It is used after those it has.
     ///
     /// # Errors
@@ -49,39 +48,39 @@ impl Engine {
         tell: impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Told, Error> {
         let account = self.account_of(brand).ok_or(Refusal::BrandNotFound)?;
-        until_settled(|_| self.attempt_to_buy(request, &account, purchase, &tell)).await
+        until_settled(|_| self.attempt_to_buy(request, (brand, &account), purchase, &tell)).await
     }
 
     async fn attempt_to_buy(
         &self,
         request: &Request,
-        account: &Account,
+        (brand, account): (&str, &Account),
         purchase: &Purchase,
         tell: &impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Told, Error> {
-        if let Some(answer) = self.remembered(request).await? {
+        if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
-        let key = keys::block(&account.brand, &purchase.reference);
-        if let Some((block, _)) = self.read::<BlockRecord>(&key).await? {
+        let key = keys::block(brand, &purchase.reference);
+        if let Some((block, _)) = self.records.read::<BlockRecord>(&key).await? {
             if block.content != request.content {
                 return Err(Refusal::BlockConflict.into());
             }
             let answer = tell(&block);
-            self.commit_told(request, Vec::new(), &answer).await?;
+            self.programme.commit_told(request, Vec::new(), &answer).await?;
             return Ok(Told { answer, replayed: true });
         }
-        let _turn = self.pool_turn(&account.brand).await;
+        let _turn = self.pool_turn(brand).await;
         // A block counts in the month in which it was bought, and no close may have passed it by.
-        let request = &*self.renewed(request);
-        let answer = self.write_block(request, account, purchase, tell).await?;
+        let request = &*self.access.renewed(request);
+        let answer = self.write_block(request, (brand, account), purchase, tell).await?;
         Ok(Told { answer, replayed: false })
     }
 
     async fn write_block(
         &self,
         request: &Request,
-        account: &Account,
+        (brand, account): (&str, &Account),
         purchase: &Purchase,
         tell: &impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Answer, Error> {
@@ -96,7 +95,7 @@ impl Engine {
         }
         let mut after = pool.value.clone();
         let block = BlockRecord {
-            brand: account.brand.clone(),
+            brand: brand.to_owned(),
             number: after.add_block(purchase.points),
             reference: purchase.reference.clone(),
             points: purchase.points,
@@ -110,11 +109,11 @@ impl Engine {
             put(account.pool_key(), unchanged(pool.version), &after),
         ];
         // Whoever has paid for points stays in the programme.
-        writes.extend(marking(self, vec![keys::used("brand", &account.brand)]));
-        if self.later(request.now).is_some() {
+        writes.extend(self.programme.marking(vec![keys::used("brand", brand)]));
+        if self.access.later(request.now).is_some() {
             return Err(StoreError::LostRace.into());
         }
-        self.commit_told(request, writes, &answer).await?;
+        self.programme.commit_told(request, writes, &answer).await?;
         Ok(answer)
     }
 
@@ -130,7 +129,16 @@ impl Engine {
     ) -> Result<Vec<BlockRecord>, Error> {
         let Range { from, to } = keys::blocks(brand);
         let from = after.map_or(from, |after| keys::block(brand, after).successor());
-        let page = self.store.scan(Range { from, to }, limit).await?;
+        let page = self.records.store.scan(Range { from, to }, limit).await?;
         page.iter().map(|(key, record)| Ok(decode(key, &record.value)?)).collect()
+    }
+
+    /// Every block that was bought, by brand and the buyer's name for it.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn blocks_bought(&self) -> Result<Vec<BlockRecord>, Error> {
+        let blocks = self.records.scan_all(keys::all(keys::kind::BLOCK)).await?;
+        blocks.iter().map(|(key, record)| Ok(decode(key, &record.value)?)).collect()
     }
 }

@@ -3,14 +3,16 @@
 
 use domain::{number::Amount, time::Month};
 
-use super::{Account, stock::add_amount};
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, unchanged},
-    ledger::write::put,
-    store::{Write, error::Error},
+    accounts::{Accounts, account::Account, stock::add_amount},
+    store::{
+        Write,
+        error::{ATTEMPTS_MAX, Error},
+        write::{put, unchanged},
+    },
 };
 
-impl Engine {
+impl Accounts {
     /// Counts a closed month against the brand's credit by its balance (below nought where the brand
     /// is owed) in place of what it issued. Nothing of that month may be recorded any more. Closing a
     /// month again changes nothing.
@@ -26,7 +28,9 @@ impl Engine {
         balance: Amount,
     ) -> Result<(), Error> {
         let month = number(month);
-        let Some(account) = self.account_of(brand) else { return Ok(()) };
+        let Some(account) = self.account_of(brand) else {
+            return Ok(());
+        };
         let _turn = self.pool_turn(brand).await;
         for _ in 0..ATTEMPTS_MAX {
             if self.open_comes_home(&account, month).await? {
@@ -53,7 +57,9 @@ impl Engine {
     /// # Errors
     /// The store failed.
     pub(crate) async fn account_paid(&self, brand: &str, month: Month) -> Result<Vec<Write>, Error> {
-        let Some(account) = self.account_of(brand) else { return Ok(Vec::new()) };
+        let Some(account) = self.account_of(brand) else {
+            return Ok(Vec::new());
+        };
         let pool = self.pool(&account).await?;
         let mut after = pool.value.clone();
         after.settle(number(month));
@@ -69,7 +75,9 @@ impl Engine {
         let shards = self.all_shards(account).await?;
         let noting =
             shards.into_iter().zip(0..).find(|(shard, _)| of_month(&shard.value.stock.open).is_some());
-        let Some((mut shard, index)) = noting else { return Ok(false) };
+        let Some((mut shard, index)) = noting else {
+            return Ok(false);
+        };
         let mut pool = self.pool(account).await?;
         if let Some((_, noted)) = of_month(&shard.value.stock.open) {
             add_amount(&mut pool.value.stock.open, month, noted);

@@ -1,53 +1,35 @@
 //! Reading an account's records, and bringing its allotments back to the pool.
 
-use serde::de::DeserializeOwned;
-
-use super::{Account, Met, Moment, Pool, SHARDS, Shard, Terms};
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, unchanged},
-    ledger::write::put,
-    store::{Key, Record, StoreError, Version, Write, error::Error, records::decode},
+    accounts::{
+        Accounts,
+        account::{Account, Held},
+        stock::{Pool, SHARDS, Shard},
+        terms::{Moment, Terms},
+    },
+    store::{
+        Key, StoreError, Version, Write,
+        error::{ATTEMPTS_MAX, Error},
+        write::{put, unchanged},
+    },
 };
 
-/// A record as it was read; its beginning where there is none yet.
-#[derive(Clone, Debug)]
-pub(crate) struct Held<T> {
-    pub(crate) value: T,
-    pub(crate) version: Option<Version>,
-}
-
-impl<T: DeserializeOwned + Default> Held<T> {
-    pub(crate) fn read(key: &Key, record: Option<Record>) -> Result<Held<T>, Error> {
-        match record {
-            Some(record) => Ok(Held { value: decode(key, &record.value)?, version: Some(record.version) }),
-            None => Ok(Held { value: T::default(), version: None }),
-        }
-    }
-}
-
-impl Met {
-    pub(crate) fn new(account: Account, shard: Option<Record>) -> Result<Met, Error> {
-        let shard = Held::read(&account.shard_key(), shard)?;
-        Ok(Met { account, shard })
-    }
-}
-
-impl Engine {
+impl Accounts {
     pub(super) async fn pool(&self, account: &Account) -> Result<Held<Pool>, Error> {
         let key = account.pool_key();
-        Held::read(&key, self.get(&key).await?)
+        Held::read(&key, self.records.get(&key).await?)
     }
 
     pub(super) async fn pool_and_shard(&self, account: &Account) -> Result<(Held<Pool>, Held<Shard>), Error> {
         let keys = [account.pool_key(), account.shard_key()];
-        let mut found = self.store.get(&keys).await?.into_iter();
+        let mut found = self.records.store.get(&keys).await?.into_iter();
         let pool = Held::read(&keys[0], found.next().flatten())?;
         Ok((pool, Held::read(&keys[1], found.next().flatten())?))
     }
 
     async fn shards(&self, account: &Account, indexes: &[u8]) -> Result<Vec<Held<Shard>>, Error> {
         let keys: Vec<Key> = indexes.iter().map(|index| account.key_of(*index)).collect();
-        let found = self.store.get(&keys).await?;
+        let found = self.records.store.get(&keys).await?;
         keys.iter().zip(found).map(|(key, record)| Held::read(key, record)).collect()
     }
 
@@ -57,7 +39,7 @@ impl Engine {
         match account.terms_of(version) {
             Some(terms) => Ok(terms),
             None => {
-                self.refresh().await?;
+                self.programme.refresh().await?;
                 Err(StoreError::LostRace.into())
             }
         }
@@ -65,7 +47,7 @@ impl Engine {
 
     /// Commits; `None` if it has to be looked at again, because somebody was quicker or nobody knows.
     pub(super) async fn try_commit(&self, writes: Vec<Write>) -> Result<Option<Version>, Error> {
-        match self.store.commit(writes).await {
+        match self.records.store.commit(writes).await {
             Ok(version) => Ok(Some(version)),
             Err(StoreError::LostRace | StoreError::Unknown(_)) => Ok(None),
             Err(error) => Err(error.into()),
@@ -94,7 +76,9 @@ impl Engine {
                 put(account.pool_key(), unchanged(pool.version), &pool.value),
                 put(account.key_of(index), unchanged(shard.version), &Shard::default()),
             ];
-            let Some(version) = self.try_commit(writes).await? else { return Ok(any) };
+            let Some(version) = self.try_commit(writes).await? else {
+                return Ok(any);
+            };
             pool.version = Some(version);
             any = true;
         }

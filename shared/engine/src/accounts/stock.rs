@@ -10,7 +10,7 @@
 use domain::number::Amount;
 use serde::{Deserialize, Serialize};
 
-use super::terms::{Back, Lack, METERS, Moment, Need, Terms};
+use crate::accounts::terms::{Back, Lack, METERS, Moment, Need, Points, Terms};
 
 /// Shards of an account. A bit of [`Pool::out`] stands for each.
 pub(crate) const SHARDS: u8 = 32;
@@ -18,9 +18,6 @@ pub(crate) const SHARDS: u8 = 32;
 /// A shard is allotted this part of what the pool holds, so that it comes back after many commands
 /// and a full set of shards leaves three quarters in the pool.
 const PARTS: i64 = 4 * SHARDS as i64;
-
-/// Points by the number of their block, ascending where they can be spent.
-pub(crate) type Points = Vec<(u32, u64)>;
 
 /// What may still be given out of a limit in one day or month.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -194,7 +191,9 @@ impl Pool {
         index: u8,
         shard: &Shard,
     ) -> Step {
-        let Some(mut pool) = self.ready(rules, moment) else { return Step::Gather };
+        let Some(mut pool) = self.ready(rules, moment) else {
+            return Step::Gather;
+        };
         if pool.can_draw(rules.terms, need) {
             let shard = pool.draw(rules.terms, index, shard);
             return Step::Draw(pool, shard);

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 
 use domain::{decide::AHEAD_MILLIS_MAX, event::Moves, programme::Way, time::Instant};
 
-use super::{Account, METERS, Moment, Pool, Shard, Terms, stock::Window};
 use crate::{
-    engine::Engine,
+    accounts::{
+        Accounts,
+        account::Account,
+        stock::{Pool, Shard, Window},
+        terms::{METERS, Moment, Terms},
+    },
     store::{
         Key, Record,
         error::Error,
@@ -39,13 +43,17 @@ struct Meter {
     most: i64,
 }
 
-impl Engine {
+impl Accounts {
     /// Reads what the accounts say of their limits.
     pub(crate) async fn begin_tally(&self) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        let Ok(programmes) = self.programmes() else { return Ok(tally) };
+        let Ok(programmes) = self.programme.timeline() else {
+            return Ok(tally);
+        };
         for brand in &programmes.newest().brands {
-            let Some(account) = self.account_of(&brand.id) else { continue };
+            let Some(account) = self.account_of(&brand.id) else {
+                continue;
+            };
             let whole = self.unsettled_account(&account).await?;
             let terms = account.terms_of(whole.version).unwrap_or_default();
             let meters = (0..METERS.len()).filter_map(|place| Meter::of(&account, &terms, &whole, place));
@@ -61,7 +69,7 @@ impl Meter {
         let (way, per) = METERS[place];
         let capped = |version: &u32| {
             let programme = account.programmes.version(*version);
-            programme.and_then(|programme| programme.brand(&account.brand)?.limit(per, way)).is_some()
+            programme.and_then(|programme| account.owner.limit(programme, per, way)).is_some()
         };
         let since = (1..=whole.version).rev().take_while(capped).last()?;
         // What is recorded under a newer version without the limit is not counted, and by a clock that is behind it may

@@ -8,7 +8,8 @@ use domain::{
     time::{Instant, Zone},
 };
 
-use super::stock::Points;
+/// Points by the number of their block, ascending where they can be spent.
+pub(crate) type Points = Vec<(u32, u64)>;
 
 /// What an account counts by the calendar, each in the place that its figures have everywhere here.
 pub(crate) const METERS: [(Way, BrandPer); 4] = [

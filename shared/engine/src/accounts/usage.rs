@@ -7,8 +7,15 @@ use domain::{
     time::Instant,
 };
 
-use super::{Account, METERS, stock::Window};
-use crate::{engine::Engine, store::error::Error};
+use crate::{
+    accounts::{
+        Accounts,
+        account::{Account, Owner},
+        stock::Window,
+        terms::METERS,
+    },
+    store::error::Error,
+};
 
 /// What has been used of a limit in the day or month of now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,10 +48,10 @@ impl Usage {
     }
 }
 
-impl Engine {
+impl Accounts {
     /// The brand's account, for what is not about a member.
     pub(super) fn account_of(&self, brand: &str) -> Option<Account> {
-        self.account(brand, None, |_| true)
+        self.account(Owner::Brand(brand), None, |_| true)
     }
 
     /// What the brand has used as of now: one consistent sum over all its records.

@@ -1,50 +1,95 @@
-//! What is asked of a member's ledger: whom it is about, what it is known by, and what it changes.
+//! What is asked of a member's ledger: whom it is about, what it is known by, and what it changes. Each
+//! command says so once, where it is made.
 
 use domain::{
-    decide::{Adjust, Ask, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
+    decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
     id::RedemptionId,
-    member::Member,
+    member::{Member, MemberId, Status},
     programme::Way,
     refusal::Refusal,
 };
 use sha2::{Digest, Sha256};
 
-use crate::{
-    engine::Whom,
-    store::{Key, keys},
+use crate::store::{
+    Key,
+    id::{IdentityHash, Reference},
+    keys,
+    records::EntryRecord,
 };
+
+/// Who a command is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whom {
+    /// A member by id.
+    Id(MemberId),
+    /// A member by the keyed hash of an identity.
+    Identity(IdentityHash),
+    /// A member by the reference of the partner that asks.
+    Linked(Reference),
+    /// Whom a request names that does not say it well: nobody.
+    Nobody,
+}
 
 /// A command on a member's ledger, as a function hands it over.
 #[derive(Clone, Debug)]
-pub enum Act {
-    /// An order earns.
-    EarnOrder(Whom, EarnOrder),
-    /// An activity earns.
-    EarnActivity(Whom, EarnActivity),
-    /// Points are spent on an order.
-    Redeem(Whom, Redeem),
-    /// An order is refunded.
-    Refund {
-        /// The order's brand.
-        brand: String,
-        /// The order.
-        order_id: String,
-        /// The refund's own name, if it has one.
-        refund_id: Option<String>,
-        /// What is asked back.
-        ask: Ask,
+pub struct Act {
+    /// Whose ledger it is about.
+    pub(super) about: About,
+    /// The brand it is done at.
+    pub(super) brand: Option<String>,
+    /// The name under which it is done at most once, for ever.
+    pub(super) natural_key: Option<Key>,
+    /// What it does to its brand's account, if that counts.
+    pub(super) account: Counted,
+    /// What of a member leaves nothing to do.
+    idle: Idle,
+    deed: Deed,
+}
+
+/// Whose ledger a command is about.
+#[derive(Clone, Debug)]
+pub(super) enum About {
+    /// The member's that it names.
+    Member(Whom),
+    /// The member's that this record is about; it changes the record, too.
+    Target {
+        /// The record of an order or a redemption.
+        key: Key,
+        /// What is said where it is not there.
+        missing: Refusal,
     },
-    /// A redemption is cancelled.
-    Cancel {
-        /// Its id.
-        redemption: RedemptionId,
-    },
-    /// An operator moves points or growth.
-    Adjust(Whom, String, Adjust),
-    /// A badge is issued by hand.
-    IssueBadge(Whom, IssueBadge),
-    /// A member is suspended, made active again or closed.
-    SetStatus(Whom, SetStatus),
+}
+
+/// What a command does to its brand's account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Counted {
+    /// Nothing.
+    Nowhere,
+    /// Takes points from it that go that way.
+    Taken(Way),
+    /// May give back what its target took.
+    GivenBack,
+}
+
+/// What of a member leaves nothing to do.
+#[derive(Clone, Debug)]
+enum Idle {
+    Never,
+    WithBadge(String),
+    WithStatus(Status),
+}
+
+/// What is done.
+#[derive(Clone, Debug)]
+enum Deed {
+    EarnOrder(EarnOrder),
+    EarnActivity(EarnActivity),
+    Redeem(Redeem),
+    Refund(Ask),
+    Cancel(RedemptionId),
+    Adjust(Adjust),
+    IssueBadge(IssueBadge),
+    SetStatus(SetStatus),
 }
 
 /// The id of the redemption of an order: it follows from the order, so that no index is needed.
@@ -60,81 +105,117 @@ pub fn redemption_id(brand: &str, order_id: &str) -> RedemptionId {
 }
 
 impl Act {
-    /// Whom it names; `None` if that follows from what it changes.
-    pub(crate) fn whom(&self) -> Option<Whom> {
-        match self {
-            Act::EarnOrder(whom, _)
-            | Act::EarnActivity(whom, _)
-            | Act::Redeem(whom, _)
-            | Act::Adjust(whom, ..)
-            | Act::IssueBadge(whom, _)
-            | Act::SetStatus(whom, _) => Some(*whom),
-            Act::Refund { .. } | Act::Cancel { .. } => None,
+    /// A command that changes nothing but the member: no brand, no name, no account.
+    fn on(whom: Whom, deed: Deed) -> Act {
+        let (about, account, idle) = (About::Member(whom), Counted::Nowhere, Idle::Never);
+        Act { about, brand: None, natural_key: None, account, idle, deed }
+    }
+
+    /// An order earns, once.
+    pub fn earn_order(whom: Whom, order: EarnOrder) -> Act {
+        Act {
+            brand: Some(order.brand.clone()),
+            natural_key: Some(keys::order(&order.brand, &order.order_id)),
+            account: Counted::Taken(Way::Issue),
+            ..Act::on(whom, Deed::EarnOrder(order))
         }
     }
 
-    /// The brand it is done at.
-    pub(crate) fn brand(&self) -> Option<&str> {
-        match self {
-            Act::EarnOrder(_, order) => Some(&order.brand),
-            Act::EarnActivity(_, activity) => Some(&activity.brand),
-            Act::Redeem(_, redeem) => Some(&redeem.brand),
-            Act::Refund { brand, .. } => Some(brand),
-            Act::Adjust(_, _, adjust) => Some(&adjust.brand),
-            Act::Cancel { .. } | Act::IssueBadge(..) | Act::SetStatus(..) => None,
+    /// An activity earns; once, where it has a reference.
+    pub fn earn_activity(whom: Whom, done: EarnActivity) -> Act {
+        let named = |reference: &String| keys::activity(&done.brand, &done.activity, reference);
+        Act {
+            brand: Some(done.brand.clone()),
+            natural_key: done.reference.as_ref().map(named),
+            account: Counted::Taken(Way::Issue),
+            ..Act::on(whom, Deed::EarnActivity(done))
         }
     }
 
-    /// The name under which it is done at most once, for ever.
-    pub(crate) fn natural_key(&self) -> Option<Key> {
-        match self {
-            Act::EarnOrder(_, order) => Some(keys::order(&order.brand, &order.order_id)),
-            Act::EarnActivity(_, done) => done
-                .reference
-                .as_ref()
-                .map(|reference| keys::activity(&done.brand, &done.activity, reference)),
-            Act::Redeem(_, redeem) => Some(keys::redemption(redemption_id(&redeem.brand, &redeem.order_id))),
-            Act::Refund { brand, order_id, refund_id, .. } => {
-                refund_id.as_ref().map(|refund_id| keys::refund(brand, order_id, refund_id))
-            }
-            Act::Adjust(_, id, _) => Some(keys::adjustment(id)),
-            Act::Cancel { .. } | Act::IssueBadge(..) | Act::SetStatus(..) => None,
+    /// Points are spent on an order, once.
+    pub fn redeem(whom: Whom, redeem: Redeem) -> Act {
+        Act {
+            brand: Some(redeem.brand.clone()),
+            natural_key: Some(keys::redemption(redemption_id(&redeem.brand, &redeem.order_id))),
+            account: Counted::Taken(Way::Redeem),
+            ..Act::on(whom, Deed::Redeem(redeem))
         }
     }
 
-    /// The record of the order or redemption it changes.
-    pub(crate) fn target_key(&self) -> Option<Key> {
-        match self {
-            Act::Refund { brand, order_id, .. } => Some(keys::order(brand, order_id)),
-            Act::Cancel { redemption } => Some(keys::redemption(*redemption)),
-            _ => None,
+    /// A brand's order is refunded; once, where the refund has a name of its own.
+    pub fn refund(brand: String, order_id: &str, refund_id: Option<&str>, ask: Ask) -> Act {
+        Act {
+            about: About::Target { key: keys::order(&brand, order_id), missing: Refusal::OrderNotFound },
+            natural_key: refund_id.map(|refund_id| keys::refund(&brand, order_id, refund_id)),
+            brand: Some(brand),
+            account: Counted::GivenBack,
+            idle: Idle::Never,
+            deed: Deed::Refund(ask),
         }
     }
 
-    /// What is said where that is not there.
-    pub(crate) fn target_missing(&self) -> Refusal {
-        match self {
-            Act::Cancel { .. } => Refusal::RedemptionNotFound,
-            _ => Refusal::OrderNotFound,
+    /// A redemption is cancelled.
+    pub fn cancel(redemption: RedemptionId) -> Act {
+        Act {
+            about: About::Target { key: keys::redemption(redemption), missing: Refusal::RedemptionNotFound },
+            brand: None,
+            natural_key: None,
+            account: Counted::Nowhere,
+            idle: Idle::Never,
+            deed: Deed::Cancel(redemption),
         }
     }
 
-    /// The brand whose account it takes points from, if that counts them, and which way they go.
-    pub(crate) fn spends(&self) -> Option<(&str, Way)> {
-        match self {
-            Act::EarnOrder(_, order) => Some((&order.brand, Way::Issue)),
-            Act::EarnActivity(_, activity) => Some((&activity.brand, Way::Issue)),
-            Act::Redeem(_, redeem) => Some((&redeem.brand, Way::Redeem)),
-            _ => None,
+    /// An operator moves points or growth, once for each id.
+    pub fn adjust(whom: Whom, id: &str, adjust: Adjust) -> Act {
+        Act {
+            brand: Some(adjust.brand.clone()),
+            natural_key: Some(keys::adjustment(id)),
+            ..Act::on(whom, Deed::Adjust(adjust))
         }
+    }
+
+    /// A badge is issued by hand, unless the member has it.
+    pub fn issue_badge(whom: Whom, issue: IssueBadge) -> Act {
+        Act { idle: Idle::WithBadge(issue.badge.clone()), ..Act::on(whom, Deed::IssueBadge(issue)) }
+    }
+
+    /// A member is suspended, made active again, closed or erased, unless it is so.
+    pub fn set_status(whom: Whom, set: SetStatus) -> Act {
+        Act { idle: Idle::WithStatus(set.status), ..Act::on(whom, Deed::SetStatus(set)) }
     }
 
     /// Whether there is nothing left to do for the member as it is.
-    pub(crate) fn is_done(&self, member: &Member) -> bool {
-        match self {
-            Act::IssueBadge(_, issue) => member.has_badge(&issue.badge),
-            Act::SetStatus(_, set) => member.status == set.status,
-            _ => false,
+    pub(super) fn is_done(&self, member: &Member) -> bool {
+        match &self.idle {
+            Idle::Never => false,
+            Idle::WithBadge(badge) => member.has_badge(badge),
+            Idle::WithStatus(status) => member.status == *status,
         }
+    }
+
+    /// What the rules are asked; `target` is the entry that it changes, if it changes one.
+    ///
+    /// # Errors
+    /// What is said where the target is not one.
+    pub(super) fn command<'a>(&'a self, target: Option<&'a EntryRecord>) -> Result<Command<'a>, Refusal> {
+        Ok(match &self.deed {
+            Deed::EarnOrder(order) => Command::EarnOrder(order),
+            Deed::EarnActivity(activity) => Command::EarnActivity(activity),
+            Deed::Redeem(redeem) => Command::Redeem(redeem),
+            Deed::Adjust(adjust) => Command::Adjust(adjust),
+            Deed::IssueBadge(issue) => Command::IssueBadge(issue),
+            Deed::SetStatus(set) => Command::SetStatus(set),
+            Deed::Refund(ask) => {
+                let entry = target.ok_or(Refusal::OrderNotFound)?;
+                let order = entry.event.kind.row().order.ok_or(Refusal::OrderNotFound)?;
+                let state = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
+                Command::Refund { order, state, ask }
+            }
+            Deed::Cancel(redemption) => {
+                let entry = target.ok_or(Refusal::RedemptionNotFound)?;
+                Command::CancelRedemption { redemption: *redemption, redeemed: &entry.event }
+            }
+        })
     }
 }

@@ -13,15 +13,17 @@ use domain::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    engine::{Engine, newborn, newest, previous},
     ledger::{
+        Ledger,
         act::redemption_id,
         always::{Seen, check},
+        standing::newborn,
     },
     store::{
         Key,
         error::Error,
         keys,
+        reading::{newest, previous},
         records::{EntryRecord, MemberRecord, encode},
     },
 };
@@ -45,23 +47,23 @@ pub struct Finding {
     pub tier: String,
 }
 
-impl Engine {
+impl Ledger {
     /// Recomputes a member from its ledger.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn audit_member(&self, id: MemberId) -> Result<Finding, Error> {
-        let loaded = self.load(id).await?.ok_or(domain::refusal::Refusal::MemberNotFound)?;
+        let loaded = self.records.load(id).await?.ok_or(domain::refusal::Refusal::MemberNotFound)?;
         let entries = self.whole_ledger(&loaded.record).await?;
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         let mut finding = fold(&programmes, &loaded.record.member, &entries);
-        let person = self.person(id).await?;
+        let person = self.records.person(id).await?;
         finding.identities = person.map_or(0, |(person, _)| person.identities.len() as u64);
         let mut hash = Sha256::new_with_prefix(encode(&loaded.record));
         entries.iter().for_each(|entry| hash.update(encode(entry)));
         finding.digest = hash.finalize().into();
         if let Some(at) = loaded.record.member.due_at()
-            && self.get(&keys::due(at, id)).await?.is_none()
+            && self.records.get(&keys::due(at, id)).await?.is_none()
         {
             finding.differences.push("is missing from the due index".to_owned());
         }
@@ -76,20 +78,14 @@ impl Engine {
         let mut entries = Vec::new();
         let mut next: Option<Key> = newest(record);
         while let Some(key) = next {
-            let Some(entry) = self.entry_at(&key).await? else { break };
+            let Some(entry) = self.records.entry_at(&key).await? else {
+                break;
+            };
             next = previous(&entry);
             entries.push(entry);
         }
         entries.reverse();
         Ok(entries)
-    }
-
-    /// A member's record, for reading its ledger.
-    ///
-    /// # Errors
-    /// The store failed, or the record is unreadable.
-    pub async fn member_record(&self, id: MemberId) -> Result<Option<MemberRecord>, Error> {
-        Ok(self.load(id).await?.map(|loaded| loaded.record))
     }
 }
 

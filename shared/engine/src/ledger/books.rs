@@ -9,8 +9,7 @@ use domain::member::MemberId;
 
 use crate::{
     accounts::Moment,
-    engine::Engine,
-    ledger::audit::Finding,
+    ledger::{Ledger, audit::Finding},
     store::{
         error::Error,
         keys::{self, kind},
@@ -90,7 +89,7 @@ impl Books {
     }
 }
 
-impl Engine {
+impl Ledger {
     /// Walks the whole store and compares what is there of each member with what the audits found
     /// to be its, and what is left on brands' accounts with all entries. To be asked while nobody
     /// writes.
@@ -99,13 +98,13 @@ impl Engine {
     /// The store failed, or a record is unreadable.
     pub async fn strays(&self, books: &Books) -> Result<Strays, Error> {
         let mut found: HashMap<MemberId, Counts> = HashMap::with_capacity(books.members.len());
-        let mut tally = self.begin_tally().await?;
-        let zone = self.programmes().ok().map(|programmes| programmes.newest().zone);
+        let mut tally = self.accounts.begin_tally().await?;
+        let zone = self.programme.timeline().ok().map(|programmes| programmes.newest().zone);
         // References less the links that stand: there is one of each or none.
         let mut loose: BTreeMap<MemberId, i64> = BTreeMap::new();
         let mut from = None;
         loop {
-            let page = self.store.walk(None, from, PAGE).await?;
+            let page = self.records.store.walk(None, from, PAGE).await?;
             for (key, record) in &page.records {
                 tally.note(key, record)?;
                 if ENTRIES.contains(&key.kind()) {

@@ -6,7 +6,30 @@ mod always;
 pub(crate) mod audit;
 pub(crate) mod books;
 pub(crate) mod execute;
+mod find;
+pub(crate) mod parts;
 pub(crate) mod read;
+mod replay;
+pub(crate) mod standing;
 pub(crate) mod sweep;
 mod timely;
-pub(crate) mod write;
+mod weigh;
+
+use std::sync::Arc;
+
+use crate::{
+    access::Access,
+    accounts::Accounts,
+    programme::Programmes,
+    store::{Records, turns::Queues},
+};
+
+/// Members' ledgers. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    pub(crate) records: Records,
+    pub(crate) access: Access,
+    pub(crate) programme: Programmes,
+    pub(crate) accounts: Accounts,
+    pub(crate) queues: Arc<Queues>,
+}

@@ -2,30 +2,20 @@
 
 use domain::{
     event::Event,
-    member::{Member, MemberId, Person},
+    member::{Member, MemberId},
     refusal::Refusal,
     time::Instant,
 };
 
 use crate::{
-    engine::{Engine, newest, previous, settled},
+    ledger::{Ledger, standing::settled},
     store::{
         Key,
         error::Error,
+        reading::{newest, previous},
         records::{By, EntryRecord, MemberRecord},
     },
 };
-
-/// A member as shown: settled to `now`.
-#[derive(Clone, Debug)]
-pub struct MemberView {
-    /// Its standing.
-    pub member: Member,
-    /// Who it is; nobody once erased.
-    pub person: Person,
-    /// The moment it is shown at.
-    pub now: Instant,
-}
 
 /// A ledger entry as shown; one that is due and not yet written has no time of recording.
 #[derive(Clone, Debug)]
@@ -45,46 +35,22 @@ pub struct Place {
     pub key: Vec<u8>,
 }
 
-impl Engine {
-    pub(crate) fn view(&self, member: &Member, person: Person, now: Instant) -> Result<MemberView, Error> {
-        let programmes = self.programmes()?;
-        let now = now.max(member.as_of);
-        let (member, _) = settled(&programmes, member, now);
-        Ok(MemberView { member, person, now })
-    }
-
-    /// The member as of now.
-    ///
-    /// # Errors
-    /// [`Refusal::MemberNotFound`], or the store failed.
-    pub async fn member(&self, id: MemberId, now: Instant) -> Result<MemberView, Error> {
-        let found = self.store.get(&[crate::store::keys::member(id), crate::store::keys::person(id)]).await?;
-        let mut found = found.into_iter();
-        let key = crate::store::keys::member(id);
-        let record = found.next().flatten().ok_or(Refusal::MemberNotFound)?;
-        let record: MemberRecord = crate::store::records::decode(&key, &record.value)?;
-        let person = match found.next().flatten() {
-            Some(person) => crate::store::records::decode(&crate::store::keys::person(id), &person.value)?,
-            None => Person::default(),
-        };
-        self.view(&record.member, person, now)
-    }
-
+impl Ledger {
     /// Up to `limit` entries of the member's ledger, newest first, from that place on; and the
     /// place to go on from.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Error::ForeignPlace`], or the store failed.
-    pub async fn ledger(
+    pub async fn entries(
         &self,
         id: MemberId,
         from: Option<Place>,
         limit: usize,
         now: Instant,
     ) -> Result<(Vec<LedgerEntry>, Option<Place>), Error> {
-        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         let member = &loaded.record.member;
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         let (_, due) = settled(&programmes, member, now.max(member.as_of));
         let top = member.seq + due.len() as u64;
         let start = from.as_ref().map_or(top, |place| place.seq);
@@ -98,7 +64,9 @@ impl Engine {
         shown.extend(above.map(|entry| LedgerEntry { entry, written: false }));
         let mut next = placed.or_else(|| newest(&loaded.record));
         while let Some(key) = next.clone().filter(|_| shown.len() < limit) {
-            let Some(entry) = self.entry_at(&key).await?.filter(|entry| entry.member == id) else { break };
+            let Some(entry) = self.records.entry_at(&key).await?.filter(|entry| entry.member == id) else {
+                break;
+            };
             next = previous(&entry);
             if entry.seq <= start {
                 shown.push(LedgerEntry { entry, written: true });
@@ -122,7 +90,7 @@ impl Engine {
             return if own { Ok(None) } else { Err(Error::ForeignPlace) };
         }
         // A key that somebody made up may name a record of another kind, which does not read as one.
-        let entry = match self.entry_at(&key).await {
+        let entry = match self.records.entry_at(&key).await {
             Err(Error::Unreadable(_)) => None,
             read => read?,
         };
@@ -132,7 +100,7 @@ impl Engine {
 
     /// Entries that are due and not yet written, as they will be.
     fn pending(&self, record: &MemberRecord, due: &[Event]) -> Result<Vec<EntryRecord>, Error> {
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         let mut balance = record.member.balance();
         let entries = due.iter().enumerate().map(|(index, event)| {
             balance += event.movement.points();

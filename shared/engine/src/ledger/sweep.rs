@@ -15,8 +15,17 @@ use domain::{
 use futures_util::future::{join_all, try_join_all};
 
 use crate::{
-    engine::{Engine, Loaded, Request},
-    store::{Key, StoreError, Write, error::Error, keys, records::decode},
+    access::requests::Request,
+    ledger::Ledger,
+    programme::Programmes,
+    store::{
+        Key, StoreError, Write,
+        error::{ATTEMPTS_MAX, Error},
+        keys,
+        reading::Loaded,
+        records::decode,
+        turns::Turn,
+    },
 };
 
 /// The most members one call settles.
@@ -80,7 +89,7 @@ struct Due {
     more: bool,
 }
 
-impl Engine {
+impl Ledger {
     /// Settles members on whom something is due by `as_of`, a bounded number of them.
     ///
     /// # Errors
@@ -112,7 +121,7 @@ impl Engine {
             }
         }
         if swept.done && part.is_first() {
-            swept.done = self.forget_requests(request.now).await?;
+            swept.done = self.access.forget_requests(request.now).await?;
         }
         Ok(swept)
     }
@@ -124,7 +133,7 @@ impl Engine {
     async fn due_members(&self, as_of: Instant, part: Part) -> Result<(Vec<MemberId>, bool), Error> {
         let shards = (0..keys::DUE_SHARDS).filter(|shard| shard % part.of == part.index);
         let room = (MEMBERS_MAX / shards.clone().count().max(1)).max(1);
-        let due = shards.map(|shard| self.store.scan(keys::due_until(shard, as_of), room));
+        let due = shards.map(|shard| self.records.store.scan(keys::due_until(shard, as_of), room));
         let due = try_join_all(due).await?;
         let whole = due.iter().all(|found| found.len() < room);
         let turns = (0..room).flat_map(|turn| due.iter().filter_map(move |found| found.get(turn)));
@@ -143,7 +152,7 @@ impl Engine {
         as_of: Instant,
     ) -> Result<Swept, Error> {
         let mut swept = Swept::default();
-        self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         self.settle_alone(request, id, as_of, &mut swept).await?;
         swept.done = true;
         Ok(swept)
@@ -169,14 +178,16 @@ impl Engine {
         swept: &mut Swept,
     ) -> Result<(), Error> {
         // A sweep over many takes longer than a moment may be old.
-        let request = &*self.renewed(request);
+        let request = &*self.access.renewed(request);
         let keys: Vec<Key> = batch.iter().copied().map(keys::member).collect();
-        let found = self.store.get(&keys).await?;
+        let found = self.records.store.get(&keys).await?;
         let mut gathered: Vec<Due> = Vec::new();
         for (key, record) in keys.iter().zip(found) {
             let Some(record) = record else { continue };
             let loaded = Loaded { record: decode(key, &record.value)?, version: record.version };
-            let Some(due) = self.due(request, &loaded, as_of)? else { continue };
+            let Some(due) = self.due(request, &loaded, as_of)? else {
+                continue;
+            };
             let waiting: usize = gathered.iter().map(|due| due.writes.len()).sum();
             if waiting + due.writes.len() > GATHERED_MAX {
                 self.write_down(request, as_of, std::mem::take(&mut gathered), swept).await?;
@@ -188,7 +199,7 @@ impl Engine {
 
     /// What is due of a member as it was read; `None` if nothing is.
     fn due(&self, request: &Request, loaded: &Loaded, as_of: Instant) -> Result<Option<Due>, Error> {
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         let mut member = loaded.record.member.clone();
         if member.due_at().is_none_or(|due| due > as_of) {
             return Ok(None);
@@ -213,9 +224,9 @@ impl Engine {
         // Two members may mark the same tier.
         writes.sort_by(|left, right| left.key.cmp(&right.key));
         writes.dedup_by(|left, right| left.key == right.key);
-        match self.commit_timely(request, writes).await {
+        match self.programme.commit_timely(request, writes).await {
             Ok(()) => {
-                gathered.iter().for_each(|due| swept.count(due, self));
+                gathered.iter().for_each(|due| swept.count(due, &self.programme));
                 Ok(())
             }
             // A command was quicker with one of them: each alone, so that the others go through.
@@ -236,17 +247,22 @@ impl Engine {
         as_of: Instant,
         swept: &mut Swept,
     ) -> Result<(), Error> {
-        let _turn = self.queue(id).await;
-        for _ in 0..crate::engine::ATTEMPTS_MAX {
-            let request = &*self.renewed(request);
-            let Some(loaded) = self.load(id).await? else { return Ok(()) };
-            let Some(due) = self.due(request, &loaded, as_of)? else { return Ok(()) };
-            match self.commit_timely(request, due.writes.clone()).await {
+        let mut turns = self.queues.begin();
+        turns.take(&[Turn::Member(id)]).await;
+        for _ in 0..ATTEMPTS_MAX {
+            let request = &*self.access.renewed(request);
+            let Some(loaded) = self.records.load(id).await? else {
+                return Ok(());
+            };
+            let Some(due) = self.due(request, &loaded, as_of)? else {
+                return Ok(());
+            };
+            match self.programme.commit_timely(request, due.writes.clone()).await {
                 Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
                     let more = due.more;
-                    swept.count(&Due { more: false, ..due }, self);
+                    swept.count(&Due { more: false, ..due }, &self.programme);
                     if !more {
                         return Ok(());
                     }
@@ -269,7 +285,7 @@ impl Swept {
     }
 
     /// Counts what was committed of a member.
-    fn count(&mut self, due: &Due, engine: &Engine) {
+    fn count(&mut self, due: &Due, programmes: &Programmes) {
         self.members += 1;
         self.done &= !due.more;
         for event in &due.events {
@@ -281,7 +297,7 @@ impl Swept {
                 Some(TierStep::Kept) => self.renewed += 1,
                 Some(TierStep::Changed { from, to }) => {
                     let rank = |id: &str| {
-                        engine.programmes().ok().and_then(|programmes| programmes.newest().rank(id))
+                        programmes.timeline().ok().and_then(|programmes| programmes.newest().rank(id))
                     };
                     match rank(to).cmp(&rank(from)) {
                         std::cmp::Ordering::Less => self.downgraded += 1,

@@ -9,12 +9,17 @@ use domain::{
 };
 
 use crate::{
-    engine::{Engine, Loaded, Request},
-    ledger::{execute::Done, write::MemberWrites},
-    store::{StoreError, Write, error::Error},
+    access::requests::Request,
+    ledger::{
+        Ledger,
+        execute::Done,
+        parts::{MemberPart, Parts},
+        standing::settled,
+    },
+    store::{StoreError, Write, error::Error, reading::Loaded},
 };
 
-impl Engine {
+impl Ledger {
     /// Settles the member. What is too long for one commit is written first.
     pub(crate) async fn settle_stored(
         &self,
@@ -22,7 +27,7 @@ impl Engine {
         id: MemberId,
         mut loaded: Loaded,
     ) -> Result<(Loaded, Member, Vec<Event>), Error> {
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         loop {
             let now = request.now.max(loaded.record.member.as_of);
             let mut member = loaded.record.member.clone();
@@ -32,11 +37,11 @@ impl Engine {
                 return Ok((loaded, member, events));
             }
             if request.dry_run {
-                let (member, events) = crate::engine::settled(&programmes, &loaded.record.member, now);
+                let (member, events) = settled(&programmes, &loaded.record.member, now);
                 return Ok((loaded, member, events));
             }
             self.commit_settled(request, &loaded, &member, &events).await?;
-            loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+            loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         }
     }
 
@@ -53,7 +58,7 @@ impl Engine {
             return Err(Refusal::LimitExceeded { what: "entries" }.into());
         }
         let mut member = loaded.record.member.clone();
-        let timely = settle(&*self.programmes()?, &mut member, now);
+        let timely = settle(&*self.programme.timeline()?, &mut member, now);
         self.commit_settled(request, loaded, &member, &timely).await?;
         Err(StoreError::LostRace.into()) // decided anew on what is now stored
     }
@@ -67,7 +72,7 @@ impl Engine {
         events: &[Event],
     ) -> Result<(), Error> {
         let writes = self.settled_writes(request, loaded, after, events)?;
-        self.commit_timely(request, writes).await
+        self.programme.commit_timely(request, writes).await
     }
 
     pub(crate) fn settled_writes(
@@ -77,17 +82,10 @@ impl Engine {
         after: &Member,
         events: &[Event],
     ) -> Result<Vec<Write>, Error> {
-        let programmes = self.programmes()?;
-        let parts = MemberWrites {
-            programmes: &programmes,
-            by: request.by,
-            recorded_at: request.now.max(loaded.record.member.as_of),
-            before: Some(loaded),
-            brand: None,
-            after,
-            events: events.to_vec(),
-            timely: events.len(),
-        };
-        Ok(parts.build(self, None).0)
+        let programmes = self.programme.timeline()?;
+        let recorded_at = request.now.max(loaded.record.member.as_of);
+        let mut parts = Parts::new(&self.programme, &programmes, request.by, recorded_at);
+        parts.member(MemberPart::plain(Some(loaded), None, after, events.to_vec()));
+        Ok(parts.into_writes())
     }
 }

@@ -13,15 +13,16 @@ use domain::{
 };
 
 use crate::{
-    engine::{Engine, Loaded, Request},
-    ledger::write::{delete, put},
-    people::register::Told,
+    access::requests::{Request, Told},
+    partners::Partners,
     store::{
-        Change, Expect, StoreError, Version, Write,
+        Expect, StoreError, Version, Write,
         error::{Error, until_settled},
         id::{LinkCodeHash, Reference},
         keys,
+        reading::Loaded,
         records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, decode},
+        write::{delete, put, still},
     },
 };
 
@@ -60,7 +61,7 @@ pub struct Link {
     pub record: LinkRecord,
 }
 
-impl Engine {
+impl Partners {
     /// Keeps a code that links the member to a partner, with the answer to the request for it.
     ///
     /// # Errors
@@ -77,16 +78,16 @@ impl Engine {
         answer: &Answer,
         look: bool,
     ) -> Result<Told, Error> {
-        if let Some(answer) = self.remembered(request).await? {
+        if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
         let code = keys::link_code(ask.code);
         // Nobody else has this code: an attempt whose outcome was unknown has gone through.
-        if look && self.get(&code).await?.is_some() {
+        if look && self.records.get(&code).await?.is_some() {
             return Ok(Told { answer: answer.clone(), replayed: false });
         }
         self.must_be_partner(&ask.brand)?;
-        let loaded = self.load(ask.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let loaded = self.records.load(ask.member).await?.ok_or(Refusal::MemberNotFound)?;
         let status = loaded.record.member.status;
         if status != Status::Active {
             return Err(Refusal::MemberNotActive { status: status.word() }.into());
@@ -96,14 +97,14 @@ impl Engine {
         let record = LinkCodeRecord { member, brand, by: request.by, asked_at: now, used: None };
         writes.push(put(code, Expect::Absent, &record));
         writes.push(put(keys::asked_code(member, ask.code), Expect::Anything, &now));
-        writes.push(still(&loaded));
-        self.commit_told(request, writes, answer).await?;
+        writes.push(unmoved(&loaded));
+        self.programme.commit_told(request, writes, answer).await?;
         Ok(Told { answer: answer.clone(), replayed: false })
     }
 
     /// Removes the member's codes that nobody can use or ask about any more.
     async fn expired_codes(&self, request: &Request, id: MemberId) -> Result<Vec<Write>, Error> {
-        let asked = self.store.scan(keys::asked_codes(id), CODES_MAX).await?;
+        let asked = self.records.store.scan(keys::asked_codes(id), CODES_MAX).await?;
         let mut writes = Vec::new();
         for (key, record) in &asked {
             let asked_at: Instant = decode(key, &record.value)?;
@@ -144,22 +145,22 @@ impl Engine {
         reference: Reference,
         tell: &impl Fn(Reference) -> Answer,
     ) -> Result<Told, Error> {
-        if let Some(answer) = self.remembered(request).await? {
+        if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
         let key = keys::link_code(code.ok_or(Refusal::LinkCodeNotFound)?);
-        let read = self.read::<LinkCodeRecord>(&key).await?;
+        let read = self.records.read::<LinkCodeRecord>(&key).await?;
         let (mut asked, version) = read.ok_or(Refusal::LinkCodeNotFound)?;
         if asked.brand != brand || is_expired(asked.asked_at, request.now) {
             return Err(Refusal::LinkCodeNotFound.into());
         }
         if let Some(given) = asked.used {
             let answer = tell(given);
-            self.commit_told(request, Vec::new(), &answer).await?;
+            self.programme.commit_told(request, Vec::new(), &answer).await?;
             return Ok(Told { answer, replayed: true });
         }
         self.must_be_partner(brand).map_err(|_| Refusal::LinkCodeNotFound)?;
-        let loaded = self.load(asked.member).await?;
+        let loaded = self.records.load(asked.member).await?;
         let active = loaded.filter(|loaded| loaded.record.member.status == Status::Active);
         let loaded = active.ok_or(Refusal::LinkCodeNotFound)?;
         let (id, from_seq) = (asked.member, loaded.record.member.seq);
@@ -179,11 +180,11 @@ impl Engine {
         writes.push(put(keys::reference(brand, reference), Expect::Absent, &ReferenceRecord { member: id }));
         asked.used = Some(reference);
         writes.push(put(key, Expect::Version(version), &asked));
-        writes.push(still(&loaded));
+        writes.push(unmoved(&loaded));
         // A brand that members are linked to is not removed, and so never becomes another's.
-        writes.extend(crate::ledger::write::marking(self, vec![keys::used("brand", brand)]));
+        writes.extend(self.programme.marking(vec![keys::used("brand", brand)]));
         let answer = tell(reference);
-        self.commit_told(request, writes, &answer).await?;
+        self.programme.commit_told(request, writes, &answer).await?;
         Ok(Told { answer, replayed: false })
     }
 
@@ -197,14 +198,14 @@ impl Engine {
     }
 
     async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
-        let loaded = self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         let (link, version) = self.newest_link(id, brand).await?.ok_or(Refusal::LinkNotFound)?;
         if link.record.end.is_some() {
             return Ok(link);
         }
         let (link, mut writes) = end(request, id, link, version, loaded.record.member.seq);
-        writes.push(still(&loaded));
-        self.commit(writes).await?;
+        writes.push(unmoved(&loaded));
+        self.programme.commit(writes).await?;
         Ok(link)
     }
 
@@ -219,7 +220,7 @@ impl Engine {
         after: Option<(&str, u32)>,
         limit: usize,
     ) -> Result<Vec<Link>, Error> {
-        self.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         let mut range = keys::member_links(id, None);
         if let Some((brand, number)) = after {
             range.from = keys::member_link(id, brand, number).successor();
@@ -239,20 +240,10 @@ impl Engine {
         Ok(links.iter().any(|(link, _)| covers(&link.record)))
     }
 
-    /// Whom that brand's reference means.
-    pub(crate) async fn referred(
-        &self,
-        brand: &str,
-        reference: Reference,
-    ) -> Result<Option<MemberId>, Error> {
-        let read = self.read::<ReferenceRecord>(&keys::reference(brand, reference)).await?;
-        Ok(read.map(|(record, _)| record.member))
-    }
-
     /// Takes away all links and codes of a member that is erased: no new ones are made for it.
     pub(crate) async fn erase_links(&self, id: MemberId) -> Result<(), Error> {
         for _ in 0..PAGES_MAX {
-            let found = self.store.scan(keys::links_and_codes(id), PAGE).await?;
+            let found = self.records.store.scan(keys::links_and_codes(id), PAGE).await?;
             let mut writes = Vec::new();
             for (key, record) in &found {
                 writes.push(delete(key.clone()));
@@ -265,7 +256,7 @@ impl Engine {
             if writes.is_empty() {
                 return Ok(());
             }
-            match self.commit(writes).await {
+            match self.programme.commit(writes).await {
                 Ok(()) | Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
                 Err(error) => return Err(error),
             }
@@ -282,7 +273,7 @@ impl Engine {
         range: crate::store::Range,
         limit: usize,
     ) -> Result<Vec<(Link, Version)>, Error> {
-        let found = self.store.scan(range, limit).await?;
+        let found = self.records.store.scan(range, limit).await?;
         let links = found.iter().filter_map(|(key, record)| {
             let (_, brand, number) = keys::read_member_link(key)?;
             let read = decode(key, &record.value);
@@ -293,7 +284,7 @@ impl Engine {
 
     /// Whether the newest programme has a partner of that id.
     fn must_be_partner(&self, brand: &str) -> Result<(), Error> {
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
         partner.map(|_| ()).ok_or_else(|| Refusal::BrandNotFound.into())
     }
@@ -304,9 +295,8 @@ fn is_expired(asked_at: Instant, now: Instant) -> bool {
 }
 
 /// The condition that the member is still as it was read.
-fn still(loaded: &Loaded) -> Write {
-    let key = keys::member(loaded.record.member.id);
-    Write { key, expect: Expect::Version(loaded.version), change: Change::Nothing }
+fn unmoved(loaded: &Loaded) -> Write {
+    still(keys::member(loaded.record.member.id), loaded.version)
 }
 
 /// The link as ended, and what that writes.

@@ -4,3 +4,15 @@
 pub(crate) mod links;
 pub(crate) mod settlement;
 pub(crate) mod signing;
+
+use crate::{access::Access, accounts::Accounts, ledger::Ledger, programme::Programmes, store::Records};
+
+/// Brands of others. Cheap to clone.
+#[derive(Clone)]
+pub struct Partners {
+    pub(crate) records: Records,
+    pub(crate) access: Access,
+    pub(crate) programme: Programmes,
+    pub(crate) accounts: Accounts,
+    pub(crate) ledger: Ledger,
+}

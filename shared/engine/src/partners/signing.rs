@@ -5,16 +5,18 @@
 use domain::{refusal::Refusal, time::Instant};
 
 use crate::{
-    access::forget::REMEMBERED_DAYS,
-    engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
-    ledger::write::put,
-    people::register::Told,
+    access::{
+        forget::REMEMBERED_DAYS,
+        requests::{Request, Told},
+    },
+    partners::Partners,
     store::{
         Key, Record, StoreError,
-        error::Error,
+        error::{ATTEMPTS_MAX, Error},
         id::PartnerKeyId,
         keys,
-        records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, decode},
+        records::{Answer, KeyRecord, PartnerKeyRecord, PartnerRecord, Unreadable, decode},
+        write::{put, unchanged},
     },
 };
 
@@ -37,18 +39,18 @@ pub struct Partner {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooManyKeys;
 
-impl Engine {
+impl Partners {
     /// Every brand that has keys.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
-    pub async fn partners(&self) -> Result<Vec<Partner>, Error> {
+    pub async fn all(&self) -> Result<Vec<Partner>, Error> {
         let partner = |(key, record): (Key, Record)| {
-            let brand = String::from_utf8_lossy(&key.as_bytes()[1..]).into_owned();
+            let brand = keys::read_partner(&key).ok_or_else(|| Unreadable { key: key.clone() })?.to_owned();
             let PartnerRecord { keys } = decode(&key, &record.value)?;
             Ok(Partner { brand, keys })
         };
-        self.scan_all(keys::all(keys::kind::PARTNER)).await?.into_iter().map(partner).collect()
+        self.records.scan_all(keys::all(keys::kind::PARTNER)).await?.into_iter().map(partner).collect()
     }
 
     /// The keys of a brand, revoked ones too, oldest first.
@@ -56,7 +58,7 @@ impl Engine {
     /// # Errors
     /// The store failed, or the record is unreadable.
     pub async fn partner_keys(&self, brand: &str) -> Result<Vec<PartnerKeyRecord>, Error> {
-        let read = self.read::<PartnerRecord>(&keys::partner(brand)).await?;
+        let read = self.records.read::<PartnerRecord>(&keys::partner(brand)).await?;
         Ok(read.map(|(record, _)| record.keys).unwrap_or_default())
     }
 
@@ -99,7 +101,9 @@ impl Engine {
         tell: impl Fn(&PartnerKeyRecord) -> Answer,
     ) -> Result<Option<Told>, Error> {
         let revoke = |keys: &mut Vec<PartnerKeyRecord>| {
-            let Some(key) = keys.iter_mut().find(|key| key.id == id) else { return Ok(Err(())) };
+            let Some(key) = keys.iter_mut().find(|key| key.id == id) else {
+                return Ok(Err(()));
+            };
             key.revoked_at = key.revoked_at.or(Some(request.now));
             Ok(Ok(tell(key)))
         };
@@ -115,7 +119,7 @@ impl Engine {
         reseal: impl Fn(&PartnerKeyRecord) -> Option<Vec<u8>>,
     ) -> Result<usize, Error> {
         let mut resealed = 0;
-        for Partner { brand, .. } in self.partners().await? {
+        for Partner { brand, .. } in self.all().await? {
             resealed += self.reseal_partner(&keys::partner(&brand), &reseal).await?;
         }
         Ok(resealed)
@@ -127,7 +131,9 @@ impl Engine {
         reseal: impl Fn(&PartnerKeyRecord) -> Option<Vec<u8>>,
     ) -> Result<usize, Error> {
         for _ in 0..ATTEMPTS_MAX {
-            let Some((mut record, version)) = self.read::<PartnerRecord>(at).await? else { break };
+            let Some((mut record, version)) = self.records.read::<PartnerRecord>(at).await? else {
+                break;
+            };
             let mut resealed = 0;
             for key in &mut record.keys {
                 if let Some(sealed) = reseal(key) {
@@ -138,7 +144,7 @@ impl Engine {
             if resealed == 0 {
                 return Ok(0);
             }
-            match self.commit(vec![put(at.clone(), unchanged(Some(version)), &record)]).await {
+            match self.programme.commit(vec![put(at.clone(), unchanged(Some(version)), &record)]).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
                 done => return done.map(|()| resealed),
             }
@@ -156,10 +162,10 @@ impl Engine {
         let at = keys::partner(brand);
         for _ in 0..ATTEMPTS_MAX {
             // Whoever was quicker may have been this very request.
-            if let Some(answer) = self.remembered(request).await? {
+            if let Some(answer) = self.access.remembered(request).await? {
                 return Ok(Ok(Told { answer, replayed: true }));
             }
-            let read = self.read::<PartnerRecord>(&at).await?;
+            let read = self.records.read::<PartnerRecord>(&at).await?;
             let version = read.as_ref().map(|(_, version)| *version);
             let mut record = read.map(|(record, _)| record).unwrap_or_default();
             let answer = match change(&mut record.keys)? {
@@ -167,9 +173,11 @@ impl Engine {
                 Err(no) => return Ok(Err(no)),
             };
             let write = put(at.clone(), unchanged(version), &record);
-            match self.commit_told(request, vec![write], &answer).await {
+            match self.programme.commit_told(request, vec![write], &answer).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
-                done => return done.map(|()| Ok(Told { answer, replayed: false })),
+                done => {
+                    return done.map(|()| Ok(Told { answer, replayed: false }));
+                }
             }
         }
         Err(Error::Contended)

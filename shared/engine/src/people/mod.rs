@@ -1,3 +1,17 @@
 //! The people behind members: registration, corrections, erasure.
 
+mod erase;
 pub(crate) mod register;
+pub(crate) mod view;
+
+use crate::{access::Access, ledger::Ledger, partners::Partners, programme::Programmes, store::Records};
+
+/// The people behind members. Cheap to clone.
+#[derive(Clone)]
+pub struct People {
+    pub(crate) records: Records,
+    pub(crate) access: Access,
+    pub(crate) programme: Programmes,
+    pub(crate) ledger: Ledger,
+    pub(crate) partners: Partners,
+}

@@ -1,3 +1,28 @@
-//! The programme: its versions.
+//! The programme: its versions, and what of them has been used.
 
+mod held;
+pub(crate) mod marks;
 pub(crate) mod versions;
+
+use std::sync::Arc;
+
+use crate::{access::Access, programme::held::Known, store::Records};
+
+/// The programme's versions, and commits that use what is in them. Cheap to clone.
+#[derive(Clone)]
+pub struct Programmes {
+    pub(crate) records: Records,
+    pub(crate) access: Access,
+    known: Arc<Known>,
+}
+
+impl Programmes {
+    pub(crate) fn new(access: &Access) -> Programmes {
+        Programmes { records: access.records.clone(), access: access.clone(), known: Arc::default() }
+    }
+
+    /// The same, asked by way of others.
+    pub(crate) fn over(&self, access: &Access) -> Programmes {
+        Programmes { access: access.clone(), ..self.clone() }
+    }
+}

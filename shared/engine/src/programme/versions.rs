@@ -8,13 +8,14 @@ use domain::{
 };
 
 use crate::{
-    engine::{Engine, Request},
-    ledger::write::put,
+    access::requests::Request,
+    programme::Programmes,
     store::{
         Change, Expect, Key, StoreError, Version, Write,
         error::Error,
         keys,
         records::{Answer, ProgramRecord, Unreadable, decode},
+        write::put,
     },
 };
 
@@ -36,7 +37,7 @@ impl From<Error> for ProgramError {
 /// The most versions a programme may have.
 const VERSIONS_MAX: usize = 10_000;
 
-impl Engine {
+impl Programmes {
     /// Reads every version of the programme from the store.
     ///
     /// # Errors
@@ -49,17 +50,19 @@ impl Engine {
     /// Waits until nobody else refreshes, and keeps others waiting until it is dropped: what was
     /// read earlier must not replace what was read later.
     pub async fn refreshing(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.refresh_turn().lock().await
+        self.known.refreshing.lock().await
     }
 
-    /// [`Engine::refresh`] for whoever has the turn.
+    /// [`Programmes::refresh`] for whoever has the turn.
     ///
     /// # Errors
     /// The same.
     pub async fn reread(&self) -> Result<(), Error> {
-        let Some((newest, head)) = self.read::<u32>(&keys::program_head()).await? else { return Ok(()) };
+        let Some((newest, head)) = self.records.read::<u32>(&keys::program_head()).await? else {
+            return Ok(());
+        };
         let mut versions = Vec::new();
-        let known = self.programmes().ok();
+        let known = self.timeline().ok();
         for number in 1..=newest {
             let held = known.as_ref().and_then(|known| known.version(number));
             let programme = match held {
@@ -69,14 +72,14 @@ impl Engine {
             versions.push(std::sync::Arc::new(programme));
         }
         if let Some(timeline) = Timeline::new(versions) {
-            self.set_programmes(timeline, head);
+            self.set_timeline(timeline, head);
         }
         self.read_marks().await
     }
 
     /// Reads which brands and tiers have been used, so that they are not marked again.
     async fn read_marks(&self) -> Result<(), Error> {
-        let marks = self.scan_all(keys::all(keys::kind::USED)).await?;
+        let marks = self.records.scan_all(keys::all(keys::kind::USED)).await?;
         self.mark(marks.into_iter().map(|(key, _)| key));
         Ok(())
     }
@@ -84,7 +87,7 @@ impl Engine {
     async fn stored_program(&self, number: u32) -> Result<(Programme, String), Error> {
         let key = keys::program(number);
         let unreadable = || Error::Unreadable(Unreadable { key: key.clone() });
-        let record = self.get(&key).await?.ok_or_else(unreadable)?;
+        let record = self.records.get(&key).await?.ok_or_else(unreadable)?;
         let record: ProgramRecord = decode(&key, &record.value)?;
         let json = Json::parse(record.document.as_bytes()).map_err(|_| unreadable())?;
         let programme = programme::read(&json, number, record.since).map_err(|_| unreadable())?;
@@ -95,8 +98,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NoProgram`] before the first version.
-    pub async fn program_document(&self) -> Result<(u32, String), Error> {
-        let newest = self.programmes()?.newest().version;
+    pub async fn document(&self) -> Result<(u32, String), Error> {
+        let newest = self.timeline()?.newest().version;
         Ok((newest, self.stored_program(newest).await?.1))
     }
 
@@ -105,8 +108,8 @@ impl Engine {
     ///
     /// # Errors
     /// The store failed, or the version is unreadable.
-    pub async fn program_version(&self, number: u32) -> Result<Option<(Instant, String)>, Error> {
-        let read = self.read::<ProgramRecord>(&keys::program(number)).await?;
+    pub async fn version(&self, number: u32) -> Result<Option<(Instant, String)>, Error> {
+        let read = self.records.read::<ProgramRecord>(&keys::program(number)).await?;
         Ok(read.map(|(record, _)| (record.since, record.document)))
     }
 
@@ -115,7 +118,7 @@ impl Engine {
     ///
     /// # Errors
     /// Every fault of the document; [`Error::ProgramChanged`] where somebody was quicker.
-    pub async fn save_program(
+    pub async fn save(
         &self,
         request: &Request,
         document: &Json,
@@ -123,7 +126,7 @@ impl Engine {
         based_on: Option<u32>,
         tell: impl Fn(u32) -> Answer,
     ) -> Result<Answer, ProgramError> {
-        let head = self.read::<u32>(&keys::program_head()).await?;
+        let head = self.records.read::<u32>(&keys::program_head()).await?;
         let newest = head.map_or(0, |(newest, _)| newest);
         if based_on.is_some_and(|based_on| based_on != newest) {
             return Err(Error::ProgramChanged { version: newest }.into());
@@ -162,10 +165,10 @@ impl Engine {
             expect: Expect::Absent,
             change: Change::Nothing,
         }));
-        match self.commit_told(request, writes, &answer).await {
+        match self.access.commit_told(request, writes, &answer).await {
             Err(Error::Store(StoreError::LostRace)) => {
                 self.refresh().await?;
-                let version = self.programmes().map_or(0, |programmes| programmes.newest().version);
+                let version = self.timeline().map_or(0, |programmes| programmes.newest().version);
                 Err(Error::ProgramChanged { version }.into())
             }
             Err(error) => Err(error.into()),
@@ -180,7 +183,7 @@ impl Engine {
     async fn removed_in_use(&self, old: &Programme, new: &Programme) -> Result<Vec<Fault>, Error> {
         let removed = removed(old, new);
         let marks: Vec<Key> = removed.iter().map(|(_, key)| key.clone()).collect();
-        let found = self.store.get(&marks).await?;
+        let found = self.records.store.get(&marks).await?;
         let used = removed.into_iter().zip(found).filter(|(_, found)| found.is_some());
         Ok(used.map(|((fault, _), _)| fault).collect())
     }

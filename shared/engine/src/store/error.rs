@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc};
 
 use domain::{member::MemberId, refusal::Refusal};
 
-use crate::{
-    engine::ATTEMPTS_MAX,
-    store::{StoreError, records::Unreadable},
-};
+use crate::store::{StoreError, records::Unreadable};
 
 /// Why the engine did not do what was asked. Nothing was written unless the store itself does not
 /// know ([`StoreError::Unknown`]).
@@ -100,6 +97,9 @@ impl From<Unreadable> for Error {
         Error::Unreadable(error)
     }
 }
+
+/// How often a command is decided anew when others were quicker.
+pub(crate) const ATTEMPTS_MAX: usize = 100;
 
 /// What is known of the attempts at one request: once the outcome of one is unknown, a later failure of the
 /// store must not be told as one after which nothing was written.

@@ -90,6 +90,12 @@ pub fn member(id: MemberId) -> Key {
     key(kind::MEMBER, &[&id.0])
 }
 
+/// The member of a key of its standing.
+pub fn read_member(key: &Key) -> Option<MemberId> {
+    let id = key.as_bytes().get(1..).filter(|_| key.kind() == kind::MEMBER)?;
+    id.try_into().ok().map(MemberId)
+}
+
 /// The person behind a member.
 pub fn person(id: MemberId) -> Key {
     key(kind::PERSON, &[&id.0])
@@ -236,6 +242,11 @@ pub fn nonce(hash: NonceHash) -> Key {
 /// The keys of a partner brand.
 pub fn partner(brand: &str) -> Key {
     key(kind::PARTNER, &[brand.as_bytes()])
+}
+
+/// The brand of a key of a partner's.
+pub fn read_partner(key: &Key) -> Option<&str> {
+    std::str::from_utf8(key.as_bytes().get(1..).filter(|_| key.kind() == kind::PARTNER)?).ok()
 }
 
 /// A code that links a member to a partner, by its keyed hash.

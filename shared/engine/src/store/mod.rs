@@ -6,11 +6,16 @@ pub mod conformance;
 pub(crate) mod error;
 pub mod id;
 pub mod keys;
+pub(crate) mod look;
 pub mod memory;
 mod port;
+pub(crate) mod reading;
 pub mod records;
+pub(crate) mod turns;
+pub(crate) mod write;
 
 pub use port::{
     BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Key, Page, Pending, Range, Record, Store,
     StoreError, VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
 };
+pub use reading::Records;

@@ -204,7 +204,7 @@ pub trait Store: Send + Sync {
     }
 
     /// Whether the store itself removes records that have ended. Otherwise
-    /// [`Engine::forget_nonces`](crate::Engine::forget_nonces) does.
+    /// [`Access::forget_nonces`](crate::Access::forget_nonces) does.
     fn removes_ended(&self) -> bool {
         false
     }

@@ -193,7 +193,9 @@ impl World {
     fn note(&mut self, terms: &Terms, at: Moment, need: Need, paid: &Stock, blocks: &Points) {
         for (meter, used) in self.model.used.iter_mut().enumerate() {
             let (wanted, cap) = (need.of_meter(meter), terms.caps[meter]);
-            let (Some(window), Some(cap), true) = (paid.windows[meter], cap, wanted > 0) else { continue };
+            let (Some(window), Some(cap), true) = (paid.windows[meter], cap, wanted > 0) else {
+                continue;
+            };
             assert!(window.number >= at.window(meter), "counted in the past");
             let sum = used.entry(window.number).or_default();
             *sum += wanted;
@@ -361,7 +363,9 @@ impl World {
             whole.merge(&shard.stock);
         }
         for meter in 0..4 {
-            let Some((window, cap)) = whole.windows[meter].zip(terms.caps[meter]) else { continue };
+            let Some((window, cap)) = whole.windows[meter].zip(terms.caps[meter]) else {
+                continue;
+            };
             let used = self.model.used[meter].get(&window.number).copied().unwrap_or(0);
             assert_eq!(window.left, cap as i64 - used as i64, "meter {meter}");
         }

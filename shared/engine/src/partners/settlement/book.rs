@@ -9,27 +9,29 @@ use domain::{
     time::Month,
 };
 
-use super::{
-    BrandAccount, Closing,
-    close::Run,
-    records::{AccountRecord, PaidRecord, Stage},
-};
 use crate::{
-    engine::{Engine, Request},
-    ledger::write::{delete, put},
-    people::register::Told,
+    access::requests::{Request, Told},
+    partners::{
+        Partners,
+        settlement::{
+            records::{AccountRecord, PaidRecord, Stage},
+            run::Run,
+            told::{BrandAccount, Closing},
+        },
+    },
     store::{
         Expect, Key, Range, Write,
         error::{Error, until_settled},
         keys,
         records::{Answer, decode},
+        write::{delete, put},
     },
 };
 
 /// Accounts that one step writes, each with what else its brand's credit has written.
 const ACCOUNTS_MAX: usize = 20;
 
-impl Engine {
+impl Partners {
     /// Writes the accounts of some more brands; with the last, the month is closed.
     pub(super) async fn book(
         &self,
@@ -38,14 +40,14 @@ impl Engine {
         closing: &mut Closing,
     ) -> Result<u64, Error> {
         let sums_key = keys::settlement_sums(run.month);
-        let mut tally: Tally = match self.read::<Tally>(&sums_key).await? {
+        let mut tally: Tally = match self.records.read::<Tally>(&sums_key).await? {
             Some((tally, _)) => tally,
             None => Tally::default(),
         };
         let all = keys::settlements_honoured(run.month);
         let from = after.as_deref().map(|brand| keys::settlement_honoured(run.month, brand).successor());
         let range = Range { from: from.unwrap_or(all.from), to: all.to };
-        for (key, record) in self.store.scan(range, ACCOUNTS_MAX + 1).await? {
+        for (key, record) in self.records.store.scan(range, ACCOUNTS_MAX + 1).await? {
             tally.merge(&decode(&key, &record.value)?);
         }
         let brands: BTreeSet<&str> = tally.brands().into_iter().collect();
@@ -69,7 +71,7 @@ impl Engine {
         }
         let run = Run { record, ..*run };
         writes.push(run.go_on(stage));
-        self.commit(writes).await?;
+        self.programme.commit(writes).await?;
         closing.closed_at = (!more).then_some(at);
         Ok(now.len() as u64)
     }
@@ -82,7 +84,7 @@ impl Engine {
         brand: &str,
         writes: &mut Vec<Write>,
     ) -> Result<SignedMoney, Error> {
-        let programmes = self.programmes()?;
+        let programmes = self.programme.timeline()?;
         let programme = programmes.newest();
         let account = Account::of(tally, brand, programme.currency);
         if account.lines.iter().any(|line| is_beyond(line.sum.points)) {
@@ -92,7 +94,7 @@ impl Engine {
         let balance = account.balance();
         // Before the account is there: who pays it finds the credit that it took. If this is broken off
         // and done again, it is the same balance.
-        self.account_closed(brand, month, balance.owed(programme.currency)).await?;
+        self.accounts.account_closed(brand, month, balance.owed(programme.currency)).await?;
         if account.lines.is_empty() {
             return Ok(SignedMoney(0));
         }
@@ -124,7 +126,7 @@ impl Engine {
         brand: &str,
         tell: &impl Fn(&BrandAccount) -> Answer,
     ) -> Result<Told, Error> {
-        if let Some(answer) = self.remembered(request).await? {
+        if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
         self.settlement(month).await?;
@@ -132,16 +134,16 @@ impl Engine {
         let mut known = known.ok_or(Refusal::SettlementNotFound)?;
         if known.paid_at.is_some() {
             let answer = tell(&known);
-            self.commit_told(request, Vec::new(), &answer).await?;
+            self.programme.commit_told(request, Vec::new(), &answer).await?;
             return Ok(Told { answer, replayed: true });
         }
         known.paid_at = Some(request.now);
         let answer = tell(&known);
         let key: Key = keys::settlement_paid(month, brand);
-        let _turn = self.pool_turn(brand).await;
-        let mut writes = self.account_paid(brand, month).await?;
+        let _turn = self.accounts.pool_turn(brand).await;
+        let mut writes = self.accounts.account_paid(brand, month).await?;
         writes.push(put(key, Expect::Absent, &PaidRecord { at: request.now, by: request.by }));
-        self.commit_told(request, writes, &answer).await?;
+        self.programme.commit_told(request, writes, &answer).await?;
         Ok(Told { answer, replayed: false })
     }
 }

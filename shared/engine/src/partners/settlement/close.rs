@@ -6,18 +6,23 @@ use domain::{
     time::{Instant, Month},
 };
 
-use super::{
-    Closing,
-    records::{MonthRecord, Stage},
-};
 use crate::{
-    engine::{ATTEMPTS_MAX, Engine, Request, unchanged},
-    ledger::{sweep::Part, write::put},
+    access::requests::Request,
+    ledger::sweep::Part,
+    partners::{
+        Partners,
+        settlement::{
+            records::{MonthRecord, Stage},
+            run::Run,
+            told::Closing,
+        },
+    },
     store::{
-        Expect, Key, Range, StoreError, Version, Write,
-        error::Error,
+        Expect, Key, Range, StoreError,
+        error::{ATTEMPTS_MAX, Error},
         keys,
         records::{BlockRecord, decode},
+        write::put,
     },
 };
 
@@ -30,23 +35,7 @@ const WORK_MAX: u64 = 5_000;
 /// Blocks that one step looks at.
 const BLOCKS_MAX: usize = 200;
 
-/// A month's settlement as it was read, and what is being done to it.
-pub(super) struct Run<'a> {
-    pub(super) request: &'a Request,
-    pub(super) month: Month,
-    pub(super) record: MonthRecord,
-    pub(super) version: Version,
-}
-
-impl Run<'_> {
-    /// The write that says how far it has come, if nobody else has gone on meanwhile.
-    pub(super) fn go_on(&self, stage: Stage) -> Write {
-        let record = MonthRecord { stage, ..self.record.clone() };
-        put(keys::settlement(self.month), Expect::Version(self.version), &record)
-    }
-}
-
-impl Engine {
+impl Partners {
     /// Closes a month, a bounded part of it; whether it is closed is in the answer. Repeating it does no
     /// more than is left to do, and changes nothing of a month that is closed.
     ///
@@ -54,7 +43,7 @@ impl Engine {
     /// [`Refusal::MonthNotEnded`] earlier than 15 minutes after the month's end; the store failed, or
     /// a record is unreadable: then what was done stays done.
     pub async fn close_month(&self, request: &Request, month: Month) -> Result<Closing, Error> {
-        let (_, zone) = self.currency_and_zone()?;
+        let (_, zone) = self.programme.currency_and_zone()?;
         let end = zone.start_of(month.next());
         let from = end.plus_millis(PATIENCE_MILLIS);
         if request.now < from {
@@ -83,10 +72,10 @@ impl Engine {
         closing: &mut Closing,
     ) -> Result<u64, Error> {
         let key = keys::settlement(month);
-        let Some((record, version)) = self.read::<MonthRecord>(&key).await? else {
+        let Some((record, version)) = self.records.read::<MonthRecord>(&key).await? else {
             let (began_at, programme) = (request.now, SignedMoney(0));
             let record = MonthRecord { stage: Stage::Settling, began_at, programme };
-            self.commit(vec![put(key, Expect::Absent, &record)]).await?;
+            self.programme.commit(vec![put(key, Expect::Absent, &record)]).await?;
             return Ok(1);
         };
         let run = Run { request, month, record, version };
@@ -108,20 +97,20 @@ impl Engine {
     /// month: a lot that was there expires in it now or did, and whatever else is written, is recorded
     /// later.
     async fn settle_all(&self, run: &Run<'_>, end: Instant, closing: &mut Closing) -> Result<u64, Error> {
-        let swept = self.sweep(run.request, end.plus_millis(-1), Part::WHOLE).await?;
+        let swept = self.ledger.sweep(run.request, end.plus_millis(-1), Part::WHOLE).await?;
         closing.points_expired += swept.points_expired;
         if !swept.done {
             return Ok(WORK_MAX);
         }
-        self.commit(vec![run.go_on(Stage::Buying { from: None })]).await?;
+        self.programme.commit(vec![run.go_on(Stage::Buying { from: None })]).await?;
         Ok(swept.members)
     }
 
     async fn count_blocks(&self, run: &Run<'_>, from: Option<Vec<u8>>) -> Result<u64, Error> {
-        let (currency, zone) = self.currency_and_zone()?;
+        let (currency, zone) = self.programme.currency_and_zone()?;
         let all = keys::all(keys::kind::BLOCK);
         let range = Range { from: from.map_or(all.from, Key::new), to: all.to };
-        let found = self.store.scan(range, BLOCKS_MAX).await?;
+        let found = self.records.store.scan(range, BLOCKS_MAX).await?;
         let mut tally = Tally::default();
         for (key, record) in &found {
             let block: BlockRecord = decode(key, &record.value)?;
@@ -136,32 +125,7 @@ impl Engine {
         };
         let mut writes = self.added(run.month, tally).await?;
         writes.push(run.go_on(stage));
-        self.commit(writes).await?;
+        self.programme.commit(writes).await?;
         Ok(found.len() as u64)
-    }
-
-    /// The writes that add a part to what has been counted of the month. Whoever commits them
-    /// expects the month's record as it was read as well, so that nothing is added twice.
-    pub(super) async fn added(&self, month: Month, mut tally: Tally) -> Result<Vec<Write>, Error> {
-        let honoured = std::mem::take(&mut tally.honoured);
-        let mut parts: Vec<(Key, Tally)> = Vec::with_capacity(honoured.len() + 1);
-        if tally != Tally::default() {
-            parts.push((keys::settlement_sums(month), tally));
-        }
-        for (brand, sums) in honoured {
-            let key = keys::settlement_honoured(month, &brand);
-            parts.push((key, Tally { honoured: [(brand, sums)].into(), ..Tally::default() }));
-        }
-        let wanted: Vec<Key> = parts.iter().map(|(key, _)| key.clone()).collect();
-        let mut writes = Vec::with_capacity(parts.len() + 1);
-        for ((key, part), known) in parts.into_iter().zip(self.store.get(&wanted).await?) {
-            let mut sum: Tally = match &known {
-                Some(record) => decode(&key, &record.value)?,
-                None => Tally::default(),
-            };
-            sum.merge(&part);
-            writes.push(put(key, unchanged(known.map(|known| known.version)), &sum));
-        }
-        Ok(writes)
     }
 }

@@ -10,13 +10,16 @@ use domain::{
     time::{Instant, Month, Zone},
 };
 
-use super::{Closing, close::Run, records::Stage};
 use crate::{
-    engine::{Engine, newest, previous},
+    partners::{
+        Partners,
+        settlement::{records::Stage, run::Run, told::Closing},
+    },
     store::{
         Key,
         error::Error,
         keys,
+        reading::{newest, previous},
         records::{EntryRecord, MemberRecord, Unreadable, decode},
     },
 };
@@ -55,7 +58,7 @@ struct Step {
     entries: u64,
 }
 
-impl Engine {
+impl Partners {
     pub(super) async fn count_entries(
         &self,
         run: &Run<'_>,
@@ -64,7 +67,7 @@ impl Engine {
         next: Vec<Vec<u8>>,
         closing: &mut Closing,
     ) -> Result<u64, Error> {
-        let (_, zone) = self.currency_and_zone()?;
+        let (_, zone) = self.programme.currency_and_zone()?;
         let mut step = Step {
             zone,
             month: run.month,
@@ -93,7 +96,7 @@ impl Engine {
         };
         let mut writes = self.added(run.month, step.tally).await?;
         writes.push(run.go_on(stage));
-        self.commit(writes).await?;
+        self.programme.commit(writes).await?;
         closing.members += step.members;
         closing.entries += step.entries;
         Ok(looked_at as u64)
@@ -106,7 +109,7 @@ impl Engine {
             return Ok(0);
         }
         let from = step.from.take().map(bytes::Bytes::from);
-        let page = self.store.walk(Some(keys::kind::MEMBER), from, PAGE).await?;
+        let page = self.records.store.walk(Some(keys::kind::MEMBER), from, PAGE).await?;
         for (key, record) in &page.records {
             let member: MemberRecord = decode(key, &record.value)?;
             step.members += 1;
@@ -151,17 +154,17 @@ impl Engine {
     ) -> Result<(), Error> {
         let of = reversed(&entry.event).and_then(|of| taken_back.get(&key_of(&of)));
         let newest_needed = of.map_or(entry.version, |of| of.version.max(entry.version));
-        if self.programmes()?.version(newest_needed).is_none() {
+        if self.programme.timeline()?.version(newest_needed).is_none() {
             // Another instance has saved it.
-            self.refresh().await?;
+            self.programme.refresh().await?;
         }
-        let counted = tally.count(&*self.programmes()?, made(entry), of.map(made));
+        let counted = tally.count(&*self.programme.timeline()?, made(entry), of.map(made));
         counted.map_err(|_| Unreadable { key: key.clone() }.into())
     }
 
     /// The entries of these keys, all of which must be there: a ledger with a gap cannot be settled.
     async fn entries_at<'k>(&self, wanted: &'k [Key]) -> Result<Vec<(&'k Key, EntryRecord)>, Error> {
-        let found = self.store.get(wanted).await?;
+        let found = self.records.store.get(wanted).await?;
         let read = wanted.iter().zip(found).map(|(key, record)| {
             let record = record.ok_or_else(|| Unreadable { key: key.clone() })?;
             Ok((key, decode(key, &record.value)?))

@@ -1,0 +1,147 @@
+//! Requests: what surrounds every command, and what is remembered of those that were answered.
+
+use domain::{
+    programme::{BrandKind, Timeline},
+    time::Instant,
+};
+
+use crate::{
+    access::Access,
+    store::{
+        Key, Write,
+        error::{Error, until_settled},
+        id::{ContentHash, RequestHash},
+        keys,
+        records::{Answer, By, Remembered, RequestRecord},
+        write::{put, unchanged},
+    },
+};
+
+/// What surrounds every command.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub by: By,
+    /// The moment.
+    pub now: Instant,
+    /// The hash of caller, function and idempotency key, where one was sent.
+    pub key: Option<RequestHash>,
+    /// The hash of the request's content.
+    pub content: ContentHash,
+    /// Whether to answer without writing.
+    pub dry_run: bool,
+    /// The one brand the caller acts for, if bound to one.
+    pub brand: Option<String>,
+    /// Whether the house's own brands alone are within the caller's reach.
+    pub house: bool,
+    /// Whether events may lie as far back as they like (imports).
+    pub any_age: bool,
+}
+
+impl Request {
+    /// A request of somebody who may everything, without a key.
+    pub fn plain(by: By, now: Instant) -> Request {
+        Request {
+            by,
+            now,
+            key: None,
+            content: ContentHash::NONE,
+            dry_run: false,
+            brand: None,
+            house: false,
+            any_age: false,
+        }
+    }
+
+    /// Whether what happened at that brand is within the caller's reach.
+    pub(crate) fn reaches(&self, programmes: &Timeline, brand: Option<&str>) -> bool {
+        let partner = |brand: &str| {
+            let brand = programmes.newest().brand(brand);
+            brand.is_some_and(|brand| brand.kind == BrandKind::Partner)
+        };
+        match &self.brand {
+            Some(bound) => brand == Some(bound),
+            None => !(self.house && brand.is_some_and(partner)),
+        }
+    }
+}
+
+/// An answer and whether it had been given before.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The answer.
+    pub answer: Answer,
+    /// Whether it is the first answer again.
+    pub replayed: bool,
+}
+
+impl Access {
+    /// The answer that was given to this request before, if it was.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::AnswerErased`] if the
+    /// answer went with the person it was about.
+    pub async fn remembered(&self, request: &Request) -> Result<Option<Answer>, Error> {
+        let Some(hash) = request.key else {
+            return Ok(None);
+        };
+        let Some((record, _)) = self.records.read::<RequestRecord>(&keys::request(hash)).await? else {
+            return Ok(None);
+        };
+        if record.content != request.content {
+            return Err(Error::KeyReused);
+        }
+        match record.answer {
+            Remembered::Whole(answer) => Ok(Some(answer)),
+            Remembered::Personal(key) => match self.records.read::<Answer>(&Key::new(key)).await? {
+                Some((answer, _)) => Ok(Some(answer)),
+                None => Err(Error::AnswerErased),
+            },
+            Remembered::Entry(_) | Remembered::Nothing(_) => Err(Error::KeyReused),
+        }
+    }
+
+    /// Remembers an answer without personal data under the request's key, in one commit with what
+    /// it answers.
+    ///
+    /// # Errors
+    /// The store failed, or somebody was quicker.
+    pub(crate) async fn commit_told(
+        &self,
+        request: &Request,
+        mut writes: Vec<Write>,
+        answer: &Answer,
+    ) -> Result<(), Error> {
+        writes.extend(remember(request, Remembered::Whole(answer.clone())));
+        if writes.is_empty() { Ok(()) } else { self.records.commit(writes).await }
+    }
+
+    /// Remembers an answer without personal data under the request's key, and returns the answer
+    /// that stands: somebody else's, where they were answered under the key meanwhile.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn remember_answer(&self, request: &Request, answer: Answer) -> Result<Told, Error> {
+        until_settled(|before| self.attempt_to_remember(request, &answer, before > 0)).await
+    }
+
+    async fn attempt_to_remember(
+        &self,
+        request: &Request,
+        answer: &Answer,
+        look: bool,
+    ) -> Result<Told, Error> {
+        if look && let Some(answer) = self.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        self.commit_told(request, Vec::new(), answer).await?;
+        Ok(Told { answer: answer.clone(), replayed: false })
+    }
+}
+
+/// The write that remembers an answer under the request's key, if it has one.
+pub(crate) fn remember(request: &Request, answer: Remembered) -> Option<Write> {
+    let key = keys::request(request.key?);
+    let record = RequestRecord { content: request.content, at: request.now, answer };
+    Some(put(key, unchanged(None), &record))
+}

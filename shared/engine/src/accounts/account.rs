@@ -1,0 +1,148 @@
+//! An account: whose it is, what it is held to, and its records as they were read.
+
+use std::sync::Arc;
+
+use domain::{
+    number::{Currency, Rate},
+    programme::{BrandPer, Programme, Timeline, Way},
+    time::Instant,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    accounts::{
+        stock::{Rules, Shard},
+        terms::{Moment, Terms},
+    },
+    store::{Key, Record, Version, error::Error, keys, records::decode},
+};
+
+/// Whose account it is, named by its id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner<Id = String> {
+    /// A brand's: what it may issue and honour.
+    Brand(Id),
+}
+
+/// An account under the programme as it is known here, and the shard that a member spends from.
+pub(crate) struct Account {
+    pub(super) programmes: Arc<Timeline>,
+    pub(super) owner: Owner,
+    pub(super) terms: Terms,
+    pub(super) shard: u8,
+}
+
+/// An account as a command has read it.
+pub(crate) struct Met {
+    pub(crate) account: Account,
+    pub(crate) shard: Held<Shard>,
+}
+
+/// A record as it was read; its beginning where there is none yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Held<T> {
+    pub(crate) value: T,
+    pub(crate) version: Option<Version>,
+}
+
+impl<T: DeserializeOwned + Default> Held<T> {
+    pub(crate) fn read(key: &Key, record: Option<Record>) -> Result<Held<T>, Error> {
+        let read = record.map(|record| Ok::<_, Error>((decode(key, &record.value)?, record.version)));
+        Ok(Held::of(read.transpose()?))
+    }
+
+    fn of(read: Option<(T, Version)>) -> Held<T> {
+        match read {
+            Some((value, version)) => Held { value, version: Some(version) },
+            None => Held { value: T::default(), version: None },
+        }
+    }
+}
+
+impl Met {
+    pub(crate) fn new(account: Account, shard: Option<(Shard, Version)>) -> Met {
+        Met { account, shard: Held::of(shard) }
+    }
+}
+
+impl Owner<&str> {
+    pub(super) fn owned(self) -> Owner {
+        match self {
+            Owner::Brand(brand) => Owner::Brand(brand.to_owned()),
+        }
+    }
+}
+
+impl<Id: AsRef<str>> Owner<Id> {
+    /// The record of that place of the account.
+    pub(super) fn key(&self, place: u8) -> Key {
+        match self {
+            Owner::Brand(brand) => keys::account(brand.as_ref(), place),
+        }
+    }
+
+    /// What the account is held to by that version of the programme, if it is in it.
+    pub(super) fn terms(&self, programme: &Programme, currency: Currency) -> Option<Terms> {
+        match self {
+            Owner::Brand(brand) => programme.brand(brand.as_ref()).map(|brand| Terms::of(brand, currency)),
+        }
+    }
+
+    /// What a point costs in that version of the programme; nought where it costs nothing.
+    fn price(&self, programme: &Programme) -> Rate {
+        match self {
+            Owner::Brand(brand) => {
+                programme.brand(brand.as_ref()).map_or(Rate::ZERO, |brand| brand.issue_price)
+            }
+        }
+    }
+
+    /// How many points may go that way in that time by that version of the programme.
+    pub(super) fn limit(&self, programme: &Programme, per: BrandPer, way: Way) -> Option<u64> {
+        match self {
+            Owner::Brand(brand) => programme.brand(brand.as_ref())?.limit(per, way),
+        }
+    }
+}
+
+impl Account {
+    /// The record of the pool.
+    pub(super) fn pool_key(&self) -> Key {
+        self.owner.key(keys::POOL)
+    }
+
+    pub(super) fn key_of(&self, shard: u8) -> Key {
+        self.owner.key(shard)
+    }
+
+    /// The record of the member's shard.
+    pub(crate) fn shard_key(&self) -> Key {
+        self.key_of(self.shard)
+    }
+
+    /// The terms of that version of the programme; `None` if it is not known here.
+    pub(super) fn terms_of(&self, version: u32) -> Option<Terms> {
+        let newest = self.programmes.newest();
+        if version == newest.version {
+            return Some(self.terms);
+        }
+        let programme = match version {
+            0 => return Some(Terms::default()),
+            number => self.programmes.version(number)?,
+        };
+        Some(self.owner.terms(programme, newest.currency).unwrap_or_default())
+    }
+
+    pub(super) fn rules<'t>(&'t self, former: &'t Terms) -> Rules<'t> {
+        Rules { version: self.programmes.newest().version, terms: &self.terms, former }
+    }
+
+    pub(super) fn moment(&self, at: Instant) -> Moment {
+        Moment::of(self.programmes.newest().zone, at)
+    }
+
+    /// What a point of the brand cost in that version of the programme.
+    pub(super) fn price(&self, version: u32) -> Rate {
+        self.programmes.version(version).map_or(Rate::ZERO, |programme| self.owner.price(programme))
+    }
+}

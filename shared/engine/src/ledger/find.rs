@@ -1,0 +1,135 @@
+//! Whose ledger a command is about, and what it changes: found, and then waited for and read.
+
+use domain::{member::MemberId, refusal::Refusal};
+
+use crate::{
+    access::requests::Request,
+    accounts::{Account, Met, Shard},
+    ledger::{
+        Ledger,
+        act::{About, Act, Counted, Whom},
+        parts::Target,
+    },
+    store::{
+        error::Error,
+        keys,
+        look::{Look, Seen, Slot},
+        reading::Loaded,
+        records::{EntryRecord, MemberRecord},
+        turns::{Turn, Turns},
+    },
+};
+
+/// Where a command will find what it is about: asked for, and not read yet.
+pub(super) struct Place {
+    id: MemberId,
+    member: Slot<MemberRecord>,
+    target: Option<Target>,
+    account: Option<(Account, Slot<Shard>)>,
+}
+
+/// What an attempt has read of whom and what it is about.
+pub(super) struct Found {
+    pub(super) id: MemberId,
+    pub(super) loaded: Loaded,
+    pub(super) target: Option<Target>,
+    pub(super) met: Option<Met>,
+}
+
+impl Place {
+    /// What was read.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or a record is unreadable.
+    pub(super) fn found(self, seen: &Seen) -> Result<Found, Error> {
+        let (record, version) = seen.read(self.member)?.ok_or(Refusal::MemberNotFound)?;
+        let met = match self.account {
+            Some((account, slot)) => Some(Met::new(account, seen.read(slot)?)),
+            None => None,
+        };
+        Ok(Found { id: self.id, loaded: Loaded { record, version }, target: self.target, met })
+    }
+}
+
+impl Ledger {
+    /// The member that a command names in a way that is looked at before anything else.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`] for a reference that means nobody, or the store failed.
+    pub(super) async fn named(&self, request: &Request, act: &Act) -> Result<Option<MemberId>, Error> {
+        match act.about {
+            About::Member(Whom::Id(id)) => Ok(Some(id)),
+            // First of all: a reference that has ended is unknown, also to what was done under it.
+            About::Member(whom @ (Whom::Linked(_) | Whom::Nobody)) => {
+                Ok(Some(self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?))
+            }
+            About::Member(Whom::Identity(_)) | About::Target { .. } => Ok(None),
+        }
+    }
+
+    /// The member that an identity belongs to, or the order or redemption is of; and that.
+    ///
+    /// # Errors
+    /// It is not there, or not within the caller's reach; or the store failed.
+    pub(super) async fn find(
+        &self,
+        request: &Request,
+        act: &Act,
+    ) -> Result<(MemberId, Option<Target>), Error> {
+        let (key, missing) = match &act.about {
+            About::Member(whom) => {
+                let id = self.member_of(request, *whom).await?.ok_or(Refusal::MemberNotFound)?;
+                return Ok((id, None));
+            }
+            About::Target { key, missing } => (key, missing),
+        };
+        let (entry, version) = self.records.read::<EntryRecord>(key).await?.ok_or_else(|| missing.clone())?;
+        let reaches = request.reaches(&*self.programme.timeline()?, entry.event.kind.row().brand);
+        if !reaches {
+            return Err(missing.clone().into());
+        }
+        // An order is judged by its own version, which another instance may just have saved.
+        if let Some(order) = entry.event.kind.row().order
+            && self.programme.timeline()?.version(order.version).is_none()
+        {
+            self.programme.refresh().await?;
+        }
+        Ok((entry.member, Some(Target { key: key.clone(), entry, version })))
+    }
+
+    /// Waits for the turns of all that a command is about, and asks for it.
+    pub(super) async fn place(
+        &self,
+        act: &Act,
+        id: MemberId,
+        target: Option<Target>,
+        turns: &mut Turns<'_>,
+        asked: &mut Look,
+    ) -> Place {
+        turns.take(&[Turn::Member(id)]).await;
+        let account = match act.account {
+            Counted::Nowhere => None,
+            Counted::Taken(way) => {
+                act.brand.as_ref().and_then(|brand| self.accounts.spending(brand, way, id))
+            }
+            Counted::GivenBack => target.as_ref().and_then(|target| self.accounts.refunding(&target.entry)),
+        };
+        let shard = account.as_ref().map(Account::shard_key);
+        if let Some(shard) = &shard {
+            turns.take(&[Turn::Shard(shard)]).await;
+        }
+        let member = asked.at(keys::member(id));
+        let account = account.zip(shard.map(|shard| asked.at(shard)));
+        Place { id, member, target, account }
+    }
+
+    async fn member_of(&self, request: &Request, whom: Whom) -> Result<Option<MemberId>, Error> {
+        match (whom, &request.brand) {
+            (Whom::Id(id), _) => Ok(Some(id)),
+            (Whom::Identity(hash), _) => self.records.claimed_by(hash).await,
+            (Whom::Linked(reference), Some(brand)) => self.records.referred(brand, reference).await,
+            // A reference means something to its brand alone.
+            (Whom::Linked(_), None) | (Whom::Nobody, _) => Ok(None),
+        }
+    }
+}

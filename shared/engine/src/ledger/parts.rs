@@ -1,0 +1,218 @@
+//! A commit as it is put together, part by part: members with their entries, the orders and redemptions
+//! that change with them, what accounts give and take, and what is remembered of the request. All of it
+//! is written together or not at all, and there may be several of each.
+
+use domain::{
+    event::{Event, OrderState},
+    member::Member,
+    programme::Timeline,
+    time::Instant,
+};
+
+use crate::{
+    accounts::Points,
+    programme::Programmes,
+    store::{
+        Expect, Key, Version, Write,
+        id::ContentHash,
+        keys,
+        reading::Loaded,
+        records::{By, EntryRecord, MemberRef, Outcome},
+        write::{delete, mark, put, unchanged},
+    },
+};
+
+/// The entry that a command is about, where it has a name of its own.
+pub(crate) struct Primary {
+    /// Which of the events it is.
+    pub(crate) index: usize,
+    /// Its natural key.
+    pub(crate) key: Option<Key>,
+    /// The hash of the request's content.
+    pub(crate) content: ContentHash,
+    /// What the caller is told.
+    pub(crate) outcome: Outcome,
+    /// Which of its brand's blocks its points came from, or went back to.
+    pub(crate) blocks: Points,
+    /// Whether its brand's credit was charged.
+    pub(crate) charged: bool,
+}
+
+/// What becomes of a member.
+pub(crate) struct MemberPart<'a> {
+    /// What is stored now; `None` for a new member.
+    pub(crate) before: Option<&'a Loaded>,
+    /// The brand a new member registers at.
+    pub(crate) brand: Option<&'a str>,
+    /// The member afterwards.
+    pub(crate) after: &'a Member,
+    /// What happened in between, in order; the first `timely` by time alone.
+    pub(crate) events: Vec<Event>,
+    pub(crate) timely: usize,
+    /// The one of them that was asked for.
+    pub(crate) primary: Option<Primary>,
+}
+
+impl<'a> MemberPart<'a> {
+    /// What time alone has done, or nothing.
+    pub(crate) fn plain(
+        before: Option<&'a Loaded>,
+        brand: Option<&'a str>,
+        after: &'a Member,
+        events: Vec<Event>,
+    ) -> MemberPart<'a> {
+        MemberPart { before, brand, after, timely: events.len(), events, primary: None }
+    }
+}
+
+/// The order or redemption that a command is about, as stored.
+pub(crate) struct Target {
+    pub(crate) key: Key,
+    pub(crate) entry: EntryRecord,
+    pub(crate) version: Version,
+}
+
+/// A commit in the making.
+pub(crate) struct Parts<'a> {
+    programme: &'a Programmes,
+    programmes: &'a Timeline,
+    by: By,
+    recorded_at: Instant,
+    /// Brands and tiers that are used, each once.
+    marks: Vec<Key>,
+    writes: Vec<Write>,
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn new(
+        programme: &'a Programmes,
+        programmes: &'a Timeline,
+        by: By,
+        recorded_at: Instant,
+    ) -> Parts<'a> {
+        Parts { programme, programmes, by, recorded_at, marks: Vec::new(), writes: Vec::new() }
+    }
+
+    /// How many writes it has come to.
+    pub(crate) fn len(&self) -> usize {
+        let marking = if self.marks.is_empty() { 0 } else { self.marks.len() + 1 };
+        marking + self.writes.len()
+    }
+
+    /// A member's standing against its version, its new entries, its place in the due index, and the
+    /// marks of brands and tiers that are used for the first time. The primary entry as it is stored.
+    pub(crate) fn member(&mut self, mut part: MemberPart<'_>) -> Option<EntryRecord> {
+        self.writes.reserve(part.events.len() + 4);
+        self.marks(&part);
+        self.due(&part);
+        let (last, entry) = self.entries(&mut part);
+        let record = MemberRef { member: part.after, last: &last };
+        let version = part.before.map(|before| before.version);
+        self.writes.push(put(keys::member(part.after.id), unchanged(version), &record));
+        entry
+    }
+
+    /// The order with its new state, or the redemption as cancelled.
+    pub(crate) fn target(&mut self, target: Target, order: Option<OrderState>) {
+        let Target { key, mut entry, version } = target;
+        match order {
+            Some(state) => entry.order = Some(state),
+            None => entry.cancelled = true,
+        }
+        self.writes.push(put(key, Expect::Version(version), &entry));
+    }
+
+    /// What an account gives or takes.
+    pub(crate) fn account(&mut self, write: Option<Write>) {
+        self.writes.extend(write);
+    }
+
+    /// What else is written with it.
+    pub(crate) fn also(&mut self, writes: impl IntoIterator<Item = Write>) {
+        self.writes.extend(writes);
+    }
+
+    /// All that is written.
+    pub(crate) fn into_writes(self) -> Vec<Write> {
+        let mut writes = self.programme.marked(self.marks);
+        if writes.is_empty() {
+            return self.writes;
+        }
+        writes.extend(self.writes);
+        writes
+    }
+
+    fn entries(&mut self, part: &mut MemberPart<'_>) -> (Option<Vec<u8>>, Option<EntryRecord>) {
+        let stored = part.before.map(|before| &before.record);
+        let mut last = stored.and_then(|record| record.last.clone());
+        let mut balance = stored.map_or(0, |record| record.member.balance());
+        let mut next = stored.map_or(0, |record| record.member.seq) + 1;
+        let mut told = None;
+        for (index, event) in std::mem::take(&mut part.events).into_iter().enumerate() {
+            let seq = next;
+            next += 1;
+            balance += event.movement.points();
+            let own = part.primary.take_if(|primary| primary.index == index);
+            let is_primary = own.is_some();
+            let (natural, content, outcome, blocks, charged) = match own {
+                Some(own) => (own.key, Some(own.content), Some(own.outcome), own.blocks, own.charged),
+                None => (None, None, None, Vec::new(), false),
+            };
+            let entry = EntryRecord {
+                member: part.after.id,
+                seq,
+                previous: last.take(),
+                by: if index < part.timely { By::Time } else { self.by },
+                version: self.programmes.at(event.at).version,
+                recorded_at: self.recorded_at,
+                balance_after: balance,
+                content: content.filter(|_| natural.is_some()),
+                order: event.kind.row().order.map(OrderState::new),
+                event,
+                outcome,
+                cancelled: false,
+                blocks,
+                charged,
+            };
+            last = natural.as_ref().map(|key| key.as_bytes().to_vec());
+            let key = natural.unwrap_or_else(|| keys::entry(part.after.id, seq));
+            self.writes.push(put(key, Expect::Absent, &entry));
+            if is_primary {
+                told = Some(entry);
+            }
+        }
+        assert_eq!(balance, part.after.balance(), "entries add up to the member's balance");
+        assert_eq!(next, part.after.seq + 1, "entries follow on each other up to the member's newest");
+        assert!(part.primary.is_none(), "the entry that was asked for is one of those that are written");
+        (last, told)
+    }
+
+    fn due(&mut self, part: &MemberPart<'_>) {
+        let id = part.after.id;
+        let before = part.before.and_then(|before| before.record.member.due_at());
+        let after = part.after.due_at();
+        if before == after {
+            return;
+        }
+        if let Some(at) = before {
+            self.writes.push(delete(keys::due(at, id)));
+        }
+        if let Some(at) = after {
+            self.writes.push(mark(keys::due(at, id)));
+        }
+    }
+
+    /// A brand or tier that is used for the first time is marked, so that a later version of the
+    /// programme cannot remove it.
+    fn marks(&mut self, part: &MemberPart<'_>) {
+        let lots = part.after.lots.iter().map(|lot| lot.brand.as_str());
+        let told = part.events.iter().filter_map(|event| event.kind.row().brand);
+        let brands = lots.chain(part.brand).chain(told).map(|brand| keys::used("brand", brand));
+        let trial = part.after.trial.iter().map(|trial| &trial.tier);
+        let tiers = trial.chain([&part.after.standing.tier]).map(|tier| keys::used("tier", tier));
+        let programme = self.programme;
+        self.marks.extend(brands.chain(tiers).filter(|key| !programme.is_marked(key)));
+        self.marks.sort();
+        self.marks.dedup();
+    }
+}

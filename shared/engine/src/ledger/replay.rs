@@ -1,0 +1,106 @@
+//! What was done before is not done again: it is recognised, under the request's key or its own name, and
+//! told as it was told at first.
+
+use domain::refusal::Refusal;
+
+use crate::{
+    access::requests::{Request, remember},
+    ledger::{Ledger, act::Act, execute::Done},
+    store::{
+        Key,
+        error::Error,
+        keys,
+        look::{Look, Seen, Slot},
+        records::{EntryRecord, Remembered, RequestRecord, Unreadable},
+    },
+};
+
+/// Where it would be known that something was done before: asked for, and not read yet.
+pub(super) struct Names {
+    by_key: Option<Slot<RequestRecord>>,
+    by_name: Option<Slot<EntryRecord>>,
+}
+
+impl Names {
+    /// The names of a command: the request's key, and its own.
+    pub(super) fn ask(request: &Request, act: &Act, asked: &mut Look) -> Names {
+        Names {
+            by_key: request.key.map(|key| asked.at(keys::request(key))),
+            by_name: act.natural_key.clone().map(|key| asked.at(key)),
+        }
+    }
+}
+
+impl Ledger {
+    /// The first answer again, if it was done before.
+    ///
+    /// # Errors
+    /// It was another request; or the store failed.
+    pub(super) async fn replayed(
+        &self,
+        request: &Request,
+        names: &Names,
+        seen: &Seen,
+    ) -> Result<Option<Done>, Error> {
+        if let Some(slot) = names.by_key
+            && let Some((known, _)) = seen.read(slot)?
+        {
+            return self.replay_request(request, known).await.map(Some);
+        }
+        if let Some(slot) = names.by_name
+            && let Some((entry, _)) = seen.read(slot)?
+        {
+            let done = replay_natural(request, entry)?;
+            // From now on this key stands for it too.
+            self.commit_remembered(request, Remembered::Entry(seen.key(slot).as_bytes().to_vec())).await?;
+            return Ok(Some(done));
+        }
+        Ok(None)
+    }
+
+    /// Whether it is done by now, under its key or its own name.
+    pub(super) async fn is_known(&self, request: &Request, act: &Act) -> Result<bool, Error> {
+        let names: Vec<Key> =
+            request.key.map(keys::request).into_iter().chain(act.natural_key.clone()).collect();
+        if names.is_empty() {
+            return Ok(false);
+        }
+        Ok(self.records.store.get(&names).await?.iter().any(Option::is_some))
+    }
+
+    /// Remembers an answer that changes nothing under the request's key, if it has one.
+    pub(super) async fn commit_remembered(&self, request: &Request, answer: Remembered) -> Result<(), Error> {
+        match remember(request, answer) {
+            Some(write) => self.programme.commit(vec![write]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The first answer again, for a request whose key is known.
+    async fn replay_request(&self, request: &Request, known: RequestRecord) -> Result<Done, Error> {
+        if known.content != request.content {
+            return Err(Error::KeyReused);
+        }
+        let bytes = match known.answer {
+            Remembered::Entry(bytes) => bytes,
+            Remembered::Nothing(member) => {
+                return Ok(Done { member, entry: None, replayed: true });
+            }
+            Remembered::Whole(_) | Remembered::Personal(_) => return Err(Error::KeyReused),
+        };
+        let key = Key::new(bytes);
+        let entry = self.records.entry_at(&key).await?.ok_or(Unreadable { key })?;
+        Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
+    }
+}
+
+/// The first answer again, for something that is known by its own name.
+fn replay_natural(request: &Request, entry: EntryRecord) -> Result<Done, Error> {
+    if entry.cancelled {
+        return Err(Refusal::AlreadyCancelled.into());
+    }
+    if entry.content != Some(request.content) {
+        return Err(Refusal::OrderConflict.into());
+    }
+    Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
+}

@@ -1,0 +1,134 @@
+//! What a decision needs to know beside the member, looked up as it is asked for.
+
+use domain::{
+    condition::Wants,
+    decide::{AHEAD_MILLIS_MAX, Command, Context, Decision, Stop, decide},
+    event::History,
+    member::{Member, Person},
+    refusal::Refusal,
+    time::Instant,
+};
+
+use crate::{
+    ledger::Ledger,
+    store::{
+        error::Error,
+        reading::{newest, previous},
+        records::MemberRecord,
+    },
+};
+
+/// The most entries a question about the past may read.
+const HISTORY_MAX: usize = 100_000;
+
+impl Ledger {
+    /// Decides, looking up what the decision asks for.
+    pub(super) async fn decided(
+        &self,
+        context: Context<'_>,
+        record: &MemberRecord,
+        settled: &Member,
+        command: &Command<'_>,
+    ) -> Result<Decision, Error> {
+        let mut person: Option<Person> = None;
+        let mut history: Option<History> = None;
+        // Each look-up settles one kind of question; a history is asked for again only if it must
+        // reach further back, at most once for each limit and condition of the programme.
+        loop {
+            let context = Context { person: person.as_ref(), history: history.as_ref(), ..context };
+            match decide(&context, settled, command) {
+                Ok(decision) => return Ok(decision),
+                Err(Stop::Refused(refusal)) => return Err(refusal.into()),
+                Err(Stop::Wants(Wants::Person)) => {
+                    assert!(person.is_none(), "nobody asks again who the member is");
+                    person = Some(
+                        self.records.person(settled.id).await?.map(|(person, _)| person).unwrap_or_default(),
+                    );
+                }
+                Err(Stop::Wants(Wants::History(since))) => {
+                    let reaches = history.as_ref().is_some_and(|history| history.since <= since);
+                    assert!(!reaches, "nobody asks again for a history that reaches so far");
+                    history = Some(self.history(record, since).await?);
+                }
+            }
+        }
+    }
+
+    /// The entries of a member that were recorded at or after `since`, with the slack that an
+    /// event may lie ahead of its recording.
+    async fn history(&self, record: &MemberRecord, since: Instant) -> Result<History, Error> {
+        let horizon = since.plus_millis(-AHEAD_MILLIS_MAX);
+        let mut events = Vec::new();
+        // No entry was recorded later than the moment up to which the member is settled.
+        if record.member.as_of < horizon {
+            return Ok(History { since, events });
+        }
+        let mut next = newest(record);
+        while let Some(key) = next {
+            let Some(entry) = self.records.entry_at(&key).await? else {
+                break;
+            };
+            if entry.recorded_at < horizon {
+                break;
+            }
+            if events.len() >= HISTORY_MAX {
+                return Err(Refusal::LimitExceeded { what: "history" }.into());
+            }
+            next = previous(&entry);
+            events.push(entry.event);
+        }
+        Ok(History { since, events })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::{event::EntryKind, member::MemberId};
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::store::{
+        Change, Expect, Store as _, Write, keys,
+        memory::MemoryStore,
+        records::{EntryRecord, encode},
+    };
+
+    /// Which of the entries that were recorded at these moments the history since then holds, oldest first; of a
+    /// member that is settled up to its last entry.
+    fn held(recorded: &[i64], since: i64) -> Vec<i64> {
+        let id = MemberId([1; 16]);
+        let entry = |(seq, at): (u64, i64)| {
+            let record = EntryRecord { seq, ..EntryRecord::plain(Instant(at), EntryKind::PointsExpired) };
+            let change = Change::Put(encode(&record));
+            Write { key: keys::entry(id, seq), expect: Expect::Anything, change }
+        };
+        let store = MemoryStore::new();
+        let writes = (1..).zip(recorded.iter().copied()).map(entry).collect();
+        store.commit(writes).now_or_never().unwrap().unwrap();
+        let mut member = Member::new(id, Instant(0), Instant(0), "basic");
+        member.seq = recorded.len() as u64;
+        member.as_of = Instant(recorded.last().copied().unwrap_or(0));
+        let record = MemberRecord { member, last: None };
+        let engine = crate::Engine::new(Arc::new(store));
+        let history = engine.ledger().history(&record, Instant(since)).now_or_never().unwrap().unwrap();
+        assert_eq!(history.since, Instant(since));
+        history.events.iter().rev().map(|event| event.at.0).collect()
+    }
+
+    /// Whoever's clock was behind may have written down an event before it happened.
+    #[test]
+    fn a_history_goes_as_far_back_as_clocks_may_differ() {
+        const AHEAD: i64 = domain::decide::AHEAD_MILLIS_MAX;
+        let since = 10 * AHEAD;
+        let (before, first, after) = (since - AHEAD - 1, since - AHEAD, since - AHEAD + 1);
+        assert_eq!(held(&[], since), [0; 0]);
+        assert_eq!(held(&[before], since), [0; 0]);
+        assert_eq!(held(&[first], since), [first]);
+        assert_eq!(
+            held(&[5, before, first, after, since, since + 1], since),
+            [first, after, since, since + 1]
+        );
+    }
+}

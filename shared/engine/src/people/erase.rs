@@ -1,0 +1,64 @@
+//! Erasure: the person goes, and the ledger stays under the bare id.
+
+use domain::{
+    decide::SetStatus,
+    member::{MemberId, Person, Status},
+};
+
+use crate::{
+    access::requests::Request,
+    ledger::act::{Act, Whom},
+    people::People,
+    store::{
+        StoreError, Write,
+        error::{ATTEMPTS_MAX, Error},
+        id::IdentityHash,
+        keys,
+        write::{delete, delete_read},
+    },
+};
+
+impl People {
+    /// Takes away the person: profile, identities, claims, links and answers with personal data. The
+    /// ledger stays under the bare id. Repeating it does no more.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn erase(
+        &self,
+        request: &Request,
+        id: MemberId,
+        claims: impl Fn(&Person) -> Vec<IdentityHash>,
+    ) -> Result<(), Error> {
+        let reason = "erased on request".to_owned();
+        let set = SetStatus { status: Status::Erased, reason };
+        let keyless = Request { key: None, ..request.clone() };
+        self.ledger.execute(&keyless, &Act::set_status(Whom::Id(id), set)).await?;
+        // From here on something has been written, whatever becomes of the rest.
+        self.partners.erase_links(id).await.map_err(Error::half_done)?;
+        self.erase_person(id, claims).await.map_err(Error::half_done)
+    }
+
+    async fn erase_person(
+        &self,
+        id: MemberId,
+        claims: impl Fn(&Person) -> Vec<IdentityHash>,
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            let answers = self.records.store.scan(keys::answers(id), 50).await?;
+            let last_step = answers.len() < 50;
+            let mut writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
+            if last_step && let Some((person, version)) = self.records.person(id).await? {
+                writes.extend(claims(&person).into_iter().map(|hash| delete(keys::identity(hash))));
+                writes.push(delete_read(keys::person(id), version));
+            }
+            match if writes.is_empty() { Ok(()) } else { self.programme.commit(writes).await } {
+                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
+                Err(error) => return Err(error),
+                Ok(()) if last_step => return Ok(()),
+                Ok(()) => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+}

@@ -1,0 +1,73 @@
+//! Marks: which brands and tiers have been used, so that no later version of the programme removes them.
+//! A mark is made in the commit that uses what it marks, and only under the newest version.
+
+use crate::{
+    access::requests::{Request, remember},
+    programme::Programmes,
+    store::{
+        Key, StoreError, Write,
+        error::Error,
+        keys,
+        records::{Answer, Remembered},
+        write::{mark, still},
+    },
+};
+
+impl Programmes {
+    /// What marks these uses, as far as they are not marked yet.
+    pub(crate) fn marking(&self, mut marks: Vec<Key>) -> Vec<Write> {
+        marks.retain(|key| !self.is_marked(key));
+        self.marked(marks)
+    }
+
+    /// What marks these uses, under the newest version of the programme.
+    pub(crate) fn marked(&self, marks: Vec<Key>) -> Vec<Write> {
+        let head = self.head_version().filter(|_| !marks.is_empty());
+        let head = head.map(|version| still(keys::program_head(), version));
+        marks.into_iter().map(mark).chain(head).collect()
+    }
+
+    /// Commits, and notes which brands and tiers are now marked as used.
+    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
+        let marks = writes.iter().filter(|write| write.key.kind() == keys::kind::USED);
+        let marks: Vec<Key> = marks.map(|write| write.key.clone()).collect();
+        match self.records.store.commit(writes).await {
+            // A mark is made under the newest version; another instance may have saved a newer one.
+            Err(StoreError::LostRace) if !marks.is_empty() => {
+                self.refresh().await?;
+                Err(StoreError::LostRace.into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => {
+                self.mark(marks);
+                Ok(())
+            }
+        }
+    }
+
+    /// Commits what was decided at the request's moment.
+    ///
+    /// # Errors
+    /// As a lost race, if the moment is too old by now: it is to be decided anew.
+    pub(crate) async fn commit_timely(&self, request: &Request, writes: Vec<Write>) -> Result<(), Error> {
+        match self.access.later(request.now) {
+            Some(_) => Err(StoreError::LostRace.into()),
+            None => self.commit(writes).await,
+        }
+    }
+
+    /// Remembers an answer without personal data under the request's key, in one commit with what
+    /// it answers.
+    ///
+    /// # Errors
+    /// The store failed, or somebody was quicker.
+    pub(crate) async fn commit_told(
+        &self,
+        request: &Request,
+        mut writes: Vec<Write>,
+        answer: &Answer,
+    ) -> Result<(), Error> {
+        writes.extend(remember(request, Remembered::Whole(answer.clone())));
+        if writes.is_empty() { Ok(()) } else { self.commit(writes).await }
+    }
+}

@@ -1,0 +1,166 @@
+//! Records as they are read: decoded, and each with the commit that wrote it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::member::{Member, MemberId, Person};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Expect, Key, Range, Record, Store, StoreError, Version, Write,
+    error::Error,
+    id::{IdentityHash, Reference},
+    keys,
+    look::{Look, Seen},
+    records::{ClaimRecord, EntryRecord, MemberRecord, ReferenceRecord, Unreadable, decode},
+};
+
+/// Records that [`Records::scan_all`] reads at a time.
+const PAGE: usize = 200;
+
+/// The records in a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Records {
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// A member as loaded: what is stored, with the version a commit must find again.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) record: MemberRecord,
+    pub(crate) version: Version,
+}
+
+impl Records {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Records {
+        Records { store }
+    }
+
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        Ok(self.store.get(std::slice::from_ref(key)).await?.pop().flatten())
+    }
+
+    pub(crate) async fn read<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<(T, Version)>, Error> {
+        match self.get(key).await? {
+            Some(record) => Ok(Some((decode(key, &record.value)?, record.version))),
+            None => Ok(None),
+        }
+    }
+
+    /// Everything that lies in the range, in its order: for what there is little of.
+    pub(crate) async fn scan_all(&self, mut range: Range) -> Result<Vec<(Key, Record)>, StoreError> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.store.scan(range.clone(), PAGE).await?;
+            let full = page.len() == PAGE;
+            all.extend(page);
+            match all.last().filter(|_| full) {
+                Some((key, _)) => range.from = key.successor(),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Reads all that is asked for, in one call of the store.
+    pub(crate) async fn look(&self, look: Look) -> Result<Seen, StoreError> {
+        let records = if look.keys().is_empty() { Vec::new() } else { self.store.get(look.keys()).await? };
+        Ok(look.seen(records))
+    }
+
+    /// Commits what marks nothing as used.
+    pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
+        self.store.commit(writes).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn load(&self, id: MemberId) -> Result<Option<Loaded>, Error> {
+        let read = self.read::<MemberRecord>(&keys::member(id)).await?;
+        Ok(read.map(|(record, version)| Loaded { record, version }))
+    }
+
+    pub(crate) async fn person(&self, id: MemberId) -> Result<Option<(Person, Version)>, Error> {
+        self.read(&keys::person(id)).await
+    }
+
+    /// The member an identity belongs to.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn claimed_by(&self, hash: IdentityHash) -> Result<Option<MemberId>, Error> {
+        let read = self.read::<ClaimRecord>(&keys::identity(hash)).await?;
+        Ok(read.map(|(claim, _)| claim.member))
+    }
+
+    /// Whom that brand's reference means.
+    pub(crate) async fn referred(
+        &self,
+        brand: &str,
+        reference: Reference,
+    ) -> Result<Option<MemberId>, Error> {
+        let read = self.read::<ReferenceRecord>(&keys::reference(brand, reference)).await?;
+        Ok(read.map(|(record, _)| record.member))
+    }
+
+    pub(crate) async fn entry_at(&self, key: &Key) -> Result<Option<EntryRecord>, Error> {
+        Ok(self.read(key).await?.map(|(entry, _)| entry))
+    }
+
+    /// A member's record, for reading its ledger.
+    ///
+    /// # Errors
+    /// The store failed, or the record is unreadable.
+    pub async fn member(&self, id: MemberId) -> Result<Option<MemberRecord>, Error> {
+        Ok(self.load(id).await?.map(|loaded| loaded.record))
+    }
+
+    /// Ids of about `limit` members, in the store's own order, and where to go on.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn member_ids(
+        &self,
+        from: Option<Bytes>,
+        limit: usize,
+    ) -> Result<(Vec<MemberId>, Option<Bytes>), Error> {
+        let page = self.store.walk(Some(keys::kind::MEMBER), from, limit).await?;
+        let ids = page
+            .records
+            .iter()
+            .map(|(key, _)| keys::read_member(key).ok_or_else(|| Unreadable { key: key.clone() }));
+        Ok((ids.collect::<Result<_, _>>()?, page.next))
+    }
+
+    /// What the engine noted for itself under that name.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn note(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        Ok(self.get(&keys::note(name)).await?.map(|record| record.value))
+    }
+
+    /// Notes something under that name, durably.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn set_note(&self, name: &str, value: Bytes) -> Result<(), Error> {
+        let change = super::Change::Put(value);
+        self.commit(vec![Write { key: keys::note(name), expect: Expect::Anything, change }]).await
+    }
+}
+
+/// The key of a member's newest entry.
+pub(crate) fn newest(record: &MemberRecord) -> Option<Key> {
+    let Member { id, seq, .. } = record.member;
+    match &record.last {
+        Some(bytes) => Some(Key::new(bytes.clone())),
+        None => (seq > 0).then(|| keys::entry(id, seq)),
+    }
+}
+
+/// The key of the entry before.
+pub(crate) fn previous(entry: &EntryRecord) -> Option<Key> {
+    match &entry.previous {
+        Some(bytes) => Some(Key::new(bytes.clone())),
+        None => (entry.seq > 1).then(|| keys::entry(entry.member, entry.seq - 1)),
+    }
+}
