@@ -4,8 +4,6 @@ mod row;
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     id::RedemptionId,
     member::Status,
@@ -17,7 +15,7 @@ use crate::{
 pub use row::{Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
 
 /// A change of one lot: a plus enters it, a minus leaves it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Share {
     /// The lot's expiry; `None` is never.
     pub expires_at: Option<Instant>,
@@ -30,7 +28,7 @@ pub struct Share {
 }
 
 /// How points, debt and growth moved.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Movement {
     /// Lots that changed.
     pub shares: Vec<Share>,
@@ -48,7 +46,7 @@ impl Movement {
 }
 
 /// One thing that happened.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     /// When it happened in the shop, or fell due.
     pub occurred_at: Instant,
@@ -65,7 +63,7 @@ pub struct Event {
 }
 
 /// The kinds of event, with what each alone says.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EntryKind {
     /// An order earned.
     OrderEarned(Box<Order>),
@@ -146,7 +144,7 @@ pub enum EntryKind {
 }
 
 /// Why a tier changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TierCause {
     /// Growth, or the other condition, reached it.
     Raised,
@@ -155,7 +153,7 @@ pub enum TierCause {
 }
 
 /// An order as it was recorded. What has since been refunded is in [`OrderState`].
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Order {
     /// The brand.
     pub brand: String,
@@ -182,7 +180,7 @@ pub struct Order {
 }
 
 /// Which lot an order's points went to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderLot {
     /// When it expires; `None` is never.
     pub expires_at: Option<Instant>,
@@ -191,7 +189,7 @@ pub struct OrderLot {
 }
 
 /// A line of an order.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderLine {
     /// Its id within the order.
     pub line_id: String,
@@ -206,7 +204,7 @@ pub struct OrderLine {
 }
 
 /// What has been refunded of an order, and what it has earned after that.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct OrderState {
     /// Units refunded, by line.
     pub units: Vec<u64>,
@@ -240,7 +238,7 @@ impl OrderState {
 }
 
 /// An activity that earned.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActivityEarned {
     /// Where.
     pub brand: String,
@@ -259,7 +257,7 @@ pub struct ActivityEarned {
 }
 
 /// A refund.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderRefunded {
     /// The order's brand.
     pub brand: String,

@@ -8,7 +8,7 @@
 macro_rules! bytes_id {
     ($($(#[$doc:meta])* $name:ident[$length:literal];)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub struct $name(pub [u8; $length]);
     )+};
 }

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 pub use crate::id::MemberId;
 use crate::{
     number::Money,
@@ -13,7 +11,7 @@ use crate::{
 };
 
 /// Whether a member takes part.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     /// Earns and redeems.
     Active,
@@ -38,7 +36,7 @@ impl Status {
 }
 
 /// Points that share an expiry, an issuer and a hold (rules, 3). Equal lots are one lot.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lot {
     /// When they expire; `None` is never.
     pub expires_at: Option<Instant>,
@@ -51,7 +49,7 @@ pub struct Lot {
 }
 
 /// A member's place on the ladder of tiers (rules, 7).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Standing {
     /// The tier.
     pub tier: String,
@@ -64,7 +62,7 @@ pub struct Standing {
 }
 
 /// A trial of a higher tier.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trial {
     /// The tier whose benefits it gives.
     pub tier: String,
@@ -73,7 +71,7 @@ pub struct Trial {
 }
 
 /// A badge that was issued.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Badge {
     /// The badge's id.
     pub id: String,
@@ -82,7 +80,7 @@ pub struct Badge {
 }
 
 /// What an activity has counted for a member.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActivityCount {
     /// The activity's id.
     pub id: String,
@@ -104,7 +102,7 @@ pub const LOTS_MAX: usize = 1_000;
 pub const CATEGORIES_MAX: usize = 40;
 
 /// What a member has ordered.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct OrderStats {
     /// Orders of which anything remains.
     pub count: u64,
@@ -121,7 +119,7 @@ pub struct OrderStats {
 }
 
 /// The part of a member that commands read and change.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     /// Its id.
     pub id: MemberId,
@@ -234,7 +232,7 @@ impl Member {
 }
 
 /// How a person is known.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Identity {
     /// `phone`, `email` or `external`.
     pub kind: IdentityKind,
@@ -247,7 +245,7 @@ pub struct Identity {
 }
 
 /// The kinds of identity.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum IdentityKind {
     /// A telephone number.
     Phone,
@@ -275,7 +273,7 @@ pub const CONSENTS_MAX: usize = 20;
 pub const IDENTITIES_MAX: usize = 20;
 
 /// Who a member is. Kept apart from [`Member`]: commands rarely need it, and erasure takes it away.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Person {
     /// How the person is known.
     pub identities: Vec<Identity>,

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use num_bigint::BigUint;
-use serde::{Deserialize, Serialize};
 
 /// The largest figure of any kind: 2^53 − 1, so that every JSON reader keeps it whole.
 pub const FIGURE_MAX: u64 = (1 << 53) - 1;
@@ -71,7 +70,7 @@ impl Currency {
 }
 
 /// An amount of money in the currency's minor unit; at most 13 digits before the point.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Money(pub u64);
 
 impl Money {
@@ -96,7 +95,7 @@ impl Money {
 
 /// An amount of money in millionths of the currency's unit, exact where a [`Money`] is not: a point's
 /// price has up to six digits. May lie below nought.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Amount(pub i128);
 
 impl Amount {
@@ -125,7 +124,7 @@ impl Amount {
 }
 
 /// A decimal rate, kept exactly: `mantissa / 10^scale`, at most 6 digits before the point and 6 after.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rate {
     mantissa: u64,
     scale: u32,

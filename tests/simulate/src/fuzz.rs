@@ -13,16 +13,15 @@ use domain::{
     time::{Day, Instant, Month, Zone},
 };
 use engine::{
-    keys::kind,
+    keys::{self, kind},
     records::{
-        BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkRecord, MemberRecord, NonceRecord,
-        Outcome as Recorded, PartnerKeyRecord, PartnerRecord, ProgramRecord, ReferenceRecord, RequestRecord,
+        BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord, LinkRecord, MemberRecord,
+        NonceRecord, PartnerRecord, PersonRecord, ProgramRecord, ReferenceRecord, RequestRecord, Stored,
         decode, encode,
     },
     store::Key,
 };
 use num_bigint::BigUint;
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{Settings, run};
@@ -171,12 +170,17 @@ fn program(data: &[u8]) {
     }
 }
 
-/// What can be read of a record is written as what is read as the same; the rest is refused.
+/// What can be read of a record is written as what is read as the same, and in the newest format with the same bytes;
+/// the rest is refused.
 fn record(data: &[u8]) {
-    fn same<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
-        let key = Key::new(vec![kind::MEMBER]);
+    fn same<T: Stored + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+        let key = keys::all(kind::MEMBER).from;
         let Ok(read) = decode::<T>(&key, bytes) else { return };
-        assert_eq!(decode::<T>(&key, &encode(&read)).as_ref(), Ok(&read));
+        let written = encode(&read);
+        assert_eq!(decode::<T>(&key, &written).as_ref(), Ok(&read));
+        if bytes.first() == Some(&T::FORMAT) {
+            assert_eq!(written, bytes, "there is one way to write it");
+        }
     }
     let Some((which, bytes)) = data.split_first() else { return };
     const KINDS: &[fn(&[u8])] = &[
@@ -187,12 +191,12 @@ fn record(data: &[u8]) {
         same::<ProgramRecord>,
         same::<CallerRecord>,
         same::<PartnerRecord>,
-        same::<PartnerKeyRecord>,
+        same::<LinkCodeRecord>,
         same::<NonceRecord>,
         same::<ClaimRecord>,
         same::<ReferenceRecord>,
         same::<LinkRecord>,
-        same::<Recorded>,
+        same::<PersonRecord>,
     ];
     KINDS[usize::from(*which) % KINDS.len()](bytes);
 }

@@ -2,13 +2,11 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use serde::{Deserialize, Serialize};
-
 use super::{Sum, Tally};
 use crate::number::{Amount, Currency};
 
 /// Money that may be below nought, in the currency's minor unit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct SignedMoney(pub i128);
 
 impl SignedMoney {
@@ -24,7 +22,7 @@ impl SignedMoney {
 }
 
 /// What a line is about.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LineKind {
     /// Points the brand issued, less what it took back: it owes the programme.
     Issued,
@@ -49,7 +47,7 @@ impl LineKind {
 }
 
 /// A line of a brand's account.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
     /// What it is about.
     pub kind: LineKind,
@@ -81,7 +79,7 @@ impl Line {
 }
 
 /// What a month comes to between one brand and the programme.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     /// The brand.
     pub brand: String,

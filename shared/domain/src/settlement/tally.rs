@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::Made;
 use crate::{
     event::{Moves, Redemption},
@@ -15,7 +13,7 @@ use crate::{
 ///
 /// Points of one entry stay below 2^53 and a price below 10^12 millionths, so that a sum of
 /// 2^34 of the largest entries still fits.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Sum {
     /// Points; below nought where more was taken back than given.
     pub points: i128,
@@ -47,7 +45,7 @@ pub struct Unpriced {
 }
 
 /// What has been counted of a month, or of a part of it.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
     /// By issuing brand.
     pub issued: BTreeMap<String, Sum>,

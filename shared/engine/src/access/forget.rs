@@ -7,7 +7,6 @@
 
 use domain::time::Instant;
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     access::Access,
@@ -15,7 +14,7 @@ use crate::{
         Key, Range, Record, StoreError, Write,
         error::Error,
         keys,
-        records::{Remembered, RequestRecord, decode},
+        records::{Progress, Remembered, RequestRecord, decode},
         write::{delete, delete_read, put, unchanged},
     },
 };
@@ -33,16 +32,6 @@ const REQUESTS_MAX: usize = 2_000;
 const AT_ONCE_MAX: usize = 32;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
-
-/// How far requests have been looked through.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Progress {
-    /// Slices that have been looked through, counted from the first day on: a round of all of them
-    /// follows the other.
-    slices: u64,
-    /// Where to go on in the next one, if not at its beginning.
-    from: Option<Vec<u8>>,
-}
 
 impl Progress {
     /// What is left of the share of that day; `None` if nothing is.
@@ -82,7 +71,7 @@ impl Access {
     /// # Errors
     /// The store failed.
     pub(crate) async fn forget_requests(&self, now: Instant) -> Result<bool, Error> {
-        let note = keys::note("requests_looked_through");
+        let note = keys::note(keys::LOOKED_THROUGH_NOTE);
         let target = u64::try_from(now.0 / DAY_MILLIS).unwrap_or(0) * SLICES_A_DAY;
         let known = self.records.read::<Progress>(&note).await?;
         let version = known.as_ref().map(|(_, version)| *version);

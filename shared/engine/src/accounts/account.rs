@@ -7,14 +7,18 @@ use domain::{
     programme::{BrandPer, Programme, Timeline, Way},
     time::Instant,
 };
-use serde::de::DeserializeOwned;
 
 use crate::{
     accounts::{
         stock::{Rules, Shard},
         terms::{Moment, Terms},
     },
-    store::{Key, Record, Version, error::Error, keys, records::decode},
+    store::{
+        Key, Record, Version,
+        error::Error,
+        keys,
+        records::{Stored, decode},
+    },
 };
 
 /// Whose account it is, named by its id.
@@ -45,7 +49,7 @@ pub(crate) struct Held<T> {
     pub(crate) version: Option<Version>,
 }
 
-impl<T: DeserializeOwned + Default> Held<T> {
+impl<T: Stored + Default> Held<T> {
     pub(crate) fn read(key: &Key, record: Option<Record>) -> Result<Held<T>, Error> {
         let read = record.map(|record| Ok::<_, Error>((decode(key, &record.value)?, record.version)));
         Ok(Held::of(read.transpose()?))

@@ -8,7 +8,8 @@
 //! does, the pool's stock is the whole truth.
 
 use domain::number::Amount;
-use serde::{Deserialize, Serialize};
+
+pub(crate) use crate::store::records::{Pool, Shard, Stock, Window};
 
 use crate::accounts::terms::{Back, Lack, METERS, Moment, Need, Points, Terms};
 
@@ -18,53 +19,6 @@ pub(crate) const SHARDS: u8 = 32;
 /// A shard is allotted this part of what the pool holds, so that it comes back after many commands
 /// and a full set of shards leaves three quarters in the pool.
 const PARTS: i64 = 4 * SHARDS as i64;
-
-/// What may still be given out of a limit in one day or month.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Window {
-    /// The number of the day or month.
-    pub(crate) number: i32,
-    /// Points left. Below nought where a new version of the programme lowered the limit below what
-    /// had been used.
-    pub(crate) left: i64,
-}
-
-/// What can be given out, and what it has come to.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-pub(crate) struct Stock {
-    /// By meter; `None` where there is no limit.
-    pub(crate) windows: [Option<Window>; 4],
-    /// Blocks that still hold points, oldest first.
-    pub(crate) blocks: Points,
-    /// Credit left.
-    pub(crate) credit: Amount,
-    /// What has been issued on credit, by month, and is in no closed month yet.
-    pub(crate) open: Vec<(i32, Amount)>,
-}
-
-/// A shard of an account.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-pub(crate) struct Shard {
-    /// The version of the programme it was filled under; 0 is none, and it holds nothing.
-    pub(crate) version: u32,
-    pub(crate) stock: Stock,
-}
-
-/// What is not allotted, and the account as a whole.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
-pub(crate) struct Pool {
-    /// The version of the programme it was filled under; 0 before the first.
-    pub(crate) version: u32,
-    pub(crate) stock: Stock,
-    /// Shards that may hold something, a bit for each.
-    pub(crate) out: u32,
-    /// Whether allotments are coming back, and none is drawn.
-    pub(crate) gathering: bool,
-    /// Blocks bought so far.
-    pub(crate) bought: u32,
-    /// Balances of closed months; nought once paid.
-    pub(crate) closed: Vec<(i32, Amount)>,
-}
 
 /// What becomes of a command that its shard cannot pay for.
 #[derive(Clone, PartialEq, Eq, Debug)]

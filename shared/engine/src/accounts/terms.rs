@@ -8,8 +8,7 @@ use domain::{
     time::{Instant, Zone},
 };
 
-/// Points by the number of their block, ascending where they can be spent.
-pub(crate) type Points = Vec<(u32, u64)>;
+pub(crate) use crate::store::records::Points;
 
 /// What an account counts by the calendar, each in the place that its figures have everywhere here.
 pub(crate) const METERS: [(Way, BrandPer); 4] = [

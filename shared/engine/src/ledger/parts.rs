@@ -13,11 +13,11 @@ use crate::{
     accounts::Points,
     programme::Programmes,
     store::{
-        Expect, Key, Version, Write,
+        Change, Expect, Key, Version, Write,
         id::ContentHash,
         keys,
         reading::Loaded,
-        records::{By, EntryRecord, MemberRef, Outcome},
+        records::{By, EntryRecord, Outcome, encode_member},
         write::{delete, mark, put, unchanged},
     },
 };
@@ -106,9 +106,9 @@ impl<'a> Parts<'a> {
         self.marks(&part);
         self.due(&part);
         let (last, entry) = self.entries(&mut part);
-        let record = MemberRef { member: part.after, last: &last };
         let version = part.before.map(|before| before.version);
-        self.writes.push(put(keys::member(part.after.id), unchanged(version), &record));
+        let change = Change::Put(encode_member(part.after, &last));
+        self.writes.push(Write { key: keys::member(part.after.id), expect: unchanged(version), change });
         entry
     }
 

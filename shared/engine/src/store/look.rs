@@ -2,11 +2,9 @@
 
 use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
-
 use super::{
     Key, Record, Version,
-    records::{Unreadable, decode},
+    records::{Stored, Unreadable, decode},
 };
 
 /// What is to be read.
@@ -31,7 +29,7 @@ impl<T> Copy for Slot<T> {}
 
 impl Look {
     /// Asks for the record of that key.
-    pub(crate) fn at<T: DeserializeOwned>(&mut self, key: Key) -> Slot<T> {
+    pub(crate) fn at<T: Stored>(&mut self, key: Key) -> Slot<T> {
         self.keys.push(key);
         Slot { place: self.keys.len() - 1, reads: PhantomData }
     }
@@ -64,10 +62,7 @@ impl Seen {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(crate) fn read<T: DeserializeOwned>(
-        &self,
-        slot: Slot<T>,
-    ) -> Result<Option<(T, Version)>, Unreadable> {
+    pub(crate) fn read<T: Stored>(&self, slot: Slot<T>) -> Result<Option<(T, Version)>, Unreadable> {
         let Some(record) = &self.records[slot.place] else {
             return Ok(None);
         };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::member::{Member, MemberId, Person};
-use serde::de::DeserializeOwned;
 
 use super::{
     Expect, Key, Range, Record, Store, StoreError, Version, Write,
@@ -12,7 +11,7 @@ use super::{
     id::{IdentityHash, Reference},
     keys,
     look::{Look, Seen},
-    records::{ClaimRecord, EntryRecord, MemberRecord, ReferenceRecord, Unreadable, decode},
+    records::{ClaimRecord, EntryRecord, MemberRecord, ReferenceRecord, Stored, Unreadable, decode},
 };
 
 /// Records that [`Records::scan_all`] reads at a time.
@@ -40,7 +39,7 @@ impl Records {
         Ok(self.store.get(std::slice::from_ref(key)).await?.pop().flatten())
     }
 
-    pub(crate) async fn read<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<(T, Version)>, Error> {
+    pub(crate) async fn read<T: Stored>(&self, key: &Key) -> Result<Option<(T, Version)>, Error> {
         match self.get(key).await? {
             Some(record) => Ok(Some((decode(key, &record.value)?, record.version))),
             None => Ok(None),

@@ -1,12 +1,14 @@
 //! The words of a commit: what is written of a record, and what must hold of it.
 
 use bytes::Bytes;
-use serde::Serialize;
 
-use super::{Change, Expect, Key, Version, Write, records::encode};
+use super::{
+    Change, Expect, Key, Version, Write,
+    records::{Stored, encode},
+};
 
 /// The record holds this from now on.
-pub(crate) fn put<T: Serialize>(key: Key, expect: Expect, record: &T) -> Write {
+pub(crate) fn put<T: Stored>(key: Key, expect: Expect, record: &T) -> Write {
     Write { key, expect, change: Change::Put(encode(record)) }
 }
 

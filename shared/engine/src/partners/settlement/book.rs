@@ -14,7 +14,6 @@ use crate::{
     partners::{
         Partners,
         settlement::{
-            records::{AccountRecord, PaidRecord, Stage},
             run::Run,
             told::{BrandAccount, Closing},
         },
@@ -23,7 +22,7 @@ use crate::{
         Expect, Key, Range, Write,
         error::{Error, until_settled},
         keys,
-        records::{Answer, decode},
+        records::{AccountRecord, Answer, PaidRecord, Stage, decode},
         write::{delete, put},
     },
 };

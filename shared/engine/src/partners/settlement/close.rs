@@ -11,17 +11,13 @@ use crate::{
     ledger::sweep::Part,
     partners::{
         Partners,
-        settlement::{
-            records::{MonthRecord, Stage},
-            run::Run,
-            told::Closing,
-        },
+        settlement::{run::Run, told::Closing},
     },
     store::{
         Expect, Key, Range, StoreError,
         error::{ATTEMPTS_MAX, Error},
         keys,
-        records::{BlockRecord, decode},
+        records::{BlockRecord, MonthRecord, Stage, decode},
         write::put,
     },
 };

@@ -13,14 +13,14 @@ use domain::{
 use crate::{
     partners::{
         Partners,
-        settlement::{records::Stage, run::Run, told::Closing},
+        settlement::{run::Run, told::Closing},
     },
     store::{
         Key,
         error::Error,
         keys,
         reading::{newest, previous},
-        records::{EntryRecord, MemberRecord, Unreadable, decode},
+        records::{EntryRecord, MemberRecord, Stage, Unreadable, decode},
     },
 };
 

@@ -11,7 +11,6 @@
 mod book;
 mod close;
 mod count;
-mod records;
 mod run;
 mod told;
 

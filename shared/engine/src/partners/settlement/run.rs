@@ -4,15 +4,12 @@ use domain::{settlement::Tally, time::Month};
 
 use crate::{
     access::requests::Request,
-    partners::{
-        Partners,
-        settlement::records::{MonthRecord, Stage},
-    },
+    partners::Partners,
     store::{
         Expect, Key, Version, Write,
         error::Error,
         keys,
-        records::decode,
+        records::{MonthRecord, Stage, decode},
         write::{put, unchanged},
     },
 };

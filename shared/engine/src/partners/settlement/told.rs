@@ -7,11 +7,13 @@ use domain::{
 };
 
 use crate::{
-    partners::{
-        Partners,
-        settlement::records::{AccountRecord, MonthRecord, PaidRecord, Stage},
+    partners::Partners,
+    store::{
+        Key, Record,
+        error::Error,
+        keys,
+        records::{AccountRecord, MonthRecord, PaidRecord, Stage, decode},
     },
-    store::{Key, Record, error::Error, keys, records::decode},
 };
 
 /// What a call of a month's close came to.

@@ -1,31 +1,28 @@
 //! What is stored of a month's settlement. The sums that are still being counted are [`Tally`]s: one of
 //! everything but pairs of brands, and one for each brand that honoured points, so that none grows
 //! beyond some tens of kilobytes with the 200 brands a programme may have.
-//!
-//! [`Tally`]: domain::settlement::Tally
 
 use domain::{
-    settlement::{Account, SignedMoney},
+    settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
     time::Instant,
 };
-use serde::{Deserialize, Serialize};
 
-use crate::store::records::By;
+use super::{By, Stored, layout::layout};
 
 /// How far a month's settlement has come.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct MonthRecord {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MonthRecord {
     /// What is being done.
-    pub(super) stage: Stage,
+    pub(crate) stage: Stage,
     /// When it was begun.
-    pub(super) began_at: Instant,
+    pub(crate) began_at: Instant,
     /// The programme's side of the accounts so far.
-    pub(super) programme: SignedMoney,
+    pub(crate) programme: SignedMoney,
 }
 
 /// What is being done, and where to go on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) enum Stage {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
     /// Every member that is due by the month's end is settled.
     Settling,
     /// The blocks bought in the month are counted.
@@ -57,19 +54,42 @@ pub(super) enum Stage {
 }
 
 /// A brand's account.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct AccountRecord {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct AccountRecord {
     /// The account.
-    pub(super) account: Account,
+    pub(crate) account: Account,
     /// The brand's name when the month was closed.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// That an account was paid.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct PaidRecord {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PaidRecord {
     /// When.
-    pub(super) at: Instant,
+    pub(crate) at: Instant,
     /// Who said so.
-    pub(super) by: By,
+    pub(crate) by: By,
 }
+
+impl Stored for MonthRecord {}
+impl Stored for Tally {}
+impl Stored for AccountRecord {}
+impl Stored for PaidRecord {}
+
+layout! { struct MonthRecord { stage, began_at, programme } }
+layout! {
+    enum Stage {
+        0 = Settling,
+        1 = Buying { from },
+        2 = Counting { from, walked, next },
+        3 = Booking { after },
+        4 = Closed { at, by },
+    }
+}
+layout! { struct Tally { issued, honoured, expired, blocks } }
+layout! { struct Sum { points, millionths } }
+layout! { struct AccountRecord { account, name } }
+layout! { struct Account { brand, lines } }
+layout! { struct Line { kind, sum, amount } }
+layout! { enum LineKind { 0 = Issued, 1 = Honoured(issuer), 2 = Expired, 3 = BlockBought } }
+layout! { struct PaidRecord { at, by } }

@@ -1,0 +1,132 @@
+//! A ledger entry.
+
+use domain::{
+    event::{
+        ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
+        Share, TierCause,
+    },
+    member::MemberId,
+    time::Instant,
+};
+
+use super::{By, Stored, layout::layout};
+use crate::store::id::ContentHash;
+
+/// A ledger entry. Entries of one member are a chain, newest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EntryRecord {
+    /// Whose.
+    pub member: MemberId,
+    /// Its number, from 1.
+    pub seq: u64,
+    /// The entry before it, where that has a natural key.
+    pub previous: Option<Vec<u8>>,
+    /// Who asked.
+    pub by: By,
+    /// The programme's version.
+    pub version: u32,
+    /// When it was written down.
+    pub recorded_at: Instant,
+    /// EntryKind happened.
+    pub event: Event,
+    /// The sum of all entries' points up to this one.
+    pub balance_after: i64,
+    /// EntryKind the caller was told; with the entry it is the whole answer.
+    pub outcome: Option<Outcome>,
+    /// The hash of the request's content, where the entry has a natural key.
+    pub content: Option<ContentHash>,
+    /// EntryKind has become of the order, if it is one.
+    pub order: Option<OrderState>,
+    /// Whether the redemption was cancelled, if it is one.
+    pub cancelled: bool,
+    /// Which of its brand's blocks the issued points were taken from, oldest first, or what a refund
+    /// gave back to which; empty where they are billed by the month.
+    pub blocks: Vec<(u32, u64)>,
+    /// Whether its brand's credit was charged for the issued points: only then a refund gives
+    /// credit back.
+    pub charged: bool,
+}
+
+/// EntryKind an answer tells beside the entry, small enough to be kept for ever.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// Points that can be spent, afterwards.
+    pub available: u64,
+    /// Points held.
+    pub held: u64,
+    /// Points owed.
+    pub debt: u64,
+    /// Growth.
+    pub growth: u64,
+    /// The tier.
+    pub tier: String,
+    /// The tier the member was raised to.
+    pub upgraded_to: Option<String>,
+    /// Badges that followed.
+    pub badges_issued: Vec<String>,
+}
+
+impl Stored for EntryRecord {}
+
+layout! {
+    struct EntryRecord {
+        member, seq, previous, by, version, recorded_at, event, balance_after, outcome, content, order, cancelled,
+        blocks, charged,
+    }
+}
+layout! { struct Outcome { available, held, debt, growth, tier, upgraded_to, badges_issued } }
+layout! { struct Event { occurred_at, at, today, movement, moves_expiry_to, kind } }
+layout! { struct Movement { shares, debt, growth } }
+layout! { struct Share { expires_at, brand, held_until, points } }
+layout! {
+    enum EntryKind {
+        0 = OrderEarned(order),
+        1 = ActivityEarned(activity),
+        2 = PointsRedeemed { brand, order_id },
+        3 = PointsExpired,
+        4 = OrderRefunded(refund),
+        5 = RedemptionCancelled { brand, redemption, lost },
+        6 = Adjusted { brand, reason, bill },
+        7 = TierKept { tier, valid_until, lifetime },
+        8 = TierChanged { from, to, why, valid_until, ends_trial },
+        9 = TrialStarted { tier, until },
+        10 = BadgeIssued { badge, reason },
+        11 = StatusChanged { status, reason },
+    }
+}
+layout! { enum TierCause { 0 = Raised, 1 = Lapsed } }
+layout! {
+    struct Order {
+        brand, order_id, day, amount, lines, tier, version, calculated, granted, growth, lot,
+    }
+}
+layout! { struct OrderLot { expires_at, held_until } }
+layout! { struct OrderLine { line_id, sku, category, quantity, amount } }
+layout! { struct OrderState { units, amount, points, growth, refunds, closed, taken } }
+layout! { struct ActivityEarned { brand, activity, reference, calculated, granted, day, streak } }
+layout! { struct OrderRefunded { brand, order_id, amount, closes, taken, after } }
+
+#[cfg(test)]
+impl EntryRecord {
+    /// The first entry of member 1, written down when it happened, that moves nothing.
+    pub(crate) fn plain(at: Instant, kind: EntryKind) -> EntryRecord {
+        let movement = domain::event::Movement::default();
+        let event = Event { occurred_at: at, at, today: 1, movement, moves_expiry_to: None, kind };
+        EntryRecord {
+            member: MemberId([1; 16]),
+            seq: 1,
+            previous: None,
+            by: By::Time,
+            version: 1,
+            recorded_at: at,
+            event,
+            balance_after: 0,
+            outcome: None,
+            content: None,
+            order: None,
+            cancelled: false,
+            blocks: Vec::new(),
+            charged: false,
+        }
+    }
+}

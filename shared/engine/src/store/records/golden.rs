@@ -1,0 +1,116 @@
+//! Golden bytes: what each record has been stored as, in `tests/golden/`, a file for each record and
+//! a line for each sample. What is stored is read for ever, so that a line never changes and never goes;
+//! of a sample that is new a test tells the line that is to be added.
+
+mod samples;
+
+use std::collections::BTreeMap;
+
+use proptest::{collection, prelude::*};
+
+use super::{Stored, decode, encode, encode_member};
+use crate::store::Key;
+
+/// Values of a record with their names; each stands for a variant, an option or an extreme.
+type Samples<T> = Vec<(String, T)>;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks(2);
+    digits.map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+}
+
+/// The lines of a record's file, in their order.
+fn lines(text: &str) -> Vec<(String, Vec<u8>)> {
+    let lines = text.lines().map(|line| line.split_once(' ').unwrap_or_else(|| panic!("{line}")));
+    lines.map(|(name, bytes)| (name.to_owned(), unhex(bytes))).collect()
+}
+
+/// Every line is read as its sample, and the sample is written as its line.
+fn check<T: Stored + PartialEq + std::fmt::Debug>(record: &str, text: &str, samples: &Samples<T>) {
+    let key = Key::new(record.as_bytes().to_vec());
+    let mut known: BTreeMap<String, Vec<u8>> = lines(text).into_iter().collect();
+    let mut new = String::new();
+    for (name, sample) in samples {
+        let written = encode(sample);
+        let Some(golden) = known.remove(name) else {
+            new.push_str(&format!("{name} {}\n", hex(&written)));
+            continue;
+        };
+        let read = decode::<T>(&key, &golden);
+        assert_eq!(read.as_ref(), Ok(sample), "{record}, {name}: what has been stored is read as another");
+        if golden.first() == Some(&T::FORMAT) {
+            assert_eq!(hex(&written), hex(&golden), "{record}, {name}: other bytes than have been stored");
+        }
+    }
+    assert!(known.is_empty(), "{record}: no sample has the name of {:?}", known.keys());
+    assert_eq!(new, "", "add to shared/engine/tests/golden/{record}.txt:\n{new}");
+}
+
+/// Bytes that were nearly stored, or were damaged: what of them is read at all would be written in just these. So
+/// no two forms mean the same, and nothing of a record is passed over.
+fn check_damaged<T: Stored>(text: &str, _: &Samples<T>, draws: &[(usize, usize, u8, u8)]) {
+    let (key, lines) = (Key::new(&b"damaged"[..]), lines(text));
+    for (line, at, how, byte) in draws {
+        let mut bytes = lines[line % lines.len()].1.clone();
+        let at = 1 + at % bytes.len();
+        match how % 4 {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, *byte),
+            2 if at < bytes.len() => _ = bytes.remove(at),
+            _ if at < bytes.len() => bytes[at] = *byte,
+            _ => bytes.push(*byte),
+        }
+        if bytes.first() == Some(&T::FORMAT)
+            && let Ok(read) = decode::<T>(&key, &bytes)
+        {
+            assert_eq!(hex(&encode(&read)), hex(&bytes));
+        }
+    }
+}
+
+/// A member is written without copying it, in the same bytes.
+#[test]
+fn a_member_is_written_as_its_record() {
+    for (name, record) in samples::member() {
+        assert_eq!(encode_member(&record.member, &record.last), encode(&record), "{name}");
+    }
+}
+
+macro_rules! golden {
+    ($($record:ident)*) => {
+        $(
+            #[test]
+            fn $record() {
+                check(stringify!($record), texts::$record, &samples::$record());
+            }
+        )*
+
+        proptest! {
+            #[test]
+            fn what_is_read_is_written_so(draws in collection::vec(any::<(usize, usize, u8, u8)>(), 1..64)) {
+                $(check_damaged(texts::$record, &samples::$record(), &draws);)*
+            }
+        }
+
+        /// The files.
+        #[expect(non_upper_case_globals, reason = "called as their records")]
+        mod texts {
+            $(pub(super) const $record: &str = include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/golden/",
+                stringify!($record),
+                ".txt"
+            ));)*
+        }
+    };
+}
+
+golden! {
+    member person entry block request answer program program_head caller partner nonce claim
+    link_code asked_code reference link account_shard account_pool
+    settlement_month settlement_sums settlement_account settlement_paid progress
+}

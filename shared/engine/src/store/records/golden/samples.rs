@@ -1,0 +1,386 @@
+//! The samples: of every record the plainest value, every variant, every option both ways, and extremes.
+
+mod entry;
+
+use std::collections::BTreeMap;
+
+use domain::{
+    member::{
+        ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Person, Standing,
+        Status, Trial,
+    },
+    number::{Amount, Money},
+    settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
+    time::Instant,
+};
+
+pub(super) use self::entry::entry;
+use super::Samples;
+use crate::store::{
+    id::{CallerId, ContentHash, KeyHash, PartnerKeyId, Reference},
+    records::{
+        AccountRecord, Answer, BlockRecord, By, CallerRecord, ClaimRecord, KeyRecord, LinkCodeRecord,
+        LinkEnd, LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerKeyRecord,
+        PartnerRecord, Pool, ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard,
+        Stage, Stock, Window,
+    },
+};
+
+/// Whole numbers of 64 bits around every length that they are stored in.
+const WHOLE: [u64; 7] = [0, 1, 127, 128, 16_384, 1 << 53, u64::MAX];
+const SIGNED: [i64; 7] = [i64::MIN, -65, -64, 0, 63, 64, i64::MAX];
+const ID: MemberId = MemberId(*b"0123456789abcdef");
+const AT: Instant = Instant(1_767_225_600_123);
+/// Before 1970.
+const LONG_AGO: Instant = Instant(-1_000);
+
+fn named<T>(samples: impl IntoIterator<Item = (&'static str, T)>) -> Samples<T> {
+    samples.into_iter().map(|(name, sample)| (name.to_owned(), sample)).collect()
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn bys() -> [(&'static str, By); 5] {
+    // Exhaustive: whoever adds one adds a sample.
+    let name = |by: By| match by {
+        By::Caller(_) => "by_caller",
+        By::Time => "by_time",
+        By::Import => "by_import",
+        By::Schedule => "by_schedule",
+        By::Member(_) => "by_member",
+    };
+    [By::Caller(CallerId::of([0xab; 16])), By::Time, By::Import, By::Schedule, By::Member(ID)]
+        .map(|by| (name(by), by))
+}
+
+fn statuses() -> [(&'static str, Status); 4] {
+    [Status::Active, Status::Suspended, Status::Closed, Status::Erased].map(|status| match status {
+        Status::Active | Status::Suspended | Status::Closed | Status::Erased => (status.word(), status),
+    })
+}
+
+fn full_member() -> Member {
+    Member {
+        id: ID,
+        status: Status::Active,
+        registered_at: LONG_AGO,
+        as_of: AT,
+        seq: 300,
+        growth: 2_500,
+        period_growth: -20,
+        standing: Standing { tier: text("gold"), since: AT, valid_until: Some(Instant(AT.0 + 1)), kept: 3 },
+        lifetime: Some(text("silver")),
+        trial: Some(Trial { tier: text("black"), until: Instant(AT.0 + 2) }),
+        tried: texts(&["black", "silver"]),
+        lots: vec![
+            Lot { expires_at: Some(Instant(AT.0 + 3)), brand: text("acme"), held_until: None, points: 10 },
+            Lot { expires_at: None, brand: text("bean"), held_until: Some(AT), points: 128 },
+        ],
+        debt: 7,
+        active_on: 20_454,
+        badges: vec![Badge { id: text("first_order"), issued_at: AT }],
+        tags: texts(&["vip", "茶"]),
+        granted: vec![(20_453, 5), (20_454, 6)],
+        activities: vec![ActivityCount {
+            id: text("check_in"),
+            days: vec![(-1, 1), (20_454, 2)],
+            streak_day: 20_454,
+            streak: 2,
+        }],
+        orders: OrderStats {
+            count: 2,
+            amount: Money(8_850),
+            first_at: Some(LONG_AGO),
+            last_at: Some(AT),
+            categories: texts(&["tea", "books"]),
+            more_categories: true,
+        },
+    }
+}
+
+pub(super) fn member() -> Samples<MemberRecord> {
+    let newborn = Member::new(ID, AT, AT, "basic");
+    let record = |member| MemberRecord { member, last: None };
+    let mut samples = named([
+        ("newborn", record(newborn.clone())),
+        ("full", MemberRecord { member: full_member(), last: Some(b"oacme\0A-1".to_vec()) }),
+    ]);
+    samples
+        .extend(statuses().map(|(name, status)| (text(name), record(Member { status, ..newborn.clone() }))));
+    for (at, (whole, signed)) in WHOLE.into_iter().zip(SIGNED).enumerate() {
+        let member =
+            Member { seq: whole, growth: whole, period_growth: signed, debt: whole, ..newborn.clone() };
+        samples.push((format!("numbers_{at}"), record(member)));
+    }
+    let member =
+        Member { granted: vec![(i32::MIN, u64::MAX), (i32::MAX, 0)], active_on: i32::MIN, ..newborn };
+    samples.push((text("days"), record(member)));
+    samples
+}
+
+pub(super) fn person() -> Samples<Person> {
+    let identity = |kind, channel: &str, value: &str, verified| Identity {
+        kind,
+        channel: text(channel),
+        value: text(value),
+        verified,
+    };
+    let identities =
+        [IdentityKind::Phone, IdentityKind::Email, IdentityKind::External].map(|kind| match kind {
+            IdentityKind::Phone => identity(kind, "", "+8613800138000", true),
+            IdentityKind::Email => identity(kind, "", "café@münchen.example", false),
+            IdentityKind::External => identity(kind, "wechat", "o-1", true),
+        });
+    let full = Person {
+        identities: identities.to_vec(),
+        name: Some(text("王小明")),
+        birthday: Some(text("1990-02-28")),
+        gender: Some(text("female")),
+        region: BTreeMap::from([(text("country"), text("CN")), (text("city"), text("上海"))]),
+        brand: text("acme"),
+        channel: Some(text("pos")),
+        referral_code: Some(text("R-1")),
+        terms_version: Some(text("2026-01")),
+        consents: BTreeMap::from([(text("sms"), true), (text("email"), false)]),
+    };
+    named([("nobody", Person::default()), ("full", full)])
+}
+
+pub(super) fn block() -> Samples<BlockRecord> {
+    let block = BlockRecord {
+        brand: text("bean"),
+        number: 1,
+        reference: text("PO-1"),
+        points: 5_000_000,
+        price: Money(5_000_000),
+        bought_at: AT,
+        content: ContentHash([7; 16]),
+    };
+    let largest = BlockRecord { number: u32::MAX, points: u64::MAX, price: Money(u64::MAX), ..block.clone() };
+    named([("block", block), ("largest", largest)])
+}
+
+fn answers() -> [(&'static str, Answer); 2] {
+    [
+        ("answer", Answer { status: 200, body: "{\"name\":\"小明\"}".into() }),
+        ("empty", Answer { status: u16::MAX, body: Vec::new() }),
+    ]
+}
+
+pub(super) fn answer() -> Samples<Answer> {
+    named(answers())
+}
+
+pub(super) fn request() -> Samples<RequestRecord> {
+    let [(_, whole), (_, empty)] = answers();
+    let all = [
+        Remembered::Entry(b"oacme\0A-1".to_vec()),
+        Remembered::Whole(whole),
+        Remembered::Personal([b"w".as_slice(), &[1; 32]].concat()),
+        Remembered::Nothing(ID),
+    ];
+    let name = |answer: &Remembered| match answer {
+        Remembered::Entry(_) => "entry",
+        Remembered::Whole(_) => "whole",
+        Remembered::Personal(_) => "personal",
+        Remembered::Nothing(_) => "nothing",
+    };
+    let of =
+        |answer: Remembered| (name(&answer), RequestRecord { content: ContentHash([9; 16]), at: AT, answer });
+    let mut samples = named(all.map(of));
+    samples.push((text("whole_empty"), of(Remembered::Whole(empty)).1));
+    samples
+}
+
+pub(super) fn program() -> Samples<ProgramRecord> {
+    let record = |by| ProgramRecord { since: AT, by, document: text("{\"name\": \"Club\"}") };
+    named(bys().map(|(name, by)| (name, record(by))))
+}
+
+pub(super) fn program_head() -> Samples<u32> {
+    named([("first", 1), ("seven_bits", 127), ("eight_bits", 128), ("largest", u32::MAX)])
+}
+
+pub(super) fn caller() -> Samples<CallerRecord> {
+    let caller = CallerRecord {
+        name: text("Till 1"),
+        roles: texts(&["earn", "redeem"]),
+        brand: None,
+        hash: KeyHash([3; 32]),
+        created_at: AT,
+        rotated_at: AT,
+        revoked_at: None,
+        generation: 1,
+    };
+    let revoked = CallerRecord {
+        brand: Some(text("acme")),
+        revoked_at: Some(Instant(AT.0 + 5)),
+        generation: 300,
+        ..caller.clone()
+    };
+    named([("caller", caller), ("revoked", revoked)])
+}
+
+pub(super) fn partner() -> Samples<PartnerRecord> {
+    let keys = [KeyRecord::Ed25519([5; 32]), KeyRecord::HmacSha256((0..60).collect())];
+    let name = |key: &KeyRecord| match key {
+        KeyRecord::Ed25519(_) => "ed25519",
+        KeyRecord::HmacSha256(_) => "hmac_sha256",
+    };
+    let of = |key: KeyRecord, revoked_at| PartnerKeyRecord {
+        id: PartnerKeyId([4; 16]),
+        key,
+        created_at: AT,
+        revoked_at,
+    };
+    let mut samples = named(keys.map(|key| (name(&key), PartnerRecord { keys: vec![of(key, None)] })));
+    let [public, secret] = [KeyRecord::Ed25519([6; 32]), KeyRecord::HmacSha256(vec![8; 200])];
+    let both = PartnerRecord { keys: vec![of(public, Some(AT)), of(secret, None)] };
+    samples.extend(named([("none", PartnerRecord::default()), ("one_revoked", both)]));
+    samples
+}
+
+pub(super) fn nonce() -> Samples<NonceRecord> {
+    named([("nonce", NonceRecord { until: AT }), ("long_ago", NonceRecord { until: LONG_AGO })])
+}
+
+pub(super) fn claim() -> Samples<ClaimRecord> {
+    named([("claim", ClaimRecord { member: ID })])
+}
+
+pub(super) fn link_code() -> Samples<LinkCodeRecord> {
+    let of = |by, used| LinkCodeRecord { member: ID, brand: text("moon"), by, asked_at: AT, used };
+    let mut samples = named(bys().map(|(name, by)| (name, of(by, None))));
+    samples.push((text("used"), of(By::Member(ID), Some(Reference([0x11; 16])))));
+    samples
+}
+
+pub(super) fn asked_code() -> Samples<Instant> {
+    named([("asked", AT), ("long_ago", LONG_AGO)])
+}
+
+pub(super) fn reference() -> Samples<ReferenceRecord> {
+    named([("reference", ReferenceRecord { member: ID })])
+}
+
+pub(super) fn link() -> Samples<LinkRecord> {
+    let link = LinkRecord {
+        reference: Reference([0x22; 16]),
+        asked_by: By::Member(ID),
+        asked_at: AT,
+        linked_at: Instant(AT.0 + 1),
+        from_seq: 0,
+        end: None,
+    };
+    let mut samples = named([("stands", link.clone())]);
+    samples.extend(bys().map(|(name, by)| {
+        let end = Some(LinkEnd { by, at: Instant(AT.0 + 2), seq: 300 });
+        (format!("ended_{name}"), LinkRecord { from_seq: 128, end, ..link.clone() })
+    }));
+    samples
+}
+
+fn stock() -> Stock {
+    let window = |number, left| Some(Window { number, left });
+    Stock {
+        windows: [window(20_454, 1_000), None, window(-1, -5), window(24_312, i64::MAX)],
+        blocks: vec![(1, 100), (7, u64::MAX)],
+        credit: Amount(123_456_789),
+        open: vec![(24_312, Amount(-1)), (24_313, Amount(i128::MAX))],
+    }
+}
+
+pub(super) fn account_shard() -> Samples<Shard> {
+    named([("empty", Shard::default()), ("full", Shard { version: 3, stock: stock() })])
+}
+
+pub(super) fn account_pool() -> Samples<Pool> {
+    let closed = vec![(24_311, Amount(0)), (24_312, Amount(i128::MIN))];
+    let full = Pool { version: 3, stock: stock(), out: u32::MAX, gathering: true, bought: 7, closed };
+    named([("empty", Pool::default()), ("full", full)])
+}
+
+pub(super) fn settlement_month() -> Samples<MonthRecord> {
+    let of = |name, stage| (name, MonthRecord { stage, began_at: AT, programme: SignedMoney(-128) });
+    let from = || Some(b"bbean\0PO-1".to_vec());
+    let stages = vec![
+        Stage::Settling,
+        Stage::Buying { from: None },
+        Stage::Counting { from: None, walked: true, next: Vec::new() },
+        Stage::Booking { after: None },
+    ];
+    let name = |stage: &Stage| match stage {
+        Stage::Settling => "settling",
+        Stage::Buying { .. } => "buying",
+        Stage::Counting { .. } => "counting",
+        Stage::Booking { .. } => "booking",
+        Stage::Closed { .. } => "closed",
+    };
+    let mut samples = named(stages.into_iter().map(|stage| of(name(&stage), stage)));
+    samples.extend(named([
+        of("buying_on", Stage::Buying { from: from() }),
+        of("counting_on", Stage::Counting { from: from(), walked: false, next: vec![vec![1, 2], vec![]] }),
+        of("booking_on", Stage::Booking { after: Some(text("bean")) }),
+    ]));
+    samples.extend(bys().map(|(name, by)| {
+        let (_, record) = of("", Stage::Closed { at: AT, by });
+        (format!("closed_{name}"), record)
+    }));
+    samples
+}
+
+fn sum(points: i128, millionths: i128) -> Sum {
+    Sum { points, millionths }
+}
+
+pub(super) fn settlement_sums() -> Samples<Tally> {
+    let by_brand = |sums: &[(&str, Sum)]| sums.iter().map(|(brand, sum)| (text(brand), *sum)).collect();
+    let full = Tally {
+        issued: by_brand(&[("acme", sum(100, 1_000_000)), ("bean", sum(-5, -64))]),
+        honoured: BTreeMap::from([
+            (text("acme"), by_brand(&[("acme", sum(7, 70)), ("bean", sum(8, 80))])),
+            (text("bean"), by_brand(&[("acme", sum(i128::MAX, i128::MIN))])),
+        ]),
+        expired: by_brand(&[("acme", sum(3, 0))]),
+        blocks: by_brand(&[("bean", sum(0, 50_000_000_000))]),
+    };
+    named([("nothing", Tally::default()), ("full", full)])
+}
+
+pub(super) fn settlement_account() -> Samples<AccountRecord> {
+    let kinds =
+        [LineKind::Issued, LineKind::Honoured(text("bean")), LineKind::Expired, LineKind::BlockBought];
+    let name = |kind: &LineKind| match kind {
+        LineKind::Issued => "issued",
+        LineKind::Honoured(_) => "honoured",
+        LineKind::Expired => "expired",
+        LineKind::BlockBought => "block_bought",
+    };
+    let of = |lines: Vec<Line>| AccountRecord {
+        account: Account { brand: text("acme"), lines },
+        name: text("Acme 商店"),
+    };
+    let line = |kind: &LineKind| Line {
+        kind: kind.clone(),
+        sum: sum(1_234, 12_340_000),
+        amount: SignedMoney(1_234),
+    };
+    let mut samples = named(kinds.each_ref().map(|kind| (name(kind), of(vec![line(kind)]))));
+    samples.extend(named([("no_lines", of(Vec::new())), ("all", of(kinds.iter().map(line).collect()))]));
+    samples
+}
+
+pub(super) fn settlement_paid() -> Samples<PaidRecord> {
+    named(bys().map(|(name, by)| (name, PaidRecord { at: AT, by })))
+}
+
+pub(super) fn progress() -> Samples<Progress> {
+    let on = Progress { slices: 180_000, from: Some(b"q\x01".to_vec()) };
+    named([("day", Progress { slices: 9, from: None }), ("within_a_slice", on)])
+}

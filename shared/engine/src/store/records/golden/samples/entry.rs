@@ -1,0 +1,174 @@
+//! Ledger entries: every kind of entry, and everything that one can say.
+
+use domain::{
+    event::{
+        ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
+        Share, TierCause,
+    },
+    id::RedemptionId,
+    member::Status,
+    number::Money,
+    time::Instant,
+};
+
+use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, text, texts};
+use crate::store::{
+    id::{CallerId, ContentHash},
+    records::{By, EntryRecord, Outcome},
+};
+
+fn order() -> Order {
+    let line = |line_id: &str, sku: Option<&str>, quantity, amount| OrderLine {
+        line_id: text(line_id),
+        sku: sku.map(text),
+        category: sku.map(|_| text("tea")),
+        quantity,
+        amount: Money(amount),
+    };
+    Order {
+        brand: text("acme"),
+        order_id: text("A-1"),
+        day: 20_454,
+        amount: Money(8_850),
+        lines: vec![line("1", Some("SKU-1"), 2, 8_000), line("2", None, 1, 850)],
+        tier: text("silver"),
+        version: 3,
+        calculated: 120,
+        granted: 106,
+        growth: 88,
+        lot: Some(OrderLot { expires_at: Some(AT), held_until: Some(LONG_AGO) }),
+    }
+}
+
+fn kinds() -> Vec<(&'static str, EntryKind)> {
+    let after = OrderState {
+        units: vec![2, 0],
+        amount: Money(5),
+        points: 6,
+        growth: 7,
+        refunds: 2,
+        closed: true,
+        taken: 100,
+    };
+    let bare = Order { lines: Vec::new(), lot: None, ..order() };
+    let unlimited = Order { lot: Some(OrderLot { expires_at: None, held_until: None }), ..bare.clone() };
+    let activity = ActivityEarned {
+        brand: text("acme"),
+        activity: text("check_in"),
+        reference: Some(text("2026-01-01")),
+        calculated: 55,
+        granted: 50,
+        day: 20_454,
+        streak: (20_454, 3),
+    };
+    let brand = || text("bean");
+    let refund = OrderRefunded {
+        brand: brand(),
+        order_id: text("A-1"),
+        amount: Money(4_000),
+        closes: true,
+        taken: 50,
+        after,
+    };
+    let changed = |why, valid_until, ends_trial| EntryKind::TierChanged {
+        from: text("basic"),
+        to: text("silver"),
+        why,
+        valid_until,
+        ends_trial,
+    };
+    let status = |status: Status| EntryKind::StatusChanged { status, reason: text("asked for") };
+    vec![
+        ("order_earned", EntryKind::OrderEarned(Box::new(order()))),
+        ("order_earned_bare", EntryKind::OrderEarned(Box::new(bare))),
+        ("order_earned_never_ends", EntryKind::OrderEarned(Box::new(unlimited))),
+        ("activity_earned", EntryKind::ActivityEarned(activity.clone())),
+        (
+            "activity_earned_bare",
+            EntryKind::ActivityEarned(ActivityEarned { reference: None, streak: (-1, 0), ..activity }),
+        ),
+        ("points_redeemed", EntryKind::PointsRedeemed { brand: brand(), order_id: text("A-2") }),
+        ("points_expired", EntryKind::PointsExpired),
+        ("order_refunded", EntryKind::OrderRefunded(refund)),
+        (
+            "redemption_cancelled",
+            EntryKind::RedemptionCancelled {
+                brand: brand(),
+                redemption: RedemptionId(*b"redemption-00001"),
+                lost: 9,
+            },
+        ),
+        ("adjusted", EntryKind::Adjusted { brand: brand(), reason: text("for luck"), bill: true }),
+        ("tier_kept", EntryKind::TierKept { tier: text("gold"), valid_until: Some(AT), lifetime: false }),
+        ("tier_kept_for_life", EntryKind::TierKept { tier: text("gold"), valid_until: None, lifetime: true }),
+        ("tier_raised", changed(TierCause::Raised, Some(AT), true)),
+        ("tier_lapsed", changed(TierCause::Lapsed, None, false)),
+        ("trial_started", EntryKind::TrialStarted { tier: text("gold"), until: AT }),
+        ("badge_issued", EntryKind::BadgeIssued { badge: text("founder"), reason: Some(text("was there")) }),
+        ("badge_issued_by_rule", EntryKind::BadgeIssued { badge: text("first_order"), reason: None }),
+        ("active", status(Status::Active)),
+        ("suspended", status(Status::Suspended)),
+        ("closed", status(Status::Closed)),
+        ("erased", status(Status::Erased)),
+    ]
+}
+
+pub(in super::super) fn entry() -> Samples<EntryRecord> {
+    let plain = EntryRecord::plain(AT, EntryKind::PointsExpired);
+    let of = |kind| EntryRecord { event: Event { kind, ..plain.event.clone() }, ..plain.clone() };
+    let mut samples = named(kinds().into_iter().map(|(name, kind)| (name, of(kind))));
+    samples.extend(named(bys().map(|(name, by)| (name, EntryRecord { by, ..plain.clone() }))));
+    let share =
+        |expires_at, held_until, points| Share { expires_at, brand: text("acme"), held_until, points };
+    let outcome = Outcome {
+        available: 100,
+        held: 20,
+        debt: 3,
+        growth: 4_000,
+        tier: text("gold"),
+        upgraded_to: Some(text("gold")),
+        badges_issued: texts(&["first_order"]),
+    };
+    let movement = Movement {
+        shares: vec![share(Some(AT), None, 100), share(None, Some(LONG_AGO), -64)],
+        debt: -3,
+        growth: 88,
+    };
+    let state = OrderState { units: vec![0, 1], ..OrderState::new(&order()) };
+    let kind = EntryKind::OrderEarned(Box::new(order()));
+    let full = EntryRecord {
+        member: ID,
+        seq: 300,
+        previous: Some(b"oacme\0A-0".to_vec()),
+        by: By::Caller(CallerId::FirstAdmin),
+        version: 128,
+        recorded_at: AT,
+        event: Event {
+            occurred_at: LONG_AGO,
+            at: AT,
+            today: 20_454,
+            movement,
+            moves_expiry_to: Some(Instant(AT.0 + 9)),
+            kind,
+        },
+        balance_after: -12,
+        outcome: Some(outcome.clone()),
+        content: Some(ContentHash([0xcd; 16])),
+        order: Some(state.clone()),
+        cancelled: false,
+        blocks: vec![(1, 50), (2, 128)],
+        charged: true,
+    };
+    let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome };
+    samples.extend(named([
+        ("full", full.clone()),
+        ("cancelled", EntryRecord { cancelled: true, outcome: Some(quiet), ..plain.clone() }),
+    ]));
+    for (at, (whole, signed)) in WHOLE.into_iter().zip(SIGNED).enumerate() {
+        let movement = Movement { shares: vec![share(None, None, signed)], debt: signed, growth: signed };
+        let event = Event { movement, ..plain.event.clone() };
+        let numbered = EntryRecord { event, balance_after: signed, seq: whole, ..plain.clone() };
+        samples.push((format!("numbers_{at}"), numbered));
+    }
+    samples
+}

@@ -1,0 +1,28 @@
+//! A link code.
+
+use domain::{member::MemberId, time::Instant};
+
+use super::{By, Stored, layout::layout};
+use crate::store::id::Reference;
+
+/// A code that links a member to a partner. Only its keyed hash is stored, as its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkCodeRecord {
+    /// Whom it links.
+    pub member: MemberId,
+    /// The partner it is for.
+    pub brand: String,
+    /// Who asked for it.
+    pub by: By,
+    /// When.
+    pub asked_at: Instant,
+    /// The reference that was given for it, once it has been used.
+    pub used: Option<Reference>,
+}
+
+impl Stored for LinkCodeRecord {}
+
+/// When a code was asked for, as it stands among what belongs to the member.
+impl Stored for Instant {}
+
+layout! { struct LinkCodeRecord { member, brand, by, asked_at, used } }

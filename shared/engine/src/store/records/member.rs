@@ -1,0 +1,55 @@
+//! A member's standing.
+
+use bytes::Bytes;
+use domain::member::{ActivityCount, Badge, Lot, Member, OrderStats, Standing, Status, Trial};
+
+use super::{
+    Stored,
+    layout::{Damaged, Layout, Reader, layout},
+};
+
+/// A member's standing, with where its ledger starts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberRecord {
+    /// The standing.
+    pub member: Member,
+    /// The newest entry's key, where that is not the member's own key for it.
+    pub last: Option<Vec<u8>>,
+}
+
+impl Stored for MemberRecord {}
+
+/// The record of these, without copying the member.
+pub(crate) fn encode_member(member: &Member, last: &Option<Vec<u8>>) -> Bytes {
+    super::framed::<MemberRecord>(|out| write_member(member, last, out))
+}
+
+fn write_member(member: &Member, last: &Option<Vec<u8>>, out: &mut Vec<u8>) {
+    member.write(out);
+    last.write(out);
+}
+
+impl Layout for MemberRecord {
+    fn write(&self, out: &mut Vec<u8>) {
+        let MemberRecord { member, last } = self;
+        write_member(member, last, out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<MemberRecord, Damaged> {
+        Ok(MemberRecord { member: Member::read(from)?, last: Layout::read(from)? })
+    }
+}
+
+layout! {
+    struct Member {
+        id, status, registered_at, as_of, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
+        active_on, badges, tags, granted, activities, orders,
+    }
+}
+layout! { enum Status { 0 = Active, 1 = Suspended, 2 = Closed, 3 = Erased } }
+layout! { struct Standing { tier, since, valid_until, kept } }
+layout! { struct Trial { tier, until } }
+layout! { struct Lot { expires_at, brand, held_until, points } }
+layout! { struct Badge { id, issued_at } }
+layout! { struct ActivityCount { id, days, streak_day, streak } }
+layout! { struct OrderStats { count, amount, first_at, last_at, categories, more_categories } }

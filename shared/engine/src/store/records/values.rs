@@ -1,0 +1,49 @@
+//! Values that records of several kinds hold.
+
+use domain::{
+    id::{MemberId, RedemptionId},
+    number::{Amount, Money},
+    settlement::SignedMoney,
+    time::Instant,
+};
+
+use super::layout::{Damaged, Layout, Reader, layout};
+use crate::store::id::{CallerId, ContentHash, KeyHash, PartnerKeyId, Reference};
+
+layout! { struct Instant(millis) }
+layout! { struct MemberId(bytes) }
+layout! { struct RedemptionId(bytes) }
+layout! { struct PartnerKeyId(bytes) }
+layout! { struct Reference(bytes) }
+layout! { struct KeyHash(bytes) }
+layout! { struct ContentHash(bytes) }
+layout! { struct Money(minor) }
+layout! { struct SignedMoney(minor) }
+layout! { struct Amount(millionths) }
+
+impl Layout for CallerId {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.bytes().write(out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<CallerId, Damaged> {
+        Layout::read(from).map(CallerId::of)
+    }
+}
+
+/// Who asked for a change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum By {
+    /// A caller, by its id, which stays the same when its key is rotated.
+    Caller(CallerId),
+    /// Time alone.
+    Time,
+    /// An import.
+    Import,
+    /// The scheduler.
+    Schedule,
+    /// The member itself.
+    Member(MemberId),
+}
+
+layout! { enum By { 0 = Caller(id), 1 = Time, 2 = Import, 3 = Schedule, 4 = Member(id) } }
