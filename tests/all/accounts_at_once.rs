@@ -180,7 +180,7 @@ impl Store for Rough {
 
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<engine::store::Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {

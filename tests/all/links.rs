@@ -275,7 +275,7 @@ async fn the_audit_finds_half_a_link() {
     }
     assert_eq!(engine.ledger().strays(&books).await.unwrap().members.len(), 0);
     for (key, record) in shop.snapshot().await {
-        let of = |member: &str, kind: u8, bytes: &[u8]| {
+        let of = |member: &str, kind: engine::store::Kind, bytes: &[u8]| {
             key.kind() == kind && bytes.windows(16).any(|part| part == id(member).0)
         };
         let lost =

@@ -140,6 +140,15 @@ impl Shop {
         Shop { api: Arc::new(api), counter: AtomicU64::new(1), partners: Default::default() }
     }
 
+    /// What others have written into a store under that master key, at that moment, as it is.
+    pub(crate) async fn found(store: Arc<dyn Store>, master_key: &str, now: &str) -> Shop {
+        let now = Instant::parse(now).unwrap();
+        let secrets = Secrets::new(master_key.as_bytes());
+        let api = Api::new(Engine::new(store), Clock::test(now), secrets, server::FUNCTIONS.to_vec());
+        api.refresh().await.unwrap();
+        Shop { api: Arc::new(api), counter: AtomicU64::new(1), partners: Default::default() }
+    }
+
     /// Moves the clock.
     pub(crate) fn at(&self, instant: &str) {
         self.api.clock.forward(Instant::parse(instant).unwrap()).unwrap();
@@ -152,10 +161,10 @@ impl Shop {
 
     /// Every record of the store but the nonces: a signature is used up whatever becomes of its request.
     pub(crate) async fn snapshot(&self) -> Vec<(Key, Record)> {
-        let nonce = engine::keys::kind::NONCE;
+        let nonces = engine::keys::all(engine::keys::kind::NONCE);
         let mut records = Vec::new();
-        for (from, to) in [(vec![0], vec![nonce]), (vec![nonce + 1], vec![0xff; 32])] {
-            let range = Range { from: Key::new(from), to: Key::new(to) };
+        for (from, to) in [(Key::new(vec![0]), nonces.from), (nonces.to, Key::new(vec![0xff; 32]))] {
+            let range = Range { from, to };
             records.extend(self.api.engine.store().scan(range, usize::MAX).await.unwrap());
         }
         records

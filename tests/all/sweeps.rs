@@ -230,7 +230,7 @@ fn a_member_on_whom_much_is_due_is_settled_whole_after_a_lost_race() {
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// How many records of that kind there are.
-async fn count(shop: &Shop, kind: u8) -> usize {
+async fn count(shop: &Shop, kind: engine::store::Kind) -> usize {
     shop.snapshot().await.iter().filter(|(key, _)| key.kind() == kind).count()
 }
 

@@ -70,7 +70,7 @@ impl Store for CutOff {
 
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<engine::store::Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::store::{Instant, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{Instant, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write};
 
 use crate::{
     cost::{self, Cost},
@@ -157,7 +157,7 @@ impl Store for Metered {
 
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {

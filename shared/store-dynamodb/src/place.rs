@@ -2,59 +2,33 @@
 //!
 //! A partition carries 1,000 write units a second and no more, so what the engine writes often and
 //! never reads in order has a partition for every record. What it does read in order is spread by
-//! the first bytes of the key, and a range of it is one query for each partition that it touches:
+//! the first bytes of the key, and a range of it is one query for each partition that it touches.
+//! How each kind is spread is said in the engine's table of kinds; of one that is not there all records
+//! share a partition.
 //!
-//! | kind | partition `k` | place `s` |
+//! | spread | partition `k` | place `s` |
 //! |---|---|---|
-//! | due index, requests | the first 2 bytes | the rest |
-//! | answers, links | the first 17 bytes: kind and member | the rest |
-//! | callers, partners' keys, used marks, blocks, kinds nobody knows | the first byte | the rest |
-//! | everything else | the whole key | one byte, 0 |
+//! | `Each` | the whole key | one byte, 0 |
+//! | `Together` | the kind | the rest |
+//! | `ByByte` | the kind and a byte | the rest |
+//! | `ByMember` | the kind and 16 bytes | the rest |
 //!
 //! A key that is too short for its kind's partition is a partition of its own. DynamoDB takes no
 //! empty `s`, so the rest is written with one more 0 in front if it is empty or starts with a 0:
 //! nothing, `00` and `00 07` become `00`, `00 00` and `00 00 07`, and `01` stays. That keeps the
 //! order and can be undone, so `(k, s)` names exactly one key.
 
-use engine::{
-    keys::kind,
-    store::{Key, Range},
+use engine::store::{
+    Key, Kind, Range,
+    kinds::{EXTENDED, Spread},
 };
 
 /// The longest `s`, in bytes, that DynamoDB takes.
 const SORT_BYTES_MAX: usize = 1_024;
 
-/// How a kind of records is spread over partitions.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Spread {
-    /// Every record is a partition of its own.
-    Whole,
-    /// Records with the same first so many bytes share one, in order.
-    Prefix(usize),
-}
-
-fn spread(of: u8) -> Spread {
-    match of {
-        kind::DUE | kind::REQUEST => Spread::Prefix(2),
-        kind::ANSWER | kind::MEMBER_LINK => Spread::Prefix(17),
-        kind::MEMBER
-        | kind::PERSON
-        | kind::ENTRY
-        | kind::ORDER
-        | kind::REDEMPTION
-        | kind::REFUND
-        | kind::ADJUSTMENT
-        | kind::ACTIVITY
-        | kind::IDENTITY
-        | kind::LINK_CODE
-        | kind::REFERENCE
-        | kind::PROGRAM
-        | kind::PROGRAM_HEAD
-        | kind::NONCE
-        | kind::NOTE
-        | kind::ACCOUNT => Spread::Whole,
-        _ => Spread::Prefix(1),
-    }
+/// How many bytes of a key say which partition a record of that kind lies in; `None` is all.
+fn prefix(kind: Kind) -> Option<usize> {
+    kind.row().map_or(Spread::Together, |row| row.spread).prefix(kind)
 }
 
 /// A record's primary key in the table.
@@ -69,10 +43,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn of(key: &Key) -> Place {
         let bytes = key.as_bytes();
-        let length = match spread(key.kind()) {
-            Spread::Whole => bytes.len(),
-            Spread::Prefix(length) => length.min(bytes.len()),
-        };
+        let length = prefix(key.kind()).map_or(bytes.len(), |length| length.min(bytes.len()));
         let (k, rest) = bytes.split_at(length);
         Place { k: k.to_vec(), s: sortable(rest) }
     }
@@ -111,7 +82,7 @@ pub(crate) struct Part {
 
 /// The range touches records of a kind that this store does not keep in order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct NotInOrder(pub(crate) u8);
+pub(crate) struct NotInOrder(pub(crate) Kind);
 
 /// The partitions that a range can touch, in order.
 pub(crate) fn parts(range: &Range) -> Result<Vec<Part>, NotInOrder> {
@@ -119,34 +90,46 @@ pub(crate) fn parts(range: &Range) -> Result<Vec<Part>, NotInOrder> {
     if range.from >= range.to {
         return Ok(found);
     }
-    for of in range.from.kind()..=range.to.kind() {
-        let first = Key::new(vec![of]);
-        let from = range.from.clone().max(first.clone());
-        // The first key of the next kind, if there is a next one.
-        let to = match of.checked_add(1) {
-            Some(next) => range.to.clone().min(Key::new(vec![next])),
-            None => range.to.clone(),
-        };
+    for (of, all) in kinds(range) {
+        let (from, to) = (range.from.clone().max(all.from.clone()), range.to.clone().min(all.to));
         if from >= to {
             continue;
         }
-        match spread(of) {
-            Spread::Prefix(1) => found.extend(part(vec![of], &from, &to)),
-            Spread::Prefix(2) => {
-                if from == first {
-                    found.push(Part { k: vec![of], from: vec![0], to: None });
+        let own = of.as_bytes();
+        match prefix(of) {
+            Some(length) if length == own.len() => found.extend(part(own.to_vec(), &from, &to)),
+            Some(length) if length == own.len() + 1 => {
+                if from == all.from {
+                    found.push(Part { k: own.to_vec(), from: vec![0], to: None });
                 }
-                let second = from.as_bytes().get(1).copied().unwrap_or(0);
-                found.extend((second..=0xff).filter_map(|second| part(vec![of, second], &from, &to)));
+                let next = from.as_bytes().get(own.len()).copied().unwrap_or(0);
+                let parts = (next..=0xff).filter_map(|next| part([own, &[next]].concat(), &from, &to));
+                found.extend(parts);
             }
-            Spread::Prefix(length) if from.as_bytes().get(..length) == to.as_bytes().get(..length) => {
+            Some(length) if from.as_bytes().get(..length) == to.as_bytes().get(..length) => {
                 let k = from.as_bytes().get(..length).ok_or(NotInOrder(of))?;
                 found.extend(part(k.to_vec(), &from, &to));
             }
-            Spread::Prefix(_) | Spread::Whole => return Err(NotInOrder(of)),
+            Some(_) | None => return Err(NotInOrder(of)),
         }
     }
     Ok(found)
+}
+
+/// The kinds that a range can touch, in the order of their keys, each with its keys.
+fn kinds(range: &Range) -> impl Iterator<Item = (Kind, Range)> {
+    let first = |key: &Key| key.as_bytes().first().copied().unwrap_or(0);
+    (first(&range.from)..=first(&range.to)).flat_map(|byte| {
+        let one = Kind::one(byte);
+        let mut all = one.range();
+        let mut extended = None;
+        if byte == EXTENDED {
+            // Where it stands alone it is a key of its own.
+            all.to = Kind::extended(0).range().from;
+            extended = Some((0..=0xff).map(Kind::extended).map(|kind| (kind, kind.range())));
+        }
+        std::iter::once((one, all)).chain(extended.into_iter().flatten())
+    })
 }
 
 /// What the partition holds of the range, if anything can be there.
@@ -176,7 +159,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 mod tests {
     use engine::{
         id::{CallerId, LinkCodeHash, Reference, RequestHash},
-        keys,
+        keys::{self, kind},
     };
 
     use super::*;
@@ -210,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_table_of_partitions() {
-        let cases: [(Key, usize); 13] = [
+        let cases: [(Key, usize); 15] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
             (keys::request(RequestHash([3; 16])), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
@@ -224,6 +207,8 @@ mod tests {
             (keys::reference("b", Reference([5; 16])), 19),
             (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),
             (key(b"!unknown"), 1),
+            (key(b"zunknown"), 2),
+            (key(b"z"), 1),
         ];
         for (key, length) in cases {
             assert_eq!(Place::of(&key).k, key.as_bytes()[..length], "{key:?}");
@@ -240,7 +225,7 @@ mod tests {
             let of = |end: &[u8]| key(&[&b"j"[..], &ID, end].concat());
             Range { from: of(from), to: of(to) }
         };
-        let cases: [(&str, Range, Result<usize, NotInOrder>); 12] = [
+        let cases: [(&str, Range, Result<usize, NotInOrder>); 14] = [
             ("one shard that is due", Range { from: key(b"d\x03"), to: key(b"d\x03\x80\x01") }, Ok(1)),
             ("all that is due", keys::all(kind::DUE), Ok(257)),
             ("the last requests", Range { from: key(b"q\xf0"), to: key(b"r") }, Ok(16)),
@@ -252,6 +237,8 @@ mod tests {
             ("a brand's blocks", keys::blocks("b"), Ok(1)),
             ("members", keys::all(kind::MEMBER), Err(NotInOrder(kind::MEMBER))),
             ("two kinds nobody knows", Range { from: key(b"B"), to: key(b"C1") }, Ok(2)),
+            ("a kind of two bytes that nobody knows", Kind::extended(b'a').range(), Ok(1)),
+            ("all kinds of two bytes", Range { from: key(b"z"), to: key(b"{") }, Ok(257)),
             ("a turned range", Range { from: key(b"c"), to: key(b"a") }, Ok(0)),
         ];
         for (name, range, expected) in cases {
@@ -262,9 +249,9 @@ mod tests {
     /// Against the plain definition, over all short keys and ranges of a small alphabet.
     #[test]
     fn parts_hold_all_that_is_in_the_range_in_order() {
-        let letters = [0, 1, kind::DUE, kind::REQUEST, 0xff];
+        let letters = [0, 1, b'd', b'q', 0xff];
         let mut keys: Vec<Key> = Vec::new();
-        for first in [kind::DUE, kind::CALLER, 0, 0xff] {
+        for first in [b'd', b'k', EXTENDED, 0, 0xff] {
             keys.push(key(&[first]));
             for second in letters {
                 keys.push(key(&[first, second]));

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use bytes::Bytes;
-use engine::store::{Key, Page, Range, Record, StoreError};
+use engine::store::{Key, Kind, Page, Range, Record, StoreError};
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -112,8 +112,7 @@ impl DynamoStore {
         limit: usize,
     ) -> Result<Vec<(Key, Record)>, StoreError> {
         let parts = place::parts(range).map_err(|NotInOrder(kind)| {
-            let kind = kind.escape_ascii();
-            Cause::new(format!("records of kind '{kind}' are not kept in order: walk them")).unavailable()
+            Cause::new(format!("records of kind {kind:?} are not kept in order: walk them")).unavailable()
         })?;
         let mut found: Vec<(Key, Record)> = Vec::new();
         let (mut left, mut at_once) = (&parts[..], 1);
@@ -174,7 +173,7 @@ impl DynamoStore {
 
     pub(crate) async fn walk_page(
         &self,
-        kind: Option<u8>,
+        kind: Option<Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Result<Page, StoreError> {
@@ -183,7 +182,7 @@ impl DynamoStore {
             Some(kind) => {
                 let request = request
                     .filter_expression("begins_with(k, :kind)")
-                    .expression_attribute_values(":kind", item::binary([kind]));
+                    .expression_attribute_values(":kind", item::binary(kind.as_bytes()));
                 (request, limit.max(LOOKED_AT_MIN))
             }
             None => (request, limit.max(1)),

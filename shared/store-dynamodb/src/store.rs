@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use bytes::Bytes;
-use engine::store::{Instant, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{Instant, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write};
 
 use crate::{
     error::{Cause, ConnectError, Failure, classify},
@@ -291,7 +291,7 @@ impl Store for DynamoStore {
 
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {

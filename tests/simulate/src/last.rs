@@ -129,7 +129,7 @@ fn due_index(world: &World, engine: &Engine) -> Result<(), String> {
             let due = record.and_then(|record| record.member.due_at());
             places.extend(due.map(|at| keys::due(at, id)));
         }
-        let range = Range { from: Key::new(vec![kind::DUE]), to: Key::new(vec![kind::DUE + 1]) };
+        let range = keys::all(kind::DUE);
         let found = world.store.scan(range, usize::MAX).await.map_err(|error| error.to_string())?;
         let found: BTreeSet<Key> = found.into_iter().map(|(key, _)| key).collect();
         match found.symmetric_difference(&places).next() {

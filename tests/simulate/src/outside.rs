@@ -63,7 +63,7 @@ impl<S: Store + 'static> Store for Outside<S> {
 
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<engine::store::Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {

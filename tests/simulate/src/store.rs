@@ -278,7 +278,7 @@ impl Store for Weathered {
 
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<engine::store::Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {

@@ -11,6 +11,7 @@ use crate::{
     accounts::Moment,
     ledger::{Ledger, audit::Finding},
     store::{
+        Kind,
         error::Error,
         keys::{self, kind},
         records::{ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Kinds of record that are ledger entries.
-const ENTRIES: [u8; 6] =
+const ENTRIES: [Kind; 6] =
     [kind::ENTRY, kind::ORDER, kind::REDEMPTION, kind::REFUND, kind::ADJUSTMENT, kind::ACTIVITY];
 
 /// Records in one page of the walk.

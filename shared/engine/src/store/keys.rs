@@ -13,74 +13,79 @@ use domain::{
 use crate::store::{
     Key, Range,
     id::{CallerId, IdentityHash, LinkCodeHash, NonceHash, Reference, RequestHash},
+    kinds::Kind,
 };
 
-/// Kinds of record, by first byte. Scanned in order are [`kind::DUE`] by its parts, requests,
-/// answers and links by their member, callers, partners' keys, marks of use, blocks and settlements;
-/// every other kind is read by key, or walked.
+/// Kinds of record, by what their keys begin with. What else there is to know of each stands in
+/// [`KINDS`](super::kinds::KINDS).
 pub mod kind {
+    use crate::store::kinds::Kind;
+
     /// A member's standing.
-    pub const MEMBER: u8 = b'm';
+    pub const MEMBER: Kind = Kind::one(b'm');
     /// The person behind it.
-    pub const PERSON: u8 = b'p';
+    pub const PERSON: Kind = Kind::one(b'p');
     /// A ledger entry without a natural key.
-    pub const ENTRY: u8 = b'e';
+    pub const ENTRY: Kind = Kind::one(b'e');
     /// An order, and its ledger entry.
-    pub const ORDER: u8 = b'o';
+    pub const ORDER: Kind = Kind::one(b'o');
     /// A redemption, and its ledger entry.
-    pub const REDEMPTION: u8 = b'r';
+    pub const REDEMPTION: Kind = Kind::one(b'r');
     /// A refund, and its ledger entry.
-    pub const REFUND: u8 = b'f';
+    pub const REFUND: Kind = Kind::one(b'f');
     /// An adjustment, and its ledger entry.
-    pub const ADJUSTMENT: u8 = b'a';
+    pub const ADJUSTMENT: Kind = Kind::one(b'a');
     /// An activity with a reference, and its ledger entry.
-    pub const ACTIVITY: u8 = b'v';
+    pub const ACTIVITY: Kind = Kind::one(b'v');
     /// Which member an identity belongs to.
-    pub const IDENTITY: u8 = b'i';
+    pub const IDENTITY: Kind = Kind::one(b'i');
     /// A request that was answered.
-    pub const REQUEST: u8 = b'q';
+    pub const REQUEST: Kind = Kind::one(b'q');
     /// An answer with personal data.
-    pub const ANSWER: u8 = b'w';
+    pub const ANSWER: Kind = Kind::one(b'w');
     /// Members by the next instant at which time changes anything.
-    pub const DUE: u8 = b'd';
+    pub const DUE: Kind = Kind::one(b'd');
     /// A caller's key.
-    pub const CALLER: u8 = b'k';
+    pub const CALLER: Kind = Kind::one(b'k');
     /// A version of the programme.
-    pub const PROGRAM: u8 = b'g';
+    pub const PROGRAM: Kind = Kind::one(b'g');
     /// The number of the newest version.
-    pub const PROGRAM_HEAD: u8 = b'h';
+    pub const PROGRAM_HEAD: Kind = Kind::one(b'h');
     /// Brands and tiers that have been used.
-    pub const USED: u8 = b'u';
+    pub const USED: Kind = Kind::one(b'u');
     /// What the engine notes for itself.
-    pub const NOTE: u8 = b'x';
+    pub const NOTE: Kind = Kind::one(b'x');
     /// A nonce that a signed request was accepted with.
-    pub const NONCE: u8 = b'n';
+    pub const NONCE: Kind = Kind::one(b'n');
     /// The keys of a partner brand.
-    pub const PARTNER: u8 = b'y';
+    pub const PARTNER: Kind = Kind::one(b'y');
     /// A block of points that a prepaid brand has bought.
-    pub const BLOCK: u8 = b'b';
+    pub const BLOCK: Kind = Kind::one(b'b');
     /// A code that links a member to a partner.
-    pub const LINK_CODE: u8 = b'c';
+    pub const LINK_CODE: Kind = Kind::one(b'c');
     /// A partner's reference to a member.
-    pub const REFERENCE: u8 = b'l';
+    pub const REFERENCE: Kind = Kind::one(b'l');
     /// A member's links, and the codes that were asked for it.
-    pub const MEMBER_LINK: u8 = b'j';
+    pub const MEMBER_LINK: Kind = Kind::one(b'j');
     /// A part of what a brand may still issue and honour: its tally.
-    pub const ACCOUNT: u8 = b't';
+    pub const ACCOUNT: Kind = Kind::one(b't');
     /// The settlement of a month, and its parts.
-    pub const SETTLEMENT: u8 = b's';
+    pub const SETTLEMENT: Kind = Kind::one(b's');
 }
 
 /// The note that holds the fingerprint of the master key that the data was written under.
 pub const MASTER_KEY_NOTE: &str = "master_key";
 
+/// The note that says how far remembered requests have been looked through.
+pub(crate) const LOOKED_THROUGH_NOTE: &str = "requests_looked_through";
+
 /// The note that stands while a whole store is being imported.
 pub const IMPORTING_NOTE: &str = "importing";
 
-fn key(kind: u8, parts: &[&[u8]]) -> Key {
-    let length = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
+fn key(kind: Kind, parts: &[&[u8]]) -> Key {
+    let length = kind.as_bytes().len() + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(length);
-    bytes.push(kind);
+    bytes.extend_from_slice(kind.as_bytes());
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
     Key::new(bytes)
 }
@@ -150,7 +155,7 @@ pub const REQUEST_SLICES: u64 = 256;
 pub fn requests(slices: std::ops::Range<u64>) -> Range {
     let at = |slice: u64| match u8::try_from(slice) {
         Ok(slice) => key(kind::REQUEST, &[&[slice]]),
-        Err(_) => key(kind::REQUEST + 1, &[]),
+        Err(_) => kind::REQUEST.range().to,
     };
     Range { from: at(slices.start), to: at(slices.end) }
 }
@@ -344,6 +349,30 @@ mod part {
     pub(super) const PAID: u8 = 4;
 }
 
+/// What a record of a month's settlement is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SettlementPart {
+    /// How far the month has come.
+    Month,
+    /// What has been counted of it.
+    Counted,
+    /// A brand's account.
+    Account,
+    /// That one was paid.
+    Paid,
+}
+
+/// What a key of a settlement's record names.
+pub fn read_settlement_part(key: &Key) -> Option<SettlementPart> {
+    Some(match *key.as_bytes().get(1).filter(|_| key.kind() == kind::SETTLEMENT)? {
+        part::MONTH => SettlementPart::Month,
+        part::SUMS | part::HONOURED => SettlementPart::Counted,
+        part::ACCOUNT => SettlementPart::Account,
+        part::PAID => SettlementPart::Paid,
+        _ => return None,
+    })
+}
+
 fn settlement_part(part: u8, month: Month, brand: &str) -> Key {
     key(kind::SETTLEMENT, &[&[part], &month.number().to_be_bytes(), brand.as_bytes()])
 }
@@ -404,8 +433,8 @@ pub fn note(name: &str) -> Key {
 }
 
 /// All records of a kind.
-pub fn all(kind: u8) -> Range {
-    Range { from: key(kind, &[]), to: key(kind + 1, &[]) }
+pub fn all(kind: Kind) -> Range {
+    kind.range()
 }
 
 #[cfg(test)]

@@ -6,16 +6,20 @@ pub mod conformance;
 pub(crate) mod error;
 pub mod id;
 pub mod keys;
+pub mod kinds;
 pub(crate) mod look;
 pub mod memory;
 mod port;
 pub(crate) mod reading;
 pub mod records;
+mod renew;
 pub(crate) mod turns;
 pub(crate) mod write;
 
+pub use kinds::Kind;
 pub use port::{
     BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Key, Page, Pending, Range, Record, Store,
     StoreError, VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
 };
 pub use reading::Records;
+pub use renew::{Renewed, renew};

@@ -14,10 +14,12 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 pub use domain::time::Instant;
 
+use super::kinds::Kind;
+
 /// A future a store returns. Boxed, so that stores can be held as `Arc<dyn Store>` and wrapped.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A record's name: 1 to [`Key::BYTES_MAX`] bytes. The first byte tells its kind; keys sort as bytes.
+/// A record's name: 1 to [`Key::BYTES_MAX`] bytes. Its beginning tells its [`Kind`]; keys sort as bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Bytes);
 
@@ -35,9 +37,9 @@ impl Key {
         &self.0
     }
 
-    /// The first byte, which tells the kind of record; 0 for an empty key.
-    pub fn kind(&self) -> u8 {
-        self.0.first().copied().unwrap_or(0)
+    /// The kind of record.
+    pub fn kind(&self) -> Kind {
+        Kind::of(&self.0)
     }
 
     /// The first key after this one in byte order.
@@ -166,7 +168,7 @@ pub trait Store: Send + Sync {
     /// exhausted. A record that is written while a scan pages through may or may not be seen.
     ///
     /// A distributed store keeps an order only where it is needed: all keys of the range are of one
-    /// kind, and one that [`keys`](crate::keys) says is scanned.
+    /// kind, and one that [`KINDS`](crate::store::kinds::KINDS) does not spread by [`Each`](crate::store::kinds::Spread::Each).
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>>;
 
     /// Records of that kind, or of all, in the store's own order: a page of them, and where the next
@@ -175,15 +177,18 @@ pub trait Store: Send + Sync {
     /// shown or not. About `limit` records a page; none does not mean the end.
     fn walk(
         &self,
-        kind: Option<u8>,
+        kind: Option<Kind>,
         from: Option<Bytes>,
         limit: usize,
     ) -> Pending<'_, Result<Page, StoreError>> {
-        let start = from.map_or_else(|| Key::new(vec![kind.unwrap_or(0)]), Key::new);
-        // No key has so long a run of the highest byte: the first one tells the kind.
-        let end = kind.map_or_else(|| Key::new(vec![0xff; 64]), |kind| Key::new(vec![kind + 1]));
+        // No key has so long a run of the highest byte: its beginning tells the kind.
+        let all = || Range { from: Key::new(&[0][..]), to: Key::new(vec![0xff; 64]) };
+        let mut range = kind.map_or_else(all, Kind::range);
+        if let Some(from) = from {
+            range.from = Key::new(from);
+        }
         Box::pin(async move {
-            let records = self.scan(Range { from: start, to: end }, limit).await?;
+            let records = self.scan(range, limit).await?;
             let more = records.last().filter(|_| records.len() == limit);
             let next = more.map(|(key, _)| key.successor().0);
             Ok(Page { records, next })

@@ -191,9 +191,9 @@ async fn reads_are_whole_whatever_befalls_them() {
         let keys: Vec<_> = (0..31).map(|at| crate::key(name(at))).collect();
         let found = store.get(&keys).await.unwrap();
         assert_eq!(found.iter().flatten().count(), 30, "{fault:?}");
-        let found = store.scan(engine::keys::all(b'k'), 100).await.unwrap();
+        let found = store.scan(engine::keys::all(engine::keys::kind::CALLER), 100).await.unwrap();
         assert!(found.len() == 30 && found.is_sorted_by_key(|(key, _)| key.clone()), "{fault:?}");
-        let page = store.walk(Some(b'k'), None, 100).await.unwrap();
+        let page = store.walk(Some(engine::keys::kind::CALLER), None, 100).await.unwrap();
         assert_eq!(page.records.len(), 30, "{fault:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{RACERS, all, delete, done, lost, names, number, only_if, put, read, value, walk};
-use crate::store::{Expect, Instant, Key, Record, Store, StoreError, VALUE_BYTES_MAX, Version, Write};
+use crate::store::{Expect, Instant, Key, Kind, Record, Store, StoreError, VALUE_BYTES_MAX, Version, Write};
 
 /// Long after any run of these cases: the year 2096.
 const FAR: Instant = Instant(4_000_000_000_000);
@@ -26,7 +26,7 @@ pub(super) async fn a_put_with_an_end_is_a_put(store: Arc<dyn Store>) {
     assert!(second.is_ok_and(|second| second > first));
     assert_eq!(value(&*store, "n1").await, Some("two".into()));
     lost(&*store, vec![absent("three")]).await;
-    let walked = walk::walked(&*store, Some(b'n'), 10).await;
+    let walked = walk::walked(&*store, Some(Kind::one(b'n')), 10).await;
     assert_eq!(names(&walked), [b"n1"]);
     // Whoever removes it when its time is over does so as with any record.
     done(&*store, vec![delete("n1")]).await;

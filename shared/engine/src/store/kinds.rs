@@ -1,0 +1,310 @@
+//! The kinds of record there are: one table that says of each how its keys begin, which room writes it, how a store
+//! spreads it, whether it is personal, who removes it, and what is stored under its keys.
+//!
+//! Stores, the erasure, `laurel compact` and the tests read it here. The records themselves are in
+//! [`records`](super::records), a file for each; the keys in [`keys`](super::keys).
+
+use bytes::Bytes;
+use domain::settlement::Tally;
+
+use super::{
+    Key, Range,
+    keys::{self, kind},
+    records::{
+        AccountRecord, Answer, BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord,
+        LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord, Pool,
+        ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard, Stored, Unreadable, decode, encode,
+    },
+};
+
+/// What the keys of a kind of record begin with: a byte, or [`EXTENDED`] and a byte.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind {
+    /// The second byte is 0 where there is one byte alone, and counts only behind [`EXTENDED`].
+    bytes: [u8; 2],
+    length: u8,
+}
+
+/// The first byte of kinds of two bytes: letters are few.
+pub const EXTENDED: u8 = b'z';
+
+impl Kind {
+    /// A kind of one byte.
+    pub const fn one(byte: u8) -> Kind {
+        Kind { bytes: [byte, 0], length: 1 }
+    }
+
+    /// A kind of two bytes.
+    pub const fn extended(byte: u8) -> Kind {
+        Kind { bytes: [EXTENDED, byte], length: 2 }
+    }
+
+    /// The kind of a key; that of an empty key is byte 0.
+    pub fn of(key: &[u8]) -> Kind {
+        match key {
+            [EXTENDED, second, ..] => Kind::extended(*second),
+            [first, ..] => Kind::one(*first),
+            [] => Kind::one(0),
+        }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
+    /// All keys that begin so.
+    pub fn range(self) -> Range {
+        let from = self.as_bytes().to_vec();
+        let mut to = from.clone();
+        // The last byte that can be counted up is, and what follows it goes.
+        while to.pop_if(|last| *last == 0xff).is_some() {}
+        match to.last_mut() {
+            Some(last) => *last += 1,
+            None => to = vec![0xff; 64], // no key has so long a run of the highest byte
+        }
+        Range { from: Key::new(from), to: Key::new(to) }
+    }
+
+    /// What the table says of it; `None` if it is of a newer Laurel.
+    pub fn row(self) -> Option<&'static Row> {
+        KINDS.iter().find(|row| row.kind == self)
+    }
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "'{}'", self.as_bytes().escape_ascii())
+    }
+}
+
+/// How a store that keeps its records in partitions spreads a kind over them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spread {
+    /// Each record for itself: it is written often, and read by its key alone.
+    Each,
+    /// All in one, in order: there are few, and they are read together.
+    Together,
+    /// By the byte behind the kind: read in order, written often.
+    ByByte,
+    /// By the member, whose 16 bytes stand behind the kind: each member's in order.
+    ByMember,
+}
+
+impl Spread {
+    /// How many bytes of its key say which partition a record of that kind lies in; `None` is all.
+    pub fn prefix(self, kind: Kind) -> Option<usize> {
+        let own = usize::from(kind.length);
+        match self {
+            Spread::Each => None,
+            Spread::Together => Some(own),
+            Spread::ByByte => Some(own + 1),
+            Spread::ByMember => Some(own + 16),
+        }
+    }
+}
+
+/// The rooms of the engine that write records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the rooms' names")]
+pub enum Room {
+    Access,
+    Accounts,
+    Ledger,
+    Partners,
+    People,
+    Programme,
+}
+
+/// How a record goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Goes {
+    /// With the person, when it is erased.
+    Erased,
+    /// With what it names: a link that ends, a code that is asked for after it has expired, a place that moves on.
+    Followed,
+    /// When its time is over: a sweep or the store removes it.
+    Timed,
+}
+
+/// What is stored under a key, by its type.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// The record's name.
+    pub record: &'static str,
+    /// The format it is written in.
+    pub format: u8,
+    anew: fn(&Key, &[u8]) -> Result<Bytes, Unreadable>,
+}
+
+impl Form {
+    /// That of a record.
+    pub const fn of<T: Stored>(record: &'static str) -> Form {
+        fn anew<T: Stored>(key: &Key, bytes: &[u8]) -> Result<Bytes, Unreadable> {
+            decode::<T>(key, bytes).map(|record| encode(&record))
+        }
+        Form { record, format: T::FORMAT, anew: anew::<T> }
+    }
+
+    /// Reads a record and writes it in the newest format: the same bytes, if it is in that.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn anew(&self, key: &Key, bytes: &[u8]) -> Result<Bytes, Unreadable> {
+        (self.anew)(key, bytes)
+    }
+}
+
+/// A kind of record.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// How its keys begin.
+    pub kind: Kind,
+    /// Its name.
+    pub name: &'static str,
+    /// Who writes it.
+    pub room: Room,
+    /// How it is spread.
+    pub spread: Spread,
+    /// Whether it tells of a person, or leads to one: erasing the person takes it away.
+    pub personal: bool,
+    /// How records of it go; empty: never.
+    pub goes: &'static [Goes],
+    /// What is stored under a key of it; `None` are bytes without a format, or nothing.
+    pub form: fn(&Key) -> Option<Form>,
+}
+
+const ENTRY: Form = Form::of::<EntryRecord>("EntryRecord");
+
+const fn row(
+    kind: Kind,
+    name: &'static str,
+    room: Room,
+    spread: Spread,
+    form: fn(&Key) -> Option<Form>,
+) -> Row {
+    Row { kind, name, room, spread, personal: false, goes: &[], form }
+}
+
+impl Row {
+    const fn goes(self, goes: &'static [Goes]) -> Row {
+        Row { goes, ..self }
+    }
+
+    const fn personal(self, goes: &'static [Goes]) -> Row {
+        Row { personal: true, goes, ..self }
+    }
+}
+
+/// Every kind of record. None of them ever gets another meaning, and the bytes of one that is given up stay taken.
+pub const KINDS: &[Row] = {
+    use Goes::{Erased, Followed, Timed};
+    use Room::{Access, Accounts, Ledger, Partners, People, Programme};
+    use Spread::{ByByte, ByMember, Each, Together};
+    &[
+        row(kind::MEMBER, "member", Ledger, Each, |_| Some(Form::of::<MemberRecord>("MemberRecord"))),
+        row(kind::PERSON, "person", People, Each, |_| Some(Form::of::<PersonRecord>("PersonRecord")))
+            .personal(&[Erased]),
+        row(kind::ENTRY, "entry", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::ORDER, "order", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::REDEMPTION, "redemption", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::REFUND, "refund", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::ADJUSTMENT, "adjustment", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::ACTIVITY, "activity", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::DUE, "due", Ledger, ByByte, |_| None).goes(&[Followed]),
+        row(kind::USED, "used", Ledger, Together, |_| None),
+        row(kind::IDENTITY, "identity", People, Each, |_| Some(Form::of::<ClaimRecord>("ClaimRecord")))
+            .personal(&[Erased]),
+        row(kind::REQUEST, "request", Access, ByByte, |_| Some(Form::of::<RequestRecord>("RequestRecord")))
+            .goes(&[Timed]),
+        row(kind::ANSWER, "answer", People, ByMember, |_| Some(Form::of::<Answer>("Answer")))
+            .personal(&[Erased, Timed]),
+        row(kind::CALLER, "caller", Access, Together, |_| Some(Form::of::<CallerRecord>("CallerRecord"))),
+        row(kind::NONCE, "nonce", Access, Each, |_| Some(Form::of::<NonceRecord>("NonceRecord")))
+            .goes(&[Timed]),
+        row(kind::NOTE, "note", Access, Each, |key| {
+            (*key == keys::note(keys::LOOKED_THROUGH_NOTE)).then(|| Form::of::<Progress>("Progress"))
+        }),
+        row(kind::PROGRAM, "programme", Programme, Each, |_| {
+            Some(Form::of::<ProgramRecord>("ProgramRecord"))
+        }),
+        row(kind::PROGRAM_HEAD, "programme head", Programme, Each, |_| Some(Form::of::<u32>("u32"))),
+        row(kind::PARTNER, "partner", Partners, Together, |_| {
+            Some(Form::of::<PartnerRecord>("PartnerRecord"))
+        }),
+        row(kind::BLOCK, "block", Accounts, Together, |_| Some(Form::of::<BlockRecord>("BlockRecord"))),
+        row(kind::ACCOUNT, "account", Accounts, Each, |key| {
+            Some(match keys::read_account(key)? {
+                (_, keys::POOL) => Form::of::<Pool>("Pool"),
+                _ => Form::of::<Shard>("Shard"),
+            })
+        }),
+        row(kind::SETTLEMENT, "settlement", Partners, Together, |key| {
+            Some(match keys::read_settlement_part(key)? {
+                keys::SettlementPart::Month => Form::of::<MonthRecord>("MonthRecord"),
+                keys::SettlementPart::Counted => Form::of::<Tally>("Tally"),
+                keys::SettlementPart::Account => Form::of::<AccountRecord>("AccountRecord"),
+                keys::SettlementPart::Paid => Form::of::<PaidRecord>("PaidRecord"),
+            })
+        })
+        .goes(&[Followed]),
+        row(kind::LINK_CODE, "link code", Partners, Each, |_| {
+            Some(Form::of::<LinkCodeRecord>("LinkCodeRecord"))
+        })
+        .personal(&[Erased, Followed]),
+        row(kind::REFERENCE, "reference", Partners, Each, |_| {
+            Some(Form::of::<ReferenceRecord>("ReferenceRecord"))
+        })
+        .personal(&[Erased, Followed]),
+        row(kind::MEMBER_LINK, "member link", Partners, ByMember, |key| {
+            Some(match keys::read_asked_code(key) {
+                Some(_) => Form::of::<domain::time::Instant>("Instant"),
+                None => Form::of::<LinkRecord>("LinkRecord"),
+            })
+        })
+        .personal(&[Erased, Followed]),
+    ]
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_byte_stands_twice() {
+        let kinds: BTreeSet<Kind> = KINDS.iter().map(|row| row.kind).collect();
+        let names: BTreeSet<&str> = KINDS.iter().map(|row| row.name).collect();
+        assert_eq!((kinds.len(), names.len()), (KINDS.len(), KINDS.len()));
+        assert!(!kinds.contains(&Kind::one(EXTENDED)), "it begins kinds of two bytes");
+        for (row, kind) in KINDS.iter().zip(KINDS.iter().map(|row| row.kind)) {
+            assert_eq!(Kind::of(kind.as_bytes()), kind);
+            assert_eq!(kind.row().map(|row| row.name), Some(row.name));
+        }
+    }
+
+    #[test]
+    fn what_is_personal_is_erased() {
+        for row in KINDS {
+            assert_eq!(row.personal, row.goes.contains(&Goes::Erased), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_kind_is_all_keys_that_begin_so() {
+        for (kind, inside, outside) in [
+            (Kind::one(b'm'), [&b"m"[..], b"m\xff\xff"], [&b"l\xff"[..], b"n"]),
+            (Kind::extended(b'a'), [b"za", b"za\xff"], [b"z", b"zb"]),
+            (Kind::extended(0xff), [b"z\xff", b"z\xff\xff"], [b"z\xfe\xff", b"{"]),
+            (Kind::one(0xff), [b"\xff", b"\xff\xff\0"], [b"\xfe\xff", b"\0"]),
+        ] {
+            let Range { from, to } = kind.range();
+            let within = |key: &[u8]| (&from..&to).contains(&&Key::new(key.to_vec()));
+            assert!(inside.iter().all(|key| within(key) && Kind::of(key) == kind), "{kind:?}");
+            assert!(!outside.iter().any(|key| within(key) || Kind::of(key) == kind), "{kind:?}");
+        }
+        assert_eq!(Kind::of(b""), Kind::one(0));
+        assert_ne!(Kind::of(b"z"), Kind::extended(0), "the byte alone is no kind of two");
+    }
+}
