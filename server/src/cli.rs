@@ -49,8 +49,11 @@ pub enum Command {
     ///
     /// Exits 1 if one was sealed under a line that is not there.
     Reseal(Data),
-    /// Give unused space of the data folder back to the machine.
-    Compact(Folder),
+    /// Write records of older formats anew, and give unused space of a data folder back to the machine.
+    ///
+    /// A build that is older cannot read the data afterwards. Over a table others may go on meanwhile, if all of
+    /// them are of this build.
+    Compact(Data),
 }
 
 /// Where the data is: a folder of this machine, or a table of DynamoDB.
@@ -79,14 +82,6 @@ impl std::fmt::Display for Data {
             None => write!(f, "{}", self.data.display()),
         }
     }
-}
-
-/// `laurel compact`.
-#[derive(Args, Debug, Clone)]
-pub struct Folder {
-    /// The data folder.
-    #[arg(long, value_name = "DIR", default_value = "laurel-data")]
-    pub data: PathBuf,
 }
 
 /// `laurel serve`.

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 pub mod cli;
+mod compact;
 mod export;
 mod exported;
 mod full;
@@ -60,7 +61,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Some(Command::Audit(own)) => audit::audit(&own.data).await,
             Some(Command::Export(export)) => export::export(&export).await,
             Some(Command::Reseal(data)) => reseal(&data).await,
-            Some(Command::Compact(folder)) => compact(&folder),
+            Some(Command::Compact(data)) => compact::compact(&data).await,
         }
     });
     match ended {
@@ -96,12 +97,4 @@ async fn reseal(data: &cli::Data) -> Result<ExitCode, StartError> {
     let (resealed, closed) = resealed;
     println!("{resealed} secrets sealed anew, {closed} keys cannot be opened");
     Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-fn compact(folder: &cli::Folder) -> Result<ExitCode, StartError> {
-    start::must_exist(&folder.data)?;
-    let compacted = store_redb::RedbStore::compact(&folder.data, &store_redb::Options::default());
-    let compacted = compacted.map_err(|error| start::failed("cannot compact", &error))?;
-    println!("{} bytes before, {} bytes after", compacted.bytes_before, compacted.bytes_after);
-    Ok(ExitCode::SUCCESS)
 }

@@ -56,6 +56,14 @@ pub(crate) async fn open_existing(data: &Data) -> Result<Opened, StartError> {
     open(data).await
 }
 
+/// The same, of a store alone.
+pub(crate) async fn open_existing_store(data: &Data) -> Result<Found, StartError> {
+    if data.table.is_none() {
+        must_exist(&data.data)?;
+    }
+    open_store(data, Pace::Patient).await
+}
+
 /// Refuses a data folder that is not there.
 pub(crate) fn must_exist(folder: &Path) -> Result<(), StartError> {
     match folder.is_dir() {
@@ -69,18 +77,26 @@ pub(crate) async fn open(data: &Data) -> Result<Opened, StartError> {
     open_paced(data, Pace::Patient).await
 }
 
-async fn open_paced(data: &Data, pace: Pace) -> Result<Opened, StartError> {
+/// A store; and the same, if it is a folder's.
+type Found = (Arc<dyn Store>, Option<Arc<RedbStore>>);
+
+async fn open_store(data: &Data, pace: Pace) -> Result<Found, StartError> {
     let folder: &Path = &data.data;
-    let (store, embedded): (Arc<dyn Store>, _) = match &data.table {
-        Some(table) => (table::open(table, data, pace).await?, None),
+    match &data.table {
+        Some(table) => Ok((table::open(table, data, pace).await?, None)),
         None => {
             let store = RedbStore::open(folder, Options::default());
             let store =
                 store.map_err(|error| failed(&format!("cannot open {}", folder.display()), &error))?;
             let store = Arc::new(store);
-            (store.clone(), Some(store))
+            Ok((store.clone(), Some(store)))
         }
-    };
+    }
+}
+
+async fn open_paced(data: &Data, pace: Pace) -> Result<Opened, StartError> {
+    let folder: &Path = &data.data;
+    let (store, embedded) = open_store(data, pace).await?;
     let secrets = home::secrets(folder).map_err(|error| failed("cannot read the master key", &error))?;
     let admin_key = home::admin_key(folder).map_err(|error| failed("cannot read the admin key", &error))?;
     Ok(Opened { store, embedded, secrets, admin_key })

@@ -1,0 +1,45 @@
+//! `laurel compact`: records of older formats are written anew, and a data folder gives unused space back.
+
+use std::process::ExitCode;
+
+use engine::store::{Renewed, Store, renew};
+use store_redb::{Options, RedbStore};
+
+use crate::{
+    cli::Data,
+    progress,
+    start::{self, StartError, failed},
+};
+
+/// Compacts the folder or the table.
+pub(crate) async fn compact(data: &Data) -> Result<ExitCode, StartError> {
+    let (store, embedded) = start::open_existing_store(data).await?;
+    let Renewed { records, written } = renewed(&*store).await?;
+    println!("{records} records, {written} of them written in a newer format");
+    if data.table.is_none() {
+        // Closed: whoever compacts has the folder for itself.
+        drop((store, embedded));
+        let compacted = RedbStore::compact(&data.data, &Options::default());
+        let compacted = compacted.map_err(|error| failed("cannot compact", &error))?;
+        println!("{} bytes before, {} bytes after", compacted.bytes_before, compacted.bytes_after);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn renewed(store: &dyn Store) -> Result<Renewed, StartError> {
+    let bar = progress::bar(0, "looking at records");
+    let (mut all, mut from) = (Renewed::default(), None);
+    loop {
+        let page = renew(store, from).await;
+        let (renewed, next) = page.map_err(|error| failed("cannot write records anew", &error))?;
+        all.records += renewed.records;
+        all.written += renewed.written;
+        bar.set_length(all.records);
+        bar.set_position(all.records);
+        from = next;
+        if from.is_none() {
+            bar.finish_and_clear();
+            return Ok(all);
+        }
+    }
+}

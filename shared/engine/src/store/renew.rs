@@ -1,0 +1,200 @@
+//! Writes what lies in an older format anew, so that a later build need not know that format any more.
+//!
+//! A record is changed only if it still is as it was read: the pass may run while others write, may stop anywhere,
+//! and does nothing the second time.
+
+use bytes::Bytes;
+
+use super::{Change, Expect, Key, Record, Store, StoreError, Write, error::Error, keys::kind, kinds::Form};
+
+/// Records in one page of the walk.
+const PAGE: usize = 1_000;
+
+/// Records in one commit, and their bytes at most.
+const COMMIT_RECORDS: usize = 50;
+const COMMIT_BYTES: usize = 1024 * 1024;
+
+/// What a pass over records came to.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Renewed {
+    /// Records that were looked at.
+    pub records: u64,
+    /// Of these, how many were written anew.
+    pub written: u64,
+}
+
+/// Looks at a page of all records, in the store's own order, and writes those in older formats anew; and where the
+/// next page starts.
+///
+/// # Errors
+/// The store failed, or a record is of a newer Laurel, or damaged.
+pub async fn renew(store: &dyn Store, from: Option<Bytes>) -> Result<(Renewed, Option<Bytes>), Error> {
+    renew_as(store, from, form).await
+}
+
+/// What is stored under the key, if it has a format and stays.
+fn form(key: &Key) -> Option<Form> {
+    // A nonce goes by itself within minutes, and its end would be lost.
+    let row = key.kind().row().filter(|row| row.kind != kind::NONCE)?;
+    (row.form)(key)
+}
+
+async fn renew_as(
+    store: &dyn Store,
+    from: Option<Bytes>,
+    form: fn(&Key) -> Option<Form>,
+) -> Result<(Renewed, Option<Bytes>), Error> {
+    let page = store.walk(None, from, PAGE).await?;
+    let mut renewed = Renewed { records: page.records.len() as u64, written: 0 };
+    let (mut writes, mut bytes) = (Vec::new(), 0);
+    for (key, record) in page.records {
+        let Some(write) = anew(&key, &record, form)? else { continue };
+        bytes += record.value.len();
+        writes.push(write);
+        if writes.len() == COMMIT_RECORDS || bytes >= COMMIT_BYTES {
+            renewed.written += commit(store, std::mem::take(&mut writes)).await?;
+            bytes = 0;
+        }
+    }
+    renewed.written += commit(store, writes).await?;
+    Ok((renewed, page.next))
+}
+
+/// The record in its newest format, if it is in an older one.
+fn anew(key: &Key, record: &Record, form: fn(&Key) -> Option<Form>) -> Result<Option<Write>, Error> {
+    let Some(form) = form(key).filter(|form| record.value.first() != Some(&form.format)) else {
+        return Ok(None);
+    };
+    let change = Change::Put(form.anew(key, &record.value)?);
+    Ok(Some(Write { key: key.clone(), expect: Expect::Version(record.version), change }))
+}
+
+/// Commits them together or, if somebody was quicker with one, each alone: what others wrote is in the newest format.
+async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<u64, Error> {
+    if writes.is_empty() {
+        return Ok(0);
+    }
+    match store.commit(writes.clone()).await {
+        Ok(_) => return Ok(writes.len() as u64),
+        Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut written = 0;
+    for write in writes {
+        match store.commit(vec![write]).await {
+            Ok(_) => written += 1,
+            Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::store::{
+        Version,
+        memory::MemoryStore,
+        records::{
+            Stored, encode,
+            layout::{Damaged, Layout, Reader, layout},
+        },
+    };
+
+    /// A record in its third format. The first held half of it, the second was a text.
+    #[derive(PartialEq, Debug)]
+    struct Aged {
+        number: u64,
+    }
+    layout! { struct Aged { number } }
+
+    impl Stored for Aged {
+        const FORMAT: u8 = 3;
+
+        fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<Aged, Damaged> {
+            match format {
+                1 => Ok(Aged { number: 2 * u64::read(from)? }),
+                2 => String::read(from)?.parse().map(|number| Aged { number }).map_err(|_| Damaged),
+                _ => Err(Damaged),
+            }
+        }
+    }
+
+    fn aged(key: &Key) -> Option<Form> {
+        (key.as_bytes()[0] == b'm').then(|| Form::of::<Aged>("Aged"))
+    }
+
+    fn held(store: &MemoryStore) -> Vec<(Key, Record)> {
+        store.walk(None, None, 10_000).now_or_never().unwrap().unwrap().records
+    }
+
+    fn pass(store: &dyn Store) -> Result<Renewed, Error> {
+        let (mut all, mut from) = (Renewed::default(), None);
+        loop {
+            let (renewed, next) = renew_as(store, from, aged).now_or_never().unwrap()?;
+            all.records += renewed.records;
+            all.written += renewed.written;
+            from = next;
+            if from.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn put(store: &MemoryStore, key: String, value: impl Into<Bytes>) -> Version {
+        let change = Change::Put(value.into());
+        let write = Write { key: Key::new(key), expect: Expect::Anything, change };
+        store.commit(vec![write]).now_or_never().unwrap().unwrap()
+    }
+
+    #[test]
+    fn old_formats_are_written_anew_and_nothing_else() {
+        let store = MemoryStore::new();
+        for number in 0..1_500_u64 {
+            let value = match number % 3 {
+                0 => vec![1, u8::try_from(number % 100).unwrap()],
+                1 => [&[2, 4][..], format!("{number:04}").as_bytes()].concat(),
+                _ => encode(&Aged { number }).to_vec(),
+            };
+            put(&store, format!("m{number:04}"), value);
+            put(&store, format!("x{number:04}"), vec![1, 0]);
+        }
+        let before = held(&store);
+        assert_eq!(pass(&store).unwrap(), Renewed { records: 3_000, written: 1_000 });
+        for ((key, was), (_, is)) in before.iter().zip(held(&store)) {
+            let number: u64 = String::from_utf8_lossy(&key.as_bytes()[1..]).parse().unwrap();
+            let number = if number % 3 == 0 { 2 * (number % 100) } else { number };
+            let old = key.as_bytes()[0] == b'm' && was.value[0] != 3;
+            assert_eq!(is.version == was.version, !old, "{key:?}");
+            let wanted = if old { encode(&Aged { number }) } else { was.value.clone() };
+            assert_eq!(is.value, wanted, "{key:?}");
+        }
+        assert_eq!(pass(&store).unwrap(), Renewed { records: 3_000, written: 0 });
+    }
+
+    #[test]
+    fn what_others_have_written_meanwhile_stays() {
+        let store = MemoryStore::new();
+        put(&store, "m1".to_owned(), vec![1, 1]);
+        put(&store, "m2".to_owned(), vec![1, 2]);
+        let stale: Vec<Write> =
+            held(&store).iter().map(|(key, record)| anew(key, record, aged).unwrap().unwrap()).collect();
+        put(&store, "m1".to_owned(), encode(&Aged { number: 9 }));
+        assert_eq!(commit(&store, stale).now_or_never().unwrap().unwrap(), 1);
+        let now: Vec<Bytes> = held(&store).into_iter().map(|(_, record)| record.value).collect();
+        assert_eq!(now, [encode(&Aged { number: 9 }), encode(&Aged { number: 4 })]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_the_pass() {
+        for value in [&[4, 1][..], &[0, 1], &[], &[1], &[2, 1, b'x'], &[1, 1, 1]] {
+            let store = MemoryStore::new();
+            put(&store, "m1".to_owned(), value.to_vec());
+            assert!(matches!(pass(&store), Err(Error::Unreadable(_))), "{value:?}");
+            assert_eq!(held(&store)[0].1.value, value);
+        }
+    }
+}
