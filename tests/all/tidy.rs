@@ -118,7 +118,6 @@ const ONLY: &[(&str, &[&str])] = &[
     ("clap", &["laurel", "simulate"]),
     ("chrono", &["laurel-domain", "laurel", "laurel-tests"]),
     ("chrono-tz", &["laurel-domain", "laurel-tests"]),
-    ("postcard", &["laurel-engine"]),
 ];
 
 /// What cargo says of our packages.

@@ -1,0 +1,71 @@
+//! Erasing a person, held against the table of kinds of record: whatever is personal there goes, of every kind.
+
+use std::collections::BTreeSet;
+
+use engine::store::{Key, Record, kinds::KINDS};
+use serde_json::{Value, json};
+
+use crate::{
+    coalition::coalition,
+    support::{START, Shop},
+};
+
+/// Texts of the person that stand nowhere afterwards.
+const TEXTS: [&str; 4] = ["+8613800138000", "li@example.cn", "openid-erased", "李雷雷"];
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// The personal records of the member with these bytes, by the name of their kind.
+fn personal(records: &[(Key, Record)], id: &[u8]) -> BTreeSet<&'static str> {
+    let own = records.iter().filter(|(key, record)| holds(key.as_bytes(), id) || holds(&record.value, id));
+    let rows = own.filter_map(|(key, _)| key.kind().row());
+    rows.filter(|row| row.personal).map(|row| row.name).collect()
+}
+
+/// Texts of the person that stand somewhere.
+fn told(records: &[(Key, Record)]) -> BTreeSet<&'static str> {
+    let stands = |text: &&str| records.iter().any(|(_, record)| holds(&record.value, text.as_bytes()));
+    TEXTS.into_iter().filter(stands).collect()
+}
+
+/// A member of whom there is a record of every personal kind; its id.
+async fn somebody(shop: &Shop) -> String {
+    let person = json!({
+        "identities": [{"kind": "phone", "value": "138 0013 8000"}, {"kind": "email", "value": "li@example.cn"},
+                       {"kind": "external", "channel": "app", "value": "openid-erased"}],
+        "profile": {"name": "李雷雷", "birthday": "1990-05-17"}, "brand": "acme",
+    });
+    let made = shop.call_with("POST", "/register", &person, Some("register")).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let member = made.body["member"]["id"].as_str().unwrap().to_owned();
+    let linked = shop.linked(&member, "tea").await;
+    shop.partner_earn("tea", &linked, "T-1", "10").await;
+    let ended = shop.linked(&member, "mute").await;
+    shop.partner_earn("mute", &ended, "T-2", "10").await;
+    shop.unlink(&member, "mute").await;
+    shop.code(&member, "tea").await;
+    shop.earn(&member, "A-1", "100").await;
+    let status = json!({"status": "suspended", "reason": "asked for"});
+    let path = format!("/members/{member}/status");
+    assert_eq!(shop.call_with("POST", &path, &status, Some("status")).await.status, 200);
+    member
+}
+
+#[tokio::test]
+async fn every_personal_kind_of_record_goes_with_the_person() {
+    let shop = Shop::open(&coalition(), START).await;
+    let member = somebody(&shop).await;
+    let id = edge::wire::read_member_id(&member).unwrap().0;
+    let before = shop.snapshot().await;
+    let kinds: BTreeSet<&str> = KINDS.iter().filter(|row| row.personal).map(|row| row.name).collect();
+    assert_eq!(personal(&before, &id), kinds, "this test makes a record of every personal kind");
+    assert_eq!(told(&before), BTreeSet::from(TEXTS), "this test makes every text stand somewhere");
+    shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+    let after = shop.snapshot().await;
+    assert_eq!(personal(&after, &id), BTreeSet::new());
+    assert_eq!(told(&after), BTreeSet::new());
+    let ledger = after.iter().filter(|(key, record)| holds(key.as_bytes(), &id) || holds(&record.value, &id));
+    assert!(ledger.count() >= 4, "the member and its ledger stay");
+}
