@@ -1,0 +1,78 @@
+//! Keys sort as they are scanned, and read back.
+
+use super::*;
+
+#[test]
+fn the_due_index_sorts_by_time_and_reads_back() {
+    let id = MemberId([7; 16]);
+    let times = [-5, -1, 0, 1, 1_451_577_600_000].map(Instant);
+    let keys = times.map(|at| due(at, id));
+    assert!(keys.is_sorted());
+    for (at, key) in times.iter().zip(&keys) {
+        assert_eq!(read_due(key), Some((*at, id)));
+        let range = due_until(due_shard(id), *at);
+        assert!(range.from <= *key && *key < range.to);
+        assert!(due(at.plus_millis(1), MemberId([7; 16])) >= range.to);
+        assert!(due_until(due_shard(id) + 1, *at).from >= range.to);
+    }
+}
+
+#[test]
+fn links_sort_by_brand_and_the_newest_first_and_read_back() {
+    let id = MemberId([7; 16]);
+    let places = [("bean", 300), ("bean", 2), ("bean", 1), ("bean.two", 1), ("tea", 9)];
+    let keys = places.map(|(brand, number)| member_link(id, brand, number));
+    assert!(keys.is_sorted());
+    let (all, codes) = (member_links(id, None), asked_codes(id));
+    for ((brand, number), key) in places.iter().zip(&keys) {
+        assert_eq!(read_member_link(key), Some((id, (*brand).to_owned(), *number)));
+        assert_eq!(read_asked_code(key), None);
+        for other in ["bean", "bean.two", "tea"] {
+            let of_other = member_links(id, Some(other));
+            assert_eq!(of_other.from <= *key && *key < of_other.to, *brand == other, "{brand} {other}");
+        }
+        assert!(all.from <= *key && *key < all.to && *key >= codes.to);
+    }
+    let code = asked_code(id, LinkCodeHash([0xff; 16]));
+    assert_eq!((read_asked_code(&code), read_member_link(&code)), (Some(LinkCodeHash([0xff; 16])), None));
+    assert!(codes.from <= code && code < codes.to && code < all.from);
+    let everything = links_and_codes(id);
+    assert!(everything.from <= code && keys[4] < everything.to);
+    assert!(asked_code(MemberId([8; 16]), LinkCodeHash([0; 16])) >= everything.to);
+    // An entry of the same member is no link, whatever follows its id.
+    assert_eq!(read_member_link(&entry(id, u64::from_be_bytes(*b"\x01aa\0\0\0\0\0"))), None);
+}
+
+#[test]
+fn accounts_and_blocks_are_found_by_their_brand() {
+    assert_eq!(read_account(&account("bean", POOL)), Some(("bean", POOL)));
+    assert_eq!(read_account(&account("b.1", 0)), Some(("b.1", 0)));
+    for reference in ["A", "z-9", &"z".repeat(64)] {
+        let Range { from, to } = blocks("bean");
+        assert!((from..to).contains(&block("bean", reference)));
+        assert!(!(blocks("be").from..blocks("be").to).contains(&block("bean", reference)));
+    }
+}
+
+#[test]
+fn settlements_sort_from_the_newest_month_and_keep_apart() {
+    let month = |text| Month::parse(text).unwrap();
+    let (older, newer) = (month("2025-12"), month("2026-01"));
+    assert!(settlement(newer) < settlement(older));
+    let within = |range: &Range, key: &Key| range.from <= *key && *key < range.to;
+    assert!(within(&settlements(None), &settlement(newer)));
+    assert!(within(&settlements(Some(newer)), &settlement(older)));
+    assert!(!within(&settlements(Some(newer)), &settlement(newer)));
+    let all = settlement_accounts(older, None);
+    assert!(within(&all, &settlement_account(older, "a")));
+    assert!(!within(&all, &settlement_account(newer, "a")));
+    assert!(!within(&all, &settlement_paid(older, "a")));
+    assert!(!within(&settlement_accounts(older, Some("a")), &settlement_account(older, "a")));
+    assert!(within(&settlement_accounts(older, Some("a")), &settlement_account(older, "a.")));
+}
+
+#[test]
+fn ids_cannot_run_into_each_other() {
+    assert_ne!(order("a", "bc"), order("ab", "c"));
+    assert_ne!(refund("a", "b", "c"), refund("a", "b-c", ""));
+}
