@@ -38,6 +38,7 @@ mod races;
 mod rates;
 mod recorded;
 mod restless;
+mod rooms;
 mod rules;
 mod settlement;
 mod settlement_audit;

@@ -22,10 +22,9 @@ pub use accounts::{Accounts, Metered, Purchase, Usage};
 pub use engine::Engine;
 pub use ledger::{
     Ledger,
-    act::{Act, Whom, redemption_id},
+    act::{Act, Done, Whom, redemption_id},
     audit::Finding,
     books::{Books, Strays},
-    execute::Done,
     read::{LedgerEntry, Place},
     sweep::{Part, Swept},
 };

@@ -18,10 +18,7 @@
 //! nothing, `00` and `00 07` become `00`, `00 00` and `00 00 07`, and `01` stays. That keeps the
 //! order and can be undone, so `(k, s)` names exactly one key.
 
-use engine::store::{
-    Key, Kind, Range,
-    kinds::{EXTENDED, Spread},
-};
+use engine::store::{EXTENDED, Key, Kind, Range, kinds::Spread};
 
 /// The longest `s`, in bytes, that DynamoDB takes.
 const SORT_BYTES_MAX: usize = 1_024;

@@ -8,11 +8,9 @@
 //! they came, and a settlement begins with a commit of its own: whatever was handed over before
 //! is written and shown by then, however long a disk has hung.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use domain::time::Instant;
-
-use crate::access::{Access, requests::Request};
 
 /// How old a moment may be when a commit is handed to the store, in milliseconds.
 const AGE_MILLIS_MAX: i64 = 50_000;
@@ -27,18 +25,10 @@ impl fmt::Debug for Watch {
     }
 }
 
-impl Access {
+impl Watch {
     /// Now, if the moment is too old to write anything at it.
     pub(crate) fn later(&self, moment: Instant) -> Option<Instant> {
-        let now = self.watch.as_ref().map(|watch| (watch.0)())?;
+        let now = (self.0)();
         (now > moment.plus_millis(AGE_MILLIS_MAX)).then_some(now)
-    }
-
-    /// The request as it is, or, where its moment is too old by now, at a new one.
-    pub(crate) fn renewed<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
-        match self.later(request.now) {
-            Some(now) => Cow::Owned(Request { now, ..request.clone() }),
-            None => Cow::Borrowed(request),
-        }
     }
 }

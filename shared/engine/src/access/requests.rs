@@ -1,5 +1,7 @@
 //! Requests: what surrounds every command, and what is remembered of those that were answered.
 
+use std::borrow::Cow;
+
 use domain::{
     programme::{BrandKind, Timeline},
     time::Instant,
@@ -76,6 +78,19 @@ pub struct Told {
 }
 
 impl Access {
+    /// Now, if the moment is too old to write anything at it.
+    pub(crate) fn later(&self, moment: Instant) -> Option<Instant> {
+        self.watch.as_ref().and_then(|watch| watch.later(moment))
+    }
+
+    /// The request as it is, or, where its moment is too old by now, at a new one.
+    pub(crate) fn renewed<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
+        match self.later(request.now) {
+            Some(now) => Cow::Owned(Request { now, ..request.clone() }),
+            None => Cow::Borrowed(request),
+        }
+    }
+
     /// The answer that was given to this request before, if it was.
     ///
     /// # Errors

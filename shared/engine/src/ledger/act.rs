@@ -30,6 +30,17 @@ pub enum Whom {
     Nobody,
 }
 
+/// What became of a command.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Whose ledger it was about.
+    pub member: MemberId,
+    /// The entry it is about, with what the caller is told; `None` if there was nothing to do.
+    pub entry: Option<EntryRecord>,
+    /// Whether it had been done before and this is the first answer again.
+    pub replayed: bool,
+}
+
 /// A command on a member's ledger, as a function hands it over.
 #[derive(Clone, Debug)]
 pub struct Act {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use domain::{
     decide::{Context, Decision},
     event::Event,
-    member::MemberId,
     programme::Timeline,
     refusal::Refusal,
     time::Instant,
@@ -17,7 +16,7 @@ use crate::{
     accounts::Charge,
     ledger::{
         Ledger,
-        act::Act,
+        act::{Act, Done},
         find::Found,
         parts::{MemberPart, Parts, Primary, Target},
         replay::Names,
@@ -28,21 +27,10 @@ use crate::{
         keys,
         look::Look,
         reading::Loaded,
-        records::{EntryRecord, Outcome, Remembered},
+        records::{Outcome, Remembered},
         turns::Turns,
     },
 };
-
-/// What became of a command.
-#[derive(Clone, Debug)]
-pub struct Done {
-    /// Whose ledger it was about.
-    pub member: MemberId,
-    /// The entry it is about, with what the caller is told; `None` if there was nothing to do.
-    pub entry: Option<EntryRecord>,
-    /// Whether it had been done before and this is the first answer again.
-    pub replayed: bool,
-}
 
 /// What was decided, and of what.
 struct Decided {

@@ -5,7 +5,7 @@ pub(crate) mod act;
 mod always;
 pub(crate) mod audit;
 pub(crate) mod books;
-pub(crate) mod execute;
+mod execute;
 mod find;
 pub(crate) mod parts;
 pub(crate) mod read;

@@ -5,7 +5,10 @@ use domain::refusal::Refusal;
 
 use crate::{
     access::requests::{Request, remember},
-    ledger::{Ledger, act::Act, execute::Done},
+    ledger::{
+        Ledger,
+        act::{Act, Done},
+    },
     store::{
         Key,
         error::Error,

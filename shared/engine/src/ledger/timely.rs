@@ -12,7 +12,7 @@ use crate::{
     access::requests::Request,
     ledger::{
         Ledger,
-        execute::Done,
+        act::Done,
         parts::{MemberPart, Parts},
         standing::settled,
     },

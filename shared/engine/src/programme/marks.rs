@@ -14,15 +14,20 @@ use crate::{
 };
 
 impl Programmes {
+    /// Whether the mark of that use has been seen in the store.
+    pub(crate) fn is_marked(&self, key: &Key) -> bool {
+        self.known.is_marked(key)
+    }
+
     /// What marks these uses, as far as they are not marked yet.
     pub(crate) fn marking(&self, mut marks: Vec<Key>) -> Vec<Write> {
-        marks.retain(|key| !self.is_marked(key));
+        marks.retain(|key| !self.known.is_marked(key));
         self.marked(marks)
     }
 
     /// What marks these uses, under the newest version of the programme.
     pub(crate) fn marked(&self, marks: Vec<Key>) -> Vec<Write> {
-        let head = self.head_version().filter(|_| !marks.is_empty());
+        let head = self.known.head_version().filter(|_| !marks.is_empty());
         let head = head.map(|version| still(keys::program_head(), version));
         marks.into_iter().map(mark).chain(head).collect()
     }
@@ -39,7 +44,7 @@ impl Programmes {
             }
             Err(error) => Err(error.into()),
             Ok(_) => {
-                self.mark(marks);
+                self.known.mark(marks);
                 Ok(())
             }
         }

@@ -1,12 +1,12 @@
 //! The programme: its versions, and what of them has been used.
 
-mod held;
+mod known;
 pub(crate) mod marks;
 pub(crate) mod versions;
 
 use std::sync::Arc;
 
-use crate::{access::Access, programme::held::Known, store::Records};
+use crate::{access::Access, programme::known::Known, store::Records};
 
 /// The programme's versions, and commits that use what is in them. Cheap to clone.
 #[derive(Clone)]

@@ -1,10 +1,13 @@
 //! Saving and reading versions of the programme.
 
+use std::sync::Arc;
+
 use domain::{
     json::Json,
+    number::Currency,
     programme::{self, Programme, Timeline},
     shape::Fault,
-    time::Instant,
+    time::{Instant, Zone},
 };
 
 use crate::{
@@ -38,6 +41,24 @@ impl From<Error> for ProgramError {
 const VERSIONS_MAX: usize = 10_000;
 
 impl Programmes {
+    /// Every version of the programme.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`] before the first.
+    pub fn timeline(&self) -> Result<Arc<Timeline>, Error> {
+        self.known.timeline().ok_or(Error::NoProgram)
+    }
+
+    /// What no version changes: the programme's money and its calendar.
+    ///
+    /// # Errors
+    /// [`Error::NoProgram`] before the first.
+    pub fn currency_and_zone(&self) -> Result<(Currency, Zone), Error> {
+        let programmes = self.timeline()?;
+        let newest = programmes.newest();
+        Ok((newest.currency, newest.zone))
+    }
+
     /// Reads every version of the programme from the store.
     ///
     /// # Errors
@@ -69,10 +90,10 @@ impl Programmes {
                 Some(programme) => programme.clone(),
                 None => self.stored_program(number).await?.0,
             };
-            versions.push(std::sync::Arc::new(programme));
+            versions.push(Arc::new(programme));
         }
         if let Some(timeline) = Timeline::new(versions) {
-            self.set_timeline(timeline, head);
+            self.known.set_timeline(timeline, head);
         }
         self.read_marks().await
     }
@@ -80,7 +101,7 @@ impl Programmes {
     /// Reads which brands and tiers have been used, so that they are not marked again.
     async fn read_marks(&self) -> Result<(), Error> {
         let marks = self.records.scan_all(keys::all(keys::kind::USED)).await?;
-        self.mark(marks.into_iter().map(|(key, _)| key));
+        self.known.mark(marks.into_iter().map(|(key, _)| key));
         Ok(())
     }
 

@@ -13,13 +13,13 @@ use domain::{
 use crate::store::{
     Key, Range,
     id::{CallerId, IdentityHash, LinkCodeHash, NonceHash, Reference, RequestHash},
-    kinds::Kind,
+    key::Kind,
 };
 
 /// Kinds of record, by what their keys begin with. What else there is to know of each stands in
 /// [`KINDS`](super::kinds::KINDS).
 pub mod kind {
-    use crate::store::kinds::Kind;
+    use crate::store::Kind;
 
     /// A member's standing.
     pub const MEMBER: Kind = Kind::one(b'm');

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use domain::settlement::Tally;
 
 use super::{
-    Key, Range,
+    Key,
+    key::Kind,
     keys::{self, kind},
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord,
@@ -17,64 +18,10 @@ use super::{
     },
 };
 
-/// What the keys of a kind of record begin with: a byte, or [`EXTENDED`] and a byte.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Kind {
-    /// The second byte is 0 where there is one byte alone, and counts only behind [`EXTENDED`].
-    bytes: [u8; 2],
-    length: u8,
-}
-
-/// The first byte of kinds of two bytes: letters are few.
-pub const EXTENDED: u8 = b'z';
-
 impl Kind {
-    /// A kind of one byte.
-    pub const fn one(byte: u8) -> Kind {
-        Kind { bytes: [byte, 0], length: 1 }
-    }
-
-    /// A kind of two bytes.
-    pub const fn extended(byte: u8) -> Kind {
-        Kind { bytes: [EXTENDED, byte], length: 2 }
-    }
-
-    /// The kind of a key; that of an empty key is byte 0.
-    pub fn of(key: &[u8]) -> Kind {
-        match key {
-            [EXTENDED, second, ..] => Kind::extended(*second),
-            [first, ..] => Kind::one(*first),
-            [] => Kind::one(0),
-        }
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-
-    /// All keys that begin so.
-    pub fn range(self) -> Range {
-        let from = self.as_bytes().to_vec();
-        let mut to = from.clone();
-        // The last byte that can be counted up is, and what follows it goes.
-        while to.pop_if(|last| *last == 0xff).is_some() {}
-        match to.last_mut() {
-            Some(last) => *last += 1,
-            None => to = vec![0xff; 64], // no key has so long a run of the highest byte
-        }
-        Range { from: Key::new(from), to: Key::new(to) }
-    }
-
     /// What the table says of it; `None` if it is of a newer Laurel.
     pub fn row(self) -> Option<&'static Row> {
         KINDS.iter().find(|row| row.kind == self)
-    }
-}
-
-impl std::fmt::Debug for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "'{}'", self.as_bytes().escape_ascii())
     }
 }
 
@@ -94,7 +41,7 @@ pub enum Spread {
 impl Spread {
     /// How many bytes of its key say which partition a record of that kind lies in; `None` is all.
     pub fn prefix(self, kind: Kind) -> Option<usize> {
-        let own = usize::from(kind.length);
+        let own = kind.as_bytes().len();
         match self {
             Spread::Each => None,
             Spread::Together => Some(own),
@@ -271,6 +218,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::store::{EXTENDED, Range};
 
     #[test]
     fn no_byte_stands_twice() {

@@ -5,6 +5,7 @@
 pub mod conformance;
 pub(crate) mod error;
 pub mod id;
+mod key;
 pub mod keys;
 pub mod kinds;
 pub(crate) mod look;
@@ -16,10 +17,10 @@ mod renew;
 pub(crate) mod turns;
 pub(crate) mod write;
 
-pub use kinds::Kind;
+pub use key::{EXTENDED, Key, Kind, Range};
 pub use port::{
-    BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Key, Page, Pending, Range, Record, Store,
-    StoreError, VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
+    BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Page, Pending, Record, Store, StoreError,
+    VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
 };
 pub use reading::Records;
 pub use renew::{Renewed, renew};

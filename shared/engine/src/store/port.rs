@@ -14,48 +14,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 pub use domain::time::Instant;
 
-use super::kinds::Kind;
+use super::key::{Key, Kind, Range};
 
 /// A future a store returns. Boxed, so that stores can be held as `Arc<dyn Store>` and wrapped.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A record's name: 1 to [`Key::BYTES_MAX`] bytes. Its beginning tells its [`Kind`]; keys sort as bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Bytes);
-
-impl Key {
-    /// The longest key, in bytes.
-    pub const BYTES_MAX: usize = 1_024;
-
-    /// A key of these bytes.
-    pub fn new(bytes: impl Into<Bytes>) -> Key {
-        Key(bytes.into())
-    }
-
-    /// The key's bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The kind of record.
-    pub fn kind(&self) -> Kind {
-        Kind::of(&self.0)
-    }
-
-    /// The first key after this one in byte order.
-    pub fn successor(&self) -> Key {
-        let mut bytes = Vec::with_capacity(self.0.len() + 1);
-        bytes.extend_from_slice(&self.0);
-        bytes.push(0);
-        Key(bytes.into())
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Key({})", self.0.escape_ascii())
-    }
-}
 
 /// Which commit wrote a record. Grows with every write of that record; otherwise opaque.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -101,15 +63,6 @@ pub struct Write {
     pub expect: Expect,
     /// What becomes of it.
     pub change: Change,
-}
-
-/// A part of the key order to read: `from` inclusive, `to` exclusive, ascending.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Range {
-    /// The first key that may be returned.
-    pub from: Key,
-    /// The first key that may not.
-    pub to: Key,
 }
 
 /// Why a commit or a read did not happen. Nothing was written, except for

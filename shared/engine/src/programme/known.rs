@@ -1,0 +1,57 @@
+//! What is known here of the programme: its versions, the commit that saved the newest, and what has been
+//! marked as used.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use domain::programme::Timeline;
+use tokio::sync::Mutex;
+
+use crate::store::{Key, Version};
+
+/// What is known here of the programme.
+#[derive(Default)]
+pub(super) struct Known {
+    versions: RwLock<Option<(Arc<Timeline>, Version)>>,
+    used: RwLock<HashSet<Key>>,
+    /// Whoever reads the programme anew has this: what was read earlier must not replace what was read later.
+    pub(super) refreshing: Mutex<()>,
+}
+
+impl Known {
+    /// Every version of the programme; `None` before the first.
+    pub(super) fn timeline(&self) -> Option<Arc<Timeline>> {
+        reading(&self.versions).as_ref().map(|(timeline, _)| timeline.clone())
+    }
+
+    /// The commit that saved the newest version of the programme.
+    pub(super) fn head_version(&self) -> Option<Version> {
+        reading(&self.versions).as_ref().map(|(_, head)| *head)
+    }
+
+    pub(super) fn set_timeline(&self, timeline: Timeline, head: Version) {
+        *writing(&self.versions) = Some((Arc::new(timeline), head));
+    }
+
+    pub(super) fn is_marked(&self, key: &Key) -> bool {
+        reading(&self.used).contains(key)
+    }
+
+    pub(super) fn mark(&self, keys: impl IntoIterator<Item = Key>) {
+        writing(&self.used).extend(keys);
+    }
+}
+
+/// For reading. Nobody panics while they hold it for writing: they only put something in.
+fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    #[expect(clippy::expect_used, reason = "who holds it for writing does not panic")]
+    lock.read().expect("nobody panics while they hold it")
+}
+
+/// For writing.
+fn writing<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    #[expect(clippy::expect_used, reason = "who holds it for writing does not panic")]
+    lock.write().expect("nobody panics while they hold it")
+}
