@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use edge::{Api, Problem};
+use edge::{Api, Code, Problem};
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body_util::{Either, Full, channel::Channel};
 use store_redb::RedbStore;
@@ -31,7 +31,7 @@ pub(crate) async fn backup(api: &Api, store: Option<&Arc<RedbStore>>, headers: &
     let refused = match (api.authenticate(headers).await, store) {
         (Err(problem), _) => problem,
         (Ok(caller), _) if !caller.may(&[]) || caller.brand.is_some() => Problem::forbidden(),
-        (Ok(_), None) => Problem::new(404, "not_found", "a table is backed up by DynamoDB itself"),
+        (Ok(_), None) => Problem::saying(Code::NotFound, "a table is backed up by DynamoDB itself"),
         (Ok(_), Some(store)) => return copy(store),
     };
     api.refuse(&refused).map(Full::new).map(Either::Left)

@@ -10,7 +10,7 @@ use domain::{
     member::{Identity, MemberId},
     time::Instant,
 };
-use edge::{Api, Problem};
+use edge::{Api, Code, Problem};
 use engine::{
     Act, Registration, Request, Whom,
     id::{ContentHash, IdentityHash},
@@ -148,7 +148,7 @@ impl Imported {
         self.rejected.push(Rejected { line, code: code.to_owned(), detail });
     }
 
-    fn count(&mut self, line: u64, landed: Result<Landed, Problem>) {
+    fn count(&mut self, line: u64, landed: Result<Landed, Refused>) {
         match landed {
             Ok(landed) => {
                 self.created += u64::from(landed.created);
@@ -156,14 +156,30 @@ impl Imported {
                 self.balances += u64::from(landed.points.is_some());
                 self.points += landed.points.unwrap_or(0);
             }
-            Err(problem) => self.reject(line, problem.code, explain(&problem)),
+            Err(Refused { code, detail }) => self.reject(line, code, detail),
         }
     }
 }
 
-/// The problem in one line, with every fault it has.
-pub(crate) fn explain(problem: &Problem) -> String {
-    faults_or(&problem.detail, problem.data.get("errors"))
+/// Why a row was not taken.
+struct Refused {
+    /// A code of the contract, or a word of imports alone.
+    code: &'static str,
+    /// For people, in one line.
+    detail: String,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Refused {
+        let detail = faults_or(&problem.detail, problem.data.get("errors"));
+        Refused { code: problem.code.word(), detail }
+    }
+}
+
+impl From<engine::Error> for Refused {
+    fn from(error: engine::Error) -> Refused {
+        Problem::from(error).into()
+    }
 }
 
 /// What is said of a problem: its faults, or its detail where it has none.
@@ -181,7 +197,7 @@ pub(crate) fn faults_or(detail: &str, errors: Option<&serde_json::Value>) -> Str
 }
 
 /// Registers the row's member and gives it its opening balance.
-async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched) -> Result<Landed, Problem> {
+async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched) -> Result<Landed, Refused> {
     let get = |name: &str| columns.get(row, name);
     let now = api.clock.now();
     let programmes = api.engine.programme().timeline()?;
@@ -190,22 +206,23 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     let body = registration(columns, row, brand.as_deref(), vouched.verified);
     let faults = edge::REGISTRATION.check(&body);
     if !faults.is_empty() {
-        return Err(Problem::invalid_field(&faults));
+        return Err(Problem::invalid_field(&faults).into());
     }
     let person = edge::person(api, &body)?;
     if programmes.newest().brand(&person.brand).is_none() {
-        return Err(Problem::new(404, "brand_not_found", "no such brand in the programme"));
+        return Err(Problem::of(Code::BrandNotFound).into());
     }
     let registered_at = instant(get("registered_at"), "/registered_at")?.unwrap_or(now);
     if registered_at > now {
-        return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now"));
+        return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now").into());
     }
     let opening = opening(columns, row, &person.brand, vouched.bill)?;
     let claims = edge::claims(api, &person);
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
     }
-    let registration = Registration { id: api.new_id(now)?, registered_at, person, claims };
+    let registration =
+        Registration { id: api.new_id(now).map_err(Problem::from)?, registered_at, person, claims };
     let request = Request::plain(By::Import, now);
     let cell = std::sync::Mutex::new((registration.id, false, true));
     let told = registration.person.identities.clone();
@@ -223,11 +240,8 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     let (id, created, has_all) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !has_all {
         // Nothing was written: whoever nobody vouches for gets no identity more.
-        return Err(Problem::new(
-            409,
-            "identity_not_added",
-            "the member is known by another of the row's identities and lacks one of them; import with --verified, if all are known to be theirs",
-        ));
+        let detail = "the member is known by another of the row's identities and lacks one of them; import with --verified, if all are known to be theirs";
+        return Err(Refused { code: "identity_not_added", detail: detail.to_owned() });
     }
     let points = match opening {
         Some(adjust) => give(api, id, adjust, now, false).await?,
@@ -237,7 +251,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
 }
 
 /// A balance whose end has passed: it was imported before, or never was any.
-async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant) -> Result<Landed, Problem> {
+async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant) -> Result<Landed, Refused> {
     for claim in claims {
         if let Some(id) = api.engine.records().claimed_by(*claim).await?
             && let Ok(None) = give(api, id, adjust.clone(), now, true).await
@@ -245,7 +259,7 @@ async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant)
             return Ok(Landed { created: false, points: None });
         }
     }
-    Err(Problem::field("/expires_at", "out_of_range", "ahead of now"))
+    Err(Problem::field("/expires_at", "out_of_range", "ahead of now").into())
 }
 
 fn registration(columns: &Columns, row: &StringRecord, brand: Option<&str>, verified: bool) -> Json {
@@ -316,7 +330,7 @@ async fn give(
     adjust: Adjust,
     now: Instant,
     dry_run: bool,
-) -> Result<Option<i64>, Problem> {
+) -> Result<Option<i64>, Refused> {
     let digest = |parts: &[&[u8]]| {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
@@ -335,11 +349,10 @@ async fn give(
     let points = adjust.points;
     let act = Act::adjust(Whom::Id(id), &format!("import:{name}"), adjust);
     let done = api.engine.ledger().execute(&request, &act).await.map_err(|error| match error {
-        engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => Problem::new(
-            409,
-            "balance_conflict",
-            "an opening balance of this member, brand and expiry was imported before with other figures, or billed otherwise",
-        ),
+        engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => {
+            let detail = "an opening balance of this member, brand and expiry was imported before with other figures, or billed otherwise";
+            Refused { code: "balance_conflict", detail: detail.to_owned() }
+        }
         other => other.into(),
     })?;
     Ok((!done.replayed).then_some(points))

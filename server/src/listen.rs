@@ -15,7 +15,7 @@ use crate::{
     patience::Patient,
 };
 use bytes::Bytes;
-use edge::{Api, BODY_BYTES_MAX, Problem};
+use edge::{Api, BODY_BYTES_MAX, Code, Problem};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, channel::Channel};
 use hyper::{
@@ -160,10 +160,7 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
         return response;
     }
     let (head, body) = request.into_parts();
-    let too_large = || {
-        let problem = Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes"));
-        api.refuse(&problem).map(Full::new)
-    };
+    let too_large = || api.refuse(&Problem::of(Code::BodyTooLarge)).map(Full::new);
     // One that is said to be too long is not waited for, nor asked for (`Expect: 100-continue`).
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return too_large();
@@ -172,12 +169,10 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return too_large(),
         Ok(Err(_)) => {
-            return api.refuse(&Problem::new(400, "malformed_json", "the body broke off")).map(Full::new);
+            return api.refuse(&Problem::saying(Code::MalformedJson, "the body broke off")).map(Full::new);
         }
         Err(_) => {
-            return api
-                .refuse(&Problem::new(408, "request_timeout", "the body did not arrive in time"))
-                .map(Full::new);
+            return api.refuse(&Problem::of(Code::RequestTimeout)).map(Full::new);
         }
     };
     // A panic ends this request, not the others on its connection.
@@ -188,7 +183,7 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
     });
     match caught.await {
         Some(response) => response.map(Full::new),
-        None => api.refuse(&Problem::new(500, "internal", "something is wrong here")).map(Full::new),
+        None => api.refuse(&Problem::of(Code::Internal)).map(Full::new),
     }
 }
 
@@ -199,7 +194,7 @@ async fn health(api: &Api, extra: &Extra) -> Response<Full<Bytes>> {
         Ok(()) if takes_commits => json_response(Bytes::from_static(b"{\"status\":\"ok\"}")),
         Ok(()) => {
             let detail = "the journal could not be made durable; the server must be started again";
-            api.refuse(&Problem::new(503, "store_unavailable", detail)).map(Full::new)
+            api.refuse(&Problem::saying(Code::StoreUnavailable, detail)).map(Full::new)
         }
         Err(problem) => api.refuse(&problem).map(Full::new),
     }

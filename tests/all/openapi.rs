@@ -26,6 +26,26 @@ fn the_committed_document_is_the_generated_one() {
     );
 }
 
+/// The documents' table of codes is the code's own. `LAUREL_UPDATE=1` writes it anew.
+#[test]
+fn the_table_of_codes_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/API.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("| status | `code` |", "\n\n");
+    let from = text.find(begin).unwrap_or_else(|| panic!("docs/API.md has no line that begins with {begin}"));
+    let to = from + text[from..].find(end).unwrap() + 1;
+    let table = edge::Code::table();
+    if std::env::var_os("LAUREL_UPDATE").is_some_and(|value| value == "1") {
+        fs::write(&path, [&text[..from], &table, &text[to..]].concat()).unwrap();
+        return;
+    }
+    let differs = text[from..to].lines().zip(table.lines()).find(|(kept, made)| kept != made);
+    assert!(
+        text[from..to] == table,
+        "docs/API.md has drifted from shared/edge/src/code.rs at {differs:?}: run this test with LAUREL_UPDATE=1"
+    );
+}
+
 /// Every route is there once, with a name of its own, and every reference leads somewhere.
 #[test]
 fn every_route_is_published() {
@@ -41,8 +61,8 @@ fn every_route_is_published() {
             for (status, _) in route
                 .answers
                 .iter()
-                .map(|(status, _)| (status, ""))
-                .chain(route.problems.iter().map(|(status, code)| (status, *code)))
+                .map(|(status, _)| (*status, ""))
+                .chain(route.problems.iter().map(|code| (code.status(), code.word())))
             {
                 assert!(operation["responses"][status.to_string()].is_object(), "{path}: {status}");
             }

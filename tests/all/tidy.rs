@@ -241,15 +241,3 @@ fn every_function_is_whole() {
         assert!(folders.contains(&of), "{} is of no function", name(&path));
     }
 }
-
-/// Published codes are words, and one code has one status throughout.
-#[test]
-fn a_code_has_one_status() {
-    let mut statuses: BTreeMap<&str, u16> = BTreeMap::new();
-    for route in server::FUNCTIONS.iter().flat_map(|function| function.routes) {
-        for (status, code) in route.problems {
-            assert_eq!(*statuses.entry(code).or_insert(*status), *status, "{code}");
-            assert!(code.bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_'), "{code}");
-        }
-    }
-}

@@ -1,8 +1,9 @@
 //! The walk: every route for every kind of caller. What is its own works; what is another's is a 403,
 //! or a 404 in the same words as if it were not there; and a refusal writes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use edge::{Partners, Role};
 use serde_json::{Value, json};
 
 use crate::{
@@ -204,6 +205,19 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
 ];
 
 impl Who {
+    /// The role that it has, if it has shown who it is.
+    pub(crate) fn role(self) -> Option<Role> {
+        Some(match self {
+            Who::Nobody | Who::Revoked => return None,
+            Who::Admin => Role::Admin,
+            Who::Operator => Role::Operator,
+            Who::Storefront | Who::OfAcme | Who::OfBean => Role::Storefront,
+            Who::Scheduler => Role::Scheduler,
+            Who::Linked | Who::NotLinked | Who::MayNothing => Role::Partner,
+            Who::Own | Who::Other => Role::Member,
+        })
+    }
+
     /// The partner that asks, if one does.
     pub(crate) fn partner(self) -> Option<&'static str> {
         match self {
@@ -376,24 +390,60 @@ async fn every_route_for_every_caller() {
     }
 }
 
+/// The route that a row of the walk asks.
+fn route_of(method: &str, path: &str) -> String {
+    let path = path
+        .replace("{member}", "{id}")
+        .replace("{key}", "{id}")
+        .replace("/links/tea", "/links/{brand}")
+        .replace("/new/", "/{id}/")
+        .replace("/partners/acme", "/partners/{id}")
+        .replace("/partners/tea", "/partners/{id}");
+    format!("{method} {path}")
+}
+
+/// Every route by its name, as [`route_of`] writes it.
+fn routes() -> BTreeMap<String, &'static edge::Route> {
+    let named = |function: &'static edge::Function| {
+        let name = |route: &edge::Route| format!("{} /{}{}", route.method.word(), function.name, route.path);
+        function.routes.iter().map(move |route| (name(route), route))
+    };
+    server::FUNCTIONS.iter().copied().flat_map(named).collect()
+}
+
 /// A new route is a new row above.
 #[test]
 fn no_route_is_left_out() {
-    let tested = ROUTES.iter().map(|(method, path, ..)| {
-        let path = path
-            .replace("{member}", "{id}")
-            .replace("{key}", "{id}")
-            .replace("/links/tea", "/links/{brand}")
-            .replace("/new/", "/{id}/")
-            .replace("/partners/acme", "/partners/{id}")
-            .replace("/partners/tea", "/partners/{id}");
-        format!("{method} {path}")
-    });
-    let routes = server::FUNCTIONS.iter().flat_map(|function| {
-        function
-            .routes
-            .iter()
-            .map(|route| format!("{} /{}{}", route.method.word(), function.name, route.path))
-    });
-    assert_eq!(tested.collect::<BTreeSet<_>>(), routes.collect());
+    let tested = ROUTES.iter().map(|(method, path, ..)| route_of(method, path));
+    assert_eq!(tested.collect::<BTreeSet<_>>(), routes().into_keys().collect());
+}
+
+/// What a route says of who may ask is what the rows above see: whom it does not admit gets 403 in each of its
+/// rows, and whom it does admit something else in one of them.
+#[test]
+fn what_a_route_says_is_what_is_answered() {
+    let routes = routes();
+    for (method, path, ..) in ROUTES {
+        let name = route_of(method, path);
+        let access = routes[&name].access;
+        let rows: Vec<_> = ROUTES.iter().filter(|row| route_of(row.0, row.1) == name).collect();
+        for role in
+            [Role::Admin, Role::Operator, Role::Storefront, Role::Scheduler, Role::Partner, Role::Member]
+        {
+            let of_role: Vec<usize> = (0..WHO.len()).filter(|who| WHO[*who].role() == Some(role)).collect();
+            let statuses = rows.iter().flat_map(|row| of_role.iter().map(|who| row.3[*who]));
+            let statuses: BTreeSet<u16> = statuses.collect();
+            assert_eq!(
+                access.admits(role),
+                statuses != BTreeSet::from([403]),
+                "{name}: {role:?}: {statuses:?}"
+            );
+        }
+        let idle = WHO.iter().position(|who| *who == Who::MayNothing).unwrap();
+        let needs_leave = !matches!(access.partners, Partners::Refused | Partners::Any);
+        assert!(
+            !needs_leave || rows.iter().all(|row| row.3[idle] == 403),
+            "{name}: a partner that may nothing"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use domain::{
     shape::{COUNT, Shape, optional, required},
 };
 use edge::{
-    Answer, Api, Call, Form, Function, MemberForm, Method, Problem, Role, Route,
+    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Method, Problem, Role, Route,
     wire::{BALANCE, ENTRY},
 };
 use engine::Act;
@@ -44,16 +44,16 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "An operator moves points or growth by hand",
-        roles: &[Role::Operator],
+        access: Access::keys(&[Role::Operator]),
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER)],
         problems: &[
-            (404, "member_not_found"),
-            (404, "brand_not_found"),
-            (409, "order_conflict"),
-            (409, "member_not_active"),
-            (422, "limit_exceeded"),
+            Code::MemberNotFound,
+            Code::BrandNotFound,
+            Code::OrderConflict,
+            Code::MemberNotActive,
+            Code::LimitExceeded,
         ],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),

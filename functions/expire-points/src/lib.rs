@@ -2,7 +2,9 @@
 //!
 //! Only writes down what settling already makes true: late, repeated or never, it changes no figure.
 
-use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST};
+use edge::{
+    Access, Answer, Api, Call, Code, Function, Method, Problem, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST,
+};
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -11,11 +13,11 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Points whose time has come expire, and whatever else is due is written down",
-        roles: &[Role::Scheduler, Role::Operator],
+        access: Access::keys(&[Role::Scheduler, Role::Operator]),
         body: Some(SWEEP_REQUEST),
         remembers: true,
         answers: &[(200, SWEEP_ANSWER)],
-        problems: &[(404, "member_not_found")],
+        problems: &[Code::MemberNotFound],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),
     }],

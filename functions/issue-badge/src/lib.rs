@@ -5,7 +5,7 @@ use domain::{
     shape::{Shape, optional, required},
 };
 use edge::{
-    Answer, Api, Call, Form, Function, MemberForm, Method, Problem, Role, Route,
+    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Method, Problem, Role, Route,
     wire::{ENTRY, Show, member_id},
 };
 use engine::Act;
@@ -32,11 +32,11 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "A badge is issued by hand",
-        roles: &[Role::Operator],
+        access: Access::keys(&[Role::Operator]),
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER), (201, ANSWER)],
-        problems: &[(404, "member_not_found"), (404, "badge_not_found"), (409, "member_not_active")],
+        problems: &[Code::MemberNotFound, Code::BadgeNotFound, Code::MemberNotActive],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),
     }],

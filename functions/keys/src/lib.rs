@@ -2,7 +2,7 @@
 
 use domain::shape::{COUNT, Shape, optional, required};
 use edge::{
-    Answer, Api, Call, Function, Method, Problem, Route,
+    Access, Answer, Api, Call, Code, Function, Method, Problem, Route,
     wire::{id, read_id},
 };
 use engine::{Caller, id::CallerId, records::CallerRecord};
@@ -34,7 +34,7 @@ const LIST: Shape = Shape::Object(&[
     required("keys", Shape::List { of: &KEY, min: 0, max: 200 }, "callers, revoked ones too, oldest first"),
     required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "null at the end"),
 ]);
-const UNKNOWN: &[(u16, &str)] = &[(404, "key_not_found")];
+const UNKNOWN: &[Code] = &[Code::KeyNotFound];
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -44,7 +44,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "",
             summary: "Every caller; never its key",
-            roles: &[],
+            access: Access::ADMIN,
             body: None,
             remembers: false,
             answers: &[(200, LIST)],
@@ -56,11 +56,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "",
             summary: "A new caller, and its key",
-            roles: &[],
+            access: Access::ADMIN,
             body: Some(REQUEST),
             remembers: true,
             answers: &[(201, KEY)],
-            problems: &[(404, "brand_not_found"), (422, "limit_exceeded")],
+            problems: &[Code::BrandNotFound, Code::LimitExceeded],
             query: &[],
             handler: |api, call| Box::pin(create(api, call)),
         },
@@ -68,7 +68,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/rotate",
             summary: "A new key for the same caller; the old one is dead at once",
-            roles: &[],
+            access: Access::ADMIN,
             body: Some(NO_BODY),
             remembers: true,
             answers: &[(200, KEY)],
@@ -80,7 +80,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}",
             summary: "Revokes a caller's key for good",
-            roles: &[],
+            access: Access::ADMIN,
             body: None,
             remembers: false,
             answers: &[(200, KEY)],
@@ -92,7 +92,7 @@ pub static FUNCTION: Function = Function {
 };
 
 fn not_found() -> Problem {
-    Problem::new(404, "key_not_found", "no such caller")
+    Problem::of(Code::KeyNotFound)
 }
 
 fn named(call: &Call) -> Result<CallerId, Problem> {

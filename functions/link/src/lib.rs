@@ -1,7 +1,7 @@
 //! `POST /link`: a partner gives the code that a member asked for, and gets its reference to the member.
 
 use domain::shape::{Shape, required};
-use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route, wire};
+use edge::{Access, Answer, Api, Call, Code, Function, Method, Partners, Problem, Route, wire};
 use engine::id::Reference;
 use serde_json::json;
 
@@ -24,11 +24,11 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "A partner is linked with the member that a code was made for",
-        roles: &[Role::Partner],
+        access: Access::partners_alone(Partners::Any),
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER)],
-        problems: &[(404, "link_code_not_found")],
+        problems: &[Code::LinkCodeNotFound],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),
     }],

@@ -12,7 +12,7 @@ use domain::{
     shape::{Shape, optional, required},
 };
 use edge::{
-    Answer, Api, Call, Form, Function, Method, Problem, Role, Route,
+    Access, Answer, Api, Call, Code, Form, Function, Members, Method, Problem, Role, Route,
     wire::{BALANCE, ENTRY, MEMBER, Show, member_id, read_member_id},
 };
 use engine::{Act, Whom};
@@ -39,10 +39,10 @@ const STATUS_ANSWER: Shape = Shape::Object(&[
     optional("growth", Shape::Whole { min: 0, max: (1 << 53) - 1 }, "the member's growth"),
 ]);
 
-const STAFF: &[Role] = &[Role::Operator];
-const SHOP: &[Role] = &[Role::Storefront, Role::Operator];
-const SHOP_AND_OWN: &[Role] = &[Role::Storefront, Role::Operator, Role::Member];
-const UNKNOWN: &[(u16, &str)] = &[(404, "member_not_found")];
+const STAFF: Access = Access::keys(&[Role::Operator]);
+const SHOP: Access = Access::keys(&[Role::Storefront, Role::Operator]);
+const SHOP_AND_OWN: Access = SHOP.and_members(Members::Own);
+const UNKNOWN: &[Code] = &[Code::MemberNotFound];
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -52,7 +52,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "/{id}",
             summary: "A member as of now",
-            roles: SHOP_AND_OWN,
+            access: SHOP_AND_OWN,
             body: None,
             remembers: false,
             answers: &[(200, MEMBER)],
@@ -64,7 +64,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/find",
             summary: "The member an identity belongs to",
-            roles: SHOP,
+            access: SHOP,
             body: Some(FIND_REQUEST),
             remembers: false,
             answers: &[(200, MEMBER)],
@@ -76,7 +76,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "/{id}/ledger",
             summary: "A member's ledger, newest first",
-            roles: SHOP_AND_OWN,
+            access: SHOP_AND_OWN,
             body: None,
             remembers: false,
             answers: &[(200, LEDGER)],
@@ -88,11 +88,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Patch,
             path: "/{id}",
             summary: "Corrects a member's profile and consents",
-            roles: STAFF,
+            access: STAFF,
             body: Some(edge::CORRECTION),
             remembers: false,
             answers: &[(200, MEMBER)],
-            problems: &[(404, "member_not_found"), (422, "limit_exceeded")],
+            problems: &[Code::MemberNotFound, Code::LimitExceeded],
             query: &[],
             handler: |api, call| Box::pin(correct(api, call)),
         },
@@ -100,11 +100,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/status",
             summary: "Suspends, reactivates or closes a member",
-            roles: STAFF,
+            access: STAFF,
             body: Some(STATUS_REQUEST),
             remembers: true,
             answers: &[(200, STATUS_ANSWER)],
-            problems: &[(404, "member_not_found"), (409, "member_not_active")],
+            problems: &[Code::MemberNotFound, Code::MemberNotActive],
             query: &[],
             handler: |api, call| Box::pin(set_status(api, call)),
         },
@@ -112,7 +112,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}",
             summary: "Erases the person; the ledger stays under the bare id",
-            roles: STAFF,
+            access: STAFF,
             body: None,
             remembers: false,
             answers: &[(200, MEMBER)],

@@ -4,7 +4,7 @@ use domain::{
     refusal::Refusal,
     shape::{Shape, is_id, required},
 };
-use edge::{Answer, Api, Call, Method, Problem, Route, wire};
+use edge::{Answer, Api, Call, Code, Method, Problem, Route, wire};
 use engine::{LINK_CODE_MILLIS, Link, LinkAsk};
 use serde_json::{Value, json};
 
@@ -44,16 +44,11 @@ pub(crate) const ASK: Route = Route {
     method: Method::Post,
     path: "/{id}/link-code",
     summary: "A code with which a partner can link the member, once, within 10 minutes",
-    roles: SHOP_AND_OWN,
+    access: SHOP_AND_OWN,
     body: Some(ASK_REQUEST),
     remembers: true,
     answers: &[(201, ASK_ANSWER)],
-    problems: &[
-        (404, "member_not_found"),
-        (404, "brand_not_found"),
-        (409, "member_not_active"),
-        (422, "limit_exceeded"),
-    ],
+    problems: &[Code::MemberNotFound, Code::BrandNotFound, Code::MemberNotActive, Code::LimitExceeded],
     query: &[],
     handler: |api, call| Box::pin(ask(api, call)),
 };
@@ -63,7 +58,7 @@ pub(crate) const LIST: Route = Route {
     method: Method::Get,
     path: "/{id}/links",
     summary: "The partners a member is or was linked with, and the consent to it",
-    roles: SHOP_AND_OWN,
+    access: SHOP_AND_OWN,
     body: None,
     remembers: false,
     answers: &[(200, LIST_ANSWER)],
@@ -77,11 +72,11 @@ pub(crate) const END: Route = Route {
     method: Method::Delete,
     path: "/{id}/links/{brand}",
     summary: "Ends the member's link with a partner",
-    roles: SHOP_AND_OWN,
+    access: SHOP_AND_OWN,
     body: None,
     remembers: false,
     answers: &[(200, LINK)],
-    problems: &[(404, "member_not_found"), (404, "link_not_found")],
+    problems: &[Code::MemberNotFound, Code::LinkNotFound],
     query: &[],
     handler: |api, call| Box::pin(end(api, call)),
 };

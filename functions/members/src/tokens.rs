@@ -6,7 +6,7 @@ use domain::{
     programme::BrandKind,
     shape::{Shape, optional, required},
 };
-use edge::{Answer, Api, Call, Grant, Method, Problem, Route, Spend, TOKEN_MINUTES_MAX};
+use edge::{Answer, Api, Call, Code, Grant, Method, Problem, Route, Spend, TOKEN_MINUTES_MAX};
 use serde_json::json;
 
 use crate::{SHOP, named};
@@ -32,11 +32,11 @@ pub(crate) const CREATE: Route = Route {
     method: Method::Post,
     path: "/{id}/tokens",
     summary: "A token with which a member's page reads the member, and spends what it names",
-    roles: SHOP,
+    access: SHOP,
     body: Some(REQUEST),
     remembers: false,
     answers: &[(201, ANSWER)],
-    problems: &[(404, "member_not_found"), (404, "brand_not_found")],
+    problems: &[Code::MemberNotFound, Code::BrandNotFound],
     query: &[],
     handler: |api, call| Box::pin(create(api, call)),
 };

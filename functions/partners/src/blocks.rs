@@ -5,7 +5,7 @@ use domain::{
     shape::{COUNT, Shape, is_id, required},
     time::Zone,
 };
-use edge::{Answer, Api, Call, Form, Method, Problem, Role, Route};
+use edge::{Access, Answer, Api, Call, Code, Form, Method, Partners, Problem, Role, Route};
 use engine::{Purchase, records::BlockRecord};
 use serde_json::{Value, json};
 
@@ -46,11 +46,11 @@ pub(crate) const BUY: Route = Route {
     method: Method::Post,
     path: "/{id}/blocks",
     summary: "A brand buys a block of points",
-    roles: &[],
+    access: Access::ADMIN,
     body: Some(REQUEST),
     remembers: true,
     answers: &[(201, BLOCK)],
-    problems: &[(404, "brand_not_found"), (409, "block_conflict"), (422, "limit_exceeded")],
+    problems: &[Code::BrandNotFound, Code::BlockConflict, Code::LimitExceeded],
     query: &[],
     handler: |api, call| Box::pin(buy(api, call)),
 };
@@ -60,11 +60,11 @@ pub(crate) const LIST_ROUTE: Route = Route {
     method: Method::Get,
     path: "/{id}/blocks",
     summary: "Every block that a brand has bought, by reference",
-    roles: &[Role::Operator, Role::Partner],
+    access: Access::keys(&[Role::Operator]).and_partners(Partners::Any),
     body: None,
     remembers: false,
     answers: &[(200, LIST)],
-    problems: &[(404, "brand_not_found")],
+    problems: &[Code::BrandNotFound],
     query: &["limit", "cursor"],
     handler: |api, call| Box::pin(list(api, call)),
 };

@@ -13,7 +13,7 @@ use domain::{
     shape::{Shape, optional, required},
 };
 use edge::{
-    Answer, Api, Call, Form, Function, Method, Problem, Route,
+    Access, Answer, Api, Call, Code, Form, Function, Method, Problem, Route,
     signature::Key,
     wire::{id, read_id},
 };
@@ -59,11 +59,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "/{id}/keys",
             summary: "A partner's keys; never a secret",
-            roles: &[],
+            access: Access::ADMIN,
             body: None,
             remembers: false,
             answers: &[(200, LIST)],
-            problems: &[(404, "brand_not_found")],
+            problems: &[Code::BrandNotFound],
             query: &["limit", "cursor"],
             handler: |api, call| Box::pin(list(api, call)),
         },
@@ -71,11 +71,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/keys",
             summary: "A new key for a partner; two may be live at once",
-            roles: &[],
+            access: Access::ADMIN,
             body: Some(REQUEST),
             remembers: true,
             answers: &[(201, KEY)],
-            problems: &[(404, "brand_not_found"), (409, "too_many_keys"), (422, "limit_exceeded")],
+            problems: &[Code::BrandNotFound, Code::TooManyKeys, Code::LimitExceeded],
             query: &[],
             handler: |api, call| Box::pin(create(api, call)),
         },
@@ -83,11 +83,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}/keys/{keyid}",
             summary: "Revokes a partner's key for good",
-            roles: &[],
+            access: Access::ADMIN,
             body: None,
             remembers: false,
             answers: &[(200, KEY)],
-            problems: &[(404, "brand_not_found"), (404, "key_not_found")],
+            problems: &[Code::BrandNotFound, Code::KeyNotFound],
             query: &[],
             handler: |api, call| Box::pin(revoke(api, call)),
         },
@@ -95,7 +95,7 @@ pub static FUNCTION: Function = Function {
 };
 
 fn not_found() -> Problem {
-    Problem::new(404, "key_not_found", "no such key of this partner")
+    Problem::saying(Code::KeyNotFound, "no such key of this partner")
 }
 
 /// The brand that the path names, if it is a partner within the caller's reach.
@@ -130,7 +130,7 @@ fn with_secret(api: &Api, body: &[u8], keys: &[PartnerKeyRecord], replayed: bool
     let key = keys.iter().find(|key| Some(key.id) == named);
     if let Some(PartnerKeyRecord { id, key: KeyRecord::HmacSha256(sealed), .. }) = key {
         let Some(secret) = api.secrets.open(&id.0, sealed) else {
-            return Err(Problem::new(503, "store_unavailable", "the key cannot be read; try again later"));
+            return Err(Problem::saying(Code::StoreUnavailable, "the key cannot be read; try again later"));
         };
         shown["secret"] = BASE64_STANDARD.encode(secret).into();
     }
@@ -188,7 +188,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
         None => {
             let secret: [u8; SECRET_BYTES] = api.chance.bytes()?;
             let sealed = api.secrets.seal(&key_id.0, &secret);
-            KeyRecord::HmacSha256(sealed.ok_or_else(|| Problem::new(503, "busy", "try again"))?)
+            KeyRecord::HmacSha256(sealed.ok_or_else(|| Problem::saying(Code::Busy, "try again"))?)
         }
     };
     let key = PartnerKeyRecord { id: key_id, key, created_at: call.request.now, revoked_at: None };
@@ -196,10 +196,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let told = api.engine.partners().add_partner_key(&call.request, brand, &key, answer).await?;
 
-    let told = told.map_err(|_| {
-        let detail = "two keys of this partner are live; revoke one first";
-        Problem::new(409, "too_many_keys", detail)
-    })?;
+    let told = told.map_err(|_| Problem::of(Code::TooManyKeys))?;
     api.refresh().await?;
     with_secret(api, &told.answer.body, &api.engine.partners().partner_keys(brand).await?, told.replayed)
 }

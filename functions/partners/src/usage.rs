@@ -6,7 +6,7 @@ use domain::{
     refusal::Refusal,
     shape::{COUNT, Shape, optional, required},
 };
-use edge::{Answer, Api, Call, Method, Problem, Role, Route};
+use edge::{Access, Answer, Api, Call, Code, Method, Partners, Problem, Role, Route};
 use engine::Usage;
 use serde_json::{Map, Value, json};
 
@@ -54,11 +54,11 @@ pub(crate) const GET: Route = Route {
     method: Method::Get,
     path: "/{id}",
     summary: "What a brand has used of its limits, its blocks and its credit",
-    roles: &[Role::Operator, Role::Partner],
+    access: Access::keys(&[Role::Operator]).and_partners(Partners::Any),
     body: None,
     remembers: false,
     answers: &[(200, USAGE)],
-    problems: &[(404, "brand_not_found")],
+    problems: &[Code::BrandNotFound],
     query: &[],
     handler: |api, call| Box::pin(get(api, call)),
 };

@@ -4,7 +4,7 @@ use domain::{
     json::Json,
     shape::{COUNT, Shape, required},
 };
-use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route};
+use edge::{Access, Answer, Api, Call, Code, Function, Method, Problem, Role, Route};
 use serde_json::{Value, json};
 
 const ANSWER: Shape = Shape::Object(&[required("version", COUNT, "the version it is saved as")]);
@@ -17,11 +17,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Get,
             path: "",
             summary: "The programme's newest version, with its number as `version`",
-            roles: &[Role::Operator, Role::Storefront, Role::Scheduler],
+            access: Access::keys(&[Role::Operator, Role::Storefront, Role::Scheduler]),
             body: None,
             remembers: false,
             answers: &[(200, domain::programme::SHOWN)],
-            problems: &[(503, "no_program")],
+            problems: &[Code::NoProgram],
             query: &[],
             handler: |api, call| Box::pin(get(api, call)),
         },
@@ -29,11 +29,11 @@ pub static FUNCTION: Function = Function {
             method: Method::Put,
             path: "",
             summary: "Saves a new version; with `version`, only on top of that one",
-            roles: &[Role::Operator],
+            access: Access::keys(&[Role::Operator]),
             body: Some(domain::programme::SHOWN),
             remembers: false,
             answers: &[(200, ANSWER)],
-            problems: &[(409, "program_conflict"), (422, "invalid_program")],
+            problems: &[Code::ProgramConflict, Code::InvalidProgram],
             query: &[],
             handler: |api, call| Box::pin(put(api, call)),
         },

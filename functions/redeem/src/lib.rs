@@ -7,7 +7,8 @@ use domain::{
     shape::{COUNT, Shape, optional, required},
 };
 use edge::{
-    Answer, Api, Call, Form, Function, MemberForm, Method, Problem, Role, Route,
+    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Members, Method, Partners, Problem, Role,
+    Route,
     wire::{BALANCE, ENTRY, PARTNER_ANSWER},
 };
 use engine::Act;
@@ -42,18 +43,20 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Points are spent on an order",
-        roles: &[Role::Storefront, Role::Partner, Role::Member],
+        access: Access::keys(&[Role::Storefront])
+            .and_partners(Partners::MayRedeem)
+            .and_members(Members::Spend),
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
         problems: &[
-            (404, "member_not_found"),
-            (404, "brand_not_found"),
-            (409, "insufficient_points"),
-            (409, "order_conflict"),
-            (409, "already_cancelled"),
-            (409, "member_not_active"),
-            (409, "brand_limit"),
+            Code::MemberNotFound,
+            Code::BrandNotFound,
+            Code::InsufficientPoints,
+            Code::OrderConflict,
+            Code::AlreadyCancelled,
+            Code::MemberNotActive,
+            Code::BrandLimit,
         ],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),

@@ -2,7 +2,7 @@
 
 use domain::shape::{Shape, required};
 use edge::{
-    Answer, Api, Call, Function, Method, Problem, Role, Route,
+    Access, Answer, Api, Call, Code, Function, Method, Problem, Role, Route,
     wire::{MEMBER, Show},
 };
 use engine::{Registered, Registration};
@@ -20,16 +20,11 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Somebody becomes a member, or is found to be one",
-        roles: &[Role::Storefront, Role::Operator],
+        access: Access::keys(&[Role::Storefront, Role::Operator]),
         body: Some(edge::REGISTRATION),
         remembers: true,
         answers: &[(200, ANSWER), (201, ANSWER)],
-        problems: &[
-            (404, "brand_not_found"),
-            (404, "member_not_found"),
-            (409, "identity_conflict"),
-            (422, "limit_exceeded"),
-        ],
+        problems: &[Code::BrandNotFound, Code::MemberNotFound, Code::IdentityConflict, Code::LimitExceeded],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),
     }],

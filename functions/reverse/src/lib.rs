@@ -6,7 +6,7 @@ use domain::{
     shape::{COUNT, Shape, optional, required},
 };
 use edge::{
-    Answer, Api, Call, Form, Function, Method, Problem, Role, Route,
+    Access, Answer, Api, Call, Code, Form, Function, Method, Partners, Problem, Role, Route,
     wire::{BALANCE, ENTRY, PARTNER_ANSWER, read_id},
 };
 use engine::Act;
@@ -52,17 +52,17 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "An order is refunded, or a redemption cancelled",
-        roles: &[Role::Storefront, Role::Operator, Role::Partner],
+        access: Access::keys(&[Role::Storefront, Role::Operator]).and_partners(Partners::MayReverse),
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
         problems: &[
-            (404, "order_not_found"),
-            (404, "redemption_not_found"),
-            (409, "over_refund"),
-            (409, "too_many_refunds"),
-            (409, "already_cancelled"),
-            (409, "order_conflict"),
+            Code::OrderNotFound,
+            Code::RedemptionNotFound,
+            Code::OverRefund,
+            Code::TooManyRefunds,
+            Code::AlreadyCancelled,
+            Code::OrderConflict,
         ],
         query: &[],
         handler: |api, call| Box::pin(handle(api, call)),

@@ -12,7 +12,7 @@ use domain::{
     shape::{COUNT, Shape, is_id, optional, required},
     time::{Instant, Month, Zone},
 };
-use edge::{Answer, Api, Call, Function, Method, Problem, Role, Route};
+use edge::{Access, Answer, Api, Call, Code, Function, Method, Partners, Problem, Role, Route};
 use engine::{BrandAccount, State};
 use serde_json::json;
 use shown::{LIST, PAID, STATEMENT, Statement};
@@ -37,8 +37,8 @@ const PAID_REQUEST: Shape = Shape::Object(&[required("brand", Shape::Id, "whose 
 const TABLE_MAX: usize = 200;
 
 /// Who sees settlements: staff all of them, who is bound to a brand its own.
-const READERS: &[Role] = &[Role::Operator, Role::Storefront, Role::Partner];
-const UNKNOWN: (u16, &str) = (404, "settlement_not_found");
+const READERS: Access = Access::keys(&[Role::Operator, Role::Storefront]).and_partners(Partners::Any);
+const UNKNOWN: Code = Code::SettlementNotFound;
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -47,11 +47,11 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Closes a month that ended at least 15 minutes ago, a bounded part of it per call",
-        roles: &[Role::Scheduler],
+        access: Access::keys(&[Role::Scheduler]),
         body: Some(REQUEST),
         remembers: true,
         answers: &[(200, ANSWER)],
-        problems: &[(409, "month_not_ended"), (422, "limit_exceeded")],
+        problems: &[Code::MonthNotEnded, Code::LimitExceeded],
         query: &[],
         handler: |api, call| Box::pin(settle(api, call)),
     }],
@@ -65,7 +65,7 @@ pub static SETTLEMENTS: Function = Function {
             method: Method::Get,
             path: "",
             summary: "Months that are closed or being closed, newest first",
-            roles: READERS,
+            access: READERS,
             body: None,
             remembers: false,
             answers: &[(200, LIST)],
@@ -77,7 +77,7 @@ pub static SETTLEMENTS: Function = Function {
             method: Method::Get,
             path: "/{month}",
             summary: "A closed month's statement; who is bound to a brand sees its account alone",
-            roles: READERS,
+            access: READERS,
             body: None,
             remembers: false,
             answers: &[(200, STATEMENT)],
@@ -89,7 +89,7 @@ pub static SETTLEMENTS: Function = Function {
             method: Method::Post,
             path: "/{month}/paid",
             summary: "A brand's account of a closed month was paid",
-            roles: &[],
+            access: Access::ADMIN,
             body: Some(PAID_REQUEST),
             remembers: true,
             answers: &[(200, PAID)],

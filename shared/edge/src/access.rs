@@ -1,5 +1,6 @@
 //! Who reaches what, and what they are told. This is the one place that decides it, for every route,
-//! role and brand: the routes name their roles, and nothing else in the functions asks who calls.
+//! role and brand: the routes say whom they admit ([`crate::Access`]), and the codes to whom their data is
+//! told ([`crate::Data`]).
 //!
 //! - An admin or operator reaches everything that its routes do; a key that is bound to a brand, that
 //!   brand's alone.
@@ -18,7 +19,7 @@ use domain::{
 };
 use engine::Done;
 
-use crate::{Answer, Api, Call, Caller, Function, Problem, Role, Route, Spend, wire};
+use crate::{Answer, Api, Call, Caller, Data, Members, Problem, Role, Route, Spend, wire};
 
 /// How a caller names a member.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,19 +31,6 @@ pub(crate) enum Naming {
     /// Itself.
     Own(MemberId),
 }
-
-/// Problems whose data is the request's, the brand's own or the programme's. The data of any other
-/// problem may say something of the member.
-const PLAIN: [&str; 8] = [
-    "invalid_field",
-    "over_refund",
-    "occurred_too_long_ago",
-    "brand_limit",
-    "block_exhausted",
-    "credit_exhausted",
-    "malformed_json",
-    "too_many_requests",
-];
 
 impl Caller {
     pub(crate) fn naming(&self) -> Naming {
@@ -61,16 +49,8 @@ impl Caller {
 
 impl Api {
     /// Whether the caller may ask this at all; before its body is looked at.
-    pub(crate) fn admit(
-        &self,
-        caller: &Caller,
-        function: &Function,
-        route: &Route,
-        path: &[String],
-    ) -> Result<(), Problem> {
-        // What is a partner's alone means nothing without its brand: not even an admin has it.
-        let partners_alone = route.roles == [Role::Partner];
-        if !caller.may(route.roles) || partners_alone && !caller.is(Role::Partner) {
+    pub(crate) fn admit(&self, caller: &Caller, route: &Route, path: &[String]) -> Result<(), Problem> {
+        if !caller.roles.iter().any(|role| route.access.admits(*role)) {
             return Err(Problem::forbidden());
         }
         let partner = match &caller.brand {
@@ -78,7 +58,7 @@ impl Api {
             None => None,
         };
         let admitted = match partner {
-            Some((may, _)) => caller.is(Role::Partner) && allows(may, function),
+            Some((may, _)) => caller.is(Role::Partner) && route.access.partners.may(may),
             // A partner signs its requests: a key or token of its brand has no say.
             None => !caller.is(Role::Partner),
         };
@@ -94,12 +74,7 @@ impl Api {
     }
 
     /// Whether the caller may ask for what the body names; it has the route's shape.
-    pub(crate) fn admit_body(
-        &self,
-        caller: &Caller,
-        function: &Function,
-        body: &Json,
-    ) -> Result<(), Problem> {
+    pub(crate) fn admit_body(&self, caller: &Caller, route: &Route, body: &Json) -> Result<(), Problem> {
         let brand = body.text_of("brand");
         if caller.is(Role::Partner) && brand.is_some() && brand != caller.brand.as_deref() {
             return Err(Problem::forbidden());
@@ -108,9 +83,12 @@ impl Api {
         if body.text_of("member_id").is_some_and(|id| wire::read_member_id(id) != Some(grant.member)) {
             return Err(Refusal::MemberNotFound.into());
         }
-        // That it is at the token's brand, whoever is bound to a brand is held to.
-        let granted =
-            function.name != "redeem" || grant.spend.as_ref().is_some_and(|spend| spend.allows(body));
+        let granted = match route.access.members {
+            Members::Refused => false,
+            Members::Own => true,
+            // That it is at the token's brand, whoever is bound to a brand is held to.
+            Members::Spend => grant.spend.as_ref().is_some_and(|spend| spend.allows(body)),
+        };
         if granted { Ok(()) } else { Err(Problem::forbidden()) }
     }
 
@@ -185,30 +163,25 @@ impl Api {
 
     /// A problem as far as the caller is told.
     pub(crate) fn told(&self, mut problem: Problem, caller: &Caller) -> Problem {
-        if problem.code == "identity_conflict" && !caller.may(&[Role::Operator]) {
-            problem.data.remove("members");
+        let is_partner = caller.is(Role::Partner);
+        match problem.code.data() {
+            Data::None | Data::Plain(_) => {}
+            Data::Staff(_) if caller.may(&[Role::Operator]) => {}
+            Data::Staff(_) => problem.data.clear(),
+            Data::Balance(_) | Data::Member(_) if !is_partner => {}
+            Data::Balance(_) if self.sees_balance(caller) => {}
+            Data::Balance(_) | Data::Member(_) => {
+                problem.data.clear();
+                problem.detail = problem.code.title();
+            }
         }
-        if !caller.is(Role::Partner) || PLAIN.contains(&problem.code) || problem.data.is_empty() {
-            return problem;
-        }
-        let sees = caller.brand.as_ref().and_then(|brand| self.partner(brand).ok().flatten());
-        let sees = sees.map_or(Sees::default(), |(_, sees)| sees);
-        if problem.code == "insufficient_points" && sees.balance {
-            return problem;
-        }
-        problem.data.clear();
-        problem.detail = problem.code.replace('_', " ");
         problem
     }
-}
 
-/// Whether the partner may call that function. What is not said by `may` is said by the routes' roles.
-fn allows(may: May, function: &Function) -> bool {
-    match function.name {
-        "earn-points" => may.earn,
-        "redeem" => may.redeem,
-        "reverse" => may.reverse,
-        _ => true,
+    /// Whether the newest programme lets the partner see what a member can spend.
+    fn sees_balance(&self, caller: &Caller) -> bool {
+        let partner = caller.brand.as_ref().and_then(|brand| self.partner(brand).ok().flatten());
+        partner.is_some_and(|(_, sees)| sees.balance)
     }
 }
 

@@ -132,7 +132,7 @@ impl Api {
     ) -> Result<T, Problem> {
         self.guesses.take(call.caller.by, self.clock.steady()).check()?;
         let tried = try_it.await;
-        if !tried.as_ref().is_err_and(|problem| problem.status == 404) {
+        if !tried.as_ref().is_err_and(|problem| problem.status() == 404) {
             self.guesses.give_back(call.caller.by);
         }
         tried

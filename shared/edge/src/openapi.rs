@@ -3,7 +3,7 @@
 use domain::shape::{COUNT, Shape, optional, required};
 use serde_json::{Map, Value, json};
 
-use crate::{Function, Role, Route};
+use crate::{Code, Function, Role, Route};
 
 const PROBLEM: Shape = Shape::Object(&[
     required("type", Shape::Text { max: 200 }, "a URI of the code"),
@@ -16,21 +16,21 @@ const PROBLEM: Shape = Shape::Object(&[
 ]);
 
 /// Problems that every route can answer with.
-const COMMON: &[(u16, &str)] = &[
-    (401, "signature_invalid"),
-    (401, "unauthenticated"),
-    (403, "forbidden"),
-    (404, "not_found"),
-    (405, "method_not_allowed"),
-    (413, "body_too_large"),
-    (422, "invalid_field"),
-    (429, "too_many_requests"),
-    (503, "busy"),
-    (503, "store_unavailable"),
+const COMMON: &[Code] = &[
+    Code::SignatureInvalid,
+    Code::Unauthenticated,
+    Code::Forbidden,
+    Code::NotFound,
+    Code::MethodNotAllowed,
+    Code::BodyTooLarge,
+    Code::InvalidField,
+    Code::TooManyRequests,
+    Code::Busy,
+    Code::StoreUnavailable,
 ];
 
 /// Problems of every route that takes a body.
-const WITH_BODY: &[(u16, &str)] = &[(400, "malformed_json"), (415, "unsupported_media_type")];
+const WITH_BODY: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType];
 
 /// The document for these functions.
 pub fn document(functions: &[&Function]) -> Value {
@@ -89,32 +89,27 @@ fn operation(function: &Function, route: &Route) -> Value {
         responses.insert(status.to_string(), response);
     }
     let with_body = if route.body.is_some() { WITH_BODY } else { &[] };
-    let mut problems: Vec<(u16, &str)> =
-        COMMON.iter().chain(with_body).chain(route.problems).copied().collect();
+    let mut problems: Vec<Code> = COMMON.iter().chain(with_body).chain(route.problems).copied().collect();
     if route.remembers {
-        problems.push((422, "idempotency_key_reused"));
+        problems.push(Code::IdempotencyKeyReused);
     }
-    problems.sort_unstable();
+    problems.sort_unstable_by_key(|code| (code.status(), code.word()));
     problems.dedup();
-    for (status, _) in &problems {
-        let codes: Vec<&str> =
-            problems.iter().filter(|(own, _)| own == status).map(|(_, code)| *code).collect();
+    for told in problems.chunk_by(|one, other| one.status() == other.status()) {
+        let codes: Vec<&str> = told.iter().map(|code| code.word()).collect();
         let content =
             json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
         let response = json!({"description": codes.join(", "), "content": content});
-        responses.insert(status.to_string(), response);
+        responses.insert(told[0].status().to_string(), response);
     }
-    // What is a partner's alone is not an admin's either.
-    let admin = (route.roles != [Role::Partner]).then_some(Role::Admin);
-    let roles: Vec<&str> = admin.iter().chain(route.roles).map(|role| role.word()).collect();
     let mut operation = json!({
         "operationId": operation_id(function, route),
         "summary": route.summary,
-        "description": format!("For: {}.", roles.join(", ")),
+        "description": format!("For: {}.", route.access.words().join(", ")),
         "tags": [function.name],
         "responses": responses,
     });
-    if route.roles.contains(&Role::Partner) {
+    if route.access.admits(Role::Partner) {
         operation["security"] = json!([{"key": []}, {"signature": []}]);
     }
     let parameters = parameters(route);

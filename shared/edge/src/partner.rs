@@ -11,7 +11,7 @@ use engine::{
 use http::header::AUTHORIZATION;
 
 use crate::{
-    Api, Caller, Problem, Role,
+    Api, Caller, Code, Problem, Role,
     serve::hash,
     signature::{self, Key, Message, Refused, WINDOW_SECONDS},
     wire,
@@ -106,7 +106,7 @@ impl Api {
     ) -> Result<Arc<Caller>, Problem> {
         let refused = |why: Refused| {
             tracing::debug!(?why, "a signature is refused");
-            Problem::new(401, "signature_invalid", "the signature of the request does not hold")
+            Problem::of(Code::SignatureInvalid)
         };
         // Who asks must not depend on which of the two is looked at.
         if head.headers.contains_key(AUTHORIZATION) {

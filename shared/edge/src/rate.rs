@@ -10,7 +10,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::Problem;
+use crate::{Code, Problem};
 
 /// The fields of draft-ietf-httpapi-ratelimit-headers-11.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -134,7 +134,7 @@ impl Standing {
         }
         let Policy { quota, window, .. } = self.policy;
         let detail = format!("at most {quota} in {} seconds; see Retry-After", window.as_secs());
-        let mut problem = Problem::new(429, "too_many_requests", detail);
+        let mut problem = Problem::saying(Code::TooManyRequests, detail);
         problem.rate = Some(*self);
         Err(problem)
     }
@@ -176,7 +176,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         standing.tell(&mut headers);
         assert_eq!(headers["ratelimit-policy"], "\"p\";q=3;w=6");
-        let status = standing.check().map_or_else(|problem| problem.status, |()| 200);
+        let status = standing.check().map_or_else(|problem| problem.status(), |()| 200);
         (headers["ratelimit"].to_str().unwrap().to_owned(), standing.seconds(), status)
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{json::Json, shape::Shape};
 use engine::Request;
 
-use crate::{Answer, Api, Caller, Problem, Role};
+use crate::{Access, Answer, Api, Caller, Code, Problem};
 
 /// A function: one folder, one function URL.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ pub struct Route {
     pub path: &'static str,
     /// One line for the documentation.
     pub summary: &'static str,
-    /// Who may ask, besides an admin.
-    pub roles: &'static [Role],
+    /// Who may ask.
+    pub access: Access,
     /// The shape of the body, where it takes one.
     pub body: Option<Shape>,
     /// Whether it remembers its answer under an `Idempotency-Key`.
@@ -65,7 +65,7 @@ pub struct Route {
     /// Statuses of success and the shape of their body.
     pub answers: &'static [(u16, Shape)],
     /// Codes of problems it can answer with, besides those of every route.
-    pub problems: &'static [(u16, &'static str)],
+    pub problems: &'static [Code],
     /// Query parameters.
     pub query: &'static [&'static str],
     /// What answers.

@@ -18,7 +18,7 @@ use domain::json::Json;
 use engine::{Request, records::By};
 use serde_json::{Map, Value};
 
-use crate::{Api, Call, Caller, Function, Method, Problem, Role, Route};
+use crate::{Api, Call, Caller, Code, Function, Method, Problem, Role, Route};
 
 /// Field of the event and of the request: what is due by then.
 const AS_OF: &str = "as_of";
@@ -30,7 +30,7 @@ impl Function {
     /// What a schedule runs: the function's own route, where a scheduler may call it.
     pub fn scheduled(&self) -> Option<&'static Route> {
         let own = |route: &&Route| route.path.is_empty() && route.method == Method::Post;
-        self.routes.iter().find(own).filter(|route| route.roles.contains(&Role::Scheduler))
+        self.routes.iter().find(own).filter(|route| route.access.admits(Role::Scheduler))
     }
 }
 
@@ -52,7 +52,7 @@ impl Api {
         until: Instant,
     ) -> Result<Value, Problem> {
         let unscheduled =
-            || Problem::new(403, "forbidden", "this function has no schedule: call it by its URL");
+            || Problem::saying(Code::Forbidden, "this function has no schedule: call it by its URL");
         let route = function.scheduled().ok_or_else(unscheduled)?;
         let body = self.scheduled_body(route, event)?;
         self.freshen().await?;
@@ -82,7 +82,7 @@ impl Api {
             Some(time) => serde_json::json!({ AS_OF: time }),
             None => event.clone(),
         };
-        let malformed = |error: serde_json::Error| Problem::new(400, "malformed_json", error.to_string());
+        let malformed = |error: serde_json::Error| Problem::saying(Code::MalformedJson, error.to_string());
         let mut body = Json::parse(sent.to_string().as_bytes()).map_err(malformed)?;
         let faults = route.body.as_ref().map_or(Vec::new(), |shape| shape.check(&body));
         if !faults.is_empty() {

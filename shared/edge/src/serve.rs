@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Answer, Api, Call, Caller, ClockError, Function, Method, Problem, Role, Route, Standing, secrets::half,
-    signature, wire, wire::RequestId,
+    Answer, Api, Call, Caller, ClockError, Code, Function, Method, Problem, Role, Route, Standing,
+    secrets::half, signature, wire, wire::RequestId,
 };
 
 /// The longest body, in bytes.
@@ -76,7 +76,7 @@ impl Api {
         standing: &mut Option<Standing>,
     ) -> Result<Answer, Problem> {
         if head.uri.path().len() + head.uri.query().map_or(0, str::len) > TARGET_BYTES_MAX {
-            return Err(Problem::new(413, "body_too_large", "the path and query are too long"));
+            return Err(Problem::saying(Code::BodyTooLarge, "the path and query are too long"));
         }
         let (function, route, path) = self.route(&head.method, head.uri.path())?;
         let caller = match signature::is_claimed(&head.headers) {
@@ -86,10 +86,10 @@ impl Api {
         *standing = self.count(&caller);
         standing.map_or(Ok(()), |standing| standing.check())?;
         self.move_clock(&caller, &head.headers)?;
-        self.admit(&caller, function, route, &path)?;
+        self.admit(&caller, route, &path)?;
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
-        self.admit_body(&caller, function, &body)?;
+        self.admit_body(&caller, route, &body)?;
         let request = self.request(&caller, function, route, &path, &head.headers, &body)?;
         let call = Call { caller, path, query, body, text, request };
         let answered = (route.handler)(self, &call).await;
@@ -102,7 +102,7 @@ impl Api {
         method: &http::Method,
         path: &str,
     ) -> Result<(&'static Function, &'static Route, Vec<String>), Problem> {
-        let not_found = || Problem::new(404, "not_found", "nothing answers here");
+        let not_found = || Problem::of(Code::NotFound);
         let name = first_segment(path);
         let function = self.functions.iter().find(|function| function.name == name).ok_or_else(not_found)?;
         let rest = &path[1 + name.len()..];
@@ -118,7 +118,7 @@ impl Api {
             return Ok((function, route, parts));
         }
         let allowed: Vec<&str> = fitting.iter().map(|(route, _)| route.method.word()).collect();
-        let mut problem = Problem::new(405, "method_not_allowed", "another method answers here; see Allow");
+        let mut problem = Problem::of(Code::MethodNotAllowed);
         problem.allow = Some(allowed.join(", "));
         Err(problem)
     }
@@ -128,7 +128,7 @@ impl Api {
     /// # Errors
     /// 401 `unauthenticated`; 503 if who may call could not be read for a minute.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-        let nobody = || Problem::new(401, "unauthenticated", "Authorization: Bearer <key> is needed");
+        let nobody = || Problem::of(Code::Unauthenticated);
         let key = bearer(headers).ok_or_else(nobody)?;
         self.freshen().await?;
         self.caller(key).or_else(|| self.token_bearer(key)).ok_or_else(nobody)
@@ -136,7 +136,7 @@ impl Api {
 
     fn move_clock(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
         let Some(value) = headers.get("test-clock") else { return Ok(()) };
-        let refused = |detail: &str| Problem::new(422, "test_clock_refused", detail);
+        let refused = |detail: &str| Problem::saying(Code::TestClockRefused, detail);
         if !caller.may(&[Role::Admin]) {
             return Err(Problem::forbidden());
         }
@@ -266,7 +266,7 @@ fn read_query(route: &Route, query: Option<&str>) -> Result<Vec<(String, String)
 
 fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, Bytes), Problem> {
     if body.len() > BODY_BYTES_MAX {
-        return Err(Problem::new(413, "body_too_large", format!("at most {BODY_BYTES_MAX} bytes")));
+        return Err(Problem::of(Code::BodyTooLarge));
     }
     let Some(shape) = route.body else {
         return match body.is_empty() {
@@ -277,24 +277,20 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
     if let Some(kind) = headers.get(header::CONTENT_TYPE) {
         let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(
-                415,
-                "unsupported_media_type",
-                "Content-Type: application/json is needed",
-            ));
+            return Err(Problem::of(Code::UnsupportedMediaType));
         }
     }
     // A scheduled function may be called with nothing: that is an empty object.
     let text = if body.is_empty() { Bytes::from_static(b"{}") } else { body.clone() };
-    let json = Json::parse(&text).map_err(|error| Problem::new(400, "malformed_json", error.to_string()))?;
+    let json = Json::parse(&text).map_err(|error| Problem::saying(Code::MalformedJson, error.to_string()))?;
     let faults = shape.check(&json);
     if !faults.is_empty() {
         // A programme has its own code for the same thing, and faults beyond those of its shape.
-        let program = route.problems.contains(&(422, "invalid_program"));
+        let program = route.problems.contains(&Code::InvalidProgram);
         return Err(match program {
             true => {
                 let problem = Problem::invalid_field(&domain::programme::every_fault(&json, faults));
-                Problem { code: "invalid_program", ..problem }
+                Problem { code: Code::InvalidProgram, ..problem }
             }
             false => Problem::invalid_field(&faults),
         });
@@ -349,13 +345,13 @@ fn answered(answer: Answer) -> Response<Bytes> {
 fn refused(problem: &Problem, request_id: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(problem.body(request_id)));
     *response.status_mut() =
-        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(allow) = problem.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
         headers.insert(header::ALLOW, allow);
     }
-    if problem.status == 401 {
+    if problem.status() == 401 {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if problem.is_passing() {

@@ -13,7 +13,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use edge::{Problem, signature};
+use edge::{Code, Problem, signature};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use serde_json::{Map, Value};
 
@@ -69,7 +69,7 @@ fn uri(names: &[&str], fields: &Map<String, Value>, signed: bool) -> Result<Uri,
         target.push_str(query);
     }
     // Nothing here has a name with spaces or the like in it.
-    Uri::try_from(target).map_err(|_| Problem::new(404, "not_found", "nothing answers here"))
+    Uri::try_from(target).map_err(|_| Problem::of(Code::NotFound))
 }
 
 fn headers(fields: Option<&Value>) -> Result<HeaderMap, Problem> {
@@ -103,7 +103,7 @@ fn body(fields: &mut Map<String, Value>) -> Result<Bytes, Problem> {
 }
 
 fn malformed(detail: &str) -> Problem {
-    Problem::new(400, "malformed_json", detail)
+    Problem::saying(Code::MalformedJson, detail)
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
         match read(&[function, "also"], event) {
             Ok(Event::Url(request)) => Some(request.uri().to_string()),
             other => {
-                assert_eq!(other.unwrap_err().code, "not_found");
+                assert_eq!(other.unwrap_err().code, Code::NotFound);
                 None
             }
         }

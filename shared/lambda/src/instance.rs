@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use edge::{Api, Clock, Function, Problem, may_be_known};
+use edge::{Api, Clock, Code, Function, Problem, may_be_known};
 use engine::keys;
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
@@ -67,7 +67,7 @@ impl From<Failure> for Diagnostic {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Failure {
-        Failure { code: problem.code, detail: problem.detail }
+        Failure { code: problem.code.word(), detail: problem.detail }
     }
 }
 
@@ -134,7 +134,11 @@ impl Instance {
         }
         let until = began + invocation.left.saturating_sub(SWEEP_MARGIN);
         let told = self.api.run_schedule(self.function, event, until).await.inspect_err(|problem| {
-            tracing::error!(function = self.function.name, code = problem.code, "scheduled run failed");
+            tracing::error!(
+                function = self.function.name,
+                code = problem.code.word(),
+                "scheduled run failed"
+            );
         })?;
         let count = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or(0);
         let done = told.get("done").and_then(Value::as_bool).unwrap_or(false);
@@ -168,7 +172,7 @@ impl Instance {
         if let Some(fault) = fault {
             tracing::error!(function = self.function.name, fault, "this store is not served");
             let detail = "the store is not ready; try again later";
-            return Err(Problem::new(503, "store_unavailable", detail));
+            return Err(Problem::saying(Code::StoreUnavailable, detail));
         }
         self.known.store(true, Ordering::Relaxed);
         Ok(())

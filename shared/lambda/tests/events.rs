@@ -19,7 +19,7 @@ use aws_lambda_events::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::time::Instant;
-use edge::{Answer, Api, Clock, Function, Method, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST, Secrets};
+use edge::{Access, Answer, Api, Clock, Function, Method, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST, Secrets};
 use engine::{
     Engine, Request,
     id::CallerId,
@@ -447,7 +447,7 @@ const SLOW_ROUTE: Route = Route {
     method: Method::Post,
     path: "",
     summary: "Comes to its end with every third step",
-    roles: &[Role::Scheduler],
+    access: Access::keys(&[Role::Scheduler]),
     body: Some(SWEEP_REQUEST),
     remembers: false,
     answers: &[(200, SWEEP_ANSWER)],

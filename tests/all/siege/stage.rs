@@ -305,10 +305,7 @@ fn route_of(method: &str, pattern: &str) -> &'static edge::Route {
 /// What the walk says that this caller gets, and where that is found.
 fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
     let (_, pattern, body, _) = ROUTES[row];
-    let admitted = roles(who).is_some_and(|role| match route.roles == [edge::Role::Partner] {
-        true => role == edge::Role::Partner,
-        false => role == edge::Role::Admin || route.roles.contains(&role),
-    });
+    let admitted = who.role().is_some_and(|role| route.access.admits(role));
     let idle = who == Who::MayNothing && matches!(pattern, "/earn-points" | "/redeem" | "/reverse");
     let other = who == Who::Other && pattern.starts_with("/members/");
     match status {
@@ -320,18 +317,6 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
         404 => Verdict::at(Point::Late, status, absent_code(pattern, body)),
         _ => Verdict::at(Point::Never, status, ""),
     }
-}
-
-fn roles(who: Who) -> Option<edge::Role> {
-    Some(match who {
-        Who::Nobody | Who::Revoked => return None,
-        Who::Admin => edge::Role::Admin,
-        Who::Operator => edge::Role::Operator,
-        Who::Storefront | Who::OfAcme | Who::OfBean => edge::Role::Storefront,
-        Who::Scheduler => edge::Role::Scheduler,
-        Who::Linked | Who::NotLinked | Who::MayNothing => edge::Role::Partner,
-        Who::Own | Who::Other => edge::Role::Member,
-    })
 }
 
 /// What is told of something that is not there.

@@ -211,7 +211,7 @@ fn event(data: &[u8]) {
             assert!(request.uri().path().starts_with('/'));
         }
         Ok(lambda::Event::Direct(_)) => assert!(!asked, "a request is taken for a schedule's"),
-        Err(problem) => assert!((400..500).contains(&problem.status), "{problem:?}"),
+        Err(problem) => assert!((400..500).contains(&problem.status()), "{problem:?}"),
     }
 }
 

@@ -237,7 +237,7 @@ fn answering(api: Arc<Api>, client: &Client, signed: Option<Vec<(String, String)
             let ran = api.run_schedule(function, &event, until).await;
             let (status, body) = match ran {
                 Ok(totals) => (200, totals.to_string()),
-                Err(problem) => (problem.status, format!(r#"{{"code":"{}"}}"#, problem.code)),
+                Err(problem) => (problem.status(), format!(r#"{{"code":"{}"}}"#, problem.code.word())),
             };
             let mut response = Response::new(Bytes::from(body));
             *response.status_mut() = http::StatusCode::from_u16(status).map_err(|error| error.to_string())?;

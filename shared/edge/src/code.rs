@@ -1,0 +1,279 @@
+//! Every stable code of a problem, as data: its status, its words, whether the same may be sent again,
+//! whether anything was written, and to whom the data beside it is told.
+//!
+//! A code that is published is never renamed, and its status never changes. The table in `docs/API.md` is
+//! written from this one.
+
+/// Whether the same request may be sent again, without a change to it or to what it is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Repeat {
+    /// It would be refused again.
+    No,
+    /// It may be sent again as it is.
+    Yes,
+    /// It may be sent again after `Retry-After`.
+    Later,
+}
+
+/// Whether what was asked for was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// Nothing was, but what time alone had made true.
+    Nothing,
+    /// It may have been: the same under the same key is answered with it, or does it.
+    Perhaps,
+}
+
+/// The data beside a code: its fields, for the documentation, and who is told them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Data {
+    /// There is none.
+    None,
+    /// It is the request's, the brand's own or the programme's: whoever asks is told.
+    Plain(&'static str),
+    /// It is the member's balance: a partner is told where the programme says that it sees that.
+    Balance(&'static str),
+    /// It may say something of the member: a partner is not told, nor in words.
+    Member(&'static str),
+    /// It says something of other members: staff alone is told.
+    Staff(&'static str),
+}
+
+impl Data {
+    /// The fields, in words.
+    pub const fn fields(self) -> &'static str {
+        match self {
+            Data::None => "",
+            Data::Plain(fields) | Data::Balance(fields) | Data::Member(fields) | Data::Staff(fields) => {
+                fields
+            }
+        }
+    }
+}
+
+/// A row of the table.
+struct About {
+    status: u16,
+    word: &'static str,
+    words: &'static str,
+    means: &'static str,
+    repeat: Repeat,
+    written: Written,
+    data: Data,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $means:literal])+ $code:ident $status:literal $word:literal $words:literal $repeat:ident $written:ident $data:expr;)+) => {
+        /// A stable code: what callers branch on.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Code {
+            $($(#[doc = $means])+ $code,)+
+        }
+
+        impl Code {
+            /// Every code there is, by status.
+            pub const ALL: &'static [Code] = &[$(Code::$code,)+];
+
+            const fn about(self) -> About {
+                match self {
+                    $(Code::$code => About {
+                        status: $status,
+                        word: $word,
+                        words: $words,
+                        means: concat!($($means),+),
+                        repeat: Repeat::$repeat,
+                        written: Written::$written,
+                        data: $data,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// the body is not JSON, holds a name twice, is nested too deeply (128), or broke off
+    MalformedJson 400 "malformed_json" "the body is not JSON" No Nothing Data::None;
+    /// no key, or one that is unknown or revoked
+    Unauthenticated 401 "unauthenticated" "Authorization: Bearer <key> is needed" No Nothing Data::None;
+    /// the signature does not hold, was used before, or is not by a live key; it is not said which
+    SignatureInvalid 401 "signature_invalid" "the signature of the request does not hold" No Nothing Data::None;
+    /// the key's roles or its brand do not allow it
+    Forbidden 403 "forbidden" "the key does not allow this" No Nothing Data::None;
+    /// no such function or path
+    NotFound 404 "not_found" "nothing answers here" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    MemberNotFound 404 "member_not_found" "no such member" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    OrderNotFound 404 "order_not_found" "no such order at this brand" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    RedemptionNotFound 404 "redemption_not_found" "no such redemption" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    KeyNotFound 404 "key_not_found" "no such caller" No Nothing Data::None;
+    /// the month is not closed, or nothing was settled with that brand
+    SettlementNotFound 404 "settlement_not_found" "no such closed settlement" No Nothing Data::None;
+    /// the programme has none of that id; for a link code, no partner
+    BrandNotFound 404 "brand_not_found" "no such brand in the programme" No Nothing Data::None;
+    /// the programme has none of that id
+    BadgeNotFound 404 "badge_not_found" "no such badge in the programme" No Nothing Data::None;
+    /// the programme has none of that id
+    ActivityNotFound 404 "activity_not_found" "no such activity in the programme" No Nothing Data::None;
+    /// no such code: unknown, another brand's, used, expired, or of a member who is not active; it is not told which
+    LinkCodeNotFound 404 "link_code_not_found" "no such code, or it can no longer be used" No Nothing Data::None;
+    /// the member was never linked with that brand
+    LinkNotFound 404 "link_not_found" "no such link of this member" No Nothing Data::None;
+    /// see the `Allow` header
+    MethodNotAllowed 405 "method_not_allowed" "another method answers here; see Allow" No Nothing Data::None;
+    /// the body took longer than 30 seconds
+    RequestTimeout 408 "request_timeout" "the body did not arrive in time" Yes Nothing Data::None;
+    /// fewer points can be spent
+    InsufficientPoints 409 "insufficient_points" "fewer points can be spent" No Nothing Data::Balance("`available`, `debt`");
+    /// recorded before with other content
+    OrderConflict 409 "order_conflict" "it was recorded before with other content; nothing has changed" No Nothing Data::None;
+    /// the redemption was cancelled
+    AlreadyCancelled 409 "already_cancelled" "the redemption was cancelled" No Nothing Data::None;
+    /// more is asked back than remains
+    OverRefund 409 "over_refund" "more is asked back than remains" No Nothing Data::Plain("`remaining`: an amount, or units by line");
+    /// the order has been refunded 200 times
+    TooManyRefunds 409 "too_many_refunds" "the order has been refunded 200 times" No Nothing Data::None;
+    /// done as often as it may be
+    ActivityLimit 409 "activity_limit" "the activity was done as often as it may be" No Nothing Data::None;
+    /// the brand would issue or honour more than it may
+    BrandLimit 409 "brand_limit" "the brand's limit leaves fewer points" No Nothing Data::Plain("`limit`, such as `{\"per\": \"day\", \"issue\": 50000}`; `left`");
+    /// the prepaid brand's blocks hold fewer points
+    BlockExhausted 409 "block_exhausted" "the brand's blocks hold fewer points" No Nothing Data::Plain("`left`, points");
+    /// the postpaid brand would owe more than its credit
+    CreditExhausted 409 "credit_exhausted" "the brand's credit leaves less" No Nothing Data::Plain("`left`, an amount");
+    /// a block was bought under that reference, with other content
+    BlockConflict 409 "block_conflict" "a block was bought under that reference with other content; nothing has changed" No Nothing Data::None;
+    /// suspended, closed or erased
+    MemberNotActive 409 "member_not_active" "the member is not active" No Nothing Data::Member("`member_status`");
+    /// the month ended less than 15 minutes ago, or has not ended
+    MonthNotEnded 409 "month_not_ended" "a month can be settled from 15 minutes after its end on" No Nothing Data::Plain("`from`: when it can be closed");
+    /// the identities belong to different members
+    IdentityConflict 409 "identity_conflict" "the identities belong to different members" No Nothing Data::Staff("`members`, for admins and operators");
+    /// two keys of the partner are live
+    TooManyKeys 409 "too_many_keys" "two keys of this partner are live; revoke one first" No Nothing Data::None;
+    /// somebody else saved a version meanwhile
+    ProgramConflict 409 "program_conflict" "the programme has changed meanwhile" No Nothing Data::Plain("`version`, the newest");
+    /// over 256 KiB, or a path and query over 8 KiB
+    BodyTooLarge 413 "body_too_large" "at most 262144 bytes" No Nothing Data::None;
+    /// `Content-Type` is not JSON
+    UnsupportedMediaType 415 "unsupported_media_type" "Content-Type: application/json is needed" No Nothing Data::None;
+    /// fields are wrong: all whose form is, up to 100; where no form is wrong, all that mean nothing (a number that is no telephone number, digits the currency does not have); where none is, all that do not fit together
+    InvalidField 422 "invalid_field" "fields of the request are wrong; see errors" No Nothing Data::Plain("`errors`");
+    /// the programme has faults: all of them
+    InvalidProgram 422 "invalid_program" "the programme has faults; see errors" No Nothing Data::Plain("`errors`");
+    /// more than 5 minutes ahead
+    OccurredInFuture 422 "occurred_in_future" "occurred_at is more than 5 minutes ahead" No Nothing Data::None;
+    /// further back than allowed
+    OccurredTooLongAgo 422 "occurred_too_long_ago" "occurred_at is further back than allowed" No Nothing Data::Plain("`late_days`");
+    /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks; see the limits in [RULES.md](RULES.md#limits)
+    LimitExceeded 422 "limit_exceeded" "a limit would be passed" No Nothing Data::Member("`limit`");
+    /// the key stands for another request
+    IdempotencyKeyReused 422 "idempotency_key_reused" "the Idempotency-Key was used for another request" No Nothing Data::None;
+    /// not a test server, not an instant, or earlier than its clock
+    TestClockRefused 422 "test_clock_refused" "Test-Clock is an RFC 3339 instant" No Nothing Data::None;
+    /// see [How often](#how-often); nothing was looked at
+    TooManyRequests 429 "too_many_requests" "too many requests; see Retry-After" Later Nothing Data::None;
+    /// something is wrong here, a stored record that cannot be read for one; the log says what
+    Internal 500 "internal" "something is wrong on our side" Yes Perhaps Data::None;
+    /// too much at once, or the store too slow to write within a minute
+    Busy 503 "busy" "too much at once; nothing was written, try again" Later Nothing Data::None;
+    /// the disk failed, or whether it was written cannot be looked up right now
+    StoreUnavailable 503 "store_unavailable" "the store does not answer; try again with the same key" Later Perhaps Data::None;
+    /// no programme has been saved
+    NoProgram 503 "no_program" "no programme has been saved yet; PUT /program" Later Nothing Data::None;
+}
+
+impl Code {
+    /// The HTTP status that it is told with, always the same.
+    pub const fn status(self) -> u16 {
+        self.about().status
+    }
+
+    /// The code as it is published.
+    pub const fn word(self) -> &'static str {
+        self.about().word
+    }
+
+    /// What is said to people where nothing more exact is.
+    pub const fn words(self) -> &'static str {
+        self.about().words
+    }
+
+    /// What it means, for the documentation.
+    pub fn means(self) -> &'static str {
+        self.about().means.trim()
+    }
+
+    /// Whether the same request may be sent again.
+    pub const fn repeat(self) -> Repeat {
+        self.about().repeat
+    }
+
+    /// Whether anything was written.
+    pub const fn written(self) -> Written {
+        self.about().written
+    }
+
+    /// The data beside it, and who is told.
+    pub const fn data(self) -> Data {
+        self.about().data
+    }
+
+    /// The code in words: its title.
+    pub fn title(self) -> String {
+        self.word().replace('_', " ")
+    }
+
+    /// The table of all codes, in Markdown.
+    pub fn table() -> String {
+        let mut table = "| status | `code` | means | data | the same again | written |\n".to_owned();
+        table += "| --- | --- | --- | --- | --- | --- |\n";
+        for code in Code::ALL {
+            let again = match code.repeat() {
+                Repeat::No => "",
+                Repeat::Yes => "may be sent",
+                Repeat::Later => "after `Retry-After`",
+            };
+            let written = match code.written() {
+                Written::Nothing => "",
+                Written::Perhaps => "perhaps: the same key tells",
+            };
+            let cells = [code.means(), code.data().fields(), again, written].join(" | ");
+            table += &format!("| {} | `{}` | {cells} |\n", code.status(), code.word()).replace("  |", " |");
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Callers branch on the word, so each stands once, as a word; and the list is in the order of statuses.
+    #[test]
+    fn every_code_has_a_word_of_its_own() {
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let letters = code.word().bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_');
+            assert!(letters && !code.words().is_empty() && !code.means().is_empty(), "{code:?}");
+        }
+        assert!(Code::ALL.is_sorted_by_key(|code| code.status()));
+    }
+
+    /// What a refusal means for whoever sends again follows from its status, but for what nobody knows.
+    #[test]
+    fn a_refusal_writes_nothing_and_what_passes_says_when() {
+        for code in Code::ALL {
+            let later = matches!(code.status(), 429 | 503);
+            assert_eq!(code.repeat() == Repeat::Later, later, "{code:?}: Retry-After");
+            assert!(code.written() == Written::Nothing || code.status() >= 500, "{code:?}");
+            assert!(code.written() == Written::Nothing || code.repeat() != Repeat::No, "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Who may ask a route, as data. What a route does not say is refused.
+
+use domain::programme::May;
+
+use crate::Role;
+
+/// Who may ask a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// The roles of keys that may, besides an admin's; `None`: no key may, an admin's neither.
+    pub keys: Option<&'static [Role]>,
+    /// What a partner's signature is good for.
+    pub partners: Partners,
+    /// What a member's token is good for.
+    pub members: Members,
+}
+
+/// What a partner's signature is good for on a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Partners {
+    /// Nothing.
+    Refused,
+    /// Asking, whatever the programme says of the brand.
+    Any,
+    /// Asking, where the programme says that the brand may issue points.
+    MayEarn,
+    /// Asking, where the programme says that the brand may honour points.
+    MayRedeem,
+    /// Asking, where the programme says that the brand may take back.
+    MayReverse,
+}
+
+/// What a member's token is good for on a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Members {
+    /// Nothing.
+    Refused,
+    /// Asking about its own member.
+    Own,
+    /// The one redemption that the token names.
+    Spend,
+}
+
+impl Access {
+    /// An admin's key alone.
+    pub const ADMIN: Access = Access::keys(&[]);
+
+    /// Keys of these roles, and an admin's.
+    ///
+    /// # Panics
+    /// When it is compiled, if a role is one that no key carries.
+    pub const fn keys(roles: &'static [Role]) -> Access {
+        let mut at = 0;
+        while at < roles.len() {
+            let on_a_key = !matches!(roles[at], Role::Partner | Role::Member);
+            assert!(on_a_key, "no key carries this role: say it with and_partners or and_members");
+            at += 1;
+        }
+        Access { keys: Some(roles), partners: Partners::Refused, members: Members::Refused }
+    }
+
+    /// Partners alone: what means nothing without a partner's brand not even an admin has.
+    pub const fn partners_alone(partners: Partners) -> Access {
+        Access { keys: None, partners, members: Members::Refused }
+    }
+
+    /// These, and partners.
+    #[must_use]
+    pub const fn and_partners(self, partners: Partners) -> Access {
+        Access { partners, ..self }
+    }
+
+    /// These, and members' tokens.
+    #[must_use]
+    pub const fn and_members(self, members: Members) -> Access {
+        Access { members, ..self }
+    }
+
+    /// Whether a caller of that role may ask at all.
+    pub fn admits(&self, role: Role) -> bool {
+        match role {
+            Role::Partner => self.partners != Partners::Refused,
+            Role::Member => self.members != Members::Refused,
+            Role::Admin => self.keys.is_some(),
+            Role::Operator | Role::Storefront | Role::Scheduler => {
+                self.keys.is_some_and(|roles| roles.contains(&role))
+            }
+        }
+    }
+
+    /// Every role that may ask, in words, for the documentation.
+    pub(crate) fn words(&self) -> Vec<&'static str> {
+        let keys = self.keys.map(|roles| [&[Role::Admin], roles].concat()).unwrap_or_default();
+        let others = [Role::Partner, Role::Member].into_iter().filter(|role| self.admits(*role));
+        keys.into_iter().chain(others).map(Role::word).collect()
+    }
+}
+
+impl Partners {
+    /// Whether a partner may ask, by what the programme says of its brand.
+    pub(crate) fn may(self, may: May) -> bool {
+        match self {
+            Partners::Refused => false,
+            Partners::Any => true,
+            Partners::MayEarn => may.earn,
+            Partners::MayRedeem => may.redeem,
+            Partners::MayReverse => may.reverse,
+        }
+    }
+}
