@@ -19,7 +19,6 @@ use engine::{
         NonceRecord, PartnerRecord, PersonRecord, ProgramRecord, ReferenceRecord, RequestRecord, Stored,
         decode, encode,
     },
-    store::Key,
 };
 use num_bigint::BigUint;
 use serde_json::Value;

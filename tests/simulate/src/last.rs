@@ -9,7 +9,7 @@ use edge::Api;
 use engine::{
     Books, Engine,
     keys::{self, kind},
-    store::{Change, Expect, Key, Range, Record, Write},
+    store::{Change, Expect, Key, Record, Write},
 };
 
 use crate::{
