@@ -14,6 +14,7 @@ mod coalition;
 mod cost;
 mod crash;
 mod credit;
+mod difference;
 mod erasure;
 mod errors;
 mod exactly_once;

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
+use crate::difference::first;
+
 fn committed() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json")
 }
@@ -15,15 +17,21 @@ fn generated() -> Value {
 /// The committed document is the generated one. `LAUREL_UPDATE=1` writes it anew.
 #[test]
 fn the_committed_document_is_the_generated_one() {
-    let text = serde_json::to_string_pretty(&generated()).unwrap() + "\n";
+    let document = generated();
+    let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
     if std::env::var_os("LAUREL_UPDATE").is_some_and(|value| value == "1") {
         fs::write(committed(), &text).unwrap();
     }
     let kept = fs::read_to_string(committed()).unwrap_or_default();
-    assert!(
-        kept == text,
-        "docs/openapi.json has drifted from the code: run the tests with LAUREL_UPDATE=1 and read the difference"
-    );
+    if kept != text {
+        let kept = serde_json::from_str(&kept).unwrap_or_default();
+        let place = first(&kept, &document);
+        panic!(
+            "docs/openapi.json is not what the code says; first at {}\nrun `LAUREL_UPDATE=1 cargo test -p \
+             laurel-tests --test all openapi`, and read `git diff docs/openapi.json`: callers rely on it",
+            place.as_deref().unwrap_or("the order of fields, or blanks")
+        );
+    }
 }
 
 /// The documents' table of codes is the code's own. `LAUREL_UPDATE=1` writes it anew.

@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::Value;
 
+use crate::difference::same;
+
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
@@ -130,6 +132,21 @@ fn metadata() -> Value {
     serde_json::from_slice(&asked.unwrap().stdout).unwrap()
 }
 
+/// The first command of the README builds the binary and what that needs: an SDK would triple the wait.
+#[test]
+fn cargo_run_builds_no_sdk() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let words = ["tree", "--offline", "--edges=normal,build", "--prefix=none"];
+    let asked = Command::new(cargo).args(words).current_dir(root()).output().unwrap();
+    let built = String::from_utf8(asked.stdout).unwrap();
+    assert!(built.starts_with("laurel v"), "`cargo run` means the server: default-members in Cargo.toml");
+    let sdk = built.lines().find(|line| line.starts_with("aws-"));
+    assert_eq!(
+        sdk, None,
+        "`cargo run` builds it: `cargo tree --invert NAME` says for whom; put that behind a feature"
+    );
+}
+
 #[test]
 fn dependencies_run_one_way() {
     let metadata = metadata();
@@ -143,17 +160,31 @@ fn dependencies_run_one_way() {
     for package in packages {
         let package_name = package["name"].as_str().unwrap();
         let allowed = layers.get(kind(package_name).as_str());
-        let allowed = allowed.unwrap_or_else(|| panic!("{package_name} is a new package: give it a layer"));
+        let allowed = allowed.unwrap_or_else(|| panic!(
+                "{package_name} is a new package: give it a layer in LAYERS of tests/all/tidy.rs and a row in docs/ARCHITECTURE.md"
+            ));
         for dependency in package["dependencies"].as_array().unwrap() {
             let on = dependency["name"].as_str().unwrap();
             let fine = !own.contains(on) || allowed.contains(&kind(on).as_str()) || on == package_name;
-            assert!(fine, "{package_name} may not depend on {on}");
+            assert!(
+                fine,
+                "{package_name} may not depend on {on}: LAYERS in tests/all/tidy.rs says what it may lean on, and \
+                 docs/ARCHITECTURE.md why"
+            );
             let fine =
                 only.get(on).is_none_or(|names| names.contains(&package_name)) || dependency["kind"] == "dev";
-            assert!(fine, "{package_name} may not name {on}");
+            assert!(
+                fine,
+                "{package_name} may not name {on}: ask {} for what you need of it (ONLY in tests/all/tidy.rs)",
+                only[on].join(" or ")
+            );
         }
     }
 }
+
+/// What to do where the core is to know more.
+const HANDED_IN: &str = "rules and engine are functions of their arguments: let the caller hand it in, and count in whole \
+    numbers (shared/domain/src/number.rs)";
 
 /// No value is ever a float, and nothing below the edge knows the machine it runs on.
 #[test]
@@ -170,12 +201,12 @@ fn the_core_has_no_floats_and_no_surroundings() {
         for word in ["f32", "f64", "SystemTime", "getrandom", "TcpStream", "println", "eprintln", "dbg"] {
             // The conformance cases tell which one runs.
             let told = word == "println" && path.ends_with("conformance/mod.rs");
-            assert!(told || !words.contains(word), "{}: {word}", name(&path));
+            assert!(told || !words.contains(word), "{}: {word}\n{HANDED_IN}", name(&path));
         }
         for part in
             ["std::env", "std::fs", "std::net", "std::process", "Utc::now", "Local::now", "Instant::now"]
         {
-            assert!(!code.contains(part), "{}: {part}", name(&path));
+            assert!(!code.contains(part), "{}: {part}\n{HANDED_IN}", name(&path));
         }
     }
 }
@@ -193,7 +224,11 @@ fn unsafe_is_forbidden_in_every_package() {
     assert!(manifests.len() > 20, "this test looks in the wrong place");
     for path in manifests {
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains("[lints]\nworkspace = true"), "{} has lints of its own", name(&path));
+        assert!(
+            text.contains("[lints]\nworkspace = true"),
+            "{}: write `[lints]` with `workspace = true`",
+            name(&path)
+        );
     }
 }
 
@@ -204,10 +239,14 @@ fn files_are_short_and_finished() {
     for path in files(&root(), ".rs") {
         let text = fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
-        assert!(lines <= 500, "{}: {lines} lines", name(&path));
+        assert!(
+            lines <= 500,
+            "{}: {lines} lines, at most 500: part it where it has two subjects",
+            name(&path)
+        );
         if path.file_name() != Some(own) {
             for word in unfinished {
-                assert!(!text.contains(word), "{}: {word}", name(&path));
+                assert!(!text.contains(word), "{}: {word} is for work that is not finished", name(&path));
             }
         }
     }
@@ -224,20 +263,25 @@ fn every_function_is_whole() {
         OTHER_NAMES.iter().find(|(other, _)| *other == name).map_or(name, |(_, folder)| *folder)
     };
     let served: BTreeSet<&str> = server::FUNCTIONS.iter().map(|function| folder(function.name)).collect();
-    assert_eq!(served, folders.iter().map(String::as_str).collect());
+    same(
+        "functions that server/src/functions.rs serves",
+        served,
+        folders.iter().map(String::as_str),
+        "list each folder of functions/ there",
+    );
     for function in &folders {
         assert!(
             root().join("functions").join(function).join("src/lib.rs").is_file(),
-            "{function} has no lib.rs"
+            "functions/{function} has no src/lib.rs"
         );
         let event = root().join("events").join(format!("{function}.json"));
-        assert!(event.is_file(), "{} is missing", name(&event));
+        assert!(event.is_file(), "write {}, a request to try it with: see events/README.md", name(&event));
     }
     for path in files(&root().join("events"), ".json") {
         let parsed: Result<Value, _> = serde_json::from_str(&fs::read_to_string(&path).unwrap());
         assert!(parsed.is_ok(), "{}: {parsed:?}", name(&path));
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
         let of = file.split('.').next().unwrap_or_default().to_owned();
-        assert!(folders.contains(&of), "{} is of no function", name(&path));
+        assert!(folders.contains(&of), "{}: its name must begin with that of a function", name(&path));
     }
 }

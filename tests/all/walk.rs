@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     coalition::{coalition, order_of, redemption_of, told},
+    difference::same,
     support::{ADMIN_KEY, Reply, START, Shop},
 };
 
@@ -378,7 +379,12 @@ async fn every_route_for_every_caller() {
             let before = walk.shop.snapshot().await;
             let (path, body) = asked(true);
             let reply = walk.ask(who, &token, method, &path, &body).await;
-            assert_eq!(reply.status, *want, "{who:?}: {method} {path} {body}: {}", reply.body);
+            assert_eq!(
+                reply.status, *want,
+                "{who:?}: {method} {path} {body}: {}\nwho may ask stands in the route's `access` (shared/edge/src/reach.rs), \
+                 what each gets in ROUTES of tests/all/walk.rs",
+                reply.body
+            );
             if *want < 400 {
                 continue;
             }
@@ -415,7 +421,12 @@ fn routes() -> BTreeMap<String, &'static edge::Route> {
 #[test]
 fn no_route_is_left_out() {
     let tested = ROUTES.iter().map(|(method, path, ..)| route_of(method, path));
-    assert_eq!(tested.collect::<BTreeSet<_>>(), routes().into_keys().collect());
+    same(
+        "rows of ROUTES in tests/all/walk.rs",
+        tested,
+        routes().into_keys(),
+        "give a new route a row there, with the status that each caller gets",
+    );
 }
 
 /// What a route says of who may ask is what the rows above see: whom it does not admit gets 403 in each of its
@@ -436,7 +447,7 @@ fn what_a_route_says_is_what_is_answered() {
             assert_eq!(
                 access.admits(role),
                 statuses != BTreeSet::from([403]),
-                "{name}: {role:?}: {statuses:?}"
+                "{name}: {role:?} may or may not by the route's `access`, and gets {statuses:?} by ROUTES above"
             );
         }
         let idle = WHO.iter().position(|who| *who == Who::MayNothing).unwrap();
