@@ -29,6 +29,10 @@ fn lines(text: &str) -> Vec<(String, Vec<u8>)> {
     lines.map(|(name, bytes)| (name.to_owned(), unhex(bytes))).collect()
 }
 
+/// What to do where stored bytes mean something else.
+const ADVICE: &str =
+    "a record changes by a new format and never in place: see docs/decisions/0010-bytes-that-last.md";
+
 /// Every line is read as its sample, and the sample is written as its line.
 fn check<T: Stored + PartialEq + std::fmt::Debug>(record: &str, text: &str, samples: &Samples<T>) {
     let key = Key::new(record.as_bytes().to_vec());
@@ -41,12 +45,25 @@ fn check<T: Stored + PartialEq + std::fmt::Debug>(record: &str, text: &str, samp
             continue;
         };
         let read = decode::<T>(&key, &golden);
-        assert_eq!(read.as_ref(), Ok(sample), "{record}, {name}: what has been stored is read as another");
+        assert_eq!(
+            read.as_ref(),
+            Ok(sample),
+            "{record}, {name}: what has been stored is read as another; {ADVICE}"
+        );
         if golden.first() == Some(&T::FORMAT) {
-            assert_eq!(hex(&written), hex(&golden), "{record}, {name}: other bytes than have been stored");
+            assert_eq!(
+                hex(&written),
+                hex(&golden),
+                "{record}, {name}: other bytes than have been stored; {ADVICE}"
+            );
         }
     }
-    assert!(known.is_empty(), "{record}: no sample has the name of {:?}", known.keys());
+    let samples = "samples of shared/engine/src/store/records/golden/samples.rs";
+    assert!(
+        known.is_empty(),
+        "{record}: of {:?} there are golden bytes, and none of the {samples}",
+        known.keys()
+    );
     assert_eq!(new, "", "add to shared/engine/tests/golden/{record}.txt:\n{new}");
 }
 
