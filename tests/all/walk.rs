@@ -425,7 +425,7 @@ fn no_route_is_left_out() {
         "rows of ROUTES in tests/all/walk.rs",
         tested,
         routes().into_keys(),
-        "give a new route a row there, with the status that each caller gets",
+        "give a new route a row there, with the status that each caller gets; see docs/ADDING.md, \"A route\"",
     );
 }
 
