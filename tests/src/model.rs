@@ -74,33 +74,37 @@
 //! - Sweeps answer `done: true`: a driver calls again until it is so. Refusals whose order the
 //!   rules leave open (two faults in one request) are not generated.
 
+mod adjusting;
+mod badges;
 mod calendar;
 pub mod command;
 mod compare;
 mod dice;
 mod draft;
+mod earning;
 mod facts;
 pub mod generate;
 mod json;
 pub mod member;
 mod number;
-mod orders;
 mod program;
 mod programs;
-mod redemptions;
+mod redeeming;
+mod refunds;
 mod requests;
+mod status;
 
 pub use calendar::{Calendar, DAY, NEVER};
-use command::{Command, OrderKey, Refused, Told, invalid, refuse};
+use command::{Command, OrderKey, Told, refuse};
 pub use compare::{canonical, difference};
 pub use dice::Dice;
 pub use draft::After;
 use draft::Draft;
+use earning::Earned;
 use member::{Entry, Member, Standing, Versions};
-use orders::Order;
 pub use program::Program;
 pub use programs::{expiry as random_expiry, program as random_program};
-use redemptions::Redemption;
+use redeeming::Redemption;
 use serde_json::Value;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, HashMap};
@@ -115,7 +119,7 @@ pub struct Model {
     programs: Vec<Rc<Program>>,
     members: Vec<Member>,
     /// By brand and order id.
-    orders: HashMap<OrderKey, Order>,
+    orders: HashMap<OrderKey, Earned>,
     /// By the brand and the order that they were made for.
     redemptions: HashMap<OrderKey, Redemption>,
     /// By other natural keys: what was sent and answered.
@@ -201,38 +205,17 @@ impl Model {
         if let Some(told) = self.replayed(command) {
             return (told, None);
         }
-        let found = match command {
-            Command::Refund(sent) => match self.orders.get(&sent.order) {
-                Some(order) => Ok(order.member),
-                None => Err(refuse(404, "order_not_found")),
-            },
-            Command::Cancel(key) => match key.as_ref().and_then(|key| self.redemptions.get(key)) {
-                Some(redemption) if redemption.cancelled => Err(refuse(409, "already_cancelled")),
-                Some(redemption) => Ok(redemption.member),
-                None => Err(refuse(404, "redemption_not_found")),
-            },
-            _ => command.whom().ok_or_else(|| refuse(404, "member_not_found")),
-        };
-        let id = match found {
+        let asked = command.asked();
+        let id = match asked.member(self) {
             Ok(id) => id,
             Err(told) => return (told, None),
         };
         let mut draft = Draft::new(self, id, now, known);
-        let told = match command {
-            Command::Order(sent) => draft.earn_order(sent),
-            Command::Activity(sent) => draft.earn_activity(sent),
-            Command::Redeem(sent) => draft.redeem(sent),
-            Command::Refund(sent) => draft.refund(sent, self.orders[&sent.order].clone()),
-            Command::Cancel(Some(key)) => draft.cancel(key, self.redemptions[key].clone()),
-            Command::Cancel(None) => Err(refuse(404, "redemption_not_found")),
-            Command::Adjust(sent) => draft.adjust(sent),
-            Command::Badge(_, badge) => draft.issue_badge(badge),
-            Command::Status(_, status) => draft.set_status(status),
-        };
+        let told = asked.decide(&mut draft, self);
         match told {
             Err(told) => (told, None),
             Ok(told) => {
-                let reference = command.reference();
+                let reference = asked.reference();
                 let answer = reference.map(|reference| (reference, command.clone(), Rc::new(told.clone())));
                 (told, Some(draft.after(answer)))
             }
@@ -241,14 +224,11 @@ impl Model {
 
     /// The first answer again, of what has a name and was done.
     fn replayed(&self, command: &Command) -> Option<Told> {
-        match command {
-            Command::Order(sent) => self.replay_order(sent),
-            Command::Redeem(sent) => self.replay_redemption(sent),
-            _ => {
-                let (sent, told) = self.answers.get(&command.reference()?)?;
-                Some(if sent == command { (**told).clone() } else { refuse(409, "order_conflict") })
-            }
-        }
+        let asked = command.asked();
+        asked.replayed(self).or_else(|| {
+            let (sent, told) = self.answers.get(&asked.reference()?)?;
+            Some(if sent == command { (**told).clone() } else { refuse(409, "order_conflict") })
+        })
     }
 
     /// The member is settled in writing up to that moment, which is written down at another.

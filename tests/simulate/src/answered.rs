@@ -1,17 +1,11 @@
 //! An answer, held against all moments at which it may be right.
 
-use std::rc::Rc;
-
 use bytes::Bytes;
 use http::Response;
-use laurel_tests::model::{
-    Model,
-    command::{Command, Told},
-    member::Entry,
-};
+use laurel_tests::model::{Model, command::Told};
 
 use crate::{
-    answer::{code, compare_member, compare_page, compare_partner, compare_registered, compare_told, swept},
+    answer::code,
     op::{Cursor, Op, Way},
     world::{Attempt, Client, View, World, mix_in},
 };
@@ -93,8 +87,7 @@ impl World {
         // What was cancelled since is not redeemed again; its key still knows the first answer.
         let cancelled = client.key.is_none()
             && code(body) == "already_cancelled"
-            && matches!(&client.op, Op::Command(Command::Redeem(sent), _)
-                if self.model.redeemer(&(sent.brand.clone(), sent.order_id.clone())).is_some_and(|(_, cancelled)| cancelled));
+            && client.op.asked().is_undone(&self.model);
         if (*first, &**bytes) == (status, body) || cancelled {
             return Ok(());
         }
@@ -111,7 +104,7 @@ impl World {
         if replays && client.answered.is_none() {
             client.answered = Some((status, body.clone()));
         }
-        let signed = matches!(client.op, Op::Command(_, Way::Signed));
+        let signed = client.op.is_signed();
         let moved = first
             && matches!(&client.installed, Some(Told::Done(done)) if done.entry.as_ref().is_some_and(|entry| entry.points != 0));
         let ends = client.under_way == 0;
@@ -130,7 +123,7 @@ impl World {
         let Some(client) = &mut self.clients[place] else { return Ok(()) };
         // Too much at once: nothing was written. Otherwise nobody knows.
         client.uncertain |= code(body) != "busy";
-        let recognised = client.op.is_recognised(client.key.is_some());
+        let recognised = client.op.asked().is_recognised(client.key.is_some());
         let lost = client.uncertain && !recognised;
         if client.under_way == 0 && (client.ended || lost) {
             self.clients[place] = None;
@@ -142,7 +135,7 @@ impl World {
         let mut first = None;
         let mut views: Vec<(View, usize)> = Vec::new();
         let newest = attempt.known.last().copied().unwrap_or(1);
-        let writes = matches!(&client.op, Op::Command(_, Way::Plain | Way::Signed));
+        let writes = matches!(&client.op, Op::Command(sent) if sent.way != Way::DryRun);
         if let Some(told) = client.installed.as_ref().filter(|_| writes) {
             // What was decided at the commit; a command with a name says the same whenever it is judged.
             let view = View::Told(Box::new(told.clone()), None);
@@ -156,7 +149,7 @@ impl World {
         let own = client.installed.is_some() && client.key.is_some() && writes;
         for now in attempt.nows.iter().filter(|_| !own) {
             for known in &attempt.known {
-                views.push((self.view(&client.op, *now, *known), *known));
+                views.push((client.op.asked().view(self, *now, *known), *known));
             }
         }
         let all = views.iter().map(|(view, known)| (view, *known));
@@ -192,109 +185,8 @@ impl World {
         view: &View,
         known: usize,
     ) -> Result<Next, String> {
-        let program = self.model.program(known);
-        let wants = |want: u16, word: &str| match status == want && (word.is_empty() || code(body) == word) {
-            true => Ok(Next::Nothing),
-            false => Err(format!("answered {status} {}, not {want} {word}", String::from_utf8_lossy(body))),
-        };
-        match (&client.op, view) {
-            (Op::Command(command, Way::Signed), View::Told(told, _)) => {
-                compare_partner(status, body, told, program, command.whom().is_some())?;
-                Ok(Next::Nothing)
-            }
-            // What a refund would take is told from the order and the member, which are read one after the other.
-            (Op::Command(Command::Refund(_) | Command::Cancel(_), Way::DryRun), _)
-                if attempt.blurred && status == 200 =>
-            {
-                Ok(Next::Nothing)
-            }
-            (Op::Command(_, way), View::Told(told, _)) => {
-                compare_told(status, body, told, program, *way == Way::DryRun)?;
-                Ok(Next::Nothing)
-            }
-            (Op::Show(member), View::Shown(shown)) => {
-                wants(200, "")?;
-                compare_member(body, &self.ids[*member], shown, program)?;
-                Ok(Next::Nothing)
-            }
-            (Op::Find(person), View::Shown(shown)) => {
-                wants(200, "")?;
-                compare_member(body, &self.ids[self.people[person]], shown, program)?;
-                Ok(Next::Nothing)
-            }
-            (Op::Find(_), View::Nobody) => wants(404, "member_not_found"),
-            (Op::Register(person, _), View::Shown(shown)) => {
-                let id = &self.ids[self.people[person]];
-                let created = compare_registered(body, id, (status == 200).then_some(shown), program)?;
-                is_registered(client, status, created)
-            }
-            (Op::Ledger(member, limit, cursor), View::Ledger(entries, written)) => {
-                // What was due at a later moment is not there at an earlier one.
-                if cursor.as_ref().is_some_and(|cursor| attempt.nows.iter().any(|now| *now < cursor.at)) {
-                    return Ok(Next::Nothing);
-                }
-                wants(200, "")?;
-                page(attempt, body, (*member, *limit, cursor.as_ref()), entries, *written)
-            }
-            (Op::Sweep(_, Some(as_of), None), _) if attempt.nows.iter().all(|now| as_of > now) => {
-                wants(422, "invalid_field")
-            }
-            (Op::Sweep(..) | Op::Schedule(..), _) => {
-                wants(200, "")?;
-                Ok(if swept(body)? { Next::Nothing } else { Next::Again })
-            }
-            (Op::Program(document), _) => {
-                let back = attempt.nows.iter().any(|now| *now < self.since);
-                if back && status == 422 {
-                    return wants(422, "limit_exceeded");
-                }
-                wants(200, "")?;
-                self.is_saved(client, document, body)
-            }
-            _ => Err("the model has nothing to compare with".to_owned()),
-        }
+        client.op.asked().compare(self, &Got { client, attempt, status, body }, view, known)
     }
-
-    /// Whether a programme was given a version that it has. Others may have saved newer ones since.
-    fn is_saved(&self, client: &Client, document: &Rc<str>, body: &[u8]) -> Result<Next, String> {
-        let since = (client.versions.max(1)..).zip(&self.documents[client.versions.max(1) - 1..]);
-        let mut own = since.filter(|(_, saved)| *saved == document);
-        if own.any(|(version, _)| body == saved_as(version)) {
-            return Ok(Next::Nothing);
-        }
-        let (told, newest) = (String::from_utf8_lossy(body), self.model.versions());
-        Err(format!("{told}, where version {newest} is the newest"))
-    }
-}
-
-/// Whether somebody is told rightly that they were registered, or had been.
-fn is_registered(client: &Client, status: u16, created: bool) -> Result<Next, String> {
-    // Whoever was registered by this request is told so, unless it cannot be recognised.
-    let own = client.installed.is_some();
-    let right = match created {
-        true => own && status == 201,
-        false => status == 200 && (!own || client.key.is_none()),
-    };
-    if right { Ok(Next::Nothing) } else { Err(format!("answered {status}, created: {created}")) }
-}
-
-/// Compares a page of a ledger: whose, how long at most, and from where on.
-fn page(
-    attempt: &Attempt,
-    body: &[u8],
-    (member, limit, cursor): (usize, usize, Option<&Cursor>),
-    entries: &[Rc<Entry>],
-    written: usize,
-) -> Result<Next, String> {
-    let below = cursor.map_or(entries.len(), |cursor| cursor.below);
-    let settled = written == entries.len() && !attempt.blurred;
-    let sure = Some(written).filter(|_| !attempt.blurred);
-    let at = attempt.nows.iter().copied().max().unwrap_or(0);
-    Ok(match compare_page(body, limit, entries, below, sure)? {
-        // The number of what is not written may yet be another's.
-        Some((text, below)) if settled => Next::Page(member, Cursor { text, below, at }),
-        _ => Next::Nothing,
-    })
 }
 
 /// Whether that is what is answered to whoever saves the newest version of the programme.
@@ -303,12 +195,38 @@ pub(crate) fn newest(model: &Model, body: &[u8]) -> bool {
 }
 
 /// What is answered to whoever saved that version.
-fn saved_as(version: usize) -> Bytes {
+pub(crate) fn saved_as(version: usize) -> Bytes {
     format!(r#"{{"version":{version}}}"#).into()
 }
 
+/// An answer, and to what.
+pub(crate) struct Got<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) attempt: &'a Attempt,
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
+}
+
+impl Got<'_> {
+    /// That status, with that code if it is one of a problem.
+    pub(crate) fn wants(&self, want: u16, word: &str) -> Result<Next, String> {
+        match self.status == want && (word.is_empty() || code(self.body) == word) {
+            true => Ok(Next::Nothing),
+            false => {
+                let body = String::from_utf8_lossy(self.body);
+                Err(format!("answered {} {body}, not {want} {word}", self.status))
+            }
+        }
+    }
+
+    /// How things stood says nothing of it.
+    pub(crate) fn nothing() -> String {
+        "the model has nothing to compare with".to_owned()
+    }
+}
+
 /// What follows from an answer.
-enum Next {
+pub(crate) enum Next {
     /// Nothing.
     Nothing,
     /// It must be asked again.
@@ -319,20 +237,5 @@ enum Next {
 
 /// Whether a success must come back byte for byte when the same is asked again.
 fn must_repeat(client: &Client) -> bool {
-    match &client.op {
-        Op::Command(
-            Command::Cancel(_) | Command::Badge(..) | Command::Status(..),
-            Way::Plain | Way::Signed,
-        ) => client.key.is_some(),
-        Op::Command(Command::Refund(refund), Way::Plain | Way::Signed) => {
-            client.key.is_some() || refund.refund_id.is_some()
-        }
-        Op::Command(Command::Activity(done), Way::Plain | Way::Signed) => {
-            client.key.is_some() || done.reference.is_some()
-        }
-        Op::Command(_, Way::Plain | Way::Signed) => true,
-        Op::Register(..) | Op::Sweep(..) => client.key.is_some(),
-        Op::Program(_) => true,
-        _ => false,
-    }
+    client.op.asked().must_repeat(client.key.is_some())
 }

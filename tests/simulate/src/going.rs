@@ -75,7 +75,7 @@ impl World {
         let ends = self.clients[attempt.client].as_mut().is_some_and(|client| {
             client.under_way -= 1;
             client.uncertain = true;
-            let recognised = client.op.is_recognised(client.key.is_some());
+            let recognised = client.op.asked().is_recognised(client.key.is_some());
             client.under_way == 0 && (client.ended || !recognised)
         });
         if ends {

@@ -13,9 +13,9 @@ use laurel_tests::model::command::{Command, Told};
 
 use crate::{
     faults::{Fault, Mix},
-    op::{Op, Way},
+    op::{Op, Program, Register, Way},
     store::{Committed, lock},
-    world::{View, World, mix_in},
+    world::{World, mix_in},
 };
 
 impl World {
@@ -29,10 +29,10 @@ impl World {
         }
         let Some(client) = &self.clients[place] else { return Ok(()) };
         match &client.op {
-            Op::Command(command, Way::DryRun) => {
-                return Err(format!("a dry run is written: {command:?}"));
+            Op::Command(sent) if sent.way == Way::DryRun => {
+                return Err(format!("a dry run is written: {:?}", sent.command));
             }
-            Op::Program(document) if told.program.is_some() => {
+            Op::Program(Program { document }) if told.program.is_some() => {
                 if self.documents.last() == Some(document) {
                     return Err("the newest version of the programme is saved as another".to_owned());
                 }
@@ -45,7 +45,7 @@ impl World {
                 self.spread(saved_by);
                 return Ok(());
             }
-            Op::Register(person, _) => {
+            Op::Register(Register { person }) => {
                 let person = *person;
                 self.registered(place, person, now, known, &told)?;
                 return self.fix_answer(index, now, known);
@@ -54,8 +54,8 @@ impl World {
             Op::Command(..) if told.members.is_empty() && told.is_named => {
                 return self.fix_answer(index, now, known);
             }
-            Op::Command(command, _) if !told.members.is_empty() && is_main(&told)? => {
-                let command = command.clone();
+            Op::Command(sent) if !told.members.is_empty() && is_main(&told)? => {
+                let command = sent.command.clone();
                 return self.installed(index, &command, now, known, &told);
             }
             _ => {}
@@ -120,7 +120,7 @@ impl World {
     fn fix_answer(&mut self, index: usize, now: i64, known: usize) -> Result<(), String> {
         let place = self.attempt_at(index).client;
         let Some(client) = &self.clients[place] else { return Ok(()) };
-        let mut views = vec![self.view(&client.op, now, known)];
+        let mut views = vec![client.op.asked().view(self, now, known)];
         views.append(&mut self.attempt_at(index).earlier);
         if let Some(client) = &mut self.clients[place] {
             client.remembered.extend(views);
@@ -201,14 +201,7 @@ impl World {
     fn about(&mut self, index: usize) -> Option<usize> {
         let place = self.attempt_at(index).client;
         let client = self.clients[place].as_ref()?;
-        match &client.op {
-            Op::Command(Command::Refund(refund), _) => self.model.owner(&refund.order),
-            Op::Command(Command::Cancel(Some(key)), _) => self.model.redeemer(key).map(|(member, _)| member),
-            Op::Command(command, _) => command.whom(),
-            Op::Show(member) | Op::Ledger(member, ..) => Some(*member),
-            Op::Find(person) | Op::Register(person, _) => self.people.get(person).copied(),
-            Op::Sweep(..) | Op::Schedule(..) | Op::Program(_) => None,
-        }
+        client.op.asked().about(self)
     }
 
     /// Notes how things stand for all who ask about a member that is about to change.
@@ -223,7 +216,7 @@ impl World {
                 let mut views = Vec::new();
                 for now in &nows {
                     for known in &known {
-                        views.push(self.view(&client.op, *now, *known));
+                        views.push(client.op.asked().view(self, *now, *known));
                     }
                 }
                 let attempt = self.attempt_at(other);
@@ -233,30 +226,6 @@ impl World {
         }
         // Its own first reading lies before this too.
         self.attempt_at(but).blurred = true;
-    }
-
-    /// How things stand for an operation.
-    pub(crate) fn view(&self, op: &Op, now: i64, known: usize) -> View {
-        match op {
-            Op::Command(command, _) => {
-                let (told, after) = self.model.judge(command, now, known);
-                View::Told(Box::new(told), after.map(Box::new))
-            }
-            Op::Show(member) => View::Shown(Box::new(self.model.show(*member, now, known))),
-            Op::Find(person) => match self.people.get(person) {
-                Some(member) => View::Shown(Box::new(self.model.show(*member, now, known))),
-                None => View::Nobody,
-            },
-            Op::Register(person, _) => match self.people.get(person) {
-                Some(member) => View::Shown(Box::new(self.model.show(*member, now, known))),
-                None => View::Nobody,
-            },
-            Op::Ledger(member, ..) => {
-                let (entries, written) = self.model.ledger(*member, now, known);
-                View::Ledger(entries, written)
-            }
-            Op::Sweep(..) | Op::Schedule(..) | Op::Program(_) => View::Other,
-        }
     }
 
     /// The instances, for the last look.

@@ -16,7 +16,7 @@ use crate::{
     answer::{compare_member, compare_page},
     faults::{Fault, Kind},
     instance::{ask, at_once},
-    op::{Op, Sent, Way},
+    op::Sent,
     store::lock,
     world::{World, mix_in},
 };
@@ -70,7 +70,7 @@ fn replay(world: &World, api: &Arc<Api>, now: i64) -> Result<(), String> {
         if now - at > 20 * laurel_tests::model::DAY || op.kind() == Kind::Program {
             continue;
         }
-        let signed = matches!(op, Op::Command(_, Way::Signed));
+        let signed = op.is_signed();
         let headers = headers_of(world, sent, key.as_deref(), signed, now, &format!("last-{place}"));
         let (again, body) = ask(api, sent.method, &sent.path, &sent.body, &headers)?;
         // What was cancelled since is not redeemed again; its key still knows the first answer.

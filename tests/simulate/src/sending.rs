@@ -10,7 +10,7 @@ use laurel_tests::model::{DAY, Dice};
 use crate::{
     faults::{Fault, Kind},
     instance::BEARER,
-    op::{Op, Sent, Way},
+    op::{Dispatch, Names, Op, Schedule, Sent, Way},
     partner::sign,
     store::lock,
     world::{Answering, Attempt, Client, TRIES_MAX, World, stream},
@@ -26,7 +26,7 @@ impl World {
         self.now = self.writer.later(&self.model, self.now, quiet);
         self.elapsed += self.writer.dice.below(60) as u64;
         let op = self.writer.draw(&self.model, self.now);
-        if let Op::Command(command, Way::Signed) = &op
+        if let Op::Command(Dispatch { command, way: Way::Signed }) = &op
             && let Some(member) = command.whom()
             && !self.link(member)?
         {
@@ -39,8 +39,8 @@ impl World {
         let keyed = !matches!(op.kind(), Kind::Read | Kind::Program) && self.writer.dice.percent(80);
         let key = keyed.then(|| format!("key-{number}"));
         let mut dice = stream(self.settings.seed, 4, number as u64);
-        if let Op::Schedule(..) = op {
-            return self.schedule(op, number, &mut dice);
+        if let Op::Schedule(schedule) = op {
+            return self.schedule(schedule, number, &mut dice);
         }
         let late = self.mix.strikes(Fault::Late, &mut dice);
         self.send_new(op, key, number, true)?;
@@ -51,8 +51,7 @@ impl World {
     }
 
     /// A scheduled event comes, if it comes.
-    pub(crate) fn schedule(&mut self, op: Op, number: usize, dice: &mut Dice) -> Result<(), String> {
-        let Op::Schedule(path, at) = op else { return Ok(()) };
+    fn schedule(&mut self, told: Schedule, number: usize, dice: &mut Dice) -> Result<(), String> {
         let strikes = |world: &World, fault, dice: &mut Dice| {
             let strikes = world.mix.strikes(fault, dice);
             if strikes {
@@ -64,10 +63,11 @@ impl World {
             return Ok(());
         }
         let late = strikes(self, Fault::EventLate, dice);
-        let at = if late { at.map(|at| at - dice.below(40 * DAY)) } else { at };
-        self.send_new(Op::Schedule(path, at), None, number, true)?;
+        let at = if late { told.at.map(|at| at - dice.below(40 * DAY)) } else { told.at };
+        let told = Schedule { at, ..told };
+        self.send_new(Op::Schedule(told.clone()), None, number, true)?;
         if strikes(self, Fault::EventTwice, dice) {
-            self.send_new(Op::Schedule(path, at), None, number, false)?;
+            self.send_new(Op::Schedule(told), None, number, false)?;
         }
         Ok(())
     }
@@ -82,8 +82,7 @@ impl World {
         if self.settings.skipped.contains(&number) {
             return Ok(());
         }
-        let redemption = |brand: &str, order: &str| edge::wire::id(engine::redemption_id(brand, order));
-        let sent = op.request(&self.ids, &self.links, redemption);
+        let sent = op.asked().request(&Names { ids: &self.ids, links: &self.links });
         let client = Client {
             number,
             began: self.now,
@@ -118,7 +117,7 @@ impl World {
         let (number, tries) = (client.number as u64, u64::from(client.tries));
         let mut dice = stream(self.settings.seed, 5, number << 12 | tries);
         let kind = client.op.kind();
-        let recognised = client.op.is_recognised(client.key.is_some());
+        let recognised = client.op.asked().is_recognised(client.key.is_some());
         let struck = |fault, dice: &mut Dice| {
             let strikes = self.mix.strikes(fault, dice);
             if strikes {
@@ -139,8 +138,8 @@ impl World {
         let twice = twice && (0..chances).any(|_| struck(Fault::Duplicate, &mut dice));
         self.newest_now = self.newest_now.max(now);
         let api = self.instances[instance].clone();
-        let headers = match client.op {
-            Op::Command(_, Way::Signed) => {
+        let headers = match client.op.is_signed() {
+            true => {
                 self.nonces += 1;
                 let nonce = format!("nonce-{}", self.nonces);
                 let key = client.key.clone();
@@ -148,7 +147,7 @@ impl World {
                     key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
                 Some(sign(&self.partner, &client.sent, &headers, now, &nonce))
             }
-            _ => None,
+            false => None,
         };
         let future = answering(api, client, headers);
         let known = self.known(instance);

@@ -1,10 +1,19 @@
 //! What is asked of the model, as it was sent, and what it answers.
 
 use super::calendar;
+use super::draft::Draft;
 use super::member::{Entry, Standing};
-use super::program::{list, text};
+use super::program::text;
+use super::{Model, adjusting, badges, earning, redeeming, refunds};
 use serde_json::Value;
 use smol_str::SmolStr;
+
+pub use super::adjusting::Adjust;
+pub use super::badges::Badge;
+pub use super::earning::{Activity, Line, Order};
+pub use super::redeeming::{Cancel, Redeem};
+pub use super::refunds::{Refund, Refunded};
+pub use super::status::Status;
 
 /// A member by its place in the model; none is a member that there is not.
 pub type Whom = Option<usize>;
@@ -12,7 +21,7 @@ pub type Whom = Option<usize>;
 /// Brand and order: the name of an order, and of the redemption made for one.
 pub type OrderKey = (SmolStr, SmolStr);
 
-/// A command on a member's ledger.
+/// A command on a member's ledger: of each feature what it can be asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// An order earns.
@@ -23,111 +32,48 @@ pub enum Command {
     Redeem(Redeem),
     /// An order is refunded.
     Refund(Refund),
-    /// The redemption made for that order is cancelled; none: there is no such redemption.
-    Cancel(Option<OrderKey>),
+    /// A redemption is cancelled.
+    Cancel(Cancel),
     /// Points or growth by hand.
     Adjust(Adjust),
     /// A badge by hand.
-    Badge(Whom, SmolStr),
+    Badge(Badge),
     /// `active`, `suspended` or `closed`.
-    Status(Whom, SmolStr),
+    Status(Status),
 }
 
-/// An order as sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Order {
-    /// Who.
-    pub member: Whom,
-    /// Where.
-    pub brand: SmolStr,
-    /// Its id there.
-    pub order_id: SmolStr,
-    /// A decimal string.
-    pub amount: Option<SmolStr>,
-    /// Its lines.
-    pub lines: Vec<Line>,
-    /// Milliseconds since the epoch.
-    pub occurred_at: Option<i64>,
-}
+/// What reads a feature's commands.
+const READERS: [fn(&Body<'_>) -> Option<Command>; 5] =
+    [earning::read, redeeming::read, refunds::read, adjusting::read, badges::read];
 
-/// A line as sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Line {
-    /// Its id in the order.
-    pub line_id: SmolStr,
-    /// Its category.
-    pub category: Option<SmolStr>,
-    /// How many units.
-    pub quantity: i64,
-    /// A decimal string.
-    pub amount: SmolStr,
-}
+/// What the model asks of a command: what is a feature's own.
+pub(crate) trait Asked {
+    /// Who it is about, where it says so.
+    fn whom(&self) -> Whom;
 
-/// An activity as sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Activity {
-    /// Who.
-    pub member: Whom,
-    /// Where.
-    pub brand: SmolStr,
-    /// What.
-    pub activity: SmolStr,
-    /// Its name.
-    pub reference: Option<SmolStr>,
-    /// Milliseconds since the epoch.
-    pub occurred_at: Option<i64>,
-}
+    /// Whose ledger it moves.
+    ///
+    /// # Errors
+    /// What it names is not there, or cannot be moved any more.
+    fn member(&self, _: &Model) -> Result<usize, Told> {
+        self.whom().ok_or_else(|| refuse(404, "member_not_found"))
+    }
 
-/// A redemption as sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Redeem {
-    /// Who.
-    pub member: Whom,
-    /// Where.
-    pub brand: SmolStr,
-    /// How many.
-    pub points: i64,
-    /// What for.
-    pub order_id: SmolStr,
-}
+    /// The name under which it is done at most once, where its answer is kept under one.
+    fn reference(&self) -> Option<SmolStr> {
+        None
+    }
 
-/// A refund as sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refund {
-    /// The order.
-    pub order: OrderKey,
-    /// What of it.
-    pub what: Refunded,
-    /// Its name.
-    pub refund_id: Option<SmolStr>,
-}
+    /// The first answer again, where it is kept with what was made.
+    fn replayed(&self, _: &Model) -> Option<Told> {
+        None
+    }
 
-/// What of an order is refunded.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refunded {
-    /// All that is left.
-    All,
-    /// So much.
-    Amount(SmolStr),
-    /// So many units of lines.
-    Lines(Vec<(SmolStr, i64)>),
-}
-
-/// An adjustment as sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Adjust {
-    /// Who.
-    pub member: Whom,
-    /// Where.
-    pub brand: SmolStr,
-    /// Points.
-    pub points: i64,
-    /// Growth.
-    pub growth: i64,
-    /// Its name.
-    pub id: SmolStr,
-    /// When added points end.
-    pub expires_at: Option<i64>,
+    /// What it does.
+    ///
+    /// # Errors
+    /// It does nothing, and that is what is answered.
+    fn decide(&self, draft: &mut Draft<'_>, model: &Model) -> Result<Told, Told>;
 }
 
 /// What a command is answered with.
@@ -213,33 +159,23 @@ pub(crate) fn invalid() -> Told {
 }
 
 impl Command {
-    /// Who it is about, where it says so.
-    pub fn whom(&self) -> Whom {
+    /// As its feature has it.
+    pub(crate) fn asked(&self) -> &dyn Asked {
         match self {
-            Command::Order(Order { member, .. })
-            | Command::Activity(Activity { member, .. })
-            | Command::Redeem(Redeem { member, .. })
-            | Command::Adjust(Adjust { member, .. })
-            | Command::Badge(member, _)
-            | Command::Status(member, _) => *member,
-            Command::Refund(_) | Command::Cancel(_) => None,
+            Command::Order(sent) => sent,
+            Command::Activity(sent) => sent,
+            Command::Redeem(sent) => sent,
+            Command::Refund(sent) => sent,
+            Command::Cancel(sent) => sent,
+            Command::Adjust(sent) => sent,
+            Command::Badge(sent) => sent,
+            Command::Status(sent) => sent,
         }
     }
 
-    /// The name under which it is done at most once.
-    pub(crate) fn reference(&self) -> Option<SmolStr> {
-        match self {
-            Command::Activity(told) => {
-                let reference = told.reference.as_ref()?;
-                Some(smol_str::format_smolstr!("activity {} {} {reference}", told.brand, told.activity))
-            }
-            Command::Refund(told) => {
-                let id = told.refund_id.as_ref()?;
-                Some(smol_str::format_smolstr!("refund {} {} {id}", told.order.0, told.order.1))
-            }
-            Command::Adjust(told) => Some(smol_str::format_smolstr!("adjustment {}", told.id)),
-            _ => None,
-        }
+    /// Who it is about, where it says so.
+    pub fn whom(&self) -> Whom {
+        self.asked().whom()
     }
 
     /// The command that a request's body is; `member` finds one by its id, `redemption` likewise.
@@ -249,73 +185,40 @@ impl Command {
         member: impl Fn(&str) -> Whom,
         redemption: impl Fn(&str) -> Option<OrderKey>,
     ) -> Option<Command> {
-        let word = |value: &Value| SmolStr::new(text(value));
-        let maybe = |value: &Value| value.as_str().map(SmolStr::new);
         let whom = member(&text(&body["member_id"]));
-        let brand = word(&body["brand"]);
-        let at = |value: &Value| value.as_str().and_then(calendar::instant);
-        let occurred_at = at(&body["occurred_at"]);
-        Some(match path {
-            "/earn-points" if body["activity"].is_string() => Command::Activity(Activity {
-                member: whom,
-                brand,
-                activity: word(&body["activity"]),
-                reference: maybe(&body["activity_ref"]),
-                occurred_at,
-            }),
-            "/earn-points" => Command::Order(Order {
-                member: whom,
-                brand,
-                order_id: word(&body["order_id"]),
-                amount: maybe(&body["amount"]),
-                lines: list(&body["lines"]).iter().map(read_line).collect(),
-                occurred_at,
-            }),
-            "/redeem" => Command::Redeem(Redeem {
-                member: whom,
-                brand,
-                points: body["points"].as_i64().unwrap_or(0),
-                order_id: word(&body["for"]["order_id"]),
-            }),
-            "/reverse" if body["redemption_id"].is_string() => {
-                Command::Cancel(redemption(&text(&body["redemption_id"])))
-            }
-            "/reverse" => Command::Refund(Refund {
-                order: (brand, word(&body["order_id"])),
-                what: read_refunded(&body["refund"]),
-                refund_id: maybe(&body["refund_id"]),
-            }),
-            "/adjust" => Command::Adjust(Adjust {
-                member: whom,
-                brand,
-                points: body["points"].as_i64().unwrap_or(0),
-                growth: body["growth"].as_i64().unwrap_or(0),
-                id: word(&body["adjustment_id"]),
-                expires_at: at(&body["expires_at"]),
-            }),
-            "/issue-badge" => Command::Badge(whom, word(&body["badge"])),
-            _ => return None,
-        })
+        let body = Body { path, value: body, whom, redemption: &redemption };
+        READERS.iter().find_map(|read| read(&body))
     }
 }
 
-fn read_line(line: &Value) -> Line {
-    Line {
-        line_id: SmolStr::new(text(&line["line_id"])),
-        category: line["category"].as_str().map(SmolStr::new),
-        quantity: line["quantity"].as_i64().unwrap_or(1),
-        amount: SmolStr::new(text(&line["amount"])),
-    }
+/// A request that is read.
+pub(crate) struct Body<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) value: &'a Value,
+    /// Whom its `member_id` names.
+    pub(crate) whom: Whom,
+    redemption: &'a dyn Fn(&str) -> Option<OrderKey>,
 }
 
-fn read_refunded(refund: &Value) -> Refunded {
-    match (refund["lines"].as_array(), refund["amount"].as_str()) {
-        _ if refund == "all" => Refunded::All,
-        (Some(lines), _) => {
-            let part =
-                |part: &Value| (SmolStr::new(text(&part["line_id"])), part["quantity"].as_i64().unwrap_or(0));
-            Refunded::Lines(lines.iter().map(part).collect())
-        }
-        (None, amount) => Refunded::Amount(SmolStr::new(amount.unwrap_or_default())),
+impl Body<'_> {
+    pub(crate) fn word(&self, name: &str) -> SmolStr {
+        SmolStr::new(text(&self.value[name]))
+    }
+
+    pub(crate) fn maybe(&self, name: &str) -> Option<SmolStr> {
+        self.value[name].as_str().map(SmolStr::new)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        self.value[name].as_i64().unwrap_or(0)
+    }
+
+    pub(crate) fn instant(&self, name: &str) -> Option<i64> {
+        self.value[name].as_str().and_then(calendar::instant)
+    }
+
+    /// The redemption that it names, if it names one at all.
+    pub(crate) fn redemption(&self) -> Option<Option<OrderKey>> {
+        self.value["redemption_id"].as_str().map(self.redemption)
     }
 }

@@ -40,6 +40,16 @@ impl Dice {
         from[self.below(from.len() as i64) as usize]
     }
 
+    /// One of the rows, each as often as it says.
+    pub fn row<T: Copy>(&mut self, rows: &[(i64, T)]) -> T {
+        let mut left = self.below(rows.iter().map(|(often, _)| often).sum());
+        let place = rows.iter().position(|(often, _)| {
+            left -= often;
+            left < 0
+        });
+        rows[place.unwrap_or(0)].1
+    }
+
     pub(crate) fn one_of(&mut self, from: &[Value]) -> Option<Value> {
         let index = self.below(from.len() as i64) as usize;
         from.get(index).cloned()

@@ -3,11 +3,10 @@
 
 use super::Model;
 use super::command::{Command, Done, OrderKey, Told, refuse};
-use super::facts::Facts;
+use super::earning::Earned;
 use super::member::{Due, Entry, Lot, Member, Standing, Versions};
-use super::orders::Order;
 use super::program::Program;
-use super::redemptions::Redemption;
+use super::redeeming::Redemption;
 use chrono::NaiveDate;
 use smol_str::SmolStr;
 use std::rc::Rc;
@@ -33,7 +32,7 @@ pub(crate) struct Draft<'m> {
     balance: i64,
     pub(crate) granted: Option<(NaiveDate, i64)>,
     pub(crate) done: Option<(SmolStr, NaiveDate)>,
-    pub(crate) order: Option<(OrderKey, Order)>,
+    pub(crate) order: Option<(OrderKey, Earned)>,
     pub(crate) redemption: Option<(OrderKey, Redemption)>,
 }
 
@@ -45,7 +44,7 @@ pub struct After {
     entries: Vec<Rc<Entry>>,
     granted: Option<(NaiveDate, i64)>,
     done: Option<(SmolStr, NaiveDate)>,
-    order: Option<(OrderKey, Order)>,
+    order: Option<(OrderKey, Earned)>,
     redemption: Option<(OrderKey, Redemption)>,
     answer: Option<(SmolStr, Command, Rc<Told>)>,
 }
@@ -196,44 +195,14 @@ impl<'m> Draft<'m> {
         self.record("expire", points, 0, gone, None);
     }
 
-    /// The first badge that the member does not have and whose condition holds.
-    fn due_badge(&self, program: &Program) -> Option<SmolStr> {
-        let facts = Facts { program, member: &self.member };
-        let has = |id: &SmolStr| self.member.badges.iter().any(|(own, _)| own == id);
-        let mut due = program.badges.iter().filter(|(id, when)| !has(id) && facts.hold(when));
-        due.next().map(|(id, _)| id.clone())
-    }
-
-    pub(crate) fn issue_badge(&mut self, badge: &SmolStr) -> Result<Told, Told> {
-        let program = self.program().clone();
-        if self.member.badges.iter().any(|(own, _)| own == badge) {
-            return Err(Told::Done(Box::new(Done::new(200, &self.member, None))));
+    /// Takes points out of lots; what is missing becomes debt or is let go. Answers what was taken.
+    pub(crate) fn take(&mut self, own: Option<&Lot>, points: i64) -> (i64, Vec<Lot>) {
+        let (lots, missing) = self.member.take(own, points);
+        if self.program().forgive {
+            return (points - missing, lots);
         }
-        if !program.badges.iter().any(|(id, _)| id == badge) {
-            return Err(refuse(404, "badge_not_found"));
-        }
-        self.must_be_active()?;
-        self.member.badges.push((badge.clone(), self.now));
-        let growth = self.member.growth;
-        let entry = self.record("badge", 0, 0, Vec::new(), None);
-        Ok(Told::Done(Box::new(self.finish(201, growth, Some(entry)))))
-    }
-
-    pub(crate) fn set_status(&mut self, status: &str) -> Result<Told, Told> {
-        if self.member.status == status {
-            return Err(Told::Done(Box::new(Done::new(200, &self.member, None))));
-        }
-        if self.member.status == "closed" {
-            return Err(refuse(409, "member_not_active"));
-        }
-        self.member.status = match status {
-            "suspended" => "suspended",
-            "closed" => "closed",
-            _ => "active",
-        };
-        let entry = self.record("adjust", 0, 0, Vec::new(), None);
-        let growth = self.member.growth;
-        Ok(Told::Done(Box::new(self.finish(200, growth, Some(entry)))))
+        self.member.debt += missing;
+        (points, lots)
     }
 
     /// What installs it; with the answer, where the command has a name.

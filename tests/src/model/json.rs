@@ -1,6 +1,6 @@
 //! Requests and answers as JSON.
 
-use super::command::{Command, Done, Refused, Told, refuse};
+use super::command::{Command, Done, Refused, Told, invalid, refuse};
 use super::member::Versions;
 use super::program::{list, text};
 use super::{Answer, Model, calendar};
@@ -192,7 +192,7 @@ impl Model {
     fn call_sweep(&self, body: &Value, now: i64) -> Answer {
         let as_of = body["as_of"].as_str().and_then(calendar::instant);
         if as_of.is_some_and(|as_of| as_of > now) {
-            return self.told(&super::invalid());
+            return self.told(&invalid());
         }
         match body["member_id"].as_str() {
             Some(id) if !self.names.contains_key(id) => self.told(&refuse(404, "member_not_found")),

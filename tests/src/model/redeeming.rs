@@ -1,37 +1,104 @@
-//! Redeeming (rule 5), its cancellation (rule 6) and adjusting by hand.
+//! Redeeming (rule 5) and its cancellation (rule 6).
 
-use super::command::{self, OrderKey, Refused, Told, refuse};
+use super::Model;
+use super::command::{Asked, Body, Command, OrderKey, Refused, Told, Whom, invalid, refuse};
 use super::draft::{About, Draft};
 use super::member::Lot;
-use super::{Model, invalid};
+use smol_str::SmolStr;
 use std::rc::Rc;
+
+/// A redemption as sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redeem {
+    /// Who.
+    pub member: Whom,
+    /// Where.
+    pub brand: SmolStr,
+    /// How many.
+    pub points: i64,
+    /// What for.
+    pub order_id: SmolStr,
+}
+
+/// A cancellation as sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cancel {
+    /// What the redemption was made for; none: there is no such redemption.
+    pub order: Option<OrderKey>,
+}
+
+pub(crate) fn read(body: &Body<'_>) -> Option<Command> {
+    match (body.path, body.redemption()) {
+        ("/redeem", _) => Some(Command::Redeem(Redeem {
+            member: body.whom,
+            brand: body.word("brand"),
+            points: body.number("points"),
+            order_id: SmolStr::new(super::program::text(&body.value["for"]["order_id"])),
+        })),
+        ("/reverse", Some(order)) => Some(Command::Cancel(Cancel { order })),
+        _ => None,
+    }
+}
+
+impl Asked for Redeem {
+    fn whom(&self) -> Whom {
+        self.member
+    }
+
+    fn replayed(&self, model: &Model) -> Option<Told> {
+        let known = model.redemptions.get(&(self.brand.clone(), self.order_id.clone()))?;
+        Some(if known.cancelled {
+            refuse(409, "already_cancelled")
+        } else if *known.sent == *self {
+            (*known.told).clone()
+        } else {
+            refuse(409, "order_conflict")
+        })
+    }
+
+    fn decide(&self, draft: &mut Draft<'_>, _: &Model) -> Result<Told, Told> {
+        draft.redeem(self)
+    }
+}
+
+impl Cancel {
+    fn known<'m>(&self, model: &'m Model) -> Result<(&OrderKey, &'m Redemption), Told> {
+        let known = self.order.as_ref().and_then(|key| Some((key, model.redemptions.get(key)?)));
+        known.ok_or_else(|| refuse(404, "redemption_not_found"))
+    }
+}
+
+impl Asked for Cancel {
+    fn whom(&self) -> Whom {
+        None
+    }
+
+    fn member(&self, model: &Model) -> Result<usize, Told> {
+        match self.known(model)? {
+            (_, redemption) if redemption.cancelled => Err(refuse(409, "already_cancelled")),
+            (_, redemption) => Ok(redemption.member),
+        }
+    }
+
+    fn decide(&self, draft: &mut Draft<'_>, model: &Model) -> Result<Told, Told> {
+        let (key, redemption) = self.known(model)?;
+        draft.cancel(key, redemption.clone())
+    }
+}
 
 /// Points spent for an order.
 #[derive(Clone, Debug)]
 pub(crate) struct Redemption {
     pub(crate) member: usize,
-    sent: Rc<command::Redeem>,
+    sent: Rc<Redeem>,
     told: Rc<Told>,
     /// What came out of which lot (minus).
     lots: Vec<Lot>,
     pub(crate) cancelled: bool,
 }
 
-impl Model {
-    pub(crate) fn replay_redemption(&self, sent: &command::Redeem) -> Option<Told> {
-        let known = self.redemptions.get(&(sent.brand.clone(), sent.order_id.clone()))?;
-        Some(if known.cancelled {
-            refuse(409, "already_cancelled")
-        } else if *known.sent == *sent {
-            (*known.told).clone()
-        } else {
-            refuse(409, "order_conflict")
-        })
-    }
-}
-
 impl Draft<'_> {
-    pub(crate) fn redeem(&mut self, sent: &command::Redeem) -> Result<Told, Told> {
+    fn redeem(&mut self, sent: &Redeem) -> Result<Told, Told> {
         if sent.points < 1 {
             return Err(invalid());
         }
@@ -64,7 +131,7 @@ impl Draft<'_> {
         Ok(told)
     }
 
-    pub(crate) fn cancel(&mut self, key: &OrderKey, mut redemption: Redemption) -> Result<Told, Told> {
+    fn cancel(&mut self, key: &OrderKey, mut redemption: Redemption) -> Result<Told, Told> {
         let (program, now) = (self.program().clone(), self.now);
         let grace = match program.grace_days {
             0 => None,
@@ -88,35 +155,5 @@ impl Draft<'_> {
         let mut done = self.finish(200, growth, Some(entry));
         done.restored = Some(restored);
         Ok(Told::Done(Box::new(done)))
-    }
-
-    pub(crate) fn adjust(&mut self, sent: &command::Adjust) -> Result<Told, Told> {
-        let (program, now) = (self.program().clone(), self.now);
-        if !program.brands.contains_key(sent.brand.as_str()) {
-            return Err(refuse(404, "brand_not_found"));
-        }
-        if self.member.status == "closed" {
-            return Err(refuse(409, "member_not_active"));
-        }
-        let (moved, lots) = if sent.points < 0 {
-            let (taken, lots) = self.take(None, -sent.points);
-            (-taken, lots)
-        } else {
-            let expires_at = match (program.by_inactivity(), sent.expires_at) {
-                (_, Some(given)) => given,
-                (true, None) => {
-                    self.member.running(&program, now).unwrap_or_else(|| program.expires_at(now, now))
-                }
-                (false, None) => program.expires_at(now, now),
-            };
-            let (brand, points) = (sent.brand.clone(), sent.points);
-            let lots = self.member.put(vec![Lot { expires_at, brand, held_until: None, points }]);
-            (points, lots)
-        };
-        let before = self.member.growth;
-        let change = self.member.change_growth(sent.growth);
-        let about = About { brand: &sent.brand, order_id: None, occurred: now };
-        let entry = self.record("adjust", moved, change, lots, Some(about));
-        Ok(Told::Done(Box::new(self.finish(200, before, Some(entry)))))
     }
 }

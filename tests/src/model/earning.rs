@@ -1,54 +1,156 @@
-//! Earning from orders and activities (rules 4 and 8) and refunds (rule 6).
+//! Earning from orders and activities (rules 4 and 8).
 
+use super::Model;
 use super::calendar::DAY;
-use super::command::{self, Refunded, Told, invalid, refuse};
+use super::command::{Asked, Body, Command, Told, Whom, invalid, refuse};
 use super::draft::{About, Draft};
 use super::member::{Lot, Member, Standing};
-use super::number::{Exact, money};
-use super::program::{Activity, Program};
-use super::{Model, Refused};
+use super::number::Exact;
+use super::program::{self, Program, list, text};
 use chrono::{Datelike, NaiveDate};
-use smol_str::SmolStr;
+use serde_json::Value;
+use smol_str::{SmolStr, format_smolstr};
 use std::rc::Rc;
 
-/// A line of an order; `left` counts the units not refunded.
+/// An order as sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// Who.
+    pub member: Whom,
+    /// Where.
+    pub brand: SmolStr,
+    /// Its id there.
+    pub order_id: SmolStr,
+    /// A decimal string.
+    pub amount: Option<SmolStr>,
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// Milliseconds since the epoch.
+    pub occurred_at: Option<i64>,
+}
+
+/// A line as sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// Its id in the order.
+    pub line_id: SmolStr,
+    /// Its category.
+    pub category: Option<SmolStr>,
+    /// How many units.
+    pub quantity: i64,
+    /// A decimal string.
+    pub amount: SmolStr,
+}
+
+/// An activity as sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Activity {
+    /// Who.
+    pub member: Whom,
+    /// Where.
+    pub brand: SmolStr,
+    /// What.
+    pub activity: SmolStr,
+    /// Its name.
+    pub reference: Option<SmolStr>,
+    /// Milliseconds since the epoch.
+    pub occurred_at: Option<i64>,
+}
+
+pub(crate) fn read(body: &Body<'_>) -> Option<Command> {
+    if body.path != "/earn-points" {
+        return None;
+    }
+    let (member, brand, occurred_at) = (body.whom, body.word("brand"), body.instant("occurred_at"));
+    Some(if body.value["activity"].is_string() {
+        let (activity, reference) = (body.word("activity"), body.maybe("activity_ref"));
+        Command::Activity(Activity { member, brand, activity, reference, occurred_at })
+    } else {
+        let (order_id, amount) = (body.word("order_id"), body.maybe("amount"));
+        let lines = list(&body.value["lines"]).iter().map(read_line).collect();
+        Command::Order(Order { member, brand, order_id, amount, lines, occurred_at })
+    })
+}
+
+fn read_line(line: &Value) -> Line {
+    Line {
+        line_id: SmolStr::new(text(&line["line_id"])),
+        category: line["category"].as_str().map(SmolStr::new),
+        quantity: line["quantity"].as_i64().unwrap_or(1),
+        amount: SmolStr::new(text(&line["amount"])),
+    }
+}
+
+impl Asked for Order {
+    fn whom(&self) -> Whom {
+        self.member
+    }
+
+    fn replayed(&self, model: &Model) -> Option<Told> {
+        let order = model.orders.get(&(self.brand.clone(), self.order_id.clone()))?;
+        // Natural keys come first: what was answered once stays answered.
+        let same = *order.sent == *self;
+        Some(if same { (*order.told).clone() } else { refuse(409, "order_conflict") })
+    }
+
+    fn decide(&self, draft: &mut Draft<'_>, _: &Model) -> Result<Told, Told> {
+        draft.earn_order(self)
+    }
+}
+
+impl Asked for Activity {
+    fn whom(&self) -> Whom {
+        self.member
+    }
+
+    fn reference(&self) -> Option<SmolStr> {
+        let reference = self.reference.as_ref()?;
+        Some(format_smolstr!("activity {} {} {reference}", self.brand, self.activity))
+    }
+
+    fn decide(&self, draft: &mut Draft<'_>, _: &Model) -> Result<Told, Told> {
+        draft.earn_activity(self)
+    }
+}
+
+/// A line of an order that has earned; `left` counts the units not refunded.
 #[derive(Clone, Debug)]
-struct Line {
-    id: SmolStr,
+pub(crate) struct Part {
+    pub(crate) id: SmolStr,
     category: Option<SmolStr>,
     amount: Exact,
     quantity: i64,
-    left: i64,
+    pub(crate) left: i64,
 }
 
 /// An order that has earned.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
+pub(crate) struct Earned {
     pub(crate) member: usize,
     brand: SmolStr,
     /// As it was sent, and what was answered.
-    sent: Rc<command::Order>,
+    sent: Rc<Order>,
     told: Rc<Told>,
     /// The programme of its own time.
-    program: Rc<Program>,
-    lines: Vec<Line>,
+    pub(crate) program: Rc<Program>,
+    pub(crate) lines: Vec<Part>,
     /// What remains of an order without lines.
-    left: Exact,
+    pub(crate) left: Exact,
     /// Of the tier of its own time.
     tier_multiplier: Exact,
     /// What it has earned so far.
-    points: i64,
-    growth: i64,
-    expires_at: i64,
+    pub(crate) points: i64,
+    pub(crate) growth: i64,
+    pub(crate) expires_at: i64,
     held_until: Option<i64>,
-    refunds: usize,
+    pub(crate) refunds: usize,
     /// Nothing remains of it.
-    gone: bool,
+    pub(crate) gone: bool,
 }
 
-impl Order {
+impl Earned {
     /// Each line with the share of its amount that remains.
-    fn remaining_lines(&self) -> impl Iterator<Item = (&Line, Exact)> {
+    fn remaining_lines(&self) -> impl Iterator<Item = (&Part, Exact)> {
         self.lines.iter().map(|line| {
             let share = Exact::ratio(line.left, line.quantity);
             (line, line.amount.times(&share))
@@ -60,7 +162,7 @@ impl Order {
     }
 
     /// What remains in the smallest unit of money, rounded down once; nothing of what is gone.
-    fn remaining_units(&self) -> i64 {
+    pub(crate) fn remaining_units(&self) -> i64 {
         if self.gone {
             return 0;
         }
@@ -68,7 +170,7 @@ impl Order {
     }
 
     /// Points and growth of what remains (rules 4.1 to 4.3), before limits.
-    fn worth(&self) -> (i64, i64) {
+    pub(crate) fn worth(&self) -> (i64, i64) {
         let program = &self.program;
         let (mut eligible, mut weighted) = (self.left.clone(), self.left.clone());
         for (line, amount) in self.remaining_lines() {
@@ -91,22 +193,13 @@ impl Order {
     }
 
     /// The lot that its points went to, as it is known now.
-    fn own_lot(&self, now: i64) -> Lot {
+    pub(crate) fn own_lot(&self, now: i64) -> Lot {
         Lot {
             expires_at: self.expires_at,
             brand: self.brand.clone(),
             held_until: self.held_until.filter(|&until| until > now),
             points: 0,
         }
-    }
-}
-
-impl Model {
-    pub(crate) fn replay_order(&self, sent: &command::Order) -> Option<Told> {
-        let order = self.orders.get(&(sent.brand.clone(), sent.order_id.clone()))?;
-        // Natural keys come first: what was answered once stays answered.
-        let same = *order.sent == *sent;
-        Some(if same { (*order.told).clone() } else { refuse(409, "order_conflict") })
     }
 }
 
@@ -128,13 +221,13 @@ impl Draft<'_> {
         Ok(occurred)
     }
 
-    pub(crate) fn earn_order(&mut self, sent: &command::Order) -> Result<Told, Told> {
+    fn earn_order(&mut self, sent: &Order) -> Result<Told, Told> {
         let occurred = self.occurred(&sent.brand, sent.occurred_at)?;
         self.must_be_active()?;
         let (program, now) = (self.program().clone(), self.now);
         let tier = &program.tiers[self.member.benefits_tier()];
         let hold = occurred + program.hold_days * DAY;
-        let mut order = Order {
+        let mut order = Earned {
             member: self.id,
             brand: sent.brand.clone(),
             sent: Rc::new(sent.clone()),
@@ -151,7 +244,7 @@ impl Draft<'_> {
             program,
         };
         for line in &sent.lines {
-            order.lines.push(Line {
+            order.lines.push(Part {
                 id: line.line_id.clone(),
                 category: line.category.clone(),
                 amount: order.program.money(&line.amount).ok_or_else(invalid)?,
@@ -186,7 +279,7 @@ impl Draft<'_> {
         Ok(told)
     }
 
-    pub(crate) fn earn_activity(&mut self, sent: &command::Activity) -> Result<Told, Told> {
+    fn earn_activity(&mut self, sent: &Activity) -> Result<Told, Told> {
         let occurred = self.occurred(&sent.brand, sent.occurred_at)?;
         let program = self.program().clone();
         let id = &sent.activity;
@@ -249,104 +342,10 @@ impl Draft<'_> {
         self.granted = Some((date, granted));
         granted
     }
-
-    // --- Refunds ---
-
-    pub(crate) fn refund(&mut self, sent: &command::Refund, mut order: Order) -> Result<Told, Told> {
-        if order.gone && sent.what == Refunded::All {
-            let growth = self.member.growth;
-            let entry = self.record("reverse_earn", 0, 0, Vec::new(), Some(self.refunding(sent)));
-            let mut done = self.finish(200, growth, Some(entry));
-            done.taken = Some(0);
-            return Ok(Told::Done(Box::new(done)));
-        }
-        if order.refunds == 200 {
-            return Err(refuse(409, "too_many_refunds"));
-        }
-        let units = order.remaining_units();
-        reduce(&mut order, &sent.what)?;
-        order.refunds += 1;
-        let facts = &mut self.member.orders;
-        facts.count -= i64::from(order.gone);
-        facts.any_gone |= order.gone;
-        facts.units -= units - order.remaining_units();
-
-        let (worth, growth) = order.worth();
-        let points = order.points - order.points.min(worth);
-        let growth_lost = order.growth - growth;
-        (order.points, order.growth) = (order.points - points, growth);
-
-        let (mut taken, mut lots) = (0, Vec::new());
-        // What a lot is that ended before, the programme of its end says.
-        let judged = self.versions().at(order.expires_at.min(self.now));
-        if order.program.by_inactivity() || judged.by_inactivity() {
-            (taken, lots) = self.take(None, points);
-        } else if order.expires_at > self.now {
-            (taken, lots) = self.take(Some(&order.own_lot(self.now)), points);
-        }
-        let before = self.member.growth;
-        let change = self.member.change_growth(-growth_lost);
-        let entry = self.record("reverse_earn", -taken, change, lots, Some(self.refunding(sent)));
-        self.order = Some((sent.order.clone(), order));
-        let mut done = self.finish(200, before, Some(entry));
-        done.taken = Some(taken);
-        Ok(Told::Done(Box::new(done)))
-    }
-
-    fn refunding<'s>(&self, sent: &'s command::Refund) -> About<'s> {
-        About { brand: &sent.order.0, order_id: Some(&sent.order.1), occurred: self.now }
-    }
-
-    /// Takes points out of lots; what is missing becomes debt or is let go. Answers what was taken.
-    pub(crate) fn take(&mut self, own: Option<&Lot>, points: i64) -> (i64, Vec<Lot>) {
-        let (lots, missing) = self.member.take(own, points);
-        if self.program().forgive {
-            return (points - missing, lots);
-        }
-        self.member.debt += missing;
-        (points, lots)
-    }
-}
-
-/// Takes what is refunded off what remains of the order.
-fn reduce(order: &mut Order, what: &Refunded) -> Result<(), Told> {
-    let with_lines = !order.lines.is_empty();
-    match what {
-        Refunded::All => {
-            order.left = Exact::zero();
-            order.lines.iter_mut().for_each(|line| line.left = 0);
-        }
-        Refunded::Lines(parts) if with_lines => {
-            let known = |id: &SmolStr| order.lines.iter().any(|line| line.id == *id);
-            if parts.iter().any(|(id, quantity)| !known(id) || *quantity < 1) {
-                return Err(invalid());
-            }
-            for (id, quantity) in parts {
-                let Some(line) = order.lines.iter_mut().find(|line| line.id == *id) else { continue };
-                if *quantity > line.left {
-                    return Err(refuse(409, "over_refund"));
-                }
-                line.left -= quantity;
-            }
-        }
-        Refunded::Lines(_) => return Err(invalid()),
-        Refunded::Amount(amount) => {
-            let amount = order.program.money(amount).filter(|amount| !with_lines && !amount.is_zero());
-            let amount = amount.ok_or_else(invalid)?;
-            if amount > order.left {
-                let remaining = Some(money(order.remaining_units(), order.program.minor));
-                let (status, code) = (409, "over_refund");
-                return Err(Told::Refused(Refused { status, code, balance: None, remaining }));
-            }
-            order.left = order.left.minus(&amount);
-        }
-    }
-    order.gone = order.left.is_zero() && order.lines.iter().all(|line| line.left == 0);
-    Ok(())
 }
 
 /// Whether the activity was done as often as it may be.
-fn reached(member: &Member, id: &str, activity: &Activity, date: NaiveDate) -> bool {
+fn reached(member: &Member, id: &str, activity: &program::Activity, date: NaiveDate) -> bool {
     let count = |same: &dyn Fn(NaiveDate) -> bool| {
         let done = member.done.iter();
         done.filter(|(one, on)| one == id && same(*on)).count() as i64
@@ -365,7 +364,7 @@ fn walk_streak(
     program: &Program,
     member: &mut Standing,
     id: &SmolStr,
-    activity: &Activity,
+    activity: &program::Activity,
     date: NaiveDate,
 ) -> i64 {
     let days = match member.streaks.get(id) {

@@ -1,0 +1,113 @@
+//! What staff do: points, badges and status by hand.
+
+use std::fmt::Write as _;
+
+use laurel_tests::model::{
+    DAY, Model,
+    command::{Adjust, Badge, Command, Status},
+};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::{Commanded, Names, Op, Way, instant};
+use crate::{faults::Kind, generate::Writer};
+
+impl Commanded for Adjust {
+    fn kind(&self) -> Kind {
+        Kind::Adjust
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, _: Way, out: &mut String) -> String {
+        let (member, brand, name) = (names.id(self.member), &self.brand, &self.id);
+        let (points, growth) = (self.points, self.growth);
+        _ = write!(
+            out,
+            r#"{{"member_id":"{member}","brand":"{brand}","points":{points},"growth":{growth},"reason":"simulated","adjustment_id":"{name}""#
+        );
+        instant("expires_at", self.expires_at, out);
+        "/adjust".to_owned()
+    }
+}
+
+impl Commanded for Badge {
+    fn kind(&self) -> Kind {
+        Kind::Badge
+    }
+
+    fn must_repeat(&self, keyed: bool) -> bool {
+        keyed
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, _: Way, out: &mut String) -> String {
+        let (member, badge) = (names.id(self.member), &self.badge);
+        _ = write!(out, r#"{{"member_id":"{member}","badge":"{badge}","reason":"simulated""#);
+        "/issue-badge".to_owned()
+    }
+}
+
+impl Commanded for Status {
+    fn kind(&self) -> Kind {
+        Kind::Status
+    }
+
+    fn must_repeat(&self, keyed: bool) -> bool {
+        keyed
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, _: Way, out: &mut String) -> String {
+        _ = write!(out, r#"{{"status":"{}","reason":"simulated""#, self.status);
+        format!("/members/{}/status", names.id(self.member))
+    }
+}
+
+impl Writer {
+    pub(crate) fn adjust(&mut self, model: &Model, now: i64) -> Op {
+        let mut adjust = Adjust {
+            member: self.whom(model),
+            brand: self.brand(),
+            points: self.dice.between(-200, 300),
+            growth: if self.dice.percent(50) { 0 } else { self.dice.between(-300, 600) },
+            id: format_smolstr!("j{}", self.fresh()),
+            expires_at: None,
+        };
+        if adjust.points == 0 && adjust.growth == 0 {
+            adjust.points = 1;
+        }
+        if self.dice.percent(20) && adjust.points > 0 {
+            adjust.expires_at = Some(now + self.dice.between(1, 90) * DAY);
+        }
+        Op::command(Command::Adjust(adjust), Way::Plain)
+    }
+
+    pub(crate) fn badge(&mut self, model: &Model, _: i64) -> Op {
+        let badge = self.dice.pick(&["founder", "many", "grown", "none_such"]);
+        let badge = Badge { member: self.whom(model), badge: SmolStr::new(badge) };
+        Op::command(Command::Badge(badge), Way::Plain)
+    }
+
+    pub(crate) fn status(&mut self, model: &Model, _: i64) -> Op {
+        let status = match self.dice.below(12) {
+            0..4 => "suspended",
+            4 => "closed",
+            _ => "active",
+        };
+        // Those who are suspended come back sooner than others are.
+        let suspended = (0..model.members()).find(|id| model.member(*id).standing.status == "suspended");
+        let member = match suspended.filter(|_| status == "active") {
+            Some(id) => Some(id),
+            None => self.whom(model),
+        };
+        Op::command(Command::Status(Status { member, status: SmolStr::new(status) }), Way::Plain)
+    }
+}

@@ -1,0 +1,166 @@
+//! Orders and activities, which earn.
+
+use std::fmt::Write as _;
+
+use laurel_tests::model::{
+    DAY, Model,
+    command::{Activity, Command, Line, Order},
+};
+use smol_str::{SmolStr, format_smolstr};
+
+use super::{Commanded, Names, Op, Way, instant};
+use crate::{
+    faults::Kind,
+    generate::{MINUTE, Writer},
+};
+
+impl Commanded for Order {
+    fn kind(&self) -> Kind {
+        Kind::Order
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, way: Way, out: &mut String) -> String {
+        let ((name, member), brand, order_id) = (names.who(self.member, way), &self.brand, &self.order_id);
+        _ = write!(out, r#"{{"{name}":"{member}","brand":"{brand}","order_id":"{order_id}""#);
+        if let Some(amount) = &self.amount {
+            _ = write!(out, r#","amount":"{amount}""#);
+        }
+        for (place, line) in self.lines.iter().enumerate() {
+            out.push_str(if place == 0 { r#","lines":["# } else { "," });
+            let (line_id, quantity, amount) = (&line.line_id, line.quantity, &line.amount);
+            _ = write!(out, r#"{{"line_id":"{line_id}","quantity":{quantity},"amount":"{amount}""#);
+            if let Some(category) = &line.category {
+                _ = write!(out, r#","category":"{category}""#);
+            }
+            out.push('}');
+        }
+        out.push_str(if self.lines.is_empty() { "" } else { "]" });
+        instant("occurred_at", self.occurred_at, out);
+        "/earn-points".to_owned()
+    }
+}
+
+impl Commanded for Activity {
+    fn kind(&self) -> Kind {
+        Kind::Activity
+    }
+
+    fn is_recognised(&self, keyed: bool) -> bool {
+        keyed || self.reference.is_some()
+    }
+
+    fn must_repeat(&self, keyed: bool) -> bool {
+        self.is_recognised(keyed)
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, way: Way, out: &mut String) -> String {
+        let ((name, member), brand, activity) = (names.who(self.member, way), &self.brand, &self.activity);
+        _ = write!(out, r#"{{"{name}":"{member}","brand":"{brand}","activity":"{activity}""#);
+        if let Some(reference) = &self.reference {
+            _ = write!(out, r#","activity_ref":"{reference}""#);
+        }
+        instant("occurred_at", self.occurred_at, out);
+        "/earn-points".to_owned()
+    }
+}
+
+impl Writer {
+    pub(crate) fn order(&mut self, model: &Model, now: i64) -> Op {
+        if self.dice.percent(5)
+            && let Some((mut again, way)) = Writer::one_of(&mut self.dice, &self.orders)
+            && self.is_sent(&again.brand, way)
+        {
+            if self.dice.percent(40) {
+                again.occurred_at = Some(now - DAY);
+            }
+            return Op::command(Command::Order(again), way);
+        }
+        let mut order = Order {
+            member: self.whom(model),
+            brand: self.brand(),
+            order_id: format_smolstr!("o{}", self.fresh()),
+            amount: None,
+            lines: Vec::new(),
+            occurred_at: self.occurred(now),
+        };
+        if self.dice.percent(35) {
+            let mut sum = 0;
+            for line in 0..self.dice.between(1, 4) {
+                let units = self.amount();
+                sum += units;
+                let category = self.dice.pick(&["tea", "book", "misc", "gift_card"]);
+                order.lines.push(Line {
+                    line_id: format_smolstr!("{line}"),
+                    category: self.dice.percent(85).then(|| SmolStr::new(category)),
+                    quantity: self.dice.between(1, 6),
+                    amount: self.money(units),
+                });
+            }
+            if self.dice.percent(20) {
+                let wrong = i64::from(self.dice.percent(5));
+                order.amount = Some(self.money(sum + wrong));
+            }
+        } else {
+            let units = self.amount();
+            order.amount = Some(self.money(units));
+        }
+        let dry_run = self.way == Way::Plain && self.dice.below(40) == 0;
+        if !dry_run {
+            self.orders.push((order.clone(), self.way));
+        }
+        Op::command(Command::Order(order), self.tried(dry_run))
+    }
+
+    pub(crate) fn activity(&mut self, model: &Model, now: i64) -> Op {
+        if self.dice.percent(4)
+            && let Some((again, way)) = Writer::one_of(&mut self.dice, &self.activities)
+            && self.is_sent(&again.brand, way)
+        {
+            return Op::command(Command::Activity(again), way);
+        }
+        let activities = ["check_in", "check_in", "share", "share", "review", "bind", "sleep"];
+        let place = if self.dice.below(60) == 0 { 6 } else { self.dice.below(6) };
+        let done = Activity {
+            member: self.whom(model),
+            brand: self.brand(),
+            activity: SmolStr::new(activities[place as usize]),
+            reference: self.dice.percent(40).then(|| format_smolstr!("a{}", self.fresh())),
+            occurred_at: if self.dice.percent(40) { self.occurred(now) } else { None },
+        };
+        if done.reference.is_some() {
+            self.activities.push((done.clone(), self.way));
+        }
+        Op::command(Command::Activity(done), self.way)
+    }
+
+    fn amount(&mut self) -> i64 {
+        match self.dice.below(10) {
+            0 => 0,
+            1..4 => self.dice.between(1, 3_000),
+            4..8 => self.dice.between(3_000, 60_000),
+            _ => self.dice.between(60_000, 250_000),
+        }
+    }
+
+    /// Often now; late by days to years; at the very ends of what is accepted.
+    fn occurred(&mut self, now: i64) -> Option<i64> {
+        Some(match self.dice.below(100) {
+            0..82 => return None,
+            82..92 => now - self.dice.below(5 * DAY),
+            92 => now - self.dice.below(1_090 * DAY),
+            93 => now - 1_100 * DAY,
+            94 => now - 1_100 * DAY - 1,
+            95 => now + 5 * MINUTE + 1,
+            96 => now + 5 * MINUTE,
+            _ => now + self.dice.below(5 * MINUTE),
+        })
+    }
+}

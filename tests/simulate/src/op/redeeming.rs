@@ -1,0 +1,108 @@
+//! Redemptions, and their cancellation.
+
+use std::fmt::Write as _;
+
+use laurel_tests::model::{
+    Model,
+    command::{Cancel, Command, OrderKey, Redeem},
+};
+use smol_str::format_smolstr;
+
+use super::{Commanded, Names, Op, PARTNER, Way};
+use crate::{faults::Kind, generate::Writer};
+
+impl Commanded for Redeem {
+    fn kind(&self) -> Kind {
+        Kind::Redeem
+    }
+
+    fn is_undone(&self, model: &Model) -> bool {
+        model.redeemer(&(self.brand.clone(), self.order_id.clone())).is_some_and(|(_, cancelled)| cancelled)
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, way: Way, out: &mut String) -> String {
+        let ((name, member), brand, points) = (names.who(self.member, way), &self.brand, self.points);
+        let order_id = &self.order_id;
+        _ = write!(
+            out,
+            r#"{{"{name}":"{member}","brand":"{brand}","points":{points},"for":{{"kind":"order","order_id":"{order_id}"}}"#
+        );
+        "/redeem".to_owned()
+    }
+}
+
+impl Commanded for Cancel {
+    fn kind(&self) -> Kind {
+        Kind::Cancel
+    }
+
+    fn must_repeat(&self, keyed: bool) -> bool {
+        keyed
+    }
+
+    fn about(&self, model: &Model) -> Option<usize> {
+        model.redeemer(self.order.as_ref()?).map(|(member, _)| member)
+    }
+
+    fn reads_apart(&self) -> bool {
+        true
+    }
+
+    fn write(&self, names: &Names<'_>, _: Way, out: &mut String) -> String {
+        let known = self.order.as_ref().map(|(brand, order_id)| names.redemption(brand, order_id));
+        let id = known.unwrap_or_else(|| "rdm_00000000000000000000000000".to_owned());
+        _ = write!(out, r#"{{"redemption_id":"{id}""#);
+        "/reverse".to_owned()
+    }
+}
+
+impl Writer {
+    pub(crate) fn redeem(&mut self, model: &Model, _: i64) -> Op {
+        if self.dice.percent(10)
+            && let Some((mut again, way)) = Writer::one_of(&mut self.dice, &self.redeems)
+            && self.is_sent(&again.brand, way)
+        {
+            again.points += i64::from(self.dice.percent(20));
+            return Op::command(Command::Redeem(again), way);
+        }
+        let member = self.whom(model);
+        let available = member.map_or(10, |member| model.member(member).standing.available());
+        let points = match self.dice.below(20) {
+            0 => available + 1,
+            1..4 => available.max(1),
+            4..7 => 1,
+            _ => self.dice.between(1, (available / 3).max(1)),
+        };
+        // Sometimes for an order that earned: another natural key of the same name.
+        // Not by the partner, whose body would be another for the same order.
+        let plain = self.way == Way::Plain;
+        let earned =
+            self.orders.last().filter(|(_, way)| plain && *way == Way::Plain && self.dice.percent(20));
+        let order_id = earned.map(|(order, _)| order.order_id.clone());
+        let redeem = Redeem {
+            member,
+            brand: self.brand(),
+            points,
+            order_id: order_id.unwrap_or_else(|| format_smolstr!("r{}", self.fresh())),
+        };
+        let dry_run = self.way == Way::Plain && self.dice.below(40) == 0;
+        if !dry_run {
+            self.redeems.push((redeem.clone(), self.way));
+        }
+        Op::command(Command::Redeem(redeem), self.tried(dry_run))
+    }
+
+    pub(crate) fn cancel(&mut self, _: &Model, _: i64) -> Op {
+        let redeem = match self.way {
+            Way::Signed => self.redeems.iter().rev().find(|(redeem, _)| redeem.brand == PARTNER).cloned(),
+            _ => Writer::one_of(&mut self.dice, &self.redeems),
+        };
+        let key: Option<OrderKey> = redeem.map(|(redeem, _)| (redeem.brand, redeem.order_id));
+        let order = key.filter(|_| self.dice.below(50) > 0);
+        Op::command(Command::Cancel(Cancel { order }), self.way)
+    }
+}

@@ -1,0 +1,40 @@
+//! What staff do: points and badges by hand.
+
+use crate::model::calendar::NEVER;
+use crate::model::generate::Writer;
+use serde_json::json;
+
+impl Writer {
+    pub(super) fn adjust(&mut self) -> i64 {
+        let member = self.member();
+        let mut body = json!({
+            "member_id": format!("{{{{m{member}}}}}"),
+            "brand": self.brand(),
+            "points": self.dice.between(-200, 300),
+            "growth": if self.dice.percent(50) { 0 } else { self.dice.between(-300, 600) },
+            "reason": "model",
+            "adjustment_id": format!("j{}", self.fresh()),
+        });
+        if body["points"] == 0 && body["growth"] == 0 {
+            body["points"] = json!(1);
+        }
+        if self.dice.percent(20) && body["points"].as_i64() > Some(0) {
+            let days = self.dice.between(1, 90) as u64;
+            let end = self.calendar.midnight_after_days(self.now, days);
+            let mode = &self.program["points"]["expiry"]["mode"];
+            if mode != "inactivity" && end != NEVER {
+                body["expires_at"] = self.calendar.show(end);
+            }
+        }
+        self.post("/adjust", body);
+        member
+    }
+
+    pub(super) fn badge(&mut self) -> i64 {
+        let member = self.member();
+        let badge = self.dice.pick(&["founder", "many", "grown"]);
+        let id = format!("{{{{m{member}}}}}");
+        self.post("/issue-badge", json!({"member_id": id, "badge": badge, "reason": "model"}));
+        member
+    }
+}

@@ -1,0 +1,58 @@
+//! Redemptions, and what cancels them.
+
+use crate::model::generate::Writer;
+use crate::model::program::text;
+use serde_json::json;
+
+impl Writer {
+    pub(super) fn redeem(&mut self) -> i64 {
+        let member = self.member();
+        if self.dice.percent(10) {
+            if let Some(mut again) = self.dice.one_of(&self.redeems) {
+                if self.dice.percent(20) {
+                    again["points"] = json!(again["points"].as_i64().unwrap_or(0) + 1);
+                }
+                self.post("/redeem", again);
+            }
+            return member;
+        }
+        let seen = self.peek(member);
+        let available = seen["points"]["available"].as_i64().unwrap_or(0);
+        let points = match self.dice.below(10) {
+            0 => 1,
+            1 => available + 1,
+            2..4 => available.max(1),
+            _ => self.dice.between(1, available.max(2) - 1),
+        };
+        // Sometimes for an order that earned: another natural key of the same name.
+        let order = match self.dice.one_of(&self.orders) {
+            Some(order) if self.dice.percent(20) => order["order_id"].clone(),
+            _ => json!(format!("r{}", self.fresh())),
+        };
+        let mut body = json!({
+            "member_id": format!("{{{{m{member}}}}}"),
+            "brand": self.brand(),
+            "points": points,
+            "for": {"kind": "order", "order_id": order},
+        });
+        if self.dice.percent(3) {
+            body["dry_run"] = json!(true);
+            self.post("/redeem", body);
+            return member;
+        }
+        let (status, answer) = self.post("/redeem", body.clone());
+        if status == 200 {
+            self.redeems.push(body);
+            self.redemptions.push(answer["redemption_id"].clone());
+        }
+        member
+    }
+
+    pub(super) fn cancel(&mut self) -> i64 {
+        if let Some(id) = self.dice.one_of(&self.redemptions) {
+            let id = format!("{{{{{}}}}}", text(&id));
+            self.post("/reverse", json!({"redemption_id": id}));
+        }
+        self.member()
+    }
+}

@@ -1,0 +1,73 @@
+//! Refunds.
+
+use crate::model::generate::Writer;
+use crate::model::program::{list, text};
+use serde_json::json;
+
+impl Writer {
+    pub(super) fn refund(&mut self) -> i64 {
+        let again = self.dice.percent(5);
+        if let (true, Some(again)) = (again, self.dice.one_of(&self.refunds)) {
+            self.post("/reverse", again);
+            return self.member();
+        }
+        let Some(order) = self.dice.one_of(&self.orders) else {
+            return self.member();
+        };
+        let member = text(&order["member_id"]);
+        let member = member.trim_matches(['{', '}', 'm']).parse().unwrap_or(1);
+        let other_way = self.dice.percent(3);
+        let refund = if self.dice.percent(25) {
+            json!("all")
+        } else if order["lines"].is_array() != other_way {
+            let mut parts = Vec::new();
+            for line in list(&order["lines"]) {
+                let most = line["quantity"].as_i64().unwrap_or(1);
+                if parts.is_empty() || self.dice.percent(40) {
+                    let quantity = self.dice.between(1, most);
+                    parts.push(json!({"line_id": line["line_id"], "quantity": quantity}));
+                }
+            }
+            if parts.is_empty() {
+                parts.push(json!({"line_id": "0", "quantity": 1}));
+            }
+            json!({"lines": parts})
+        } else {
+            let whole = text(&order["amount"]).replace('.', "").parse().unwrap_or(100);
+            let part = self.dice.between(1, 4);
+            let units = self.dice.between(1, whole / part + 1);
+            json!({"amount": self.money(units)})
+        };
+        let mut body = json!({
+            "brand": order["brand"], "order_id": order["order_id"], "refund": refund,
+        });
+        if self.dice.percent(2) {
+            body["order_id"] = json!("never-seen");
+        }
+        if self.dice.percent(80) {
+            body["refund_id"] = json!(format!("f{}", self.fresh()));
+        }
+        if self.dice.percent(3) {
+            body["dry_run"] = json!(true);
+            self.post("/reverse", body);
+        } else if self.post("/reverse", body.clone()).0 == 200 && body["refund_id"].is_string() {
+            self.refunds.push(body);
+        }
+        member
+    }
+
+    /// An order refunded two hundred times, and once more.
+    pub(crate) fn many_refunds(&mut self) {
+        let (brand, order) = (self.brand(), format!("o{}", self.fresh()));
+        let (amount, unit) = (self.money(30_000), self.money(100));
+        let body = json!({"member_id": "{{m1}}", "brand": brand, "order_id": order, "amount": amount});
+        self.post("/earn-points", body);
+        for number in 0..=200 {
+            self.post(
+                "/reverse",
+                json!({"brand": brand, "order_id": order, "refund": {"amount": unit},
+                    "refund_id": format!("many-{number}")}),
+            );
+        }
+    }
+}
