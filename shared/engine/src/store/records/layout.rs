@@ -53,30 +53,10 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// A whole number of at most so many bits.
-    #[inline]
-    fn whole(&mut self, bits: u32) -> Result<u128, Damaged> {
-        let (mut number, mut shift) = (0_u128, 0);
-        loop {
-            let byte = self.byte()?;
-            let part = u128::from(byte & 0x7f);
-            // A last byte of 0 says nothing, and bits beyond the type's would be lost.
-            if shift >= bits || (shift > 0 && byte == 0) || (bits - shift < 7 && part >> (bits - shift) != 0)
-            {
-                return Err(Damaged);
-            }
-            number |= part << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-            shift += 7;
-        }
-    }
-
     /// How many elements follow. An element has a byte at least, so that no more can be promised than are there.
     #[inline]
     fn length(&mut self) -> Result<usize, Damaged> {
-        let length = usize::try_from(self.whole(64)?).map_err(|_| Damaged)?;
+        let length = usize::try_from(u64::read(self)?).map_err(|_| Damaged)?;
         if length > self.rest.len() { Err(Damaged) } else { Ok(length) }
     }
 
@@ -132,15 +112,6 @@ pub trait Layout: Sized {
     }
 }
 
-#[inline]
-fn write_whole(mut number: u64, out: &mut Vec<u8>) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
-}
-
 /// Writes the number of a variant. For [`layout!`].
 #[inline]
 pub(crate) fn write_variant(number: u32, out: &mut Vec<u8>) {
@@ -152,18 +123,36 @@ macro_rules! whole {
         impl Layout for $type {
             #[inline]
             fn write(&self, out: &mut Vec<u8>) {
-                write_whole(u64::from(*self), out);
+                let mut number = *self;
+                while number >= 0x80 {
+                    out.push(number.to_le_bytes()[0] | 0x80);
+                    number >>= 7;
+                }
+                out.push(number.to_le_bytes()[0]);
             }
 
             #[inline]
             fn read(from: &mut Reader<'_>) -> Result<$type, Damaged> {
-                $type::try_from(from.whole($type::BITS)?).map_err(|_| Damaged)
+                let (mut number, mut shift) = (0, 0);
+                loop {
+                    let byte = from.byte()?;
+                    let part = $type::from(byte & 0x7f);
+                    // A last byte of 0 says nothing, and bits beyond the type's would be lost.
+                    if shift >= $type::BITS || (shift > 0 && byte == 0) || (part << shift) >> shift != part {
+                        return Err(Damaged);
+                    }
+                    number |= part << shift;
+                    if byte < 0x80 {
+                        return Ok(number);
+                    }
+                    shift += 7;
+                }
             }
         }
     )*};
 }
 
-whole! { u16 u32 u64 }
+whole! { u16 u32 u64 u128 }
 
 macro_rules! signed {
     ($($type:ident $unsigned:ident)*) => {$(
@@ -183,21 +172,6 @@ macro_rules! signed {
 }
 
 signed! { i32 u32 i64 u64 i128 u128 }
-
-impl Layout for u128 {
-    fn write(&self, out: &mut Vec<u8>) {
-        let mut number = *self;
-        while number >= 0x80 {
-            out.push(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        out.push(number.to_le_bytes()[0]);
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<u128, Damaged> {
-        from.whole(u128::BITS)
-    }
-}
 
 impl Layout for u8 {
     #[inline]
@@ -245,7 +219,7 @@ impl Layout for bool {
 impl Layout for String {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        write_whole(self.len() as u64, out);
+        (self.len() as u64).write(out);
         out.extend_from_slice(self.as_bytes());
     }
 
@@ -259,7 +233,7 @@ impl Layout for String {
 impl<T: Layout> Layout for Vec<T> {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        write_whole(self.len() as u64, out);
+        (self.len() as u64).write(out);
         T::write_all(self, out);
     }
 
@@ -325,7 +299,7 @@ impl<A: Layout, B: Layout> Layout for (A, B) {
 
 impl<K: Layout + Ord, V: Layout> Layout for BTreeMap<K, V> {
     fn write(&self, out: &mut Vec<u8>) {
-        write_whole(self.len() as u64, out);
+        (self.len() as u64).write(out);
         for (key, value) in self {
             key.write(out);
             value.write(out);
