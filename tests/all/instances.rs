@@ -411,3 +411,20 @@ fn an_order_is_judged_by_its_own_version_also_where_that_is_not_known_yet() {
         assert_eq!(two.balance().await, 200);
     });
 }
+
+/// The member has reached a tier that the first instance has not heard of. It reads the programme anew before it
+/// decides: a tier that it cannot place it would take for the lowest.
+#[test]
+fn a_tier_of_a_version_that_is_not_known_yet_is_kept() {
+    run(async {
+        let two = Two::open().await;
+        let mut next = program();
+        next["tiers"].as_array_mut().unwrap().push(json!({"id": "jade", "growth": 5_000}));
+        two.second.ok("PUT", "/program", next).await;
+        two.second.earn(&two.member, "N-1", "5000").await;
+        let seen = two.first.ok("GET", &format!("/members/{}", two.member), Value::Null).await;
+        assert_eq!(seen["tier"]["id"], "jade", "{seen}");
+        let earned = two.first.ok("POST", "/earn-points", two.order("N-2", "1")).await;
+        assert_eq!((&earned["tier"], &earned["upgraded_to"]), (&json!("jade"), &Value::Null), "{earned}");
+    });
+}

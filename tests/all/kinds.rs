@@ -197,7 +197,7 @@ fn no_kind_of_entry_is_passed_over() {
         read += 1;
         for (of, own) in WHOLE {
             // Here they stand in literals of text.
-            if name(&path) == own || path.ends_with(file!()) {
+            if name(&path) == own || path.ends_with(file!()) || !text.contains(of) {
                 continue;
             }
             looked += usize::from(names(&tokens(&text), of));

@@ -8,6 +8,7 @@ mod read;
 use crate::{
     event::{Event, History},
     member::{Member, Person},
+    number::signed,
     programme::Programme,
     time::{Day, Instant},
 };
@@ -244,9 +245,7 @@ impl<'a> Subject<'a> {
             Fact::Number(number) => {
                 self.number(*number)?.map_or(missing, |own| compare_numbers(own, op, operand))
             }
-            Fact::OrdersAmount => {
-                compare_numbers(i64::try_from(self.member.orders.amount.0).unwrap_or(i64::MAX), op, operand)
-            }
+            Fact::OrdersAmount => compare_numbers(signed(self.member.orders.amount.0), op, operand),
             Fact::Moment(moment) => {
                 self.moment(*moment).is_some_and(|own| self.compare_moment(own, op, operand))
             }
@@ -277,7 +276,7 @@ impl<'a> Subject<'a> {
 
     fn number(&self, number: Number) -> Result<Option<i64>, Wants> {
         let member = self.member;
-        let count = |value: u64| Some(i64::try_from(value).unwrap_or(i64::MAX));
+        let count = |value: u64| Some(signed(value));
         Ok(match number {
             Number::Growth => count(member.growth),
             Number::PointsAvailable => count(member.available()),
@@ -321,6 +320,7 @@ impl<'a> Subject<'a> {
         let own = &self.member.standing.tier;
         match operand {
             Operand::Word(word) if !matches!(op, Op::Equal | Op::NotEqual) => {
+                // A member's tier that is not there lies below all that are: see `Programme::knows`.
                 let rank = |id: &str| self.programme.rank(id).map_or(-1, |rank| rank as i64);
                 compare_numbers(rank(own), op, &Operand::Number(rank(word)))
             }

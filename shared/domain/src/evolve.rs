@@ -1,15 +1,40 @@
-//! Applies what has happened. No rule is decided here and nothing can fail: an event says what
-//! changed, and this writes it into the member.
+//! Applies what has happened. No rule is decided here: an event says what changed, and this writes it into the
+//! member, or stops where that cannot be.
 
 use crate::{
     event::{ActivityEarned, EntryKind, Event, Movement, Order, Share, TierCause},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
-    number::Money,
+    number::{Money, signed},
     time::Instant,
 };
 
 /// The member after the event.
+///
+/// # Panics
+/// The event does not follow from the member, or leaves one that cannot be: somebody has decided wrongly, and
+/// nothing of it may be written.
 pub fn evolve(member: &mut Member, event: &Event) {
+    let (before, growth, orders) = (member.balance(), signed(member.growth), member.orders.count);
+    evolve_unchecked(member, event);
+    let (after, moved) = (member.balance(), event.movement.points());
+    assert!(before + moved == after, "a balance of {before} and {moved} points that move come to {after}");
+    let (grown, grows) = (signed(member.growth), event.movement.growth);
+    assert!(growth + grows == grown, "a growth of {growth} that changes by {grows} comes to {grown}");
+    let row = event.kind.row();
+    let (opens, closes) = (row.order.is_some(), row.refund.is_some_and(|refund| refund.closes));
+    let (now, count) = (member.orders.count, orders + u64::from(opens));
+    assert!(
+        now + u64::from(closes) == count,
+        "{count} orders of which {} closes are {now}",
+        u8::from(closes)
+    );
+    let owes = member.debt > 0 && !member.lots.is_empty();
+    assert!(!owes, "a member owes {} points and has {} lots", member.debt, member.lots.len());
+}
+
+/// What the audit makes of a ledger that may be damaged: it has looked at the event beside the member and told
+/// what is wrong, and goes on. Where [`evolve`] would stop, what is taken beyond what is there takes all of it.
+pub fn evolve_unchecked(member: &mut Member, event: &Event) {
     member.mature(event.at);
     member.seq += 1;
     member.apply(&event.movement);

@@ -3,7 +3,7 @@
 //! ```text
 //! settle(programmes, member, now)          -> events       what time alone has done
 //! decide(programmes, member, command, now) -> events | refusal
-//! evolve(member, event)                    -> member       no rules, no failure
+//! evolve(member, event)                    -> member       no rules, no refusal
 //! ```
 //!
 //! Nothing here reads a clock, a random number, the environment or a store, and no value is ever a
@@ -25,5 +25,5 @@ pub mod shape;
 pub mod time;
 
 pub use decide::decide;
-pub use evolve::evolve;
+pub use evolve::{evolve, evolve_unchecked};
 pub use settle::settle;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 pub use crate::id::MemberId;
 use crate::{
-    number::Money,
+    number::{Money, signed},
     time::{Day, Instant},
 };
 
@@ -205,7 +205,7 @@ impl Member {
     /// The sum of all the member's ledger entries: available + held − debt.
     pub fn balance(&self) -> i64 {
         let points: u64 = self.lots.iter().map(|lot| lot.points).sum();
-        i64::try_from(points).unwrap_or(i64::MAX) - i64::try_from(self.debt).unwrap_or(i64::MAX)
+        signed(points) - signed(self.debt)
     }
 
     /// Whether the member has that badge.

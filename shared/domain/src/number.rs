@@ -9,6 +9,15 @@ use num_bigint::BigUint;
 /// The largest figure of any kind: 2^53 − 1, so that every JSON reader keeps it whole.
 pub const FIGURE_MAX: u64 = (1 << 53) - 1;
 
+/// A figure as a signed number.
+///
+/// # Panics
+/// It is beyond 2^63 − 1, which no figure is: each is at most [`FIGURE_MAX`] when it comes in, and what
+/// commands make of it is refused beyond that.
+pub fn signed(figure: u64) -> i64 {
+    i64::try_from(figure).unwrap_or_else(|_| panic!("{figure} is beyond every figure"))
+}
+
 /// A currency of ISO 4217 and how many minor digits its amounts have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Currency {
@@ -101,7 +110,8 @@ pub struct Amount(pub i128);
 impl Amount {
     /// An amount of whole minor units.
     pub fn of(money: Money, currency: Currency) -> Amount {
-        Amount(i128::from(money.0) * 10i128.pow(6 - currency.digits.min(6)))
+        // A currency has at most 4 digits.
+        Amount(i128::from(money.0) * 10i128.pow(6 - currency.digits))
     }
 
     /// So many points at that price.
@@ -115,7 +125,7 @@ impl Amount {
         let (whole, fraction) = (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
         let sign = if self.0 < 0 { "-" } else { "" };
         let digits = format!("{fraction:06}");
-        let told = digits.trim_end_matches('0').len().max(currency.digits.min(6) as usize);
+        let told = digits.trim_end_matches('0').len().max(currency.digits as usize);
         match told {
             0 => format!("{sign}{whole}"),
             told => format!("{sign}{whole}.{}", &digits[..told]),
@@ -140,7 +150,7 @@ impl Rate {
     /// The rate in millionths, which it has no finer digits than.
     pub fn millionths(self) -> u64 {
         // A scale is at most 6, and the mantissa has at most 12 digits.
-        self.mantissa * 10u64.pow(6 - self.scale.min(6))
+        self.mantissa * 10u64.pow(6 - self.scale)
     }
 
     /// Reads a decimal string such as `0.333333`.
@@ -174,7 +184,7 @@ impl fmt::Display for Rate {
 
 /// Mantissa and scale of a plain decimal string; no sign, no exponent, no other digits than ASCII.
 fn decimal(text: &str, whole_max: usize, fraction_max: usize) -> Option<(u64, u32)> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "")); // a whole number
     let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let pointed = text.contains('.');
     if whole.is_empty() || whole.len() > whole_max || fraction.len() > fraction_max {
@@ -218,7 +228,7 @@ pub fn floor_of_product(terms: &[Term], rates: &[Rate], currency: Currency) -> O
 /// The usual case in machine integers: no line is split and nothing overflows. `None` says only
 /// that it must be computed the long way.
 fn quick_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u128> {
-    let scale = terms.iter().map(|term| term.rate.scale).max().unwrap_or(0);
+    let scale = terms.iter().map(|term| term.rate.scale).max().unwrap_or(0); // no terms, nothing to scale
     let mut sum = 0u128;
     for term in terms {
         if term.part == 0 {

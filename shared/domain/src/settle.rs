@@ -8,6 +8,7 @@ use crate::{
     event::{EntryKind, Event, Movement, Share, TierCause},
     evolve::evolve,
     member::Member,
+    number::signed,
     programme::{OnLapse, Programme, Timeline},
     time::Instant,
 };
@@ -54,7 +55,7 @@ fn expire_at(programme: &Programme, member: &mut Member, due: Instant) -> Option
             expires_at: lot.expires_at,
             brand: lot.brand.clone(),
             held_until: lot.held_until,
-            points: -i64::try_from(lot.points).unwrap_or(i64::MAX),
+            points: -signed(lot.points),
         })
         .collect();
     if shares.is_empty() {
@@ -80,12 +81,10 @@ fn lapse_at(programmes: &Timeline, member: &mut Member, due: Instant) -> Option<
 
 fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, EntryKind) {
     let own = &member.standing.tier;
-    let rules = programme.tier(own).unwrap_or(programme.base_tier());
+    let rules = programme.rules_of(own);
     // A tier that a newer version made endless is kept: a new version demotes nobody.
     let endless = rules.validity_months.is_none();
-    let retained = rules
-        .retain_growth
-        .is_some_and(|growth| member.period_growth >= i64::try_from(growth).unwrap_or(i64::MAX));
+    let retained = rules.retain_growth.is_some_and(|growth| member.period_growth >= signed(growth));
     if endless || retained {
         let kept = member.standing.kept + 1;
         let lifetime = rules.lifetime_periods.is_some_and(|periods| kept >= periods);
@@ -94,11 +93,14 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     }
     let growth = match rules.on_lapse {
         OnLapse::Reset => 0,
+        // Growth never falls below nought, whatever is deducted.
         OnLapse::Deduct(by) => member.growth.saturating_sub(by),
+        // Below the first tier, which begins at nought, there is nothing to step down to.
         OnLapse::Step => member.growth.min(rules.growth.saturating_sub(1)),
     };
     let to = rerated(programme, member, growth);
-    let lowered = i64::try_from(member.growth - growth).unwrap_or(i64::MAX);
+    assert!(growth <= member.growth, "a lapse raises growth from {} to {growth}", member.growth);
+    let lowered = signed(member.growth - growth);
     let movement = Movement { growth: -lowered, ..Movement::default() };
     let for_life = member.lifetime.as_deref() == Some(to.id.as_str());
     let ends_trial =
@@ -129,5 +131,6 @@ fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a cr
         let other = tier.or.as_ref().is_some_and(|or| or.holds(&subject) == Ok(true));
         tier.growth <= growth || other || member.lifetime.as_deref() == Some(tier.id.as_str())
     };
+    // Everybody has the first tier.
     programme.tiers.iter().rev().find(reached).unwrap_or(programme.base_tier())
 }

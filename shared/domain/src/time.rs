@@ -34,7 +34,7 @@ impl Instant {
     /// The moment so many milliseconds later (or earlier, below nought).
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Instant {
-        Instant(self.0.saturating_add(millis))
+        Instant(self.0 + millis)
     }
 
     /// The moment so many times 24 hours later.
@@ -44,12 +44,17 @@ impl Instant {
     }
 
     fn utc(self) -> DateTime<Utc> {
-        // Every Instant is made in range above or derived from one by bounded steps.
-        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        // Every instant is read in range or derived from one by steps of at most some centuries, and the
+        // calendar goes on for 260,000 years.
+        DateTime::from_timestamp_millis(self.0)
+            .unwrap_or_else(|| panic!("no calendar has the instant {}", self.0))
     }
 }
 
 /// A local calendar date.
+///
+/// Dates are read in range or derived from one by bounded steps; the calendar ends after 260,000 years, and
+/// what would lie beyond stops the request instead of standing still at its end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Day(NaiveDate);
 
@@ -61,7 +66,8 @@ impl Day {
 
     /// The day of that number.
     pub fn from_number(number: i32) -> Day {
-        Day(NaiveDate::from_num_days_from_ce_opt(number).unwrap_or(NaiveDate::MAX))
+        let date = NaiveDate::from_num_days_from_ce_opt(number);
+        Day(date.unwrap_or_else(|| panic!("no calendar has a day of number {number}")))
     }
 
     /// Reads `YYYY-MM-DD`.
@@ -88,30 +94,30 @@ impl Day {
 
     /// Months since year 0, the form in which months are stored.
     pub fn month_number(self) -> i32 {
-        self.0.year() * 12 + i32::try_from(self.0.month0()).unwrap_or(0) // below 12
+        self.0.year() * 12 + self.0.month0().cast_signed()
     }
 
     /// The first day of the same month.
     #[must_use]
     pub fn first_of_month(self) -> Day {
-        Day(self.0.with_day(1).unwrap_or(self.0))
+        Day(self.0 - Days::new(u64::from(self.0.day0())))
     }
 
     /// The date so many days later.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Day {
-        Day(self.0.checked_add_days(Days::new(u64::from(days))).unwrap_or(NaiveDate::MAX))
+        Day(self.0 + Days::new(u64::from(days)))
     }
 
     /// The same day of a later month, or that month's last day where it has no such day.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Day {
-        Day(self.0.checked_add_months(Months::new(months)).unwrap_or(NaiveDate::MAX))
+        Day(self.0 + Months::new(months))
     }
 
     /// 1 January of that year.
     pub fn new_year(year: i32) -> Day {
-        Day(NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(NaiveDate::MAX))
+        first_of(year, 1)
     }
 
     /// The date itself if it starts a month (`step` 1), quarter (3) or year (12); else the next that does.
@@ -136,8 +142,8 @@ impl Month {
 
     /// The month of that date.
     pub fn of(day: Day) -> Month {
-        let year = u32::try_from(day.0.year()).unwrap_or(0);
-        Month(year * 12 + day.0.month0())
+        let number = u32::try_from(day.month_number());
+        Month(number.unwrap_or_else(|_| panic!("{} is before the year 0", day.show())))
     }
 
     /// Reads `YYYY-MM`.
@@ -164,20 +170,25 @@ impl Month {
     /// The month after.
     #[must_use]
     pub fn next(self) -> Month {
-        Month(self.0.saturating_add(1))
+        Month(self.0 + 1)
     }
 
     /// The month before.
     #[must_use]
     pub fn previous(self) -> Month {
-        Month(self.0.saturating_sub(1))
+        Month(self.0 - 1)
     }
 
     /// Its first date.
     pub fn first_day(self) -> Day {
-        let year = i32::try_from(self.0 / 12).unwrap_or(i32::MAX);
-        Day(NaiveDate::from_ymd_opt(year, self.0 % 12 + 1, 1).unwrap_or(NaiveDate::MAX))
+        first_of((self.0 / 12).cast_signed(), self.0 % 12 + 1)
     }
+}
+
+/// The first date of that month, from 1, of that year.
+fn first_of(year: i32, month: u32) -> Day {
+    let date = NaiveDate::from_ymd_opt(year, month, 1);
+    Day(date.unwrap_or_else(|| panic!("no calendar has the month {month} of the year {year}")))
 }
 
 /// The programme's IANA time zone.

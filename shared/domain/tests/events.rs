@@ -13,7 +13,7 @@ use domain::{
         ActivityEarned, EntryKind, Event, History, Movement, Order, OrderLine, OrderRefunded, OrderState,
         Share, TierCause,
     },
-    evolve,
+    evolve, evolve_unchecked,
     json::Json,
     member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
     number::Money,
@@ -307,4 +307,39 @@ fn a_settling_is_bounded() {
     let settled = [0; 3].map(|_| settle(&programmes, &mut member, now).len());
     assert_eq!(settled, [EVENTS_MAX, 5, 0]);
     assert_eq!((member.lots.len(), member.as_of), (0, now));
+}
+
+/// Whoever asks for what cannot be has decided wrongly: nothing of it is written.
+#[test]
+fn what_does_not_follow_stops() {
+    let lot = |points: u64| Lot { expires_at: None, brand: "acme".to_owned(), held_until: None, points };
+    let member = || Member {
+        lots: vec![lot(10)],
+        growth: 5,
+        ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic")
+    };
+    let moving = |points: i64, debt: i64, growth: i64| {
+        let mut event = redeemed("acme", TODAY, -points);
+        (event.movement.debt, event.movement.growth) = (debt, growth);
+        event
+    };
+    let stops = |member: &Member, event: &Event| {
+        let (mut after, before) = (member.clone(), member);
+        let panic = std::panic::catch_unwind(move || evolve(&mut after, event)).err()?;
+        let told = panic.downcast_ref::<String>().cloned();
+        Some(format!("{} of {}", told.unwrap_or_default(), before.balance()))
+    };
+    for (event, want) in [
+        (moving(-10, 0, -5), None),
+        (moving(-11, 0, 0), Some("a balance of 10 and -11 points that move come to 0 of 10")),
+        (moving(-5, -1, 0), Some("a balance of 10 and -4 points that move come to 5 of 10")),
+        (moving(-5, 3, 0), Some("a member owes 3 points and has 1 lots of 10")),
+        (moving(-5, 0, -6), Some("a growth of 5 that changes by -6 comes to 0 of 10")),
+        (refunded("acme", "1", TODAY, false), None),
+        (refunded("acme", "1", TODAY, true), Some("0 orders of which 1 closes are 0 of 10")),
+    ] {
+        assert_eq!(stops(&member(), &event).as_deref(), want);
+        // The audit goes on, and takes all there is.
+        evolve_unchecked(&mut member(), &event);
+    }
 }

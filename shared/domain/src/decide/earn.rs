@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Draft, Stop, share, signed};
+use super::{Draft, Stop, must_move, share};
 use crate::{
     condition::Wants,
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
     member::COUNTED_DAYS,
-    number::{FIGURE_MAX, Money, Rate, Term, floor_of_product},
+    number::{FIGURE_MAX, Money, Rate, Term, floor_of_product, signed},
     programme::{Activity, Expiry, Per, Programme, Way},
     refusal::Refusal,
     shape::Fault,
@@ -67,8 +67,10 @@ pub(super) fn earned(
             })
             .collect()
     };
-    let brand_rate = programme.brand(&order.brand).map_or(Rate::ONE, |brand| brand.rate);
-    let rates = [programme.points.per_unit, brand_rate, programme.earn_multiplier(&order.tier)];
+    // The brand was there when the order was made, and this is that version or the first to know it.
+    let brand = programme.brand(&order.brand);
+    let brand = brand.unwrap_or_else(|| panic!("version {} has no brand {}", programme.version, order.brand));
+    let rates = [programme.points.per_unit, brand.rate, programme.earn_multiplier(&order.tier)];
     let points = floor_of_product(&terms, &rates, programme.currency)?;
     let plain: Vec<Term> = terms.iter().map(|term| Term { rate: Rate::ONE, ..*term }).collect();
     let growth = floor_of_product(&plain, &[programme.growth_per_unit], programme.currency)?;
@@ -108,6 +110,7 @@ impl Draft<'_> {
         let mut movement =
             self.credit(vec![share(expires_at, &told.brand, held_until, signed(order.granted))]);
         movement.growth = signed(order.growth);
+        must_move(&movement, signed(order.granted), "an order grants");
         self.record(occurred_at, movement, moves_expiry_to, EntryKind::OrderEarned(Box::new(order)));
         Ok(())
     }
@@ -127,6 +130,7 @@ impl Draft<'_> {
         let (expires_at, moves_expiry_to) = self.expiry(day);
         let mut movement = self.credit(vec![share(expires_at, &told.brand, None, signed(granted))]);
         movement.growth = signed(rules.growth);
+        must_move(&movement, signed(granted), "an activity grants");
         let kind = EntryKind::ActivityEarned(ActivityEarned {
             brand: told.brand.clone(),
             activity: told.activity.clone(),
@@ -182,6 +186,7 @@ impl Draft<'_> {
                     self.granted_between(first, Day::from_number(first.plus_months(1).number() - 1))?
                 }
             };
+            // Under an earlier version more may have been granted than this one allows: nothing is left then.
             granted = granted.min(limit.points.saturating_sub(before));
         }
         Ok(granted)
@@ -238,6 +243,7 @@ impl Draft<'_> {
             Some(count) if zone.next_day(Day::from_number(count.streak_day)) == day => count.streak + 1,
             _ => 1,
         };
+        // Most days pay none.
         let bonus = rules.streak.iter().find(|(days, _)| *days == length).map_or(0, |(_, points)| *points);
         ((day.number(), length), bonus)
     }

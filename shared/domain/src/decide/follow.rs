@@ -1,10 +1,11 @@
 //! What follows from a command: points that expire at once, a higher tier, a trial, badges.
 
-use super::{Draft, Stop, share, signed};
+use super::{Draft, Stop, share};
 use crate::{
     condition::Subject,
     event::{EntryKind, Movement, Share, TierCause},
     member::{Member, Status},
+    number::signed,
     programme::Tier,
     settle::settle,
 };
@@ -53,7 +54,7 @@ impl Draft<'_> {
     /// Up at once, several steps at a time (rules, 7).
     fn raise_tier(&mut self, by_growth: bool) -> Result<(), Stop> {
         let programme = self.programme();
-        let own = programme.rank(&self.member.standing.tier).unwrap_or(0);
+        let own = programme.place_of(&self.member.standing.tier);
         let mut reached: Option<&Tier> = None;
         for tier in programme.tiers.iter().skip(own + 1) {
             let other = match &tier.or {
@@ -85,7 +86,7 @@ impl Draft<'_> {
             return;
         }
         let programme = self.programme();
-        let own = programme.rank(&self.member.standing.tier).unwrap_or(0);
+        let own = programme.place_of(&self.member.standing.tier);
         let growth = self.member.growth;
         let due = programme.tiers.iter().skip(own + 1).find(|tier| {
             tier.trial_growth().is_some_and(|start| before < start && start <= growth && growth < tier.growth)

@@ -153,6 +153,9 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
     }
     draft.follow(member)?;
     draft.check_limits()?;
+    let moved: i64 = draft.events.iter().map(|event| event.movement.points()).sum();
+    let (before, after) = (member.balance(), draft.member.balance());
+    assert!(before + moved == after, "a balance of {before} and {moved} points that move come to {after}");
     Ok(Decision { events: draft.events, member: draft.member, order: order_after })
 }
 
@@ -222,9 +225,9 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A whole figure as a signed change. Figures stay below 2^53, so that nothing is lost.
-fn signed(figure: u64) -> i64 {
-    i64::try_from(figure).unwrap_or(i64::MAX)
+/// What moves is what the rules say.
+fn must_move(movement: &Movement, points: i64, what: &str) {
+    assert!(movement.points() == points, "{what} {points} points and {} move", movement.points());
 }
 
 fn share(expires_at: Option<Instant>, brand: &str, held_until: Option<Instant>, points: i64) -> Share {

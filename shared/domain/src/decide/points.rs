@@ -1,9 +1,10 @@
 //! Spending points, and giving them back (rules, 5 and 6).
 
-use super::{Draft, Stop, share, signed};
+use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Event, Movement, Redemption, Share},
     id::RedemptionId,
+    number::signed,
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
     time::{Day, Instant},
@@ -30,7 +31,12 @@ impl Draft<'_> {
             return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
         }
         self.check_member_day(&told.brand, Way::Redeem, told.points)?;
-        let (shares, _) = self.take(told.points, false);
+        let (shares, missing) = self.take(told.points, false);
+        assert!(
+            missing == 0,
+            "{missing} of {} points are missing from lots that hold {available}",
+            told.points
+        );
         let zone = programme.zone;
         let moves_expiry_to = match programme.points.expiry {
             rule @ Expiry::Inactivity { .. } => {
@@ -39,6 +45,7 @@ impl Draft<'_> {
             _ => None,
         };
         let movement = Movement { shares, ..Movement::default() };
+        must_move(&movement, -signed(told.points), "a redemption spends");
         let kind = EntryKind::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
         self.record(self.context.now, movement, moves_expiry_to, kind);
         Ok(())
@@ -53,6 +60,7 @@ impl Draft<'_> {
         let today = programme.zone.day(self.context.now);
         let history = self.wanted_history(today)?;
         let used = history.counted_at(brand, way, today.number());
+        // Under an earlier version more may have been used than this one allows: nothing is left then.
         let left = total.saturating_sub(used);
         if left < points { Err(Refusal::BrandLimit { per, way, total, left }.into()) } else { Ok(()) }
     }
@@ -105,6 +113,8 @@ impl Draft<'_> {
             place(left).cmp(&place(right)).then_with(|| left.brand.cmp(&right.brand))
         });
         let movement = self.credit(back);
+        let given = -redeemed.movement.points() - signed(lost);
+        must_move(&movement, given, "a cancelled redemption gives back");
         let kind = EntryKind::RedemptionCancelled { brand: brand.to_owned(), redemption, lost };
         self.record(self.context.now, movement, None, kind);
         Ok(())

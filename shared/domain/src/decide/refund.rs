@@ -1,10 +1,10 @@
 //! Refunds (rules, 6): after one, the order has earned exactly what it would have earned had it
 //! been placed with only what remains of it.
 
-use super::{Draft, Stop, earn::earned, invalid, share, signed};
+use super::{Draft, Stop, earn::earned, invalid, share};
 use crate::{
     event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
-    number::{Currency, Money, Rate, Term, floor_of_product},
+    number::{Currency, Money, Rate, Term, floor_of_product, signed},
     programme::Expiry,
     refusal::{Refusal, Remaining},
     shape::Fault,
@@ -49,7 +49,8 @@ impl Draft<'_> {
         let mut after = refunded(order, state, ask, self.programme().currency)?;
         after.refunds += u32::from(!nothing_left);
         let made_under = self.context.programmes.version(order.version);
-        let programme = made_under.unwrap_or(self.programme());
+        let programme =
+            made_under.unwrap_or_else(|| panic!("an order of version {}, which is not known", order.version));
         let remains = |index: usize| order.lines[index].quantity - after.units[index];
         let rest = Money(order.amount.0 - after.amount.0);
         let (points, growth) =
@@ -59,6 +60,19 @@ impl Draft<'_> {
         let (movement, taken) =
             self.take_back(order, state.points - after.points, state.growth - after.growth);
         after.taken += taken;
+        let (left, given) = (after.points + after.taken, order.granted);
+        assert!(
+            left <= given,
+            "{} points are taken of an order that gave {given} and has {}",
+            after.taken,
+            after.points
+        );
+        assert!(
+            after.growth <= order.growth,
+            "a refund leaves a growth of {} of {}",
+            after.growth,
+            order.growth
+        );
         let kind = EntryKind::OrderRefunded(OrderRefunded {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),
@@ -116,7 +130,7 @@ impl Draft<'_> {
             return (Vec::new(), 0);
         }
         let from_own = own.map_or(0, |own| own.points.unsigned_abs());
-        let (shares, missing) = self.take(points.saturating_add(from_own), true);
+        let (shares, missing) = self.take(points + from_own, true);
         let is_own = |share: &Share| {
             own.is_some_and(|own| {
                 share.expires_at == own.expires_at
@@ -183,7 +197,7 @@ fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) ->
                 return Err(Refusal::InvalidField(unknown));
             }
             for asked in lines {
-                let Some(line) = place(asked) else { continue };
+                let Some(line) = place(asked) else { unreachable!("unknown lines are refused above") };
                 if asked.quantity > order.lines[line].quantity - after.units[line] {
                     return Err(Refusal::OverRefund { remaining: remaining_lines(order, state) });
                 }
@@ -220,5 +234,6 @@ fn remaining_amount(order: &Order, state: &OrderState) -> Money {
         })
         .collect();
     let minor = Currency { code: *b"XXX", digits: 0 };
-    Money(floor_of_product(&terms, &[], minor).unwrap_or(0)) // a part of an amount that was recorded
+    let remaining = floor_of_product(&terms, &[], minor);
+    Money(remaining.unwrap_or_else(|| panic!("a part of {} is beyond every figure", order.amount.0)))
 }

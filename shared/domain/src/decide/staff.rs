@@ -1,9 +1,10 @@
 //! What operators do by hand: adjustments, badges, status.
 
-use super::{Draft, Stop, share, signed};
+use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Movement},
     member::Status,
+    number::signed,
     programme::Expiry,
     refusal::Refusal,
     time::Instant,
@@ -59,7 +60,9 @@ impl Draft<'_> {
                     Some(instant) => Some(instant),
                     None => self.adjusted_expiry(occurred_at),
                 };
-                self.credit(vec![share(expires_at, &told.brand, None, points)])
+                let movement = self.credit(vec![share(expires_at, &told.brand, None, points)]);
+                must_move(&movement, points, "an adjustment adds");
+                movement
             }
             points => {
                 let (shares, missing) = self.take(points.unsigned_abs(), true);

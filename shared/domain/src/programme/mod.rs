@@ -190,6 +190,7 @@ impl Tier {
     /// The growth at which the tier's trial starts: the share of its threshold, rounded up.
     pub fn trial_growth(&self) -> Option<u64> {
         let percent = u128::from(self.trial?.at_percent);
+        // Less than the whole of it.
         u64::try_from((u128::from(self.growth) * percent).div_ceil(100)).ok()
     }
 }
@@ -265,6 +266,27 @@ impl Programme {
         self.tiers.iter().position(|tier| tier.id == id)
     }
 
+    /// Whether it has the tiers that the member has.
+    ///
+    /// A tier may be removed that no member was ever written down with, and a lapse that fell due before that may
+    /// still lead to it. So there are members whose tier the newest version does not have: they have no tier's
+    /// benefits, and rise and lapse as from the first.
+    pub fn knows(&self, member: &Member) -> bool {
+        let trial = member.trial.as_ref().map(|trial| &trial.tier);
+        trial.into_iter().chain([&member.standing.tier]).all(|tier| self.rank(tier).is_some())
+    }
+
+    /// The rules of a member's tier; the first one's if there is no such tier (see [`Programme::knows`]).
+    pub fn rules_of(&self, tier: &str) -> &Tier {
+        self.tier(tier).unwrap_or(self.base_tier())
+    }
+
+    /// The place of a member's tier on the ladder, from 0; the first one's if there is no such tier (see
+    /// [`Programme::knows`]).
+    pub fn place_of(&self, tier: &str) -> usize {
+        self.rank(tier).unwrap_or(0)
+    }
+
     /// The first tier, which everybody has.
     pub fn base_tier(&self) -> &Tier {
         &self.tiers[0] // a programme without tiers is refused when it is read
@@ -282,6 +304,7 @@ impl Programme {
 
     /// What an order's points are multiplied by in that tier.
     pub fn earn_multiplier(&self, tier: &str) -> Rate {
+        // Of a tier that is not there, nothing: see `knows`.
         self.tier(tier).map_or(Rate::ONE, |tier| tier.earn_multiplier)
     }
 
@@ -297,7 +320,7 @@ impl Expiry {
     pub fn day_after(self, day: Day) -> Option<Day> {
         match self {
             Expiry::YearEnd { years } => {
-                Some(Day::new_year(day.year() + 1 + i32::try_from(years).unwrap_or(i32::MAX / 2)))
+                Some(Day::new_year(day.year() + 1 + years.cast_signed())) // at most 100
             }
             Expiry::Months { months, round } => {
                 let end = day.plus_months(months);
@@ -325,7 +348,8 @@ impl Timeline {
     /// The version in force at that moment (the first one reaches back for ever).
     pub fn at(&self, instant: Instant) -> &Programme {
         let later = self.versions.iter().rev().find(|version| version.since <= instant);
-        later.unwrap_or(&self.versions[0]) // never empty
+        // What happened before the first version is judged by the first. There is always one.
+        later.unwrap_or(&self.versions[0])
     }
 
     /// The newest version.

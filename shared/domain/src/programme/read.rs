@@ -1,5 +1,8 @@
 //! Reads a programme document: its shape first, then what must agree across it. Every fault is
 //! told at once.
+//!
+//! What is read here has the right shape, or its faults are told and what was read is thrown away. So a field that
+//! is not there, or does not read, is an optional one, and the value in its place is the contract's.
 
 use std::collections::HashSet;
 
@@ -164,7 +167,8 @@ fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
 fn shortest_life(expiry: Expiry) -> Option<u32> {
     let start = Day::new_year(2021).number();
     let lives = (start..start + 1_461).map(Day::from_number).map(|day| {
-        expiry.day_after(day).map(|end| u32::try_from(end.number() - day.number() - 1).unwrap_or(0))
+        // Points live to the end of their first day at least.
+        expiry.day_after(day).map(|end| (end.number() - day.number() - 1).cast_unsigned())
     });
     lives.min().flatten()
 }

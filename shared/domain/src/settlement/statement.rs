@@ -17,7 +17,7 @@ impl SignedMoney {
 
     /// A balance seen from the brand: what it owes, below nought what it is owed.
     pub fn owed(self, currency: Currency) -> Amount {
-        Amount(-self.0 * 10i128.pow(6 - currency.digits.min(6)))
+        Amount(-self.0 * 10i128.pow(6 - currency.digits))
     }
 }
 
@@ -59,7 +59,7 @@ pub struct Line {
 
 impl Line {
     fn new(kind: LineKind, sum: Sum, currency: Currency) -> Line {
-        let divisor = 10i128.pow(6 - currency.digits.min(6));
+        let divisor = 10i128.pow(6 - currency.digits); // at most 4
         Line { kind, sum, amount: SignedMoney(round_half_even(sum.millionths, divisor)) }
     }
 
@@ -90,6 +90,7 @@ pub struct Account {
 impl Account {
     /// The brand's account of that tally, which holds all that was counted for the brand.
     pub fn of(tally: &Tally, brand: &str, currency: Currency) -> Account {
+        // A brand that nothing was counted for has no sum, and its line is left out.
         let sum = |sums: &BTreeMap<String, Sum>| sums.get(brand).copied().unwrap_or_default();
         let mut sums = vec![(LineKind::Issued, sum(&tally.issued))];
         let honoured = tally.honoured.get(brand).into_iter().flatten();

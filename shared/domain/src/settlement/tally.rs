@@ -98,7 +98,7 @@ impl Tally {
 
     /// Counts a block that was bought.
     pub fn buy(&mut self, brand: &str, price: Money, currency: Currency) {
-        let millionths = i128::from(price.0) * 10i128.pow(6 - currency.digits.min(6));
+        let millionths = i128::from(price.0) * 10i128.pow(6 - currency.digits);
         add(&mut self.blocks, brand, Sum { points: 0, millionths });
     }
 

@@ -16,7 +16,7 @@ use crate::{
         Key, Record,
         error::Error,
         keys::{self, kind, read_account},
-        records::{BlockRecord, EntryRecord, decode},
+        records::{BlockRecord, EntryRecord, Unreadable, decode},
     },
 };
 
@@ -34,19 +34,20 @@ struct Meter {
     place: usize,
     window: Window,
     /// Points that the account says are used.
-    used: i64,
+    used: i128,
     /// The version of the programme since which it counts.
     since: u32,
     /// Points of entries that were counted in it, surely.
-    least: i64,
+    least: i128,
     /// The same with those that may have been, by a clock that was ahead or under a version before.
-    most: i64,
+    most: i128,
 }
 
 impl Accounts {
     /// Reads what the accounts say of their limits.
     pub(crate) async fn begin_tally(&self) -> Result<Tally, Error> {
         let mut tally = Tally::default();
+        // Before the first programme there are no brands.
         let Ok(programmes) = self.programme.timeline() else {
             return Ok(tally);
         };
@@ -55,7 +56,8 @@ impl Accounts {
                 continue;
             };
             let whole = self.unsettled_account(&account).await?;
-            let terms = account.terms_of(whole.version).unwrap_or_default();
+            let unreadable = || Unreadable { key: account.pool_key() };
+            let terms = account.terms_of(whole.version).ok_or_else(unreadable)?;
             let meters = (0..METERS.len()).filter_map(|place| Meter::of(&account, &terms, &whole, place));
             tally.metered.insert(brand.id.clone(), meters.collect());
         }
@@ -77,7 +79,7 @@ impl Meter {
         if !(since..=account.programmes.newest().version).all(|version| capped(&version)) {
             return None;
         }
-        let used = i64::try_from(cap).unwrap_or(i64::MAX).saturating_sub(window.left);
+        let used = i128::from(cap) - i128::from(window.left);
         Some(Meter { place, window, used, since, least: 0, most: 0 })
     }
 
@@ -85,14 +87,14 @@ impl Meter {
         if METERS[self.place].0 != way {
             return;
         }
-        let points = entry.event.movement.points().saturating_abs();
+        let points = i128::from(entry.event.movement.points()).abs();
         let own = at(entry.recorded_at).window(self.place);
         let ahead = at(entry.recorded_at.plus_millis(AHEAD_MILLIS_MAX)).window(self.place);
         if own == self.window.number && entry.version >= self.since {
-            self.least = self.least.saturating_add(points);
+            self.least += points;
         }
         if own <= self.window.number && self.window.number <= ahead {
-            self.most = self.most.saturating_add(points);
+            self.most += points;
         }
     }
 

@@ -157,7 +157,7 @@ impl Ledger {
         if entry.is_some_and(|entry| entry.cancelled) {
             return Err(Refusal::AlreadyCancelled.into());
         }
-        let programmes = self.programme.timeline()?;
+        let programmes = self.programme.timeline_of(&loaded.record.member).await?;
         let now = request.now.max(loaded.record.member.as_of);
         let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
         let context =

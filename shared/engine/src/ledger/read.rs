@@ -50,7 +50,7 @@ impl Ledger {
     ) -> Result<(Vec<LedgerEntry>, Option<Place>), Error> {
         let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         let member = &loaded.record.member;
-        let programmes = self.programme.timeline()?;
+        let programmes = self.programme.timeline_of(member).await?;
         let (_, due) = settled(&programmes, member, now.max(member.as_of));
         let top = member.seq + due.len() as u64;
         let start = from.as_ref().map_or(top, |place| place.seq);

@@ -8,6 +8,7 @@
 use domain::{
     event::{Event, TierStep},
     member::MemberId,
+    programme::Programme,
     refusal::Refusal,
     settle,
     time::Instant,
@@ -17,7 +18,6 @@ use futures_util::future::{join_all, try_join_all};
 use crate::{
     access::requests::Request,
     ledger::Ledger,
-    programme::Programmes,
     store::{
         Key, StoreError, Write,
         error::{ATTEMPTS_MAX, Error},
@@ -185,7 +185,7 @@ impl Ledger {
         for (key, record) in keys.iter().zip(found) {
             let Some(record) = record else { continue };
             let loaded = Loaded { record: decode(key, &record.value)?, version: record.version };
-            let Some(due) = self.due(request, &loaded, as_of)? else {
+            let Some(due) = self.due(request, &loaded, as_of).await? else {
                 continue;
             };
             let waiting: usize = gathered.iter().map(|due| due.writes.len()).sum();
@@ -198,9 +198,9 @@ impl Ledger {
     }
 
     /// What is due of a member as it was read; `None` if nothing is.
-    fn due(&self, request: &Request, loaded: &Loaded, as_of: Instant) -> Result<Option<Due>, Error> {
-        let programmes = self.programme.timeline()?;
+    async fn due(&self, request: &Request, loaded: &Loaded, as_of: Instant) -> Result<Option<Due>, Error> {
         let mut member = loaded.record.member.clone();
+        let programmes = self.programme.timeline_of(&member).await?;
         if member.due_at().is_none_or(|due| due > as_of) {
             return Ok(None);
         }
@@ -226,7 +226,8 @@ impl Ledger {
         writes.dedup_by(|left, right| left.key == right.key);
         match self.programme.commit_timely(request, writes).await {
             Ok(()) => {
-                gathered.iter().for_each(|due| swept.count(due, &self.programme));
+                let programmes = self.programme.timeline()?;
+                gathered.iter().for_each(|due| swept.count(due, programmes.newest()));
                 Ok(())
             }
             // A command was quicker with one of them: each alone, so that the others go through.
@@ -254,7 +255,7 @@ impl Ledger {
             let Some(loaded) = self.records.load(id).await? else {
                 return Ok(());
             };
-            let Some(due) = self.due(request, &loaded, as_of)? else {
+            let Some(due) = self.due(request, &loaded, as_of).await? else {
                 return Ok(());
             };
             match self.programme.commit_timely(request, due.writes.clone()).await {
@@ -262,7 +263,7 @@ impl Ledger {
                 Err(error) => return Err(error),
                 Ok(()) => {
                     let more = due.more;
-                    swept.count(&Due { more: false, ..due }, &self.programme);
+                    swept.count(&Due { more: false, ..due }, self.programme.timeline()?.newest());
                     if !more {
                         return Ok(());
                     }
@@ -285,7 +286,7 @@ impl Swept {
     }
 
     /// Counts what was committed of a member.
-    fn count(&mut self, due: &Due, programmes: &Programmes) {
+    fn count(&mut self, due: &Due, ladder: &Programme) {
         self.members += 1;
         self.done &= !due.more;
         for event in &due.events {
@@ -295,16 +296,11 @@ impl Swept {
             }
             match row.tier {
                 Some(TierStep::Kept) => self.renewed += 1,
-                Some(TierStep::Changed { from, to }) => {
-                    let rank = |id: &str| {
-                        programmes.timeline().ok().and_then(|programmes| programmes.newest().rank(id))
-                    };
-                    match rank(to).cmp(&rank(from)) {
-                        std::cmp::Ordering::Less => self.downgraded += 1,
-                        std::cmp::Ordering::Equal => self.renewed += 1,
-                        std::cmp::Ordering::Greater => self.upgraded += 1,
-                    }
-                }
+                Some(TierStep::Changed { from, to }) => match ladder.rank(to).cmp(&ladder.rank(from)) {
+                    std::cmp::Ordering::Less => self.downgraded += 1,
+                    std::cmp::Ordering::Equal => self.renewed += 1,
+                    std::cmp::Ordering::Greater => self.upgraded += 1,
+                },
                 // Time alone begins no trial.
                 Some(TierStep::TrialStarted) | None => {}
             }

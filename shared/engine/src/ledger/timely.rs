@@ -27,8 +27,8 @@ impl Ledger {
         id: MemberId,
         mut loaded: Loaded,
     ) -> Result<(Loaded, Member, Vec<Event>), Error> {
-        let programmes = self.programme.timeline()?;
         loop {
+            let programmes = self.programme.timeline_of(&loaded.record.member).await?;
             let now = request.now.max(loaded.record.member.as_of);
             let mut member = loaded.record.member.clone();
             let events = settle(&programmes, &mut member, now);

@@ -14,7 +14,7 @@ use crate::{
     store::{
         error::Error,
         reading::{newest, previous},
-        records::MemberRecord,
+        records::{MemberRecord, Unreadable},
     },
 };
 
@@ -65,9 +65,9 @@ impl Ledger {
         }
         let mut next = newest(record);
         while let Some(key) = next {
-            let Some(entry) = self.records.entry_at(&key).await? else {
-                break;
-            };
+            // A ledger that breaks off would tell of less than there was, and limits would let through more.
+            let read = self.records.entry_at(&key).await?;
+            let entry = read.ok_or(Unreadable { key })?;
             if entry.recorded_at < horizon {
                 break;
             }

@@ -43,6 +43,7 @@ impl People {
         let (record, _) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
         // Whoever was erased is nobody.
         let person = seen.read(person)?.map(|(person, _)| person).unwrap_or_default();
+        self.programme.timeline_of(&record.member).await?;
         self.view(&record.member, person, now)
     }
 }

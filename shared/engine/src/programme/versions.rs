@@ -49,6 +49,17 @@ impl Programmes {
         self.known.timeline().ok_or(Error::NoProgram)
     }
 
+    /// Every version of the programme, up to the ones that the member's tiers are of: another instance may just have
+    /// saved them, and a tier that is not known would be taken for the first.
+    pub(crate) async fn timeline_of(&self, member: &Member) -> Result<Arc<Timeline>, Error> {
+        let timeline = self.timeline()?;
+        if timeline.newest().knows(member) {
+            return Ok(timeline);
+        }
+        self.refresh().await?;
+        self.timeline()
+    }
+
     /// What no version changes: the programme's money and its calendar.
     ///
     /// # Errors

@@ -27,15 +27,15 @@ pub struct EntryRecord {
     pub version: u32,
     /// When it was written down.
     pub recorded_at: Instant,
-    /// EntryKind happened.
+    /// What happened.
     pub event: Event,
     /// The sum of all entries' points up to this one.
     pub balance_after: i64,
-    /// EntryKind the caller was told; with the entry it is the whole answer.
+    /// What the caller was told; with the entry it is the whole answer.
     pub outcome: Option<Outcome>,
     /// The hash of the request's content, where the entry has a natural key.
     pub content: Option<ContentHash>,
-    /// EntryKind has become of the order, if it is one.
+    /// What has become of the order, if it is one.
     pub order: Option<OrderState>,
     /// Whether the redemption was cancelled, if it is one.
     pub cancelled: bool,
@@ -47,7 +47,7 @@ pub struct EntryRecord {
     pub charged: bool,
 }
 
-/// EntryKind an answer tells beside the entry, small enough to be kept for ever.
+/// What an answer tells beside the entry, small enough to be kept for ever.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
     /// Points that can be spent, afterwards.
