@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     json::Json,
+    member::Member,
     number::Currency,
     programme::{self, Programme, Timeline},
     shape::Fault,
