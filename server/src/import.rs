@@ -204,11 +204,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     let only = &programmes.newest().brands;
     let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.clone()));
     let body = registration(columns, row, brand.as_deref(), vouched.verified);
-    let faults = edge::REGISTRATION.check(&body);
-    if !faults.is_empty() {
-        return Err(Problem::invalid_field(&faults).into());
-    }
-    let person = edge::person(api, &body)?;
+    let person = edge::person(api, edge::checked(&body)?)?;
     if programmes.newest().brand(&person.brand).is_none() {
         return Err(Problem::of(Code::BrandNotFound).into());
     }

@@ -1,41 +1,35 @@
 //! `POST /adjust`: an operator moves points or growth by hand, with a reason.
 
-use domain::{
-    decide::Adjust,
-    shape::{COUNT, Shape, optional, required},
-};
+use domain::{decide::Adjust, member::MemberId, time::Instant};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY},
+    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, Problem, Role, Route,
+    Text, Ulid, body, given, taking, wire::Adjusted,
 };
 use engine::Act;
 
-const FIGURE: Shape = Shape::Whole { min: -((1 << 53) - 1), max: (1 << 53) - 1 };
-
-const REQUEST: Shape = Shape::Object(&[
-    MemberForm::ID,
-    MemberForm::IDENTITY,
-    required("brand", Shape::Id, "the brand that issues added points"),
-    optional("points", FIGURE, "a minus takes; 0 unless given"),
-    optional("growth", FIGURE, "a minus takes; 0 unless given"),
-    required("reason", Shape::Text { max: 500 }, "why; kept with the entry"),
-    required("adjustment_id", Shape::Id, "the adjustment's natural key"),
-    optional("expires_at", Shape::Instant, "of added points; by the programme's rule unless given"),
-    optional(
-        "bill",
-        Shape::Bool,
-        "whether the brand settles added points as issued and taken ones as taken back; false unless given",
-    ),
-]);
-
-const ANSWER: Shape = Shape::Object(&[
-    required("entry", ENTRY, "the ledger entry"),
-    required("upgraded_to", Shape::OrNull(&Shape::Id), "the tier reached"),
-    required("badges_issued", Shape::List { of: &Shape::Id, min: 0, max: 100 }, "badges that followed"),
-    required("balance", BALANCE, "afterwards"),
-    required("tier", Shape::Id, "afterwards"),
-    required("growth", COUNT, "afterwards"),
-]);
+body! {
+    /// An operator moves points or growth.
+    struct AdjustPoints {
+        /// the member, or `identity`
+        member_id: Option<Ulid<MemberId>>,
+        /// in place of `member_id`
+        identity: Option<IdentitySent>,
+        /// the brand that issues added points
+        brand: Id,
+        /// a minus takes; 0 unless given
+        points: Option<i64>,
+        /// a minus takes; 0 unless given
+        growth: Option<i64>,
+        /// why; kept with the entry
+        reason: Text<500>,
+        /// the adjustment's natural key
+        adjustment_id: Id,
+        /// of added points; by the programme's rule unless given
+        expires_at: Option<Instant>,
+        /// whether the brand settles added points as issued and taken ones as taken back; false unless given
+        bill: Option<bool>,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -45,9 +39,8 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "An operator moves points or growth by hand",
         access: Access::keys(&[Role::Operator]),
-        body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, ANSWER)],
+        answers: &[(200, Adjusted::SHAPE)],
         problems: &[
             Code::MemberNotFound,
             Code::BrandNotFound,
@@ -55,33 +48,34 @@ pub static FUNCTION: Function = Function {
             Code::MemberNotActive,
             Code::LimitExceeded,
         ],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(AdjustPoints => handle)
     }],
 };
 
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn handle(api: &Api, call: &Call, body: AdjustPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let whom = form.whom();
-    let adjust = Adjust {
-        brand: form.text("brand"),
-        points: form.whole("points"),
-        growth: form.whole("growth"),
-        reason: form.text("reason"),
-        expires_at: form.instant("expires_at"),
-        occurred_at: None,
-        bill: call.body.get("bill").and_then(domain::json::Json::bool).unwrap_or(false),
-    };
-    if adjust.points == 0 && adjust.growth == 0 {
+    let whom = form.whom(body.member_id, body.identity.as_ref(), None);
+    // What is not said to move does not move.
+    let (points, growth) = (body.points.unwrap_or(0), body.growth.unwrap_or(0));
+    if points == 0 && growth == 0 {
         form.fault("/points", "required", "points or growth, not 0");
     }
-    if adjust.points <= 0 {
-        form.takes_no(&["expires_at"], "only added points expire");
+    if points <= 0 {
+        form.takes_no(given!(body: expires_at), "only added points expire");
     }
-    let adjustment_id = form.text("adjustment_id");
-    form.finish()?;
+    let whom = form.finish(whom)?;
+    let adjust = Adjust {
+        brand: body.brand.into(),
+        points,
+        growth,
+        reason: body.reason.into(),
+        expires_at: body.expires_at,
+        occurred_at: None,
+        bill: body.bill == Some(true),
+    };
 
-    let done = api.engine.ledger().execute(&call.request, &Act::adjust(whom, &adjustment_id, adjust)).await?;
+    let done =
+        api.engine.ledger().execute(&call.request, &Act::adjust(whom, &body.adjustment_id, adjust)).await?;
 
-    api.done(call, &done).await
+    api.done::<Adjusted>(call, &done).await
 }

@@ -2,47 +2,60 @@
 
 use domain::{
     decide::{EarnActivity, EarnLine, EarnOrder},
-    json::Json,
-    shape::{COUNT, Shape, optional, required},
+    member::MemberId,
+    shape::Shape,
+    time::Instant,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Method, Partners, Problem, Role, Route,
-    wire::{BALANCE, ENTRY, PARTNER_ANSWER},
+    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, List, Method, MoneyText,
+    Partners, Positive, Problem, Role, Route, Text, Ulid, body, given, need, taking,
+    wire::{Earned, PartnerDone},
 };
-use engine::Act;
+use engine::{Act, id::Reference};
 
-const LINE: Shape = Shape::Object(&[
-    required("line_id", Shape::Id, "differs within the order"),
-    optional("sku", Shape::Text { max: 64 }, "the article"),
-    optional("category", Shape::Text { max: 64 }, "may be excluded or multiplied by the programme"),
-    required("quantity", Shape::Whole { min: 1, max: (1 << 53) - 1 }, "how many"),
-    required("amount", Shape::Money, "what they come to together"),
-]);
+body! {
+    /// A line of an order.
+    struct OrderLine {
+        /// differs within the order
+        line_id: Id,
+        /// the article
+        sku: Option<Text<64>>,
+        /// may be excluded or multiplied by the programme
+        category: Option<Text<64>>,
+        /// how many
+        quantity: Positive,
+        /// what they come to together
+        amount: MoneyText,
+    }
+}
 
-const REQUEST: Shape = Shape::Object(&[
-    MemberForm::ID,
-    MemberForm::IDENTITY,
-    MemberForm::REFERENCE,
-    required("brand", Shape::Id, "where it happened"),
-    optional("order_id", Shape::Id, "the brand's id of the order; earns once, for ever"),
-    optional("amount", Shape::Money, "what the order came to; the sum of the lines, if both are given"),
-    optional("lines", Shape::List { of: &LINE, min: 1, max: 200 }, "its lines"),
-    optional("activity", Shape::Id, "in place of an order: what was done"),
-    optional("activity_ref", Shape::Id, "the activity's natural key"),
-    optional("occurred_at", Shape::Instant, "when it happened; now unless given"),
-    optional("dry_run", Shape::Bool, "answer what would happen and write nothing"),
-]);
-
-const ANSWER: Shape = Shape::Object(&[
-    required("entry", ENTRY, "the ledger entry"),
-    required("granted", COUNT, "points granted"),
-    required("calculated", COUNT, "points before limits"),
-    required("upgraded_to", Shape::OrNull(&Shape::Id), "the tier reached"),
-    required("badges_issued", Shape::List { of: &Shape::Id, min: 0, max: 100 }, "badges that followed"),
-    required("balance", BALANCE, "afterwards"),
-    required("tier", Shape::Id, "afterwards"),
-    required("growth", COUNT, "afterwards"),
-]);
+body! {
+    /// An order, or an activity, earns.
+    struct EarnPoints {
+        /// the member, or `identity`
+        member_id: Option<Ulid<MemberId>>,
+        /// in place of `member_id`
+        identity: Option<IdentitySent>,
+        /// what a partner names the member by, and nobody else
+        member_ref: Option<Ulid<Reference>>,
+        /// where it happened
+        brand: Id,
+        /// the brand's id of the order; earns once, for ever
+        order_id: Option<Id>,
+        /// what the order came to; the sum of the lines, if both are given
+        amount: Option<MoneyText>,
+        /// its lines
+        lines: Option<List<OrderLine, 1, 200>>,
+        /// in place of an order: what was done
+        activity: Option<Id>,
+        /// the activity's natural key
+        activity_ref: Option<Id>,
+        /// when it happened; now unless given
+        occurred_at: Option<Instant>,
+        /// answer what would happen and write nothing
+        dry_run: Option<bool>,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -52,9 +65,8 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "An order or an activity earns points and growth",
         access: Access::keys(&[Role::Storefront]).and_partners(Partners::MayEarn),
-        body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
+        answers: &[(200, Shape::Either(&Earned::SHAPE, &PartnerDone::SHAPE))],
         problems: &[
             Code::MemberNotFound,
             Code::BrandNotFound,
@@ -69,51 +81,58 @@ pub static FUNCTION: Function = Function {
             Code::OccurredTooLongAgo,
             Code::LimitExceeded,
         ],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(EarnPoints => handle)
     }],
 };
 
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let whom = form.whom();
-    let act = match form.has("activity") {
-        true => Act::earn_activity(whom, activity(&mut form)),
-        false => Act::earn_order(whom, order(&mut form)),
+    let whom = form.whom(body.member_id, body.identity.as_ref(), body.member_ref);
+    let act = match body.activity.clone() {
+        Some(done) => {
+            let activity = activity(&mut form, body, done);
+            whom.map(|whom| Act::earn_activity(whom, activity))
+        }
+        None => whom.zip(order(&mut form, body)).map(|(whom, order)| Act::earn_order(whom, order)),
     };
-    form.finish()?;
+    let act = form.finish(act)?;
 
     let done = api.engine.ledger().execute(&call.request, &act).await?;
 
-    api.done(call, &done).await
+    api.done::<Earned>(call, &done).await
 }
 
-fn activity(form: &mut Form<'_>) -> EarnActivity {
-    form.takes_no(&["order_id", "amount", "lines"], "an activity has none");
+fn activity(form: &mut Form<'_>, body: EarnPoints, activity: Id) -> EarnActivity {
+    form.takes_no(given!(body: order_id, amount, lines), "an activity has none");
     EarnActivity {
-        brand: form.text("brand"),
-        activity: form.text("activity"),
-        reference: form.optional("activity_ref"),
-        occurred_at: form.instant("occurred_at"),
+        brand: body.brand.into(),
+        activity: activity.into(),
+        reference: body.activity_ref.map(Into::into),
+        occurred_at: body.occurred_at,
     }
 }
 
-fn order(form: &mut Form<'_>) -> EarnOrder {
-    form.takes_no(&["activity_ref"], "an order has none");
-    let body = form.body();
-    let lines =
-        body.get("lines").map_or(&[][..], Json::list).iter().enumerate().map(|(index, line)| EarnLine {
-            line_id: line.text_of("line_id").unwrap_or_default().to_owned(),
-            sku: line.text_of("sku").map(str::to_owned),
-            category: line.text_of("category").map(str::to_owned),
-            quantity: line.whole_of("quantity").unwrap_or(1).unsigned_abs(),
-            amount: form.money(line.get("amount"), &format!("/lines/{index}/amount")).unwrap_or_default(),
-        });
-    EarnOrder {
-        lines: lines.collect(),
-        brand: form.text("brand"),
-        order_id: form.needs("order_id"),
-        amount: form.money(body.get("amount"), "/amount"),
-        occurred_at: form.instant("occurred_at"),
-    }
+fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {
+    form.takes_no(given!(body: activity_ref), "an order has none");
+    let lines = body.lines.map_or(Vec::new(), |lines| lines.0).into_iter().enumerate();
+    let lines: Vec<Option<EarnLine>> = lines.map(|(index, line)| order_line(form, index, line)).collect();
+    let order_id = need!(form, body.order_id);
+    let amount = form.money_if(body.amount.as_ref(), "/amount");
+    Some(EarnOrder {
+        lines: lines.into_iter().collect::<Option<_>>()?,
+        brand: body.brand.into(),
+        order_id: order_id?.into(),
+        amount: amount?,
+        occurred_at: body.occurred_at,
+    })
+}
+
+fn order_line(form: &mut Form<'_>, index: usize, line: OrderLine) -> Option<EarnLine> {
+    Some(EarnLine {
+        amount: form.money(&line.amount, &format!("/lines/{index}/amount"))?,
+        line_id: line.line_id.into(),
+        sku: line.sku.map(Into::into),
+        category: line.category.map(Into::into),
+        quantity: line.quantity.count(),
+    })
 }

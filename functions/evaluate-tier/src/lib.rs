@@ -2,9 +2,7 @@
 //!
 //! Only writes down what settling already makes true: late, repeated or never, it changes no figure.
 
-use edge::{
-    Access, Answer, Api, Call, Code, Function, Method, Problem, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST,
-};
+use edge::{Access, Code, Function, Kind, Method, Role, Route, Sweep, SweptSoFar, taking};
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -14,15 +12,9 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "Tiers whose period has ended are kept or re-rated, and whatever else is due is written down",
         access: Access::keys(&[Role::Scheduler, Role::Operator]),
-        body: Some(SWEEP_REQUEST),
         remembers: true,
-        answers: &[(200, SWEEP_ANSWER)],
+        answers: &[(200, SweptSoFar::SHAPE)],
         problems: &[Code::MemberNotFound],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(Sweep => edge::sweep)
     }],
 };
-
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    edge::sweep(api, call).await
-}

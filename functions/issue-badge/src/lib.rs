@@ -1,29 +1,40 @@
 //! `POST /issue-badge`: a badge is issued by hand, at most once per member.
 
-use domain::{
-    decide::IssueBadge,
-    shape::{Shape, optional, required},
-};
+use domain::{decide::IssueBadge, member::MemberId};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Method, Problem, Role, Route,
-    wire::{ENTRY, Show, member_id},
+    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, OrNull, Problem, Role,
+    Route, Text, Ulid, answer, body, taking,
+    wire::{Entry, Show},
 };
 use engine::Act;
-use serde_json::json;
 
-const REQUEST: Shape = Shape::Object(&[
-    MemberForm::ID,
-    MemberForm::IDENTITY,
-    required("badge", Shape::Id, "a badge of the programme"),
-    optional("reason", Shape::Text { max: 500 }, "why; kept with the entry"),
-]);
+body! {
+    /// A badge is issued by hand.
+    struct GiveBadge {
+        /// the member, or `identity`
+        member_id: Option<Ulid<MemberId>>,
+        /// in place of `member_id`
+        identity: Option<IdentitySent>,
+        /// a badge of the programme
+        badge: Id,
+        /// why; kept with the entry
+        reason: Option<Text<500>>,
+    }
+}
 
-const ANSWER: Shape = Shape::Object(&[
-    required("member_id", Shape::Ulid { prefix: "mbr_" }, "the member"),
-    required("badge", Shape::Id, "the badge"),
-    required("issued", Shape::Bool, "false: the member had it"),
-    required("entry", Shape::OrNull(&ENTRY), "null if the member had it"),
-]);
+answer! {
+    /// What became of it.
+    struct BadgeGiven<'a> {
+        /// the member
+        member_id: Ulid<MemberId>,
+        /// the badge
+        badge: Id<&'a str>,
+        /// false: the member had it
+        issued: bool,
+        /// null if the member had it
+        entry: OrNull<Entry<'a>>,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -33,31 +44,29 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "A badge is issued by hand",
         access: Access::keys(&[Role::Operator]),
-        body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, ANSWER), (201, ANSWER)],
+        answers: &[(200, BadgeGiven::SHAPE), (201, BadgeGiven::SHAPE)],
         problems: &[Code::MemberNotFound, Code::BadgeNotFound, Code::MemberNotActive],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(GiveBadge => handle)
     }],
 };
 
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn handle(api: &Api, call: &Call, body: GiveBadge) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let whom = form.whom();
-    let issue = IssueBadge { badge: form.text("badge"), reason: form.optional("reason") };
-    form.finish()?;
+    let whom = form.whom(body.member_id, body.identity.as_ref(), None);
+    let whom = form.finish(whom)?;
+    let issue = IssueBadge { badge: body.badge.0.clone(), reason: body.reason.map(Into::into) };
 
     let done = api.engine.ledger().execute(&call.request, &Act::issue_badge(whom, issue)).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
-    let body = json!({
-        "member_id": member_id(done.member),
-        "badge": form.text("badge"),
-        "issued": done.entry.is_some(),
-        "entry": done.entry.as_ref().map(|entry| show.entry(entry)),
-    });
+    let answer = BadgeGiven {
+        member_id: Ulid(done.member),
+        badge: Id(&body.badge),
+        issued: done.entry.is_some(),
+        entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),
+    };
     let status = if done.entry.is_some() { 201 } else { 200 };
-    Ok(Answer::new(status, &body).replayed(done.replayed))
+    Ok(Answer::new(status, &answer).replayed(done.replayed))
 }

@@ -1,39 +1,85 @@
 //! `/keys`: callers, what they may do, and their keys. Keys are shown once and stored hashed.
 
-use domain::shape::{COUNT, Shape, optional, required};
+use domain::time::Zone;
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Method, Problem, Route,
+    Access, Answer, Api, At, Call, Code, Function, Id, KeptAnswer, Kind, List, Method, OrNull, Problem,
+    Route, Text, Ulid, answer, asking, body, taking,
     wire::{id, read_id},
+    word_of, words,
 };
 use engine::{Caller, id::CallerId, records::CallerRecord};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-const ROLES: Shape =
-    Shape::List { of: &Shape::OneOf(&["admin", "operator", "storefront", "scheduler"]), min: 1, max: 4 };
+words! {
+    /// What a key may do.
+    enum KeyRole {
+        /// Everything.
+        Admin = "admin",
+        /// What operators do.
+        Operator = "operator",
+        /// What shops do.
+        Storefront = "storefront",
+        /// What schedules do.
+        Scheduler = "scheduler",
+    }
+}
 
-const REQUEST: Shape = Shape::Object(&[
-    required("name", Shape::Text { max: 100 }, "for people"),
-    required("roles", ROLES, "what it may do"),
-    optional("brand", Shape::Id, "the one brand it acts for"),
-]);
+word_of! {
+    /// The same, as it was kept.
+    struct KeptRole: &["admin", "operator", "storefront", "scheduler"];
+}
 
-const KEY: Shape = Shape::Object(&[
-    required("id", Shape::Ulid { prefix: "key_" }, "the caller; stays the same when its key is rotated"),
-    required("name", Shape::Text { max: 100 }, "for people"),
-    required("roles", ROLES, "what it may do"),
-    required("brand", Shape::OrNull(&Shape::Id), "the one brand it acts for"),
-    required("created_at", Shape::Instant, "when it was made"),
-    required("rotated_at", Shape::Instant, "when its key was last changed"),
-    required("revoked_at", Shape::OrNull(&Shape::Instant), "when it was revoked"),
-    required("generation", COUNT, "how many keys it has had"),
-    optional("key", Shape::Text { max: 100 }, "the key itself, shown when it is made"),
-]);
+body! {
+    /// A caller is made.
+    struct MakeCaller {
+        /// for people
+        name: Text<100>,
+        /// what it may do
+        roles: List<KeyRole, 1, 4>,
+        /// the one brand it acts for
+        brand: Option<Id>,
+    }
+}
 
-const NO_BODY: Shape = Shape::Object(&[]);
-const LIST: Shape = Shape::Object(&[
-    required("keys", Shape::List { of: &KEY, min: 0, max: 200 }, "callers, revoked ones too, oldest first"),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "null at the end"),
-]);
+body! {
+    /// A caller's key is changed.
+    struct RotateKey {}
+}
+
+answer! {
+    /// A caller.
+    struct CallerKey<'a> {
+        /// the caller; stays the same when its key is rotated
+        id: Ulid<CallerId>,
+        /// for people
+        name: Text<100, &'a str>,
+        /// what it may do
+        roles: List<KeptRole<&'a str>, 1, 4>,
+        /// the one brand it acts for
+        brand: OrNull<Id<&'a str>>,
+        /// when it was made
+        created_at: At,
+        /// when its key was last changed
+        rotated_at: At,
+        /// when it was revoked
+        revoked_at: OrNull<At>,
+        /// how many keys it has had
+        generation: u32,
+        /// the key itself, shown when it is made
+        key: Option<Text<100>>,
+    }
+}
+
+answer! {
+    /// A page of callers.
+    struct CallerKeys<'a> {
+        /// callers, revoked ones too, oldest first
+        keys: List<CallerKey<'a>, 0, 200>,
+        /// null at the end
+        next_cursor: OrNull<Text<64>>,
+    }
+}
+
 const UNKNOWN: &[Code] = &[Code::KeyNotFound];
 
 /// The function.
@@ -45,48 +91,41 @@ pub static FUNCTION: Function = Function {
             path: "",
             summary: "Every caller; never its key",
             access: Access::ADMIN,
-            body: None,
             remembers: false,
-            answers: &[(200, LIST)],
+            answers: &[(200, CallerKeys::SHAPE)],
             problems: &[],
             query: &["limit", "cursor"],
-            handler: |api, call| Box::pin(list(api, call)),
+            ..asking!(list)
         },
         Route {
             method: Method::Post,
             path: "",
             summary: "A new caller, and its key",
             access: Access::ADMIN,
-            body: Some(REQUEST),
             remembers: true,
-            answers: &[(201, KEY)],
+            answers: &[(201, CallerKey::SHAPE)],
             problems: &[Code::BrandNotFound, Code::LimitExceeded],
-            query: &[],
-            handler: |api, call| Box::pin(create(api, call)),
+            ..taking!(MakeCaller => create)
         },
         Route {
             method: Method::Post,
             path: "/{id}/rotate",
             summary: "A new key for the same caller; the old one is dead at once",
             access: Access::ADMIN,
-            body: Some(NO_BODY),
             remembers: true,
-            answers: &[(200, KEY)],
+            answers: &[(200, CallerKey::SHAPE)],
             problems: UNKNOWN,
-            query: &[],
-            handler: |api, call| Box::pin(rotate(api, call)),
+            ..taking!(RotateKey => rotate)
         },
         Route {
             method: Method::Delete,
             path: "/{id}",
             summary: "Revokes a caller's key for good",
             access: Access::ADMIN,
-            body: None,
             remembers: false,
-            answers: &[(200, KEY)],
+            answers: &[(200, CallerKey::SHAPE)],
             problems: UNKNOWN,
-            query: &[],
-            handler: |api, call| Box::pin(revoke(api, call)),
+            ..asking!(revoke)
         },
     ],
 };
@@ -99,30 +138,31 @@ fn named(call: &Call) -> Result<CallerId, Problem> {
     call.path.first().and_then(|id| read_id(id)).ok_or_else(not_found)
 }
 
-fn shown(api: &Api, caller: &Caller) -> Result<Value, Problem> {
-    let (_, zone) = api.engine.programme().currency_and_zone()?;
+fn shown(zone: Zone, caller: &Caller) -> CallerKey<'_> {
     let record = &caller.record;
-    Ok(json!({
-        "id": id(caller.id),
-        "name": record.name,
-        "roles": record.roles,
-        "brand": record.brand,
-        "created_at": zone.show(record.created_at),
-        "rotated_at": zone.show(record.rotated_at),
-        "revoked_at": record.revoked_at.map(|at| zone.show(at)),
-        "generation": record.generation,
-    }))
+    CallerKey {
+        id: Ulid(caller.id),
+        name: Text(&record.name),
+        roles: record.roles.iter().map(|role| KeptRole(role.as_str())).collect(),
+        brand: OrNull(record.brand.as_deref().map(Id)),
+        created_at: At(zone.show(record.created_at)),
+        rotated_at: At(zone.show(record.rotated_at)),
+        revoked_at: OrNull(record.revoked_at.map(|at| At(zone.show(at)))),
+        generation: record.generation,
+        key: None,
+    }
 }
 
 /// The answer with the key. Only the answer without it is remembered: the key follows from the
 /// caller and its generation, and is put in again for a repeat.
-fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Answer {
-    let mut shown: Value = serde_json::from_slice(body).unwrap_or_default(); // our own answer
-    let generation = shown["generation"].as_u64().and_then(|number| u32::try_from(number).ok());
-    if let (Some(id), Some(generation)) = (shown["id"].as_str().and_then(read_id), generation) {
-        shown["key"] = api.secrets.caller_key(id, generation).into();
-    }
-    Answer::new(status, &shown).replayed(replayed)
+fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Result<Answer, Problem> {
+    let kept = KeptAnswer::of(body)?;
+    let id = kept.get("id").and_then(Value::as_str).and_then(read_id);
+    let generation =
+        kept.get("generation").and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+    let known = id.zip(generation).ok_or_else(|| Problem::broken("a kept answer names no caller"))?;
+    let key = api.secrets.caller_key(known.0, known.1);
+    Ok(kept.with("key", key).answer(status).replayed(replayed))
 }
 
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -141,13 +181,14 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let rest = &callers[last.transpose()?.map_or(0, |last| last + 1)..];
     let page = &rest[..limit.min(rest.len())];
     let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id(last.id));
-    let shown = page.iter().map(|caller| shown(api, caller)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": next})))
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let keys = page.iter().map(|caller| shown(zone, caller)).collect();
+    Ok(Answer::new(200, &CallerKeys { keys, next_cursor: OrNull(next.map(Text)) }))
 }
 
-async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn create(api: &Api, call: &Call, body: MakeCaller) -> Result<Answer, Problem> {
     let now = call.request.now;
-    let brand = call.body.text_of("brand").map(str::to_owned);
+    let brand = body.brand.map(String::from);
     // A caller bound to a brand makes none that reach further.
     if call.caller.brand.is_some() && call.caller.brand != brand {
         return Err(Problem::forbidden());
@@ -160,13 +201,12 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
         }
     }
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
-        return Ok(with_key(api, answer.status, &answer.body, true));
+        return with_key(api, answer.status, &answer.body, true);
     }
     let caller_id = api.new_id(now)?;
-    let roles = call.body.get("roles").map_or(&[][..], domain::json::Json::list).iter();
     let record = CallerRecord {
-        name: call.body.text_of("name").unwrap_or_default().to_owned(),
-        roles: roles.filter_map(|role| role.text().map(str::to_owned)).collect(),
+        name: body.name.into(),
+        roles: body.roles.iter().map(|role| role.word().to_owned()).collect(),
         brand,
         hash: api.caller_hash(caller_id, 1),
         created_at: now,
@@ -175,21 +215,22 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
         generation: 1,
     };
     let caller = Caller { id: caller_id, record };
-    let answer = Answer::new(201, &shown(api, &caller)?);
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let answer = Answer::new(201, &shown(zone, &caller));
 
     let told = api.engine.access().add_caller(&call.request, &caller, answer.kept()).await?;
 
     api.refresh().await?;
-    Ok(with_key(api, 201, &told.answer.body, told.replayed))
+    with_key(api, 201, &told.answer.body, told.replayed)
 }
 
-async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn rotate(api: &Api, call: &Call, _: RotateKey) -> Result<Answer, Problem> {
     let caller = named(call)?;
     let known = within_reach(api, call, caller).await?;
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         // Whoever changed it may not have come to refreshing.
         api.refresh().await?;
-        return Ok(with_key(api, answer.status, &answer.body, true));
+        return with_key(api, answer.status, &answer.body, true);
     }
     if known.record.revoked_at.is_some() {
         return Err(not_found());
@@ -200,7 +241,7 @@ async fn rotate(api: &Api, call: &Call) -> Result<Answer, Problem> {
         record.rotated_at = call.request.now;
     };
     let answer = changed(api, call, caller, change).await?;
-    Ok(with_key(api, 200, &answer.body, answer.replayed))
+    with_key(api, 200, &answer.body, answer.replayed)
 }
 
 async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -227,7 +268,8 @@ async fn changed(
     id: CallerId,
     change: impl Fn(&mut CallerRecord),
 ) -> Result<Answer, Problem> {
-    let tell = |caller: &Caller| Answer::new(200, &shown(api, caller).unwrap_or_default()).kept();
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let tell = |caller: &Caller| Answer::new(200, &shown(zone, caller)).kept();
     let told =
         api.engine.access().change_caller(&call.request, id, change, tell).await?.ok_or_else(not_found)?;
     api.refresh().await?;

@@ -9,35 +9,72 @@ use domain::{
     decide::SetStatus,
     member::{MemberId, Status},
     refusal::Refusal,
-    shape::{Shape, optional, required},
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Members, Method, Problem, Role, Route,
-    wire::{BALANCE, ENTRY, MEMBER, Show, member_id, read_member_id},
+    Access, Answer, Api, Call, Code, Correction, Form, Function, Id, IdentitySent, Kind, List, Members,
+    Method, OrNull, Problem, Role, Route, Text, Ulid, answer, asking, body, taking,
+    wire::{Balance, Entry, Member, Show, read_id},
+    words,
 };
 use engine::{Act, Whom};
-use serde_json::json;
 
-const STATUS_REQUEST: Shape = Shape::Object(&[
-    required("status", Shape::OneOf(&["suspended", "active", "closed"]), "closing lets points lapse at once"),
-    required("reason", Shape::Text { max: 500 }, "why; kept with the entry"),
-]);
+words! {
+    /// What a member is made.
+    enum NewStatus {
+        /// It neither earns nor redeems.
+        Suspended = "suspended",
+        /// It takes part.
+        Active = "active",
+        /// It has left.
+        Closed = "closed",
+    }
+}
 
-const FIND_REQUEST: Shape = Shape::Object(&[required("identity", edge::IDENTITY, "how the person is known")]);
+body! {
+    /// A member's status is set.
+    struct SetMemberStatus {
+        /// closing lets points lapse at once
+        status: NewStatus,
+        /// why; kept with the entry
+        reason: Text<500>,
+    }
+}
 
-const LEDGER: Shape = Shape::Object(&[
-    required("entries", Shape::List { of: &ENTRY, min: 0, max: 200 }, "newest first"),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 400 }), "null at the end"),
-]);
+body! {
+    /// A member is looked for.
+    struct FindMember {
+        /// how the person is known
+        identity: IdentitySent,
+    }
+}
 
-const STATUS_ANSWER: Shape = Shape::Object(&[
-    required("member_id", Shape::Ulid { prefix: "mbr_" }, "the member"),
-    required("status", Shape::OneOf(&["suspended", "active", "closed"]), "from now on"),
-    required("entry", Shape::OrNull(&ENTRY), "null if nothing changed"),
-    optional("balance", BALANCE, "afterwards"),
-    optional("tier", Shape::Id, "the member's tier"),
-    optional("growth", Shape::Whole { min: 0, max: (1 << 53) - 1 }, "the member's growth"),
-]);
+answer! {
+    /// A page of a member's ledger.
+    struct Ledger<'a> {
+        /// newest first
+        entries: List<Entry<'a>, 0, 200>,
+        /// null at the end
+        next_cursor: OrNull<Text<400>>,
+    }
+}
+
+answer! {
+    /// A member's status was set.
+    struct MemberStatusSet<'a> {
+        /// null if nothing changed
+        entry: OrNull<Entry<'a>>,
+        /// afterwards
+        balance: Option<Balance>,
+        /// the member's tier
+        tier: Option<Id<&'a str>>,
+        /// the member's growth
+        growth: Option<u64>,
+        /// the member
+        member_id: Ulid<MemberId>,
+        /// from now on
+        status: NewStatus,
+    }
+}
 
 const STAFF: Access = Access::keys(&[Role::Operator]);
 const SHOP: Access = Access::keys(&[Role::Storefront, Role::Operator]);
@@ -53,72 +90,61 @@ pub static FUNCTION: Function = Function {
             path: "/{id}",
             summary: "A member as of now",
             access: SHOP_AND_OWN,
-            body: None,
             remembers: false,
-            answers: &[(200, MEMBER)],
+            answers: &[(200, Member::SHAPE)],
             problems: UNKNOWN,
-            query: &[],
-            handler: |api, call| Box::pin(get(api, call)),
+            ..asking!(get)
         },
         Route {
             method: Method::Post,
             path: "/find",
             summary: "The member an identity belongs to",
             access: SHOP,
-            body: Some(FIND_REQUEST),
             remembers: false,
-            answers: &[(200, MEMBER)],
+            answers: &[(200, Member::SHAPE)],
             problems: UNKNOWN,
-            query: &[],
-            handler: |api, call| Box::pin(find(api, call)),
+            ..taking!(FindMember => find)
         },
         Route {
             method: Method::Get,
             path: "/{id}/ledger",
             summary: "A member's ledger, newest first",
             access: SHOP_AND_OWN,
-            body: None,
             remembers: false,
-            answers: &[(200, LEDGER)],
+            answers: &[(200, Ledger::SHAPE)],
             problems: UNKNOWN,
             query: &["limit", "cursor"],
-            handler: |api, call| Box::pin(ledger(api, call)),
+            ..asking!(ledger)
         },
         Route {
             method: Method::Patch,
             path: "/{id}",
             summary: "Corrects a member's profile and consents",
             access: STAFF,
-            body: Some(edge::CORRECTION),
             remembers: false,
-            answers: &[(200, MEMBER)],
+            answers: &[(200, Member::SHAPE)],
             problems: &[Code::MemberNotFound, Code::LimitExceeded],
-            query: &[],
-            handler: |api, call| Box::pin(correct(api, call)),
+            ..taking!(Correction => correct)
         },
         Route {
             method: Method::Post,
             path: "/{id}/status",
             summary: "Suspends, reactivates or closes a member",
             access: STAFF,
-            body: Some(STATUS_REQUEST),
             remembers: true,
-            answers: &[(200, STATUS_ANSWER)],
+            answers: &[(200, MemberStatusSet::SHAPE)],
             problems: &[Code::MemberNotFound, Code::MemberNotActive],
-            query: &[],
-            handler: |api, call| Box::pin(set_status(api, call)),
+            ..taking!(SetMemberStatus => set_status)
         },
         Route {
             method: Method::Delete,
             path: "/{id}",
             summary: "Erases the person; the ledger stays under the bare id",
             access: STAFF,
-            body: None,
             remembers: false,
-            answers: &[(200, MEMBER)],
+            answers: &[(200, Member::SHAPE)],
             problems: UNKNOWN,
-            query: &[],
-            handler: |api, call| Box::pin(erase(api, call)),
+            ..asking!(erase)
         },
         links::ASK,
         links::LIST,
@@ -128,7 +154,7 @@ pub static FUNCTION: Function = Function {
 };
 
 fn named(call: &Call) -> Result<MemberId, Problem> {
-    let id = call.path.first().and_then(|id| read_member_id(id));
+    let id = call.path.first().and_then(|id| read_id(id));
     id.ok_or_else(|| Refusal::MemberNotFound.into())
 }
 
@@ -142,10 +168,10 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
     shown(api, named(call)?, call).await
 }
 
-async fn find(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn find(api: &Api, call: &Call, body: FindMember) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let whom = form.whom();
-    form.finish()?;
+    let whom = form.whom(None, Some(&body.identity), None);
+    let whom = form.finish(whom)?;
 
     let found = match whom {
         Whom::Identity(hash) => api.engine.records().claimed_by(hash).await?,
@@ -165,40 +191,43 @@ async fn ledger(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
-    let entries: Vec<_> = entries.iter().map(|entry| show.listed(entry)).collect();
-    let next = next.map(|place| answers::cursor(&place));
-    Ok(Answer::new(200, &json!({"entries": entries, "next_cursor": next})))
+    let entries = entries.iter().map(|entry| show.listed(entry)).collect();
+    let next_cursor = OrNull(next.map(|place| Text(answers::cursor(&place))));
+    Ok(Answer::new(200, &Ledger { entries, next_cursor }))
 }
 
-async fn correct(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Problem> {
     let id = named(call)?;
     let mut trial = domain::member::Person::default();
-    api.corrected(&mut trial, &call.body).map_err(|fault| Problem::invalid_field(&[fault]))?;
+    api.corrected(&mut trial, &body).map_err(|fault| Problem::invalid_field(&[fault]))?;
 
-    api.engine.people().correct(id, |person| _ = api.corrected(person, &call.body)).await?;
+    api.engine.people().correct(id, |person| _ = api.corrected(person, &body)).await?;
 
     shown(api, id, call).await
 }
 
-async fn set_status(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn set_status(api: &Api, call: &Call, body: SetMemberStatus) -> Result<Answer, Problem> {
     let id = named(call)?;
-    let form = Form::new(api, call)?;
-    let status = match form.text("status").as_str() {
-        "suspended" => Status::Suspended,
-        "closed" => Status::Closed,
-        _ => Status::Active,
+    let status = match body.status {
+        NewStatus::Suspended => Status::Suspended,
+        NewStatus::Active => Status::Active,
+        NewStatus::Closed => Status::Closed,
     };
-    let set = SetStatus { status, reason: form.text("reason") };
+    let set = SetStatus { status, reason: body.reason.into() };
 
     let done = api.engine.ledger().execute(&call.request, &Act::set_status(Whom::Id(id), set)).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let mut answer = json!(Show { programme: programmes.newest() }.done(&done));
-    if done.entry.is_none() {
-        answer["entry"] = serde_json::Value::Null;
-    }
-    answer["member_id"] = member_id(id).into();
-    answer["status"] = form.text("status").into();
+    let show = Show { programme: programmes.newest() };
+    let outcome = done.entry.as_ref().and_then(|entry| entry.outcome.as_ref());
+    let answer = MemberStatusSet {
+        entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),
+        balance: outcome.map(Balance::of),
+        tier: outcome.map(|outcome| Id(outcome.tier.as_str())),
+        growth: outcome.map(|outcome| outcome.growth),
+        member_id: Ulid(id),
+        status: body.status,
+    };
     Ok(Answer::new(200, &answer).replayed(done.replayed))
 }
 

@@ -1,43 +1,68 @@
 //! A member's links with partner brands: asking for a code, seeing what stands, ending it.
 
-use domain::{
-    refusal::Refusal,
-    shape::{Shape, is_id, required},
+use domain::{refusal::Refusal, shape::is_id, time::Zone};
+use edge::{
+    Answer, Api, At, Call, Code, Id, KeptAnswer, Kind, List, Method, OrNull, Problem, Route, Text, answer,
+    asking, body, taking, wire,
 };
-use edge::{Answer, Api, Call, Code, Method, Problem, Route, wire};
 use engine::{LINK_CODE_MILLIS, Link, LinkAsk};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{SHOP_AND_OWN, UNKNOWN, named};
 
-const ASK_REQUEST: Shape = Shape::Object(&[required("brand", Shape::Id, "the partner brand")]);
+body! {
+    /// A member asks for a link code.
+    struct AskLinkCode {
+        /// the partner brand
+        brand: Id,
+    }
+}
 
-const ASK_ANSWER: Shape = Shape::Object(&[
-    required("code", Shape::Text { max: 40 }, "what the member gives the partner; good once"),
-    required("expires_at", Shape::Instant, "10 minutes later"),
-]);
+answer! {
+    /// A link code.
+    struct LinkCode {
+        /// what the member gives the partner; good once
+        code: Text<40>,
+        /// 10 minutes later
+        expires_at: At,
+    }
+}
 
-const CONSENT: Shape = Shape::Object(&[
-    required("by", Shape::Text { max: 64 }, "who asked for the link: a key's id, or the member's own"),
-    required("at", Shape::Instant, "when"),
-]);
+answer! {
+    /// A consent.
+    struct Consent {
+        /// who asked for the link: a key's id, or the member's own
+        by: Text<64>,
+        /// when
+        at: At,
+    }
+}
 
-const LINK: Shape = Shape::Object(&[
-    required("brand", Shape::Id, "the partner brand"),
-    required("consent", CONSENT, "what the member agreed to it by"),
-    required("linked_at", Shape::Instant, "since when the brand could act on the member"),
-    required("ended_at", Shape::OrNull(&Shape::Instant), "null: it stands"),
-    required("ended_by", Shape::OrNull(&Shape::Text { max: 64 }), "who ended it"),
-]);
+answer! {
+    /// A link with a partner.
+    struct ShownLink<'a> {
+        /// the partner brand
+        brand: Id<&'a str>,
+        /// what the member agreed to it by
+        consent: Consent,
+        /// since when the brand could act on the member
+        linked_at: At,
+        /// null: it stands
+        ended_at: OrNull<At>,
+        /// who ended it
+        ended_by: OrNull<Text<64>>,
+    }
+}
 
-const LIST_ANSWER: Shape = Shape::Object(&[
-    required(
-        "links",
-        Shape::List { of: &LINK, min: 0, max: 200 },
-        "by brand, the newest of each first; ended ones too",
-    ),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 80 }), "null at the end"),
-]);
+answer! {
+    /// A page of links.
+    struct Links<'a> {
+        /// by brand, the newest of each first; ended ones too
+        links: List<ShownLink<'a>, 0, 200>,
+        /// null at the end
+        next_cursor: OrNull<Text<80>>,
+    }
+}
 
 /// `POST /members/{id}/link-code`.
 pub(crate) const ASK: Route = Route {
@@ -45,12 +70,10 @@ pub(crate) const ASK: Route = Route {
     path: "/{id}/link-code",
     summary: "A code with which a partner can link the member, once, within 10 minutes",
     access: SHOP_AND_OWN,
-    body: Some(ASK_REQUEST),
     remembers: true,
-    answers: &[(201, ASK_ANSWER)],
+    answers: &[(201, LinkCode::SHAPE)],
     problems: &[Code::MemberNotFound, Code::BrandNotFound, Code::MemberNotActive, Code::LimitExceeded],
-    query: &[],
-    handler: |api, call| Box::pin(ask(api, call)),
+    ..taking!(AskLinkCode => ask)
 };
 
 /// `GET /members/{id}/links`.
@@ -59,12 +82,11 @@ pub(crate) const LIST: Route = Route {
     path: "/{id}/links",
     summary: "The partners a member is or was linked with, and the consent to it",
     access: SHOP_AND_OWN,
-    body: None,
     remembers: false,
-    answers: &[(200, LIST_ANSWER)],
+    answers: &[(200, Links::SHAPE)],
     problems: UNKNOWN,
     query: &["limit", "cursor"],
-    handler: |api, call| Box::pin(list(api, call)),
+    ..asking!(list)
 };
 
 /// `DELETE /members/{id}/links/{brand}`.
@@ -73,32 +95,28 @@ pub(crate) const END: Route = Route {
     path: "/{id}/links/{brand}",
     summary: "Ends the member's link with a partner",
     access: SHOP_AND_OWN,
-    body: None,
     remembers: false,
-    answers: &[(200, LINK)],
+    answers: &[(200, ShownLink::SHAPE)],
     problems: &[Code::MemberNotFound, Code::LinkNotFound],
-    query: &[],
-    handler: |api, call| Box::pin(end(api, call)),
+    ..asking!(end)
 };
 
-async fn ask(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn ask(api: &Api, call: &Call, body: AskLinkCode) -> Result<Answer, Problem> {
     let member = named(call)?;
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     // The answer is remembered with the code's number in place of the code, which follows from it.
     let number = wire::CodeNumber(api.chance.bytes()?);
     let code = api.secrets.link_code_hash_of(number);
-    let brand = call.body.text_of("brand").unwrap_or_default().to_owned();
-    let expires_at = zone.show(call.request.now.plus_millis(LINK_CODE_MILLIS));
-    let answer = Answer::new(201, &json!({"code": wire::id(number), "expires_at": expires_at}));
+    let expires_at = At(zone.show(call.request.now.plus_millis(LINK_CODE_MILLIS)));
+    let answer = Answer::new(201, &LinkCode { code: Text(wire::id(number)), expires_at });
 
-    let ask = LinkAsk { member, brand, code };
+    let ask = LinkAsk { member, brand: body.brand.into(), code };
     let told = api.engine.partners().ask_link(&call.request, &ask, answer.kept()).await?;
 
-    let mut shown: Value = serde_json::from_slice(&told.answer.body).unwrap_or_default(); // our own answer
-    if let Some(number) = shown["code"].as_str().and_then(wire::read_id) {
-        shown["code"] = api.secrets.link_code(number).into();
-    }
-    Ok(Answer::new(201, &shown).replayed(told.replayed))
+    let kept = KeptAnswer::of(&told.answer.body)?;
+    let number = kept.get("code").and_then(Value::as_str).and_then(wire::read_id);
+    let number = number.ok_or_else(|| Problem::broken("a kept answer names no link code"))?;
+    Ok(kept.with("code", api.secrets.link_code(number)).answer(201).replayed(told.replayed))
 }
 
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -116,8 +134,9 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     links.truncate(limit);
     let last = links.last().filter(|_| more);
     let next = last.map(|last| format!("{}.{}", last.number, last.brand));
-    let links = links.iter().map(|link| shown(api, link)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Answer::new(200, &json!({"links": links, "next_cursor": next})))
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let links = links.iter().map(|link| shown(zone, link)).collect();
+    Ok(Answer::new(200, &Links { links, next_cursor: OrNull(next.map(Text)) }))
 }
 
 async fn end(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -126,18 +145,18 @@ async fn end(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let link = api.engine.partners().unlink(&call.request, id, brand).await?;
 
-    Ok(Answer::new(200, &shown(api, &link)?))
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    Ok(Answer::new(200, &shown(zone, &link)))
 }
 
 /// A link as everybody sees it. Its reference is the partner's and nobody else's.
-fn shown(api: &Api, link: &Link) -> Result<Value, Problem> {
-    let (_, zone) = api.engine.programme().currency_and_zone()?;
+fn shown(zone: Zone, link: &Link) -> ShownLink<'_> {
     let record = &link.record;
-    Ok(json!({
-        "brand": link.brand,
-        "consent": {"by": wire::by(record.asked_by), "at": zone.show(record.asked_at)},
-        "linked_at": zone.show(record.linked_at),
-        "ended_at": record.end.as_ref().map(|end| zone.show(end.at)),
-        "ended_by": record.end.as_ref().map(|end| wire::by(end.by)),
-    }))
+    ShownLink {
+        brand: Id(&link.brand),
+        consent: Consent { by: Text(wire::by(record.asked_by)), at: At(zone.show(record.asked_at)) },
+        linked_at: At(zone.show(record.linked_at)),
+        ended_at: OrNull(record.end.as_ref().map(|end| At(zone.show(end.at)))),
+        ended_by: OrNull(record.end.as_ref().map(|end| Text(wire::by(end.by)))),
+    }
 }

@@ -1,45 +1,55 @@
 //! `/partners/{id}/blocks`: blocks of points that a prepaid brand buys.
 
-use domain::{
-    number::Currency,
-    shape::{COUNT, Shape, is_id, required},
-    time::Zone,
+use domain::{number::Currency, shape::is_id, time::Zone};
+use edge::{
+    Access, Answer, Api, At, Call, Code, Form, Id, Kind, List, Method, MoneyText, OrNull, Partners, Positive,
+    Problem, Role, Route, answer, asking, body, taking,
 };
-use edge::{Access, Answer, Api, Call, Code, Form, Method, Partners, Problem, Role, Route};
 use engine::{Purchase, records::BlockRecord};
-use serde_json::{Value, json};
 
 use crate::usage::named;
 
-const REQUEST: Shape = Shape::Object(&[
-    required("points", Shape::Whole { min: 1, max: (1 << 53) - 1 }, "how many"),
-    required("price", Shape::Money, "what they cost together"),
-    required("reference", Shape::Id, "the block's natural key; bought once, for ever"),
-]);
+body! {
+    /// A block is bought.
+    struct BuyBlock {
+        /// how many
+        points: Positive,
+        /// what they cost together
+        price: MoneyText,
+        /// the block's natural key; bought once, for ever
+        reference: Id,
+    }
+}
 
-const BLOCK: Shape = Shape::Object(&[
-    required("brand", Shape::Id, "the brand"),
-    required("number", COUNT, "its number among the brand's, from 1: the order in which they are used"),
-    required("reference", Shape::Id, "as it was sent"),
-    required("points", COUNT, "how many were bought"),
-    required("price", Shape::Money, "what they cost together"),
-    required("bought_at", Shape::Instant, "when"),
-]);
+answer! {
+    /// A block that was bought.
+    struct Block<'a> {
+        /// the brand
+        brand: Id<&'a str>,
+        /// its number among the brand's, from 1: the order in which they are used
+        number: u32,
+        /// as it was sent
+        reference: Id<&'a str>,
+        /// how many were bought
+        points: u64,
+        /// what they cost together
+        price: MoneyText,
+        /// when
+        bought_at: At,
+        /// points it still holds, as of now; where blocks are listed
+        left: Option<u64>,
+    }
+}
 
-const LISTED: Shape = Shape::Object(&[
-    required("brand", Shape::Id, "the brand"),
-    required("number", COUNT, "its number among the brand's, from 1: the order in which they are used"),
-    required("reference", Shape::Id, "as it was sent"),
-    required("points", COUNT, "how many were bought"),
-    required("price", Shape::Money, "what they cost together"),
-    required("bought_at", Shape::Instant, "when"),
-    required("left", COUNT, "points it still holds, as of now"),
-]);
-
-const LIST: Shape = Shape::Object(&[
-    required("blocks", Shape::List { of: &LISTED, min: 0, max: 200 }, "by reference"),
-    required("next_cursor", Shape::OrNull(&Shape::Id), "null at the end"),
-]);
+answer! {
+    /// A page of blocks.
+    struct Blocks<'a> {
+        /// by reference
+        blocks: List<Block<'a>, 0, 200>,
+        /// null at the end
+        next_cursor: OrNull<Id<&'a str>>,
+    }
+}
 
 /// The route that buys.
 pub(crate) const BUY: Route = Route {
@@ -47,12 +57,10 @@ pub(crate) const BUY: Route = Route {
     path: "/{id}/blocks",
     summary: "A brand buys a block of points",
     access: Access::ADMIN,
-    body: Some(REQUEST),
     remembers: true,
-    answers: &[(201, BLOCK)],
+    answers: &[(201, Block::SHAPE)],
     problems: &[Code::BrandNotFound, Code::BlockConflict, Code::LimitExceeded],
-    query: &[],
-    handler: |api, call| Box::pin(buy(api, call)),
+    ..taking!(BuyBlock => buy)
 };
 
 /// The route that lists.
@@ -61,35 +69,32 @@ pub(crate) const LIST_ROUTE: Route = Route {
     path: "/{id}/blocks",
     summary: "Every block that a brand has bought, by reference",
     access: Access::keys(&[Role::Operator]).and_partners(Partners::Any),
-    body: None,
     remembers: false,
-    answers: &[(200, LIST)],
+    answers: &[(200, Blocks::SHAPE)],
     problems: &[Code::BrandNotFound],
     query: &["limit", "cursor"],
-    handler: |api, call| Box::pin(list(api, call)),
+    ..asking!(list)
 };
 
-fn shown(block: &BlockRecord, currency: Currency, zone: Zone) -> Value {
-    json!({
-        "brand": block.brand,
-        "number": block.number,
-        "reference": block.reference,
-        "points": block.points,
-        "price": block.price.show(currency),
-        "bought_at": zone.show(block.bought_at),
-    })
+fn shown(block: &BlockRecord, currency: Currency, zone: Zone) -> Block<'_> {
+    Block {
+        brand: Id(&block.brand),
+        number: block.number,
+        reference: Id(&block.reference),
+        points: block.points,
+        price: MoneyText(block.price.show(currency)),
+        bought_at: At(zone.show(block.bought_at)),
+        left: None,
+    }
 }
 
-async fn buy(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn buy(api: &Api, call: &Call, body: BuyBlock) -> Result<Answer, Problem> {
     let brand = named(api, call)?;
     let mut form = Form::new(api, call)?;
-    let purchase = Purchase {
-        reference: form.text("reference"),
-        points: form.whole("points").unsigned_abs(),
-        price: form.money(call.body.get("price"), "/price").unwrap_or_default(),
-    };
-    form.finish()?;
     let (currency, zone) = (form.currency, form.zone);
+    let price = form.money(&body.price, "/price");
+    let price = form.finish(price)?;
+    let purchase = Purchase { reference: body.reference.into(), points: body.points.count(), price };
     let tell = |block: &BlockRecord| Answer::new(201, &shown(block, currency, zone)).kept();
 
     let told = api.engine.accounts().buy_block(&call.request, brand, &purchase, tell).await?;
@@ -110,12 +115,10 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let more = blocks.len() > limit;
     blocks.truncate(limit);
     let (currency, zone) = api.engine.programme().currency_and_zone()?;
-    let next = blocks.last().filter(|_| more).map(|last| last.reference.clone());
-    let listed = |block: &BlockRecord| {
-        let mut listed = shown(block, currency, zone);
-        listed["left"] = usage.in_block(block.number).into();
-        listed
-    };
-    let blocks: Vec<Value> = blocks.iter().map(listed).collect();
-    Ok(Answer::new(200, &json!({"blocks": blocks, "next_cursor": next})))
+    let next_cursor = OrNull(blocks.last().filter(|_| more).map(|last| Id(last.reference.as_str())));
+    let mut shown_blocks = Vec::with_capacity(blocks.len());
+    for block in &blocks {
+        shown_blocks.push(Block { left: Some(usage.in_block(block.number)), ..shown(block, currency, zone) });
+    }
+    Ok(Answer::new(200, &Blocks { blocks: List(shown_blocks), next_cursor }))
 }

@@ -7,46 +7,71 @@ mod blocks;
 mod usage;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::{
-    programme::BrandKind,
-    refusal::Refusal,
-    shape::{Shape, optional, required},
-};
+use domain::{programme::BrandKind, refusal::Refusal, time::Zone};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Method, Problem, Route,
+    Access, Answer, Api, At, Call, Code, Form, Function, KeptAnswer, Kind, List, Method, OrNull, Problem,
+    Route, Text, Ulid, answer, asking, body, given, need,
     signature::Key,
+    taking,
     wire::{id, read_id},
+    words,
 };
 use engine::{
     id::PartnerKeyId,
     records::{KeyRecord, PartnerKeyRecord},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The length of a secret for HMAC, in bytes: as long as what it makes.
 const SECRET_BYTES: usize = 32;
 
-const KEYID: Shape = Shape::Ulid { prefix: "pk_" };
-const ALG: Shape = Shape::OneOf(&["ed25519", "hmac-sha256"]);
+words! {
+    /// How a partner signs.
+    enum Alg {
+        /// Ed25519.
+        Ed25519 = "ed25519",
+        /// HMAC with SHA-256.
+        HmacSha256 = "hmac-sha256",
+    }
+}
 
-const REQUEST: Shape = Shape::Object(&[
-    required("alg", ALG, "how the partner signs"),
-    optional("public_key", Shape::Text { max: 64 }, "ed25519: the 32 bytes of the public key, in base64"),
-]);
+body! {
+    /// A key is made for a partner.
+    struct MakeSigningKey {
+        /// how the partner signs
+        alg: Alg,
+        /// ed25519: the 32 bytes of the public key, in base64
+        public_key: Option<Text<64>>,
+    }
+}
 
-const KEY: Shape = Shape::Object(&[
-    required("keyid", KEYID, "what keyid says in a signature"),
-    required("alg", ALG, "how the partner signs"),
-    optional("public_key", Shape::Text { max: 64 }, "ed25519: the public key, in base64"),
-    required("created_at", Shape::Instant, "when it was made"),
-    required("revoked_at", Shape::OrNull(&Shape::Instant), "when it was revoked"),
-    optional("secret", Shape::Text { max: 64 }, "hmac-sha256: the secret, in base64; shown when it is made"),
-]);
+answer! {
+    /// A partner's key.
+    struct SigningKey {
+        /// what keyid says in a signature
+        keyid: Ulid<PartnerKeyId>,
+        /// how the partner signs
+        alg: Alg,
+        /// ed25519: the public key, in base64
+        public_key: Option<Text<64>>,
+        /// when it was made
+        created_at: At,
+        /// when it was revoked
+        revoked_at: OrNull<At>,
+        /// hmac-sha256: the secret, in base64; shown when it is made
+        secret: Option<Text<64>>,
+    }
+}
 
-const LIST: Shape = Shape::Object(&[
-    required("keys", Shape::List { of: &KEY, min: 0, max: 200 }, "keys, revoked ones too, oldest first"),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "null at the end"),
-]);
+answer! {
+    /// A page of a partner's keys.
+    struct SigningKeys {
+        /// keys, revoked ones too, oldest first
+        keys: List<SigningKey, 0, 200>,
+        /// null at the end
+        next_cursor: OrNull<Text<64>>,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -60,36 +85,31 @@ pub static FUNCTION: Function = Function {
             path: "/{id}/keys",
             summary: "A partner's keys; never a secret",
             access: Access::ADMIN,
-            body: None,
             remembers: false,
-            answers: &[(200, LIST)],
+            answers: &[(200, SigningKeys::SHAPE)],
             problems: &[Code::BrandNotFound],
             query: &["limit", "cursor"],
-            handler: |api, call| Box::pin(list(api, call)),
+            ..asking!(list)
         },
         Route {
             method: Method::Post,
             path: "/{id}/keys",
             summary: "A new key for a partner; two may be live at once",
             access: Access::ADMIN,
-            body: Some(REQUEST),
             remembers: true,
-            answers: &[(201, KEY)],
+            answers: &[(201, SigningKey::SHAPE)],
             problems: &[Code::BrandNotFound, Code::TooManyKeys, Code::LimitExceeded],
-            query: &[],
-            handler: |api, call| Box::pin(create(api, call)),
+            ..taking!(MakeSigningKey => create)
         },
         Route {
             method: Method::Delete,
             path: "/{id}/keys/{keyid}",
             summary: "Revokes a partner's key for good",
             access: Access::ADMIN,
-            body: None,
             remembers: false,
-            answers: &[(200, KEY)],
+            answers: &[(200, SigningKey::SHAPE)],
             problems: &[Code::BrandNotFound, Code::KeyNotFound],
-            query: &[],
-            handler: |api, call| Box::pin(revoke(api, call)),
+            ..asking!(revoke)
         },
     ],
 };
@@ -100,41 +120,48 @@ fn not_found() -> Problem {
 
 /// The brand that the path names, if it is a partner within the caller's reach.
 fn partner<'c>(api: &Api, call: &'c Call) -> Result<&'c str, Problem> {
-    let brand = call.path.first().map(String::as_str).unwrap_or_default();
-    api.may_act_for(call, brand)?;
+    let brand = usage::named(api, call)?;
     let programmes = api.engine.programme().timeline()?;
     let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
     partner.map(|_| brand).ok_or_else(|| Refusal::BrandNotFound.into())
 }
 
-fn shown(api: &Api, key: &PartnerKeyRecord) -> Result<Value, Problem> {
-    let (_, zone) = api.engine.programme().currency_and_zone()?;
+fn shown(zone: Zone, key: &PartnerKeyRecord) -> SigningKey {
     let (alg, public_key) = match &key.key {
-        KeyRecord::Ed25519(public) => ("ed25519", Some(BASE64_STANDARD.encode(public))),
-        KeyRecord::HmacSha256(_) => ("hmac-sha256", None),
+        KeyRecord::Ed25519(public) => (Alg::Ed25519, Some(Text(BASE64_STANDARD.encode(public)))),
+        KeyRecord::HmacSha256(_) => (Alg::HmacSha256, None),
     };
-    let mut shown = json!({"keyid": id(key.id), "alg": alg});
-    if let Some(public_key) = public_key {
-        shown["public_key"] = public_key.into();
+    SigningKey {
+        keyid: Ulid(key.id),
+        alg,
+        public_key,
+        created_at: At(zone.show(key.created_at)),
+        revoked_at: OrNull(key.revoked_at.map(|at| At(zone.show(at)))),
+        secret: None,
     }
-    shown["created_at"] = zone.show(key.created_at).into();
-    shown["revoked_at"] = key.revoked_at.map(|at| zone.show(at)).into();
-    Ok(shown)
 }
 
 /// The answer with the secret. Only the answer without it is remembered: for a repeat, the sealed one is
 /// opened again.
 fn with_secret(api: &Api, body: &[u8], keys: &[PartnerKeyRecord], replayed: bool) -> Result<Answer, Problem> {
-    let mut shown: Value = serde_json::from_slice(body).unwrap_or_default(); // our own answer
-    let named = shown["keyid"].as_str().and_then(read_id);
-    let key = keys.iter().find(|key| Some(key.id) == named);
-    if let Some(PartnerKeyRecord { id, key: KeyRecord::HmacSha256(sealed), .. }) = key {
-        let Some(secret) = api.secrets.open(&id.0, sealed) else {
-            return Err(Problem::saying(Code::StoreUnavailable, "the key cannot be read; try again later"));
-        };
-        shown["secret"] = BASE64_STANDARD.encode(secret).into();
-    }
-    Ok(Answer::new(201, &shown).replayed(replayed))
+    let kept = KeptAnswer::of(body)?;
+    let named = kept.get("keyid").and_then(Value::as_str).and_then(read_id);
+    let named = named.ok_or_else(|| Problem::broken("a kept answer names no key"))?;
+    let key = keys.iter().find(|key| key.id == named);
+    let kept = match key {
+        Some(PartnerKeyRecord { id, key: KeyRecord::HmacSha256(sealed), .. }) => {
+            let Some(secret) = api.secrets.open(&id.0, sealed) else {
+                return Err(Problem::saying(
+                    Code::StoreUnavailable,
+                    "the key cannot be read; try again later",
+                ));
+            };
+            kept.with("secret", BASE64_STANDARD.encode(secret))
+        }
+        // There is no secret of it, or it is gone.
+        Some(PartnerKeyRecord { key: KeyRecord::Ed25519(_), .. }) | None => kept,
+    };
+    Ok(kept.answer(201).replayed(replayed))
 }
 
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -152,31 +179,39 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let rest = &keys[last.transpose()?.map_or(0, |last| last + 1)..];
     let page = &rest[..limit.min(rest.len())];
     let next = page.last().filter(|_| page.len() < rest.len()).map(|last| id(last.id));
-    let shown = page.iter().map(|key| shown(api, key)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Answer::new(200, &json!({"keys": shown, "next_cursor": next})))
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let keys = page.iter().map(|key| shown(zone, key)).collect();
+    Ok(Answer::new(200, &SigningKeys { keys, next_cursor: OrNull(next.map(Text)) }))
 }
 
-/// The public key that the body has, where it is to have one.
-fn public_key(call: &Call, form: &mut Form<'_>) -> Option<[u8; 32]> {
-    if call.body.text_of("alg") != Some("ed25519") {
-        form.takes_no(&["public_key"], "the secret is made here");
-        return None;
+/// What the key is made of: the public key that was sent, or nothing where the secret is made here.
+#[expect(clippy::option_option, reason = "whether it is right, and whether there is one")]
+fn public_key(form: &mut Form<'_>, body: MakeSigningKey) -> Option<Option<[u8; 32]>> {
+    match body.alg {
+        Alg::HmacSha256 => {
+            form.takes_no(given!(body: public_key), "the secret is made here");
+            Some(None)
+        }
+        Alg::Ed25519 => {
+            let told = need!(form, body.public_key)?;
+            let bytes: Option<[u8; 32]> =
+                BASE64_STANDARD.decode(told.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+            let good = bytes.filter(|bytes| Key::ed25519(bytes).is_some());
+            if good.is_none() {
+                let detail = "the 32 bytes of an Ed25519 public key, in base64";
+                form.fault("/public_key", "wrong_format", detail);
+            }
+            good.map(Some)
+        }
     }
-    let told = form.needs("public_key");
-    let bytes: Option<[u8; 32]> =
-        BASE64_STANDARD.decode(told.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-    let good = bytes.filter(|bytes| Key::ed25519(bytes).is_some());
-    if good.is_none() && !told.is_empty() {
-        form.fault("/public_key", "wrong_format", "the 32 bytes of an Ed25519 public key, in base64");
-    }
-    good
 }
 
-async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn create(api: &Api, call: &Call, body: MakeSigningKey) -> Result<Answer, Problem> {
     let brand = partner(api, call)?;
     let mut form = Form::new(api, call)?;
-    let public = public_key(call, &mut form);
-    form.finish()?;
+    let public = public_key(&mut form, body);
+    let zone = form.zone;
+    let public = form.finish(public)?;
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         // Whoever made it may not have come to refreshing.
         api.refresh().await?;
@@ -192,7 +227,7 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
         }
     };
     let key = PartnerKeyRecord { id: key_id, key, created_at: call.request.now, revoked_at: None };
-    let answer = Answer::new(201, &shown(api, &key)?).kept();
+    let answer = Answer::new(201, &shown(zone, &key)).kept();
 
     let told = api.engine.partners().add_partner_key(&call.request, brand, &key, answer).await?;
 
@@ -204,7 +239,8 @@ async fn create(api: &Api, call: &Call) -> Result<Answer, Problem> {
 async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let brand = partner(api, call)?;
     let key = call.path.get(1).and_then(|id| read_id(id)).ok_or_else(not_found)?;
-    let tell = |key: &PartnerKeyRecord| Answer::new(200, &shown(api, key).unwrap_or_default()).kept();
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let tell = |key: &PartnerKeyRecord| Answer::new(200, &shown(zone, key)).kept();
 
     let told = api.engine.partners().revoke_partner_key(&call.request, brand, key, tell).await?;
 

@@ -2,52 +2,113 @@
 
 use domain::{
     number::{Amount, Currency},
-    programme::{Brand, BrandKind, BrandLimit, BrandPer, Funding, Way},
+    programme::{BrandKind, BrandLimit, BrandPer, Funding, Way},
     refusal::Refusal,
-    shape::{COUNT, Shape, optional, required},
 };
-use edge::{Access, Answer, Api, Call, Code, Method, Partners, Problem, Role, Route};
+use edge::{
+    Access, Answer, Api, Call, Code, Decimal, Id, Kind, List, Method, OrNull, Partners, Problem, Role, Route,
+    Text, answer, asking, word_of, words,
+};
 use engine::Usage;
-use serde_json::{Map, Value, json};
 
-const USED: Shape = Shape::Object(&[
-    required("total", COUNT, "the limit"),
-    optional("used", COUNT, "used of it in the day or month of now; left out where it is a member's"),
-    optional("left", COUNT, "what is left of it; left out where it is a member's"),
-]);
+answer! {
+    /// What is used of a limit.
+    struct UsedOfLimit {
+        /// the limit
+        total: u64,
+        /// used of it in the day or month of now; left out where it is a member's
+        used: Option<u64>,
+        /// what is left of it; left out where it is a member's
+        left: Option<u64>,
+    }
+}
 
-const LIMIT: Shape = Shape::Object(&[
-    required("per", Shape::OneOf(&["day", "month", "member_day"]), "what it counts over, by recorded_at"),
-    optional("issue", USED, "points issued; what refunds take back stays used"),
-    optional("redeem", USED, "points honoured; what is cancelled stays used"),
-]);
+word_of! {
+    /// What a limit counts over.
+    struct Per: &["day", "month", "member_day"];
+}
 
-const AMOUNT: Shape = Shape::Text { max: 40 };
+answer! {
+    /// A limit of a brand.
+    struct UsedLimit {
+        /// what it counts over, by recorded_at
+        per: Per,
+        /// points issued; what refunds take back stays used
+        issue: Option<UsedOfLimit>,
+        /// points honoured; what is cancelled stays used
+        redeem: Option<UsedOfLimit>,
+    }
+}
 
-const CREDIT: Shape = Shape::Object(&[
-    required("total", AMOUNT, "the most it may owe"),
-    required("used", AMOUNT, "closed balances that are not paid, and what is issued and not closed"),
-    required("left", AMOUNT, "what is left of it, exact to the millionth; below 0 where it was lowered"),
-]);
+answer! {
+    /// A brand's credit.
+    struct UsedCredit {
+        /// the most it may owe
+        total: Decimal,
+        /// closed balances that are not paid, and what is issued and not closed
+        used: Decimal,
+        /// what is left of it, exact to the millionth; below 0 where it was lowered
+        left: Decimal,
+    }
+}
 
-const FUNDING: Shape = Shape::Object(&[
-    required("mode", Shape::OneOf(&["prepaid", "postpaid"]), "from blocks bought before, or by the month"),
-    required("credit", Shape::OrNull(&CREDIT), "null without bounds"),
-]);
+words! {
+    /// How a brand pays.
+    enum PaymentMode {
+        /// From blocks that it bought.
+        Prepaid = "prepaid",
+        /// By the month.
+        Postpaid = "postpaid",
+    }
+}
 
-const HOLDING: Shape = Shape::Object(&[
-    required("number", COUNT, "the block's number among the brand's, from 1"),
-    required("left", COUNT, "points it still holds"),
-]);
+answer! {
+    /// How a brand pays.
+    struct UsedFunding {
+        /// from blocks bought before, or by the month
+        mode: PaymentMode,
+        /// null without bounds
+        credit: OrNull<UsedCredit>,
+    }
+}
 
-const USAGE: Shape = Shape::Object(&[
-    required("brand", Shape::Id, "the brand"),
-    required("name", Shape::Text { max: 100 }, "as people know it"),
-    required("kind", Shape::OneOf(&["own", "partner"]), "whether it belongs to the house"),
-    required("limits", Shape::List { of: &LIMIT, min: 0, max: 3 }, "its limits, as of now"),
-    required("funding", Shape::OrNull(&FUNDING), "how it pays for what it issues; null: by the month"),
-    required("blocks", Shape::List { of: &HOLDING, min: 0, max: 10_000 }, "blocks that still hold points"),
-]);
+answer! {
+    /// What a block still holds.
+    struct BlockLeft {
+        /// the block's number among the brand's, from 1
+        number: u32,
+        /// points it still holds
+        left: u64,
+    }
+}
+
+words! {
+    /// Whose a brand is.
+    enum WhoseBrand {
+        /// The house's.
+        Own = "own",
+        /// Somebody else's.
+        Partner = "partner",
+    }
+}
+
+answer! {
+    /// What a brand has used.
+    struct BrandUsage<'a> {
+        /// the brand
+        brand: Id<&'a str>,
+        /// as people know it
+        name: Text<100, &'a str>,
+        /// whether it belongs to the house
+        kind: WhoseBrand,
+        /// its limits, as of now
+        limits: List<UsedLimit, 0, 3>,
+        /// how it pays for what it issues; null: by the month
+        funding: OrNull<UsedFunding>,
+        /// blocks that still hold points
+        blocks: List<BlockLeft, 0, 10_000>,
+    }
+}
 
 /// The route.
 pub(crate) const GET: Route = Route {
@@ -55,17 +116,15 @@ pub(crate) const GET: Route = Route {
     path: "/{id}",
     summary: "What a brand has used of its limits, its blocks and its credit",
     access: Access::keys(&[Role::Operator]).and_partners(Partners::Any),
-    body: None,
     remembers: false,
-    answers: &[(200, USAGE)],
+    answers: &[(200, BrandUsage::SHAPE)],
     problems: &[Code::BrandNotFound],
-    query: &[],
-    handler: |api, call| Box::pin(get(api, call)),
+    ..asking!(get)
 };
 
 /// The brand that the path names, if the caller may ask about it.
 pub(crate) fn named<'a>(api: &Api, call: &'a Call) -> Result<&'a str, Problem> {
-    let id = call.path.first().map_or("", String::as_str);
+    let id = call.path.first().ok_or_else(|| Problem::broken("a route about a brand names none"))?;
     api.may_act_for(call, id)?;
     Ok(id)
 }
@@ -78,45 +137,47 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let programme = programmes.newest();
     let brand = programme.brand(id).ok_or(Refusal::BrandNotFound)?;
-    let holding = |(number, left): &(u32, u64)| json!({"number": number, "left": left});
-    Ok(Answer::new(
-        200,
-        &json!({
-            "brand": brand.id,
-            "name": brand.name,
-            "kind": if brand.kind == BrandKind::Own { "own" } else { "partner" },
-            "limits": brand.limits.iter().map(|limit| shown_limit(limit, &usage)).collect::<Vec<_>>(),
-            "funding": shown_funding(brand, &usage, programme.currency),
-            "blocks": usage.blocks.iter().map(holding).collect::<Vec<_>>(),
-        }),
-    ))
-}
-
-fn shown_limit(limit: &BrandLimit, usage: &Usage) -> Value {
-    let mut shown = Map::from_iter([("per".to_owned(), limit.per.word().into())]);
-    for (way, total) in [(Way::Issue, limit.issue), (Way::Redeem, limit.redeem)] {
-        let Some(total) = total else { continue };
-        let metered = usage.limits.iter().find(|metered| metered.way == way && metered.per == limit.per);
-        let used = match metered.filter(|_| limit.per != BrandPer::MemberDay) {
-            Some(metered) => {
-                json!({"total": total, "used": metered.used, "left": total.saturating_sub(metered.used)})
-            }
-            None => json!({"total": total}),
-        };
-        shown.insert(way.word().to_owned(), used);
-    }
-    Value::Object(shown)
-}
-
-fn shown_funding(brand: &Brand, usage: &Usage, currency: Currency) -> Value {
-    let mode = match brand.funding {
-        None => return Value::Null,
-        Some(Funding::Prepaid) => "prepaid",
-        Some(Funding::Postpaid { .. }) => "postpaid",
+    let usage = BrandUsage {
+        brand: Id(&brand.id),
+        name: Text(&brand.name),
+        kind: match brand.kind {
+            BrandKind::Own => WhoseBrand::Own,
+            BrandKind::Partner => WhoseBrand::Partner,
+        },
+        limits: brand.limits.iter().map(|limit| used_limit(limit, &usage)).collect(),
+        funding: OrNull(brand.funding.map(|funding| used_funding(funding, &usage, programme.currency))),
+        blocks: usage
+            .blocks
+            .iter()
+            .map(|(number, left)| BlockLeft { number: *number, left: *left })
+            .collect(),
     };
-    let credit = usage.credit.map(|(total, left)| {
-        let used = Amount(total.0 - left.0);
-        json!({"total": total.show(currency), "used": used.show(currency), "left": left.show(currency)})
+    Ok(Answer::new(200, &usage))
+}
+
+fn used_limit(limit: &BrandLimit, usage: &Usage) -> UsedLimit {
+    let of = |way: Way, total: Option<u64>| {
+        let metered = usage.limits.iter().find(|metered| metered.way == way && metered.per == limit.per);
+        let used = metered.filter(|_| limit.per != BrandPer::MemberDay).map(|metered| metered.used);
+        total.map(|total| UsedOfLimit { total, used, left: used.map(|used| total.saturating_sub(used)) })
+    };
+    UsedLimit {
+        per: Per(limit.per.word()),
+        issue: of(Way::Issue, limit.issue),
+        redeem: of(Way::Redeem, limit.redeem),
+    }
+}
+
+fn used_funding(funding: Funding, usage: &Usage, currency: Currency) -> UsedFunding {
+    let mode = match funding {
+        Funding::Prepaid => PaymentMode::Prepaid,
+        Funding::Postpaid { .. } => PaymentMode::Postpaid,
+    };
+    let shown = |amount: Amount| Decimal(amount.show(currency));
+    let credit = usage.credit.map(|(total, left)| UsedCredit {
+        total: shown(total),
+        used: shown(Amount(total.0 - left.0)),
+        left: shown(left),
     });
-    json!({"mode": mode, "credit": credit})
+    UsedFunding { mode, credit: OrNull(credit) }
 }

@@ -1,13 +1,19 @@
 //! `GET /program` · `PUT /program`: the programme, one versioned document.
 
-use domain::{
-    json::Json,
-    shape::{COUNT, Shape, required},
+use domain::json::Json;
+use edge::{
+    Access, Answer, Api, Call, Code, Function, Kind, Method, Problem, ProgrammeDocument, Role, Route, answer,
+    asking, taking,
 };
-use edge::{Access, Answer, Api, Call, Code, Function, Method, Problem, Role, Route};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-const ANSWER: Shape = Shape::Object(&[required("version", COUNT, "the version it is saved as")]);
+answer! {
+    /// A version was saved.
+    struct SavedProgramme {
+        /// the version it is saved as
+        version: u32,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -18,50 +24,51 @@ pub static FUNCTION: Function = Function {
             path: "",
             summary: "The programme's newest version, with its number as `version`",
             access: Access::keys(&[Role::Operator, Role::Storefront, Role::Scheduler]),
-            body: None,
             remembers: false,
-            answers: &[(200, domain::programme::SHOWN)],
+            answers: &[(200, ProgrammeDocument::<Value>::SHAPE)],
             problems: &[Code::NoProgram],
-            query: &[],
-            handler: |api, call| Box::pin(get(api, call)),
+            ..asking!(get)
         },
         Route {
             method: Method::Put,
             path: "",
             summary: "Saves a new version; with `version`, only on top of that one",
             access: Access::keys(&[Role::Operator]),
-            body: Some(domain::programme::SHOWN),
             remembers: false,
-            answers: &[(200, ANSWER)],
+            answers: &[(200, SavedProgramme::SHAPE)],
             problems: &[Code::ProgramConflict, Code::InvalidProgram],
-            query: &[],
-            handler: |api, call| Box::pin(put(api, call)),
+            ..taking!(ProgrammeDocument<Json> => put)
         },
     ],
 };
 
 async fn get(api: &Api, _: &Call) -> Result<Answer, Problem> {
     let (version, text) = api.engine.programme().document().await?;
-    let mut document: Value = serde_json::from_str(&text).unwrap_or_default(); // it was read when it was saved
+    let document: Option<Value> = serde_json::from_str(&text).ok();
+    let mut document = document.ok_or_else(|| Problem::broken("a saved programme is no JSON"))?;
     document["version"] = version.into();
-    Ok(Answer::new(200, &document))
+    Ok(Answer::new(200, &ProgrammeDocument(document)))
 }
 
-async fn put(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn put(
+    api: &Api,
+    call: &Call,
+    ProgrammeDocument(mut document): ProgrammeDocument<Json>,
+) -> Result<Answer, Problem> {
     // The programme is every brand's.
     if call.caller.brand.is_some() {
         return Err(Problem::forbidden());
     }
     // A number beyond any version is not the newest one either.
-    let based_on = call.body.whole_of("version").map(|version| u32::try_from(version).unwrap_or(u32::MAX));
-    let mut text: Value = serde_json::from_slice(&call.text).unwrap_or_default(); // it was read as JSON before
-    let mut document = call.body.clone();
+    let based_on = document.whole_of("version").map(|version| u32::try_from(version).unwrap_or(u32::MAX));
+    let text: Option<Value> = serde_json::from_slice(&call.text).ok();
+    let mut text = text.ok_or_else(|| Problem::broken("a body that was read as JSON is none"))?;
     if let (Json::Object(fields), Value::Object(members)) = (&mut document, &mut text) {
         fields.retain(|(name, _)| name != "version");
         members.shift_remove("version");
     }
 
-    let tell = |version: u32| Answer::new(200, &json!({"version": version})).kept();
+    let tell = |version: u32| Answer::new(200, &SavedProgramme { version }).kept();
     let answer =
         api.engine.programme().save(&call.request, &document, &text.to_string(), based_on, tell).await?;
 

@@ -1,40 +1,57 @@
 //! `POST /redeem`: points are spent on an order.
 
-use domain::{
-    decide::Redeem,
-    json::Json,
-    number::FIGURE_MAX,
-    shape::{COUNT, Shape, optional, required},
-};
+use domain::{decide::Redeem, json::Json, member::MemberId, shape::Shape};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, MemberForm, Members, Method, Partners, Problem, Role,
-    Route,
-    wire::{BALANCE, ENTRY, PARTNER_ANSWER},
+    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Members, Method, Partners,
+    Positive, Problem, Read, Role, Route, Spend, Ulid, body, taking,
+    wire::{PartnerDone, Redeemed},
+    words,
 };
-use engine::Act;
+use engine::{Act, id::Reference};
 
-const FOR: Shape = Shape::Object(&[
-    required("kind", Shape::OneOf(&["order"]), "what they are spent on; rewards and draws come later"),
-    required("order_id", Shape::Id, "the order; points are spent on it once"),
-]);
+words! {
+    /// What points are spent on.
+    enum SpentOnWhat {
+        /// An order.
+        Order = "order",
+    }
+}
 
-const REQUEST: Shape = Shape::Object(&[
-    MemberForm::ID,
-    MemberForm::IDENTITY,
-    MemberForm::REFERENCE,
-    required("brand", Shape::Id, "the honouring brand"),
-    required("points", Shape::Whole { min: 1, max: FIGURE_MAX.cast_signed() }, "how many"),
-    required("for", FOR, "what they are spent on"),
-    optional("dry_run", Shape::Bool, "answer what would happen and write nothing"),
-]);
+body! {
+    /// What points are spent on.
+    struct SpentOn {
+        /// what they are spent on; rewards and draws come later
+        kind: SpentOnWhat,
+        /// the order; points are spent on it once
+        order_id: Id,
+    }
+}
 
-const ANSWER: Shape = Shape::Object(&[
-    required("entry", ENTRY, "the ledger entry; its lots say which lots paid"),
-    required("redemption_id", Shape::Ulid { prefix: "rdm_" }, "for cancelling it"),
-    required("balance", BALANCE, "afterwards"),
-    required("tier", Shape::Id, "the member's tier"),
-    required("growth", COUNT, "the member's growth"),
-]);
+body! {
+    /// Points are spent.
+    struct RedeemPoints {
+        /// the member, or `identity`
+        member_id: Option<Ulid<MemberId>>,
+        /// in place of `member_id`
+        identity: Option<IdentitySent>,
+        /// what a partner names the member by, and nobody else
+        member_ref: Option<Ulid<Reference>>,
+        /// the honouring brand
+        brand: Id,
+        /// how many
+        points: Positive,
+        /// what they are spent on
+        r#for: SpentOn,
+        /// answer what would happen and write nothing
+        dry_run: Option<bool>,
+    }
+}
+
+/// What a body asks to spend, for a token that names what it allows.
+fn spends(body: &Json) -> Option<Spend> {
+    let asked = RedeemPoints::read(body)?;
+    Some(Spend { order_id: asked.r#for.order_id.into(), points_max: asked.points.count() })
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -45,10 +62,9 @@ pub static FUNCTION: Function = Function {
         summary: "Points are spent on an order",
         access: Access::keys(&[Role::Storefront])
             .and_partners(Partners::MayRedeem)
-            .and_members(Members::Spend),
-        body: Some(REQUEST),
+            .and_members(Members::Spend(spends)),
         remembers: true,
-        answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
+        answers: &[(200, Shape::Either(&Redeemed::SHAPE, &PartnerDone::SHAPE))],
         problems: &[
             Code::MemberNotFound,
             Code::BrandNotFound,
@@ -58,23 +74,23 @@ pub static FUNCTION: Function = Function {
             Code::MemberNotActive,
             Code::BrandLimit,
         ],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(RedeemPoints => handle)
     }],
 };
 
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let whom = form.whom();
-    let order_id = call.body.get("for").and_then(|order| order.get("order_id")).and_then(Json::text);
+    let whom = form.whom(body.member_id, body.identity.as_ref(), body.member_ref);
+    let whom = form.finish(whom)?;
     let redeem = Redeem {
-        brand: form.text("brand"),
-        points: form.whole("points").unsigned_abs(),
-        order_id: order_id.unwrap_or_default().to_owned(),
+        brand: body.brand.into(),
+        points: body.points.count(),
+        order_id: match body.r#for.kind {
+            SpentOnWhat::Order => body.r#for.order_id.into(),
+        },
     };
-    form.finish()?;
 
     let done = api.engine.ledger().execute(&call.request, &Act::redeem(whom, redeem)).await?;
 
-    api.done(call, &done).await
+    api.done::<Redeemed>(call, &done).await
 }

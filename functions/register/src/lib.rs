@@ -1,17 +1,21 @@
 //! `POST /register`: somebody becomes a member, or is found to be one.
 
-use domain::shape::{Shape, required};
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Method, Problem, Role, Route,
-    wire::{MEMBER, Show},
+    Access, Answer, Api, Call, Code, Function, Kind, Method, Problem, Registration, Role, Route, answer,
+    taking,
+    wire::{Member, Show},
 };
-use engine::{Registered, Registration};
-use serde_json::json;
+use engine::Registered;
 
-const ANSWER: Shape = Shape::Object(&[
-    required("member", MEMBER, "the member"),
-    required("created", Shape::Bool, "whether it is new"),
-]);
+answer! {
+    /// Who is a member now, or was.
+    struct RegisteredMember<'a> {
+        /// the member
+        member: Member<'a>,
+        /// whether it is new
+        created: bool,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -21,28 +25,26 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "Somebody becomes a member, or is found to be one",
         access: Access::keys(&[Role::Storefront, Role::Operator]),
-        body: Some(edge::REGISTRATION),
         remembers: true,
-        answers: &[(200, ANSWER), (201, ANSWER)],
+        answers: &[(200, RegisteredMember::SHAPE), (201, RegisteredMember::SHAPE)],
         problems: &[Code::BrandNotFound, Code::MemberNotFound, Code::IdentityConflict, Code::LimitExceeded],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(Registration => handle)
     }],
 };
 
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
-    let person = edge::person(api, &call.body)?;
+    let person = edge::person(api, body)?;
     api.may_act_for(call, &person.brand)?;
     let now = call.request.now;
     let claims = edge::claims(api, &person);
-    let registration = Registration { id: api.new_id(now)?, registered_at: now, person, claims };
+    let registration = engine::Registration { id: api.new_id(now)?, registered_at: now, person, claims };
 
     let show = Show { programme: programmes.newest() };
     let tell = |registered: &Registered| {
         let status = if registered.created { 201 } else { 200 };
         let member = show.member(&registered.view);
-        Answer::new(status, &json!({"member": member, "created": registered.created})).kept()
+        Answer::new(status, &RegisteredMember { member, created: registered.created }).kept()
     };
     let told = api.engine.people().register(&call.request, &registration, tell).await?;
 

@@ -2,48 +2,53 @@
 
 use domain::{
     decide::{Ask, RefundLine},
-    json::Json,
-    shape::{COUNT, Shape, optional, required},
+    id::RedemptionId,
+    shape::Shape,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Method, Partners, Problem, Role, Route,
-    wire::{BALANCE, ENTRY, PARTNER_ANSWER, read_id},
+    Access, AllOr, Answer, Api, Call, Code, Form, Function, Id, Kind, List, Method, MoneyText, Partners,
+    Positive, Problem, Role, Route, Ulid, body, given, need, taking,
+    wire::{PartnerDone, Reversed},
 };
 use engine::Act;
 
-const LINE: Shape = Shape::Object(&[
-    required("line_id", Shape::Id, "a line of the order"),
-    required("quantity", Shape::Whole { min: 1, max: (1 << 53) - 1 }, "how many units of it"),
-]);
+body! {
+    /// Units of a line that come back.
+    struct ReturnedLine {
+        /// a line of the order
+        line_id: Id,
+        /// how many units of it
+        quantity: Positive,
+    }
+}
 
-const PART: Shape = Shape::Object(&[
-    optional("amount", Shape::Money, "of an order without lines"),
-    optional("lines", Shape::List { of: &LINE, min: 1, max: 200 }, "of an order with lines"),
-]);
+body! {
+    /// A part of an order that comes back.
+    struct ReturnedPart {
+        /// of an order without lines
+        amount: Option<MoneyText>,
+        /// of an order with lines
+        lines: Option<List<ReturnedLine, 1, 200>>,
+    }
+}
 
-const REQUEST: Shape = Shape::Object(&[
-    optional("brand", Shape::Id, "the order's brand"),
-    optional("order_id", Shape::Id, "the order that is refunded"),
-    optional("refund", Shape::WordOr("all", &PART), "what of it"),
-    optional("refund_id", Shape::Id, "the refund's natural key"),
-    optional(
-        "redemption_id",
-        Shape::Ulid { prefix: "rdm_" },
-        "in place of an order: the redemption that is cancelled",
-    ),
-    optional("dry_run", Shape::Bool, "answer what would happen and write nothing"),
-]);
-
-const ANSWER: Shape = Shape::Object(&[
-    required("entry", ENTRY, "the ledger entry"),
-    optional("taken", COUNT, "points taken back, debt included; what was let go is not"),
-    optional("restored", COUNT, "points given back, repaid debt included"),
-    optional("lost", COUNT, "points of expired lots that did not come back"),
-    required("debt", COUNT, "the member's debt afterwards"),
-    required("balance", BALANCE, "afterwards"),
-    required("tier", Shape::Id, "the member's tier"),
-    required("growth", COUNT, "the member's growth"),
-]);
+body! {
+    /// An order is refunded, or a redemption cancelled.
+    struct Reverse {
+        /// the order's brand
+        brand: Option<Id>,
+        /// the order that is refunded
+        order_id: Option<Id>,
+        /// what of it
+        refund: Option<AllOr<ReturnedPart>>,
+        /// the refund's natural key
+        refund_id: Option<Id>,
+        /// in place of an order: the redemption that is cancelled
+        redemption_id: Option<Ulid<RedemptionId>>,
+        /// answer what would happen and write nothing
+        dry_run: Option<bool>,
+    }
+}
 
 /// The function.
 pub static FUNCTION: Function = Function {
@@ -53,9 +58,8 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "An order is refunded, or a redemption cancelled",
         access: Access::keys(&[Role::Storefront, Role::Operator]).and_partners(Partners::MayReverse),
-        body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, Shape::Either(&ANSWER, &PARTNER_ANSWER))],
+        answers: &[(200, Shape::Either(&Reversed::SHAPE, &PartnerDone::SHAPE))],
         problems: &[
             Code::OrderNotFound,
             Code::RedemptionNotFound,
@@ -64,54 +68,54 @@ pub static FUNCTION: Function = Function {
             Code::AlreadyCancelled,
             Code::OrderConflict,
         ],
-        query: &[],
-        handler: |api, call| Box::pin(handle(api, call)),
+        ..taking!(Reverse => handle)
     }],
 };
 
-async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn handle(api: &Api, call: &Call, body: Reverse) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let act = match call.body.text_of("redemption_id").and_then(read_id) {
-        Some(redemption) => {
+    let act = match body.redemption_id {
+        Some(Ulid(redemption)) => {
             form.takes_no(
-                &["brand", "order_id", "refund", "refund_id"],
+                given!(body: brand, order_id, refund, refund_id),
                 "a redemption is cancelled by its id alone",
             );
-            Act::cancel(redemption)
+            Some(Act::cancel(redemption))
         }
-        None => {
-            let (brand, order_id) = (form.needs("brand"), form.needs("order_id"));
-            let refund_id = form.optional("refund_id");
-            Act::refund(brand, &order_id, refund_id.as_deref(), ask(&mut form))
-        }
+        None => refund(&mut form, body),
     };
-    form.finish()?;
+    let act = form.finish(act)?;
 
     let done = api.engine.ledger().execute(&call.request, &act).await?;
 
-    api.done(call, &done).await
+    api.done::<Reversed>(call, &done).await
 }
 
-fn ask(form: &mut Form<'_>) -> Ask {
-    let Some(refund) = form.body().get("refund") else {
-        form.needs("refund");
-        return Ask::All;
+fn refund(form: &mut Form<'_>, body: Reverse) -> Option<Act> {
+    let brand = need!(form, body.brand);
+    let order_id = need!(form, body.order_id);
+    let ask = need!(form, body.refund).and_then(|refund| ask(form, refund));
+    let refund_id = body.refund_id.map(String::from);
+    Some(Act::refund(brand?.into(), &order_id?, refund_id.as_deref(), ask?))
+}
+
+fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {
+    let part = match refund {
+        AllOr::All => return Some(Ask::All),
+        AllOr::Part(part) => part,
     };
-    match (refund.text(), refund.get("amount"), refund.get("lines")) {
-        (Some(_), ..) => Ask::All,
-        (None, amount @ Some(_), None) => {
-            Ask::Amount(form.money(amount, "/refund/amount").unwrap_or_default())
-        }
-        (None, None, Some(lines)) => {
-            let line = |line: &Json| RefundLine {
-                line_id: line.text_of("line_id").unwrap_or_default().to_owned(),
-                quantity: line.whole_of("quantity").unwrap_or(1).unsigned_abs(),
+    match (part.amount, part.lines) {
+        (Some(amount), None) => form.money(&amount, "/refund/amount").map(Ask::Amount),
+        (None, Some(List(lines))) => {
+            let line = |line: ReturnedLine| RefundLine {
+                line_id: line.line_id.into(),
+                quantity: line.quantity.count(),
             };
-            Ask::Lines(lines.list().iter().map(line).collect())
+            Some(Ask::Lines(lines.into_iter().map(line).collect()))
         }
-        _ => {
+        (Some(_), Some(_)) | (None, None) => {
             form.fault("/refund", "wrong_type", "\"all\", an amount, or lines");
-            Ask::All
+            None
         }
     }
 }

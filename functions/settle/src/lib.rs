@@ -7,31 +7,52 @@ mod csv;
 mod shown;
 
 use domain::{
-    json::Json,
     number::Currency,
-    shape::{COUNT, Shape, is_id, optional, required},
+    shape::is_id,
     time::{Instant, Month, Zone},
 };
-use edge::{Access, Answer, Api, Call, Code, Function, Method, Partners, Problem, Role, Route};
-use engine::{BrandAccount, State};
-use serde_json::json;
-use shown::{LIST, PAID, STATEMENT, Statement};
+use edge::{
+    Access, Answer, Api, At, Call, Code, Function, Id, Kind, Method, MonthText, OrNull, Partners, Problem,
+    Role, Route, Text, answer, asking, body, taking,
+};
+use engine::BrandAccount;
+use shown::{ListedMonth, PaidAccount, Settlements, Statement};
 
-const REQUEST: Shape = Shape::Object(&[
-    optional("month", Shape::Month, "the month before as_of unless given"),
-    optional("as_of", Shape::Instant, "not ahead of now; now unless given"),
-]);
+body! {
+    /// A month is closed.
+    struct CloseMonth {
+        /// the month before as_of unless given
+        month: Option<Month>,
+        /// not ahead of now; now unless given
+        as_of: Option<Instant>,
+    }
+}
 
-const ANSWER: Shape = Shape::Object(&[
-    required("month", Shape::Month, "the month that is closed"),
-    required("members", COUNT, "members that this call has come to"),
-    required("entries", COUNT, "ledger entries that this call has read"),
-    required("points_expired", COUNT, "points that expired as this call settled members"),
-    required("closed_at", Shape::OrNull(&Shape::Instant), "when it was closed, by this call or before"),
-    required("done", Shape::Bool, "false: call again"),
-]);
+answer! {
+    /// How far the close of a month has come.
+    struct MonthClosing {
+        /// the month that is closed
+        month: MonthText,
+        /// members that this call has come to
+        members: u64,
+        /// ledger entries that this call has read
+        entries: u64,
+        /// points that expired as this call settled members
+        points_expired: u64,
+        /// when it was closed, by this call or before
+        closed_at: OrNull<At>,
+        /// false: call again
+        done: bool,
+    }
+}
 
-const PAID_REQUEST: Shape = Shape::Object(&[required("brand", Shape::Id, "whose account was paid")]);
+body! {
+    /// An account was paid.
+    struct AccountWasPaid {
+        /// whose account was paid
+        brand: Id,
+    }
+}
 
 /// Accounts of a table, unless it is asked for fewer: all that a programme can have.
 const TABLE_MAX: usize = 200;
@@ -48,12 +69,10 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "Closes a month that ended at least 15 minutes ago, a bounded part of it per call",
         access: Access::keys(&[Role::Scheduler]),
-        body: Some(REQUEST),
         remembers: true,
-        answers: &[(200, ANSWER)],
+        answers: &[(200, MonthClosing::SHAPE)],
         problems: &[Code::MonthNotEnded, Code::LimitExceeded],
-        query: &[],
-        handler: |api, call| Box::pin(settle(api, call)),
+        ..taking!(CloseMonth => settle)
     }],
 };
 
@@ -66,36 +85,32 @@ pub static SETTLEMENTS: Function = Function {
             path: "",
             summary: "Months that are closed or being closed, newest first",
             access: READERS,
-            body: None,
             remembers: false,
-            answers: &[(200, LIST)],
+            answers: &[(200, Settlements::SHAPE)],
             problems: &[],
             query: &["limit", "cursor"],
-            handler: |api, call| Box::pin(list(api, call)),
+            ..asking!(list)
         },
         Route {
             method: Method::Get,
             path: "/{month}",
             summary: "A closed month's statement; who is bound to a brand sees its account alone",
             access: READERS,
-            body: None,
             remembers: false,
-            answers: &[(200, STATEMENT)],
+            answers: &[(200, shown::ShownStatement::SHAPE)],
             problems: &[UNKNOWN],
             query: &["format", "limit", "cursor"],
-            handler: |api, call| Box::pin(get(api, call)),
+            ..asking!(get)
         },
         Route {
             method: Method::Post,
             path: "/{month}/paid",
             summary: "A brand's account of a closed month was paid",
             access: Access::ADMIN,
-            body: Some(PAID_REQUEST),
             remembers: true,
-            answers: &[(200, PAID)],
+            answers: &[(200, PaidAccount::SHAPE)],
             problems: &[UNKNOWN],
-            query: &[],
-            handler: |api, call| Box::pin(paid(api, call)),
+            ..taking!(AccountWasPaid => paid)
         },
     ],
 };
@@ -120,40 +135,39 @@ fn named(call: &Call) -> Result<Month, Problem> {
 }
 
 /// The month that the body means.
-fn meant(body: &Json, now: Instant, zone: Zone) -> Result<Month, Problem> {
-    let as_of = body.text_of("as_of").and_then(Instant::parse);
-    match (body.text_of("month").and_then(Month::parse), as_of) {
+fn meant(body: &CloseMonth, now: Instant, zone: Zone) -> Result<Month, Problem> {
+    match (body.month, body.as_of) {
         (Some(month), None) => Ok(month),
         (Some(_), Some(_)) => Err(Problem::field("/as_of", "unknown_field", "month or as_of, not both")),
         (None, Some(as_of)) if as_of > now => {
             Err(Problem::field("/as_of", "out_of_range", "not ahead of now"))
         }
-        (None, as_of) => Ok(zone.month(as_of.unwrap_or(now)).previous()),
+        (None, Some(as_of)) => Ok(zone.month(as_of).previous()),
+        (None, None) => Ok(zone.month(now).previous()),
     }
 }
 
-async fn settle(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn settle(api: &Api, call: &Call, body: CloseMonth) -> Result<Answer, Problem> {
     must_be_unbound(call)?;
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     // What was done under its key is answered, whatever this instance's clock makes of the rest.
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
     }
-    let month = meant(&call.body, call.request.now, zone)?;
+    let month = meant(&body, call.request.now, zone)?;
 
     let closing = api.engine.partners().close_month(&call.request, month).await?;
 
-    let answer = Answer::new(
-        200,
-        &json!({
-            "month": month.show(),
-            "members": closing.members,
-            "entries": closing.entries,
-            "points_expired": closing.points_expired,
-            "closed_at": closing.closed_at.map(|at| zone.show(at)),
-            "done": closing.closed_at.is_some(),
-        }),
-    );
+    let closed_at = closing.closed_at.map(|at| At(zone.show(at)));
+    let answer = MonthClosing {
+        month: MonthText(month.show()),
+        members: closing.members,
+        entries: closing.entries,
+        points_expired: closing.points_expired,
+        done: closed_at.is_some(),
+        closed_at: OrNull(closed_at),
+    };
+    let answer = Answer::new(200, &answer);
     if closing.closed_at.is_some() {
         return Ok(api.engine.access().remember_answer(&call.request, answer.kept()).await?.into());
     }
@@ -173,16 +187,8 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let more = months.len() > limit;
     months.truncate(limit);
     let next = months.last().filter(|_| more).map(|last| last.month.show());
-    let shown = months.iter().map(|settlement| {
-        let (state, closed_at) = match settlement.state {
-            State::Closing => ("closing", None),
-            State::Closed(at) => ("closed", Some(zone.show(at))),
-        };
-        let began_at = zone.show(settlement.began_at);
-        json!({"month": settlement.month.show(), "state": state, "began_at": began_at, "closed_at": closed_at})
-    });
-    let shown: Vec<_> = shown.collect();
-    Ok(Answer::new(200, &json!({"settlements": shown, "next_cursor": next})))
+    let settlements = months.iter().map(|settlement| ListedMonth::of(settlement, zone)).collect();
+    Ok(Answer::new(200, &Settlements { settlements, next_cursor: OrNull(next.map(Text)) }))
 }
 
 async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -208,21 +214,20 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let more = accounts.len() > limit;
     accounts.truncate(limit);
     let statement = Statement::of(&settlement, accounts, more, own.is_some(), currency_and_zone(api)?);
-    Ok(if as_table { Answer::csv(statement.table()) } else { Answer::new(200, &statement.json()) })
+    Ok(if as_table { Answer::csv(statement.table()) } else { Answer::new(200, &statement.shown()?) })
 }
 
 fn currency_and_zone(api: &Api) -> Result<(Currency, Zone), Problem> {
     Ok(api.engine.programme().currency_and_zone()?)
 }
 
-async fn paid(api: &Api, call: &Call) -> Result<Answer, Problem> {
+async fn paid(api: &Api, call: &Call, body: AccountWasPaid) -> Result<Answer, Problem> {
     must_be_unbound(call)?;
     let month = named(call)?;
-    let brand = call.body.text_of("brand").unwrap_or_default();
     let shown_in = currency_and_zone(api)?;
 
-    let tell = |account: &BrandAccount| Answer::new(200, &shown::paid(month, account, shown_in)).kept();
-    let told = api.engine.partners().account_was_paid(&call.request, month, brand, tell).await?;
+    let tell = |account: &BrandAccount| Answer::new(200, &PaidAccount::of(month, account, shown_in)).kept();
+    let told = api.engine.partners().account_was_paid(&call.request, month, &body.brand, tell).await?;
 
     Ok(told.into())
 }

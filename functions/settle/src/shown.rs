@@ -3,83 +3,160 @@
 use domain::{
     number::Currency,
     settlement::{Line, LineKind, SignedMoney},
-    shape::{Shape, required},
     time::{Month, Zone},
 };
+use edge::{At, Decimal, Id, List, MonthText, OrNull, Problem, Text, answer, word_of, words};
 use engine::{BrandAccount, Settlement, State};
-use serde_json::{Value, json};
 
 use crate::csv::Table;
 
-const FIGURE: Shape = Shape::Whole { min: -((1 << 53) - 1), max: (1 << 53) - 1 };
+word_of! {
+    /// What a line of a statement is about.
+    pub(crate) struct LineWord: &["issued", "honoured", "expired", "block_bought"];
+}
 
-/// A decimal string that may be below nought.
-const AMOUNT: Shape = Shape::Text { max: 40 };
+answer! {
+    /// A line of a statement.
+    pub(crate) struct StatementLine<'a> {
+        /// what it is about
+        line: LineWord<&'a str>,
+        /// honoured: whose points they were
+        issuer: OrNull<Id<&'a str>>,
+        /// below 0 where more was taken back; block_bought: null
+        points: OrNull<i64>,
+        /// points × price, before it is rounded
+        exact: Decimal,
+        /// rounded once, half to even, to the currency's minor unit
+        amount: Decimal,
+        /// its part of the balance: below 0 what the brand owes
+        account: Decimal,
+    }
+}
 
-const LINE: Shape = Shape::Object(&[
-    required("line", Shape::OneOf(&["issued", "honoured", "expired", "block_bought"]), "what it is about"),
-    required("issuer", Shape::OrNull(&Shape::Id), "honoured: whose points they were"),
-    required("points", Shape::OrNull(&FIGURE), "below 0 where more was taken back; block_bought: null"),
-    required("exact", AMOUNT, "points × price, before it is rounded"),
-    required("amount", AMOUNT, "rounded once, half to even, to the currency's minor unit"),
-    required("account", AMOUNT, "its part of the balance: below 0 what the brand owes"),
-]);
+answer! {
+    /// A brand's account.
+    pub(crate) struct StatementAccount<'a> {
+        /// the brand
+        brand: Id<&'a str>,
+        /// as it was known when the month was closed
+        name: Text<100, &'a str>,
+        /// lines that are not 0
+        lines: List<StatementLine<'a>, 0, 1_000>,
+        /// what the programme owes the brand; below 0 what the brand owes it
+        balance: Decimal,
+        /// when it was paid
+        paid_at: OrNull<At>,
+    }
+}
 
-const ACCOUNT: Shape = Shape::Object(&[
-    required("brand", Shape::Id, "the brand"),
-    required("name", Shape::Text { max: 100 }, "as it was known when the month was closed"),
-    required("lines", Shape::List { of: &LINE, min: 0, max: 1_000 }, "lines that are not 0"),
-    required("balance", AMOUNT, "what the programme owes the brand; below 0 what the brand owes it"),
-    required("paid_at", Shape::OrNull(&Shape::Instant), "when it was paid"),
-]);
+answer! {
+    /// The programme's side of a statement.
+    pub(crate) struct ProgrammeSide {
+        /// minus all accounts' balances, also of those on other pages; to a brand minus its own
+        balance: Decimal,
+    }
+}
 
-/// The shape of a statement.
-pub(crate) const STATEMENT: Shape = Shape::Object(&[
-    required("month", Shape::Month, "the local month"),
-    required("currency", Shape::Text { max: 3 }, "of all amounts"),
-    required("closed_at", Shape::Instant, "when it was closed"),
-    required("accounts", Shape::List { of: &ACCOUNT, min: 0, max: 200 }, "by brand"),
-    required(
-        "programme",
-        Shape::Object(&[required(
-            "balance",
-            AMOUNT,
-            "minus all accounts' balances, also of those on other pages; to a brand minus its own",
-        )]),
-        "the other side",
-    ),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "null at the end"),
-]);
+answer! {
+    /// A month's statement.
+    pub(crate) struct ShownStatement<'a> {
+        /// the local month
+        month: MonthText,
+        /// of all amounts
+        currency: Text<3, &'a str>,
+        /// when it was closed
+        closed_at: At<&'a str>,
+        /// by brand
+        accounts: List<StatementAccount<'a>, 0, 200>,
+        /// the other side
+        programme: ProgrammeSide,
+        /// null at the end
+        next_cursor: OrNull<Text<64, &'a str>>,
+    }
+}
 
-const MONTH: Shape = Shape::Object(&[
-    required("month", Shape::Month, "the local month"),
-    required("state", Shape::OneOf(&["closing", "closed"]), "whether it is done"),
-    required("began_at", Shape::Instant, "when its closing was begun"),
-    required("closed_at", Shape::OrNull(&Shape::Instant), "when it was closed"),
-]);
+words! {
+    /// How far a month's close has come.
+    pub(crate) enum ClosingState {
+        /// It is under way.
+        Closing = "closing",
+        /// It is done.
+        Closed = "closed",
+    }
+}
 
-/// The shape of the list of months.
-pub(crate) const LIST: Shape = Shape::Object(&[
-    required("settlements", Shape::List { of: &MONTH, min: 0, max: 200 }, "newest first"),
-    required("next_cursor", Shape::OrNull(&Shape::Text { max: 64 }), "null at the end"),
-]);
+answer! {
+    /// A month that is closed or being closed.
+    pub(crate) struct ListedMonth {
+        /// the local month
+        month: MonthText,
+        /// whether it is done
+        state: ClosingState,
+        /// when its closing was begun
+        began_at: At,
+        /// when it was closed
+        closed_at: OrNull<At>,
+    }
+}
 
-/// The shape of the answer that an account was paid.
-pub(crate) const PAID: Shape = Shape::Object(&[
-    required("month", Shape::Month, "the local month"),
-    required("brand", Shape::Id, "the brand"),
-    required("balance", AMOUNT, "what the programme owed the brand; below 0 what the brand owed it"),
-    required("paid_at", Shape::Instant, "when it was said first"),
-]);
+answer! {
+    /// A page of months.
+    pub(crate) struct Settlements {
+        /// newest first
+        pub(crate) settlements: List<ListedMonth, 0, 200>,
+        /// null at the end
+        pub(crate) next_cursor: OrNull<Text<64>>,
+    }
+}
 
-/// The answer that an account was paid.
-pub(crate) fn paid(month: Month, account: &BrandAccount, (currency, zone): (Currency, Zone)) -> Value {
-    json!({
-        "month": month.show(),
-        "brand": account.account.brand,
-        "balance": account.account.balance().show(currency),
-        "paid_at": account.paid_at.map(|at| zone.show(at)),
-    })
+answer! {
+    /// An account that was paid.
+    pub(crate) struct PaidAccount<'a> {
+        /// the local month
+        month: MonthText,
+        /// the brand
+        brand: Id<&'a str>,
+        /// what the programme owed the brand; below 0 what the brand owed it
+        balance: Decimal,
+        /// when it was said first
+        paid_at: At,
+    }
+}
+
+impl ListedMonth {
+    pub(crate) fn of(settlement: &Settlement, zone: Zone) -> ListedMonth {
+        let (state, closed_at) = match settlement.state {
+            State::Closing => (ClosingState::Closing, None),
+            State::Closed(at) => (ClosingState::Closed, Some(At(zone.show(at)))),
+        };
+        ListedMonth {
+            month: MonthText(settlement.month.show()),
+            state,
+            began_at: At(zone.show(settlement.began_at)),
+            closed_at: OrNull(closed_at),
+        }
+    }
+}
+
+impl PaidAccount<'_> {
+    /// # Panics
+    /// The account was not paid.
+    #[expect(
+        clippy::expect_used,
+        reason = "an account that was paid says when: nothing else is to be answered"
+    )]
+    pub(crate) fn of(
+        month: Month,
+        account: &BrandAccount,
+        (currency, zone): (Currency, Zone),
+    ) -> PaidAccount<'_> {
+        PaidAccount {
+            month: MonthText(month.show()),
+            brand: Id(&account.account.brand),
+            balance: Decimal(account.account.balance().show(currency)),
+            paid_at: At(zone.show(account.paid_at.expect("it was paid"))),
+        }
+    }
 }
 
 /// A page of a month's statement.
@@ -111,37 +188,38 @@ impl Statement {
         Statement { month: settlement.month, closed_at, currency, zone, accounts, programme, more }
     }
 
-    pub(crate) fn json(&self) -> Value {
-        let next = self.accounts.last().filter(|_| self.more).map(|last| &last.account.brand);
-        json!({
-            "month": self.month.show(),
-            "currency": String::from_utf8_lossy(&self.currency.code),
-            "closed_at": self.closed_at,
-            "accounts": self.accounts.iter().map(|account| self.account(account)).collect::<Vec<_>>(),
-            "programme": {"balance": self.programme.show(self.currency)},
-            "next_cursor": next,
+    pub(crate) fn shown(&self) -> Result<ShownStatement<'_>, Problem> {
+        let next = self.accounts.last().filter(|_| self.more).map(|last| Text(last.account.brand.as_str()));
+        let code = std::str::from_utf8(&self.currency.code);
+        Ok(ShownStatement {
+            month: MonthText(self.month.show()),
+            currency: Text(code.map_err(|_| Problem::broken("a currency's code is no text"))?),
+            closed_at: At(&self.closed_at),
+            accounts: self.accounts.iter().map(|account| self.account(account)).collect(),
+            programme: ProgrammeSide { balance: Decimal(self.programme.show(self.currency)) },
+            next_cursor: OrNull(next),
         })
     }
 
-    fn account(&self, own: &BrandAccount) -> Value {
-        json!({
-            "brand": own.account.brand,
-            "name": own.name,
-            "lines": own.account.lines.iter().map(|line| self.line(line)).collect::<Vec<_>>(),
-            "balance": own.account.balance().show(self.currency),
-            "paid_at": own.paid_at.map(|at| self.zone.show(at)),
-        })
+    fn account<'a>(&self, own: &'a BrandAccount) -> StatementAccount<'a> {
+        StatementAccount {
+            brand: Id(&own.account.brand),
+            name: Text(&own.name),
+            lines: own.account.lines.iter().map(|line| self.line(line)).collect(),
+            balance: Decimal(own.account.balance().show(self.currency)),
+            paid_at: OrNull(own.paid_at.map(|at| At(self.zone.show(at)))),
+        }
     }
 
-    fn line(&self, line: &Line) -> Value {
-        json!({
-            "line": line.kind.word(),
-            "issuer": issuer(line),
-            "points": points(line),
-            "exact": line.exact(),
-            "amount": line.amount.show(self.currency),
-            "account": line.due().show(self.currency),
-        })
+    fn line<'a>(&self, line: &'a Line) -> StatementLine<'a> {
+        StatementLine {
+            line: LineWord(line.kind.word()),
+            issuer: OrNull(issuer(line).map(Id)),
+            points: OrNull(points(line)),
+            exact: Decimal(line.exact()),
+            amount: Decimal(line.amount.show(self.currency)),
+            account: Decimal(line.due().show(self.currency)),
+        }
     }
 
     /// The same as a table: a row for each line and, at the end, one for the programme's side, so that

@@ -92,6 +92,10 @@ pub enum Shape {
     OrNull(&'static Shape),
     /// A condition (rules, 9); its facts are checked by [`crate::condition`].
     Condition,
+    /// A decimal string that may be below nought: money that is owed one way or the other.
+    Decimal,
+    /// That, published under a name of its own.
+    Named(&'static str, &'static Shape),
     /// Anything. For answers that carry a document as it is.
     Any,
 }
@@ -139,6 +143,13 @@ pub fn is_ulid(text: &str, prefix: &str) -> bool {
     })
 }
 
+/// Whether the text is a whole number of digits, with a sign and decimals or without.
+fn is_decimal(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+    [whole, rest].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 impl Shape {
     /// Everything that is wrong with the document, up to [`FAULTS_MAX`].
     pub fn check(&self, document: &Json) -> Vec<Fault> {
@@ -154,7 +165,7 @@ impl Shape {
         let mut fault = |code, detail: String| faults.push(Fault::new(at.clone(), code, detail));
         match (self, value) {
             (Shape::Any | Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
-            (Shape::OrNull(shape), value) => shape.check_at(value, at, faults),
+            (Shape::OrNull(shape) | Shape::Named(_, shape), value) => shape.check_at(value, at, faults),
             (Shape::Either(_, other), value) if other.check(value).is_empty() => {}
             (Shape::Either(shape, _), value) => shape.check_at(value, at, faults),
             (Shape::WordOr(word, _), Json::Text(text)) if text == word => {}
@@ -211,6 +222,7 @@ impl Shape {
             Shape::Ulid { prefix } => is_ulid(text, prefix),
             Shape::Money => text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'),
             Shape::Rate => Rate::parse(text).is_some(),
+            Shape::Decimal => is_decimal(text),
             Shape::Instant => Instant::parse(text).is_some(),
             Shape::Day => Day::parse(text).is_some(),
             Shape::Month => Month::parse(text).is_some(),
@@ -229,6 +241,7 @@ impl Shape {
             Shape::Bool => "true or false".into(),
             Shape::Money => "an amount as a decimal string, such as \"88.50\"".into(),
             Shape::Rate => "a rate as a decimal string, at most 6 digits before and 6 after the point".into(),
+            Shape::Decimal => "a decimal string, such as \"-88.50\"".into(),
             Shape::Instant => "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\"".into(),
             Shape::Day => "a date, YYYY-MM-DD".into(),
             Shape::Month => "a month, YYYY-MM".into(),
@@ -238,7 +251,48 @@ impl Shape {
             Shape::WordOr(word, shape) => format!("\"{word}\" or {}", shape.wanted()),
             Shape::Either(one, other) => format!("{} or {}", one.wanted(), other.wanted()),
             Shape::OrNull(shape) => format!("{} or null", shape.wanted()),
+            Shape::Named(_, shape) => shape.wanted(),
             Shape::Any => "anything".into(),
+        }
+    }
+
+    /// Notes the schemas of all that has a name in it, by their names.
+    ///
+    /// # Panics
+    /// Two different shapes have one name.
+    pub fn name_schemas(&self, schemas: &mut Map<String, Value>) {
+        match self {
+            Shape::Named(name, shape) => {
+                let schema = shape.schema();
+                match schemas.get(*name) {
+                    Some(known) => assert!(*known == schema, "two shapes are called {name}"),
+                    None => {
+                        schemas.insert((*name).to_owned(), schema);
+                        shape.name_schemas(schemas);
+                    }
+                }
+            }
+            Shape::List { of: shape, .. } | Shape::Map { of: shape, .. } => shape.name_schemas(schemas),
+            Shape::WordOr(_, shape) | Shape::OrNull(shape) => shape.name_schemas(schemas),
+            Shape::Either(one, other) => {
+                one.name_schemas(schemas);
+                other.name_schemas(schemas);
+            }
+            Shape::Object(fields) => fields.iter().for_each(|field| field.shape.name_schemas(schemas)),
+            Shape::Text { .. }
+            | Shape::Id
+            | Shape::Ulid { .. }
+            | Shape::Whole { .. }
+            | Shape::Bool
+            | Shape::Money
+            | Shape::Rate
+            | Shape::Decimal
+            | Shape::Instant
+            | Shape::Day
+            | Shape::Month
+            | Shape::OneOf(_)
+            | Shape::Condition
+            | Shape::Any => {}
         }
     }
 
@@ -254,6 +308,7 @@ impl Shape {
             Shape::Bool => json!({"type": "boolean"}),
             Shape::Money => json!({"type": "string", "pattern": "^[0-9]{1,13}(\\.[0-9]{1,4})?$"}),
             Shape::Rate => json!({"type": "string", "pattern": "^[0-9]{1,6}(\\.[0-9]{1,6})?$"}),
+            Shape::Decimal => json!({"type": "string", "pattern": "^-?[0-9]{1,39}(\\.[0-9]{1,20})?$"}),
             Shape::Instant => json!({"type": "string", "format": "date-time"}),
             Shape::Day => json!({"type": "string", "format": "date"}),
             Shape::Month => json!({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
@@ -269,6 +324,7 @@ impl Shape {
             Shape::WordOr(word, shape) => json!({"oneOf": [{"const": word}, shape.schema()]}),
             Shape::Either(one, other) => json!({"anyOf": [one.schema(), other.schema()]}),
             Shape::OrNull(shape) => json!({"oneOf": [shape.schema(), {"type": "null"}]}),
+            Shape::Named(name, _) => json!({"$ref": format!("#/components/schemas/{name}")}),
             Shape::Condition => {
                 json!({"type": "object", "description": "a condition: all, any, not, or fact/op/value"})
             }

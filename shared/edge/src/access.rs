@@ -17,9 +17,12 @@ use domain::{
     programme::{BrandKind, May, Sees},
     refusal::Refusal,
 };
-use engine::Done;
+use engine::{Done, records::EntryRecord};
 
-use crate::{Answer, Api, Call, Caller, Data, Members, Problem, Role, Route, Spend, wire};
+use crate::{
+    Answer, Api, Call, Caller, Data, Members, Problem, Role, Route, Spend,
+    wire::{self, OfEntry},
+};
 
 /// How a caller names a member.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,7 +90,11 @@ impl Api {
             Members::Refused => false,
             Members::Own => true,
             // That it is at the token's brand, whoever is bound to a brand is held to.
-            Members::Spend => grant.spend.as_ref().is_some_and(|spend| spend.allows(body)),
+            Members::Spend(asked) => {
+                let asked =
+                    asked(body).ok_or_else(|| Problem::broken("a redemption does not say what it spends"))?;
+                grant.spend.as_ref().is_some_and(|spend| spend.allows(&asked))
+            }
         };
         if granted { Ok(()) } else { Err(Problem::forbidden()) }
     }
@@ -125,25 +132,29 @@ impl Api {
     ///
     /// # Errors
     /// There is no programme yet, or the store failed.
-    pub async fn done(&self, call: &Call, done: &Done) -> Result<Answer, Problem> {
+    pub async fn done<A: OfEntry>(&self, call: &Call, done: &Done) -> Result<Answer, Problem> {
+        let entry =
+            done.entry.as_ref().ok_or_else(|| Problem::broken("a command was done and made no entry"))?;
         let seen = match call.caller.is(Role::Partner) {
-            true => Some(self.seen(call, done).await?),
+            true => Some(self.seen(call, done.member, entry).await?),
             false => None,
         };
         let programmes = self.engine.programme().timeline()?;
         let show = wire::Show { programme: programmes.newest() };
-        let answer = match seen {
-            Some(sees) => Answer::new(200, &show.done_for_partner(done, sees)),
-            None => Answer::new(200, &show.done(done)),
+        let answer = match (seen, &entry.outcome) {
+            (Some(sees), _) => Some(Answer::new(200, &show.done_for_partner(entry, sees))),
+            (None, Some(outcome)) => A::of(show, entry, outcome),
+            (None, None) => None,
         };
+        let answer = answer.ok_or_else(|| Problem::broken("a command's entry is not of its kind"))?;
         Ok(answer.replayed(done.replayed))
     }
 
     /// What a partner sees of the member in this answer. It follows from the entry, so that a repeat
     /// is told the same: what the programme said that it was made under, if the link stood then.
-    async fn seen(&self, call: &Call, done: &Done) -> Result<Sees, Problem> {
-        let (Some(entry), Some(brand)) = (&done.entry, &call.caller.brand) else {
-            return Ok(Sees::default());
+    async fn seen(&self, call: &Call, member: MemberId, entry: &EntryRecord) -> Result<Sees, Problem> {
+        let Some(brand) = &call.caller.brand else {
+            return Err(Problem::broken("a partner has no brand"));
         };
         // It may have been made under a version that another instance has just saved.
         if self.engine.programme().timeline()?.version(entry.version).is_none() {
@@ -157,7 +168,7 @@ impl Api {
         }
         // Whoever is named by a reference is linked; of an order or redemption it must be looked up.
         let linked = call.body.get("member_ref").is_some()
-            || self.engine.partners().was_linked(done.member, brand, entry.seq).await?;
+            || self.engine.partners().was_linked(member, brand, entry.seq).await?;
         Ok(if linked { sees } else { Sees::default() })
     }
 
@@ -186,10 +197,8 @@ impl Api {
 }
 
 impl Spend {
-    /// Whether it is what the body of a redemption asks for.
-    fn allows(&self, body: &Json) -> bool {
-        let order_id = body.get("for").and_then(|order| order.text_of("order_id"));
-        let points = body.whole_of("points").and_then(|points| u64::try_from(points).ok());
-        order_id == Some(self.order_id.as_str()) && points.is_some_and(|points| points <= self.points_max)
+    /// Whether that is what it allows: for the same order, at most so many points.
+    fn allows(&self, asked: &Spend) -> bool {
+        asked.order_id == self.order_id && asked.points_max <= self.points_max
     }
 }

@@ -1,6 +1,9 @@
 //! A function's answer.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::{Kind, Problem};
 
 /// The type of nearly every answer.
 const JSON: &str = "application/json";
@@ -20,9 +23,12 @@ pub struct Answer {
 
 impl Answer {
     /// An answer with that body.
-    pub fn new(status: u16, body: &impl Serialize) -> Answer {
-        // Plain structs with string keys: writing them to memory cannot fail.
-        let body = serde_json::to_vec(body).unwrap_or_default();
+    ///
+    /// # Panics
+    /// Never: structs with string keys, written to memory.
+    #[expect(clippy::expect_used, reason = "an answer that cannot be written must not go out empty")]
+    pub fn new(status: u16, body: &(impl Kind + Serialize)) -> Answer {
+        let body = serde_json::to_vec(body).expect("structs with string keys, written to memory");
         Answer { status, body, media_type: JSON, replayed: false }
     }
 
@@ -42,6 +48,37 @@ impl Answer {
     /// As the engine remembers it.
     pub fn kept(&self) -> engine::records::Answer {
         engine::records::Answer { status: self.status, body: self.body.clone() }
+    }
+}
+
+/// An answer of ours as it was kept, into which something is put that is never stored.
+pub struct KeptAnswer(Map<String, Value>);
+
+impl KeptAnswer {
+    /// The answer of these bytes.
+    ///
+    /// # Errors
+    /// 500 `internal`: they are no answer of ours.
+    pub fn of(body: &[u8]) -> Result<KeptAnswer, Problem> {
+        serde_json::from_slice(body).map(KeptAnswer).map_err(|_| Problem::broken("a kept answer is no JSON"))
+    }
+
+    /// What it says there.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The same with that said there, at the end if nothing was.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> KeptAnswer {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The answer.
+    pub fn answer(&self, status: u16) -> Answer {
+        let body = Value::Object(self.0.clone()).to_string().into_bytes();
+        Answer { status, body, media_type: JSON, replayed: false }
     }
 }
 

@@ -1,20 +1,19 @@
-//! Reads checked bodies into the domain's types. What a shape cannot say (the currency's digits,
-//! either this field or that) is checked here, all faults at once.
+//! Makes commands of checked bodies. What a shape cannot say (the currency's digits, either this field or
+//! that) is checked here, all faults at once.
 
 use domain::{
-    json::Json,
+    member::MemberId,
     number::{Currency, Money},
     shape::Fault,
-    time::{Instant, Zone},
+    time::Zone,
 };
-use engine::Whom;
+use engine::{Whom, id::Reference};
 
-use crate::{Api, Call, Problem, access::Naming};
+use crate::{Api, Call, IdentitySent, MoneyText, Problem, Ulid, access::Naming};
 
-/// A body being read.
+/// A command in the making: what is wrong with the body so far.
 pub struct Form<'a> {
     api: &'a Api,
-    body: &'a Json,
     naming: Naming,
     /// The programme's money.
     pub currency: Currency,
@@ -23,15 +22,30 @@ pub struct Form<'a> {
     faults: Vec<Fault>,
 }
 
+/// Fields of a body with whether each was sent, for [`Form::takes_no`]: `given!(body: amount, lines)`.
+#[macro_export]
+macro_rules! given {
+    ($body:ident: $($field:ident),+) => {
+        &[$((stringify!($field), $body.$field.is_some())),+]
+    };
+}
+
+/// A field of a body that must be there for this kind of request, or `None` and a fault: `need!(form, body.amount)`.
+#[macro_export]
+macro_rules! need {
+    ($form:ident, $body:ident.$field:ident) => {
+        $form.needed(stringify!($field), $body.$field)
+    };
+}
+
 impl<'a> Form<'a> {
-    /// A form over the call's body.
+    /// A form for the call.
     ///
     /// # Errors
     /// There is no programme yet.
     pub fn new(api: &'a Api, call: &'a Call) -> Result<Form<'a>, Problem> {
         let (currency, zone) = api.engine.programme().currency_and_zone()?;
-        let naming = call.caller.naming();
-        Ok(Form { api, body: &call.body, naming, currency, zone, faults: Vec::new() })
+        Ok(Form { api, naming: call.caller.naming(), currency, zone, faults: Vec::new() })
     }
 
     /// Notes a fault.
@@ -39,52 +53,24 @@ impl<'a> Form<'a> {
         self.faults.push(Fault::new(pointer, code, detail));
     }
 
-    /// Whether a field is there.
-    pub fn has(&self, name: &str) -> bool {
-        self.body.get(name).is_some()
-    }
-
-    /// A text field; empty if it is not there.
-    pub fn text(&self, name: &str) -> String {
-        self.body.text_of(name).unwrap_or_default().to_owned()
-    }
-
-    /// A text field, if it is there.
-    pub fn optional(&self, name: &str) -> Option<String> {
-        self.body.text_of(name).map(str::to_owned)
-    }
-
-    /// A whole number; 0 if it is not there.
-    pub fn whole(&self, name: &str) -> i64 {
-        self.body.whole_of(name).unwrap_or(0)
-    }
-
-    /// An instant, if it is there.
-    pub fn instant(&self, name: &str) -> Option<Instant> {
-        self.body.text_of(name).and_then(Instant::parse)
-    }
-
-    /// A field that must be there for this kind of request.
-    pub fn needs(&mut self, name: &str) -> String {
-        if !self.has(name) {
+    /// A field that must be there for this kind of request: see [`need!`](crate::need).
+    pub fn needed<T>(&mut self, name: &str, sent: Option<T>) -> Option<T> {
+        if sent.is_none() {
             self.fault(format!("/{name}"), "required", "needed here");
         }
-        self.text(name)
+        sent
     }
 
-    /// Fields that do not belong to this kind of request.
-    pub fn takes_no(&mut self, names: &[&str], why: &str) {
-        for name in names {
-            if self.has(name) {
-                self.fault(format!("/{name}"), "unknown_field", why);
-            }
+    /// Fields that do not belong to this kind of request: see [`given!`](crate::given).
+    pub fn takes_no(&mut self, fields: &[(&str, bool)], why: &str) {
+        for (name, _) in fields.iter().filter(|(_, sent)| *sent) {
+            self.fault(format!("/{name}"), "unknown_field", why);
         }
     }
 
-    /// An amount of the programme's currency.
-    pub fn money(&mut self, json: Option<&Json>, pointer: &str) -> Option<Money> {
-        let text = json.and_then(Json::text)?;
-        let money = Money::parse(text, self.currency);
+    /// An amount of the programme's currency, or `None` and a fault.
+    pub fn money(&mut self, sent: &MoneyText, pointer: &str) -> Option<Money> {
+        let money = Money::parse(sent, self.currency);
         if money.is_none() {
             let detail = match self.currency.digits {
                 0 => "whole units without a point, at most 13 digits".to_owned(),
@@ -95,56 +81,74 @@ impl<'a> Form<'a> {
         money
     }
 
-    /// The member that the request names, in the way that the caller names members.
-    pub fn whom(&mut self) -> Whom {
+    /// The same of a field that may be left out.
+    #[expect(clippy::option_option, reason = "whether it was sent, and whether it is right")]
+    pub fn money_if(&mut self, sent: Option<&MoneyText>, pointer: &str) -> Option<Option<Money>> {
+        sent.map_or(Some(None), |sent| self.money(sent, pointer).map(Some))
+    }
+
+    /// The member that the request names, in the way that the caller names members; or `None` and a fault.
+    pub fn whom(
+        &mut self,
+        member_id: Option<Ulid<MemberId>>,
+        identity: Option<&IdentitySent>,
+        member_ref: Option<Ulid<Reference>>,
+    ) -> Option<Whom> {
+        let by_id = ("member_id", member_id.is_some());
+        let by_identity = ("identity", identity.is_some());
+        let by_reference = ("member_ref", member_ref.is_some());
         match self.naming {
             Naming::Reference => {
-                self.takes_no(&["member_id", "identity"], "a partner names a member by member_ref");
-                let reference = self.needs("member_ref");
-                crate::wire::read_id(&reference).map_or(Whom::Nobody, Whom::Linked)
+                self.takes_no(&[by_id, by_identity], "a partner names a member by member_ref");
+                self.needed("member_ref", member_ref).map(|reference| Whom::Linked(reference.0))
             }
             // It may say who it is; that it is no other has been checked.
             Naming::Own(own) => {
-                self.takes_no(&["member_ref", "identity"], "a token is its member's");
-                Whom::Id(own)
+                self.takes_no(&[by_reference, by_identity], "a token is its member's");
+                Some(Whom::Id(own))
             }
             Naming::Anybody => {
-                self.takes_no(&["member_ref"], "a reference means something to its partner alone");
-                self.anybody()
+                self.takes_no(&[by_reference], "a reference means something to its partner alone");
+                self.anybody(member_id, identity)
             }
         }
     }
 
     /// The member that `member_id` or `identity` names.
-    fn anybody(&mut self) -> Whom {
-        match (self.body.text_of("member_id"), self.body.get("identity")) {
+    fn anybody(
+        &mut self,
+        member_id: Option<Ulid<MemberId>>,
+        identity: Option<&IdentitySent>,
+    ) -> Option<Whom> {
+        match (member_id, identity) {
             (Some(_), Some(_)) => {
                 self.fault("/identity", "unknown_field", "member_id or identity, not both");
-                Whom::Nobody
+                None
             }
-            (Some(id), None) => crate::wire::read_member_id(id).map_or(Whom::Nobody, Whom::Id),
+            (Some(id), None) => Some(Whom::Id(id.0)),
             (None, Some(identity)) => match crate::identity::normalize(self.api, identity, "/identity") {
-                Ok(identity) => Whom::Identity(crate::identity::claim(self.api, &identity)),
+                Ok(identity) => Some(Whom::Identity(crate::identity::claim(self.api, &identity))),
                 Err(fault) => {
                     self.faults.push(fault);
-                    Whom::Nobody
+                    None
                 }
             },
             (None, None) => {
                 self.fault("/member_id", "required", "member_id or identity");
-                Whom::Nobody
+                None
             }
         }
     }
 
-    /// The body.
-    pub fn body(&self) -> &'a Json {
-        self.body
-    }
-
+    /// What was made of the body, if nothing is wrong with it.
+    ///
     /// # Errors
     /// All faults that were noted.
-    pub fn finish(&self) -> Result<(), Problem> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Problem::invalid_field(&self.faults)) }
+    pub fn finish<T>(self, made: Option<T>) -> Result<T, Problem> {
+        match made {
+            _ if !self.faults.is_empty() => Err(Problem::invalid_field(&self.faults)),
+            Some(made) => Ok(made),
+            None => Err(Problem::broken("a body is refused and has no fault")),
+        }
     }
 }

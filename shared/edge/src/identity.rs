@@ -2,111 +2,133 @@
 //! systems' ids stay as they are.
 
 use domain::{
-    json::Json,
     member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, IdentityKind, Person},
-    shape::{Fault, Field, Shape, optional, required},
+    shape::Fault,
     time::Day,
 };
 use engine::id::IdentityHash;
 use phonenumber::{Mode, country};
 
-use crate::{Api, Problem};
+use crate::{Api, Change, DayText, Id, List, Named, Problem, Text, body, words};
 
-const TEXT: Shape = Shape::Text { max: 100 };
-
-/// An identity, where a request names a member by one.
-pub const IDENTITY: Shape = Shape::Object(&[
-    required("kind", Shape::OneOf(&["phone", "email", "external"]), "what it is"),
-    optional("channel", Shape::Text { max: 64 }, "the other system, of an external identity"),
-    required("value", Shape::Text { max: 256 }, "the number, address or id"),
-    optional("verified", Shape::Bool, "whether the shop vouches for it"),
-]);
-
-const REGION: Shape = Shape::Object(&[
-    optional("country", TEXT, "国家"),
-    optional("province", TEXT, "省"),
-    optional("city", TEXT, "市"),
-    optional("district", TEXT, "区"),
-]);
-
-pub(crate) const PROFILE: Shape = Shape::Object(&[
-    optional("name", TEXT, "as the person gives it"),
-    optional("birthday", Shape::Day, "YYYY-MM-DD"),
-    optional("gender", Shape::Text { max: 32 }, "as the person gives it"),
-    optional("region", REGION, "where the person lives"),
-]);
-
-const CONSENTS: Shape = Shape::Map { of: &Shape::Bool, max: CONSENTS_MAX };
-
-/// How every request that is about a member names it.
-pub struct MemberForm;
-
-impl MemberForm {
-    /// By id.
-    pub const ID: Field = optional("member_id", Shape::Ulid { prefix: "mbr_" }, "the member, or `identity`");
-    /// By identity.
-    pub const IDENTITY: Field = optional("identity", IDENTITY, "in place of `member_id`");
-    /// By a partner's reference.
-    pub const REFERENCE: Field = optional(
-        "member_ref",
-        Shape::Ulid { prefix: "lnk_" },
-        "what a partner names the member by, and nobody else",
-    );
+words! {
+    /// What an identity is, in words.
+    pub enum IdentityWord {
+        /// A telephone number.
+        Phone = "phone",
+        /// An email address.
+        Email = "email",
+        /// Another system's id.
+        External = "external",
+    }
 }
 
-/// The shape of a registration.
-pub const REGISTRATION: Shape = Shape::Object(&[
-    required(
-        "identities",
-        Shape::List { of: &IDENTITY, min: 1, max: IDENTITIES_MAX },
-        "how the person is known",
-    ),
-    optional("profile", PROFILE, "who the person is"),
-    required("brand", Shape::Id, "where the person registers"),
-    optional("channel", Shape::Text { max: 64 }, "for example store:0042"),
-    optional("referral_code", Shape::Id, "kept; rewards for referrals are not computed yet"),
-    optional("terms_version", Shape::Text { max: 64 }, "what the person agreed to"),
-    optional("consents", CONSENTS, "by channel"),
-]);
+body! {
+    /// An identity, where a request names a member by one.
+    pub struct IdentitySent {
+        /// what it is
+        pub kind: IdentityWord,
+        /// the other system, of an external identity
+        pub channel: Option<Text<64>>,
+        /// the number, address or id
+        pub value: Text<256>,
+        /// whether the shop vouches for it
+        pub verified: Option<bool>,
+    }
+}
 
-/// The shape of a correction.
-pub const CORRECTION: Shape = Shape::Object(&[
-    optional("profile", PROFILE, "fields to correct; null removes one"),
-    optional("consents", CONSENTS, "consents to change"),
-    optional("terms_version", Shape::Text { max: 64 }, "what the person agreed to"),
-]);
+body! {
+    /// Where a person lives, as sent.
+    pub struct RegionSent {
+        /// 国家
+        pub country: Change<Text<100>>,
+        /// 省
+        pub province: Change<Text<100>>,
+        /// 市
+        pub city: Change<Text<100>>,
+        /// 区
+        pub district: Change<Text<100>>,
+    }
+}
+
+body! {
+    /// Who a person is, as sent.
+    pub struct ProfileSent {
+        /// as the person gives it
+        pub name: Change<Text<100>>,
+        /// YYYY-MM-DD
+        pub birthday: Change<DayText>,
+        /// as the person gives it
+        pub gender: Change<Text<32>>,
+        /// where the person lives
+        pub region: Change<RegionSent>,
+    }
+}
+
+body! {
+    /// Somebody registers.
+    pub struct Registration {
+        /// how the person is known
+        pub identities: List<IdentitySent, 1, IDENTITIES_MAX>,
+        /// who the person is
+        pub profile: Option<ProfileSent>,
+        /// where the person registers
+        pub brand: Id,
+        /// for example store:0042
+        pub channel: Option<Text<64>>,
+        /// kept; rewards for referrals are not computed yet
+        pub referral_code: Option<Id>,
+        /// what the person agreed to
+        pub terms_version: Option<Text<64>>,
+        /// by channel
+        pub consents: Option<Named<bool, CONSENTS_MAX>>,
+    }
+}
+
+body! {
+    /// A person is corrected.
+    pub struct Correction {
+        /// fields to correct; null removes one
+        pub profile: Option<ProfileSent>,
+        /// consents to change
+        pub consents: Option<Named<bool, CONSENTS_MAX>>,
+        /// what the person agreed to
+        pub terms_version: Option<Text<64>>,
+    }
+}
 
 /// The identity in its one form.
 ///
 /// # Errors
 /// It is not a number, an address, or lacks its channel.
-pub fn normalize(api: &Api, json: &Json, pointer: &str) -> Result<Identity, Fault> {
-    let value = json.text_of("value").unwrap_or_default();
-    let channel = json.text_of("channel").unwrap_or_default();
+pub(crate) fn normalize(api: &Api, sent: &IdentitySent, pointer: &str) -> Result<Identity, Fault> {
     let wrong =
         |part: &str, detail: &str| Err(Fault::new(format!("{pointer}/{part}"), "wrong_format", detail));
-    let (kind, value) = match json.text_of("kind") {
-        Some("phone") => match phone(api, value) {
+    let (kind, value) = match sent.kind {
+        IdentityWord::Phone => match phone(api, &sent.value) {
             Some(number) => (IdentityKind::Phone, number),
             None => {
                 return wrong("value", "a telephone number, with its country or of the programme's region");
             }
         },
-        Some("email") => {
-            let address = value.trim().to_lowercase();
+        IdentityWord::Email => {
+            let address = sent.value.trim().to_lowercase();
             if !email_address::EmailAddress::is_valid(&address) {
                 return wrong("value", "an email address");
             }
             (IdentityKind::Email, address)
         }
-        _ if channel.is_empty() => return wrong("channel", "an external identity needs its channel"),
-        _ => (IdentityKind::External, value.to_owned()),
+        IdentityWord::External if sent.channel.is_none() => {
+            return wrong("channel", "an external identity needs its channel");
+        }
+        IdentityWord::External => (IdentityKind::External, sent.value.0.clone()),
     };
-    if kind != IdentityKind::External && !channel.is_empty() {
+    if kind != IdentityKind::External && sent.channel.is_some() {
         return wrong("channel", "only an external identity has a channel");
     }
-    let verified = json.get("verified").and_then(Json::bool).unwrap_or(false);
-    Ok(Identity { kind, channel: channel.to_owned(), value, verified })
+    // The identity of no other system has no channel, and nobody vouches for one unless it is said.
+    let channel = sent.channel.as_deref().unwrap_or_default().to_owned();
+    Ok(Identity { kind, channel, value, verified: sent.verified == Some(true) })
 }
 
 fn phone(api: &Api, text: &str) -> Option<String> {
@@ -130,12 +152,12 @@ pub fn claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn person(api: &Api, body: &Json) -> Result<Person, Problem> {
+pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
     let mut faults = Vec::new();
     let mut identities: Vec<Identity> = Vec::new();
-    for (index, json) in body.get("identities").map_or(&[][..], Json::list).iter().enumerate() {
+    for (index, sent) in sent.identities.iter().enumerate() {
         let pointer = format!("/identities/{index}");
-        match normalize(api, json, &pointer) {
+        match normalize(api, sent, &pointer) {
             Ok(one) => {
                 let same = |own: &Identity| {
                     (own.kind, &own.channel, &own.value) == (one.kind, &one.channel, &one.value)
@@ -151,16 +173,16 @@ pub fn person(api: &Api, body: &Json) -> Result<Person, Problem> {
     }
     let mut person = Person {
         identities,
-        brand: body.text_of("brand").unwrap_or_default().to_owned(),
+        brand: sent.brand.0,
+        channel: sent.channel.map(Into::into),
+        referral_code: sent.referral_code.map(Into::into),
+        terms_version: sent.terms_version.map(Into::into),
         ..Person::default()
     };
-    let text = |name: &str| body.text_of(name).map(str::to_owned);
-    (person.channel, person.referral_code, person.terms_version) =
-        (text("channel"), text("referral_code"), text("terms_version"));
-    if let Some(profile) = body.get("profile") {
+    if let Some(profile) = sent.profile {
         correct_profile(&mut person, profile);
     }
-    correct_consents(&mut person, body);
+    correct_consents(&mut person, sent.consents.as_ref());
     faults.extend(birthday_fault(api, &person));
     if faults.is_empty() { Ok(person) } else { Err(Problem::invalid_field(&faults)) }
 }
@@ -178,43 +200,41 @@ impl Api {
     ///
     /// # Errors
     /// The birthday is impossible.
-    pub fn corrected(&self, person: &mut Person, body: &Json) -> Result<(), Fault> {
-        if let Some(profile) = body.get("profile") {
+    pub fn corrected(&self, person: &mut Person, sent: &Correction) -> Result<(), Fault> {
+        if let Some(profile) = sent.profile.clone() {
             correct_profile(person, profile);
         }
-        if let Some(terms) = body.text_of("terms_version") {
-            person.terms_version = Some(terms.to_owned());
+        if let Some(terms) = sent.terms_version.clone() {
+            person.terms_version = Some(terms.into());
         }
-        correct_consents(person, body);
+        correct_consents(person, sent.consents.as_ref());
         birthday_fault(self, person).map_or(Ok(()), Err)
     }
 }
 
-fn correct_profile(person: &mut Person, profile: &Json) {
-    for (name, value) in profile.fields() {
-        let text = value.text().map(str::to_owned);
-        match name.as_str() {
-            "name" => person.name = text,
-            "birthday" => person.birthday = text,
-            "gender" => person.gender = text,
-            "region" if *value == Json::Null => person.region.clear(),
-            "region" => {
-                for (part, place) in value.fields() {
-                    match place.text() {
-                        Some(place) => _ = person.region.insert(part.to_string(), place.to_owned()),
-                        None => _ = person.region.remove(part.as_str()),
-                    }
-                }
-            }
-            _ => {}
+fn correct_profile(person: &mut Person, sent: ProfileSent) {
+    sent.name.apply(&mut person.name);
+    sent.birthday.apply(&mut person.birthday);
+    sent.gender.apply(&mut person.gender);
+    let region = match sent.region {
+        Change::Keep => return,
+        Change::Remove => return person.region.clear(),
+        Change::To(region) => region,
+    };
+    let RegionSent { country, province, city, district } = region;
+    for (part, change) in
+        [("country", country), ("province", province), ("city", city), ("district", district)]
+    {
+        match change {
+            Change::Keep => {}
+            Change::Remove => _ = person.region.remove(part),
+            Change::To(place) => _ = person.region.insert(part.to_owned(), place.into()),
         }
     }
 }
 
-fn correct_consents(person: &mut Person, body: &Json) {
-    for (channel, consent) in body.get("consents").map_or(&[][..], Json::fields) {
-        if let Some(consent) = consent.bool() {
-            person.consents.insert(channel.to_string(), consent);
-        }
+fn correct_consents(person: &mut Person, sent: Option<&Named<bool, CONSENTS_MAX>>) {
+    for (channel, consent) in sent.map_or(&[][..], |sent| &sent.0) {
+        person.consents.insert(channel.to_string(), *consent);
     }
 }

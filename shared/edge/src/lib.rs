@@ -10,9 +10,11 @@ mod caller;
 mod chance;
 mod clock;
 mod code;
+mod document;
 mod form;
 mod fresh;
 mod identity;
+mod kinds;
 pub mod openapi;
 mod partner;
 mod problem;
@@ -27,20 +29,27 @@ mod sweep;
 mod token;
 pub mod wire;
 
-pub use answer::Answer;
+pub use answer::{Answer, KeptAnswer};
 pub use api::{Api, key_hash};
 pub use caller::{Caller, Role};
 pub use chance::Chance;
 pub use clock::{Clock, ClockError};
 pub use code::{Code, Data, Repeat, Written};
+pub use document::{Taken, Told, made};
 pub use form::Form;
-pub use identity::{CORRECTION, IDENTITY, MemberForm, REGISTRATION, claims, normalize, person};
+pub use identity::{
+    Correction, IdentitySent, IdentityWord, ProfileSent, RegionSent, Registration, claims, person,
+};
+pub use kinds::{
+    AllOr, At, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,
+    ProgrammeDocument, Read, Text, Ulid, Whole,
+};
 pub use partner::partner_id;
-pub use problem::Problem;
+pub use problem::{Problem, checked};
 pub use rate::{Policy, RATE_LIMIT, Rates, Standing};
 pub use reach::{Access, Members, Partners};
 pub use route::{Call, Function, Handler, Method, Responding, Route};
 pub use secrets::{Secrets, is_master_key, random};
 pub use serve::{BODY_BYTES_MAX, may_be_known};
-pub use sweep::{SWEEP_ANSWER, SWEEP_REQUEST, sweep};
+pub use sweep::{Sweep, SweptSoFar, sweep};
 pub use token::{Grant, Spend, TOKEN_MINUTES_MAX};

@@ -34,9 +34,12 @@ const WITH_BODY: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType];
 
 /// The document for these functions.
 pub fn document(functions: &[&Function]) -> Value {
-    let mut paths = Map::new();
+    let (mut paths, mut schemas) = (Map::new(), Map::new());
+    PROBLEM.name_schemas(&mut schemas);
     for function in functions {
         for route in function.routes {
+            let answers = route.answers.iter().map(|(_, shape)| shape);
+            route.body.iter().chain(answers).for_each(|shape| shape.name_schemas(&mut schemas));
             let path = format!("/{}{}", function.name, route.path);
             let item = paths.entry(path).or_insert_with(|| json!({}));
             item[route.method.word().to_lowercase()] = operation(function, route);

@@ -1,13 +1,14 @@
 //! What went wrong, as RFC 9457 tells it. The only place where refusals become statuses.
 
 use domain::{
+    json::Json,
     refusal::{Refusal, Remaining},
     shape::Fault,
 };
 use engine::{Error, ProgramError, store::StoreError};
 use serde_json::{Map, Value, json};
 
-use crate::{Code, Repeat, Standing};
+use crate::{Code, Read, Repeat, Standing};
 
 /// A problem: a stable code, words for people, and data beside them.
 #[derive(Clone, PartialEq, Debug)]
@@ -76,6 +77,19 @@ impl Problem {
             fields.extend(self.data.clone());
         }
         body.to_string().into_bytes()
+    }
+}
+
+/// What somebody sent, read as that type.
+///
+/// # Errors
+/// All that is wrong with its shape.
+pub fn checked<T: Read>(sent: &Json) -> Result<T, Problem> {
+    let faults = T::SHAPE.check(sent);
+    match T::read(sent) {
+        _ if !faults.is_empty() => Err(Problem::invalid_field(&faults)),
+        Some(read) => Ok(read),
+        None => Err(Problem::broken("a document has not the shape that it was checked against")),
     }
 }
 
@@ -172,6 +186,12 @@ impl Problem {
             }
             Error::Unreadable(_) => Problem::of(Code::Internal),
         }
+    }
+
+    /// Something that holds by how it is built does not hold: the request ends, and the log says what it was.
+    pub fn broken(what: &'static str) -> Problem {
+        tracing::error!(what, "an invariant is broken");
+        Problem::of(Code::Internal)
     }
 
     /// The caller may not.

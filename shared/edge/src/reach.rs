@@ -1,11 +1,11 @@
 //! Who may ask a route, as data. What a route does not say is refused.
 
-use domain::programme::May;
+use domain::{json::Json, programme::May};
 
-use crate::Role;
+use crate::{Role, Spend};
 
 /// Who may ask a route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Access {
     /// The roles of keys that may, besides an admin's; `None`: no key may, an admin's neither.
     pub keys: Option<&'static [Role]>,
@@ -31,14 +31,14 @@ pub enum Partners {
 }
 
 /// What a member's token is good for on a route.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Members {
     /// Nothing.
     Refused,
     /// Asking about its own member.
     Own,
-    /// The one redemption that the token names.
-    Spend,
+    /// The one redemption that the token names; what the body asks to spend is read so.
+    Spend(fn(&Json) -> Option<Spend>),
 }
 
 impl Access {
@@ -80,7 +80,7 @@ impl Access {
     pub fn admits(&self, role: Role) -> bool {
         match role {
             Role::Partner => self.partners != Partners::Refused,
-            Role::Member => self.members != Members::Refused,
+            Role::Member => !matches!(self.members, Members::Refused),
             Role::Admin => self.keys.is_some(),
             Role::Operator | Role::Storefront | Role::Scheduler => {
                 self.keys.is_some_and(|roles| roles.contains(&role))

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{json::Json, shape::Shape};
 use engine::Request;
 
-use crate::{Access, Answer, Api, Caller, Code, Problem};
+use crate::{Access, Answer, Api, Caller, Code, Problem, Read};
 
 /// A function: one folder, one function URL.
 #[derive(Debug)]
@@ -81,15 +81,60 @@ pub struct Call {
     pub path: Vec<String>,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
-    /// The body; `null` where the route takes none.
-    pub body: Json,
+    /// The body; `null` where the route takes none. A handler is handed it as what its route takes.
+    pub(crate) body: Json,
     /// The body as it was sent.
     pub text: Bytes,
     /// What surrounds the command.
     pub request: Request,
 }
 
+impl Route {
+    /// What a route says that says nothing: an admin alone may ask, and there is nothing there.
+    pub const BARE: Route = Route {
+        method: Method::Get,
+        path: "",
+        summary: "",
+        access: Access::ADMIN,
+        body: None,
+        remembers: false,
+        answers: &[],
+        problems: &[],
+        query: &[],
+        handler: |_, _| Box::pin(async { Err(Problem::of(Code::NotFound)) }),
+    };
+}
+
+/// The rest of a route that takes a body of that type and hands it to that handler.
+#[macro_export]
+macro_rules! taking {
+    ($body:ty => $handle:path) => {
+        $crate::Route {
+            body: Some(<$body as $crate::Kind>::SHAPE),
+            handler: |api, call| Box::pin(async move { $handle(api, call, call.read::<$body>()?).await }),
+            ..$crate::Route::BARE
+        }
+    };
+}
+
+/// The rest of a route that takes no body.
+#[macro_export]
+macro_rules! asking {
+    ($handle:path) => {
+        $crate::Route { handler: |api, call| Box::pin($handle(api, call)), ..$crate::Route::BARE }
+    };
+}
+
 impl Call {
+    /// The body as the type whose shape it was checked against.
+    ///
+    /// # Errors
+    /// 500 `internal`: the type has another shape than the route.
+    pub fn read<T: Read>(&self) -> Result<T, Problem> {
+        T::read(&self.body)
+            .ok_or_else(|| Problem::broken("a body has not the shape that it was checked against"))
+    }
+
     /// A query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())

@@ -1,52 +1,66 @@
 //! What the two scheduled functions share: they settle members on whom something is due.
 
-use domain::json::Json;
-use domain::shape::{COUNT, Shape, optional, required};
+use domain::{member::MemberId, time::Instant};
 use engine::{Part, Swept, keys};
-use serde_json::json;
 
-use crate::{Answer, Api, Call, Problem, wire};
+use crate::{Answer, Api, At, Call, Problem, Ulid, Whole, answer, body};
 
-const PARTS: Shape = Shape::Whole { min: 0, max: keys::DUE_SHARDS as i64 };
+/// A number of a part, or of parts.
+type Parts = Whole<0, { keys::DUE_SHARDS as i64 }>;
 
-/// The body of a scheduled function.
-pub const SWEEP_REQUEST: Shape = Shape::Object(&[
-    optional("as_of", Shape::Instant, "what is due by then; not ahead of now; now unless given"),
-    optional("member_id", Shape::Ulid { prefix: "mbr_" }, "this member alone"),
-    optional("part", PARTS, "which part of the members, from 0; several sweeps may share the work"),
-    optional("parts", PARTS, "of how many, at most 32; needed with part"),
-]);
+body! {
+    /// The body of a scheduled function.
+    pub struct Sweep {
+        /// what is due by then; not ahead of now; now unless given
+        pub as_of: Option<Instant>,
+        /// this member alone
+        pub member_id: Option<Ulid<MemberId>>,
+        /// which part of the members, from 0; several sweeps may share the work
+        pub part: Option<Parts>,
+        /// of how many, at most 32; needed with part
+        pub parts: Option<Parts>,
+    }
+}
 
-/// The answer of a scheduled function.
-pub const SWEEP_ANSWER: Shape = Shape::Object(&[
-    required("as_of", Shape::Instant, "what was due by then"),
-    required("members", COUNT, "members on whom something was due"),
-    required("points_expired", COUNT, "points that expired"),
-    required("renewed", COUNT, "tiers kept, or reached again at a lapse"),
-    required("upgraded", COUNT, "members re-rated upwards at a lapse"),
-    required("downgraded", COUNT, "members re-rated downwards at a lapse"),
-    required("done", Shape::Bool, "false: call again"),
-]);
+answer! {
+    /// The answer of a scheduled function.
+    pub struct SweptSoFar {
+        /// what was due by then
+        pub as_of: At,
+        /// members on whom something was due
+        pub members: u64,
+        /// points that expired
+        pub points_expired: u64,
+        /// tiers kept, or reached again at a lapse
+        pub renewed: u64,
+        /// members re-rated upwards at a lapse
+        pub upgraded: u64,
+        /// members re-rated downwards at a lapse
+        pub downgraded: u64,
+        /// false: call again
+        pub done: bool,
+    }
+}
 
 /// Settles as the body asks.
 ///
 /// # Errors
 /// `as_of` lies ahead of now, there is no such member, or the store failed.
-pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
+pub async fn sweep(api: &Api, call: &Call, asked: Sweep) -> Result<Answer, Problem> {
     let now = call.request.now;
     // What was done under its key is answered, whatever this instance's clock makes of the rest.
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
     }
-    let as_of = call.body.text_of("as_of").and_then(domain::time::Instant::parse).unwrap_or(now);
+    let as_of = asked.as_of.unwrap_or(now); // what is due by now is meant, unless it is said
     if as_of > now {
         return Err(Problem::field("/as_of", "out_of_range", "not ahead of now"));
     }
 
-    let swept: Swept = match call.body.text_of("member_id").and_then(wire::read_member_id) {
-        Some(id) => api.engine.ledger().sweep_member(&call.request, id, as_of).await?,
+    let swept: Swept = match asked.member_id {
+        Some(id) => api.engine.ledger().sweep_member(&call.request, id.0, as_of).await?,
         None => {
-            let part = part(&call.body)?;
+            let part = part(&asked)?;
             let swept = api.engine.ledger().sweep(&call.request, as_of, part).await?;
             if swept.done && part.is_first() {
                 // Signatures are judged by the machine's clock, also under a test's.
@@ -57,15 +71,15 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
     };
 
     let (_, zone) = api.engine.programme().currency_and_zone()?;
-    let body = json!({
-        "as_of": zone.show(as_of),
-        "members": swept.members,
-        "points_expired": swept.points_expired,
-        "renewed": swept.renewed,
-        "upgraded": swept.upgraded,
-        "downgraded": swept.downgraded,
-        "done": swept.done,
-    });
+    let body = SweptSoFar {
+        as_of: At(zone.show(as_of)),
+        members: swept.members,
+        points_expired: swept.points_expired,
+        renewed: swept.renewed,
+        upgraded: swept.upgraded,
+        downgraded: swept.downgraded,
+        done: swept.done,
+    };
     let answer = Answer::new(200, &body);
     if swept.done {
         return Ok(api.engine.access().remember_answer(&call.request, answer.kept()).await?.into());
@@ -75,11 +89,12 @@ pub async fn sweep(api: &Api, call: &Call) -> Result<Answer, Problem> {
 }
 
 /// The part of the members that the body names; all of them if it names none.
-fn part(body: &Json) -> Result<Part, Problem> {
-    let number = |name: &str| body.whole_of(name).map(|number| u8::try_from(number).unwrap_or(u8::MAX));
-    let part = match (number("part"), number("parts")) {
+fn part(asked: &Sweep) -> Result<Part, Problem> {
+    let number = |part: Parts| u8::try_from(part.0).ok();
+    let part = match (asked.part, asked.parts) {
         (None, None) => Some(Part::WHOLE),
-        (index, of) => Part::new(index.unwrap_or(u8::MAX), of.unwrap_or(0)),
+        (Some(index), Some(of)) => number(index).zip(number(of)).and_then(|(index, of)| Part::new(index, of)),
+        (Some(_), None) | (None, Some(_)) => None,
     };
     part.ok_or_else(|| Problem::field("/part", "out_of_range", "part is 0 to parts - 1, and parts 1 to 32"))
 }

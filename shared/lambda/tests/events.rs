@@ -19,7 +19,7 @@ use aws_lambda_events::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::time::Instant;
-use edge::{Access, Answer, Api, Clock, Function, Method, Role, Route, SWEEP_ANSWER, SWEEP_REQUEST, Secrets};
+use edge::{Access, Answer, Api, Clock, Function, Kind, Method, Role, Route, Secrets, Sweep};
 use engine::{
     Engine, Request,
     id::CallerId,
@@ -443,23 +443,33 @@ async fn the_month_before_is_settled_and_shown() {
 
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
+edge::answer! {
+    /// What a step did.
+    struct Step {
+        /// members settled
+        members: u64,
+        /// points expired
+        points_expired: u64,
+        /// false: call again
+        done: bool,
+    }
+}
+
 const SLOW_ROUTE: Route = Route {
     method: Method::Post,
     path: "",
     summary: "Comes to its end with every third step",
     access: Access::keys(&[Role::Scheduler]),
-    body: Some(SWEEP_REQUEST),
-    remembers: false,
-    answers: &[(200, SWEEP_ANSWER)],
-    problems: &[],
-    query: &[],
+    body: Some(Sweep::SHAPE),
+    answers: &[(200, Step::SHAPE)],
     handler: |_, call| {
         Box::pin(async move {
             assert_eq!((call.request.by, call.request.key), (By::Schedule, None));
             let done = STEPS.fetch_add(1, Ordering::SeqCst) % 3 == 2;
-            Ok(Answer::new(200, &json!({"members": 2, "points_expired": 5, "done": done})))
+            Ok(Answer::new(200, &Step { members: 2, points_expired: 5, done }))
         })
     },
+    ..Route::BARE
 };
 
 static SLOW: Function = Function { name: "slow", routes: &[SLOW_ROUTE] };

@@ -1,194 +1,238 @@
 //! A ledger entry and the answer to a command, field by field. Plain structs and not maps: they
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
-use domain::event::{EntryKind, Event, Moves, Redemption, Share, TierCause};
-use engine::{
-    Done,
-    records::{EntryRecord, Outcome},
+use domain::{
+    event::{EntryKind, Redemption, Share, TierCause},
+    id::RedemptionId,
 };
-use serde::Serialize;
-use serde_json::{Value, json};
+use engine::records::{EntryRecord, Outcome};
 
-use super::{Show, by, entry_id, id};
+use super::{EntryId, Show, by, entry_id};
+use crate::{At, Id, List, OrNull, Text, Ulid, answer, word_of, words};
 
-/// An entry as everybody sees it.
-#[derive(Serialize)]
-pub struct ShownEntry<'a> {
-    id: String,
-    seq: u64,
-    kind: &'static str,
-    points: i64,
-    growth: i64,
-    lots: Vec<ShownShare<'a>>,
-    brand: Option<&'a str>,
-    order_id: Option<&'a str>,
-    redemption_id: Option<String>,
-    by: String,
-    occurred_at: String,
-    recorded_at: Option<String>,
-    balance_after: i64,
-    program_version: u32,
-    #[serde(skip_serializing_if = "Value::is_null")]
-    tier: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    badge: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    activity: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    bill: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    blocks: Vec<ShownBlock>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
+word_of! {
+    /// What an entry is.
+    pub struct KindWord: domain::event::WORDS;
 }
 
-/// What an entry did to the lots of one end and brand.
-#[derive(Serialize)]
-struct ShownShare<'a> {
-    expires_at: Option<String>,
-    brand: &'a str,
-    points: i64,
+answer! {
+    /// What an entry did to the lots of one end and brand.
+    pub struct EntryLot<'a> {
+        /// null is never
+        expires_at: OrNull<At>,
+        /// who issued them
+        brand: Id<&'a str>,
+        /// a plus enters the lot, a minus leaves it
+        points: i64,
+    }
+}
+
+answer! {
+    /// What an entry took from a block, or gave back to it.
+    pub struct EntryBlock {
+        /// its number among the brand's blocks
+        block: u32,
+        /// how many of the points
+        points: u64,
+    }
+}
+
+words! {
+    /// What may happen to a tier.
+    pub enum TierWord {
+        /// A higher one was reached.
+        Raised = "raised",
+        /// Its period ended and it was not kept.
+        Lapsed = "lapsed",
+        /// Its period ended and it was kept.
+        Kept = "kept",
+        /// A trial of a higher one began.
+        TrialStarted = "trial_started",
+    }
+}
+
+answer! {
+    /// What happened to the tier.
+    pub struct TierChange<'a> {
+        /// what it was
+        change: TierWord,
+        /// the tier before; not of a trial
+        from: Option<Id<&'a str>>,
+        /// the tier afterwards; not of a trial
+        to: Option<Id<&'a str>>,
+        /// until when it holds, null is for ever; not of a trial
+        valid_until: Option<OrNull<At>>,
+        /// kept: whether it is the member's for life
+        lifetime: Option<bool>,
+        /// trial_started: the tier that is tried
+        trial: Option<Id<&'a str>>,
+        /// trial_started: until when
+        until: Option<At>,
+    }
+}
+
+answer! {
+    /// A ledger entry.
+    pub struct Entry<'a> {
+        /// the entry
+        id: Ulid<EntryId>,
+        /// its number in the member's ledger, from 1
+        seq: u64,
+        /// what it was
+        kind: KindWord,
+        /// change of available + held − debt
+        points: i64,
+        /// change of growth
+        growth: i64,
+        /// lots that changed
+        lots: List<EntryLot<'a>, 0, 2_000>,
+        /// where it happened
+        brand: OrNull<Id<&'a str>>,
+        /// the order it is about
+        order_id: OrNull<Id<&'a str>>,
+        /// the redemption it is about
+        redemption_id: OrNull<Ulid<RedemptionId>>,
+        /// who asked: a key's id, the member's own, time, import or schedule
+        by: Text<64>,
+        /// when it happened or fell due
+        occurred_at: At,
+        /// when it was written down; null: due and not yet written
+        recorded_at: OrNull<At>,
+        /// the sum of all entries' points up to this one
+        balance_after: i64,
+        /// the programme's version it was made under
+        program_version: u32,
+        /// what happened to the tier
+        tier: Option<TierChange<'a>>,
+        /// the badge
+        badge: Option<Id<&'a str>>,
+        /// the activity
+        activity: Option<Id<&'a str>>,
+        /// why, where somebody did it by hand
+        reason: Option<Text<500, &'a str>>,
+        /// true: an adjustment that is settled as if it had been earned or refunded
+        bill: Option<bool>,
+        /// blocks of the brand that the points came from, or went back to; none if they are billed by the month
+        blocks: Option<List<EntryBlock, 0, 10_000>>,
+        /// the member's new status
+        status: Option<Text<16, &'static str>>,
+    }
 }
 
 /// What only one kind of entry tells, or few.
 #[derive(Default)]
 struct Details<'a> {
-    /// What happened to the tier; `null` if nothing did.
-    tier: Value,
+    tier: Option<TierChange<'a>>,
     reason: Option<&'a str>,
     status: Option<&'static str>,
 }
 
-/// What an entry took from a block, or gave back to it.
-#[derive(Serialize)]
-struct ShownBlock {
-    block: u32,
-    points: u64,
+answer! {
+    /// A member's points.
+    pub struct Balance {
+        /// points that can be spent
+        available: u64,
+        /// points that cannot be spent yet
+        held: u64,
+        /// points owed
+        debt: u64,
+    }
 }
 
-/// The answer to a command, whole: everything in it is kept with the entry.
-#[derive(Default, Serialize)]
-pub struct ShownDone<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entry: Option<ShownEntry<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    granted: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    calculated: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redemption_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restored: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lost: Option<u64>,
-    /// Whether a tier was reached is told, with `null`, where it could have been.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upgraded_to: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    badges_issued: Option<&'a [String]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    debt: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<ShownBalance>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    growth: Option<u64>,
-}
-
-#[derive(Serialize)]
-pub(super) struct ShownBalance {
-    available: u64,
-    held: u64,
-    debt: u64,
-}
-
-impl ShownBalance {
-    pub(super) fn of(outcome: &Outcome) -> ShownBalance {
+impl Balance {
+    /// The balance that a command left.
+    pub fn of(outcome: &Outcome) -> Balance {
         let Outcome { available, held, debt, .. } = *outcome;
-        ShownBalance { available, held, debt }
+        Balance { available, held, debt }
     }
 }
 
 impl Show<'_> {
     /// A ledger entry; one that is due and not yet `written` has no time of recording.
-    pub(super) fn shown_entry<'a>(&self, entry: &'a EntryRecord, written: bool) -> ShownEntry<'a> {
+    pub(super) fn shown_entry<'a>(&self, entry: &'a EntryRecord, written: bool) -> Entry<'a> {
         let event = &entry.event;
         let row = event.kind.row();
         let details = self.details(&event.kind);
-        ShownEntry {
+        let blocks = entry.blocks.iter();
+        let blocks = blocks.map(|(block, points)| EntryBlock { block: *block, points: *points });
+        Entry {
             id: entry_id(entry),
             seq: entry.seq,
-            kind: row.word,
+            kind: KindWord(row.word),
             points: event.movement.points(),
             growth: event.movement.growth,
             lots: self.shares(&event.movement.shares),
-            brand: row.brand,
-            order_id: row.order_id,
-            redemption_id: row.redemption.map(redemption_id),
-            by: by(entry.by),
-            occurred_at: self.zone().show(event.occurred_at),
-            recorded_at: written.then(|| self.zone().show(entry.recorded_at)),
+            brand: OrNull(row.brand.map(Id)),
+            order_id: OrNull(row.order_id.map(Id)),
+            redemption_id: OrNull(row.redemption.map(redemption_id)),
+            by: Text(by(entry.by)),
+            occurred_at: self.instant(event.occurred_at),
+            recorded_at: OrNull(written.then(|| self.instant(entry.recorded_at))),
             balance_after: entry.balance_after,
             program_version: entry.version,
             tier: details.tier,
-            badge: row.badge,
-            activity: row.activity.map(|done| done.activity.as_str()),
-            reason: details.reason,
-            bill: row.moves.is_billed(),
-            blocks: entry
-                .blocks
-                .iter()
-                .map(|(block, points)| ShownBlock { block: *block, points: *points })
-                .collect(),
-            status: details.status,
+            badge: row.badge.map(Id),
+            activity: row.activity.map(|done| Id(done.activity.as_str())),
+            reason: details.reason.map(Text),
+            bill: row.moves.is_billed().then_some(true),
+            blocks: (!entry.blocks.is_empty()).then(|| blocks.collect()),
+            status: details.status.map(Text),
         }
     }
 
     /// Holds are not told apart: shares of one expiry and brand are one.
-    fn shares<'a>(&self, shares: &'a [Share]) -> Vec<ShownShare<'a>> {
-        let mut lots: Vec<(Option<domain::time::Instant>, ShownShare<'a>)> = Vec::new();
+    fn shares<'a>(&self, shares: &'a [Share]) -> List<EntryLot<'a>, 0, 2_000> {
+        let mut lots: Vec<(&'a Share, i64)> = Vec::new();
         for share in shares {
-            let same =
-                |lot: &&mut (_, ShownShare<'_>)| lot.0 == share.expires_at && lot.1.brand == share.brand;
+            let same = |lot: &&mut (&'a Share, i64)| {
+                lot.0.expires_at == share.expires_at && lot.0.brand == share.brand
+            };
             match lots.iter_mut().find(same) {
-                Some((_, lot)) => lot.points += share.points,
-                None => {
-                    let expires_at = share.expires_at.map(|at| self.zone().show(at));
-                    let shown = ShownShare { expires_at, brand: &share.brand, points: share.points };
-                    lots.push((share.expires_at, shown));
-                }
+                Some((_, points)) => *points += share.points,
+                None => lots.push((share, share.points)),
             }
         }
-        lots.into_iter().map(|(_, lot)| lot).collect()
+        let shown = |(share, points): (&'a Share, i64)| EntryLot {
+            expires_at: self.maybe(share.expires_at),
+            brand: Id(&share.brand),
+            points,
+        };
+        lots.into_iter().map(shown).collect()
     }
 
     /// What an entry of each kind tells that no other kind does.
     fn details<'a>(&self, kind: &'a EntryKind) -> Details<'a> {
-        let tier = |tier: Value| Details { tier, ..Details::default() };
+        let tier = |tier: TierChange<'a>| Details { tier: Some(tier), ..Details::default() };
+        let change = |change, from: &'a String, to: &'a String, valid_until| TierChange {
+            change,
+            from: Some(Id(from.as_str())),
+            to: Some(Id(to.as_str())),
+            valid_until: Some(self.maybe(valid_until)),
+            lifetime: None,
+            trial: None,
+            until: None,
+        };
         match kind {
             EntryKind::TierChanged { from, to, valid_until, why, .. } => {
-                let change = match why {
-                    TierCause::Raised => "raised",
-                    TierCause::Lapsed => "lapsed",
+                let word = match why {
+                    TierCause::Raised => TierWord::Raised,
+                    TierCause::Lapsed => TierWord::Lapsed,
                 };
-                tier(
-                    json!({"change": change, "from": from, "to": to, "valid_until": self.maybe(*valid_until)}),
-                )
+                tier(change(word, from, to, *valid_until))
             }
-            EntryKind::TierKept { tier: own, valid_until, lifetime } => {
-                let until = self.maybe(*valid_until);
-                tier(
-                    json!({"change": "kept", "from": own, "to": own, "valid_until": until, "lifetime": lifetime}),
-                )
-            }
-            EntryKind::TrialStarted { tier: trial, until } => {
-                tier(json!({"change": "trial_started", "trial": trial, "until": self.instant(*until)}))
-            }
+            EntryKind::TierKept { tier: own, valid_until, lifetime } => tier(TierChange {
+                lifetime: Some(*lifetime),
+                ..change(TierWord::Kept, own, own, *valid_until)
+            }),
+            EntryKind::TrialStarted { tier: trial, until } => tier(TierChange {
+                change: TierWord::TrialStarted,
+                from: None,
+                to: None,
+                valid_until: None,
+                lifetime: None,
+                trial: Some(Id(trial.as_str())),
+                until: Some(self.instant(*until)),
+            }),
             EntryKind::BadgeIssued { reason, .. } => {
                 Details { reason: reason.as_deref(), ..Details::default() }
             }
@@ -204,57 +248,11 @@ impl Show<'_> {
             | EntryKind::RedemptionCancelled { .. } => Details::default(),
         }
     }
-
-    /// The answer to a command; empty if there was nothing to do.
-    pub fn done<'a>(&self, done: &'a Done) -> ShownDone<'a> {
-        let Some(entry) = &done.entry else { return ShownDone::default() };
-        let shown = ShownDone { entry: Some(self.shown_entry(entry, true)), ..ShownDone::default() };
-        let shown = particulars(&entry.event, shown);
-        match &entry.outcome {
-            Some(outcome) => with_outcome(outcome, entry.event.kind.row().moves, shown),
-            None => shown,
-        }
-    }
 }
 
-/// What the answer to each kind of command says of it.
-fn particulars<'a>(event: &Event, shown: ShownDone<'a>) -> ShownDone<'a> {
-    let row = event.kind.row();
-    match row.moves {
-        Moves::Issued => ShownDone {
-            granted: row.granted.map(|granted| granted.points),
-            calculated: row.granted.map(|granted| granted.calculated),
-            ..shown
-        },
-        Moves::Honoured => ShownDone { redemption_id: row.redemption.map(redemption_id), ..shown },
-        Moves::TakenBack { taken } => ShownDone { taken: Some(taken), ..shown },
-        Moves::GivenBack { lost } => {
-            ShownDone { restored: Some(event.movement.points()), lost: Some(lost), ..shown }
-        }
-        Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => shown,
-    }
-}
-
-fn with_outcome<'a>(outcome: &'a Outcome, moves: Moves, mut shown: ShownDone<'a>) -> ShownDone<'a> {
-    match moves {
-        // What may raise the member tells whether it did.
-        Moves::Issued | Moves::ByHand { .. } => {
-            shown.upgraded_to = Some(outcome.upgraded_to.as_deref());
-            shown.badges_issued = Some(&outcome.badges_issued);
-        }
-        // What may leave a debt, or repay one, tells what is owed.
-        Moves::TakenBack { .. } | Moves::GivenBack { .. } => shown.debt = Some(outcome.debt),
-        Moves::Nothing | Moves::Honoured | Moves::Expired | Moves::BetweenMembers => {}
-    }
-    shown.balance = Some(ShownBalance::of(outcome));
-    shown.tier = Some(&outcome.tier);
-    shown.growth = Some(outcome.growth);
-    shown
-}
-
-pub(super) fn redemption_id(redemption: Redemption<'_>) -> String {
+pub(super) fn redemption_id(redemption: Redemption<'_>) -> Ulid<RedemptionId> {
     match redemption {
-        Redemption::Made { brand, order_id } => id(engine::redemption_id(brand, order_id)),
-        Redemption::Cancelled(redemption) => id(redemption),
+        Redemption::Made { brand, order_id } => Ulid(engine::redemption_id(brand, order_id)),
+        Redemption::Cancelled(redemption) => Ulid(redemption),
     }
 }

@@ -1,93 +1,75 @@
 //! What a partner is told: structs of their own, so that a field which somebody adds to an entry or
 //! an answer is not told to partners by accident.
 
-use domain::{
-    event::Moves,
-    programme::Sees,
-    shape::{COUNT, Shape, optional, required},
-};
-use engine::{Done, records::EntryRecord};
-use serde::Serialize;
+use domain::{event::Moves, id::RedemptionId, programme::Sees};
+use engine::records::EntryRecord;
 
 use super::{
-    BALANCE, INSTANT_OR_NULL, KIND, SIGNED, Show,
-    entry::{ShownBalance, redemption_id},
+    EntryId, Show,
+    entry::{Balance, KindWord, redemption_id},
     entry_id,
 };
+use crate::{At, Id, OrNull, Ulid, answer};
 
-/// The shape of an entry as a partner sees it.
-pub const PARTNER_ENTRY: Shape = Shape::Object(&[
-    required("id", Shape::Ulid { prefix: "ent_" }, "the entry"),
-    required("kind", KIND, "what it was"),
-    required("points", SIGNED, "what the member's points changed by"),
-    required("brand", Shape::OrNull(&Shape::Id), "where it happened"),
-    required("order_id", Shape::OrNull(&Shape::Id), "the order it is about"),
-    required("redemption_id", Shape::OrNull(&Shape::Ulid { prefix: "rdm_" }), "the redemption it is about"),
-    required("occurred_at", Shape::Instant, "when it happened"),
-    required("recorded_at", INSTANT_OR_NULL, "when it was written down"),
-]);
-
-/// The shape of an answer to a partner.
-pub const PARTNER_ANSWER: Shape = Shape::Object(&[
-    required("entry", PARTNER_ENTRY, "the ledger entry, as far as a partner is told"),
-    optional("granted", COUNT, "points granted"),
-    optional("redemption_id", Shape::Ulid { prefix: "rdm_" }, "for cancelling it"),
-    optional("taken", COUNT, "points taken back, debt included"),
-    optional("restored", COUNT, "points given back, repaid debt included"),
-    optional(
-        "debt",
-        COUNT,
-        "points owed after a refund or a cancelled redemption; where the brand sees the balance",
-    ),
-    optional("balance", BALANCE, "afterwards; of a linked member, where the brand sees it"),
-    optional("tier", Shape::Id, "afterwards; of a linked member, where the brand sees it"),
-]);
-
-#[derive(Serialize)]
-struct PartnerEntry<'a> {
-    id: String,
-    kind: &'static str,
-    points: i64,
-    brand: Option<&'a str>,
-    order_id: Option<&'a str>,
-    redemption_id: Option<String>,
-    occurred_at: String,
-    recorded_at: String,
+answer! {
+    /// A ledger entry as a partner is told of it.
+    pub struct PartnerEntry<'a> {
+        /// the entry
+        id: Ulid<EntryId>,
+        /// what it was
+        kind: KindWord,
+        /// what the member's points changed by
+        points: i64,
+        /// where it happened
+        brand: OrNull<Id<&'a str>>,
+        /// the order it is about
+        order_id: OrNull<Id<&'a str>>,
+        /// the redemption it is about
+        redemption_id: OrNull<Ulid<RedemptionId>>,
+        /// when it happened
+        occurred_at: At,
+        /// when it was written down
+        recorded_at: At,
+    }
 }
 
-/// The answer to a partner's command.
-#[derive(Default, Serialize)]
-pub struct PartnerDone<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entry: Option<PartnerEntry<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    granted: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redemption_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    taken: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restored: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    debt: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    balance: Option<ShownBalance>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<&'a str>,
+answer! {
+    /// The answer to a partner's command.
+    pub struct PartnerDone<'a> {
+        /// the ledger entry, as far as a partner is told
+        entry: PartnerEntry<'a>,
+        /// points granted
+        granted: Option<u64>,
+        /// for cancelling it
+        redemption_id: Option<Ulid<RedemptionId>>,
+        /// points taken back, debt included
+        taken: Option<u64>,
+        /// points given back, repaid debt included
+        restored: Option<i64>,
+        /// points owed after a refund or a cancelled redemption; where the brand sees the balance
+        debt: Option<u64>,
+        /// afterwards; of a linked member, where the brand sees it
+        balance: Option<Balance>,
+        /// afterwards; of a linked member, where the brand sees it
+        tier: Option<Id<&'a str>>,
+    }
 }
 
 impl Show<'_> {
     /// The answer to a partner's command, with what it sees of the member.
-    pub fn done_for_partner<'a>(&self, done: &'a Done, sees: Sees) -> PartnerDone<'a> {
-        let Some(entry) = &done.entry else { return PartnerDone::default() };
+    pub(crate) fn done_for_partner<'a>(&self, entry: &'a EntryRecord, sees: Sees) -> PartnerDone<'a> {
         let row = entry.event.kind.row();
         assert!(row.for_partners, "a partner asked for what it is never told of: {}", row.word);
         let outcome = entry.outcome.as_ref();
         let mut told = PartnerDone {
-            entry: Some(self.partner_entry(entry)),
-            balance: outcome.filter(|_| sees.balance).map(ShownBalance::of),
-            tier: outcome.filter(|_| sees.tier).map(|outcome| outcome.tier.as_str()),
-            ..PartnerDone::default()
+            entry: self.partner_entry(entry),
+            granted: None,
+            redemption_id: None,
+            taken: None,
+            restored: None,
+            debt: None,
+            balance: outcome.filter(|_| sees.balance).map(Balance::of),
+            tier: outcome.filter(|_| sees.tier).map(|outcome| Id(outcome.tier.as_str())),
         };
         let debt = outcome.filter(|_| sees.balance).map(|outcome| outcome.debt);
         match row.moves {
@@ -106,13 +88,13 @@ impl Show<'_> {
         let row = entry.event.kind.row();
         PartnerEntry {
             id: entry_id(entry),
-            kind: row.word,
+            kind: KindWord(row.word),
             points: entry.event.movement.points(),
-            brand: row.brand,
-            order_id: row.order_id,
-            redemption_id: row.redemption.map(redemption_id),
-            occurred_at: self.zone().show(entry.event.occurred_at),
-            recorded_at: self.zone().show(entry.recorded_at),
+            brand: OrNull(row.brand.map(Id)),
+            order_id: OrNull(row.order_id.map(Id)),
+            redemption_id: OrNull(row.redemption.map(redemption_id)),
+            occurred_at: self.instant(entry.event.occurred_at),
+            recorded_at: self.instant(entry.recorded_at),
         }
     }
 }

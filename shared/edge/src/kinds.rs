@@ -1,0 +1,330 @@
+//! Kinds of value that bodies and answers hold: a Rust type each, which knows its shape. So what a body is
+//! checked against, what a handler reads, what an answer writes and what is published cannot differ.
+//!
+//! [`body!`](crate::body) and [`answer!`](crate::answer) make structs of them. No kind is a float.
+
+use std::ops::Deref;
+
+use domain::{
+    json::{Json, Text as JsonText},
+    number::FIGURE_MAX,
+    shape::{COUNT, Shape},
+    time::{Day, Instant, Month},
+};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::wire::{self, Shown};
+
+/// A kind of value.
+pub trait Kind {
+    /// What a value must be.
+    const SHAPE: Shape;
+}
+
+/// A kind of value that a body may hold.
+pub trait Read: Kind + Sized {
+    /// The value; `None` if it has not the shape.
+    fn read(json: &Json) -> Option<Self>;
+}
+
+const FIGURE: i64 = FIGURE_MAX.cast_signed();
+
+macro_rules! plain {
+    ($($kind:ty: $shape:expr, |$json:ident| $read:expr;)+) => {$(
+        impl Kind for $kind {
+            const SHAPE: Shape = $shape;
+        }
+
+        impl Read for $kind {
+            fn read($json: &Json) -> Option<Self> {
+                $read
+            }
+        }
+    )+};
+}
+
+plain! {
+    bool: Shape::Bool, |json| json.bool();
+    u64: COUNT, |json| json.whole().and_then(|whole| u64::try_from(whole).ok());
+    i64: Shape::Whole { min: -FIGURE, max: FIGURE }, |json| json.whole();
+    Instant: Shape::Instant, |json| json.text().and_then(Instant::parse);
+    Day: Shape::Day, |json| json.text().and_then(Day::parse);
+    Month: Shape::Month, |json| json.text().and_then(Month::parse);
+}
+
+impl Kind for u32 {
+    const SHAPE: Shape = COUNT;
+}
+
+/// A whole number of that range.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Whole<const MIN: i64, const MAX: i64>(pub i64);
+
+/// From 1 to 2^53 − 1.
+pub type Positive = Whole<1, FIGURE>;
+
+impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
+    /// The number, where none is below 0.
+    pub const fn count(self) -> u64 {
+        const { assert!(MIN >= 0, "it may be below 0") };
+        self.0.unsigned_abs()
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> Kind for Whole<MIN, MAX> {
+    const SHAPE: Shape = Shape::Whole { min: MIN, max: MAX };
+}
+
+impl<const MIN: i64, const MAX: i64> Read for Whole<MIN, MAX> {
+    fn read(json: &Json) -> Option<Self> {
+        json.whole().filter(|whole| (MIN..=MAX).contains(whole)).map(Whole)
+    }
+}
+
+macro_rules! texts {
+    ($($(#[doc = $doc:literal])+ $kind:ident $([$max:ident])?: $shape:expr;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+        #[serde(transparent)]
+        pub struct $kind<$(const $max: usize,)? T = String>(pub T);
+
+        impl<$(const $max: usize,)? T> Kind for $kind<$($max,)? T> {
+            const SHAPE: Shape = $shape;
+        }
+
+        impl<$(const $max: usize)?> Read for $kind<$($max)?> {
+            fn read(json: &Json) -> Option<Self> {
+                json.text().map(|text| $kind(text.to_owned()))
+            }
+        }
+
+        impl<$(const $max: usize)?> From<$kind<$($max)?>> for String {
+            fn from(text: $kind<$($max)?>) -> String {
+                text.0
+            }
+        }
+
+        impl<$(const $max: usize,)? T: Deref<Target = str>> Deref for $kind<$($max,)? T> {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+texts! {
+    /// An id of the operator's or a shop's.
+    Id: Shape::Id;
+    /// Free text of 1 to so many characters.
+    Text[MAX]: Shape::Text { max: MAX };
+    /// An amount of money, as it was sent or is shown; [`Form::money`](crate::Form::money) reads it in the
+    /// programme's currency.
+    MoneyText: Shape::Money;
+    /// A decimal string that may be below nought, as it is shown.
+    Decimal: Shape::Decimal;
+    /// An instant, as it is shown in the programme's zone.
+    At: Shape::Instant;
+    /// A month, as it is shown.
+    MonthText: Shape::Month;
+    /// A day, as it was sent or is shown.
+    DayText: Shape::Day;
+}
+
+/// A list of at least and at most so many.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
+
+impl<T: Kind, const MIN: usize, const MAX: usize> Kind for List<T, MIN, MAX> {
+    const SHAPE: Shape = Shape::List { of: &T::SHAPE, min: MIN, max: MAX };
+}
+
+impl<T: Read, const MIN: usize, const MAX: usize> Read for List<T, MIN, MAX> {
+    fn read(json: &Json) -> Option<Self> {
+        let Json::List(elements) = json else { return None };
+        elements.iter().map(T::read).collect::<Option<_>>().map(List)
+    }
+}
+
+impl<T, const MIN: usize, const MAX: usize> FromIterator<T> for List<T, MIN, MAX> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        List(elements.into_iter().collect())
+    }
+}
+
+impl<T, const MIN: usize, const MAX: usize> Deref for List<T, MIN, MAX> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+/// From names that somebody else has chosen to one kind of value, in the order sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named<T, const MAX: usize>(pub Vec<(JsonText, T)>);
+
+impl<T: Kind, const MAX: usize> Kind for Named<T, MAX> {
+    const SHAPE: Shape = Shape::Map { of: &T::SHAPE, max: MAX };
+}
+
+impl<T: Read, const MAX: usize> Read for Named<T, MAX> {
+    fn read(json: &Json) -> Option<Self> {
+        let Json::Object(fields) = json else { return None };
+        let one = |(name, value): &(JsonText, Json)| Some((name.clone(), T::read(value)?));
+        fields.iter().map(one).collect::<Option<_>>().map(Named)
+    }
+}
+
+impl<T: Serialize, const MAX: usize> Serialize for Named<T, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name.as_str(), value)))
+    }
+}
+
+/// All of something, where one word says that, or a part of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AllOr<T> {
+    /// `"all"`
+    All,
+    /// The part.
+    Part(T),
+}
+
+impl<T: Kind> Kind for AllOr<T> {
+    const SHAPE: Shape = Shape::WordOr("all", &T::SHAPE);
+}
+
+impl<T: Read> Read for AllOr<T> {
+    fn read(json: &Json) -> Option<Self> {
+        match json {
+            Json::Text(_) => Some(AllOr::All),
+            part => T::read(part).map(AllOr::Part),
+        }
+    }
+}
+
+/// That, or `null` in its place: a field of an answer that is always there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct OrNull<T>(pub Option<T>);
+
+impl<T: Kind> Kind for OrNull<T> {
+    const SHAPE: Shape = Shape::OrNull(&T::SHAPE);
+}
+
+/// A field of a correction.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Change<T> {
+    /// It is not there: what was stays.
+    #[default]
+    Keep,
+    /// It is `null`: what was goes.
+    Remove,
+    /// What it is from now on.
+    To(T),
+}
+
+impl<T> Change<T> {
+    /// Does it to what was.
+    pub(crate) fn apply<U: From<T>>(self, to: &mut Option<U>) {
+        match self {
+            Change::Keep => {}
+            Change::Remove => *to = None,
+            Change::To(value) => *to = Some(value.into()),
+        }
+    }
+}
+
+/// The programme as it was sent or is kept: `domain` says what it is, and reads it.
+#[derive(Debug)]
+pub struct ProgrammeDocument<T>(pub T);
+
+impl<T> Kind for ProgrammeDocument<T> {
+    const SHAPE: Shape = Shape::Named("Programme", &domain::programme::SHOWN);
+}
+
+impl Read for ProgrammeDocument<Json> {
+    fn read(json: &Json) -> Option<Self> {
+        Some(ProgrammeDocument(json.clone()))
+    }
+}
+
+impl Serialize for ProgrammeDocument<Value> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// An id, shown as a ULID behind a prefix of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ulid<T>(pub T);
+
+impl<T: Shown> Ulid<T> {
+    /// The id of that text.
+    pub fn parse(text: &str) -> Option<Ulid<T>> {
+        wire::read_id(text).map(Ulid)
+    }
+}
+
+impl<T: Shown> Kind for Ulid<T> {
+    const SHAPE: Shape = Shape::Ulid { prefix: T::PREFIX };
+}
+
+impl<T: Shown> Read for Ulid<T> {
+    fn read(json: &Json) -> Option<Self> {
+        json.text().and_then(Ulid::parse)
+    }
+}
+
+impl<T: Shown + Copy> Serialize for Ulid<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&wire::id(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use domain::id::RedemptionId;
+
+    use super::*;
+
+    #[track_caller]
+    fn check<T: Read + fmt::Debug + PartialEq>(text: &str, want: Option<T>) {
+        let json = Json::parse(text.as_bytes()).unwrap();
+        assert_eq!(T::read(&json), want, "{text}");
+        assert_eq!(T::SHAPE.check(&json).is_empty(), want.is_some(), "{text}");
+    }
+
+    /// What has the shape is read, and nothing else.
+    #[test]
+    fn what_has_the_shape_is_read() {
+        check("true", Some(true));
+        check::<bool>("1", None);
+        check("9007199254740991", Some(9_007_199_254_740_991_u64));
+        check::<u64>("-1", None);
+        check::<u64>("1.0", None);
+        check("-7", Some(-7_i64));
+        check("3", Some(Whole::<1, 3>(3)));
+        check::<Whole<1, 3>>("4", None);
+        check("\"a\"", Some(Id("a".to_owned())));
+        check::<Id>("1", None);
+        check("[1,2]", Some(List::<u64, 1, 2>(vec![1, 2])));
+        check::<List<u64, 1, 2>>("{}", None);
+        check("{\"a\":true}", Some(Named::<bool, 2>(vec![("a".into(), true)])));
+        check("\"all\"", Some(AllOr::<u64>::All));
+        check("5", Some(AllOr::Part(5_u64)));
+        check("\"2026-01\"", Month::parse("2026-01"));
+        check::<Month>("\"2026-13\"", None);
+        check(
+            "\"rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV\"",
+            Ulid::<RedemptionId>::parse("rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        );
+        check::<Ulid<RedemptionId>>("\"mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV\"", None);
+    }
+}

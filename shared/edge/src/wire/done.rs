@@ -1,0 +1,175 @@
+//! Answers to commands on a member's ledger: each is made from the entry that the command wrote, so that it can be
+//! given again for ever.
+
+use domain::{event::Moves, id::RedemptionId};
+use engine::records::{EntryRecord, Outcome};
+
+use super::{
+    Show,
+    entry::{Balance, Entry, redemption_id},
+};
+use crate::{Answer, Id, List, OrNull, Ulid, answer};
+
+/// An answer that follows from an entry and what was kept beside it.
+pub trait OfEntry {
+    /// The answer; `None` if the entry is of another kind.
+    fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer>;
+}
+
+answer! {
+    /// An order or an activity has earned.
+    pub struct Earned<'a> {
+        /// the ledger entry
+        entry: Entry<'a>,
+        /// points granted
+        granted: u64,
+        /// points before limits
+        calculated: u64,
+        /// the tier reached
+        upgraded_to: OrNull<Id<&'a str>>,
+        /// badges that followed
+        badges_issued: List<Id<&'a str>, 0, 100>,
+        /// afterwards
+        balance: Balance,
+        /// afterwards
+        tier: Id<&'a str>,
+        /// afterwards
+        growth: u64,
+    }
+}
+
+answer! {
+    /// Points were spent.
+    pub struct Redeemed<'a> {
+        /// the ledger entry; its lots say which lots paid
+        entry: Entry<'a>,
+        /// for cancelling it
+        redemption_id: Ulid<RedemptionId>,
+        /// afterwards
+        balance: Balance,
+        /// the member's tier
+        tier: Id<&'a str>,
+        /// the member's growth
+        growth: u64,
+    }
+}
+
+answer! {
+    /// An order was refunded, or a redemption cancelled.
+    pub struct Reversed<'a> {
+        /// the ledger entry
+        entry: Entry<'a>,
+        /// points taken back, debt included; what was let go is not
+        taken: Option<u64>,
+        /// points given back, repaid debt included
+        restored: Option<i64>,
+        /// points of expired lots that did not come back
+        lost: Option<u64>,
+        /// the member's debt afterwards
+        debt: u64,
+        /// afterwards
+        balance: Balance,
+        /// the member's tier
+        tier: Id<&'a str>,
+        /// the member's growth
+        growth: u64,
+    }
+}
+
+answer! {
+    /// Points or growth were moved by hand.
+    pub struct Adjusted<'a> {
+        /// the ledger entry
+        entry: Entry<'a>,
+        /// the tier reached
+        upgraded_to: OrNull<Id<&'a str>>,
+        /// badges that followed
+        badges_issued: List<Id<&'a str>, 0, 100>,
+        /// afterwards
+        balance: Balance,
+        /// afterwards
+        tier: Id<&'a str>,
+        /// afterwards
+        growth: u64,
+    }
+}
+
+fn upgraded(outcome: &Outcome) -> OrNull<Id<&str>> {
+    OrNull(outcome.upgraded_to.as_deref().map(Id))
+}
+
+fn badges(outcome: &Outcome) -> List<Id<&str>, 0, 100> {
+    outcome.badges_issued.iter().map(|badge| Id(badge.as_str())).collect()
+}
+
+impl OfEntry for Earned<'_> {
+    fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
+        let granted = entry.event.kind.row().granted?;
+        let earned = Earned {
+            entry: show.entry(entry),
+            granted: granted.points,
+            calculated: granted.calculated,
+            upgraded_to: upgraded(outcome),
+            badges_issued: badges(outcome),
+            balance: Balance::of(outcome),
+            tier: Id(&outcome.tier),
+            growth: outcome.growth,
+        };
+        Some(Answer::new(200, &earned))
+    }
+}
+
+impl OfEntry for Redeemed<'_> {
+    fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
+        let row = entry.event.kind.row();
+        let redeemed = Redeemed {
+            entry: show.entry(entry),
+            redemption_id: row.redemption.filter(|_| row.moves == Moves::Honoured).map(redemption_id)?,
+            balance: Balance::of(outcome),
+            tier: Id(&outcome.tier),
+            growth: outcome.growth,
+        };
+        Some(Answer::new(200, &redeemed))
+    }
+}
+
+impl OfEntry for Reversed<'_> {
+    fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
+        let (taken, restored, lost) = match entry.event.kind.row().moves {
+            Moves::TakenBack { taken } => (Some(taken), None, None),
+            Moves::GivenBack { lost } => (None, Some(entry.event.movement.points()), Some(lost)),
+            Moves::Nothing
+            | Moves::Issued
+            | Moves::Honoured
+            | Moves::Expired
+            | Moves::ByHand { .. }
+            | Moves::BetweenMembers => return None,
+        };
+        let reversed = Reversed {
+            entry: show.entry(entry),
+            taken,
+            restored,
+            lost,
+            debt: outcome.debt,
+            balance: Balance::of(outcome),
+            tier: Id(&outcome.tier),
+            growth: outcome.growth,
+        };
+        Some(Answer::new(200, &reversed))
+    }
+}
+
+impl OfEntry for Adjusted<'_> {
+    fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
+        let Moves::ByHand { .. } = entry.event.kind.row().moves else { return None };
+        let adjusted = Adjusted {
+            entry: show.entry(entry),
+            upgraded_to: upgraded(outcome),
+            badges_issued: badges(outcome),
+            balance: Balance::of(outcome),
+            tier: Id(&outcome.tier),
+            growth: outcome.growth,
+        };
+        Some(Answer::new(200, &adjusted))
+    }
+}

@@ -1,0 +1,306 @@
+//! A member, with what is known of the person.
+
+use domain::{
+    member::{self, Lot, MemberId, Person},
+    number::Currency,
+};
+use engine::MemberView;
+
+use super::Show;
+use crate::{At, DayText, Id, List, MoneyText, Named, OrNull, Text, Ulid, answer, word_of};
+
+word_of! {
+    /// What an identity is.
+    pub struct IdentityKindWord: &["phone", "email", "external"];
+}
+
+answer! {
+    /// How a person is known.
+    pub struct Identity<'a> {
+        /// what it is
+        kind: IdentityKindWord,
+        /// the number, address or id
+        value: Text<256, &'a str>,
+        /// whether a shop vouches for it
+        verified: bool,
+        /// the other system, of an external identity
+        channel: Option<Text<64, &'a str>>,
+    }
+}
+
+answer! {
+    /// Where a person lives.
+    pub struct Region<'a> {
+        /// 市
+        city: Option<Text<100, &'a str>>,
+        /// 国家
+        country: Option<Text<100, &'a str>>,
+        /// 区
+        district: Option<Text<100, &'a str>>,
+        /// 省
+        province: Option<Text<100, &'a str>>,
+    }
+}
+
+answer! {
+    /// Who a person is.
+    pub struct Profile<'a> {
+        /// as the person gives it
+        name: Option<Text<100, &'a str>>,
+        /// YYYY-MM-DD
+        birthday: Option<DayText<&'a str>>,
+        /// as the person gives it
+        gender: Option<Text<32, &'a str>>,
+        /// where the person lives
+        region: Option<Region<'a>>,
+    }
+}
+
+answer! {
+    /// A trial of a higher tier.
+    pub struct Trial<'a> {
+        /// the tier
+        id: Id<&'a str>,
+        /// until when
+        until: At,
+    }
+}
+
+answer! {
+    /// The tier above a member's.
+    pub struct NextTier<'a> {
+        /// the tier
+        id: Id<&'a str>,
+        /// how much growth is missing
+        growth_needed: u64,
+    }
+}
+
+answer! {
+    /// The tier that a member has.
+    pub struct MemberTier<'a> {
+        /// the tier
+        id: Id<&'a str>,
+        /// since when
+        since: At,
+        /// until when it holds; null is for ever
+        valid_until: OrNull<At>,
+        /// whether it is the member's for life
+        lifetime: bool,
+        /// a trial that is under way
+        trial: OrNull<Trial<'a>>,
+        /// null on the highest
+        next: OrNull<NextTier<'a>>,
+    }
+}
+
+answer! {
+    /// Points of one end.
+    pub struct MemberLot<'a> {
+        /// null is never
+        expires_at: OrNull<At>,
+        /// who issued them
+        brand: Id<&'a str>,
+        /// null: they can be spent
+        held_until: OrNull<At>,
+        /// how many
+        points: u64,
+    }
+}
+
+answer! {
+    /// A member's points, lot by lot.
+    pub struct MemberPoints<'a> {
+        /// points that can be spent
+        available: u64,
+        /// points that cannot be spent yet
+        held: u64,
+        /// points owed
+        debt: u64,
+        /// in spending order, free before held
+        lots: List<MemberLot<'a>, 0, 1_000>,
+    }
+}
+
+answer! {
+    /// A badge that a member has.
+    pub struct MemberBadge<'a> {
+        /// the badge
+        id: Id<&'a str>,
+        /// when it was issued
+        issued_at: At,
+    }
+}
+
+answer! {
+    /// Figures of a member's orders.
+    pub struct MemberStats {
+        /// how many orders
+        orders: u64,
+        /// what they came to, refunds taken off
+        amount: MoneyText,
+        /// when the first happened
+        first_order_at: OrNull<At>,
+        /// when the last happened
+        last_order_at: OrNull<At>,
+    }
+}
+
+word_of! {
+    /// Whether a member takes part.
+    pub struct MemberStatus: &["active", "suspended", "closed", "erased"];
+}
+
+word_of! {
+    /// Where a member stands in its life as a customer.
+    pub struct Lifecycle: &["new", "active", "dormant", "lost"];
+}
+
+answer! {
+    /// A member as of now.
+    pub struct Member<'a> {
+        /// the member
+        id: Ulid<MemberId>,
+        /// whether it takes part
+        status: MemberStatus,
+        /// when it registered
+        registered_at: At,
+        /// how the person is known
+        identities: List<Identity<'a>, 0, 20>,
+        /// who the person is
+        profile: Profile<'a>,
+        /// what the person agreed to, by channel
+        consents: Named<bool, 20>,
+        /// the brand of registration
+        brand: OrNull<Id<&'a str>>,
+        /// the channel of registration
+        channel: OrNull<Text<64, &'a str>>,
+        /// the terms the person agreed to
+        terms_version: OrNull<Text<64, &'a str>>,
+        /// the tier
+        tier: MemberTier<'a>,
+        /// growth
+        growth: u64,
+        /// growth of the tier's period; may go below 0
+        period_growth: i64,
+        /// points
+        points: MemberPoints<'a>,
+        /// badges, in order of issue
+        badges: List<MemberBadge<'a>, 0, 200>,
+        /// tags
+        tags: List<Text<64, &'a str>, 0, 200>,
+        /// 生命周期
+        lifecycle: Lifecycle,
+        /// figures of its orders
+        stats: MemberStats,
+    }
+}
+
+impl<'p> Show<'p> {
+    /// A member.
+    pub fn member<'a>(&self, view: &'a MemberView) -> Member<'a>
+    where
+        'p: 'a,
+    {
+        let MemberView { member, person, now } = view;
+        let lifecycle = self.programme.lifecycle.of(member, self.zone(), *now);
+        Member {
+            id: Ulid(member.id),
+            status: MemberStatus(member.status.word()),
+            registered_at: self.instant(member.registered_at),
+            identities: person.identities.iter().map(identity).collect(),
+            profile: profile(person),
+            consents: Named(person.consents.iter().map(|(name, given)| (name.into(), *given)).collect()),
+            // An erased person has none.
+            brand: OrNull(Some(Id(person.brand.as_str())).filter(|brand| !brand.is_empty())),
+            channel: OrNull(person.channel.as_deref().map(Text)),
+            terms_version: OrNull(person.terms_version.as_deref().map(Text)),
+            tier: self.tier(member),
+            growth: member.growth,
+            period_growth: member.period_growth,
+            points: MemberPoints {
+                available: member.available(),
+                held: member.held(),
+                debt: member.debt,
+                lots: member.lots.iter().map(|lot| self.lot(lot)).collect(),
+            },
+            badges: member
+                .badges
+                .iter()
+                .map(|badge| MemberBadge { id: Id(&badge.id), issued_at: self.instant(badge.issued_at) })
+                .collect(),
+            tags: member.tags.iter().map(|tag| Text(tag.as_str())).collect(),
+            lifecycle: Lifecycle(lifecycle),
+            stats: MemberStats {
+                orders: member.orders.count,
+                amount: MoneyText(member.orders.amount.show(self.currency())),
+                first_order_at: self.maybe(member.orders.first_at),
+                last_order_at: self.maybe(member.orders.last_at),
+            },
+        }
+    }
+
+    fn lot<'a>(&self, lot: &'a Lot) -> MemberLot<'a> {
+        MemberLot {
+            expires_at: self.maybe(lot.expires_at),
+            brand: Id(&lot.brand),
+            held_until: self.maybe(lot.held_until),
+            points: lot.points,
+        }
+    }
+
+    fn tier<'a>(&self, member: &'a member::Member) -> MemberTier<'a>
+    where
+        'p: 'a,
+    {
+        let standing = &member.standing;
+        // A programme that has the member's tier no more shows the way from its lowest.
+        let rank = self.programme.rank(&standing.tier).unwrap_or(0);
+        let next = self.programme.tiers.get(rank + 1).map(|next| NextTier {
+            id: Id(next.id.as_str()),
+            growth_needed: next.growth.saturating_sub(member.growth),
+        });
+        MemberTier {
+            id: Id(&standing.tier),
+            since: self.instant(standing.since),
+            valid_until: self.maybe(standing.valid_until),
+            lifetime: member.lifetime.as_ref() == Some(&standing.tier),
+            trial: OrNull(
+                member
+                    .trial
+                    .as_ref()
+                    .map(|trial| Trial { id: Id(trial.tier.as_str()), until: self.instant(trial.until) }),
+            ),
+            next: OrNull(next),
+        }
+    }
+
+    fn currency(&self) -> Currency {
+        self.programme.currency
+    }
+}
+
+fn identity(identity: &member::Identity) -> Identity<'_> {
+    Identity {
+        kind: IdentityKindWord(identity.kind.word()),
+        value: Text(&identity.value),
+        verified: identity.verified,
+        channel: Some(Text(identity.channel.as_str())).filter(|channel| !channel.is_empty()),
+    }
+}
+
+fn profile(person: &Person) -> Profile<'_> {
+    let part = |name: &str| person.region.get(name).map(|part| Text(part.as_str()));
+    let region = Region {
+        city: part("city"),
+        country: part("country"),
+        district: part("district"),
+        province: part("province"),
+    };
+    Profile {
+        name: person.name.as_deref().map(Text),
+        birthday: person.birthday.as_deref().map(DayText),
+        gender: person.gender.as_deref().map(Text),
+        region: (!person.region.is_empty()).then_some(region),
+    }
+}
