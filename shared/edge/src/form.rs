@@ -82,7 +82,6 @@ impl<'a> Form<'a> {
     }
 
     /// The same of a field that may be left out.
-    #[expect(clippy::option_option, reason = "whether it was sent, and whether it is right")]
     pub fn money_if(&mut self, sent: Option<&MoneyText>, pointer: &str) -> Option<Option<Money>> {
         sent.map_or(Some(None), |sent| self.money(sent, pointer).map(Some))
     }

@@ -45,6 +45,9 @@ pub fn sources(root: &Path, bugs: &[Bug]) -> io::Result<BTreeMap<String, String>
     Ok(found)
 }
 
+/// What a place of a source becomes, and by which bug.
+type Change<'a> = (Range<usize>, String, &'a str);
+
 /// The sources that change, with all bugs in them, each behind its question.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub fn planted(
     bugs: &[Bug],
 ) -> Result<BTreeMap<String, String>, Vec<String>> {
     let mut wrong = Vec::new();
-    let mut changes: BTreeMap<&str, Vec<(Range<usize>, String, &str)>> = BTreeMap::new();
+    let mut changes: BTreeMap<&str, Vec<Change>> = BTreeMap::new();
     let bare: BTreeMap<&str, Bare> =
         sources.iter().map(|(file, text)| (file.as_str(), Bare::of(text))).collect();
     for (bug, number) in bugs.iter().zip(1..) {

@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(pass(&store).unwrap(), Renewed { records: 3_000, written: 1_000 });
         for ((key, was), (_, is)) in before.iter().zip(held(&store)) {
             let number: u64 = String::from_utf8_lossy(&key.as_bytes()[1..]).parse().unwrap();
-            let number = if number % 3 == 0 { 2 * (number % 100) } else { number };
+            let number = if number.is_multiple_of(3) { 2 * (number % 100) } else { number };
             let old = key.as_bytes()[0] == b'm' && was.value[0] != 3;
             assert_eq!(is.version == was.version, !old, "{key:?}");
             let wanted = if old { encode(&Aged { number }) } else { was.value.clone() };
