@@ -9,8 +9,6 @@ use std::{
 
 use edge::Secrets;
 
-/// The first admin's id: the same in every data folder.
-
 /// Where the first admin's key came from.
 pub(crate) enum AdminKey {
     /// From the environment.

@@ -170,10 +170,8 @@ fn partial(text: &str, of: &str) -> Vec<String> {
                     found.push(format!("`{} =`", pattern.join(" ")));
                 }
             }
-            "matches" if then(at + 1) == "!" => {
-                if names(&tokens[at + 2..closing(&tokens, at + 2)], of) {
-                    found.push(format!("`matches!` of {of}"));
-                }
+            "matches" if then(at + 1) == "!" && names(&tokens[at + 2..closing(&tokens, at + 2)], of) => {
+                found.push(format!("`matches!` of {of}"));
             }
             sign @ ("==" | "!=") if begins => found.push(format!("`{sign} {of}::{}`", then(at + 3))),
             word @ ("impl" | "for" | "as") if then(at + 1) == of => found.push(format!("`{word} {of}`")),

@@ -45,6 +45,8 @@ pub fn document(functions: &[&Function]) -> Value {
             item[route.method.word().to_lowercase()] = operation(function, route);
         }
     }
+    // Problems carry data beside the code, so their schema stays open.
+    schemas.insert("Problem".to_owned(), open(PROBLEM.schema()));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -62,14 +64,9 @@ pub fn document(functions: &[&Function]) -> Value {
                 "signature": {"type": "apiKey", "in": "header", "name": "Signature",
                     "description": "a partner's signature of the request, with Signature-Input (RFC 9421) and Content-Digest (RFC 9530): see docs/PARTNERS.md"},
             },
-            "schemas": {"Problem": open(problem_schema())},
+            "schemas": schemas,
         },
     })
-}
-
-/// Problems carry data beside the code, so their schema stays open.
-fn problem_schema() -> Value {
-    PROBLEM.schema()
 }
 
 fn open(mut schema: Value) -> Value {

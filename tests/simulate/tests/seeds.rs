@@ -9,7 +9,7 @@ fn settings(seed: u64) -> Settings {
 #[test]
 fn every_answer_is_the_models_whatever_goes_wrong() {
     let mut struck = Struck::default();
-    for seed in 1..=12 {
+    for seed in 1..=24 {
         let outcome = run(settings(seed));
         assert_eq!(outcome.violation, None, "seed {seed}");
         struck.add(&outcome.struck);

@@ -108,6 +108,11 @@ impl Moves {
         self == Moves::Expired
     }
 
+    /// Whether an operator moved them.
+    pub fn is_by_hand(self) -> bool {
+        matches!(self, Moves::ByHand { .. })
+    }
+
     /// Whether an operator has them settled.
     pub fn is_billed(self) -> bool {
         self == Moves::ByHand { billed: true }

@@ -1,7 +1,7 @@
 //! Answers to commands on a member's ledger: each is made from the entry that the command wrote, so that it can be
 //! given again for ever.
 
-use domain::{event::Moves, id::RedemptionId};
+use domain::{event::Moves, id::RedemptionId, programme::Way};
 use engine::records::{EntryRecord, Outcome};
 
 use super::{
@@ -124,7 +124,10 @@ impl OfEntry for Redeemed<'_> {
         let row = entry.event.kind.row();
         let redeemed = Redeemed {
             entry: show.entry(entry),
-            redemption_id: row.redemption.filter(|_| row.moves == Moves::Honoured).map(redemption_id)?,
+            redemption_id: row
+                .redemption
+                .filter(|_| row.moves.counts_as() == Some(Way::Redeem))
+                .map(redemption_id)?,
             balance: Balance::of(outcome),
             tier: Id(&outcome.tier),
             growth: outcome.growth,
@@ -161,7 +164,9 @@ impl OfEntry for Reversed<'_> {
 
 impl OfEntry for Adjusted<'_> {
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
-        let Moves::ByHand { .. } = entry.event.kind.row().moves else { return None };
+        if !entry.event.kind.row().moves.is_by_hand() {
+            return None;
+        }
         let adjusted = Adjusted {
             entry: show.entry(entry),
             upgraded_to: upgraded(outcome),
