@@ -23,7 +23,7 @@ impl People {
     /// ledger stays under the bare id. Repeating it does no more.
     ///
     /// # Errors
-    /// [`Refusal::MemberNotFound`], or the store failed.
+    /// [`domain::refusal::Refusal::MemberNotFound`], or the store failed.
     pub async fn erase(
         &self,
         request: &Request,

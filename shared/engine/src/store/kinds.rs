@@ -2,7 +2,7 @@
 //! spreads it, whether it is personal, who removes it, and what is stored under its keys.
 //!
 //! Stores, the erasure, `laurel compact` and the tests read it here. The records themselves are in
-//! [`records`](super::records), a file for each; the keys in [`keys`](super::keys).
+//! [`super::records`], a file for each; the keys in [`super::keys`].
 
 use bytes::Bytes;
 use domain::settlement::Tally;

@@ -1,7 +1,7 @@
 //! How values are stored: bytes that are the same for ever, whatever becomes of the types in `domain`.
 //!
 //! A value's bytes follow from its layout and from nothing else. The layout of a struct or an enum is said by
-//! [`layout!`]: the order of the names there is the order of the bytes, and a variant has the number that stands
+//! `layout!`: the order of the names there is the order of the bytes, and a variant has the number that stands
 //! there. So fields and variants may stand in any order where they are declared, and one that is added there does not
 //! compile until its record says where it goes.
 //!
