@@ -8,7 +8,6 @@ mod compact;
 mod export;
 mod exported;
 mod full;
-mod functions;
 mod home;
 mod import;
 mod listen;
@@ -27,8 +26,9 @@ use cli::{Cli, Command};
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
-pub use functions::FUNCTIONS;
 pub use import::{Imported, Vouched, import_csv};
+/// Every function there is.
+pub use infra::FUNCTIONS;
 pub use rows::Rejected;
 pub use start::StartError;
 

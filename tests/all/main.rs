@@ -54,6 +54,7 @@ mod store;
 mod support;
 mod sweeps;
 mod table;
+mod template;
 mod tidy;
 mod timely;
 mod tokens;

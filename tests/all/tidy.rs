@@ -64,6 +64,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["laurel-domain", "laurel-engine", "laurel-store-dynamodb", "laurel-edge", "function"],
     ),
     ("function", &["laurel-domain", "laurel-engine", "laurel-edge", "laurel-lambda"]),
+    // The table of functions, and the template made of it.
+    ("laurel-infra", &["laurel-engine", "laurel-edge", "function"]),
     (
         "laurel",
         &[
@@ -72,7 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-edge",
-            "function",
+            "laurel-infra",
         ],
     ),
     (
@@ -83,6 +85,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-edge",
+            "laurel-infra",
             "laurel",
         ],
     ),
@@ -95,7 +98,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-lambda",
-            "function",
+            "laurel-infra",
             "laurel-tests",
             "laurel",
         ],
@@ -109,6 +112,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("redb", &["laurel-store-redb"]),
     ("aws-sdk-dynamodb", &["laurel-store-dynamodb"]),
     ("aws-sdk-secretsmanager", &["laurel-lambda"]),
+    ("lambda_http", &["laurel-lambda"]),
     ("lambda_runtime", &["laurel-lambda"]),
     ("phonenumber", &["laurel-edge"]),
     ("hmac", &["laurel-edge", "laurel-tests"]),
@@ -252,24 +256,22 @@ fn files_are_short_and_finished() {
     }
 }
 
-/// Further names that functions answer under, and whose folder answers there.
-const OTHER_NAMES: [(&str, &str); 1] = [("settlements", "settle")];
-
 /// `ls functions` is the product: a folder is a package, a handler, a sample event, and is served.
 #[test]
 fn every_function_is_whole() {
     let folders = functions();
-    let folder = |name: &'static str| {
-        OTHER_NAMES.iter().find(|(other, _)| *other == name).map_or(name, |(_, folder)| *folder)
-    };
-    let served: BTreeSet<&str> = server::FUNCTIONS.iter().map(|function| folder(function.name)).collect();
     same(
-        "functions that server/src/functions.rs serves",
-        served,
+        "functions in the table of infra/src/functions.rs",
+        infra::DEPLOYED.iter().map(|row| row.name()),
         folders.iter().map(String::as_str),
-        "list each folder of functions/ there",
+        "give each folder of functions/ a row there",
     );
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for function in &folders {
+        assert!(
+            readme.contains(&format!("`{function}`")),
+            "name {function} in README.md, among the functions"
+        );
         assert!(
             root().join("functions").join(function).join("src/lib.rs").is_file(),
             "functions/{function} has no src/lib.rs"

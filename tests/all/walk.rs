@@ -346,7 +346,7 @@ impl Walk {
         made.body["token"].as_str().unwrap().to_owned()
     }
 
-    async fn ask(&self, who: Who, token: &str, method: &str, path: &str, body: &str) -> Reply {
+    pub(crate) async fn ask(&self, who: Who, token: &str, method: &str, path: &str, body: &str) -> Reply {
         let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };
         match (who, who.partner()) {
             (Who::Nobody, _) => {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use domain::{json::Json, time::Instant};
 use edge::{Api, Chance, Clock, Function, Secrets};
 use engine::{Engine, Request, id::CallerId, records::By, store::Store};
+use infra::FUNCTIONS;
 
 use crate::store::{Weather, Weathered};
 
@@ -18,25 +19,6 @@ pub(crate) const ADMIN_KEY: &str = "simulated-admin-key";
 
 /// The same as a header.
 pub(crate) const BEARER: &str = "Bearer simulated-admin-key";
-
-/// Every function that is simulated.
-pub(crate) const FUNCTIONS: &[&Function] = &[
-    &register::FUNCTION,
-    &members::FUNCTION,
-    &earn_points::FUNCTION,
-    &redeem::FUNCTION,
-    &reverse::FUNCTION,
-    &adjust::FUNCTION,
-    &issue_badge::FUNCTION,
-    &evaluate_tier::FUNCTION,
-    &expire_points::FUNCTION,
-    &program::FUNCTION,
-    &partners::FUNCTION,
-    &link::FUNCTION,
-    &keys::FUNCTION,
-    &settle::FUNCTION,
-    &settle::SETTLEMENTS,
-];
 
 /// A function that a schedule runs.
 pub(crate) fn scheduled(name: &str) -> Option<&'static Function> {

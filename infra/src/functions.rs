@@ -1,0 +1,244 @@
+//! The table.
+
+use edge::Function;
+use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Partners, People, Programme};
+
+use crate::{
+    Use::{self, Adds, Changes, Walks},
+    policy,
+};
+
+/// A function as it is deployed: a folder of `functions/`, a binary, a URL, a role and a log.
+#[derive(Debug)]
+pub struct Deployed {
+    /// What it answers. The first bears its own name, which is its folder's; the others are further names, under which
+    /// the same binary answers at the same URL.
+    pub functions: &'static [&'static Function],
+    /// What it does, in a sentence.
+    pub does: &'static str,
+    /// What it does to the data, beside what every function does. Its policy follows from this.
+    pub uses: &'static [(Room, Use)],
+    /// What an instance has.
+    pub limits: Limits,
+    /// How it runs by itself, where it does.
+    pub run: Option<Run>,
+}
+
+/// What an instance has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Memory, in MB, and with it a share of a processor.
+    pub memory_mb: u32,
+    /// Seconds after which Lambda ends an event.
+    pub timeout_s: u32,
+}
+
+/// What answering requests takes.
+pub const REQUEST: Limits = Limits { memory_mb: 256, timeout_s: 15 };
+/// What a run takes that comes by itself: fifteen minutes is the most there is.
+pub const RUN: Limits = Limits { memory_mb: 512, timeout_s: 900 };
+
+/// How a function runs by itself.
+#[derive(Debug)]
+pub struct Run {
+    /// When.
+    pub schedules: &'static [Schedule],
+    /// What a run comes to when it leaves nothing over, for its alarm.
+    pub comes_to: &'static str,
+    /// After how many hours without a call somebody is told.
+    pub absent_hours: Option<u32>,
+}
+
+/// A schedule.
+#[derive(Debug)]
+pub struct Schedule {
+    /// Its resource's name.
+    pub name: &'static str,
+    /// What it is for.
+    pub does: &'static str,
+    /// When it comes, in the programme's time zone.
+    pub when: When,
+    /// Whether several runs share the members, each with its part.
+    pub shared: bool,
+}
+
+/// When a schedule comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// An expression of EventBridge Scheduler.
+    At(&'static str),
+    /// The parameter of that name says.
+    Parameter(&'static str),
+}
+
+impl Deployed {
+    /// Its name, which is its folder's and its binary's.
+    pub fn name(&self) -> &'static str {
+        self.functions[0].name
+    }
+
+    /// The actions on the table that its policy allows.
+    pub fn actions(&self) -> Vec<&'static str> {
+        policy::actions(self.uses)
+    }
+}
+
+/// What each row has unless it says otherwise.
+const ROW: Deployed = Deployed { functions: &[], does: "", uses: &[], limits: REQUEST, run: None };
+
+/// What a sweep does: it settles whoever is due, and forgets requests and their answers after a month.
+const SWEEPS: &[(Room, Use)] = &[(Ledger, Changes), (Access, Changes), (People, Changes)];
+
+/// Everything that is deployed, in the order in which a newcomer meets it.
+pub const DEPLOYED: &[Deployed] = &[
+    Deployed {
+        functions: &[&register::FUNCTION],
+        does: "Somebody becomes a member. Nothing is ever removed by it.",
+        uses: &[(People, Adds), (Ledger, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&members::FUNCTION],
+        does: "Reads members; corrects, closes, links and erases them.",
+        uses: &[(People, Changes), (Partners, Changes), (Ledger, Changes)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&earn_points::FUNCTION],
+        does: "An order or an activity earns.",
+        uses: &[(Ledger, Changes), (Accounts, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&redeem::FUNCTION],
+        does: "Points are spent on an order.",
+        uses: &[(Ledger, Changes), (Accounts, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&reverse::FUNCTION],
+        does: "An order is refunded, a redemption cancelled.",
+        uses: &[(Ledger, Changes), (Accounts, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&adjust::FUNCTION],
+        does: "An operator moves points or growth by hand.",
+        uses: &[(Ledger, Changes)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&issue_badge::FUNCTION],
+        does: "A badge is issued by hand.",
+        uses: &[(Ledger, Changes)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&evaluate_tier::FUNCTION],
+        does: "The same for tiers whose period has ended.",
+        uses: SWEEPS,
+        limits: RUN,
+        run: Some(Run {
+            // One, which finds what the others have left.
+            schedules: &[Schedule {
+                name: "Tiers",
+                does: "Tiers whose period has ended",
+                when: When::At("cron(0 5 * * ? *)"),
+                shared: false,
+            }],
+            comes_to: "the end of what is due",
+            absent_hours: Some(30),
+        }),
+    },
+    Deployed {
+        functions: &[&expire_points::FUNCTION],
+        does: "Writes down what is due, on schedule or when asked.",
+        uses: SWEEPS,
+        limits: RUN,
+        run: Some(Run {
+            schedules: &[
+                Schedule {
+                    name: "YearEnd",
+                    does: "Points that end with the year",
+                    when: When::At("cron(0 0 1 1 ? *)"),
+                    shared: true,
+                },
+                Schedule {
+                    name: "Due",
+                    does: "Whatever is due, and what the year's end has left over",
+                    when: When::Parameter("DueSchedule"),
+                    shared: true,
+                },
+            ],
+            comes_to: "the end of what is due",
+            absent_hours: Some(30),
+        }),
+    },
+    Deployed {
+        functions: &[&settle::FUNCTION, &settle::SETTLEMENTS],
+        does: "Closes months and shows what they came to.",
+        // It first settles whoever is due by the month's end.
+        uses: &[(Ledger, Changes), (Ledger, Walks), (Partners, Changes), (Accounts, Adds)],
+        limits: RUN,
+        run: Some(Run {
+            schedules: &[Schedule {
+                name: "MonthEnd",
+                does: "The month before is settled; on two more days, in case that it could not be",
+                when: When::At("cron(0 6 1-3 * ? *)"),
+                shared: false,
+            }],
+            comes_to: "the end of the month",
+            absent_hours: None,
+        }),
+    },
+    Deployed {
+        functions: &[&partners::FUNCTION],
+        does: "Partner brands, the keys they sign with, what they buy and use. Nothing is ever removed by it.",
+        uses: &[(Partners, Adds), (Accounts, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&program::FUNCTION],
+        does: "The programme's versions. They are added to and never removed.",
+        uses: &[(Programme, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&keys::FUNCTION],
+        does: "Callers and their keys. A revoked caller stays on record.",
+        uses: &[(Access, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&link::FUNCTION],
+        does: "A partner is linked with a member.",
+        uses: &[(Partners, Changes)],
+        ..ROW
+    },
+];
+
+/// Every function there is, under each of its names, in the table's order.
+pub const FUNCTIONS: &[&Function] = &LISTED;
+
+const LISTED: [&Function; count()] = {
+    let mut listed = [DEPLOYED[0].functions[0]; count()];
+    let (mut row, mut at) = (0, 0);
+    while row < DEPLOYED.len() {
+        let mut name = 0;
+        while name < DEPLOYED[row].functions.len() {
+            listed[at] = DEPLOYED[row].functions[name];
+            (name, at) = (name + 1, at + 1);
+        }
+        row += 1;
+    }
+    listed
+};
+
+const fn count() -> usize {
+    let (mut row, mut count) = (0, 0);
+    while row < DEPLOYED.len() {
+        count += DEPLOYED[row].functions.len();
+        row += 1;
+    }
+    count
+}

@@ -1,0 +1,245 @@
+//! The table of functions, the template made of it, and that a function's policy lets it do what it does.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use domain::time::Instant;
+use edge::Function;
+use engine::{
+    memory::MemoryStore,
+    store::{
+        Change, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write, kinds::Room,
+    },
+};
+use infra::{DEPLOYED, Deployed, Use};
+use serde_json::{Value, json};
+
+use crate::{
+    coalition::coalition,
+    support::Shop,
+    walk::{BEFORE, ROUTES, WHO, Walk, Who, filled},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The committed template is the generated one. `LAUREL_UPDATE=1` writes it anew.
+#[test]
+fn the_committed_template_is_the_generated_one() {
+    let committed = root().join("infra/template.yaml");
+    let generated = infra::template();
+    if std::env::var_os("LAUREL_UPDATE").is_some_and(|value| value == "1") {
+        fs::write(&committed, &generated).unwrap();
+    }
+    let kept = fs::read_to_string(committed).unwrap_or_default();
+    let apart = kept.lines().zip(generated.lines()).position(|(kept, generated)| kept != generated);
+    assert!(
+        kept == generated,
+        "infra/template.yaml has drifted from infra/src, first at line {}: change infra/src/functions.rs or \
+         infra/src/template/, run this test with LAUREL_UPDATE=1, and read the difference",
+        apart.unwrap_or_default() + 1
+    );
+}
+
+/// A binary answers what its row says it does: it cannot ask the table, which would link every function into each.
+#[test]
+fn each_binary_is_its_rows() {
+    for row in DEPLOYED {
+        let path = root().join("functions").join(row.name()).join("src/main.rs");
+        let named: Vec<String> = row.functions.iter().map(|function| item(row, function)).collect();
+        let call = match &named[..] {
+            [own] => format!("lambda::run({own})"),
+            [own, others @ ..] => format!("lambda::run_with({own}, &[{}])", others.join(", ")),
+            [] => panic!("a row without a function"),
+        };
+        let main = fs::read_to_string(&path).unwrap();
+        assert!(main.contains(&call), "{}: {call} is wanted", path.display());
+    }
+}
+
+/// What a function's own crate calls it.
+fn item(row: &Deployed, function: &Function) -> String {
+    let own = if function.name == row.name() { "FUNCTION".to_owned() } else { function.name.to_uppercase() };
+    format!("&{}::{own}", row.name().replace('-', "_"))
+}
+
+/// A schedule runs what a schedule may run, and what it may run has one.
+#[test]
+fn what_runs_by_itself_has_a_schedule() {
+    for row in DEPLOYED {
+        assert_eq!(row.run.is_some(), row.functions[0].scheduled().is_some(), "{}", row.name());
+        assert!(row.run.as_ref().is_none_or(|run| !run.schedules.is_empty()), "{}", row.name());
+    }
+}
+
+/// What is done to the table.
+#[derive(Default)]
+struct Watched {
+    inner: MemoryStore,
+    done: Mutex<Done>,
+}
+
+/// In the words of a policy, and by room: whether records are put (`Adds`), removed (`Changes`) or looked through.
+#[derive(Default)]
+struct Done {
+    actions: BTreeSet<&'static str>,
+    uses: BTreeSet<String>,
+}
+
+impl Watched {
+    fn does(&self, action: &'static str, used: Option<(Room, Use)>) {
+        let mut done = self.done.lock().unwrap();
+        done.actions.insert(action);
+        done.uses.extend(used.map(|used| format!("{used:?}")));
+    }
+
+    /// What was done since this was last asked.
+    fn done(&self) -> Done {
+        std::mem::take(&mut self.done.lock().unwrap())
+    }
+}
+
+fn room(kind: Kind) -> Room {
+    kind.row().unwrap().room
+}
+
+impl Store for Watched {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        self.does(if keys.len() == 1 { "dynamodb:GetItem" } else { "dynamodb:BatchGetItem" }, None);
+        self.inner.get(keys)
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        self.does("dynamodb:Query", None);
+        self.inner.scan(range, limit)
+    }
+
+    fn walk(
+        &self,
+        kind: Option<Kind>,
+        from: Option<Bytes>,
+        limit: usize,
+    ) -> Pending<'_, Result<Page, StoreError>> {
+        self.does("dynamodb:Scan", kind.map(|kind| (room(kind), Use::Walks)));
+        self.inner.walk(kind, from, limit)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        for write in &writes {
+            let room = room(write.key.kind());
+            match write.change {
+                Change::Nothing => self.does("dynamodb:ConditionCheckItem", None),
+                Change::Put(_) => self.does("dynamodb:PutItem", Some((room, Use::Adds))),
+                Change::Delete => self.does("dynamodb:DeleteItem", Some((room, Use::Changes))),
+            }
+        }
+        self.inner.commit(writes)
+    }
+
+    fn removes_ended(&self) -> bool {
+        true // as the table does
+    }
+}
+
+/// What each function did.
+#[derive(Default)]
+struct Book(BTreeMap<&'static str, BTreeSet<String>>);
+
+impl Book {
+    /// Takes down what a request to that path has done, and holds it against the policy.
+    fn take(&mut self, asked: &str, path: &str, done: Done) {
+        let name = path.split(['/', '?']).nth(1).unwrap();
+        let row = DEPLOYED.iter().find(|row| row.functions.iter().any(|function| function.name == name));
+        let row = row.unwrap_or_else(|| panic!("{path} is no function's"));
+        let allowed: BTreeSet<&str> = row.actions().into_iter().collect();
+        let more: Vec<_> = done.actions.difference(&allowed).collect();
+        assert!(more.is_empty(), "{asked} does {more:?}, which the policy of {} does not allow", row.name());
+        self.0.entry(row.name()).or_default().extend(done.uses);
+    }
+}
+
+/// The coalition, in which `acme` is held to limits and owes what it issues.
+fn metered(name: &str) -> Value {
+    let mut programme = coalition();
+    programme["name"] = name.into();
+    let says = json!({
+        "issue_price": "0.01", "honour_price": "0.01", "funding": {"mode": "postpaid", "credit": "100000.00"},
+        "limits": [{"per": "day", "issue": 1_000_000, "redeem": 1_000_000}],
+    });
+    programme["brands"][0].as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
+    programme
+}
+
+/// Every route is asked by everybody who may, and once more after years, when there is something to settle. Whatever
+/// it does to the table, its row says and its policy allows: a missing action would show on AWS alone. A room that a
+/// row names and none of its routes writes is too much.
+#[tokio::test]
+async fn a_function_does_what_its_row_says_and_no_more() {
+    let store = Arc::new(Watched::default());
+    let walk = Walk::of(Shop::over(store.clone(), &metered("Club"), BEFORE).await).await;
+    let mut book = Book::default();
+    for (method, path, body, wants) in ROUTES {
+        for (who, _) in WHO.into_iter().zip(wants).filter(|(who, want)| **want < 400 && *who != Who::Other) {
+            let n = format!("p-{}", walk.shop.fresh());
+            let (filling, member) = walk.filling(who, &n, path).await;
+            let token = walk.token(&member, &n).await;
+            let body = filled(&body.replace("{program}", &metered(&n).to_string()), &filling, true);
+            let path = filled(path, &filling, true);
+            store.done();
+            walk.ask(who, &token, method, &path, &body).await;
+            book.take(&format!("{who:?}: {method} {path}"), &path, store.done());
+        }
+    }
+    for (later, (method, path, body, _)) in ROUTES.iter().enumerate() {
+        let n = format!("l-{}", walk.shop.fresh());
+        let (filling, member) = walk.filling(Who::Admin, &n, path).await;
+        // What is earned is good until the end of the year after: some of it ends now, and some does not.
+        walk.shop.at(&format!("{}-06-01T00:00:00+08:00", 2027 + 2 * later));
+        walk.shop.earn(&member, &format!("later-{n}"), "10").await;
+        walk.shop.at(&format!("{}-01-01T00:15:00+08:00", 2028 + 2 * later));
+        let body = match *path {
+            "/settle" => "{}".to_owned(),
+            "/adjust" => filled(&body.replacen('{', r#"{"bill":true,"#, 1), &filling, true),
+            _ => filled(&body.replace("{program}", &metered(&n).to_string()), &filling, true),
+        };
+        let (path, body) = (filled(path, &filling, true), serde_json::from_str(&body).unwrap_or(Value::Null));
+        store.done();
+        walk.shop.call_with(method, &path, &body, None).await;
+        book.take(&format!("{method} {path}, later"), &path, store.done());
+    }
+    for path in ["/evaluate-tier", "/expire-points"] {
+        let identity = json!({"kind": "external", "channel": "template", "value": path});
+        let body = json!({"identities": [identity], "brand": "acme"});
+        walk.shop.call_with("POST", "/register", &body, Some(path)).await;
+        // Each day a part of what is remembered is looked through, and what is older than a month is forgotten.
+        for _ in 0..62 {
+            let tomorrow = walk.shop.api.clock.now().0 + 86_400_000;
+            walk.shop.api.clock.forward(Instant(tomorrow)).unwrap();
+            store.done();
+            walk.shop.ok("POST", path, json!({})).await;
+            book.take(path, path, store.done());
+        }
+    }
+    let word = |used: (Room, Use)| format!("{used:?}");
+    let mut wrong = Vec::new();
+    for row in DEPLOYED {
+        let mut said: BTreeSet<String> = row.uses.iter().map(|used| word(*used)).collect();
+        let mut did = book.0[row.name()].clone();
+        // What every function does; and who changes a room also adds to it.
+        did.remove(&word((Room::Access, Use::Adds)));
+        said.remove(&word((Room::Access, Use::Adds)));
+        for (room, _) in row.uses.iter().filter(|(_, how)| *how == Use::Changes) {
+            did.remove(&word((*room, Use::Adds)));
+        }
+        if said != did {
+            wrong.push(format!("{}: says {said:?}, does {did:?}", row.name()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
