@@ -11,10 +11,13 @@
 //! with its prefix, can be a function's name. A function with further names answers at each of them.
 //! A signed request's path is always taken as it is: what is signed must say which function is meant.
 
+use std::mem;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use edge::{Code, Problem, signature};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{Request, Uri};
+use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpRequest, request::LambdaRequest};
 use serde_json::{Map, Value};
 
 /// An event, told apart.
@@ -31,75 +34,65 @@ pub enum Event {
 /// # Errors
 /// It is neither, or a request with parts that no request has.
 pub fn read(names: &[&str], event: Value) -> Result<Event, Problem> {
-    let Value::Object(mut fields) = event else { return Err(malformed("an event is an object")) };
-    match fields.remove("requestContext") {
-        None => Ok(Event::Direct(Value::Object(fields))),
-        Some(context) => request(names, &context, &mut fields).map(Event::Url),
+    let Value::Object(fields) = event else { return Err(malformed("an event is an object")) };
+    match fields.contains_key("requestContext") {
+        false => Ok(Event::Direct(Value::Object(fields))),
+        true => request(names, fields).map(Event::Url),
     }
 }
 
-fn request(
-    names: &[&str],
-    context: &Value,
-    fields: &mut Map<String, Value>,
-) -> Result<Request<Bytes>, Problem> {
-    let method = context.get("http").and_then(|http| http.get("method")).and_then(Value::as_str);
-    let method = method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
-    let mut request = Request::new(body(fields)?);
-    *request.method_mut() = method.ok_or_else(|| malformed("an event by a URL has a method"))?;
-    *request.headers_mut() = headers(fields.get("headers"))?;
-    *request.uri_mut() = uri(names, fields, signature::is_claimed(request.headers()))?;
-    Ok(request)
+fn request(names: &[&str], fields: Map<String, Value>) -> Result<Request<Bytes>, Problem> {
+    let event = serde_json::from_value(Value::Object(fields));
+    let mut event: ApiGatewayV2httpRequest = event.map_err(|_| malformed(NO_REQUEST))?;
+    let uri = uri(names, &event)?;
+    let headers = convertible(&mut event)?;
+    let request = lambda_http::Request::from(LambdaRequest::ApiGatewayV2(event));
+    let (mut head, body) = request.into_parts();
+    head.uri = uri;
+    head.headers.extend(headers);
+    let body = match body {
+        Body::Text(text) => Bytes::from(text),
+        Body::Binary(bytes) => Bytes::from(bytes),
+        _ => Bytes::new(),
+    };
+    Ok(Request::from_parts(head, body))
 }
 
-fn uri(names: &[&str], fields: &Map<String, Value>, signed: bool) -> Result<Uri, Problem> {
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let path = text("rawPath");
+const NO_REQUEST: &str =
+    "an event by a URL has a method, headers without control characters, and text as a body";
+
+/// Takes out of the event what `lambda_http` must not convert, and gives back its headers.
+///
+/// It reads the path as a browser does: `..` is followed, and `\` becomes `/`. It ends the process over a host, a
+/// scheme or a query that no URL has, and over a body that is not the base64 it says it is.
+fn convertible(event: &mut ApiGatewayV2httpRequest) -> Result<http::HeaderMap, Problem> {
+    let body = event.body.as_deref().filter(|_| event.is_base64_encoded).unwrap_or_default();
+    if BASE64_STANDARD.decode(body).is_err() {
+        return Err(malformed("the body is not base64, though the event says so"));
+    }
+    (event.raw_path, event.raw_query_string) = (None, None);
+    (event.request_context.domain_name, event.request_context.stage) = (None, None);
+    Ok(mem::take(&mut event.headers))
+}
+
+/// What is asked for, as it was sent: nothing in it is decoded.
+fn uri(names: &[&str], event: &ApiGatewayV2httpRequest) -> Result<Uri, Problem> {
+    let path = event.raw_path.as_deref().unwrap_or_default();
     let path = path.strip_prefix('/').unwrap_or(path);
     let own = path.split('/').next().is_some_and(|first| names.contains(&first));
     let mut target = String::from("/");
-    if !own && !signed {
+    if !own && !signature::is_claimed(&event.headers) {
         target.push_str(names.first().copied().unwrap_or_default());
         target.push('/');
     }
     target.push_str(path);
-    let query = text("rawQueryString");
+    let query = event.raw_query_string.as_deref().unwrap_or_default();
     if !query.is_empty() {
         target.push('?');
         target.push_str(query);
     }
     // Nothing here has a name with spaces or the like in it.
     Uri::try_from(target).map_err(|_| Problem::of(Code::NotFound))
-}
-
-fn headers(fields: Option<&Value>) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields.and_then(Value::as_object).into_iter().flatten() {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok();
-        // As the server takes it from the wire: whatever is no control character, in ASCII or not. A
-        // header that is read insists on more where it is read.
-        let value = value.as_str().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
-        let (Some(name), Some(value)) = (name, value) else {
-            return Err(malformed("a header has a name, and a value without control characters"));
-        };
-        headers.append(name, value);
-    }
-    Ok(headers)
-}
-
-fn body(fields: &mut Map<String, Value>) -> Result<Bytes, Problem> {
-    let text = match fields.remove("body") {
-        None | Some(Value::Null) => return Ok(Bytes::new()),
-        Some(Value::String(text)) => text,
-        Some(_) => return Err(malformed("a body is text")),
-    };
-    match fields.get("isBase64Encoded").and_then(Value::as_bool) {
-        Some(true) => {
-            let bytes = BASE64_STANDARD.decode(text.as_bytes());
-            bytes.map(Bytes::from).map_err(|_| malformed("the body is not base64, though the event says so"))
-        }
-        _ => Ok(Bytes::from(text)),
-    }
 }
 
 fn malformed(detail: &str) -> Problem {
@@ -147,6 +140,13 @@ mod tests {
             ("members", "/mbr_1/ledger", "limit=2&cursor=a", Some("/members/mbr_1/ledger?limit=2&cursor=a")),
             ("members", "/members/mbr_1/ledger", "", Some("/members/mbr_1/ledger")),
             ("members", "//mbr_1", "", Some("/members//mbr_1")),
+            // As it was sent: who signed it signed this.
+            ("members", "/mbr_1/../x", "", Some("/members/mbr_1/../x")),
+            ("members", "/%2e%2E/mbr_1%2F", "", Some("/members/%2e%2E/mbr_1%2F")),
+            ("members", "/mbr_1", "a=%20+b&&a=c%2C,&=", Some("/members/mbr_1?a=%20+b&&a=c%2C,&=")),
+            ("members", "/mbr_1", "a=<b>", None),
+            ("members", "/mbr_1", "a=b c", None),
+            ("members", "/mbr_1", "\n", None),
             ("members", "/a b", "", None),
             ("members", "/\u{0}", "", None),
         ];
@@ -154,6 +154,43 @@ mod tests {
             assert_eq!(path_of(function, path, query).as_deref(), want, "{path}");
         }
     }
+
+    /// `lambda_http` would make a URL of each of these, or end over it.
+    #[test]
+    fn no_host_no_scheme_and_no_stage_is_part_of_what_is_asked() {
+        let path = |headers: Value| sent_to("members", "/mbr_1", "", headers);
+        for host in ["shop.example", "[", "", "a b", "shop.example:99999999", "u:p@h/x?y#z"] {
+            assert_eq!(path(json!({ "host": host })).as_deref(), Some("/members/mbr_1"), "{host}");
+            let scheme = json!({"host": "shop.example", "x-forwarded-proto": host});
+            assert_eq!(path(scheme).as_deref(), Some("/members/mbr_1"), "{host}");
+            let context = json!({"domainName": host, "stage": host, "http": {"method": "GET"}});
+            let Ok(Event::Url(request)) =
+                read(&["members"], json!({"rawPath": "/mbr_1", "requestContext": context}))
+            else {
+                panic!("{host}: not read as a request")
+            };
+            assert_eq!(request.uri(), "/members/mbr_1", "{host}");
+        }
+    }
+
+    #[test]
+    fn headers_are_all_there_and_cookies_are_one() {
+        let event = json!({
+            "headers": {"host": "shop.example", "x-two": ["1", "2"], "user-agent": "Kassé 7"},
+            "cookies": ["a=1", "b=2"],
+            "requestContext": {"http": {"method": "GET"}},
+        });
+        let Ok(Event::Url(request)) = read(&["members"], event) else { panic!("not read as a request") };
+        let all = |name: &str| {
+            let values = request.headers().get_all(name).iter();
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(all("host"), ["shop.example"]);
+        assert_eq!(all("x-two"), ["1", "2"]);
+        assert_eq!(all("user-agent"), ["Kassé 7"]);
+        assert_eq!(all("cookie"), ["a=1; b=2"]);
+    }
+
     #[test]
     fn a_signed_path_is_taken_as_it_is() {
         for header in ["signature", "signature-input"] {

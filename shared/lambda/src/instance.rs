@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use edge::{Api, Clock, Code, Function, Problem, may_be_known};
 use engine::keys;
 use lambda_runtime::{Context, Diagnostic};
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::{
     event::{self, Event},
     measure::{self, Measured, Whose},
-    reply::{Reply, UrlReply},
+    reply::Reply,
 };
 
 /// A scheduled run ends so long before Lambda would end it, to say how far it came.
@@ -71,6 +72,17 @@ impl From<Problem> for Failure {
     }
 }
 
+impl Measured {
+    /// Takes down what is told of an answer, and makes the reply of it.
+    fn told(&mut self, response: http::Response<Bytes>) -> Reply {
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        self.status = Some(response.status().as_u16());
+        self.request_id = header("request-id").map(str::to_owned);
+        self.replayed = header("idempotency-replayed").is_some();
+        Reply::to_url(response)
+    }
+}
+
 impl Instance {
     /// An instance over that store, which is the table of that name; nothing is read yet.
     pub fn new(function: &'static Function, api: Api, table: &str) -> Instance {
@@ -88,16 +100,11 @@ impl Instance {
         let mut measured = Measured::default();
         let names: Vec<&str> = self.api.functions.iter().map(|function| function.name).collect();
         let reply = match event::read(&names, event) {
-            Ok(Event::Url(request)) => Ok(self.answer(request).await),
+            Ok(Event::Url(request)) => Ok(measured.told(self.answer(request).await)),
             Ok(Event::Direct(event)) => self.run(&event, began, invocation, &mut measured).await,
             // It says that it came by a URL: somebody waits for an answer.
-            Err(problem) => Ok(Reply::Url(UrlReply::new(self.api.refuse(&problem)))),
+            Err(problem) => Ok(measured.told(self.api.refuse(&problem))),
         };
-        if let Ok(Reply::Url(reply)) = &reply {
-            measured.status = Some(reply.status_code);
-            measured.request_id = reply.header("request-id").map(str::to_owned);
-            measured.replayed = reply.header("idempotency-replayed").is_some();
-        }
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
         let whose = Whose { function: self.function.name, table: &self.table };
         measure::print(&measured.line(whose, &invocation.id, began.elapsed(), cold_start));
@@ -106,16 +113,15 @@ impl Instance {
 
     /// Answers a request. One without a signature or a key that might be somebody's is refused by the same
     /// code, which then touches nothing.
-    async fn answer(&self, request: http::Request<bytes::Bytes>) -> Reply {
+    async fn answer(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
         let known = match may_be_known(request.headers()) {
             true => self.know_store().await,
             false => Ok(()),
         };
-        let response = match known {
+        match known {
             Ok(()) => self.api.serve(request).await,
             Err(problem) => self.api.refuse(&problem),
-        };
-        Reply::Url(UrlReply::new(response))
+        }
     }
 
     /// Runs what a schedule asks for. What is not done by then is failed, though what was done

@@ -7,6 +7,7 @@
 //! here, and no route.
 
 mod event;
+mod fault;
 mod instance;
 mod measure;
 mod reply;
@@ -19,13 +20,12 @@ use std::process::ExitCode;
 use edge::Function;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
-use tracing::Level;
-use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 pub use event::{Event, read};
+pub use fault::tell;
 pub use instance::{Failure, Instance, Invocation};
 pub use measure::{METRICS, NAMESPACE, PER_PART};
-pub use reply::{Reply, UrlReply};
+pub use reply::Reply;
 pub use settings::{ENVIRONMENT, Settings, SettingsError};
 
 /// Runs the function until Lambda ends the process. All that a function's `main` does.
@@ -48,7 +48,7 @@ pub fn run_with(function: &'static Function, others: &[&'static Function]) -> Ex
 
 fn start(function: &'static Function, others: &[&'static Function]) -> Result<(), String> {
     let settings = Settings::of_environment().map_err(|error| error.to_string());
-    log(settings.as_ref().map_or("info", |settings| settings.log.as_str()));
+    tell(function.name, settings.as_ref().map_or("info", |settings| settings.log.as_str()));
     let settings = settings?;
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is a Lambda function; `laurel serve` is for one machine".to_owned());
@@ -57,19 +57,18 @@ fn start(function: &'static Function, others: &[&'static Function]) -> Result<()
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let instance = start::instance(function, others, &settings).await?;
-        let instance = &instance;
-        let handle = service_fn(move |event: LambdaEvent<Value>| async move {
-            let invocation = Invocation::of(&event.context);
-            instance.handle(event.payload, &invocation).await
-        });
-        lambda_runtime::run(handle).await.map_err(|error| error.to_string())
+        answer_events(&instance).await
     })
 }
 
-/// Structured logs on standard error: JSON lines, `LAUREL_LOG` chooses how much (`warn`,
-/// `info,lambda=debug`). No body, no key and no path (which may hold an id) is ever logged.
-fn log(filter: &str) {
-    let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
-    let json = fmt::layer().json().with_current_span(false).with_span_list(false);
-    let _ = registry().with(filter).with(json.with_writer(std::io::stderr)).try_init();
+/// Asks Lambda for one event after another, and has the instance handle them, until Lambda ends the process.
+///
+/// # Errors
+/// Lambda cannot be asked, or what it says is no event.
+pub async fn answer_events(instance: &Instance) -> Result<(), String> {
+    let handle = service_fn(move |event: LambdaEvent<Value>| async move {
+        let invocation = Invocation::of(&event.context);
+        instance.handle(event.payload, &invocation).await
+    });
+    lambda_runtime::run(handle).await.map_err(|error| error.to_string())
 }

@@ -1,54 +1,37 @@
 //! What Lambda is handed back.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::Response;
+use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpResponse};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What Lambda is handed back.
 #[derive(Serialize, Debug)]
 #[serde(untagged)]
 pub enum Reply {
-    /// To a request by the function's URL.
-    Url(UrlReply),
+    /// To a request by the function's URL (payload format 2.0). A body is text where it is text, and base64 otherwise.
+    Url(ApiGatewayV2httpResponse),
     /// To a schedule: what was done. Nobody reads it but a person who invokes it by hand.
     Direct(Value),
 }
 
-/// The answer to a request by a function's URL (payload format 2.0).
-#[derive(Serialize, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct UrlReply {
-    /// HTTP status.
-    pub status_code: u16,
-    /// Headers; no name stands twice in our answers.
-    pub headers: Map<String, Value>,
-    /// The body, as text where it is text.
-    pub body: String,
-    /// Whether the body is base64.
-    pub is_base64_encoded: bool,
-}
-
-impl UrlReply {
+impl Reply {
     /// The response as Lambda wants it.
-    pub fn new(response: Response<Bytes>) -> UrlReply {
+    ///
+    /// `lambda_http`'s own conversion would go by `Content-Type`, and take a byte-order mark off a text.
+    pub(crate) fn to_url(response: Response<Bytes>) -> Reply {
         let (head, body) = response.into_parts();
-        let mut headers = Map::new();
-        for (name, value) in &head.headers {
-            if let Ok(value) = value.to_str() {
-                headers.insert(name.as_str().to_owned(), value.into());
-            }
-        }
         let text = String::from_utf8(body.into());
-        let is_base64_encoded = text.is_err();
-        let body = text.unwrap_or_else(|error| BASE64_STANDARD.encode(error.as_bytes()));
-        UrlReply { status_code: head.status.as_u16(), headers, body, is_base64_encoded }
-    }
-
-    /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(Value::as_str)
+        let mut reply = ApiGatewayV2httpResponse::default();
+        reply.status_code = head.status.as_u16().into();
+        reply.headers = head.headers;
+        reply.is_base64_encoded = text.is_err();
+        reply.body = Some(match text {
+            Ok(text) => Body::Text(text),
+            Err(bytes) => Body::Binary(bytes.into_bytes()),
+        });
+        Reply::Url(reply)
     }
 }
 
@@ -56,23 +39,36 @@ impl UrlReply {
 mod tests {
     use super::*;
 
+    fn written(response: Response<Bytes>) -> Value {
+        serde_json::to_value(Reply::to_url(response)).unwrap()
+    }
+
     #[test]
     fn text_stays_text() {
         let mut response = Response::new(Bytes::from_static("{\"name\":\"李雷\"}".as_bytes()));
         response.headers_mut().insert("allow", http::HeaderValue::from_static("POST"));
-        let reply = serde_json::to_value(Reply::Url(UrlReply::new(response))).unwrap();
         let want = serde_json::json!({
             "statusCode": 200,
             "headers": {"allow": "POST"},
+            "multiValueHeaders": {},
             "body": "{\"name\":\"李雷\"}",
             "isBase64Encoded": false,
+            "cookies": [],
         });
-        assert_eq!(reply, want);
+        assert_eq!(written(response), want);
     }
 
     #[test]
     fn bytes_become_base64() {
-        let reply = UrlReply::new(Response::new(Bytes::from_static(&[0xff, 0xfe])));
-        assert_eq!((reply.body.as_str(), reply.is_base64_encoded), ("//4=", true));
+        let reply = written(Response::new(Bytes::from_static(&[0xff, 0xfe])));
+        assert_eq!((&reply["body"], &reply["isBase64Encoded"]), (&"//4=".into(), &true.into()));
+    }
+
+    #[test]
+    fn nothing_is_taken_off() {
+        let mut response = Response::new(Bytes::from_static("\u{feff}a,b\n".as_bytes()));
+        response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/csv"));
+        assert_eq!(written(response)["body"], "\u{feff}a,b\n");
+        assert_eq!(written(Response::new(Bytes::new()))["body"], "");
     }
 }
