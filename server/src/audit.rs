@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
-use domain::member::MemberId;
+use domain::{id::BrandId, member::MemberId};
 use edge::{Api, wire};
 use engine::{Books, Finding};
 use futures_util::future::join_all;
@@ -32,7 +32,7 @@ struct Totals {
     kinds: BTreeMap<&'static str, u64>,
     tiers: BTreeMap<String, u64>,
     differing: BTreeMap<MemberId, Vec<String>>,
-    brands: BTreeMap<String, Vec<String>>,
+    brands: BTreeMap<BrandId, Vec<String>>,
 }
 
 /// Audits the folder or the table.

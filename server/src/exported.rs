@@ -114,7 +114,7 @@ pub(crate) async fn blocks(api: &Api) -> Result<Vec<Value>, StartError> {
     let bought = api.engine.accounts().blocks_bought().await.map_err(unreadable)?;
     let lines = bought.iter().map(|block| {
         json!({
-            "brand": block.brand,
+            "brand": block.brand.as_str(),
             "block": block.number,
             "reference": block.reference,
             "points": block.points,

@@ -6,6 +6,7 @@ use std::{io::Read, process::ExitCode};
 use csv::StringRecord;
 use domain::{
     decide::Adjust,
+    id::BrandId,
     json::Json,
     member::{Identity, MemberId},
     time::Instant,
@@ -202,17 +203,18 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     let now = api.clock.now();
     let programmes = api.engine.programme().timeline()?;
     let only = &programmes.newest().brands;
-    let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.clone()));
+    let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.to_string()));
     let body = registration(columns, row, brand.as_deref(), vouched.verified);
     let person = edge::person(api, edge::checked(&body)?)?;
-    if programmes.newest().brand(&person.brand).is_none() {
+    let brand = BrandId::of_checked(&person.brand);
+    if programmes.newest().brand(&brand).is_none() {
         return Err(Problem::of(Code::BrandNotFound).into());
     }
     let registered_at = instant(get("registered_at"), "/registered_at")?.unwrap_or(now);
     if registered_at > now {
         return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now").into());
     }
-    let opening = opening(columns, row, &person.brand, vouched.bill)?;
+    let opening = opening(columns, row, &brand, vouched.bill)?;
     let claims = edge::claims(api, &person);
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
@@ -297,7 +299,7 @@ fn instant(told: Option<&str>, pointer: &str) -> Result<Option<Instant>, Problem
 fn opening(
     columns: &Columns,
     row: &StringRecord,
-    brand: &str,
+    brand: &BrandId,
     bill: bool,
 ) -> Result<Option<Adjust>, Problem> {
     let figure = |name: &str| {
@@ -314,7 +316,7 @@ fn opening(
     if points == 0 && growth == 0 {
         return Ok(None);
     }
-    let (brand, reason) = (brand.to_owned(), "opening balance".to_owned());
+    let (brand, reason) = (brand.clone(), "opening balance".to_owned());
     Ok(Some(Adjust { brand, points, growth, reason, expires_at, occurred_at: None, bill }))
 }
 
@@ -335,7 +337,7 @@ async fn give(
         half
     };
     let expires_at = adjust.expires_at.map_or(i64::MAX, |at| at.0).to_be_bytes();
-    let name = digest(&[&id.0, &expires_at, adjust.brand.as_bytes()]);
+    let name = digest(&[&id.0, &expires_at, adjust.brand.as_str().as_bytes()]);
     let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut request = Request { any_age: true, dry_run, ..Request::plain(By::Import, now) };
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();

@@ -286,7 +286,7 @@ fn brand(api: &Api, columns: &Columns, row: &StringRecord) -> Option<Json> {
     let only = || {
         let programmes = api.engine.programme().timeline().ok()?;
         let brands = &programmes.newest().brands;
-        (brands.len() == 1).then(|| brands[0].id.clone())
+        (brands.len() == 1).then(|| brands[0].id.to_string())
     };
     given.or_else(only).map(|text| Json::Text(text.into()))
 }

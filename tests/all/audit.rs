@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::member::{MemberId, Standing, Status};
+use domain::{
+    id::BrandId,
+    member::{MemberId, Standing, Status},
+};
 use edge::wire::read_member_id;
 use engine::{
     keys,
@@ -241,7 +244,7 @@ fn a_member_that_was_changed_is_found() {
     let damages: [Damage; 20] = [
         ("points of a lot", |member| member.lots[0].points += 1),
         ("a lot's end", |member| member.lots[0].expires_at = None),
-        ("a lot's brand", |member| member.lots[0].brand = "bean".to_owned()),
+        ("a lot's brand", |member| member.lots[0].brand = "bean".parse().unwrap()),
         ("a hold", |member| member.lots.iter_mut().for_each(|lot| lot.held_until = None)),
         ("a lot gone", |member| _ = member.lots.pop()),
         ("debt", |member| member.debt = 1),
@@ -330,7 +333,7 @@ fn half_a_commit_is_found() {
 
         // The entry is there and the member is as it was before it.
         let mut stray = books.entries().await.remove(0);
-        stray.0 = keys::order("acme", "restored");
+        stray.0 = keys::order(&BrandId::of_checked("acme"), "restored");
         stray.1.seq += 1;
         let count = books.entries().await.len();
         books.put(stray).await;
@@ -387,7 +390,8 @@ fn an_account_agrees_with_the_ledger_on_every_day() {
         }
         // What other days issued does not stand for an order of this one that is not there.
         let change = Change::Delete;
-        let write = Write { key: keys::order("acme", "B-2"), expect: Expect::Anything, change };
+        let write =
+            Write { key: keys::order(&BrandId::of_checked("acme"), "B-2"), expect: Expect::Anything, change };
         store.commit(vec![write]).await.unwrap();
         let found = brands(&shop).await;
         let want = "issue per day: 20 points are counted, 0 by the ledger";
@@ -418,19 +422,19 @@ fn an_account_that_says_something_else_than_the_ledger_is_found() {
 
         // An order that nothing was counted for, by points and by block.
         let (shop, store) = counted().await;
-        let key = keys::order("acme", "A-0");
+        let key = keys::order(&BrandId::of_checked("acme"), "A-0");
         let stored = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap();
         let mut entry: EntryRecord = decode(&key, &stored.value).unwrap();
         entry.blocks = Vec::new();
-        write(&store, keys::order("acme", "more"), Change::Put(encode(&entry))).await;
+        write(&store, keys::order(&BrandId::of_checked("acme"), "more"), Change::Put(encode(&entry))).await;
         assert_eq!(brands(&shop).await, ["issue per day: 160 points are counted, 180 by the ledger"]);
         write(&store, key, Change::Put(encode(&entry))).await;
-        write(&store, keys::order("acme", "more"), Change::Delete).await;
+        write(&store, keys::order(&BrandId::of_checked("acme"), "more"), Change::Delete).await;
         assert_eq!(brands(&shop).await, ["block 1: bought, less drawn, less left, is 20 and not 0"]);
 
         // A block that is larger than it was sold.
         let (shop, store) = counted().await;
-        let key = keys::block("acme", "PO-1");
+        let key = keys::block(&BrandId::of_checked("acme"), "PO-1");
         let stored = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap();
         let mut block: engine::records::BlockRecord = decode(&key, &stored.value).unwrap();
         block.points += 1;

@@ -1,6 +1,7 @@
 //! Two instances over one store, as on AWS: whatever one does between the other's reading and its
 //! commit, each thing is done once and nothing is lost. The order of events is fixed, not raced.
 
+use domain::id::BrandId;
 use std::{
     pin::Pin,
     sync::{Arc, Mutex},
@@ -215,9 +216,12 @@ fn what_its_twin_did_after_it_looked_is_no_refusal() {
             let redeem = json!({"identity": identity, "brand": "acme", "points": 100, "for": spent});
             let (second, told) = (two.second.clone(), Arc::new(Mutex::new(None)));
             let (heard, twin) = (told.clone(), redeem.clone());
-            two.between.after_reading(keys::redemption(redemption_id("acme", "R-1")), async move {
-                *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
-            });
+            two.between.after_reading(
+                keys::redemption(redemption_id(&BrandId::of_checked("acme"), "R-1")),
+                async move {
+                    *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
+                },
+            );
             let order = ("/earn-points", two.order("A-1", "10"), None);
             let (mine, _) = two.check(("/redeem", redeem, key), order, ("200", "200", 10)).await;
             let theirs = told.lock().unwrap().take().expect("the twin has asked");

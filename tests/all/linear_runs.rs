@@ -16,6 +16,7 @@ use std::{
 
 use domain::{
     decide::{Ask as RefundAsk, EarnOrder, Redeem},
+    id::BrandId,
     member::MemberId,
     number::Money,
     refusal::{Refusal, Remaining},
@@ -102,11 +103,11 @@ fn ask(dice: &mut Dice, place: usize) -> Ask {
 
 /// Sixteen bytes that differ where the parts do.
 fn hashed(parts: &impl std::fmt::Debug) -> [u8; 16] {
-    redemption_id("hashed", &format!("{parts:?}")).0
+    redemption_id(&BrandId::of_checked("hashed"), &format!("{parts:?}")).0
 }
 
 fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
-    let brand = "acme".to_owned();
+    let brand = BrandId::of_checked("acme");
     let money = |units: u32| Money(u64::from(units) * 100);
     let whom = Whom::Id(member);
     let order_id = |number: u8| format!("{who}-{number}");

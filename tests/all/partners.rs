@@ -1,5 +1,6 @@
 //! Partners' keys through their life: two at a time, shown once, sealed, and the same answer to a repeat.
 
+use domain::id::BrandId;
 use std::{collections::BTreeSet, sync::Arc};
 
 use engine::{memory::MemoryStore, records::KeyRecord};
@@ -170,7 +171,8 @@ async fn revoked_keys_go_in_time() {
         let path = format!("{KEYS}/{}", made["keyid"].as_str().unwrap());
         shop.ok("DELETE", &path, Value::Null).await;
     }
-    let kept = async || shop.api.engine.partners().partner_keys("moon").await.unwrap().len();
+    let kept =
+        async || shop.api.engine.partners().partner_keys(&BrandId::of_checked("moon")).await.unwrap().len();
     for (at, left) in [("2026-04-02T09:59:59+08:00", 4), ("2026-04-02T10:00:00+08:00", 2)] {
         shop.at(at);
         shop.register_key("moon", &Partner::ed25519(1)).await;
@@ -193,7 +195,7 @@ async fn the_master_key_is_rotated_under_partners() {
     assert!(signs(&new, &partner).await, "sealed under the first line");
 
     let versions = async || {
-        let keys = new.api.engine.partners().partner_keys("moon").await.unwrap();
+        let keys = new.api.engine.partners().partner_keys(&BrandId::of_checked("moon")).await.unwrap();
         let version = |key: &KeyRecord| match key {
             KeyRecord::HmacSha256(sealed) => sealed[0],
             KeyRecord::Ed25519(_) => 0,

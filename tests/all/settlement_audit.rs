@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use domain::time::{Instant, Month, Zone};
+use domain::{
+    id::BrandId,
+    time::{Instant, Month, Zone},
+};
 use engine::{
     keys,
     records::{EntryRecord, decode, encode},
@@ -391,7 +394,7 @@ fn damage_in_the_store_is_seen() {
     for (what, order, want, change) in damages {
         let folder = Folder::new();
         build(&folder);
-        damage(&folder, &keys::order("acme", order), &change);
+        damage(&folder, &keys::order(&BrandId::of_checked("acme"), order), &change);
         let (code, said) = folder.laurel("audit --settlement 2026-11 --data data");
         assert_eq!(code, want, "{what}: {said}");
     }

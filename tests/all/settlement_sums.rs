@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     event::{EntryKind, Event, Movement, Order, OrderRefunded, OrderState, Share},
+    id::BrandId,
     json::Json,
     number::{Currency, Money},
     programme::{self, Timeline},
@@ -31,8 +32,8 @@ impl Dice {
         chance(self.seed, self.rolls, 77) % below
     }
 
-    fn brand(&mut self) -> String {
-        BRANDS[usize::try_from(self.roll(4)).unwrap()].to_owned()
+    fn brand(&mut self) -> BrandId {
+        BRANDS[usize::try_from(self.roll(4)).unwrap()].parse().unwrap()
     }
 
     /// Often small, now and then as large as a figure may be.
@@ -50,7 +51,7 @@ impl Dice {
 }
 
 /// Prices in millionths: by version and brand, issuing and honouring.
-type Prices = BTreeMap<(u32, String), (i128, i128)>;
+type Prices = BTreeMap<(u32, BrandId), (i128, i128)>;
 
 fn timeline(dice: &mut Dice, currency: &str) -> (Timeline, Prices) {
     let mut prices = Prices::new();
@@ -59,7 +60,7 @@ fn timeline(dice: &mut Dice, currency: &str) -> (Timeline, Prices) {
         let brands = BRANDS.map(|id| {
             let (issue, honour) = (dice.price(), dice.price());
             let millionths = |text: &str| text.replace('.', "").parse::<i128>().unwrap();
-            prices.insert((version, id.to_owned()), (millionths(&issue), millionths(&honour)));
+            prices.insert((version, id.parse().unwrap()), (millionths(&issue), millionths(&honour)));
             json!({"id": id, "issue_price": issue, "honour_price": honour})
         });
         let document = json!({
@@ -86,14 +87,14 @@ fn event(movement: Movement, kind: EntryKind) -> Event {
     Event { occurred_at: at, at, today: 0, movement, moves_expiry_to: None, kind }
 }
 
-fn share(brand: &str, points: i64) -> Share {
-    Share { expires_at: None, brand: brand.to_owned(), held_until: None, points }
+fn share(brand: &BrandId, points: i64) -> Share {
+    Share { expires_at: None, brand: brand.clone(), held_until: None, points }
 }
 
-fn order(brand: &str) -> EntryKind {
+fn order(brand: &BrandId) -> EntryKind {
     let (order_id, tier) = ("1".to_owned(), "basic".to_owned());
     EntryKind::OrderEarned(Box::new(Order {
-        brand: brand.to_owned(),
+        brand: brand.clone(),
         order_id,
         day: 0,
         amount: Money(0),
@@ -193,19 +194,19 @@ fn count(tally: &mut Tally, programmes: &Timeline, counted: &Counted) {
 fn plainly(
     prices: &Prices,
     all: &[Counted],
-    bought: &[(String, u64)],
+    bought: &[(BrandId, u64)],
     digits: u32,
-) -> BTreeMap<(String, LineKind), (BigInt, BigInt)> {
-    let mut lines: BTreeMap<(String, LineKind), (BigInt, BigInt)> = BTreeMap::new();
-    let mut add = |brand: &str, kind: LineKind, points: i128, price: i128| {
-        let line = lines.entry((brand.to_owned(), kind)).or_default();
+) -> BTreeMap<(BrandId, LineKind), (BigInt, BigInt)> {
+    let mut lines: BTreeMap<(BrandId, LineKind), (BigInt, BigInt)> = BTreeMap::new();
+    let mut add = |brand: &BrandId, kind: LineKind, points: i128, price: i128| {
+        let line = lines.entry((brand.clone(), kind)).or_default();
         line.0 += points;
         line.1 += BigInt::from(points) * price;
     };
     for own in all {
         let of = own.reversed.as_deref();
-        let issue = |counted: &Counted, brand: &str| {
-            if counted.from_blocks { 0 } else { prices[&(counted.version, brand.to_owned())].0 }
+        let issue = |counted: &Counted, brand: &BrandId| {
+            if counted.from_blocks { 0 } else { prices[&(counted.version, brand.clone())].0 }
         };
         match &own.event.kind {
             EntryKind::OrderEarned(order) => {
@@ -256,7 +257,7 @@ fn check(seed: u64) -> Verdict {
     let currency = Currency::of(CURRENCIES[usize::try_from(dice.roll(4)).unwrap()]).unwrap();
     let (programmes, prices) = timeline(&mut dice, std::str::from_utf8(&currency.code).unwrap());
     let all: Vec<Counted> = (0..dice.roll(60)).map(|_| counted(&mut dice)).collect();
-    let bought: Vec<(String, u64)> = (0..dice.roll(4)).map(|_| (dice.brand(), dice.roll(1 << 50))).collect();
+    let bought: Vec<(BrandId, u64)> = (0..dice.roll(4)).map(|_| (dice.brand(), dice.roll(1 << 50))).collect();
 
     let mut whole = Tally::default();
     all.iter().for_each(|counted| count(&mut whole, &programmes, counted));
@@ -274,14 +275,14 @@ fn check(seed: u64) -> Verdict {
     parts.iter().rev().for_each(|part| merged.merge(part));
 
     let mut lines = plainly(&prices, &all, &bought, currency.digits);
-    for brand in BRANDS {
-        let account = Account::of(&whole, brand, currency);
-        if Account::of(&merged, brand, currency) != account {
+    for brand in BRANDS.map(BrandId::of_checked) {
+        let account = Account::of(&whole, &brand, currency);
+        if Account::of(&merged, &brand, currency) != account {
             return Err(format!("{brand}: in parts it comes to something else"));
         }
         let mut balance = 0;
         for line in &account.lines {
-            let (points, value) = lines.remove(&(brand.to_owned(), line.kind.clone())).unwrap_or_default();
+            let (points, value) = lines.remove(&(brand.clone(), line.kind.clone())).unwrap_or_default();
             if BigInt::from(line.sum.points) != points || BigInt::from(line.sum.millionths) != value {
                 return Err(format!("{brand}: {line:?}, plainly {points} and {value}"));
             }

@@ -1,6 +1,6 @@
 //! `POST /adjust`: an operator moves points or growth by hand, with a reason.
 
-use domain::{decide::Adjust, member::MemberId, time::Instant};
+use domain::{decide::Adjust, id::BrandId, member::MemberId, time::Instant};
 use edge::{
     Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, Problem, Role, Route,
     Text, Ulid, body, given, taking, wire::Adjusted,
@@ -15,7 +15,7 @@ body! {
         /// in place of `member_id`
         identity: Option<IdentitySent>,
         /// the brand that issues added points
-        brand: Id,
+        brand: BrandId,
         /// a minus takes; 0 unless given
         points: Option<i64>,
         /// a minus takes; 0 unless given
@@ -65,7 +65,7 @@ async fn handle(api: &Api, call: &Call, body: AdjustPoints) -> Result<Answer, Pr
     }
     let whom = form.finish(whom)?;
     let adjust = Adjust {
-        brand: body.brand.into(),
+        brand: body.brand,
         points,
         growth,
         reason: body.reason.into(),

@@ -2,6 +2,7 @@
 
 use domain::{
     decide::{EarnActivity, EarnLine, EarnOrder},
+    id::BrandId,
     member::MemberId,
     shape::Shape,
     time::Instant,
@@ -39,7 +40,7 @@ body! {
         /// what a partner names the member by, and nobody else
         member_ref: Option<Ulid<Reference>>,
         /// where it happened
-        brand: Id,
+        brand: BrandId,
         /// the brand's id of the order; earns once, for ever
         order_id: Option<Id>,
         /// what the order came to; the sum of the lines, if both are given
@@ -105,7 +106,7 @@ async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Prob
 fn activity(form: &mut Form<'_>, body: EarnPoints, activity: Id) -> EarnActivity {
     form.takes_no(given!(body: order_id, amount, lines), "an activity has none");
     EarnActivity {
-        brand: body.brand.into(),
+        brand: body.brand,
         activity: activity.into(),
         reference: body.activity_ref.map(Into::into),
         occurred_at: body.occurred_at,
@@ -120,7 +121,7 @@ fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {
     let amount = form.money_if(body.amount.as_ref(), "/amount");
     Some(EarnOrder {
         lines: lines.into_iter().collect::<Option<_>>()?,
-        brand: body.brand.into(),
+        brand: body.brand,
         order_id: order_id?.into(),
         amount: amount?,
         occurred_at: body.occurred_at,

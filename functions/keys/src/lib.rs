@@ -1,6 +1,6 @@
 //! `/keys`: callers, what they may do, and their keys. Keys are shown once and stored hashed.
 
-use domain::time::Zone;
+use domain::{id::BrandId, time::Zone};
 use edge::{
     Access, Answer, Api, At, Call, Code, Function, Id, KeptAnswer, Kind, List, Method, OrNull, Problem,
     Route, Text, Ulid, answer, asking, body, taking,
@@ -37,7 +37,7 @@ body! {
         /// what it may do
         roles: List<KeyRole, 1, 4>,
         /// the one brand it acts for
-        brand: Option<Id>,
+        brand: Option<BrandId>,
     }
 }
 
@@ -56,7 +56,7 @@ answer! {
         /// what it may do
         roles: List<KeptRole<&'a str>, 1, 4>,
         /// the one brand it acts for
-        brand: OrNull<Id<&'a str>>,
+        brand: OrNull<Id<&'a BrandId>>,
         /// when it was made
         created_at: At,
         /// when its key was last changed
@@ -144,7 +144,7 @@ fn shown(zone: Zone, caller: &Caller) -> CallerKey<'_> {
         id: Ulid(caller.id),
         name: Text(&record.name),
         roles: record.roles.iter().map(|role| KeptRole(role.as_str())).collect(),
-        brand: OrNull(record.brand.as_deref().map(Id)),
+        brand: OrNull(record.brand.as_ref().map(Id)),
         created_at: At(zone.show(record.created_at)),
         rotated_at: At(zone.show(record.rotated_at)),
         revoked_at: OrNull(record.revoked_at.map(|at| At(zone.show(at)))),
@@ -188,7 +188,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
 async fn create(api: &Api, call: &Call, body: MakeCaller) -> Result<Answer, Problem> {
     let now = call.request.now;
-    let brand = body.brand.map(String::from);
+    let brand = body.brand;
     // A caller bound to a brand makes none that reach further.
     if call.caller.brand.is_some() && call.caller.brand != brand {
         return Err(Problem::forbidden());

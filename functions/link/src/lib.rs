@@ -39,7 +39,7 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call, body: GiveCode) -> Result<Answer, Problem> {
     // Nobody else can ask this.
-    let brand = call.caller.brand.as_deref().ok_or_else(Problem::forbidden)?;
+    let brand = call.caller.brand.as_ref().ok_or_else(Problem::forbidden)?;
     let reference = Reference(api.chance.bytes()?);
     let tell = |reference| Answer::new(200, &Linked { member_ref: Ulid(reference) }).kept();
 

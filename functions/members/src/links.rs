@@ -1,6 +1,6 @@
 //! A member's links with partner brands: asking for a code, seeing what stands, ending it.
 
-use domain::{refusal::Refusal, shape::is_id, time::Zone};
+use domain::{id::BrandId, refusal::Refusal, time::Zone};
 use edge::{
     Answer, Api, At, Call, Code, Id, KeptAnswer, Kind, List, Method, OrNull, Problem, Route, Text, answer,
     asking, body, taking, wire,
@@ -14,7 +14,7 @@ body! {
     /// A member asks for a link code.
     struct AskLinkCode {
         /// the partner brand
-        brand: Id,
+        brand: BrandId,
     }
 }
 
@@ -42,7 +42,7 @@ answer! {
     /// A link with a partner.
     struct ShownLink<'a> {
         /// the partner brand
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// what the member agreed to it by
         consent: Consent,
         /// since when the brand could act on the member
@@ -110,7 +110,7 @@ async fn ask(api: &Api, call: &Call, body: AskLinkCode) -> Result<Answer, Proble
     let expires_at = At(zone.show(call.request.now.plus_millis(LINK_CODE_MILLIS)));
     let answer = Answer::new(201, &LinkCode { code: Text(wire::id(number)), expires_at });
 
-    let ask = LinkAsk { member, brand: body.brand.into(), code };
+    let ask = LinkAsk { member, brand: body.brand, code };
     let told = api.engine.partners().ask_link(&call.request, &ask, answer.kept()).await?;
 
     let kept = KeptAnswer::of(&told.answer.body)?;
@@ -124,9 +124,11 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let after = call.query("cursor").map(|text| {
         let place = text.split_once('.').and_then(|(number, brand)| Some((brand, number.parse().ok()?)));
         let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
-        place.filter(|(brand, _)| is_id(brand)).ok_or_else(wrong)
+        let read = place.and_then(|(brand, number)| Some((brand.parse::<BrandId>().ok()?, number)));
+        read.ok_or_else(wrong)
     });
     let after = after.transpose()?;
+    let after = after.as_ref().map(|(brand, number)| (brand, *number));
 
     let mut links = api.engine.partners().links(id, after, limit + 1).await?;
 
@@ -141,9 +143,10 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
 async fn end(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = named(call)?;
-    let brand = call.path.get(1).filter(|brand| is_id(brand)).ok_or(Refusal::LinkNotFound)?;
+    let brand: Option<BrandId> = call.path.get(1).and_then(|brand| brand.parse().ok());
+    let brand = brand.ok_or(Refusal::LinkNotFound)?;
 
-    let link = api.engine.partners().unlink(&call.request, id, brand).await?;
+    let link = api.engine.partners().unlink(&call.request, id, &brand).await?;
 
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     Ok(Answer::new(200, &shown(zone, &link)))

@@ -1,6 +1,6 @@
 //! Tokens for a member's own page: a shop's server makes one, the page in the browser uses it.
 
-use domain::programme::BrandKind;
+use domain::{id::BrandId, programme::BrandKind};
 use edge::{
     Answer, Api, At, Call, Code, Grant, Id, Kind, Method, Positive, Problem, Route, Spend, TOKEN_MINUTES_MAX,
     Text, Whole, answer, body, taking,
@@ -16,7 +16,7 @@ body! {
         /// at most so many
         points_max: Positive,
         /// the order's brand; the key's own, or the house's only one, unless given
-        brand: Option<Id>,
+        brand: Option<BrandId>,
     }
 }
 
@@ -74,8 +74,8 @@ async fn create(api: &Api, call: &Call, body: MakeToken) -> Result<Answer, Probl
 }
 
 /// The one brand at which the token spends: an order's id says nothing without it.
-fn brand(api: &Api, call: &Call, redeem: &TokenSpend) -> Result<String, Problem> {
-    let told = redeem.brand.clone().map(String::from).or_else(|| call.caller.brand.clone());
+fn brand(api: &Api, call: &Call, redeem: &TokenSpend) -> Result<BrandId, Problem> {
+    let told = redeem.brand.clone().or_else(|| call.caller.brand.clone());
     let brand = match told {
         Some(brand) => brand,
         None => {

@@ -1,6 +1,6 @@
 //! `/partners/{id}/blocks`: blocks of points that a prepaid brand buys.
 
-use domain::{number::Currency, shape::is_id, time::Zone};
+use domain::{id::BrandId, number::Currency, shape::is_id, time::Zone};
 use edge::{
     Access, Answer, Api, At, Call, Code, Form, Id, Kind, List, Method, MoneyText, OrNull, Partners, Positive,
     Problem, Role, Route, answer, asking, body, taking,
@@ -25,7 +25,7 @@ answer! {
     /// A block that was bought.
     struct Block<'a> {
         /// the brand
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// its number among the brand's, from 1: the order in which they are used
         number: u32,
         /// as it was sent
@@ -97,7 +97,7 @@ async fn buy(api: &Api, call: &Call, body: BuyBlock) -> Result<Answer, Problem> 
     let purchase = Purchase { reference: body.reference.into(), points: body.points.count(), price };
     let tell = |block: &BlockRecord| Answer::new(201, &shown(block, currency, zone)).kept();
 
-    let told = api.engine.accounts().buy_block(&call.request, brand, &purchase, tell).await?;
+    let told = api.engine.accounts().buy_block(&call.request, &brand, &purchase, tell).await?;
 
     Ok(told.into())
 }
@@ -109,8 +109,8 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let after = after.transpose()?;
 
     // One more tells whether there are any.
-    let mut blocks = api.engine.accounts().blocks(brand, after, limit + 1).await?;
-    let usage = api.engine.accounts().usage(brand, call.request.now).await?;
+    let mut blocks = api.engine.accounts().blocks(&brand, after, limit + 1).await?;
+    let usage = api.engine.accounts().usage(&brand, call.request.now).await?;
 
     let more = blocks.len() > limit;
     blocks.truncate(limit);

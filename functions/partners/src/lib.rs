@@ -7,7 +7,7 @@ mod blocks;
 mod usage;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::{programme::BrandKind, refusal::Refusal, time::Zone};
+use domain::{id::BrandId, programme::BrandKind, refusal::Refusal, time::Zone};
 use edge::{
     Access, Answer, Api, At, Call, Code, Form, Function, KeptAnswer, Kind, List, Method, OrNull, Problem,
     Route, Text, Ulid, answer, asking, body, given, need,
@@ -119,10 +119,10 @@ fn not_found() -> Problem {
 }
 
 /// The brand that the path names, if it is a partner within the caller's reach.
-fn partner<'c>(api: &Api, call: &'c Call) -> Result<&'c str, Problem> {
+fn partner(api: &Api, call: &Call) -> Result<BrandId, Problem> {
     let brand = usage::named(api, call)?;
     let programmes = api.engine.programme().timeline()?;
-    let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
+    let partner = programmes.newest().brand(&brand).filter(|brand| brand.kind == BrandKind::Partner);
     partner.map(|_| brand).ok_or_else(|| Refusal::BrandNotFound.into())
 }
 
@@ -168,7 +168,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let brand = partner(api, call)?;
     let limit = call.limit()?;
 
-    let keys = api.engine.partners().partner_keys(brand).await?;
+    let keys = api.engine.partners().partner_keys(&brand).await?;
 
     // The cursor is the last key that was shown.
     let last = call.query("cursor").map(|cursor| {
@@ -215,7 +215,7 @@ async fn create(api: &Api, call: &Call, body: MakeSigningKey) -> Result<Answer, 
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         // Whoever made it may not have come to refreshing.
         api.refresh().await?;
-        return with_secret(api, &answer.body, &api.engine.partners().partner_keys(brand).await?, true);
+        return with_secret(api, &answer.body, &api.engine.partners().partner_keys(&brand).await?, true);
     }
     let key_id: PartnerKeyId = api.new_id(call.request.now)?;
     let key = match public {
@@ -229,11 +229,11 @@ async fn create(api: &Api, call: &Call, body: MakeSigningKey) -> Result<Answer, 
     let key = PartnerKeyRecord { id: key_id, key, created_at: call.request.now, revoked_at: None };
     let answer = Answer::new(201, &shown(zone, &key)).kept();
 
-    let told = api.engine.partners().add_partner_key(&call.request, brand, &key, answer).await?;
+    let told = api.engine.partners().add_partner_key(&call.request, &brand, &key, answer).await?;
 
     let told = told.map_err(|_| Problem::of(Code::TooManyKeys))?;
     api.refresh().await?;
-    with_secret(api, &told.answer.body, &api.engine.partners().partner_keys(brand).await?, told.replayed)
+    with_secret(api, &told.answer.body, &api.engine.partners().partner_keys(&brand).await?, told.replayed)
 }
 
 async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -242,7 +242,7 @@ async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let tell = |key: &PartnerKeyRecord| Answer::new(200, &shown(zone, key)).kept();
 
-    let told = api.engine.partners().revoke_partner_key(&call.request, brand, key, tell).await?;
+    let told = api.engine.partners().revoke_partner_key(&call.request, &brand, key, tell).await?;
 
     let told = told.ok_or_else(not_found)?;
     api.refresh().await?;

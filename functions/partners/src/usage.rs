@@ -1,6 +1,7 @@
 //! `GET /partners/{id}`: what a brand has used of its limits and of what it has paid for.
 
 use domain::{
+    id::BrandId,
     number::{Amount, Currency},
     programme::{BrandKind, BrandLimit, BrandPer, Funding, Way},
     refusal::Refusal,
@@ -96,7 +97,7 @@ answer! {
     /// What a brand has used.
     struct BrandUsage<'a> {
         /// the brand
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// as people know it
         name: Text<100, &'a str>,
         /// whether it belongs to the house
@@ -123,20 +124,19 @@ pub(crate) const GET: Route = Route {
 };
 
 /// The brand that the path names, if the caller may ask about it.
-pub(crate) fn named<'a>(api: &Api, call: &'a Call) -> Result<&'a str, Problem> {
-    let id = call.path.first().ok_or_else(|| Problem::broken("a route about a brand names none"))?;
-    api.may_act_for(call, id)?;
-    Ok(id)
+pub(crate) fn named(api: &Api, call: &Call) -> Result<BrandId, Problem> {
+    let name = call.path.first().ok_or_else(|| Problem::broken("a route about a brand names none"))?;
+    api.brand_named(call, name)
 }
 
 async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = named(api, call)?;
 
-    let usage = api.engine.accounts().usage(id, call.request.now).await?;
+    let usage = api.engine.accounts().usage(&id, call.request.now).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let programme = programmes.newest();
-    let brand = programme.brand(id).ok_or(Refusal::BrandNotFound)?;
+    let brand = programme.brand(&id).ok_or(Refusal::BrandNotFound)?;
     let usage = BrandUsage {
         brand: Id(&brand.id),
         name: Text(&brand.name),

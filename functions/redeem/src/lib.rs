@@ -1,6 +1,6 @@
 //! `POST /redeem`: points are spent on an order.
 
-use domain::{decide::Redeem, json::Json, member::MemberId, shape::Shape};
+use domain::{decide::Redeem, id::BrandId, json::Json, member::MemberId, shape::Shape};
 use edge::{
     Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Members, Method, Partners,
     Positive, Problem, Read, Role, Route, Spend, Ulid, body, taking,
@@ -37,7 +37,7 @@ body! {
         /// what a partner names the member by, and nobody else
         member_ref: Option<Ulid<Reference>>,
         /// the honouring brand
-        brand: Id,
+        brand: BrandId,
         /// how many
         points: Positive,
         /// what they are spent on
@@ -83,7 +83,7 @@ async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Pr
     let whom = form.whom(body.member_id, body.identity.as_ref(), body.member_ref);
     let whom = form.finish(whom)?;
     let redeem = Redeem {
-        brand: body.brand.into(),
+        brand: body.brand,
         points: body.points.count(),
         order_id: match body.r#for.kind {
             SpentOnWhat::Order => body.r#for.order_id.into(),

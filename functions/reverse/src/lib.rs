@@ -2,7 +2,7 @@
 
 use domain::{
     decide::{Ask, RefundLine},
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     shape::Shape,
 };
 use edge::{
@@ -36,7 +36,7 @@ body! {
     /// An order is refunded, or a redemption cancelled.
     struct Reverse {
         /// the order's brand
-        brand: Option<Id>,
+        brand: Option<BrandId>,
         /// the order that is refunded
         order_id: Option<Id>,
         /// what of it
@@ -96,7 +96,7 @@ fn refund(form: &mut Form<'_>, body: Reverse) -> Option<Act> {
     let order_id = need!(form, body.order_id);
     let ask = need!(form, body.refund).and_then(|refund| ask(form, refund));
     let refund_id = body.refund_id.map(String::from);
-    Some(Act::refund(brand?.into(), &order_id?, refund_id.as_deref(), ask?))
+    Some(Act::refund(brand?, &order_id?, refund_id.as_deref(), ask?))
 }
 
 fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {

@@ -7,13 +7,13 @@ mod csv;
 mod shown;
 
 use domain::{
+    id::BrandId,
     number::Currency,
-    shape::is_id,
     time::{Instant, Month, Zone},
 };
 use edge::{
-    Access, Answer, Api, At, Call, Code, Function, Id, Kind, Method, MonthText, OrNull, Partners, Problem,
-    Role, Route, Text, answer, asking, body, taking,
+    Access, Answer, Api, At, Call, Code, Function, Kind, Method, MonthText, OrNull, Partners, Problem, Role,
+    Route, Text, answer, asking, body, taking,
 };
 use engine::BrandAccount;
 use shown::{ListedMonth, PaidAccount, Settlements, Statement};
@@ -50,7 +50,7 @@ body! {
     /// An account was paid.
     struct AccountWasPaid {
         /// whose account was paid
-        brand: Id,
+        brand: BrandId,
     }
 }
 
@@ -121,8 +121,8 @@ fn must_be_unbound(call: &Call) -> Result<(), Problem> {
 }
 
 /// The one brand whose accounts the caller sees; `None` is all.
-fn own_brand(call: &Call) -> Result<Option<&str>, Problem> {
-    match call.caller.brand.as_deref() {
+fn own_brand(call: &Call) -> Result<Option<&BrandId>, Problem> {
+    match &call.caller.brand {
         Some(brand) => Ok(Some(brand)),
         None if call.caller.may(&[Role::Operator]) => Ok(None),
         None => Err(Problem::forbidden()),
@@ -200,15 +200,13 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
         Some(_) => return Err(Problem::field("/query/format", "wrong_format", "json or csv")),
     };
     let limit = if as_table && call.query("limit").is_none() { TABLE_MAX } else { call.limit()? };
-    let after = call.query("cursor");
-    if after.is_some_and(|brand| !is_id(brand)) {
-        return Err(Problem::field("/query/cursor", "wrong_format", "a next_cursor of this statement"));
-    }
+    let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this statement");
+    let after = call.query("cursor").map(|text| text.parse::<BrandId>().map_err(|_| wrong())).transpose()?;
 
     let settlement = api.engine.partners().settlement(month).await?;
     let mut accounts = match own {
         Some(brand) => api.engine.partners().settled_account(month, brand).await?.into_iter().collect(),
-        None => api.engine.partners().settled_accounts(month, after, limit + 1).await?,
+        None => api.engine.partners().settled_accounts(month, after.as_ref(), limit + 1).await?,
     };
 
     let more = accounts.len() > limit;

@@ -1,6 +1,7 @@
 //! What a statement looks like.
 
 use domain::{
+    id::BrandId,
     number::Currency,
     settlement::{Line, LineKind, SignedMoney},
     time::{Month, Zone},
@@ -21,7 +22,7 @@ answer! {
         /// what it is about
         line: LineWord<&'a str>,
         /// honoured: whose points they were
-        issuer: OrNull<Id<&'a str>>,
+        issuer: OrNull<Id<&'a BrandId>>,
         /// below 0 where more was taken back; block_bought: null
         points: OrNull<i64>,
         /// points × price, before it is rounded
@@ -37,7 +38,7 @@ answer! {
     /// A brand's account.
     pub(crate) struct StatementAccount<'a> {
         /// the brand
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// as it was known when the month was closed
         name: Text<100, &'a str>,
         /// lines that are not 0
@@ -115,7 +116,7 @@ answer! {
         /// the local month
         month: MonthText,
         /// the brand
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// what the programme owed the brand; below 0 what the brand owed it
         balance: Decimal,
         /// when it was said first
@@ -231,10 +232,10 @@ impl Statement {
         for own in &self.accounts {
             for line in &own.account.lines {
                 table.text(&month);
-                table.text(&own.account.brand);
+                table.text(own.account.brand.as_str());
                 table.text(&own.name);
                 table.text(line.kind.word());
-                table.text(issuer(line).unwrap_or_default());
+                table.text(issuer(line).map_or("", BrandId::as_str));
                 table.figure(&points(line).map_or(String::new(), |points| points.to_string()));
                 table.figure(&line.exact());
                 table.figure(&line.amount.show(self.currency));
@@ -255,7 +256,7 @@ impl Statement {
     }
 }
 
-fn issuer(line: &Line) -> Option<&str> {
+fn issuer(line: &Line) -> Option<&BrandId> {
     match &line.kind {
         LineKind::Honoured(issuer) => Some(issuer),
         _ => None,

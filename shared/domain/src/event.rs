@@ -5,7 +5,7 @@ mod row;
 use std::collections::HashSet;
 
 use crate::{
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     member::Status,
     number::Money,
     programme::Way,
@@ -20,7 +20,7 @@ pub struct Share {
     /// The lot's expiry; `None` is never.
     pub expires_at: Option<Instant>,
     /// The lot's issuer.
-    pub brand: String,
+    pub brand: BrandId,
     /// The lot's hold at that moment.
     pub held_until: Option<Instant>,
     /// The change, not 0.
@@ -72,7 +72,7 @@ pub enum EntryKind {
     /// Points were spent on an order.
     PointsRedeemed {
         /// The honouring brand.
-        brand: String,
+        brand: BrandId,
         /// The order they were spent on.
         order_id: String,
     },
@@ -83,7 +83,7 @@ pub enum EntryKind {
     /// A redemption was cancelled.
     RedemptionCancelled {
         /// The honouring brand.
-        brand: String,
+        brand: BrandId,
         /// The redemption.
         redemption: RedemptionId,
         /// Points that did not come back because their lot had expired.
@@ -92,7 +92,7 @@ pub enum EntryKind {
     /// An operator moved points or growth.
     Adjusted {
         /// The brand of new points.
-        brand: String,
+        brand: BrandId,
         /// Why.
         reason: String,
         /// Whether the brand settles these points as if it had issued them, or taken them back.
@@ -156,7 +156,7 @@ pub enum TierCause {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Order {
     /// The brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// The brand's id of it.
     pub order_id: String,
     /// The local day it happened on (its number).
@@ -241,7 +241,7 @@ impl OrderState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActivityEarned {
     /// Where.
-    pub brand: String,
+    pub brand: BrandId,
     /// Which.
     pub activity: String,
     /// The caller's own reference.
@@ -260,7 +260,7 @@ pub struct ActivityEarned {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderRefunded {
     /// The order's brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// The order.
     pub order_id: String,
     /// What remained of its amount before, less what remains after.
@@ -294,7 +294,7 @@ impl History {
 
     /// Points that a brand issued (or honoured, cancelled ones too) in entries recorded on that local
     /// day (its number).
-    pub fn counted_at(&self, brand: &str, way: Way, today: i32) -> u64 {
+    pub fn counted_at(&self, brand: &BrandId, way: Way, today: i32) -> u64 {
         let own = self.events.iter().filter(|event| {
             let row = event.kind.row();
             event.today == today && row.brand == Some(brand) && row.moves.counts_as() == Some(way)

@@ -3,6 +3,7 @@
 
 use crate::{
     event::{ActivityEarned, EntryKind, Event, Movement, Order, Share, TierCause},
+    id::BrandId,
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::{Money, signed},
     time::Instant,
@@ -203,6 +204,6 @@ impl Member {
 }
 
 /// The earliest expiry (never last), then the brand, then free before held.
-fn spending_order(lot: &Lot) -> (bool, Option<Instant>, &str, bool, Option<Instant>) {
+fn spending_order(lot: &Lot) -> (bool, Option<Instant>, &BrandId, bool, Option<Instant>) {
     (lot.expires_at.is_none(), lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
 }

@@ -3,6 +3,8 @@
 //! Each is made once, where it comes in, and is what its name says from then on. None has a default: what is
 //! absent is an `Option`, and what is special has a name of its own.
 
+use std::fmt;
+
 /// Makes types of ids and hashes that are a fixed number of bytes. Any bytes are one; none is one by default.
 #[macro_export]
 macro_rules! bytes_id {
@@ -18,4 +20,111 @@ bytes_id! {
     MemberId[16];
     /// A redemption's id, which follows from its brand and order.
     RedemptionId[16];
+}
+
+/// The text is no id: not 1 to 64 of `[A-Za-z0-9._:-]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAnId;
+
+impl fmt::Display for NotAnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not 1 to 64 of A-Z a-z 0-9 . _ : -")
+    }
+}
+
+impl std::error::Error for NotAnId {}
+
+/// Makes types of ids that are text, which callers give. One is made by reading it (`"acme".parse()`), and
+/// short ones need no allocation.
+#[macro_export]
+macro_rules! text_id {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($crate::json::Text);
+
+        impl $name {
+            /// The id of a text that has been looked at: by the shape of the body or document it stands in, or
+            /// before it was stored. What was stored once is read for ever, whatever makes an id later.
+            pub fn of_checked(text: &str) -> $name {
+                $name(text.into())
+            }
+
+            /// Its text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::id::NotAnId;
+
+            fn from_str(text: &str) -> Result<$name, $crate::id::NotAnId> {
+                if $crate::shape::is_id(text) { Ok($name(text.into())) } else { Err($crate::id::NotAnId) }
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl ::std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                self.0 == text
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl ::std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Debug::fmt(self.as_str(), f)
+            }
+        }
+    )+};
+}
+
+text_id! {
+    /// A brand's id.
+    BrandId;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_to_64_of_its_letters_and_is_its_text() {
+        let long = "a".repeat(65);
+        for text in ["a", "acme", "A-1.b_c:d", &long[..64]] {
+            let id: BrandId = text.parse().unwrap();
+            assert_eq!(
+                (id.as_str(), id.to_string().as_str(), format!("{id:?}")),
+                (text, text, format!("{text:?}"))
+            );
+            assert_eq!(id, BrandId::of_checked(text));
+            // It is looked up by its text, in whatever map.
+            assert_eq!(HashMap::from([(id.clone(), 1)]).get(text), Some(&1));
+            assert_eq!(BTreeMap::from([(id.clone(), 1)]).get(text), Some(&1));
+            assert!(id == *text && id != *"other");
+        }
+        for text in ["", "a b", "a/b", "é", "a\n", &long] {
+            assert_eq!(text.parse::<BrandId>(), Err(NotAnId), "{text:?}");
+            assert_eq!(BrandId::of_checked(text).as_str(), text, "what is stored is read");
+        }
+    }
 }

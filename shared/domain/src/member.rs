@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 pub use crate::id::MemberId;
 use crate::{
+    id::BrandId,
     number::{Money, signed},
     time::{Day, Instant},
 };
@@ -41,7 +42,7 @@ pub struct Lot {
     /// When they expire; `None` is never.
     pub expires_at: Option<Instant>,
     /// The brand that issued them.
-    pub brand: String,
+    pub brand: BrandId,
     /// Until when they cannot be spent; `None` once they can.
     pub held_until: Option<Instant>,
     /// How many, from 1.
@@ -285,7 +286,7 @@ pub struct Person {
     pub gender: Option<String>,
     /// `country`, `province`, `city`, `district`, as given.
     pub region: BTreeMap<String, String>,
-    /// The brand of registration.
+    /// The brand of registration; empty of somebody who is gone.
     pub brand: String,
     /// The channel of registration.
     pub channel: Option<String>,

@@ -167,7 +167,7 @@ fn timeline(zone: &str) -> Timeline {
 fn earned(programmes: &Timeline, at: Instant) -> Member {
     let member = Member::new(MemberId([1; 16]), at, at, "basic");
     let order = EarnOrder {
-        brand: "acme".to_owned(),
+        brand: "acme".parse().unwrap(),
         order_id: "A-1".to_owned(),
         amount: Some(Money(1_000)),
         lines: Vec::new(),

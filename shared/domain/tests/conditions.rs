@@ -34,7 +34,7 @@ fn member() -> Member {
     let registered = at("2025-06-15T12:00:00+08:00");
     let lot = |points: u64, expires_at: Option<&str>, held_until: Option<&str>| {
         let (expires_at, held_until) = (expires_at.map(at), held_until.map(at));
-        Lot { expires_at, brand: "acme".to_owned(), held_until, points }
+        Lot { expires_at, brand: "acme".parse().unwrap(), held_until, points }
     };
     Member {
         growth: 1_000,

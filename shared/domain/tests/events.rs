@@ -14,6 +14,7 @@ use domain::{
         Share, TierCause,
     },
     evolve, evolve_unchecked,
+    id::BrandId,
     json::Json,
     member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
     number::Money,
@@ -31,7 +32,7 @@ fn ten_of(day: i32) -> Instant {
 }
 
 fn event(day: i32, points: i64, kind: EntryKind) -> Event {
-    let share = Share { expires_at: None, brand: "acme".to_owned(), held_until: None, points };
+    let share = Share { expires_at: None, brand: "acme".parse().unwrap(), held_until: None, points };
     let movement = Movement { shares: vec![share], ..Movement::default() };
     Event { occurred_at: ten_of(day), at: ten_of(day), today: day, movement, moves_expiry_to: None, kind }
 }
@@ -45,7 +46,7 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
         amount: Money(100),
     };
     let order = Order {
-        brand: brand.to_owned(),
+        brand: BrandId::of_checked(brand),
         order_id: order_id.to_owned(),
         day,
         amount: Money(100),
@@ -62,7 +63,7 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
 
 fn done(activity: &str, day: i32, points: u64) -> Event {
     let kind = ActivityEarned {
-        brand: "acme".to_owned(),
+        brand: "acme".parse().unwrap(),
         activity: activity.to_owned(),
         reference: None,
         calculated: points,
@@ -74,12 +75,16 @@ fn done(activity: &str, day: i32, points: u64) -> Event {
 }
 
 fn redeemed(brand: &str, day: i32, points: i64) -> Event {
-    event(day, -points, EntryKind::PointsRedeemed { brand: brand.to_owned(), order_id: "r".to_owned() })
+    event(
+        day,
+        -points,
+        EntryKind::PointsRedeemed { brand: BrandId::of_checked(brand), order_id: "r".to_owned() },
+    )
 }
 
 fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
     let kind = OrderRefunded {
-        brand: brand.to_owned(),
+        brand: BrandId::of_checked(brand),
         order_id: order_id.to_owned(),
         amount: Money(100),
         closes,
@@ -106,7 +111,9 @@ fn a_brands_points_of_a_day_are_its_own() {
         redeemed("moon", TODAY, 60),
         refunded("acme", "1", TODAY, true),
     ]);
-    let counted = |brand: &str| [Way::Issue, Way::Redeem].map(|way| of.counted_at(brand, way, TODAY));
+    let counted = |brand: &str| {
+        [Way::Issue, Way::Redeem].map(|way| of.counted_at(&BrandId::of_checked(brand), way, TODAY))
+    };
     assert_eq!(counted("acme"), [15, 3]);
     assert_eq!(counted("moon"), [400, 60]);
     assert_eq!(counted("bean"), [0, 0]);
@@ -279,7 +286,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
         ),
     ] {
         let order = EarnOrder {
-            brand: "acme".to_owned(),
+            brand: "acme".parse().unwrap(),
             order_id: "1".to_owned(),
             amount: Some(Money(10_000)),
             lines: Vec::new(),
@@ -298,7 +305,7 @@ fn a_settling_is_bounded() {
     let mut member = Member::new(MemberId([1; 16]), ten_of(TODAY), ten_of(TODAY), "basic");
     let lot = |days: i32| Lot {
         expires_at: Some(ten_of(TODAY + days)),
-        brand: "acme".to_owned(),
+        brand: "acme".parse().unwrap(),
         held_until: None,
         points: 1,
     };
@@ -312,7 +319,8 @@ fn a_settling_is_bounded() {
 /// Whoever asks for what cannot be has decided wrongly: nothing of it is written.
 #[test]
 fn what_does_not_follow_stops() {
-    let lot = |points: u64| Lot { expires_at: None, brand: "acme".to_owned(), held_until: None, points };
+    let lot =
+        |points: u64| Lot { expires_at: None, brand: BrandId::of_checked("acme"), held_until: None, points };
     let member = || Member {
         lots: vec![lot(10)],
         growth: 5,

@@ -12,6 +12,7 @@
 //! What is not a caller's to know does not exist for it: the same answer as if it were not there.
 
 use domain::{
+    id::BrandId,
     json::Json,
     member::MemberId,
     programme::{BrandKind, May, Sees},
@@ -79,7 +80,8 @@ impl Api {
     /// Whether the caller may ask for what the body names; it has the route's shape.
     pub(crate) fn admit_body(&self, caller: &Caller, route: &Route, body: &Json) -> Result<(), Problem> {
         let brand = body.text_of("brand");
-        if caller.is(Role::Partner) && brand.is_some() && brand != caller.brand.as_deref() {
+        if caller.is(Role::Partner) && brand.is_some() && brand != caller.brand.as_ref().map(BrandId::as_str)
+        {
             return Err(Problem::forbidden());
         }
         let Some(grant) = &caller.grant else { return Ok(()) };
@@ -104,8 +106,8 @@ impl Api {
     /// # Errors
     /// `brand_not_found`, or `forbidden` for a caller that is bound to another brand, or to the
     /// house's own.
-    pub fn may_act_for(&self, call: &Call, brand: &str) -> Result<(), Problem> {
-        let other = call.caller.brand.as_deref().is_some_and(|bound| bound != brand);
+    pub fn may_act_for(&self, call: &Call, brand: &BrandId) -> Result<(), Problem> {
+        let other = call.caller.brand.as_ref().is_some_and(|bound| bound != brand);
         if other {
             return Err(Problem::forbidden());
         }
@@ -117,11 +119,28 @@ impl Api {
         }
     }
 
+    /// The brand of that name, if the programme has it and the caller may act for it.
+    ///
+    /// # Errors
+    /// As of [`Api::may_act_for`].
+    pub fn brand_named(&self, call: &Call, name: &str) -> Result<BrandId, Problem> {
+        let Ok(brand) = name.parse() else {
+            // Nobody acts for it and no programme has it.
+            if call.caller.brand.is_some() {
+                return Err(Problem::forbidden());
+            }
+            self.engine.programme().timeline()?;
+            return Err(Refusal::BrandNotFound.into());
+        };
+        self.may_act_for(call, &brand)?;
+        Ok(brand)
+    }
+
     /// What the newest programme says of that partner; `None` if it is no partner.
     ///
     /// # Errors
     /// There is no programme yet.
-    pub fn partner(&self, brand: &str) -> Result<Option<(May, Sees)>, Problem> {
+    pub fn partner(&self, brand: &BrandId) -> Result<Option<(May, Sees)>, Problem> {
         let programmes = self.engine.programme().timeline()?;
         let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
         Ok(partner.map(|brand| (brand.may, brand.sees)))

@@ -1,5 +1,6 @@
 //! Callers: who may do what.
 
+use domain::id::BrandId;
 use engine::{
     id::CallerId,
     records::{By, CallerRecord},
@@ -60,7 +61,7 @@ pub struct Caller {
     /// What it may do.
     pub roles: Vec<Role>,
     /// The one brand it acts for, if bound to one.
-    pub brand: Option<String>,
+    pub brand: Option<BrandId>,
     /// What its token grants, if it is a member's.
     pub grant: Option<Grant>,
 }

@@ -2,6 +2,7 @@
 //! systems' ids stay as they are.
 
 use domain::{
+    id::BrandId,
     member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, IdentityKind, Person},
     shape::Fault,
     time::Day,
@@ -73,7 +74,7 @@ body! {
         /// who the person is
         pub profile: Option<ProfileSent>,
         /// where the person registers
-        pub brand: Id,
+        pub brand: BrandId,
         /// for example store:0042
         pub channel: Option<Text<64>>,
         /// kept; rewards for referrals are not computed yet
@@ -173,7 +174,7 @@ pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
     }
     let mut person = Person {
         identities,
-        brand: sent.brand.0,
+        brand: sent.brand.to_string(),
         channel: sent.channel.map(Into::into),
         referral_code: sent.referral_code.map(Into::into),
         terms_version: sent.terms_version.map(Into::into),

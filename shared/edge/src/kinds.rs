@@ -6,6 +6,7 @@
 use std::ops::Deref;
 
 use domain::{
+    id::BrandId,
     json::{Json, Text as JsonText},
     number::FIGURE_MAX,
     shape::{COUNT, Shape},
@@ -116,8 +117,6 @@ macro_rules! texts {
 }
 
 texts! {
-    /// An id of the operator's or a shop's.
-    Id: Shape::Id;
     /// Free text of 1 to so many characters.
     Text[MAX]: Shape::Text { max: MAX };
     /// An amount of money, as it was sent or is shown; [`Form::money`](crate::Form::money) reads it in the
@@ -131,6 +130,56 @@ texts! {
     MonthText: Shape::Month;
     /// A day, as it was sent or is shown.
     DayText: Shape::Day;
+}
+
+macro_rules! ids {
+    ($($id:ty)*) => {$(
+        impl Kind for $id {
+            const SHAPE: Shape = Shape::Id;
+        }
+
+        impl Read for $id {
+            fn read(json: &Json) -> Option<Self> {
+                json.text()?.parse().ok()
+            }
+        }
+    )*};
+}
+
+ids! { BrandId }
+
+/// An id of the operator's or a shop's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Id<T = String>(pub T);
+
+impl<T> Kind for Id<T> {
+    const SHAPE: Shape = Shape::Id;
+}
+
+impl Read for Id {
+    fn read(json: &Json) -> Option<Self> {
+        json.text().map(|text| Id(text.to_owned()))
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> String {
+        id.0
+    }
+}
+
+impl Deref for Id {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: AsRef<str>> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_ref())
+    }
 }
 
 /// A list of at least and at most so many.

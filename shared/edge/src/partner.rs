@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::{programme::BrandKind, time::Instant};
+use domain::{id::BrandId, programme::BrandKind, time::Instant};
 use engine::{
     Error, Partner,
     id::{CallerId, NonceHash, PartnerKeyId},
@@ -23,14 +23,14 @@ pub(crate) type PartnerKeys = HashMap<PartnerKeyId, Arc<PartnerKey>>;
 /// A key that a partner signs with.
 pub(crate) struct PartnerKey {
     caller: Arc<Caller>,
-    brand: String,
+    brand: BrandId,
     key: Key,
 }
 
 /// A partner as a caller: it follows from the brand, so that what is remembered for it outlives its
 /// keys.
-pub fn partner_id(brand: &str) -> CallerId {
-    CallerId::of(hash(&[b"laurel partner\0", brand.as_bytes()]))
+pub fn partner_id(brand: &BrandId) -> CallerId {
+    CallerId::of(hash(&[b"laurel partner\0", brand.as_str().as_bytes()]))
 }
 
 impl Api {

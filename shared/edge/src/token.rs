@@ -8,7 +8,7 @@ use engine::records::By;
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::{member::MemberId, time::Instant};
+use domain::{id::BrandId, member::MemberId, time::Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Caller, Role, wire};
@@ -54,7 +54,7 @@ impl Api {
         &self,
         maker: &Caller,
         grant: Grant,
-        brand: Option<String>,
+        brand: Option<BrandId>,
         expires_at: Instant,
     ) -> Option<String> {
         let By::Caller(maker) = maker.by else { return None };
@@ -62,7 +62,7 @@ impl Api {
             maker: wire::id(maker),
             member: wire::member_id(grant.member),
             expires_at: expires_at.0,
-            brand,
+            brand: brand.map(|brand| brand.to_string()),
             spend: grant.spend,
         };
         // A plain struct with string keys: writing it to memory cannot fail.
@@ -85,6 +85,8 @@ impl Api {
         }
         let member = wire::read_member_id(&told.member)?;
         let grant = Some(Grant { member, spend: told.spend });
-        Some(Arc::new(Caller { by: By::Member(member), roles: vec![Role::Member], brand: told.brand, grant }))
+        // Its seal is ours, and so is what it says.
+        let brand = told.brand.as_deref().map(BrandId::of_checked);
+        Some(Arc::new(Caller { by: By::Member(member), roles: vec![Role::Member], brand, grant }))
     }
 }

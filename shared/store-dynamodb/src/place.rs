@@ -155,7 +155,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use engine::{
-        id::{CallerId, LinkCodeHash, Reference, RequestHash},
+        id::{BrandId, CallerId, LinkCodeHash, Reference, RequestHash},
         keys::{self, kind},
     };
 
@@ -196,12 +196,12 @@ mod tests {
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
             (keys::caller(CallerId::of([5; 16])), 1),
             (keys::used("brand", "b"), 1),
-            (keys::block("b", "1"), 1),
-            (keys::account("b", 7), 4),
+            (keys::block(&BrandId::of_checked("b"), "1"), 1),
+            (keys::account(&BrandId::of_checked("b"), 7), 4),
             (key(&[&b"m"[..], &ID].concat()), 17),
-            (keys::order("b", "1"), 4),
+            (keys::order(&BrandId::of_checked("b"), "1"), 4),
             (keys::link_code(LinkCodeHash([5; 16])), 17),
-            (keys::reference("b", Reference([5; 16])), 19),
+            (keys::reference(&BrandId::of_checked("b"), Reference([5; 16])), 19),
             (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),
             (key(b"!unknown"), 1),
             (key(b"zunknown"), 2),
@@ -231,7 +231,7 @@ mod tests {
             ("all of a member's links and codes", links(b"\0", b"\x02"), Ok(1)),
             ("everybody's answers", keys::all(kind::ANSWER), Err(NotInOrder(kind::ANSWER))),
             ("callers", keys::all(kind::CALLER), Ok(1)),
-            ("a brand's blocks", keys::blocks("b"), Ok(1)),
+            ("a brand's blocks", keys::blocks(&BrandId::of_checked("b")), Ok(1)),
             ("members", keys::all(kind::MEMBER), Err(NotInOrder(kind::MEMBER))),
             ("two kinds nobody knows", Range { from: key(b"B"), to: key(b"C1") }, Ok(2)),
             ("a kind of two bytes that nobody knows", Kind::extended(b'a').range(), Ok(1)),

@@ -123,7 +123,10 @@ impl Overtaken {
             let (days, months) =
                 ([own.number(), newest.number()], [own.month_number(), newest.month_number()]);
             for (per, [own, newest]) in [("day", days), ("month", months)] {
-                let late = self.windows.entry((brand.to_owned(), format!("{way} per {per}:"))).or_default();
+                let late = self
+                    .windows
+                    .entry((brand.to_owned().to_string(), format!("{way} per {per}:")))
+                    .or_default();
                 if own > late.newest {
                     late.points = 0;
                 }

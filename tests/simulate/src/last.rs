@@ -156,8 +156,9 @@ fn findings(engine: &Engine, world: &World) -> Result<Vec<String>, String> {
         let strays = engine.ledger().strays(&books).await.map_err(|error| error.to_string())?;
         wrong.extend(strays.members.into_values().flatten());
         for (brand, texts) in strays.brands {
-            let excused =
-                |text: &String| world.overtaken.as_ref().is_some_and(|days| days.excuses(&brand, text));
+            let excused = |text: &String| {
+                world.overtaken.as_ref().is_some_and(|days| days.excuses(brand.as_str(), text))
+            };
             wrong.extend(texts.into_iter().filter(|text| !excused(text)));
         }
         Ok(wrong)

@@ -256,7 +256,7 @@ impl Names<'_> {
 
     /// The id of the redemption for an order.
     fn redemption(&self, brand: &str, order_id: &str) -> String {
-        edge::wire::id(engine::redemption_id(brand, order_id))
+        edge::wire::id(engine::redemption_id(&domain::id::BrandId::of_checked(brand), order_id))
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Draft, Stop, must_move, share};
 use crate::{
     condition::Wants,
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
+    id::BrandId,
     member::COUNTED_DAYS,
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product, signed},
     programme::{Activity, Expiry, Per, Programme, Way},
@@ -18,7 +19,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EarnOrder {
     /// The brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// The brand's id of it.
     pub order_id: String,
     /// What it came to; needed where there are no lines.
@@ -36,7 +37,7 @@ pub type EarnLine = OrderLine;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EarnActivity {
     /// Where.
-    pub brand: String,
+    pub brand: BrandId,
     /// Which.
     pub activity: String,
     /// The caller's own reference.

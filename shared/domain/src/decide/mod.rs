@@ -13,7 +13,7 @@ use crate::{
     condition::Wants,
     event::{EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
     evolve::evolve,
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
     programme::{Programme, Timeline},
@@ -193,7 +193,7 @@ impl<'a> Draft<'a> {
     }
 
     /// When the event happened, if it may be told now.
-    fn occurred_at(&self, brand: &str, told: Option<Instant>) -> Result<Instant, Refusal> {
+    fn occurred_at(&self, brand: &BrandId, told: Option<Instant>) -> Result<Instant, Refusal> {
         let now = self.context.now;
         let brand = self.programme().brand(brand).ok_or(Refusal::BrandNotFound)?;
         let Some(told) = told else { return Ok(now) };
@@ -230,8 +230,8 @@ fn must_move(movement: &Movement, points: i64, what: &str) {
     assert!(movement.points() == points, "{what} {points} points and {} move", movement.points());
 }
 
-fn share(expires_at: Option<Instant>, brand: &str, held_until: Option<Instant>, points: i64) -> Share {
-    Share { expires_at, brand: brand.to_owned(), held_until, points }
+fn share(expires_at: Option<Instant>, brand: &BrandId, held_until: Option<Instant>, points: i64) -> Share {
+    Share { expires_at, brand: brand.clone(), held_until, points }
 }
 
 fn invalid(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Refusal {

@@ -3,7 +3,7 @@
 use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Event, Movement, Redemption, Share},
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     number::signed,
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Redeem {
     /// The honouring brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// How many, from 1.
     pub points: u64,
     /// The order.
@@ -53,7 +53,7 @@ impl Draft<'_> {
 
     /// A brand's limit for one member and local day, by when entries are recorded. The member's own
     /// history tells what has been used of it.
-    pub(super) fn check_member_day(&self, brand: &str, way: Way, points: u64) -> Result<(), Stop> {
+    pub(super) fn check_member_day(&self, brand: &BrandId, way: Way, points: u64) -> Result<(), Stop> {
         let (programme, per) = (self.programme(), BrandPer::MemberDay);
         let limit = programme.brand(brand).and_then(|brand| brand.limit(per, way));
         let Some(total) = limit.filter(|_| points > 0) else { return Ok(()) };
@@ -115,7 +115,7 @@ impl Draft<'_> {
         let movement = self.credit(back);
         let given = -redeemed.movement.points() - signed(lost);
         must_move(&movement, given, "a cancelled redemption gives back");
-        let kind = EntryKind::RedemptionCancelled { brand: brand.to_owned(), redemption, lost };
+        let kind = EntryKind::RedemptionCancelled { brand: brand.clone(), redemption, lost };
         self.record(self.context.now, movement, None, kind);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Movement},
+    id::BrandId,
     member::Status,
     number::signed,
     programme::Expiry,
@@ -14,7 +15,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Adjust {
     /// The brand that issues points which are added.
-    pub brand: String,
+    pub brand: BrandId,
     /// Points; below nought they are taken.
     pub points: i64,
     /// Growth; below nought it is taken.

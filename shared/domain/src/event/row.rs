@@ -8,7 +8,7 @@
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
-use crate::{id::RedemptionId, programme::Way};
+use crate::{id::BrandId, id::RedemptionId, programme::Way};
 
 /// Words for kinds of entry on the wire, in the order in which they are told. `transfer` and `merge`
 /// are promised and no kind has them yet.
@@ -32,7 +32,7 @@ pub struct Row<'a> {
     /// Its word on the wire, one of [`WORDS`].
     pub word: &'static str,
     /// The brand it happened at, if at one. The brand is marked as used.
-    pub brand: Option<&'a str>,
+    pub brand: Option<&'a BrandId>,
     /// The order it is about, if about one.
     pub order_id: Option<&'a str>,
     /// The redemption it made or cancelled, if it did.
@@ -125,7 +125,7 @@ pub enum Redemption<'a> {
     /// The entry made it. Its id follows from the brand and the order.
     Made {
         /// The honouring brand.
-        brand: &'a str,
+        brand: &'a BrandId,
         /// The order that the points were spent on.
         order_id: &'a str,
     },
@@ -164,7 +164,7 @@ pub struct Granted {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reversed<'a> {
     /// An order, by brand and id.
-    Order(&'a str, &'a str),
+    Order(&'a BrandId, &'a str),
     /// A redemption.
     Redemption(RedemptionId),
 }
@@ -173,9 +173,9 @@ pub enum Reversed<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Once<'a> {
     /// That order, by brand and id, earns.
-    Order(&'a str, &'a str),
+    Order(&'a BrandId, &'a str),
     /// Points are spent on that order, by brand and id.
-    Redemption(&'a str, &'a str),
+    Redemption(&'a BrandId, &'a str),
     /// That redemption is cancelled.
     Cancellation(RedemptionId),
     /// That badge is issued.

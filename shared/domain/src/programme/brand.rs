@@ -3,6 +3,7 @@
 
 use super::read::{list, small, text};
 use crate::{
+    id::BrandId,
     json::Json,
     number::{Currency, Money, Rate},
     shape::{COUNT, Fault, Shape, optional, required},
@@ -12,7 +13,7 @@ use crate::{
 #[derive(Clone, PartialEq, Debug)]
 pub struct Brand {
     /// Its id.
-    pub id: String,
+    pub id: BrandId,
     /// As people know it; its id unless given.
     pub name: String,
     /// Whether it belongs to the house.
@@ -187,7 +188,7 @@ pub(super) fn brand(json: &Json, at: &str, currency: Option<Currency>, faults: &
     };
     let price = |name: &str| json.text_of(name).and_then(Rate::parse).unwrap_or(Rate::ZERO);
     Brand {
-        id: id.to_owned(),
+        id: BrandId::of_checked(id),
         name: json.text_of("name").unwrap_or(id).to_owned(),
         kind: if json.text_of("kind") == Some("partner") { BrandKind::Partner } else { BrandKind::Own },
         rate: json.text_of("rate").and_then(Rate::parse).unwrap_or(Rate::ONE),

@@ -6,6 +6,7 @@ mod shape;
 
 use crate::{
     condition::Condition,
+    id::BrandId,
     member::Member,
     number::{Currency, Rate},
     time::{Day, Instant, Zone},
@@ -252,8 +253,8 @@ impl Lifecycle {
 
 impl Programme {
     /// The brand of that id.
-    pub fn brand(&self, id: &str) -> Option<&Brand> {
-        self.brands.iter().find(|brand| brand.id == id)
+    pub fn brand(&self, id: &BrandId) -> Option<&Brand> {
+        self.brands.iter().find(|brand| brand.id == *id)
     }
 
     /// The tier of that id.

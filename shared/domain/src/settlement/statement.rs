@@ -3,7 +3,10 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use super::{Sum, Tally};
-use crate::number::{Amount, Currency};
+use crate::{
+    id::BrandId,
+    number::{Amount, Currency},
+};
 
 /// Money that may be below nought, in the currency's minor unit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -27,7 +30,7 @@ pub enum LineKind {
     /// Points the brand issued, less what it took back: it owes the programme.
     Issued,
     /// Points of that issuer which the brand honoured, less what was cancelled: the programme owes it.
-    Honoured(String),
+    Honoured(BrandId),
     /// Points of the brand that expired: told, and not settled.
     Expired,
     /// Blocks of points the brand bought: it owes the programme.
@@ -82,16 +85,16 @@ impl Line {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     /// The brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// Its lines; one whose points and whose value are both 0 is left out.
     pub lines: Vec<Line>,
 }
 
 impl Account {
     /// The brand's account of that tally, which holds all that was counted for the brand.
-    pub fn of(tally: &Tally, brand: &str, currency: Currency) -> Account {
+    pub fn of(tally: &Tally, brand: &BrandId, currency: Currency) -> Account {
         // A brand that nothing was counted for has no sum, and its line is left out.
-        let sum = |sums: &BTreeMap<String, Sum>| sums.get(brand).copied().unwrap_or_default();
+        let sum = |sums: &BTreeMap<BrandId, Sum>| sums.get(brand).copied().unwrap_or_default();
         let mut sums = vec![(LineKind::Issued, sum(&tally.issued))];
         let honoured = tally.honoured.get(brand).into_iter().flatten();
         sums.extend(honoured.map(|(issuer, sum)| (LineKind::Honoured(issuer.clone()), *sum)));
@@ -99,7 +102,7 @@ impl Account {
         sums.push((LineKind::BlockBought, sum(&tally.blocks)));
         let lines = sums.into_iter().filter(|(_, sum)| *sum != Sum::default());
         let lines = lines.map(|(kind, sum)| Line::new(kind, sum, currency)).collect();
-        Account { brand: brand.to_owned(), lines }
+        Account { brand: brand.clone(), lines }
     }
 
     /// What the programme owes the brand; below nought what the brand owes. The programme's side
@@ -188,12 +191,16 @@ mod tests {
         let cny = Currency::of("CNY").unwrap();
         let mut tally = Tally::default();
         let sum = |points, millionths| Sum { points, millionths };
-        tally.issued.insert("a".to_owned(), sum(0, 1_005_000));
-        tally.expired.insert("a".to_owned(), sum(7, 0));
-        tally.blocks.insert("a".to_owned(), sum(0, 10_000_000));
-        tally.honoured.entry("a".to_owned()).or_default().insert("b".to_owned(), sum(0, 0));
-        tally.honoured.entry("a".to_owned()).or_default().insert("c".to_owned(), sum(-3, -15_000));
-        let account = Account::of(&tally, "a", cny);
+        tally.issued.insert("a".parse().unwrap(), sum(0, 1_005_000));
+        tally.expired.insert("a".parse().unwrap(), sum(7, 0));
+        tally.blocks.insert("a".parse().unwrap(), sum(0, 10_000_000));
+        tally.honoured.entry("a".parse().unwrap()).or_default().insert("b".parse().unwrap(), sum(0, 0));
+        tally
+            .honoured
+            .entry("a".parse().unwrap())
+            .or_default()
+            .insert("c".parse().unwrap(), sum(-3, -15_000));
+        let account = Account::of(&tally, &crate::id::BrandId::of_checked("a"), cny);
         let shown: Vec<_> = account
             .lines
             .iter()
@@ -208,6 +215,6 @@ mod tests {
         ];
         assert_eq!(shown, want);
         assert_eq!(account.balance().show(cny), "-11.02");
-        assert_eq!(Account::of(&tally, "nobody", cny).lines, []);
+        assert_eq!(Account::of(&tally, &crate::id::BrandId::of_checked("nobody"), cny).lines, []);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Made;
 use crate::{
     event::{Moves, Redemption},
+    id::BrandId,
     number::{Currency, Money},
     programme::{Brand, Timeline},
 };
@@ -48,13 +49,13 @@ pub struct Unpriced {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
     /// By issuing brand.
-    pub issued: BTreeMap<String, Sum>,
+    pub issued: BTreeMap<BrandId, Sum>,
     /// By honouring brand, then by issuing brand.
-    pub honoured: BTreeMap<String, BTreeMap<String, Sum>>,
+    pub honoured: BTreeMap<BrandId, BTreeMap<BrandId, Sum>>,
     /// By issuing brand; these come to nothing.
-    pub expired: BTreeMap<String, Sum>,
+    pub expired: BTreeMap<BrandId, Sum>,
     /// Blocks bought, by brand; these have no points here.
-    pub blocks: BTreeMap<String, Sum>,
+    pub blocks: BTreeMap<BrandId, Sum>,
 }
 
 impl Tally {
@@ -97,12 +98,12 @@ impl Tally {
     }
 
     /// Counts a block that was bought.
-    pub fn buy(&mut self, brand: &str, price: Money, currency: Currency) {
+    pub fn buy(&mut self, brand: &BrandId, price: Money, currency: Currency) {
         let millionths = i128::from(price.0) * 10i128.pow(6 - currency.digits);
         add(&mut self.blocks, brand, Sum { points: 0, millionths });
     }
 
-    fn issue(&mut self, brand: &str, points: i128, price: u64) {
+    fn issue(&mut self, brand: &BrandId, points: i128, price: u64) {
         add(&mut self.issued, brand, Sum::of(points, price));
     }
 
@@ -113,7 +114,7 @@ impl Tally {
             return Err(Unpriced { version: made.version });
         };
         let price = priced(programmes, made.version, brand)?.honour_price.millionths();
-        let honoured = self.honoured.entry(brand.to_owned()).or_default();
+        let honoured = self.honoured.entry(brand.clone()).or_default();
         for share in &made.event.movement.shares {
             add(honoured, &share.brand, Sum::of(sign * i128::from(share.points), price));
         }
@@ -131,10 +132,10 @@ impl Tally {
     }
 
     /// Every brand that anything was counted for, in order.
-    pub fn brands(&self) -> Vec<&str> {
+    pub fn brands(&self) -> Vec<&BrandId> {
         let maps = [&self.issued, &self.expired, &self.blocks];
-        let mut brands: Vec<&str> =
-            maps.iter().flat_map(|map| map.keys()).chain(self.honoured.keys()).map(String::as_str).collect();
+        let mut brands: Vec<&BrandId> =
+            maps.iter().flat_map(|map| map.keys()).chain(self.honoured.keys()).collect();
         brands.sort_unstable();
         brands.dedup();
         brands
@@ -148,26 +149,26 @@ fn issue_price(programmes: &Timeline, made: Made<'_>) -> Result<u64, Unpriced> {
 }
 
 /// The brand that the entry is settled with.
-fn brand_of(made: Made<'_>) -> Result<&str, Unpriced> {
+fn brand_of(made: Made<'_>) -> Result<&BrandId, Unpriced> {
     made.event.kind.row().brand.ok_or(Unpriced { version: made.version })
 }
 
-fn priced<'a>(programmes: &'a Timeline, version: u32, brand: &str) -> Result<&'a Brand, Unpriced> {
+fn priced<'a>(programmes: &'a Timeline, version: u32, brand: &BrandId) -> Result<&'a Brand, Unpriced> {
     let programme = programmes.version(version).ok_or(Unpriced { version })?;
     programme.brand(brand).ok_or(Unpriced { version })
 }
 
 /// Adds to the brand's sum; nothing leaves no trace.
-fn add(sums: &mut BTreeMap<String, Sum>, brand: &str, sum: Sum) {
+fn add(sums: &mut BTreeMap<BrandId, Sum>, brand: &BrandId, sum: Sum) {
     if sum.is_nothing() {
         return;
     }
     match sums.get_mut(brand) {
         Some(known) => known.add(sum),
-        None => _ = sums.insert(brand.to_owned(), sum),
+        None => _ = sums.insert(brand.clone(), sum),
     }
 }
 
-fn add_all(sums: &mut BTreeMap<String, Sum>, others: &BTreeMap<String, Sum>) {
+fn add_all(sums: &mut BTreeMap<BrandId, Sum>, others: &BTreeMap<BrandId, Sum>) {
     others.iter().for_each(|(brand, sum)| add(sums, brand, *sum));
 }

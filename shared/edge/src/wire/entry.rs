@@ -3,7 +3,7 @@
 
 use domain::{
     event::{EntryKind, Redemption, Share, TierCause},
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -21,7 +21,7 @@ answer! {
         /// null is never
         expires_at: OrNull<At>,
         /// who issued them
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// a plus enters the lot, a minus leaves it
         points: i64,
     }
@@ -87,7 +87,7 @@ answer! {
         /// lots that changed
         lots: List<EntryLot<'a>, 0, 2_000>,
         /// where it happened
-        brand: OrNull<Id<&'a str>>,
+        brand: OrNull<Id<&'a BrandId>>,
         /// the order it is about
         order_id: OrNull<Id<&'a str>>,
         /// the redemption it is about

@@ -1,6 +1,7 @@
 //! A member, with what is known of the person.
 
 use domain::{
+    id::BrandId,
     member::{self, Lot, MemberId, Person},
     number::Currency,
 };
@@ -100,7 +101,7 @@ answer! {
         /// null is never
         expires_at: OrNull<At>,
         /// who issued them
-        brand: Id<&'a str>,
+        brand: Id<&'a BrandId>,
         /// null: they can be spent
         held_until: OrNull<At>,
         /// how many
@@ -212,7 +213,7 @@ impl<'p> Show<'p> {
             profile: profile(person),
             consents: Named(person.consents.iter().map(|(name, given)| (name.into(), *given)).collect()),
             // An erased person has none.
-            brand: OrNull(Some(Id(person.brand.as_str())).filter(|brand| !brand.is_empty())),
+            brand: OrNull(Some(person.brand.as_str()).filter(|brand| !brand.is_empty()).map(Id)),
             channel: OrNull(person.channel.as_deref().map(Text)),
             terms_version: OrNull(person.terms_version.as_deref().map(Text)),
             tier: self.tier(member),

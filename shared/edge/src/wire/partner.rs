@@ -1,7 +1,7 @@
 //! What a partner is told: structs of their own, so that a field which somebody adds to an entry or
 //! an answer is not told to partners by accident.
 
-use domain::{event::Moves, id::RedemptionId, programme::Sees};
+use domain::{event::Moves, id::BrandId, id::RedemptionId, programme::Sees};
 use engine::records::EntryRecord;
 
 use super::{
@@ -21,7 +21,7 @@ answer! {
         /// what the member's points changed by
         points: i64,
         /// where it happened
-        brand: OrNull<Id<&'a str>>,
+        brand: OrNull<Id<&'a BrandId>>,
         /// the order it is about
         order_id: OrNull<Id<&'a str>>,
         /// the redemption it is about

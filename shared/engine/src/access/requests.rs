@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use domain::{
+    id::BrandId,
     programme::{BrandKind, Timeline},
     time::Instant,
 };
@@ -33,7 +34,7 @@ pub struct Request {
     /// Whether to answer without writing.
     pub dry_run: bool,
     /// The one brand the caller acts for, if bound to one.
-    pub brand: Option<String>,
+    pub brand: Option<BrandId>,
     /// Whether the house's own brands alone are within the caller's reach.
     pub house: bool,
     /// Whether events may lie as far back as they like (imports).
@@ -56,8 +57,8 @@ impl Request {
     }
 
     /// Whether what happened at that brand is within the caller's reach.
-    pub(crate) fn reaches(&self, programmes: &Timeline, brand: Option<&str>) -> bool {
-        let partner = |brand: &str| {
+    pub(crate) fn reaches(&self, programmes: &Timeline, brand: Option<&BrandId>) -> bool {
+        let partner = |brand: &BrandId| {
             let brand = programmes.newest().brand(brand);
             brand.is_some_and(|brand| brand.kind == BrandKind::Partner)
         };

@@ -1,8 +1,9 @@
 //! An account: whose it is, what it is held to, and its records as they were read.
 
-use std::sync::Arc;
+use std::{borrow::Borrow, sync::Arc};
 
 use domain::{
+    id::BrandId,
     number::{Currency, Rate},
     programme::{BrandPer, Programme, Timeline, Way},
     time::Instant,
@@ -23,7 +24,7 @@ use crate::{
 
 /// Whose account it is, named by its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Owner<Id = String> {
+pub(crate) enum Owner<Id = BrandId> {
     /// A brand's: what it may issue and honour.
     Brand(Id),
 }
@@ -69,26 +70,26 @@ impl Met {
     }
 }
 
-impl Owner<&str> {
+impl Owner<&BrandId> {
     pub(super) fn owned(self) -> Owner {
         match self {
-            Owner::Brand(brand) => Owner::Brand(brand.to_owned()),
+            Owner::Brand(brand) => Owner::Brand(brand.clone()),
         }
     }
 }
 
-impl<Id: AsRef<str>> Owner<Id> {
+impl<Id: Borrow<BrandId>> Owner<Id> {
     /// The record of that place of the account.
     pub(super) fn key(&self, place: u8) -> Key {
         match self {
-            Owner::Brand(brand) => keys::account(brand.as_ref(), place),
+            Owner::Brand(brand) => keys::account(brand.borrow(), place),
         }
     }
 
     /// What the account is held to by that version of the programme, if it is in it.
     pub(super) fn terms(&self, programme: &Programme, currency: Currency) -> Option<Terms> {
         match self {
-            Owner::Brand(brand) => programme.brand(brand.as_ref()).map(|brand| Terms::of(brand, currency)),
+            Owner::Brand(brand) => programme.brand(brand.borrow()).map(|brand| Terms::of(brand, currency)),
         }
     }
 
@@ -96,7 +97,7 @@ impl<Id: AsRef<str>> Owner<Id> {
     fn price(&self, programme: &Programme) -> Rate {
         match self {
             Owner::Brand(brand) => {
-                programme.brand(brand.as_ref()).map_or(Rate::ZERO, |brand| brand.issue_price)
+                programme.brand(brand.borrow()).map_or(Rate::ZERO, |brand| brand.issue_price)
             }
         }
     }
@@ -104,7 +105,7 @@ impl<Id: AsRef<str>> Owner<Id> {
     /// How many points may go that way in that time by that version of the programme.
     pub(super) fn limit(&self, programme: &Programme, per: BrandPer, way: Way) -> Option<u64> {
         match self {
-            Owner::Brand(brand) => programme.brand(brand.as_ref())?.limit(per, way),
+            Owner::Brand(brand) => programme.brand(brand.borrow())?.limit(per, way),
         }
     }
 }

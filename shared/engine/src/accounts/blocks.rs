@@ -1,6 +1,7 @@
 //! Blocks of points that prepaid brands buy.
 
 use domain::{
+    id::BrandId,
     number::{FIGURE_MAX, Money},
     refusal::Refusal,
 };
@@ -43,7 +44,7 @@ impl Accounts {
     pub async fn buy_block(
         &self,
         request: &Request,
-        brand: &str,
+        brand: &BrandId,
         purchase: &Purchase,
         tell: impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Told, Error> {
@@ -54,7 +55,7 @@ impl Accounts {
     async fn attempt_to_buy(
         &self,
         request: &Request,
-        (brand, account): (&str, &Account),
+        (brand, account): (&BrandId, &Account),
         purchase: &Purchase,
         tell: &impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Told, Error> {
@@ -80,7 +81,7 @@ impl Accounts {
     async fn write_block(
         &self,
         request: &Request,
-        (brand, account): (&str, &Account),
+        (brand, account): (&BrandId, &Account),
         purchase: &Purchase,
         tell: &impl Fn(&BlockRecord) -> Answer,
     ) -> Result<Answer, Error> {
@@ -95,7 +96,7 @@ impl Accounts {
         }
         let mut after = pool.value.clone();
         let block = BlockRecord {
-            brand: brand.to_owned(),
+            brand: brand.clone(),
             number: after.add_block(purchase.points),
             reference: purchase.reference.clone(),
             points: purchase.points,
@@ -109,7 +110,7 @@ impl Accounts {
             put(account.pool_key(), unchanged(pool.version), &after),
         ];
         // Whoever has paid for points stays in the programme.
-        writes.extend(self.programme.marking(vec![keys::used("brand", brand)]));
+        writes.extend(self.programme.marking(vec![keys::used("brand", brand.as_str())]));
         if self.access.later(request.now).is_some() {
             return Err(StoreError::LostRace.into());
         }
@@ -123,7 +124,7 @@ impl Accounts {
     /// The store failed, or a record is unreadable.
     pub async fn blocks(
         &self,
-        brand: &str,
+        brand: &BrandId,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<BlockRecord>, Error> {

@@ -1,6 +1,6 @@
 //! What a command takes from an account, or gives back to it.
 
-use domain::{decide::Decision, member::MemberId, programme::Way};
+use domain::{decide::Decision, id::BrandId, member::MemberId, programme::Way};
 
 use crate::{
     accounts::{
@@ -35,7 +35,7 @@ impl Accounts {
     /// `wanted` under its terms.
     pub(super) fn account(
         &self,
-        owner: Owner<&str>,
+        owner: Owner<&BrandId>,
         id: Option<MemberId>,
         wanted: impl Fn(&Terms) -> bool,
     ) -> Option<Account> {
@@ -49,14 +49,14 @@ impl Accounts {
     }
 
     /// Waits until no other command of this process works on the pool of that brand's account.
-    pub(crate) async fn pool_turn(&self, brand: &str) -> Turns<'_> {
+    pub(crate) async fn pool_turn(&self, brand: &BrandId) -> Turns<'_> {
         let mut turns = self.queues.begin();
         turns.take(&[Turn::Pool(&Owner::Brand(brand).key(keys::POOL))]).await;
         turns
     }
 
     /// The account that points come from which go that way, if the brand's are counted.
-    pub(crate) fn spending(&self, brand: &str, way: Way, id: MemberId) -> Option<Account> {
+    pub(crate) fn spending(&self, brand: &BrandId, way: Way, id: MemberId) -> Option<Account> {
         self.account(Owner::Brand(brand), Some(id), |terms| terms.counts(way))
     }
 

@@ -1,7 +1,7 @@
 //! What a settlement does to an account's credit: a closed month's balance takes the place of what
 //! that month had issued, and gives it back once it is paid.
 
-use domain::{number::Amount, time::Month};
+use domain::{id::BrandId, number::Amount, time::Month};
 
 use crate::{
     accounts::{Accounts, account::Account, stock::add_amount},
@@ -23,7 +23,7 @@ impl Accounts {
     /// The store failed, or others were quicker again and again.
     pub(crate) async fn account_closed(
         &self,
-        brand: &str,
+        brand: &BrandId,
         month: Month,
         balance: Amount,
     ) -> Result<(), Error> {
@@ -56,7 +56,7 @@ impl Accounts {
     ///
     /// # Errors
     /// The store failed.
-    pub(crate) async fn account_paid(&self, brand: &str, month: Month) -> Result<Vec<Write>, Error> {
+    pub(crate) async fn account_paid(&self, brand: &BrandId, month: Month) -> Result<Vec<Write>, Error> {
         let Some(account) = self.account_of(brand) else {
             return Ok(Vec::new());
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{decide::AHEAD_MILLIS_MAX, event::Moves, programme::Way, time::Instant};
+use domain::{decide::AHEAD_MILLIS_MAX, event::Moves, id::BrandId, programme::Way, time::Instant};
 
 use crate::{
     accounts::{
@@ -24,9 +24,9 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Tally {
     /// Limits that are counted, by brand.
-    metered: BTreeMap<String, Vec<Meter>>,
+    metered: BTreeMap<BrandId, Vec<Meter>>,
     /// By brand and block: points bought, less those drawn, less those left. Nought in the end.
-    blocks: BTreeMap<(String, u32), i128>,
+    blocks: BTreeMap<(BrandId, u32), i128>,
 }
 
 /// A limit's day or month as an account has it, and as the ledger has it.
@@ -122,7 +122,7 @@ impl Tally {
                     _ => decode::<Shard>(key, &record.value)?.stock,
                 };
                 for (number, points) in stock.blocks {
-                    *self.block(brand, number) -= i128::from(points);
+                    *self.block(&brand, number) -= i128::from(points);
                 }
             }
             _ => {}
@@ -155,13 +155,13 @@ impl Tally {
         }
     }
 
-    fn block(&mut self, brand: &str, number: u32) -> &mut i128 {
+    fn block(&mut self, brand: &BrandId, number: u32) -> &mut i128 {
         self.blocks.entry((brand.to_owned(), number)).or_default()
     }
 
     /// What does not agree, in words, by brand.
-    pub(crate) fn differences(self) -> BTreeMap<String, Vec<String>> {
-        let mut differences: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    pub(crate) fn differences(self) -> BTreeMap<BrandId, Vec<String>> {
+        let mut differences: BTreeMap<BrandId, Vec<String>> = BTreeMap::new();
         for (brand, meters) in &self.metered {
             for text in meters.iter().filter_map(Meter::difference) {
                 differences.entry(brand.clone()).or_default().push(text);

@@ -1,6 +1,7 @@
 //! What a brand has used of its limits and of what it has paid for.
 
 use domain::{
+    id::BrandId,
     number::Amount,
     programme::{BrandPer, Way},
     refusal::Refusal,
@@ -50,7 +51,7 @@ impl Usage {
 
 impl Accounts {
     /// The brand's account, for what is not about a member.
-    pub(super) fn account_of(&self, brand: &str) -> Option<Account> {
+    pub(super) fn account_of(&self, brand: &BrandId) -> Option<Account> {
         self.account(Owner::Brand(brand), None, |_| true)
     }
 
@@ -58,7 +59,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refusal::BrandNotFound`], the store failed, or others were quicker again and again.
-    pub async fn usage(&self, brand: &str, now: Instant) -> Result<Usage, Error> {
+    pub async fn usage(&self, brand: &BrandId, now: Instant) -> Result<Usage, Error> {
         for _ in 0..2 {
             let account = self.account_of(brand).ok_or(Refusal::BrandNotFound)?;
             match self.usage_of(&account, now).await {

@@ -85,7 +85,7 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
 mod tests {
     use domain::{
         event::{ActivityEarned, EntryKind, Movement, Order},
-        id::RedemptionId,
+        id::{BrandId, RedemptionId},
         member::{Badge, Lot, MemberId},
         number::Money,
         time::Instant,
@@ -99,7 +99,7 @@ mod tests {
     fn member() -> Member {
         let lot = |end: i64, held_until: Option<i64>, points: u64| Lot {
             expires_at: Some(Instant(end)),
-            brand: "acme".to_owned(),
+            brand: "acme".parse().unwrap(),
             held_until: held_until.map(Instant),
             points,
         };
@@ -122,7 +122,7 @@ mod tests {
     fn taking(end: i64, held_until: Option<i64>, points: i64) -> Movement {
         let share = Share {
             expires_at: Some(Instant(end)),
-            brand: "acme".to_owned(),
+            brand: "acme".parse().unwrap(),
             held_until: held_until.map(Instant),
             points: -points,
         };
@@ -130,16 +130,16 @@ mod tests {
     }
 
     fn redeemed(order_id: &str) -> EntryKind {
-        EntryKind::PointsRedeemed { brand: "acme".to_owned(), order_id: order_id.to_owned() }
+        EntryKind::PointsRedeemed { brand: "acme".parse().unwrap(), order_id: order_id.to_owned() }
     }
 
     fn adjusted() -> EntryKind {
-        EntryKind::Adjusted { brand: "acme".to_owned(), reason: "r".to_owned(), bill: false }
+        EntryKind::Adjusted { brand: "acme".parse().unwrap(), reason: "r".to_owned(), bill: false }
     }
 
     fn cancelled(redemption: u8) -> EntryKind {
         EntryKind::RedemptionCancelled {
-            brand: "acme".to_owned(),
+            brand: "acme".parse().unwrap(),
             redemption: RedemptionId([redemption; 16]),
             lost: 0,
         }
@@ -224,7 +224,7 @@ mod tests {
         look(&member(), &[badge("founder")], &["badge of the same a second time"]);
         let order = |brand: &str, order_id: &str| {
             plain(EntryKind::OrderEarned(Box::new(Order {
-                brand: brand.to_owned(),
+                brand: BrandId::of_checked(brand),
                 order_id: order_id.to_owned(),
                 day: 1,
                 amount: Money(0),
@@ -242,7 +242,7 @@ mod tests {
         // Activities may come again.
         let done = || {
             plain(EntryKind::ActivityEarned(ActivityEarned {
-                brand: "acme".to_owned(),
+                brand: "acme".parse().unwrap(),
                 activity: "check_in".to_owned(),
                 reference: None,
                 calculated: 0,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     event::{OrderState, Redemption},
     evolve_unchecked,
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     member::{Member, MemberId},
     programme::Timeline,
 };
@@ -143,12 +143,12 @@ fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
 /// Every order is as its last refund left it, never more taken back than it gave; and exactly those
 /// redemptions are cancelled that an entry cancels.
 fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
-    let mut left: BTreeMap<(&str, &str), (&OrderState, u64)> = BTreeMap::new();
+    let mut left: BTreeMap<(&BrandId, &str), (&OrderState, u64)> = BTreeMap::new();
     let mut cancelled: BTreeSet<RedemptionId> = BTreeSet::new();
     for entry in entries {
         let row = entry.event.kind.row();
         if let Some(refund) = row.refund {
-            let before = left.get(&(refund.brand.as_str(), refund.order_id.as_str()));
+            let before = left.get(&(&refund.brand, refund.order_id.as_str()));
             // What is damaged may say anything; a sum that has run full differs from what is stored.
             let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
             left.insert((&refund.brand, &refund.order_id), (&refund.after, taken));
@@ -161,7 +161,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
         let row = entry.event.kind.row();
         if let Some(order) = row.order {
             let new = OrderState::new(order);
-            let found = left.get(&(order.brand.as_str(), order.order_id.as_str()));
+            let found = left.get(&(&order.brand, order.order_id.as_str()));
             let (state, taken) = found.copied().unwrap_or((&new, 0)); // nothing was refunded
             if entry.order.as_ref() != Some(state) {
                 let (stored, id) = (&entry.order, &order.order_id);
@@ -198,7 +198,7 @@ mod tests {
     /// as points and as what was taken so far.
     fn found(refunds: &[(u64, u64, u64)]) -> Vec<String> {
         let order = Order {
-            brand: "acme".to_owned(),
+            brand: "acme".parse().unwrap(),
             order_id: "A-1".to_owned(),
             day: 1,
             amount: Money(0),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::member::MemberId;
+use domain::{id::BrandId, member::MemberId};
 
 use crate::{
     accounts::Moment,
@@ -38,7 +38,7 @@ pub struct Strays {
     /// By member.
     pub members: BTreeMap<MemberId, Vec<String>>,
     /// By brand: what its account says is left, against what it bought, what it may, and the ledger.
-    pub brands: BTreeMap<String, Vec<String>>,
+    pub brands: BTreeMap<BrandId, Vec<String>>,
 }
 
 /// Records about one member.

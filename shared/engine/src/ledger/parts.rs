@@ -4,6 +4,7 @@
 
 use domain::{
     event::{Event, OrderState},
+    id::BrandId,
     member::Member,
     programme::Timeline,
     time::Instant,
@@ -43,7 +44,7 @@ pub(crate) struct MemberPart<'a> {
     /// What is stored now; `None` for a new member.
     pub(crate) before: Option<&'a Loaded>,
     /// The brand a new member registers at.
-    pub(crate) brand: Option<&'a str>,
+    pub(crate) brand: Option<&'a BrandId>,
     /// The member afterwards.
     pub(crate) after: &'a Member,
     /// What happened in between, in order; the first `timely` by time alone.
@@ -57,7 +58,7 @@ impl<'a> MemberPart<'a> {
     /// What time alone has done, or nothing.
     pub(crate) fn plain(
         before: Option<&'a Loaded>,
-        brand: Option<&'a str>,
+        brand: Option<&'a BrandId>,
         after: &'a Member,
         events: Vec<Event>,
     ) -> MemberPart<'a> {
@@ -205,9 +206,9 @@ impl<'a> Parts<'a> {
     /// A brand or tier that is used for the first time is marked, so that a later version of the
     /// programme cannot remove it.
     fn marks(&mut self, part: &MemberPart<'_>) {
-        let lots = part.after.lots.iter().map(|lot| lot.brand.as_str());
+        let lots = part.after.lots.iter().map(|lot| &lot.brand);
         let told = part.events.iter().filter_map(|event| event.kind.row().brand);
-        let brands = lots.chain(part.brand).chain(told).map(|brand| keys::used("brand", brand));
+        let brands = lots.chain(part.brand).chain(told).map(|brand| keys::used("brand", brand.as_str()));
         let trial = part.after.trial.iter().map(|trial| &trial.tier);
         let tiers = trial.chain([&part.after.standing.tier]).map(|tier| keys::used("tier", tier));
         let programme = self.programme;

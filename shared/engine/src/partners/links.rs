@@ -6,6 +6,7 @@
 //! who has left meanwhile, and that the member's newest entry at a link's begin and end is exact.
 
 use domain::{
+    id::BrandId,
     member::{MemberId, Status},
     programme::BrandKind,
     refusal::Refusal,
@@ -45,7 +46,7 @@ pub struct LinkAsk {
     /// Whom it links.
     pub member: MemberId,
     /// The partner it is for.
-    pub brand: String,
+    pub brand: BrandId,
     /// The code's keyed hash.
     pub code: LinkCodeHash,
 }
@@ -54,7 +55,7 @@ pub struct LinkAsk {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
     /// The brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// Its number among the member's links with that brand, from 1.
     pub number: u32,
     /// What is stored.
@@ -129,7 +130,7 @@ impl Partners {
     pub async fn link(
         &self,
         request: &Request,
-        brand: &str,
+        brand: &BrandId,
         code: Option<LinkCodeHash>,
         reference: Reference,
         tell: impl Fn(Reference) -> Answer,
@@ -140,7 +141,7 @@ impl Partners {
     async fn attempt_link(
         &self,
         request: &Request,
-        brand: &str,
+        brand: &BrandId,
         code: Option<LinkCodeHash>,
         reference: Reference,
         tell: &impl Fn(Reference) -> Answer,
@@ -151,7 +152,7 @@ impl Partners {
         let key = keys::link_code(code.ok_or(Refusal::LinkCodeNotFound)?);
         let read = self.records.read::<LinkCodeRecord>(&key).await?;
         let (mut asked, version) = read.ok_or(Refusal::LinkCodeNotFound)?;
-        if asked.brand != brand || is_expired(asked.asked_at, request.now) {
+        if asked.brand != *brand || is_expired(asked.asked_at, request.now) {
             return Err(Refusal::LinkCodeNotFound.into());
         }
         if let Some(given) = asked.used {
@@ -182,7 +183,7 @@ impl Partners {
         writes.push(put(key, Expect::Version(version), &asked));
         writes.push(unmoved(&loaded));
         // A brand that members are linked to is not removed, and so never becomes another's.
-        writes.extend(self.programme.marking(vec![keys::used("brand", brand)]));
+        writes.extend(self.programme.marking(vec![keys::used("brand", brand.as_str())]));
         let answer = tell(reference);
         self.programme.commit_told(request, writes, &answer).await?;
         Ok(Told { answer, replayed: false })
@@ -193,11 +194,11 @@ impl Partners {
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Refusal::LinkNotFound`] if there never was one, or the store failed.
-    pub async fn unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
+    pub async fn unlink(&self, request: &Request, id: MemberId, brand: &BrandId) -> Result<Link, Error> {
         until_settled(|_| self.attempt_unlink(request, id, brand)).await
     }
 
-    async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &str) -> Result<Link, Error> {
+    async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &BrandId) -> Result<Link, Error> {
         let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         let (link, version) = self.newest_link(id, brand).await?.ok_or(Refusal::LinkNotFound)?;
         if link.record.end.is_some() {
@@ -217,7 +218,7 @@ impl Partners {
     pub async fn links(
         &self,
         id: MemberId,
-        after: Option<(&str, u32)>,
+        after: Option<(&BrandId, u32)>,
         limit: usize,
     ) -> Result<Vec<Link>, Error> {
         self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
@@ -233,7 +234,7 @@ impl Partners {
     ///
     /// # Errors
     /// The store failed.
-    pub async fn was_linked(&self, id: MemberId, brand: &str, seq: u64) -> Result<bool, Error> {
+    pub async fn was_linked(&self, id: MemberId, brand: &BrandId, seq: u64) -> Result<bool, Error> {
         let links = self.scan_links(keys::member_links(id, Some(brand)), LINKS_KEPT as usize).await?;
         let covers =
             |link: &LinkRecord| link.from_seq < seq && link.end.as_ref().is_none_or(|end| seq <= end.seq);
@@ -264,7 +265,7 @@ impl Partners {
         Err(Error::Contended)
     }
 
-    async fn newest_link(&self, id: MemberId, brand: &str) -> Result<Option<(Link, Version)>, Error> {
+    async fn newest_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<(Link, Version)>, Error> {
         Ok(self.scan_links(keys::member_links(id, Some(brand)), 1).await?.pop())
     }
 
@@ -283,7 +284,7 @@ impl Partners {
     }
 
     /// Whether the newest programme has a partner of that id.
-    fn must_be_partner(&self, brand: &str) -> Result<(), Error> {
+    fn must_be_partner(&self, brand: &BrandId) -> Result<(), Error> {
         let programmes = self.programme.timeline()?;
         let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
         partner.map(|_| ()).ok_or_else(|| Refusal::BrandNotFound.into())

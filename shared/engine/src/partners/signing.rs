@@ -2,7 +2,7 @@
 //!
 //! A brand's keys are one record, so that how many live ones there are is a condition on its version.
 
-use domain::{refusal::Refusal, time::Instant};
+use domain::{id::BrandId, refusal::Refusal, time::Instant};
 
 use crate::{
     access::{
@@ -30,7 +30,7 @@ const KEPT_KEYS_MAX: usize = 200;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Partner {
     /// The brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// Its keys, revoked ones too, oldest first.
     pub keys: Vec<PartnerKeyRecord>,
 }
@@ -46,7 +46,7 @@ impl Partners {
     /// The store failed, or a record is unreadable.
     pub async fn all(&self) -> Result<Vec<Partner>, Error> {
         let partner = |(key, record): (Key, Record)| {
-            let brand = keys::read_partner(&key).ok_or_else(|| Unreadable { key: key.clone() })?.to_owned();
+            let brand = keys::read_partner(&key).ok_or_else(|| Unreadable { key: key.clone() })?;
             let PartnerRecord { keys } = decode(&key, &record.value)?;
             Ok(Partner { brand, keys })
         };
@@ -57,7 +57,7 @@ impl Partners {
     ///
     /// # Errors
     /// The store failed, or the record is unreadable.
-    pub async fn partner_keys(&self, brand: &str) -> Result<Vec<PartnerKeyRecord>, Error> {
+    pub async fn partner_keys(&self, brand: &BrandId) -> Result<Vec<PartnerKeyRecord>, Error> {
         let read = self.records.read::<PartnerRecord>(&keys::partner(brand)).await?;
         Ok(read.map(|(record, _)| record.keys).unwrap_or_default())
     }
@@ -70,7 +70,7 @@ impl Partners {
     pub async fn add_partner_key(
         &self,
         request: &Request,
-        brand: &str,
+        brand: &BrandId,
         key: &PartnerKeyRecord,
         answer: Answer,
     ) -> Result<Result<Told, TooManyKeys>, Error> {
@@ -96,7 +96,7 @@ impl Partners {
     pub async fn revoke_partner_key(
         &self,
         request: &Request,
-        brand: &str,
+        brand: &BrandId,
         id: PartnerKeyId,
         tell: impl Fn(&PartnerKeyRecord) -> Answer,
     ) -> Result<Option<Told>, Error> {
@@ -156,7 +156,7 @@ impl Partners {
     async fn change_partner<N>(
         &self,
         request: &Request,
-        brand: &str,
+        brand: &BrandId,
         change: impl Fn(&mut Vec<PartnerKeyRecord>) -> Result<Result<Answer, N>, Refusal>,
     ) -> Result<Result<Told, N>, Error> {
         let at = keys::partner(brand);

@@ -1,6 +1,7 @@
 //! Registration: one member for every identity, and the person behind a member.
 
 use domain::{
+    id::BrandId,
     member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, MemberId, Person},
     refusal::Refusal,
     time::Instant,
@@ -105,8 +106,8 @@ impl People {
         let programmes = self.programme.timeline()?;
         let born = newborn(&programmes, registration.id, registration.registered_at);
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
-        let brand = Some(registration.person.brand.as_str());
-        parts.member(MemberPart::plain(None, brand, &born, Vec::new()));
+        let brand = BrandId::of_checked(&registration.person.brand);
+        parts.member(MemberPart::plain(None, Some(&brand), &born, Vec::new()));
         let mut writes = parts.into_writes();
         writes.push(put(keys::person(registration.id), Expect::Absent, &registration.person));
         let claim = ClaimRecord { member: registration.id };

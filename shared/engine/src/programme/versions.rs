@@ -228,7 +228,7 @@ fn removed(old: &Programme, new: &Programme) -> Vec<(Fault, Key)> {
     let brands = brands.map(|brand| {
         (
             Fault::new("/brands", "in_use", format!("{} has been used and cannot be removed", brand.id)),
-            keys::used("brand", &brand.id),
+            keys::used("brand", brand.id.as_str()),
         )
     });
     let tiers = old.tiers.iter().filter(|tier| new.tier(&tier.id).is_none());

@@ -29,6 +29,8 @@ impl CallerId {
     }
 }
 
+pub use domain::id::BrandId;
+
 domain::bytes_id! {
     /// The id of a key that a partner signs with, by which requests name it.
     PartnerKeyId[16];

@@ -5,7 +5,7 @@
 //! shop's own numbering append; the rest are short.
 
 use domain::{
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     member::MemberId,
     time::{Instant, Month},
 };
@@ -112,8 +112,8 @@ pub fn entry(id: MemberId, seq: u64) -> Key {
 }
 
 /// An order.
-pub fn order(brand: &str, order_id: &str) -> Key {
-    key(kind::ORDER, &[brand.as_bytes(), b"\0", order_id.as_bytes()])
+pub fn order(brand: &BrandId, order_id: &str) -> Key {
+    key(kind::ORDER, &[brand.as_str().as_bytes(), b"\0", order_id.as_bytes()])
 }
 
 /// A redemption; its id follows from the order it is for.
@@ -122,8 +122,8 @@ pub fn redemption(id: RedemptionId) -> Key {
 }
 
 /// A refund that the caller has named.
-pub fn refund(brand: &str, order_id: &str, refund_id: &str) -> Key {
-    let parts = [brand.as_bytes(), b"\0", order_id.as_bytes(), b"\0", refund_id.as_bytes()];
+pub fn refund(brand: &BrandId, order_id: &str, refund_id: &str) -> Key {
+    let parts = [brand.as_str().as_bytes(), b"\0", order_id.as_bytes(), b"\0", refund_id.as_bytes()];
     key(kind::REFUND, &parts)
 }
 
@@ -133,8 +133,8 @@ pub fn adjustment(id: &str) -> Key {
 }
 
 /// An activity that the caller has named.
-pub fn activity(brand: &str, activity: &str, reference: &str) -> Key {
-    let parts = [brand.as_bytes(), b"\0", activity.as_bytes(), b"\0", reference.as_bytes()];
+pub fn activity(brand: &BrandId, activity: &str, reference: &str) -> Key {
+    let parts = [brand.as_str().as_bytes(), b"\0", activity.as_bytes(), b"\0", reference.as_bytes()];
     key(kind::ACTIVITY, &parts)
 }
 
@@ -235,8 +235,8 @@ pub fn used(what: &str, id: &str) -> Key {
 }
 
 /// A block of points, by its buyer's name for it.
-pub fn block(brand: &str, reference: &str) -> Key {
-    key(kind::BLOCK, &[brand.as_bytes(), b"\0", reference.as_bytes()])
+pub fn block(brand: &BrandId, reference: &str) -> Key {
+    key(kind::BLOCK, &[brand.as_str().as_bytes(), b"\0", reference.as_bytes()])
 }
 
 /// A nonce, by the hash of it and of the key it was signed with.
@@ -245,13 +245,14 @@ pub fn nonce(hash: NonceHash) -> Key {
 }
 
 /// The keys of a partner brand.
-pub fn partner(brand: &str) -> Key {
-    key(kind::PARTNER, &[brand.as_bytes()])
+pub fn partner(brand: &BrandId) -> Key {
+    key(kind::PARTNER, &[brand.as_str().as_bytes()])
 }
 
 /// The brand of a key of a partner's.
-pub fn read_partner(key: &Key) -> Option<&str> {
-    std::str::from_utf8(key.as_bytes().get(1..).filter(|_| key.kind() == kind::PARTNER)?).ok()
+pub fn read_partner(key: &Key) -> Option<BrandId> {
+    let brand = key.as_bytes().get(1..).filter(|_| key.kind() == kind::PARTNER)?;
+    std::str::from_utf8(brand).ok().map(BrandId::of_checked)
 }
 
 /// A code that links a member to a partner, by its keyed hash.
@@ -261,8 +262,8 @@ pub fn link_code(hash: LinkCodeHash) -> Key {
 
 /// A partner's reference to a member. The brand is part of the key: to another brand there is no
 /// such record.
-pub fn reference(brand: &str, reference: Reference) -> Key {
-    key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference.0])
+pub fn reference(brand: &BrandId, reference: Reference) -> Key {
+    key(kind::REFERENCE, &[brand.as_str().as_bytes(), b"\0", &reference.0])
 }
 
 /// Parts of what a member's links hold: codes that were asked for, and links.
@@ -289,28 +290,29 @@ pub fn asked_codes(id: MemberId) -> Range {
 }
 
 /// A link of a member with a brand, by its number from 1. The newest of a brand comes first.
-pub fn member_link(id: MemberId, brand: &str, number: u32) -> Key {
+pub fn member_link(id: MemberId, brand: &BrandId, number: u32) -> Key {
     let descending = (u32::MAX - number).to_be_bytes();
-    key(kind::MEMBER_LINK, &[&id.0, &[LINKED], brand.as_bytes(), b"\0", &descending])
+    key(kind::MEMBER_LINK, &[&id.0, &[LINKED], brand.as_str().as_bytes(), b"\0", &descending])
 }
 
 /// The member, the brand and the number of a link's key.
-pub fn read_member_link(key: &Key) -> Option<(MemberId, String, u32)> {
+pub fn read_member_link(key: &Key) -> Option<(MemberId, BrandId, u32)> {
     let id = key.as_bytes().get(1..17).filter(|_| key.kind() == kind::MEMBER_LINK)?.try_into().ok()?;
     let (part, rest) = key.as_bytes().get(17..)?.split_first()?;
     let (brand, descending) = rest.split_at_checked(rest.len().checked_sub(4)?)?;
     let brand = brand.strip_suffix(b"\0").filter(|_| *part == LINKED)?;
     let number = u32::MAX - u32::from_be_bytes(descending.try_into().ok()?);
-    Some((MemberId(id), String::from_utf8(brand.to_vec()).ok()?, number))
+    Some((MemberId(id), BrandId::of_checked(std::str::from_utf8(brand).ok()?), number))
 }
 
 /// The member's links with that brand, or with all, the newest of each brand first.
-pub fn member_links(id: MemberId, brand: Option<&str>) -> Range {
+pub fn member_links(id: MemberId, brand: Option<&BrandId>) -> Range {
     let from = |part: u8, brand: &[u8], end: &[u8]| key(kind::MEMBER_LINK, &[&id.0, &[part], brand, end]);
     match brand {
-        Some(brand) => {
-            Range { from: from(LINKED, brand.as_bytes(), b"\0"), to: from(LINKED, brand.as_bytes(), b"\x01") }
-        }
+        Some(brand) => Range {
+            from: from(LINKED, brand.as_str().as_bytes(), b"\0"),
+            to: from(LINKED, brand.as_str().as_bytes(), b"\x01"),
+        },
         None => Range { from: from(LINKED, b"", b""), to: from(LINKED + 1, b"", b"") },
     }
 }
@@ -321,23 +323,23 @@ pub fn links_and_codes(id: MemberId) -> Range {
 }
 
 /// All blocks that a brand has bought, by reference.
-pub fn blocks(brand: &str) -> Range {
-    Range { from: block(brand, ""), to: key(kind::BLOCK, &[brand.as_bytes(), b"\x01"]) }
+pub fn blocks(brand: &BrandId) -> Range {
+    Range { from: block(brand, ""), to: key(kind::BLOCK, &[brand.as_str().as_bytes(), b"\x01"]) }
 }
 
 /// The place of the pool among a brand's account's records; the lower ones are its shards'.
 pub const POOL: u8 = 0xff;
 
 /// A record of a brand's account: the pool or a shard.
-pub fn account(brand: &str, place: u8) -> Key {
-    key(kind::ACCOUNT, &[brand.as_bytes(), b"\0", &[place]])
+pub fn account(brand: &BrandId, place: u8) -> Key {
+    key(kind::ACCOUNT, &[brand.as_str().as_bytes(), b"\0", &[place]])
 }
 
 /// The brand and the place of a key of an account's record.
-pub fn read_account(key: &Key) -> Option<(&str, u8)> {
+pub fn read_account(key: &Key) -> Option<(BrandId, u8)> {
     let (place, rest) = key.as_bytes().split_last()?;
     let brand = rest.get(1..)?.strip_suffix(b"\0")?;
-    Some((std::str::from_utf8(brand).ok()?, *place))
+    Some((BrandId::of_checked(std::str::from_utf8(brand).ok()?), *place))
 }
 
 /// Which part of a month's settlement a record holds; the second byte of its key.
@@ -401,8 +403,8 @@ pub fn settlement_sums(month: Month) -> Key {
 }
 
 /// What has been counted of a month for the brand that honoured points.
-pub fn settlement_honoured(month: Month, brand: &str) -> Key {
-    settlement_part(part::HONOURED, month, brand)
+pub fn settlement_honoured(month: Month, brand: &BrandId) -> Key {
+    settlement_part(part::HONOURED, month, brand.as_str())
 }
 
 /// What has been counted of a month for every brand that honoured points.
@@ -411,20 +413,20 @@ pub fn settlements_honoured(month: Month) -> Range {
 }
 
 /// A brand's account of a closed month.
-pub fn settlement_account(month: Month, brand: &str) -> Key {
-    settlement_part(part::ACCOUNT, month, brand)
+pub fn settlement_account(month: Month, brand: &BrandId) -> Key {
+    settlement_part(part::ACCOUNT, month, brand.as_str())
 }
 
 /// The accounts of a closed month, from the brand after that one on.
-pub fn settlement_accounts(month: Month, after: Option<&str>) -> Range {
+pub fn settlement_accounts(month: Month, after: Option<&BrandId>) -> Range {
     let all = settlement_parts(part::ACCOUNT, month);
     let from = after.map_or(all.from, |brand| settlement_account(month, brand).successor());
     Range { from, to: all.to }
 }
 
 /// That a brand's account of a month was paid.
-pub fn settlement_paid(month: Month, brand: &str) -> Key {
-    settlement_part(part::PAID, month, brand)
+pub fn settlement_paid(month: Month, brand: &BrandId) -> Key {
+    settlement_part(part::PAID, month, brand.as_str())
 }
 
 /// A note of the engine's own.

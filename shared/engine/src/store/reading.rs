@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::member::{Member, MemberId, Person};
+use domain::{
+    id::BrandId,
+    member::{Member, MemberId, Person},
+};
 
 use super::{
     Expect, Key, Range, Record, Store, StoreError, Version, Write,
@@ -93,7 +96,7 @@ impl Records {
     /// Whom that brand's reference means.
     pub(crate) async fn referred(
         &self,
-        brand: &str,
+        brand: &BrandId,
         reference: Reference,
     ) -> Result<Option<MemberId>, Error> {
         let read = self.read::<ReferenceRecord>(&keys::reference(brand, reference)).await?;

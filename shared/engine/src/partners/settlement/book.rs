@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
+    id::BrandId,
     number::FIGURE_MAX,
     refusal::Refusal,
     settlement::{Account, SignedMoney, Tally},
@@ -35,7 +36,7 @@ impl Partners {
     pub(super) async fn book(
         &self,
         run: &Run<'_>,
-        after: Option<String>,
+        after: Option<BrandId>,
         closing: &mut Closing,
     ) -> Result<u64, Error> {
         let sums_key = keys::settlement_sums(run.month);
@@ -44,14 +45,14 @@ impl Partners {
             None => Tally::default(),
         };
         let all = keys::settlements_honoured(run.month);
-        let from = after.as_deref().map(|brand| keys::settlement_honoured(run.month, brand).successor());
+        let from = after.as_ref().map(|brand| keys::settlement_honoured(run.month, brand).successor());
         let range = Range { from: from.unwrap_or(all.from), to: all.to };
         for (key, record) in self.records.store.scan(range, ACCOUNTS_MAX + 1).await? {
             tally.merge(&decode(&key, &record.value)?);
         }
-        let brands: BTreeSet<&str> = tally.brands().into_iter().collect();
-        let mut left = brands.into_iter().filter(|brand| after.as_deref().is_none_or(|after| *brand > after));
-        let now: Vec<&str> = left.by_ref().take(ACCOUNTS_MAX).collect();
+        let brands: BTreeSet<&BrandId> = tally.brands().into_iter().collect();
+        let mut left = brands.into_iter().filter(|brand| after.as_ref().is_none_or(|after| *brand > after));
+        let now: Vec<&BrandId> = left.by_ref().take(ACCOUNTS_MAX).collect();
         let more = left.next().is_some();
 
         let mut record = run.record.clone();
@@ -62,7 +63,7 @@ impl Partners {
         }
         let (at, by) = (run.request.now, run.request.by);
         let stage = match more {
-            true => Stage::Booking { after: now.last().map(|brand| (*brand).to_owned()) },
+            true => Stage::Booking { after: now.last().map(|brand| (*brand).clone()) },
             false => Stage::Closed { at, by },
         };
         if !more {
@@ -80,7 +81,7 @@ impl Partners {
         &self,
         month: Month,
         tally: &Tally,
-        brand: &str,
+        brand: &BrandId,
         writes: &mut Vec<Write>,
     ) -> Result<SignedMoney, Error> {
         let programmes = self.programme.timeline()?;
@@ -97,7 +98,7 @@ impl Partners {
         if account.lines.is_empty() {
             return Ok(SignedMoney(0));
         }
-        let name = programme.brand(brand).map_or(brand, |known| &known.name).to_owned();
+        let name = programme.brand(brand).map_or(brand.as_str(), |known| &known.name).to_owned();
         let key = keys::settlement_account(month, brand);
         writes.push(put(key, Expect::Absent, &AccountRecord { account, name }));
         Ok(balance)
@@ -112,7 +113,7 @@ impl Partners {
         &self,
         request: &Request,
         month: Month,
-        brand: &str,
+        brand: &BrandId,
         tell: impl Fn(&BrandAccount) -> Answer,
     ) -> Result<Told, Error> {
         until_settled(|_| self.attempt_to_pay(request, month, brand, &tell)).await
@@ -122,7 +123,7 @@ impl Partners {
         &self,
         request: &Request,
         month: Month,
-        brand: &str,
+        brand: &BrandId,
         tell: &impl Fn(&BrandAccount) -> Answer,
     ) -> Result<Told, Error> {
         if let Some(answer) = self.access.remembered(request).await? {

@@ -1,6 +1,7 @@
 //! What is told of settlements: months and the accounts of brands in them, as they are stored.
 
 use domain::{
+    id::BrandId,
     refusal::Refusal,
     settlement::{Account, SignedMoney},
     time::{Instant, Month},
@@ -108,7 +109,7 @@ impl Partners {
     pub async fn settled_accounts(
         &self,
         month: Month,
-        after: Option<&str>,
+        after: Option<&BrandId>,
         limit: usize,
     ) -> Result<Vec<BrandAccount>, Error> {
         let found = self.records.store.scan(keys::settlement_accounts(month, after), limit).await?;
@@ -126,7 +127,11 @@ impl Partners {
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
-    pub async fn settled_account(&self, month: Month, brand: &str) -> Result<Option<BrandAccount>, Error> {
+    pub async fn settled_account(
+        &self,
+        month: Month,
+        brand: &BrandId,
+    ) -> Result<Option<BrandAccount>, Error> {
         let wanted = [keys::settlement_account(month, brand), keys::settlement_paid(month, brand)];
         let mut found = self.records.store.get(&wanted).await?.into_iter();
         let (account, paid) = (found.next().flatten(), found.next().flatten());

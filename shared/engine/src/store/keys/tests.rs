@@ -1,6 +1,7 @@
 //! Keys sort as they are scanned, and read back.
 
 use super::*;
+use domain::id::BrandId;
 
 #[test]
 fn the_due_index_sorts_by_time_and_reads_back() {
@@ -21,14 +22,14 @@ fn the_due_index_sorts_by_time_and_reads_back() {
 fn links_sort_by_brand_and_the_newest_first_and_read_back() {
     let id = MemberId([7; 16]);
     let places = [("bean", 300), ("bean", 2), ("bean", 1), ("bean.two", 1), ("tea", 9)];
-    let keys = places.map(|(brand, number)| member_link(id, brand, number));
+    let keys = places.map(|(brand, number)| member_link(id, &named(brand), number));
     assert!(keys.is_sorted());
     let (all, codes) = (member_links(id, None), asked_codes(id));
     for ((brand, number), key) in places.iter().zip(&keys) {
-        assert_eq!(read_member_link(key), Some((id, (*brand).to_owned(), *number)));
+        assert_eq!(read_member_link(key), Some((id, named(brand), *number)));
         assert_eq!(read_asked_code(key), None);
         for other in ["bean", "bean.two", "tea"] {
-            let of_other = member_links(id, Some(other));
+            let of_other = member_links(id, Some(&named(other)));
             assert_eq!(of_other.from <= *key && *key < of_other.to, *brand == other, "{brand} {other}");
         }
         assert!(all.from <= *key && *key < all.to && *key >= codes.to);
@@ -45,12 +46,14 @@ fn links_sort_by_brand_and_the_newest_first_and_read_back() {
 
 #[test]
 fn accounts_and_blocks_are_found_by_their_brand() {
-    assert_eq!(read_account(&account("bean", POOL)), Some(("bean", POOL)));
-    assert_eq!(read_account(&account("b.1", 0)), Some(("b.1", 0)));
+    assert_eq!(read_account(&account(&named("bean"), POOL)), Some((named("bean"), POOL)));
+    assert_eq!(read_account(&account(&named("b.1"), 0)), Some((named("b.1"), 0)));
     for reference in ["A", "z-9", &"z".repeat(64)] {
-        let Range { from, to } = blocks("bean");
-        assert!((from..to).contains(&block("bean", reference)));
-        assert!(!(blocks("be").from..blocks("be").to).contains(&block("bean", reference)));
+        let Range { from, to } = blocks(&named("bean"));
+        assert!((from..to).contains(&block(&named("bean"), reference)));
+        assert!(
+            !(blocks(&named("be")).from..blocks(&named("be")).to).contains(&block(&named("bean"), reference))
+        );
     }
 }
 
@@ -64,15 +67,19 @@ fn settlements_sort_from_the_newest_month_and_keep_apart() {
     assert!(within(&settlements(Some(newer)), &settlement(older)));
     assert!(!within(&settlements(Some(newer)), &settlement(newer)));
     let all = settlement_accounts(older, None);
-    assert!(within(&all, &settlement_account(older, "a")));
-    assert!(!within(&all, &settlement_account(newer, "a")));
-    assert!(!within(&all, &settlement_paid(older, "a")));
-    assert!(!within(&settlement_accounts(older, Some("a")), &settlement_account(older, "a")));
-    assert!(within(&settlement_accounts(older, Some("a")), &settlement_account(older, "a.")));
+    assert!(within(&all, &settlement_account(older, &named("a"))));
+    assert!(!within(&all, &settlement_account(newer, &named("a"))));
+    assert!(!within(&all, &settlement_paid(older, &named("a"))));
+    assert!(!within(&settlement_accounts(older, Some(&named("a"))), &settlement_account(older, &named("a"))));
+    assert!(within(&settlement_accounts(older, Some(&named("a"))), &settlement_account(older, &named("a."))));
 }
 
 #[test]
 fn ids_cannot_run_into_each_other() {
-    assert_ne!(order("a", "bc"), order("ab", "c"));
-    assert_ne!(refund("a", "b", "c"), refund("a", "b-c", ""));
+    assert_ne!(order(&named("a"), "bc"), order(&named("ab"), "c"));
+    assert_ne!(refund(&named("a"), "b", "c"), refund(&named("a"), "b-c", ""));
+}
+
+fn named(id: &str) -> BrandId {
+    BrandId::of_checked(id)
 }

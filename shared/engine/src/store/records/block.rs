@@ -1,6 +1,6 @@
 //! A block of points.
 
-use domain::{number::Money, time::Instant};
+use domain::{id::BrandId, number::Money, time::Instant};
 
 use super::{Stored, layout::layout};
 use crate::store::id::ContentHash;
@@ -9,7 +9,7 @@ use crate::store::id::ContentHash;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BlockRecord {
     /// The brand.
-    pub brand: String,
+    pub brand: BrandId,
     /// Its number among the brand's blocks, from 1: the order in which they are used.
     pub number: u32,
     /// The buyer's own name for it.

@@ -1,6 +1,6 @@
 //! A caller.
 
-use domain::time::Instant;
+use domain::{id::BrandId, time::Instant};
 
 use super::{Stored, layout::layout};
 use crate::store::id::KeyHash;
@@ -13,7 +13,7 @@ pub struct CallerRecord {
     /// What it may do.
     pub roles: Vec<String>,
     /// The one brand it acts for, if bound to one.
-    pub brand: Option<String>,
+    pub brand: Option<BrandId>,
     /// SHA-256 of its key.
     pub hash: KeyHash,
     /// When it was made.

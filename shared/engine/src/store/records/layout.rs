@@ -60,6 +60,13 @@ impl<'a> Reader<'a> {
         if length > self.rest.len() { Err(Damaged) } else { Ok(length) }
     }
 
+    /// Text.
+    #[inline]
+    pub(super) fn text(&mut self) -> Result<&'a str, Damaged> {
+        let length = self.length()?;
+        std::str::from_utf8(self.take(length)?).map_err(|_| Damaged)
+    }
+
     /// Nothing is left over.
     ///
     /// # Errors
@@ -110,6 +117,13 @@ pub trait Layout: Sized {
     fn read_array<const N: usize>(from: &mut Reader<'_>) -> Result<[Self; N], Damaged> {
         Self::read_all(N, from)?.try_into().map_err(|_| Damaged)
     }
+}
+
+/// Writes text.
+#[inline]
+pub(super) fn write_text(text: &str, out: &mut Vec<u8>) {
+    (text.len() as u64).write(out);
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Writes the number of a variant. For [`layout!`].
@@ -219,14 +233,12 @@ impl Layout for bool {
 impl Layout for String {
     #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        (self.len() as u64).write(out);
-        out.extend_from_slice(self.as_bytes());
+        write_text(self, out);
     }
 
     #[inline]
     fn read(from: &mut Reader<'_>) -> Result<String, Damaged> {
-        let length = from.length()?;
-        std::str::from_utf8(from.take(length)?).map(str::to_owned).map_err(|_| Damaged)
+        from.text().map(str::to_owned)
     }
 }
 

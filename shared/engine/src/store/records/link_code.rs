@@ -1,6 +1,6 @@
 //! A link code.
 
-use domain::{member::MemberId, time::Instant};
+use domain::{id::BrandId, member::MemberId, time::Instant};
 
 use super::{By, Stored, layout::layout};
 use crate::store::id::Reference;
@@ -11,7 +11,7 @@ pub struct LinkCodeRecord {
     /// Whom it links.
     pub member: MemberId,
     /// The partner it is for.
-    pub brand: String,
+    pub brand: BrandId,
     /// Who asked for it.
     pub by: By,
     /// When.

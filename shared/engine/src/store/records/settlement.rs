@@ -3,6 +3,7 @@
 //! beyond some tens of kilobytes with the 200 brands a programme may have.
 
 use domain::{
+    id::BrandId,
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
     time::Instant,
 };
@@ -42,7 +43,7 @@ pub(crate) enum Stage {
     /// What was counted becomes accounts, brand by brand.
     Booking {
         /// The last brand that has its account.
-        after: Option<String>,
+        after: Option<BrandId>,
     },
     /// It never changes any more.
     Closed {

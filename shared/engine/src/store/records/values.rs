@@ -1,13 +1,13 @@
 //! Values that records of several kinds hold.
 
 use domain::{
-    id::{MemberId, RedemptionId},
+    id::{BrandId, MemberId, RedemptionId},
     number::{Amount, Money},
     settlement::SignedMoney,
     time::Instant,
 };
 
-use super::layout::{Damaged, Layout, Reader, layout};
+use super::layout::{Damaged, Layout, Reader, layout, write_text};
 use crate::store::id::{CallerId, ContentHash, KeyHash, PartnerKeyId, Reference};
 
 layout! { struct Instant(millis) }
@@ -20,6 +20,23 @@ layout! { struct ContentHash(bytes) }
 layout! { struct Money(minor) }
 layout! { struct SignedMoney(minor) }
 layout! { struct Amount(millionths) }
+
+/// Ids that are text are stored as that text.
+macro_rules! text {
+    ($($id:ident)*) => {$(
+        impl Layout for $id {
+            fn write(&self, out: &mut Vec<u8>) {
+                write_text(self.as_str(), out);
+            }
+
+            fn read(from: &mut Reader<'_>) -> Result<$id, Damaged> {
+                from.text().map($id::of_checked)
+            }
+        }
+    )*};
+}
+
+text! { BrandId }
 
 impl Layout for CallerId {
     fn write(&self, out: &mut Vec<u8>) {

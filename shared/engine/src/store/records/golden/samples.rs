@@ -5,6 +5,7 @@ mod entry;
 use std::collections::BTreeMap;
 
 use domain::{
+    id::BrandId,
     member::{
         ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Person, Standing,
         Status, Trial,
@@ -79,8 +80,13 @@ fn full_member() -> Member {
         trial: Some(Trial { tier: text("black"), until: Instant(AT.0 + 2) }),
         tried: texts(&["black", "silver"]),
         lots: vec![
-            Lot { expires_at: Some(Instant(AT.0 + 3)), brand: text("acme"), held_until: None, points: 10 },
-            Lot { expires_at: None, brand: text("bean"), held_until: Some(AT), points: 128 },
+            Lot {
+                expires_at: Some(Instant(AT.0 + 3)),
+                brand: BrandId::of_checked("acme"),
+                held_until: None,
+                points: 10,
+            },
+            Lot { expires_at: None, brand: BrandId::of_checked("bean"), held_until: Some(AT), points: 128 },
         ],
         debt: 7,
         active_on: 20_454,
@@ -154,7 +160,7 @@ pub(super) fn person() -> Samples<Person> {
 
 pub(super) fn block() -> Samples<BlockRecord> {
     let block = BlockRecord {
-        brand: text("bean"),
+        brand: BrandId::of_checked("bean"),
         number: 1,
         reference: text("PO-1"),
         points: 5_000_000,
@@ -219,7 +225,7 @@ pub(super) fn caller() -> Samples<CallerRecord> {
         generation: 1,
     };
     let revoked = CallerRecord {
-        brand: Some(text("acme")),
+        brand: Some(BrandId::of_checked("acme")),
         revoked_at: Some(Instant(AT.0 + 5)),
         generation: 300,
         ..caller.clone()
@@ -255,7 +261,8 @@ pub(super) fn claim() -> Samples<ClaimRecord> {
 }
 
 pub(super) fn link_code() -> Samples<LinkCodeRecord> {
-    let of = |by, used| LinkCodeRecord { member: ID, brand: text("moon"), by, asked_at: AT, used };
+    let of =
+        |by, used| LinkCodeRecord { member: ID, brand: BrandId::of_checked("moon"), by, asked_at: AT, used };
     let mut samples = named(bys().map(|(name, by)| (name, of(by, None))));
     samples.push((text("used"), of(By::Member(ID), Some(Reference([0x11; 16])))));
     samples
@@ -326,7 +333,7 @@ pub(super) fn settlement_month() -> Samples<MonthRecord> {
     samples.extend(named([
         of("buying_on", Stage::Buying { from: from() }),
         of("counting_on", Stage::Counting { from: from(), walked: false, next: vec![vec![1, 2], vec![]] }),
-        of("booking_on", Stage::Booking { after: Some(text("bean")) }),
+        of("booking_on", Stage::Booking { after: Some(BrandId::of_checked("bean")) }),
     ]));
     samples.extend(bys().map(|(name, by)| {
         let (_, record) = of("", Stage::Closed { at: AT, by });
@@ -335,17 +342,21 @@ pub(super) fn settlement_month() -> Samples<MonthRecord> {
     samples
 }
 
+fn brand(id: &str) -> BrandId {
+    BrandId::of_checked(id)
+}
+
 fn sum(points: i128, millionths: i128) -> Sum {
     Sum { points, millionths }
 }
 
 pub(super) fn settlement_sums() -> Samples<Tally> {
-    let by_brand = |sums: &[(&str, Sum)]| sums.iter().map(|(brand, sum)| (text(brand), *sum)).collect();
+    let by_brand = |sums: &[(&str, Sum)]| sums.iter().map(|(id, sum)| (brand(id), *sum)).collect();
     let full = Tally {
         issued: by_brand(&[("acme", sum(100, 1_000_000)), ("bean", sum(-5, -64))]),
         honoured: BTreeMap::from([
-            (text("acme"), by_brand(&[("acme", sum(7, 70)), ("bean", sum(8, 80))])),
-            (text("bean"), by_brand(&[("acme", sum(i128::MAX, i128::MIN))])),
+            (brand("acme"), by_brand(&[("acme", sum(7, 70)), ("bean", sum(8, 80))])),
+            (brand("bean"), by_brand(&[("acme", sum(i128::MAX, i128::MIN))])),
         ]),
         expired: by_brand(&[("acme", sum(3, 0))]),
         blocks: by_brand(&[("bean", sum(0, 50_000_000_000))]),
@@ -354,8 +365,12 @@ pub(super) fn settlement_sums() -> Samples<Tally> {
 }
 
 pub(super) fn settlement_account() -> Samples<AccountRecord> {
-    let kinds =
-        [LineKind::Issued, LineKind::Honoured(text("bean")), LineKind::Expired, LineKind::BlockBought];
+    let kinds = [
+        LineKind::Issued,
+        LineKind::Honoured(BrandId::of_checked("bean")),
+        LineKind::Expired,
+        LineKind::BlockBought,
+    ];
     let name = |kind: &LineKind| match kind {
         LineKind::Issued => "issued",
         LineKind::Honoured(_) => "honoured",
@@ -363,7 +378,7 @@ pub(super) fn settlement_account() -> Samples<AccountRecord> {
         LineKind::BlockBought => "block_bought",
     };
     let of = |lines: Vec<Line>| AccountRecord {
-        account: Account { brand: text("acme"), lines },
+        account: Account { brand: BrandId::of_checked("acme"), lines },
         name: text("Acme 商店"),
     };
     let line = |kind: &LineKind| Line {

@@ -5,7 +5,7 @@ use domain::{
         ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
         Share, TierCause,
     },
-    id::RedemptionId,
+    id::{BrandId, RedemptionId},
     member::Status,
     number::Money,
     time::Instant,
@@ -26,7 +26,7 @@ fn order() -> Order {
         amount: Money(amount),
     };
     Order {
-        brand: text("acme"),
+        brand: BrandId::of_checked("acme"),
         order_id: text("A-1"),
         day: 20_454,
         amount: Money(8_850),
@@ -53,7 +53,7 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
     let bare = Order { lines: Vec::new(), lot: None, ..order() };
     let unlimited = Order { lot: Some(OrderLot { expires_at: None, held_until: None }), ..bare.clone() };
     let activity = ActivityEarned {
-        brand: text("acme"),
+        brand: BrandId::of_checked("acme"),
         activity: text("check_in"),
         reference: Some(text("2026-01-01")),
         calculated: 55,
@@ -61,7 +61,7 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         day: 20_454,
         streak: (20_454, 3),
     };
-    let brand = || text("bean");
+    let brand = || BrandId::of_checked("bean");
     let refund = OrderRefunded {
         brand: brand(),
         order_id: text("A-1"),
@@ -118,8 +118,12 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
     let of = |kind| EntryRecord { event: Event { kind, ..plain.event.clone() }, ..plain.clone() };
     let mut samples = named(kinds().into_iter().map(|(name, kind)| (name, of(kind))));
     samples.extend(named(bys().map(|(name, by)| (name, EntryRecord { by, ..plain.clone() }))));
-    let share =
-        |expires_at, held_until, points| Share { expires_at, brand: text("acme"), held_until, points };
+    let share = |expires_at, held_until, points| Share {
+        expires_at,
+        brand: BrandId::of_checked("acme"),
+        held_until,
+        points,
+    };
     let outcome = Outcome {
         available: 100,
         held: 20,
