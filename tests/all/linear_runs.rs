@@ -23,8 +23,8 @@ use domain::{
     time::Instant,
 };
 use engine::{
-    Act, Done, Engine, Error, Request, Whom,
-    id::{CallerId, ContentHash, RequestHash},
+    Act, Done, Engine, Error, Request, RequestKey, Whom,
+    id::{AskedHash, CallerId, ContentHash, RequestHash},
     memory::MemoryStore,
     records::By,
     redemption_id,
@@ -211,15 +211,16 @@ impl Shared {
                 Err(other) => panic!("{other:?}"),
             };
         }
+        let content = hashed(&ask.content());
         let key = match ask {
-            Ask::Redeem { key, .. } | Ask::Cancel { key, .. } => {
-                key.map(|key| RequestHash(hashed(&(self.who, key))))
-            }
+            Ask::Redeem { key, .. } | Ask::Cancel { key, .. } => key.map(|key| RequestKey {
+                hash: RequestHash(hashed(&(self.who, key))),
+                asked: AskedHash(content),
+            }),
             _ => None,
         };
         let by = By::Caller(CallerId::FirstAdmin);
-        let content = ContentHash(hashed(&ask.content()));
-        let request = Request { key, content, ..Request::plain(by, now) };
+        let request = Request { key, content: ContentHash(content), ..Request::plain(by, now) };
         said(engine.ledger().execute(&request, &act(self.member, self.who, ask)).await)
     }
 

@@ -22,6 +22,7 @@ mod failing;
 mod hangups;
 mod histories;
 mod hostile;
+mod idempotency_keys;
 mod instances;
 mod kinds;
 mod lambda;

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 use domain::{json::Json, shape::Fault, time::Instant};
 use engine::{
-    Request,
-    id::{ContentHash, RequestHash},
+    Request, RequestKey,
+    id::{AskedHash, ContentHash, RequestHash},
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -18,6 +18,9 @@ use crate::{
 
 /// The longest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// The field that asks for an answer without anything being written. A request is the same with `false` and without.
+const DRY_RUN: &str = "dry_run";
 
 /// The longest path and query, in bytes.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
@@ -90,7 +93,7 @@ impl Api {
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
         self.admit_body(&caller, route, &body)?;
-        let request = self.request(&caller, function, route, &path, &head.headers, &body)?;
+        let request = self.request(&caller, function, route, &path, head, &body)?;
         let call = Call { caller, path, query, body, text, request };
         let answered = (route.handler)(self, &call).await;
         answered.map_err(|problem| self.told(problem, &call.caller))
@@ -157,19 +160,20 @@ impl Api {
         function: &Function,
         route: &Route,
         path: &[String],
-        headers: &HeaderMap,
+        head: &http::request::Parts,
         body: &Json,
     ) -> Result<Request, Problem> {
-        let dry_run = body.get("dry_run").and_then(Json::bool).unwrap_or(false);
+        let dry_run = body.get(DRY_RUN).and_then(Json::bool).unwrap_or(false);
         let mut content = Vec::new();
         path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
-        body.canonical(&mut content, "dry_run");
-        let key = idempotency_key(headers)?.filter(|_| route.remembers && !dry_run);
+        body.canonical(&mut content, DRY_RUN);
+        let key = idempotency_key(&head.headers)?.filter(|_| route.remembers && !dry_run);
         Ok(Request {
             by: caller.by,
             now: self.clock.now(),
-            key: key.map(|key| {
-                RequestHash(hash(&[&caller.bytes(), function.name.as_bytes(), b"\0", key.as_bytes()]))
+            key: key.map(|key| RequestKey {
+                hash: RequestHash(hash(&[&caller.bytes(), function.name.as_bytes(), b"\0", key.as_bytes()])),
+                asked: AskedHash(hash(&[self.secrets.content_key(), &asked(head, body)])),
             }),
             content: ContentHash(hash(&[self.secrets.content_key(), &content])),
             dry_run,
@@ -248,6 +252,20 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
         }
     }
     Some(parts)
+}
+
+/// All that is asked: method, path, query and body. The query counts as it is written; the body by what it says, as
+/// where an order or whatever else has a name of its own comes again.
+fn asked(head: &http::request::Parts, body: &Json) -> Vec<u8> {
+    let path = head.uri.path();
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let query = head.uri.query().unwrap_or_default();
+    let mut asked = Vec::new();
+    for part in [head.method.as_str(), path, query] {
+        Json::Text(part.into()).canonical(&mut asked, "");
+    }
+    body.canonical(&mut asked, DRY_RUN);
+    asked
 }
 
 fn read_query(route: &Route, query: Option<&str>) -> Result<Vec<(String, String)>, Problem> {

@@ -16,7 +16,7 @@ pub mod store;
 pub use access::{
     Access,
     callers::{CALLERS_MAX, Caller},
-    requests::{Request, Told},
+    requests::{Request, RequestKey, Told},
 };
 pub use accounts::{Accounts, Metered, Purchase, Usage};
 pub use engine::Engine;

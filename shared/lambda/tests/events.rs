@@ -428,24 +428,25 @@ async fn a_store_that_is_not_ours_is_not_served() {
 /// both of its names.
 #[tokio::test]
 async fn the_month_before_is_settled_and_shown() {
-    let store = set_up().await;
     let clock = Clock::test(Instant::parse(NOW).unwrap());
     let functions = vec![&settle::FUNCTION, &settle::SETTLEMENTS];
-    let api = Api::new(Engine::new(store), clock, Secrets::new(MASTER_KEY), functions);
+    let api = Api::new(Engine::new(set_up().await), clock, Secrets::new(MASTER_KEY), functions);
     let settle = Instance::new(&settle::FUNCTION, api, "tests");
     let told = direct(&settle, json!({"as_of": "2026-03-01T06:00:00+08:00"}), 60).await.unwrap();
     assert_eq!((&told["month"], &told["done"]), (&json!("2026-02"), &json!(true)));
-    let error = direct(&settle, json!({"month": "2026-03"}), 60).await.unwrap_err();
-    assert_eq!(error.code, "month_not_ended");
+    assert_eq!(direct(&settle, json!({"month": "2026-03"}), 60).await.unwrap_err().code, "month_not_ended");
     for path in ["/settlements/2026-02", "/settlements/2026-02/"] {
         let mut event = by_url("GET", path, &Value::Null);
         event["body"] = Value::Null;
         let (reply, body) = answer(&settle, event).await;
         assert_eq!((reply.status_code, &body["month"]), (200, &json!("2026-02")), "{path}");
     }
-    for path in ["/", "/settle"] {
-        let (reply, body) = answer(&settle, by_url("POST", path, &json!({"month": "2026-02"}))).await;
-        assert_eq!((reply.status_code, &body["done"]), (200, &json!(true)), "{path}");
+    for (path, replayed) in [("/", None), ("/settle", Some("true")), ("/settle/", Some("true"))] {
+        let mut event = by_url("POST", path, &json!({"month": "2026-02"}));
+        event["headers"]["idempotency-key"] = json!("february");
+        let (reply, body) = answer(&settle, event).await;
+        let again = header(&reply, "idempotency-replayed");
+        assert_eq!((reply.status_code, &body["done"], again), (200, &json!(true), replayed), "{path}");
     }
 }
 

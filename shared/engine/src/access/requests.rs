@@ -13,9 +13,9 @@ use crate::{
     store::{
         Key, Write,
         error::{Error, until_settled},
-        id::{ContentHash, RequestHash},
+        id::{AskedHash, ContentHash, RequestHash},
         keys,
-        records::{Answer, By, Remembered, RequestRecord},
+        records::{Answer, By, Held, Remembered, RequestRecord},
         write::{put, unchanged},
     },
 };
@@ -27,9 +27,9 @@ pub struct Request {
     pub by: By,
     /// The moment.
     pub now: Instant,
-    /// The hash of caller, function and idempotency key, where one was sent.
-    pub key: Option<RequestHash>,
-    /// The hash of the request's content.
+    /// Under what it is remembered, where an idempotency key was sent.
+    pub key: Option<RequestKey>,
+    /// The hash of what it says, which whatever has a name of its own is held against.
     pub content: ContentHash,
     /// Whether to answer without writing.
     pub dry_run: bool,
@@ -39,6 +39,25 @@ pub struct Request {
     pub house: bool,
     /// Whether events may lie as far back as they like (imports).
     pub any_age: bool,
+}
+
+/// An idempotency key, and what it is sent for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestKey {
+    /// The hash of caller, function and key.
+    pub hash: RequestHash,
+    /// The hash of all that is asked.
+    pub asked: AskedHash,
+}
+
+impl RequestKey {
+    /// Whether what is remembered under the key is this request, which says that.
+    fn is_of(self, held: Held, content: ContentHash) -> bool {
+        match held {
+            Held::Content(known) => known == content,
+            Held::Asked(known) => known == self.asked,
+        }
+    }
 }
 
 impl Request {
@@ -54,6 +73,15 @@ impl Request {
             house: false,
             any_age: false,
         }
+    }
+
+    /// Refuses what is remembered under the request's key, unless it was this request.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`].
+    pub(crate) fn must_be(&self, known: &RequestRecord) -> Result<(), Error> {
+        let own = self.key.is_some_and(|key| key.is_of(known.held, self.content));
+        if own { Ok(()) } else { Err(Error::KeyReused) }
     }
 
     /// Whether what happened at that brand is within the caller's reach.
@@ -98,15 +126,13 @@ impl Access {
     /// [`Error::KeyReused`] if the key belongs to another request; [`Error::AnswerErased`] if the
     /// answer went with the person it was about.
     pub async fn remembered(&self, request: &Request) -> Result<Option<Answer>, Error> {
-        let Some(hash) = request.key else {
+        let Some(key) = request.key else {
             return Ok(None);
         };
-        let Some((record, _)) = self.records.read::<RequestRecord>(&keys::request(hash)).await? else {
+        let Some((record, _)) = self.records.read::<RequestRecord>(&keys::request(key.hash)).await? else {
             return Ok(None);
         };
-        if record.content != request.content {
-            return Err(Error::KeyReused);
-        }
+        request.must_be(&record)?;
         match record.answer {
             Remembered::Whole(answer) => Ok(Some(answer)),
             Remembered::Personal(key) => match self.records.read::<Answer>(&Key::new(key)).await? {
@@ -157,7 +183,7 @@ impl Access {
 
 /// The write that remembers an answer under the request's key, if it has one.
 pub(crate) fn remember(request: &Request, answer: Remembered) -> Option<Write> {
-    let key = keys::request(request.key?);
-    let record = RequestRecord { content: request.content, at: request.now, answer };
-    Some(put(key, unchanged(None), &record))
+    let key = request.key?;
+    let record = RequestRecord { held: Held::Asked(key.asked), at: request.now, answer };
+    Some(put(keys::request(key.hash), unchanged(None), &record))
 }

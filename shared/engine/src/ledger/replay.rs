@@ -28,7 +28,7 @@ impl Names {
     /// The names of a command: the request's key, and its own.
     pub(super) fn ask(request: &Request, act: &Act, asked: &mut Look) -> Names {
         Names {
-            by_key: request.key.map(|key| asked.at(keys::request(key))),
+            by_key: request.key.map(|key| asked.at(keys::request(key.hash))),
             by_name: act.natural_key.clone().map(|key| asked.at(key)),
         }
     }
@@ -63,8 +63,12 @@ impl Ledger {
 
     /// Whether it is done by now, under its key or its own name.
     pub(super) async fn is_known(&self, request: &Request, act: &Act) -> Result<bool, Error> {
-        let names: Vec<Key> =
-            request.key.map(keys::request).into_iter().chain(act.natural_key.clone()).collect();
+        let names: Vec<Key> = request
+            .key
+            .map(|key| keys::request(key.hash))
+            .into_iter()
+            .chain(act.natural_key.clone())
+            .collect();
         if names.is_empty() {
             return Ok(false);
         }
@@ -81,9 +85,7 @@ impl Ledger {
 
     /// The first answer again, for a request whose key is known.
     async fn replay_request(&self, request: &Request, known: RequestRecord) -> Result<Done, Error> {
-        if known.content != request.content {
-            return Err(Error::KeyReused);
-        }
+        request.must_be(&known)?;
         let bytes = match known.answer {
             Remembered::Entry(bytes) => bytes,
             Remembered::Nothing(member) => {

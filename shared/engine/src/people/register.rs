@@ -85,9 +85,9 @@ impl People {
             _ => return Err(Error::IdentityConflict { members }),
         };
         let answer = tell(&registered);
-        if let Some(hash) = request.key {
+        if let Some(key) = request.key {
             let id = registered.view.member.id;
-            let kept = keys::answer(id, hash);
+            let kept = keys::answer(id, key.hash);
             writes.push(put(kept.clone(), Expect::Anything, &answer));
             writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
         }

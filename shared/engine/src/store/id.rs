@@ -42,8 +42,12 @@ domain::bytes_id! {
     IdentityHash[16];
     /// The hash of a request's caller, function and idempotency key.
     RequestHash[16];
-    /// The keyed hash of what a request says.
+    /// The keyed hash of what a request says: the parts of its path, and its body. What an order and whatever else
+    /// has a name of its own is held against.
     ContentHash[16];
+    /// The keyed hash of all that a request asks: method, path, query and body. What an idempotency key is held
+    /// against.
+    AskedHash[16];
     /// The hash of a signed request's key and nonce.
     NonceHash[16];
     /// The keyed hash of a link code.

@@ -48,7 +48,7 @@ pub use self::{
     person::PersonRecord,
     program::ProgramRecord,
     reference::ReferenceRecord,
-    request::{Answer, Remembered, RequestRecord},
+    request::{Answer, Held, Remembered, RequestRecord},
     values::By,
 };
 

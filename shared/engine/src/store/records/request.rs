@@ -2,18 +2,30 @@
 
 use domain::{member::MemberId, time::Instant};
 
-use super::{Stored, layout::layout};
-use crate::store::id::ContentHash;
+use super::{
+    Stored,
+    layout::{Damaged, Layout as _, Reader, layout},
+};
+use crate::store::id::{AskedHash, ContentHash};
 
 /// A request that was answered, remembered under its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RequestRecord {
-    /// The hash of its content.
-    pub content: ContentHash,
+    /// What a request is held against that comes under the same key.
+    pub held: Held,
     /// When it was answered.
     pub at: Instant,
     /// The answer.
     pub answer: Remembered,
+}
+
+/// What a key stands for: another request under it is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// What the request said, all that is known of one that was remembered in format 1.
+    Content(ContentHash),
+    /// All that the request asked.
+    Asked(AskedHash),
 }
 
 /// An answer as remembered.
@@ -38,9 +50,31 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Stored for RequestRecord {}
+impl Stored for RequestRecord {
+    const FORMAT: u8 = 2;
+
+    fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<RequestRecord, Damaged> {
+        match format {
+            1 => {
+                let Format1 { content, at, answer } = Format1::read(from)?;
+                Ok(RequestRecord { held: Held::Content(content), at, answer })
+            }
+            _ => Err(Damaged),
+        }
+    }
+}
+
 impl Stored for Answer {}
 
-layout! { struct RequestRecord { content, at, answer } }
+/// A request that was answered, in format 1.
+struct Format1 {
+    content: ContentHash,
+    at: Instant,
+    answer: Remembered,
+}
+
+layout! { struct RequestRecord { held, at, answer } }
+layout! { enum Held { 0 = Content(hash), 1 = Asked(hash) } }
+layout! { struct Format1 { content, at, answer } }
 layout! { enum Remembered { 0 = Entry(key), 1 = Whole(answer), 2 = Personal(key), 3 = Nothing(member) } }
 layout! { struct Answer { status, body } }

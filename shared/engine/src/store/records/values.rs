@@ -8,7 +8,7 @@ use domain::{
 };
 
 use super::layout::{Damaged, Layout, Reader, layout, write_text};
-use crate::store::id::{CallerId, ContentHash, KeyHash, PartnerKeyId, Reference};
+use crate::store::id::{AskedHash, CallerId, ContentHash, KeyHash, PartnerKeyId, Reference};
 
 layout! { struct Instant(millis) }
 layout! { struct MemberId(bytes) }
@@ -17,6 +17,7 @@ layout! { struct PartnerKeyId(bytes) }
 layout! { struct Reference(bytes) }
 layout! { struct KeyHash(bytes) }
 layout! { struct ContentHash(bytes) }
+layout! { struct AskedHash(bytes) }
 layout! { struct Money(minor) }
 layout! { struct SignedMoney(minor) }
 layout! { struct Amount(millionths) }

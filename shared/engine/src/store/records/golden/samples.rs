@@ -18,9 +18,9 @@ use domain::{
 pub(super) use self::entry::entry;
 use super::Samples;
 use crate::store::{
-    id::{CallerId, ContentHash, KeyHash, PartnerKeyId, Reference},
+    id::{AskedHash, CallerId, ContentHash, KeyHash, PartnerKeyId, Reference},
     records::{
-        AccountRecord, Answer, BlockRecord, By, CallerRecord, ClaimRecord, KeyRecord, LinkCodeRecord,
+        AccountRecord, Answer, BlockRecord, By, CallerRecord, ClaimRecord, Held, KeyRecord, LinkCodeRecord,
         LinkEnd, LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerKeyRecord,
         PartnerRecord, Pool, ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard,
         Stage, Stock, Window,
@@ -197,10 +197,14 @@ pub(super) fn request() -> Samples<RequestRecord> {
         Remembered::Personal(_) => "personal",
         Remembered::Nothing(_) => "nothing",
     };
-    let of =
-        |answer: Remembered| (name(&answer), RequestRecord { content: ContentHash([9; 16]), at: AT, answer });
-    let mut samples = named(all.map(of));
-    samples.push((text("whole_empty"), of(Remembered::Whole(empty)).1));
+    let of = |held, answer| RequestRecord { held, at: AT, answer };
+    // As format 1 knew them; and such a one, written anew.
+    let content = Held::Content(ContentHash([9; 16]));
+    let mut samples = named(all.clone().map(|answer| (name(&answer), of(content, answer))));
+    samples.push((text("whole_empty"), of(content, Remembered::Whole(empty))));
+    samples.push((text("content_anew"), of(content, Remembered::Nothing(ID))));
+    let asked = Held::Asked(AskedHash([10; 16]));
+    samples.extend(all.map(|answer| (format!("asked_{}", name(&answer)), of(asked, answer))));
     samples
 }
 
