@@ -167,12 +167,19 @@ class Itself(unittest.TestCase):
 
 
 class Functions(unittest.TestCase):
+    def assert_same(self, there, wanted, to_do: str):
+        """Tells the names on one side alone, and what to do."""
+        missing, more = set(wanted) - set(there), set(there) - set(wanted)
+        if missing or more:
+            self.fail(f"missing: {sorted(missing) or 'nothing'}; too many: {sorted(more) or 'nothing'}. Wanted: {to_do}")
+
     def functions(self) -> list:
         """Each function's folder, name and properties."""
         return [(folder, logical(folder), RESOURCES[logical(folder)]["Properties"]) for folder in FOLDERS]
 
     def test_each_folder_is_a_function_and_each_function_a_folder(self):
-        self.assertEqual(sorted(of_type("AWS::Lambda::Function")), sorted(map(logical, FOLDERS)))
+        self.assert_same(of_type("AWS::Lambda::Function"), map(logical, FOLDERS),
+                         "a row in infra/src/functions.rs for each folder of functions/, then write the template anew")
 
     def test_each_has_its_folder_and_its_binary(self):
         mains = [folder for folder in FOLDERS if (ROOT / "functions" / folder / "src/main.rs").exists()]
@@ -249,7 +256,8 @@ class Functions(unittest.TestCase):
             self.skipTest("no Lambda code reads an environment yet")
         for folder, _, properties in self.functions():
             with self.subTest(folder):
-                self.assertEqual(set(properties["Environment"]["Variables"]), read - FOR_TESTS)
+                self.assert_same(properties["Environment"]["Variables"], read - FOR_TESTS,
+                                 "what shared/lambda reads is set in infra/src, or is one of FOR_TESTS here")
 
     def test_the_environment_means_what_it_says(self):
         meant = {"LAUREL_TABLE": TABLE_NAME, "LAUREL_MASTER_KEY_SECRET": {"Ref": "MasterKey"},
