@@ -198,7 +198,10 @@ async fn every_route_and_caller_stands_every_attack() {
     println!("{}", tally.line());
     let unused: Vec<&str> =
         ATTACKS.iter().map(|attack| attack.name).filter(|name| !tally.by_attack.contains_key(name)).collect();
-    assert!(unused.is_empty(), "{unused:?} fit no route: take them out of ATTACKS, or mend what they ask for");
+    assert!(
+        unused.is_empty(),
+        "{unused:?} fit no route: take them out of ATTACKS, or mend what they ask for"
+    );
     let spared = siege.stage.cells.iter().enumerate().find(|(index, _)| !tally.cells.contains(index));
     if let Some((_, cell)) = spared {
         panic!("{} {} by {:?}: no attack fits it; add one to ATTACKS", cell.method, cell.path, cell.who);

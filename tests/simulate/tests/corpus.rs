@@ -43,6 +43,8 @@ fn the_fuzzer_has_every_target() {
         panic!("the target {missing} has no [[bin]] in tests/fuzz/Cargo.toml: add one");
     }
     if let Some(other) = bins.difference(&names).next() {
-        panic!("tests/fuzz/Cargo.toml has a [[bin]] {other} that is no target in tests/simulate/src/fuzz.rs: take it out");
+        panic!(
+            "tests/fuzz/Cargo.toml has a [[bin]] {other} that is no target in tests/simulate/src/fuzz.rs: take it out"
+        );
     }
 }
