@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    condition::{Condition, Fact, Reader, Subject, Wants, Words},
+    condition::{Condition, Reader, Subject, Wants},
     event::History,
     json::Json,
     member::{Badge, Lot, Member, MemberId, OrderStats, Person, Trial},
@@ -467,7 +467,6 @@ fn names_of_tiers_and_badges_are_found_wherever_they_stand() {
         r#"{"fact": "tier", "op": "=", "value": "silver"}"#
     );
     let condition = read(&text).unwrap();
-    assert_eq!(condition.names(&Fact::Words(Words::Badges)), ["a", "b"]);
-    assert_eq!(condition.names(&Fact::Tier), ["silver", "basic", "gold"]);
-    assert_eq!(condition.names(&Fact::Words(Words::Tags)), [""; 0]);
+    assert_eq!(condition.badges(), ["a", "b"]);
+    assert_eq!(condition.tiers(), ["silver", "basic", "gold"]);
 }

@@ -1,29 +1,39 @@
 //! Reading conditions when a programme is saved: every fault is told, and what has none cannot fail
 //! later.
 
-use super::{Condition, Fact, Moment, Number, Op, Operand, Word, Words};
-use crate::{
-    json::Json,
-    number::Money,
-    shape::Fault,
-    time::{Day, Instant},
+use super::{
+    Amount, Condition, Figure, Flag, InYear, Moment, MonthDay, Number, Order, Pair, Rank, Region, Same,
+    Truth, When, Word, Words,
 };
+use crate::{json::Json, number::Money, shape::Fault, time::Instant};
 
 /// Depth and width a condition may have.
 const DEPTH_MAX: usize = 8;
 const BRANCHES_MAX: usize = 50;
+
+/// What a condition may name.
+enum Fact {
+    Tier,
+    Number(Number),
+    Amount(Amount),
+    Moment(Moment),
+    Words(Words),
+    Word(Word),
+    Birthday,
+    Flag(Flag),
+}
 
 fn fact_of(name: &str) -> Option<Fact> {
     Some(match name {
         "tier" => Fact::Tier,
         "growth" => Fact::Number(Number::Growth),
         "points.available" => Fact::Number(Number::PointsAvailable),
-        "points.expiring_30d" => Fact::Number(Number::PointsExpiring30d),
+        "points.expiring_30d" => Fact::Number(Number::PointsExpiring { days: 30 }),
         "orders.count" => Fact::Number(Number::OrdersCount),
-        "orders.count_90d" => Fact::Number(Number::OrdersCount90d),
+        "orders.count_90d" => Fact::Number(Number::OrdersCountLast { days: 90 }),
         "referrals.count" => Fact::Number(Number::ReferralsCount),
         "age" => Fact::Number(Number::Age),
-        "orders.amount" => Fact::OrdersAmount,
+        "orders.amount" => Fact::Amount(Amount::OrdersAmount),
         "orders.first_at" => Fact::Moment(Moment::OrdersFirstAt),
         "orders.last_at" => Fact::Moment(Moment::OrdersLastAt),
         "registered_at" => Fact::Moment(Moment::RegisteredAt),
@@ -32,14 +42,33 @@ fn fact_of(name: &str) -> Option<Fact> {
         "tags" => Fact::Words(Words::Tags),
         "lifecycle" => Fact::Word(Word::Lifecycle),
         "gender" => Fact::Word(Word::Gender),
-        "region.province" => Fact::Word(Word::Province),
-        "region.city" => Fact::Word(Word::City),
-        "region.district" => Fact::Word(Word::District),
+        "region.province" => Fact::Word(Word::Region(Region::Province)),
+        "region.city" => Fact::Word(Word::Region(Region::City)),
+        "region.district" => Fact::Word(Word::Region(Region::District)),
         "channel" => Fact::Word(Word::Channel),
         "brand" => Fact::Word(Word::Brand),
-        "birthday.month_day" => Fact::BirthdayMonthDay,
-        _ => Fact::Consent(name.strip_prefix("consent.").filter(|rest| !rest.is_empty())?.to_owned()),
+        "birthday.month_day" => Fact::Birthday,
+        _ => {
+            let channel = name.strip_prefix("consent.").filter(|rest| !rest.is_empty())?;
+            Fact::Flag(Flag::Consent(channel.to_owned()))
+        }
     })
+}
+
+/// The comparisons' words.
+#[derive(Clone, Copy)]
+enum Op {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+    In,
+    Contains,
+    Between,
+    WithinDays,
+    BeforeDays,
 }
 
 fn op_of(name: &str) -> Option<Op> {
@@ -57,6 +86,125 @@ fn op_of(name: &str) -> Option<Op> {
         "before_days" => Op::BeforeDays,
         _ => return None,
     })
+}
+
+/// Why a fact, a comparison and a value are no pair.
+enum Wrong {
+    /// The fact does not compare that way.
+    Op,
+    /// The value is of another type; this one is wanted.
+    Value(&'static str),
+}
+
+/// How a value of a type is read, and what is said where it is none.
+struct Type<'a, T> {
+    read: &'a dyn Fn(&Json) -> Option<T>,
+    wanted: &'static str,
+}
+
+/// A comparison as it was written.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    op: Op,
+    value: &'a Json,
+}
+
+impl Said<'_> {
+    fn one<T>(self, of: &Type<'_, T>) -> Result<T, Wrong> {
+        (of.read)(self.value).ok_or(Wrong::Value(of.wanted))
+    }
+
+    fn several<T>(self, of: &Type<'_, T>) -> Result<Vec<T>, Wrong> {
+        let list = Some(self.value.list()).filter(|list| (1..=BRANCHES_MAX).contains(&list.len()));
+        let values = list.and_then(|list| list.iter().map(of.read).collect());
+        values.ok_or(Wrong::Value("a list of 1 to 50 values of the fact's type"))
+    }
+
+    fn two<T>(self, of: &Type<'_, T>) -> Result<(T, T), Wrong> {
+        let values = match self.value.list() {
+            [from, to] => (of.read)(from).zip((of.read)(to)),
+            _ => None,
+        };
+        values.ok_or(Wrong::Value("a list of two values of the fact's type"))
+    }
+
+    fn days(self) -> Result<i64, Wrong> {
+        let days = self.value.whole().filter(|days| (0..=36_500).contains(days));
+        days.ok_or(Wrong::Value("a whole number of days"))
+    }
+
+    fn same<T>(self, of: &Type<'_, T>) -> Result<Same<T>, Wrong> {
+        Ok(match self.op {
+            Op::Equal => Same::Equal(self.one(of)?),
+            Op::NotEqual => Same::NotEqual(self.one(of)?),
+            Op::In => Same::In(self.several(of)?),
+            _ => return Err(Wrong::Op),
+        })
+    }
+
+    fn order<T>(self, of: &Type<'_, T>) -> Result<Order<T>, Wrong> {
+        Ok(match self.op {
+            Op::Less => Order::Less(self.one(of)?),
+            Op::AtMost => Order::AtMost(self.one(of)?),
+            Op::More => Order::More(self.one(of)?),
+            Op::AtLeast => Order::AtLeast(self.one(of)?),
+            _ => return Err(Wrong::Op),
+        })
+    }
+
+    fn is_equal(self) -> bool {
+        matches!(self.op, Op::Equal | Op::NotEqual | Op::In)
+    }
+
+    fn figure<T>(self, of: &Type<'_, T>) -> Result<Figure<T>, Wrong> {
+        Ok(match self.op {
+            Op::Between => self.two(of).map(|(from, to)| Figure::Between(from, to))?,
+            _ if self.is_equal() => Figure::Same(self.same(of)?),
+            _ => Figure::Order(self.order(of)?),
+        })
+    }
+
+    fn rank(self, of: &Type<'_, String>) -> Result<Rank, Wrong> {
+        Ok(match self.is_equal() {
+            true => Rank::Same(self.same(of)?),
+            false => Rank::Order(self.order(of)?),
+        })
+    }
+
+    fn when(self, of: &Type<'_, Instant>) -> Result<When, Wrong> {
+        Ok(match self.op {
+            Op::Between => self.two(of).map(|(from, to)| When::Between(from, to))?,
+            Op::WithinDays => When::WithinDays(self.days()?),
+            Op::BeforeDays => When::BeforeDays(self.days()?),
+            _ => When::Order(self.order(of)?),
+        })
+    }
+
+    fn in_year(self, of: &Type<'_, MonthDay>) -> Result<InYear, Wrong> {
+        Ok(match self.op {
+            Op::Between => self.two(of).map(|(from, to)| InYear::Between(from, to))?,
+            _ => InYear::Same(self.same(of)?),
+        })
+    }
+
+    fn truth(self, of: &Type<'_, bool>) -> Result<Truth, Wrong> {
+        Ok(match self.op {
+            Op::Equal => Truth::Is(self.one(of)?),
+            Op::NotEqual => Truth::IsNot(self.one(of)?),
+            _ => return Err(Wrong::Op),
+        })
+    }
+
+    fn contained<T>(self, of: &Type<'_, T>) -> Result<T, Wrong> {
+        match self.op {
+            Op::Contains => self.one(of),
+            _ => Err(Wrong::Op),
+        }
+    }
+}
+
+fn word(json: &Json) -> Option<String> {
+    json.text().filter(|word| !word.is_empty() && word.len() <= 256).map(str::to_owned)
 }
 
 /// Reads conditions, collecting every fault.
@@ -122,77 +270,36 @@ impl Reader<'_> {
                 "one of = != < <= > >= in contains between within_days before_days",
             );
         };
-        if !allowed(&fact, op) {
-            return self.fault(format!("{at}/op"), "wrong_op", "this fact does not compare that way");
-        }
-        let value = json.get("value").unwrap_or(&Json::Null);
-        match self.operand(&fact, op, value) {
-            Some(operand) => Some(Condition::Fact(fact, op, operand)),
-            None => self.fault(format!("{at}/value"), "wrong_type", wanted(&fact, op)),
-        }
-    }
-
-    fn operand(&self, fact: &Fact, op: Op, value: &Json) -> Option<Operand> {
-        if matches!(op, Op::WithinDays | Op::BeforeDays) {
-            let days = value.whole().filter(|days| (0..=36_500).contains(days));
-            return days.map(Operand::Number);
-        }
-        let one_number = |value: &Json| match fact {
-            Fact::OrdersAmount => {
-                value.text().and_then(self.amount).and_then(|money| i64::try_from(money.0).ok())
+        match self.pair(fact, Said { op, value: json.get("value").unwrap_or(&Json::Null) }) {
+            Ok(pair) => Some(Condition::Holds(pair)),
+            Err(Wrong::Op) => {
+                self.fault(format!("{at}/op"), "wrong_op", "this fact does not compare that way")
             }
-            Fact::Moment(_) => value.text().and_then(Instant::parse).map(|instant| instant.0),
-            _ => value.whole(),
-        };
-        let one_word = |value: &Json| {
-            let word = value.text()?;
-            let good = *fact != Fact::BirthdayMonthDay || Day::parse(&format!("2024-{word}")).is_some();
-            (good && !word.is_empty() && word.len() <= 256).then(|| word.to_owned())
-        };
-        let numeric = matches!(fact, Fact::Number(_) | Fact::OrdersAmount | Fact::Moment(_));
-        let several = match op {
-            Op::In => 1..=BRANCHES_MAX,
-            Op::Between => 2..=2,
-            _ if matches!(fact, Fact::Consent(_)) => return value.bool().map(Operand::Flag),
-            _ if numeric => return one_number(value).map(Operand::Number),
-            _ => return one_word(value).map(Operand::Word),
-        };
-        let list = value.list();
-        if !several.contains(&list.len()) {
-            return None;
-        }
-        if numeric {
-            list.iter().map(one_number).collect::<Option<_>>().map(Operand::Numbers)
-        } else {
-            list.iter().map(one_word).collect::<Option<_>>().map(Operand::Words)
+            Err(Wrong::Value(wanted)) => self.fault(format!("{at}/value"), "wrong_type", wanted),
         }
     }
-}
 
-fn allowed(fact: &Fact, op: Op) -> bool {
-    let equal = matches!(op, Op::Equal | Op::NotEqual);
-    let ordered = matches!(op, Op::Less | Op::AtMost | Op::More | Op::AtLeast);
-    match fact {
-        Fact::Number(_) | Fact::OrdersAmount => equal || ordered || matches!(op, Op::In | Op::Between),
-        Fact::Moment(_) => ordered || matches!(op, Op::Between | Op::WithinDays | Op::BeforeDays),
-        Fact::Tier => equal || ordered || op == Op::In,
-        Fact::Words(_) => op == Op::Contains,
-        Fact::Word(_) => equal || op == Op::In,
-        Fact::BirthdayMonthDay => equal || matches!(op, Op::In | Op::Between),
-        Fact::Consent(_) => equal,
-    }
-}
-
-fn wanted(fact: &Fact, op: Op) -> &'static str {
-    match (fact, op) {
-        (_, Op::WithinDays | Op::BeforeDays) => "a whole number of days",
-        (_, Op::In) => "a list of 1 to 50 values of the fact's type",
-        (_, Op::Between) => "a list of two values of the fact's type",
-        (Fact::OrdersAmount, _) => "an amount as a decimal string",
-        (Fact::Moment(_), _) => "an RFC 3339 instant",
-        (Fact::Number(_), _) => "a whole number",
-        (Fact::Consent(_), _) => "true or false",
-        (Fact::BirthdayMonthDay, _) => "a day as MM-DD",
-        _ => "a word",
+    fn pair(&self, fact: Fact, said: Said<'_>) -> Result<Pair, Wrong> {
+        let whole = Type { read: &Json::whole, wanted: "a whole number" };
+        let amount = |json: &Json| {
+            let money = json.text().and_then(self.amount)?;
+            i64::try_from(money.0).ok()
+        };
+        let amount = Type { read: &amount, wanted: "an amount as a decimal string" };
+        let instant =
+            Type { read: &|json| json.text().and_then(Instant::parse), wanted: "an RFC 3339 instant" };
+        let day = Type { read: &|json| json.text().and_then(MonthDay::parse), wanted: "a day as MM-DD" };
+        let flag = Type { read: &Json::bool, wanted: "true or false" };
+        let word = Type { read: &word, wanted: "a word" };
+        Ok(match fact {
+            Fact::Tier => Pair::Tier(said.rank(&word)?),
+            Fact::Number(fact) => Pair::Number(fact, said.figure(&whole)?),
+            Fact::Amount(fact) => Pair::Amount(fact, said.figure(&amount)?),
+            Fact::Moment(fact) => Pair::Moment(fact, said.when(&instant)?),
+            Fact::Words(fact) => Pair::Words(fact, said.contained(&word)?),
+            Fact::Word(fact) => Pair::Word(fact, said.same(&word)?),
+            Fact::Birthday => Pair::Birthday(said.in_year(&day)?),
+            Fact::Flag(fact) => Pair::Flag(fact, said.truth(&flag)?),
+        })
     }
 }

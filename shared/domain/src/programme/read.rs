@@ -11,7 +11,7 @@ use super::{
     Tier, TrialRule, brand::brand,
 };
 use crate::{
-    condition::{Condition, Fact, Reader, Words},
+    condition::{Condition, Reader},
     json::Json,
     number::{Currency, Money, Rate},
     shape::Fault,
@@ -321,10 +321,9 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
 }
 
 fn check_names(programme: &Programme, condition: &Condition, at: &str, faults: &mut Vec<Fault>) {
-    let tiers = condition.names(&Fact::Tier).into_iter().filter(|id| programme.tier(id).is_none());
+    let tiers = condition.tiers().into_iter().filter(|id| programme.tier(id).is_none());
     faults.extend(tiers.map(|id| Fault::new(at, "unknown_tier", format!("no tier {id}"))));
-    let badges =
-        condition.names(&Fact::Words(Words::Badges)).into_iter().filter(|id| programme.badge(id).is_none());
+    let badges = condition.badges().into_iter().filter(|id| programme.badge(id).is_none());
     faults.extend(badges.map(|id| Fault::new(at, "unknown_badge", format!("no badge {id}"))));
 }
 

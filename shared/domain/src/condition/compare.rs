@@ -1,0 +1,156 @@
+//! How facts compare, by type. Nothing compares with what is not there, but that it is not equal to anything.
+
+use super::MonthDay;
+use crate::time::Instant;
+
+/// Whether it is the same.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)] // named as what they are written by
+pub enum Same<T> {
+    Equal(T),
+    NotEqual(T),
+    In(Vec<T>),
+}
+
+impl<T> Same<T> {
+    pub(super) fn holds<U: ?Sized>(&self, own: Option<&U>) -> bool
+    where
+        T: PartialEq<U>,
+    {
+        match self {
+            Same::Equal(value) => own.is_some_and(|own| value == own),
+            Same::NotEqual(value) => own.is_none_or(|own| value != own),
+            Same::In(values) => own.is_some_and(|own| values.iter().any(|value| value == own)),
+        }
+    }
+}
+
+/// Which is more.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Order<T> {
+    Less(T),
+    AtMost(T),
+    More(T),
+    AtLeast(T),
+}
+
+impl<T> Order<T> {
+    fn holds<K: Ord>(&self, own: K, key: impl Fn(&T) -> K) -> bool {
+        match self {
+            Order::Less(value) => own < key(value),
+            Order::AtMost(value) => own <= key(value),
+            Order::More(value) => own > key(value),
+            Order::AtLeast(value) => own >= key(value),
+        }
+    }
+}
+
+/// How a number or an amount compares.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Figure<T> {
+    Same(Same<T>),
+    Order(Order<T>),
+    /// From the first to the second, both of them included.
+    Between(T, T),
+}
+
+impl<T: Copy + Ord> Figure<T> {
+    pub(super) fn holds(&self, own: Option<T>) -> bool {
+        match self {
+            Figure::Same(same) => same.holds(own.as_ref()),
+            Figure::Order(order) => own.is_some_and(|own| order.holds(own, |value| *value)),
+            Figure::Between(from, to) => own.is_some_and(|own| *from <= own && own <= *to),
+        }
+    }
+}
+
+/// How a tier compares: by its id, or by the ladder.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Rank {
+    Same(Same<String>),
+    Order(Order<String>),
+}
+
+impl Rank {
+    pub(super) fn holds(&self, own: Option<&str>, rank: impl Fn(&str) -> Option<usize>) -> bool {
+        match self {
+            Rank::Same(same) => same.holds(own),
+            Rank::Order(order) => own.is_some_and(|own| order.holds(rank(own), |tier| rank(tier))),
+        }
+    }
+
+    /// Ids of the tiers it names.
+    pub(super) fn named(&self) -> Vec<&str> {
+        match self {
+            Rank::Same(Same::In(tiers)) => tiers.iter().map(String::as_str).collect(),
+            Rank::Same(Same::Equal(tier) | Same::NotEqual(tier))
+            | Rank::Order(
+                Order::Less(tier) | Order::AtMost(tier) | Order::More(tier) | Order::AtLeast(tier),
+            ) => vec![tier],
+        }
+    }
+}
+
+/// How a moment compares.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum When {
+    Order(Order<Instant>),
+    /// From the first to the second, both of them included.
+    Between(Instant, Instant),
+    /// Its local date lies fewer than so many days back.
+    WithinDays(i64),
+    /// Its local date lies so many days back or more.
+    BeforeDays(i64),
+}
+
+impl When {
+    /// Of a moment whose local date lies so many days back.
+    pub(super) fn holds(&self, own: Instant, days_back: i64) -> bool {
+        match self {
+            When::Order(order) => order.holds(own, |value| *value),
+            When::Between(from, to) => *from <= own && own <= *to,
+            When::WithinDays(days) => days_back < *days,
+            When::BeforeDays(days) => days_back >= *days,
+        }
+    }
+}
+
+/// How a day of the year compares.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum InYear {
+    Same(Same<MonthDay>),
+    /// From the first to the second: from 20 December to 10 January runs over the year's end.
+    Between(MonthDay, MonthDay),
+}
+
+impl InYear {
+    pub(super) fn holds(&self, own: Option<MonthDay>) -> bool {
+        match self {
+            InYear::Same(same) => same.holds(own.as_ref()),
+            InYear::Between(from, to) if from <= to => own.is_some_and(|own| *from <= own && own <= *to),
+            InYear::Between(from, to) => own.is_some_and(|own| own >= *from || own <= *to),
+        }
+    }
+}
+
+/// Whether it is so.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum Truth {
+    Is(bool),
+    IsNot(bool),
+}
+
+impl Truth {
+    pub(super) fn holds(self, own: Option<bool>) -> bool {
+        match self {
+            Truth::Is(value) => own == Some(value),
+            Truth::IsNot(value) => own != Some(value),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A settled member, and what was looked up beside it, as who can be asked.
+
+use super::{Amount, Facts, Flag, Moment, MonthDay, Number, Wants, Word, Words};
+use crate::{
+    event::{Event, History},
+    member::{Member, Person},
+    number::signed,
+    programme::Programme,
+    time::{Day, Instant},
+};
+
+/// The member that conditions are asked of.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its standing, settled to `now`.
+    pub member: &'a Member,
+    /// Who it is, if known here.
+    pub person: Option<&'a Person>,
+    /// Its entries, as far as known here.
+    pub history: Option<&'a History>,
+    /// Entries that are being recorded and are not in the history.
+    pub recent: &'a [Event],
+    /// The programme in force.
+    pub programme: &'a Programme,
+    /// The moment.
+    pub now: Instant,
+}
+
+impl<'a> Subject<'a> {
+    fn person(&self) -> Result<&'a Person, Wants> {
+        self.person.ok_or(Wants::Person)
+    }
+
+    fn history(&self, since: Instant) -> Result<&'a History, Wants> {
+        self.history.filter(|history| history.since <= since).ok_or(Wants::History(since))
+    }
+
+    fn today(&self) -> Day {
+        self.programme.zone.day(self.now)
+    }
+}
+
+impl Facts for Subject<'_> {
+    fn tier(&self) -> Result<Option<&str>, Wants> {
+        Ok(Some(self.member.standing.tier.as_str()))
+    }
+
+    fn rank(&self, tier: &str) -> Option<usize> {
+        self.programme.rank(tier)
+    }
+
+    fn number(&self, fact: Number) -> Result<Option<i64>, Wants> {
+        let member = self.member;
+        let count = |value: u64| Some(signed(value));
+        Ok(match fact {
+            Number::Growth => count(member.growth),
+            Number::PointsAvailable => count(member.available()),
+            Number::PointsExpiring { days } => {
+                let horizon = self.programme.zone.midnight(self.today().plus_days(u32::from(days)));
+                let soon = member.lots.iter().filter(|lot| lot.expires_at.is_some_and(|at| at <= horizon));
+                count(soon.map(|lot| lot.points).sum())
+            }
+            Number::OrdersCount => count(member.orders.count),
+            Number::OrdersCountLast { days } => {
+                let first = Day::from_number(self.today().number() + 1 - i32::from(days));
+                let since = self.programme.zone.midnight(first);
+                count(self.history(since)?.orders_standing(self.recent, since))
+            }
+            // Referrals are credited from a later version on; until then nobody has referred anyone.
+            Number::ReferralsCount => Some(0),
+            Number::Age => self.person()?.age(self.today()),
+        })
+    }
+
+    fn amount(&self, fact: Amount) -> Result<Option<i64>, Wants> {
+        match fact {
+            Amount::OrdersAmount => Ok(Some(signed(self.member.orders.amount.0))),
+        }
+    }
+
+    fn moment(&self, fact: Moment) -> Result<Option<Instant>, Wants> {
+        Ok(match fact {
+            Moment::OrdersFirstAt => self.member.orders.first_at,
+            Moment::OrdersLastAt => self.member.orders.last_at,
+            Moment::RegisteredAt => Some(self.member.registered_at),
+        })
+    }
+
+    fn days_since(&self, moment: Instant) -> i64 {
+        i64::from(self.today().number()) - i64::from(self.programme.zone.day(moment).number())
+    }
+
+    fn has(&self, fact: Words, word: &str) -> Result<bool, Wants> {
+        let orders = &self.member.orders;
+        Ok(match fact {
+            Words::Badges => self.member.has_badge(word),
+            Words::Tags => self.member.tags.iter().any(|tag| tag == word),
+            Words::Categories if orders.categories.iter().any(|category| category == word) => true,
+            Words::Categories if !orders.more_categories => false,
+            Words::Categories => {
+                let mut bought = self.history(Instant::MIN)?.categories(self.recent);
+                bought.any(|category| category == word)
+            }
+        })
+    }
+
+    fn word(&self, fact: Word) -> Result<Option<&str>, Wants> {
+        Ok(match fact {
+            Word::Lifecycle => Some(self.programme.lifecycle.of(self.member, self.programme.zone, self.now)),
+            Word::Gender => self.person()?.gender.as_deref(),
+            Word::Region(part) => self.person()?.region.get(part.word()).map(String::as_str),
+            Word::Channel => self.person()?.channel.as_deref(),
+            Word::Brand => Some(self.person()?.brand.as_str()),
+        })
+    }
+
+    fn birthday(&self) -> Result<Option<MonthDay>, Wants> {
+        Ok(self.person()?.birthday.as_deref().and_then(Day::parse).map(MonthDay::of))
+    }
+
+    fn flag(&self, fact: &Flag) -> Result<Option<bool>, Wants> {
+        match fact {
+            Flag::Consent(channel) => Ok(self.person()?.consents.get(channel).copied()),
+        }
+    }
+}

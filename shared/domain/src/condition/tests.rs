@@ -1,0 +1,73 @@
+use super::*;
+use crate::{json::Json, number::Money, time::Instant};
+
+/// Of whom nothing is known.
+struct Nobody;
+
+impl Facts for Nobody {
+    fn tier(&self) -> Result<Option<&str>, Wants> {
+        Ok(None)
+    }
+
+    fn rank(&self, _: &str) -> Option<usize> {
+        None
+    }
+
+    fn number(&self, _: Number) -> Result<Option<i64>, Wants> {
+        Ok(None)
+    }
+
+    fn amount(&self, _: Amount) -> Result<Option<i64>, Wants> {
+        Ok(None)
+    }
+
+    fn moment(&self, _: Moment) -> Result<Option<Instant>, Wants> {
+        Ok(None)
+    }
+
+    fn days_since(&self, _: Instant) -> i64 {
+        0
+    }
+
+    fn has(&self, _: Words, _: &str) -> Result<bool, Wants> {
+        Ok(false)
+    }
+
+    fn word(&self, _: Word) -> Result<Option<&str>, Wants> {
+        Ok(None)
+    }
+
+    fn birthday(&self) -> Result<Option<MonthDay>, Wants> {
+        Ok(None)
+    }
+
+    fn flag(&self, _: &Flag) -> Result<Option<bool>, Wants> {
+        Ok(None)
+    }
+}
+
+/// Whoever can be asked, a fact that is not there is like any other: a member without a tier, say, as none is today.
+#[test]
+fn of_nobody_nothing_holds_but_that_it_is_not_equal() {
+    let words = [r#""basic""#, r#"["basic"]"#];
+    for (name, [one, several], ops) in [
+        ("tier", words, "= != < <= > >= in"),
+        ("growth", ["0", "[0, 0]"], "= != < <= > >= in between"),
+        ("orders.amount", [r#""0""#, r#"["0", "0"]"#], "= != < <= > >= in between"),
+        ("registered_at", [r#""2000-01-01T00:00:00Z""#; 2], "< <= > >="),
+        ("registered_at", ["36500"; 2], "within_days before_days"),
+        ("badges", words, "contains"),
+        ("brand", words, "= != in"),
+        ("birthday.month_day", [r#""06-15""#, r#"["06-15", "06-14"]"#], "= != in between"),
+        ("consent.email", ["false"; 2], "= !="),
+    ] {
+        for op in ops.split(' ') {
+            let value = if matches!(op, "in" | "between") { several } else { one };
+            let json = format!(r#"{{"fact": "{name}", "op": "{op}", "value": {value}}}"#);
+            let json = Json::parse(json.as_bytes()).unwrap();
+            let mut faults = Vec::new();
+            let condition = Reader { amount: &|_| Some(Money(0)), faults: &mut faults }.read(&json, "");
+            assert_eq!(condition.unwrap().holds(&Nobody), Ok(op == "!="), "{name} {op} {value}");
+        }
+    }
+}
