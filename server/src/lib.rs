@@ -36,6 +36,7 @@ pub use start::StartError;
 /// 2 it could not start).
 pub fn run(cli: Cli) -> ExitCode {
     log();
+    edge::note_panics();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

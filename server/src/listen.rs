@@ -1,14 +1,6 @@
 //! The socket: reads requests, within limits, and writes answers. Stops gracefully.
 
-use std::{
-    convert::Infallible,
-    future::{Future as _, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use crate::{
     backup::{BrokenOff, backup},
@@ -175,16 +167,7 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
             return api.refuse(&Problem::of(Code::RequestTimeout)).map(Full::new);
         }
     };
-    // A panic ends this request, not the others on its connection.
-    let mut serving = pin!(api.serve(Request::from_parts(head, body)));
-    let caught = poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(context)));
-        polled.map_or_else(|_| Poll::Ready(None), |response| response.map(Some))
-    });
-    match caught.await {
-        Some(response) => response.map(Full::new),
-        None => api.refuse(&Problem::of(Code::Internal)).map(Full::new),
-    }
+    api.serve(Request::from_parts(head, body)).await.map(Full::new)
 }
 
 /// 503 once the store has failed for good: whoever watches may start the server again.

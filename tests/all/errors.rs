@@ -293,6 +293,17 @@ async fn a_failing_store(trouble: Trouble, verdict: &str) {
     );
 }
 
+/// A request that is wrong in more places than anybody mends at once is told the first hundred.
+#[tokio::test]
+async fn a_hundred_faults_are_told() {
+    let shop = Shop::usual().await;
+    let wrong: Vec<String> = (0..150).map(|number| format!("wrong{number}")).collect();
+    let path = format!("/program?{}", wrong.join("&"));
+    let reply = shop.refused("422 invalid_field", "GET", &path, Value::Null).await;
+    let want: Vec<String> = (0..100).map(|number| format!("/query/wrong{number} unknown_field")).collect();
+    assert_eq!(reply.faults(), want);
+}
+
 /// All faults of a request at once, each at its place.
 #[tokio::test]
 async fn faults_are_told_all_at_once() {

@@ -32,6 +32,8 @@ pub(crate) enum Trouble {
     DoneThenSilent,
     /// Nothing can be read.
     Silent,
+    /// One commit panics: whoever asked for it holds its turns then.
+    PanicsOnce,
 }
 
 /// A store in memory, with trouble.
@@ -73,6 +75,7 @@ impl Failing {
             Trouble::LateOnce,
             Trouble::DoneThenSilent,
             Trouble::Silent,
+            Trouble::PanicsOnce,
         ];
         all[usize::from(self.trouble.load(Ordering::SeqCst))]
     }
@@ -100,6 +103,10 @@ impl Store for Failing {
             match self.trouble() {
                 Trouble::None | Trouble::Silent => self.inner.commit(writes).await,
                 Trouble::Busy => Err(StoreError::Busy),
+                Trouble::PanicsOnce => {
+                    self.works();
+                    panic!("an invariant of {} writes is broken", writes.len())
+                }
                 Trouble::Unavailable => Err(StoreError::Unavailable(cause())),
                 Trouble::AlwaysLate => Err(StoreError::LostRace),
                 Trouble::LateOnce => {

@@ -34,6 +34,7 @@ mod linear_runs;
 mod links;
 mod openapi;
 mod overload;
+mod panics;
 mod partners;
 mod programmes;
 mod races;

@@ -13,7 +13,7 @@ use crate::time::Instant;
 pub use self::{
     compare::{Figure, InYear, Order, Rank, Same, Truth, When},
     fact::{Amount, Facts, Flag, Moment, MonthDay, Number, Region, Word, Words},
-    read::Reader,
+    read::{Reader, schema},
     subject::Subject,
 };
 

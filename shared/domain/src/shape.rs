@@ -94,10 +94,10 @@ pub enum Shape {
     Condition,
     /// A decimal string that may be below nought: money that is owed one way or the other.
     Decimal,
+    /// Where in a document something is, as RFC 6901 writes it: nothing, for the whole, or steps behind a slash each.
+    Pointer,
     /// That, published under a name of its own.
     Named(&'static str, &'static Shape),
-    /// Anything. For answers that carry a document as it is.
-    Any,
 }
 
 /// A field of an object.
@@ -164,7 +164,7 @@ impl Shape {
         }
         let mut fault = |code, detail: String| faults.push(Fault::new(at.clone(), code, detail));
         match (self, value) {
-            (Shape::Any | Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
+            (Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
             (Shape::OrNull(shape) | Shape::Named(_, shape), value) => shape.check_at(value, at, faults),
             (Shape::Either(_, other), value) if other.check(value).is_empty() => {}
             (Shape::Either(shape, _), value) => shape.check_at(value, at, faults),
@@ -223,6 +223,7 @@ impl Shape {
             Shape::Money => text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'),
             Shape::Rate => Rate::parse(text).is_some(),
             Shape::Decimal => is_decimal(text),
+            Shape::Pointer => text.is_empty() || text.starts_with('/'),
             Shape::Instant => Instant::parse(text).is_some(),
             Shape::Day => Day::parse(text).is_some(),
             Shape::Month => Month::parse(text).is_some(),
@@ -242,6 +243,7 @@ impl Shape {
             Shape::Money => "an amount as a decimal string, such as \"88.50\"".into(),
             Shape::Rate => "a rate as a decimal string, at most 6 digits before and 6 after the point".into(),
             Shape::Decimal => "a decimal string, such as \"-88.50\"".into(),
+            Shape::Pointer => "a JSON pointer, such as \"/lines/0\"".into(),
             Shape::Instant => "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\"".into(),
             Shape::Day => "a date, YYYY-MM-DD".into(),
             Shape::Month => "a month, YYYY-MM".into(),
@@ -252,7 +254,6 @@ impl Shape {
             Shape::Either(one, other) => format!("{} or {}", one.wanted(), other.wanted()),
             Shape::OrNull(shape) => format!("{} or null", shape.wanted()),
             Shape::Named(_, shape) => shape.wanted(),
-            Shape::Any => "anything".into(),
         }
     }
 
@@ -287,12 +288,14 @@ impl Shape {
             | Shape::Money
             | Shape::Rate
             | Shape::Decimal
+            | Shape::Pointer
             | Shape::Instant
             | Shape::Day
             | Shape::Month
-            | Shape::OneOf(_)
-            | Shape::Condition
-            | Shape::Any => {}
+            | Shape::OneOf(_) => {}
+            Shape::Condition => {
+                schemas.insert(CONDITION.to_owned(), crate::condition::schema());
+            }
         }
     }
 
@@ -309,6 +312,7 @@ impl Shape {
             Shape::Money => json!({"type": "string", "pattern": "^[0-9]{1,13}(\\.[0-9]{1,4})?$"}),
             Shape::Rate => json!({"type": "string", "pattern": "^[0-9]{1,6}(\\.[0-9]{1,6})?$"}),
             Shape::Decimal => json!({"type": "string", "pattern": "^-?[0-9]{1,39}(\\.[0-9]{1,20})?$"}),
+            Shape::Pointer => json!({"type": "string", "pattern": "^(/|$)"}),
             Shape::Instant => json!({"type": "string", "format": "date-time"}),
             Shape::Day => json!({"type": "string", "format": "date"}),
             Shape::Month => json!({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
@@ -324,13 +328,18 @@ impl Shape {
             Shape::WordOr(word, shape) => json!({"oneOf": [{"const": word}, shape.schema()]}),
             Shape::Either(one, other) => json!({"anyOf": [one.schema(), other.schema()]}),
             Shape::OrNull(shape) => json!({"oneOf": [shape.schema(), {"type": "null"}]}),
-            Shape::Named(name, _) => json!({"$ref": format!("#/components/schemas/{name}")}),
-            Shape::Condition => {
-                json!({"type": "object", "description": "a condition: all, any, not, or fact/op/value"})
-            }
-            Shape::Any => json!({}),
+            Shape::Named(name, _) => reference(name),
+            Shape::Condition => reference(CONDITION),
         }
     }
+}
+
+/// The name under which conditions are published.
+const CONDITION: &str = "Condition";
+
+/// What is published under that name.
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
 fn object_schema(fields: &[Field]) -> Value {
@@ -369,10 +378,10 @@ fn check_fields(fields: &[Field], given: &[(Text, Json)], at: &mut String, fault
     faults.truncate(FAULTS_MAX);
 }
 
-/// Runs `inside` with the pointer one step further in (RFC 6901 escapes `~` and `/`).
 /// What a map's members are called.
 const NAME: Shape = Shape::Text { max: 64 };
 
+/// Runs `inside` with the pointer one step further in (RFC 6901 escapes `~` and `/`).
 fn step(at: &mut String, name: &str, inside: impl FnOnce(&mut String)) {
     let length = at.len();
     at.push('/');
@@ -389,96 +398,4 @@ fn step(at: &mut String, name: &str, inside: impl FnOnce(&mut String)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LINE: Shape = Shape::Object(&[
-        required("line_id", Shape::Id, ""),
-        optional("quantity", Shape::Whole { min: 1, max: 9 }, ""),
-    ]);
-    const ORDER: Shape = Shape::Object(&[
-        required("brand", Shape::Id, ""),
-        optional("lines", Shape::List { of: &LINE, min: 1, max: 2 }, ""),
-        optional("refund", Shape::WordOr("all", &LINE), ""),
-    ]);
-
-    #[track_caller]
-    fn check(document: &str, want: &[(&str, &str)]) {
-        let faults = ORDER.check(&Json::parse(document.as_bytes()).unwrap());
-        let got: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
-        assert_eq!(got, want, "{document}");
-    }
-
-    /// What is wanted is told in words, whatever was sent.
-    #[test]
-    fn what_is_wanted_is_told() {
-        let part: &'static Shape = &LINE;
-        for (shape, wanted) in [
-            (Shape::Text { max: 9 }, "text without control characters"),
-            (Shape::Id, "1 to 64 of A-Z a-z 0-9 . _ : -"),
-            (Shape::Ulid { prefix: "mbr_" }, "mbr_ and 26 characters"),
-            (Shape::Whole { min: 1, max: 9 }, "a whole number from 1 to 9"),
-            (Shape::Bool, "true or false"),
-            (Shape::Money, "an amount as a decimal string, such as \"88.50\""),
-            (Shape::Rate, "a rate as a decimal string, at most 6 digits before and 6 after the point"),
-            (Shape::Instant, "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\""),
-            (Shape::Day, "a date, YYYY-MM-DD"),
-            (Shape::Month, "a month, YYYY-MM"),
-            (Shape::OneOf(&["day", "month"]), "one of day, month"),
-            (Shape::List { of: part, min: 1, max: 2 }, "a list"),
-            (LINE, "an object"),
-            (Shape::WordOr("all", part), "\"all\" or an object"),
-            (Shape::Either(part, &Shape::Id), "an object or 1 to 64 of A-Z a-z 0-9 . _ : -"),
-            (Shape::OrNull(&Shape::Bool), "true or false or null"),
-        ] {
-            let nested = Json::List(vec![Json::NotWhole]);
-            let faults = match &shape {
-                // The list itself is one; what is in it is not.
-                Shape::List { .. } => shape.check(&Json::NotWhole),
-                shape => shape.check(&nested),
-            };
-            // Of two shapes the first one's fault is told.
-            let first = match &shape {
-                Shape::WordOr(_, inner) | Shape::Either(inner, _) | Shape::OrNull(inner) => inner.wanted(),
-                shape => shape.wanted(),
-            };
-            assert_eq!(faults.iter().map(|fault| &fault.detail).collect::<Vec<_>>(), [&first], "{wanted}");
-            assert_eq!(shape.wanted(), wanted);
-        }
-    }
-
-    #[test]
-    fn either_of_two_shapes_is_right_and_nothing_else() {
-        let either = Shape::Either(&LINE, &Shape::OneOf(&["day", "month"]));
-        for (value, right) in [
-            (r#"{"line_id":"1"}"#, true),
-            (r#""day""#, true),
-            (r#""week""#, false),
-            (r"{}", false),
-            ("1", false),
-        ] {
-            assert_eq!(either.check(&Json::parse(value.as_bytes()).unwrap()).is_empty(), right, "{value}");
-        }
-    }
-
-    #[test]
-    fn faults_are_told_all_at_once() {
-        check(r#"{"brand":"a"}"#, &[]);
-        check(r#"{"brand":"a","refund":"everything"}"#, &[("/refund", "wrong_type")]);
-        check(r#"{"brand":"a","a~b/c":1}"#, &[("/a~0b~1c", "unknown_field")]);
-        check(r#"{"brand":"a","lines":null,"refund":"all"}"#, &[]);
-        check("[]", &[("", "wrong_type")]);
-        check(
-            r#"{"brand":"../a","lines":[{"quantity":0,"x/y":1},{"line_id":1e3}],"other":1}"#,
-            &[
-                ("/brand", "wrong_format"),
-                ("/lines/0/quantity", "out_of_range"),
-                ("/lines/0/x~1y", "unknown_field"),
-                ("/lines/0/line_id", "required"),
-                ("/lines/1/line_id", "wrong_type"),
-                ("/other", "unknown_field"),
-            ],
-        );
-        check(r#"{"lines":[]}"#, &[("/lines", "wrong_count"), ("/brand", "required")]);
-    }
-}
+mod tests;

@@ -181,6 +181,7 @@ impl Api {
         }
         let programmes = self.engine.programme().timeline()?;
         let version = programmes.version(entry.version).and_then(|programme| programme.brand(brand));
+        // What no version says that it sees it does not see.
         let sees = version.map_or(Sees::default(), |brand| brand.sees);
         if sees == Sees::default() {
             return Ok(sees);

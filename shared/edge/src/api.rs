@@ -83,6 +83,7 @@ impl Api {
             true => self.live_keys(&self.engine.partners().all().await?),
             false => PartnerKeys::default(),
         };
+        // Plain assignments: nothing panics while these are held.
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = live;
         *self.partners.write().unwrap_or_else(PoisonError::into_inner) = partners;
         self.freshness.was_read(began);

@@ -52,6 +52,15 @@ impl State {
     }
 }
 
+/// A reading that is under way; over when it is dropped.
+struct Reading<'a>(&'a Freshness);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.lock().reading = false;
+    }
+}
+
 impl Freshness {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Plain assignments: nothing panics between them.
@@ -90,8 +99,10 @@ impl Api {
         if verdict == Verdict::Fresh {
             return Ok(());
         }
+        // Whatever becomes of it, the next may try.
+        let reading = Reading(&self.freshness);
         let read = self.refresh().await;
-        self.freshness.lock().reading = false;
+        drop(reading);
         match read {
             Ok(()) => Ok(()),
             Err(error) if verdict == Verdict::Try => {

@@ -16,6 +16,7 @@ mod fresh;
 mod identity;
 mod kinds;
 pub mod openapi;
+mod panics;
 mod partner;
 mod problem;
 mod rate;
@@ -44,6 +45,7 @@ pub use kinds::{
     AllOr, At, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,
     ProgrammeDocument, Read, Text, Ulid, Whole,
 };
+pub use panics::note_panics;
 pub use partner::partner_id;
 pub use problem::{Problem, checked};
 pub use rate::{Policy, RATE_LIMIT, Rates, Standing};

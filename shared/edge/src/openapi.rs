@@ -1,19 +1,81 @@
 //! The contract as OpenAPI 3.1, made from the routes and shapes that the requests are held to.
 
-use domain::shape::{COUNT, Shape, optional, required};
+use domain::{
+    member::{IDENTITIES_MAX, MemberId},
+    shape::{COUNT, FAULTS_MAX, Shape, optional, required},
+};
 use serde_json::{Map, Value, json};
 
-use crate::{Code, Function, Role, Route};
+use crate::{Code, Function, Kind, Role, Route, Ulid};
 
-const PROBLEM: Shape = Shape::Object(&[
-    required("type", Shape::Text { max: 200 }, "a URI of the code"),
-    required("title", Shape::Text { max: 200 }, "the code in words"),
-    required("status", COUNT, "the HTTP status"),
-    required("detail", Shape::Text { max: 2_000 }, "what to do, for people"),
-    required("instance", Shape::Text { max: 200 }, "the request's id"),
-    required("code", Shape::Text { max: 64 }, "stable; branch on it"),
-    optional("errors", Shape::Any, "every fault: pointer, code, detail"),
-]);
+/// A fault of a request or of a programme.
+const FAULT: Shape = Shape::Named(
+    "Fault",
+    &Shape::Object(&[
+        required("pointer", Shape::Pointer, "RFC 6901, into the body, or /query/… or /headers/…"),
+        required("code", Shape::Text { max: 64 }, "a stable word for the kind of fault"),
+        required("detail", Shape::Text { max: 2_000 }, "what would be right, for people"),
+    ]),
+);
+
+/// Units of a line that can still be refunded.
+const REMAINING: Shape = Shape::Named(
+    "RemainingLine",
+    &Shape::Object(&[
+        required("line_id", Shape::Id, "the line"),
+        required("quantity", COUNT, "how many units of it"),
+    ]),
+);
+
+/// The limit of a brand that would be passed.
+const PASSED: Shape = Shape::Named(
+    "PassedLimit",
+    &Shape::Object(&[
+        required("per", Shape::OneOf(&["day", "month", "member_day"]), "what it counts over"),
+        optional("issue", COUNT, "the most points it may issue"),
+        optional("redeem", COUNT, "the most points it may honour"),
+    ]),
+);
+
+/// What every problem says, and the data that some say beside it.
+pub const PROBLEM: Shape = Shape::Named(
+    "Problem",
+    &Shape::Object(&[
+        required("type", Shape::Text { max: 200 }, "a URI of the code"),
+        required("title", Shape::Text { max: 200 }, "the code in words"),
+        required("status", COUNT, "the HTTP status"),
+        required("detail", Shape::Text { max: 2_000 }, "what to do, for people"),
+        required("instance", Shape::Text { max: 200 }, "the request's id"),
+        required("code", Shape::Text { max: 64 }, "stable; branch on it"),
+        optional("errors", Shape::List { of: &FAULT, min: 0, max: FAULTS_MAX }, "every fault"),
+        optional("available", COUNT, "insufficient_points: points that can be spent"),
+        optional("debt", COUNT, "insufficient_points: points owed"),
+        optional(
+            "members",
+            Shape::List { of: &Ulid::<MemberId>::SHAPE, min: 0, max: IDENTITIES_MAX },
+            "identity_conflict: whose they are",
+        ),
+        optional(
+            "remaining",
+            Shape::Either(&Shape::List { of: &REMAINING, min: 0, max: 200 }, &Shape::Money),
+            "over_refund: what can still be refunded",
+        ),
+        optional("late_days", COUNT, "occurred_too_long_ago: how many days back it may be"),
+        optional(
+            "limit",
+            Shape::Either(&PASSED, &Shape::Text { max: 200 }),
+            "the limit that would be passed",
+        ),
+        optional(
+            "left",
+            Shape::Either(&COUNT, &Shape::Decimal),
+            "what is left: points, or an amount of credit",
+        ),
+        optional("member_status", Shape::OneOf(&["suspended", "closed", "erased"]), "why it is not active"),
+        optional("from", Shape::Instant, "month_not_ended: when it can be closed"),
+        optional("version", COUNT, "program_conflict: the newest"),
+    ]),
+);
 
 /// Problems that every route can answer with.
 const COMMON: &[Code] = &[
@@ -25,6 +87,7 @@ const COMMON: &[Code] = &[
     Code::BodyTooLarge,
     Code::InvalidField,
     Code::TooManyRequests,
+    Code::Internal,
     Code::Busy,
     Code::StoreUnavailable,
 ];
@@ -36,6 +99,10 @@ const WITH_BODY: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType];
 pub fn document(functions: &[&Function]) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     PROBLEM.name_schemas(&mut schemas);
+    // A problem may tell more one day.
+    if let Some(Value::Object(problem)) = schemas.get_mut("Problem") {
+        problem.shift_remove("additionalProperties");
+    }
     for function in functions {
         for route in function.routes {
             let answers = route.answers.iter().map(|(_, shape)| shape);
@@ -45,8 +112,6 @@ pub fn document(functions: &[&Function]) -> Value {
             item[route.method.word().to_lowercase()] = operation(function, route);
         }
     }
-    // Problems carry data beside the code, so their schema stays open.
-    schemas.insert("Problem".to_owned(), open(PROBLEM.schema()));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -67,13 +132,6 @@ pub fn document(functions: &[&Function]) -> Value {
             "schemas": schemas,
         },
     })
-}
-
-fn open(mut schema: Value) -> Value {
-    if let Value::Object(fields) = &mut schema {
-        fields.remove("additionalProperties");
-    }
-    schema
 }
 
 fn operation(function: &Function, route: &Route) -> Value {

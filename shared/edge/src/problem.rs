@@ -3,7 +3,7 @@
 use domain::{
     json::Json,
     refusal::{Refusal, Remaining},
-    shape::Fault,
+    shape::{FAULTS_MAX, Fault},
 };
 use engine::{Error, ProgramError, store::StoreError};
 use serde_json::{Map, Value, json};
@@ -95,7 +95,7 @@ pub fn checked<T: Read>(sent: &Json) -> Result<T, Problem> {
 
 fn errors(faults: &[Fault]) -> Value {
     let one = |fault: &Fault| json!({"pointer": fault.pointer, "code": fault.code, "detail": fault.detail});
-    Value::Array(faults.iter().map(one).collect())
+    Value::Array(faults.iter().take(FAULTS_MAX).map(one).collect())
 }
 
 impl Problem {

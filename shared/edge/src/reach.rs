@@ -90,6 +90,7 @@ impl Access {
 
     /// Every role that may ask, in words, for the documentation.
     pub(crate) fn words(&self) -> Vec<&'static str> {
+        // Where no key may ask there are no roles of keys.
         let keys = self.keys.map(|roles| [&[Role::Admin], roles].concat()).unwrap_or_default();
         let others = [Role::Partner, Role::Member].into_iter().filter(|role| self.admits(*role));
         keys.into_iter().chain(others).map(Role::word).collect()

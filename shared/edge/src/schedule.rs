@@ -67,9 +67,11 @@ impl Api {
             let (path, query, text) = (Vec::new(), Vec::new(), Bytes::new());
             let call = Call { caller: caller.clone(), path, query, body: body.clone(), text, request };
             let answer = (route.handler)(self, &call).await?;
-            add(&mut totals, &answer.body);
+            add(&mut totals, &answer.body)?;
             longest = longest.max(began.elapsed());
-            let done = totals.get("done").and_then(Value::as_bool).unwrap_or(true);
+            let done = totals.get("done").and_then(Value::as_bool);
+            let done =
+                done.ok_or_else(|| Problem::broken("a step does not say whether it came to the end"))?;
             if done || Instant::now() + longest * 2 > until {
                 return Ok(Value::Object(totals));
             }
@@ -107,8 +109,9 @@ fn enveloped(event: &Value) -> Option<&Value> {
 }
 
 /// Adds a step's counts; what is not a count is the last step's.
-fn add(totals: &mut Map<String, Value>, body: &[u8]) {
-    let step: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+fn add(totals: &mut Map<String, Value>, body: &[u8]) -> Result<(), Problem> {
+    let step: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+    let step = step.ok_or_else(|| Problem::broken("a step's answer is no object"))?;
     for (name, value) in step {
         let before = totals.get(&name).and_then(Value::as_u64);
         let value = match (before, value.as_u64()) {
@@ -117,6 +120,7 @@ fn add(totals: &mut Map<String, Value>, body: &[u8]) {
         };
         totals.insert(name, value);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -126,8 +130,8 @@ mod tests {
     #[test]
     fn steps_add_up() {
         let mut totals = Map::new();
-        add(&mut totals, br#"{"as_of":"a","members":2000,"points_expired":7,"done":false}"#);
-        add(&mut totals, br#"{"as_of":"b","members":3,"points_expired":0,"done":true}"#);
+        add(&mut totals, br#"{"as_of":"a","members":2000,"points_expired":7,"done":false}"#).unwrap();
+        add(&mut totals, br#"{"as_of":"b","members":3,"points_expired":0,"done":true}"#).unwrap();
         let want = serde_json::json!({"as_of": "b", "members": 2003, "points_expired": 7, "done": true});
         assert_eq!(Value::Object(totals), want);
     }

@@ -61,6 +61,7 @@ impl Secrets {
     pub fn new(master: &[u8]) -> Secrets {
         let lines = master.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         let versions: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+        // Who hands over none has not asked `is_master_key`; what is derived of nothing opens nothing of others.
         let master = versions.first().copied().unwrap_or_default();
         Secrets {
             identity: derive(master, b"laurel identity v1"),

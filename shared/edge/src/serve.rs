@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Answer, Api, Call, Caller, ClockError, Code, Function, Method, Problem, Role, Route, Standing,
+    Answer, Api, Call, Caller, ClockError, Code, Function, Method, Problem, Role, Route, Standing, panics,
     secrets::half, signature, wire, wire::RequestId,
 };
 
@@ -39,7 +39,14 @@ impl Api {
         let mut response = if head.method == http::Method::OPTIONS && origin.is_some() {
             self.preflight(&head.uri)
         } else {
-            match self.answer(&head, body, &mut standing).await {
+            let answering = panics::caught(self.answer(&head, body, &mut standing)).await;
+            let answering = answering.unwrap_or_else(|panicked| {
+                let function = self.function(head.uri.path()).map(|function| function.name);
+                let place = panicked.place;
+                tracing::error!(request_id, function, place, "a request panicked");
+                Err(Problem::of(Code::Internal))
+            });
+            match answering {
                 Ok(answer) => answered(answer),
                 Err(problem) => refused(&problem, &request_id),
             }
@@ -99,6 +106,12 @@ impl Api {
         answered.map_err(|problem| self.told(problem, &call.caller))
     }
 
+    /// The function that this path means.
+    fn function(&self, path: &str) -> Option<&'static Function> {
+        let name = first_segment(path);
+        self.functions.iter().copied().find(|function| function.name == name)
+    }
+
     /// The function, the route and the path's parts.
     fn route(
         &self,
@@ -106,9 +119,8 @@ impl Api {
         path: &str,
     ) -> Result<(&'static Function, &'static Route, Vec<String>), Problem> {
         let not_found = || Problem::of(Code::NotFound);
-        let name = first_segment(path);
-        let function = self.functions.iter().find(|function| function.name == name).ok_or_else(not_found)?;
-        let rest = &path[1 + name.len()..];
+        let function = self.function(path).ok_or_else(not_found)?;
+        let rest = &path[1 + function.name.len()..];
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let fitting = function.routes.iter().filter_map(|route| Some((route, matches(route.path, rest)?)));
         let mut fitting: Vec<_> = fitting.collect();
@@ -163,6 +175,7 @@ impl Api {
         head: &http::request::Parts,
         body: &Json,
     ) -> Result<Request, Problem> {
+        // Whoever does not ask for a trial means it.
         let dry_run = body.get(DRY_RUN).and_then(Json::bool).unwrap_or(false);
         let mut content = Vec::new();
         path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
@@ -190,9 +203,7 @@ impl Api {
     }
 
     fn preflight(&self, uri: &http::Uri) -> Response<Bytes> {
-        let name = first_segment(uri.path());
-        let function = self.functions.iter().find(|function| function.name == name);
-        let routes = function.map_or(&[][..], |function| function.routes);
+        let routes = self.function(uri.path()).map_or(&[][..], |function| function.routes);
         let methods: BTreeSet<&str> = routes.iter().map(|route| route.method.word()).collect();
         let methods: Vec<&str> = methods.into_iter().collect();
         let mut response = Response::new(Bytes::new());
@@ -293,6 +304,7 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
         };
     };
     if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        // What is no text is no JSON.
         let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(Problem::of(Code::UnsupportedMediaType));
@@ -349,7 +361,7 @@ fn common_headers(response: &mut Response<Bytes>, request_id: &str) {
 
 fn answered(answer: Answer) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     if !matches!(answer.status, 204) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media_type));
@@ -373,6 +385,7 @@ fn refused(problem: &Problem, request_id: &str) -> Response<Bytes> {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if problem.is_passing() {
+        // Nobody knows how long the store is busy: soon.
         let seconds = problem.rate.map_or(1, |rate| rate.seconds());
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -65,8 +65,8 @@ impl Api {
             brand: brand.map(|brand| brand.to_string()),
             spend: grant.spend,
         };
-        // A plain struct with string keys: writing it to memory cannot fail.
-        let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).unwrap_or_default());
+        // A plain struct with string keys: writing it to memory does not fail.
+        let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).ok()?);
         let (hash, _) = self.keyed(maker)?;
         let seal = BASE64_URL_SAFE_NO_PAD.encode(self.secrets.sign_token(content.as_bytes(), hash));
         Some(format!("{PREFIX}{content}.{seal}"))

@@ -1,6 +1,8 @@
 //! Reading conditions when a programme is saved: every fault is told, and what has none cannot fail
 //! later.
 
+use serde_json::{Value, json};
+
 use super::{
     Amount, Condition, Figure, Flag, InYear, Moment, MonthDay, Number, Order, Pair, Rank, Region, Same,
     Truth, When, Word, Words,
@@ -12,6 +14,7 @@ const DEPTH_MAX: usize = 8;
 const BRANCHES_MAX: usize = 50;
 
 /// What a condition may name.
+#[derive(Clone)]
 enum Fact {
     Tier,
     Number(Number),
@@ -23,36 +26,40 @@ enum Fact {
     Flag(Flag),
 }
 
+/// Every fact by its name, but for consents, which are by channel.
+const FACTS: &[(&str, Fact)] = &[
+    ("tier", Fact::Tier),
+    ("growth", Fact::Number(Number::Growth)),
+    ("points.available", Fact::Number(Number::PointsAvailable)),
+    ("points.expiring_30d", Fact::Number(Number::PointsExpiring { days: 30 })),
+    ("orders.count", Fact::Number(Number::OrdersCount)),
+    ("orders.count_90d", Fact::Number(Number::OrdersCountLast { days: 90 })),
+    ("referrals.count", Fact::Number(Number::ReferralsCount)),
+    ("age", Fact::Number(Number::Age)),
+    ("orders.amount", Fact::Amount(Amount::OrdersAmount)),
+    ("orders.first_at", Fact::Moment(Moment::OrdersFirstAt)),
+    ("orders.last_at", Fact::Moment(Moment::OrdersLastAt)),
+    ("registered_at", Fact::Moment(Moment::RegisteredAt)),
+    ("categories", Fact::Words(Words::Categories)),
+    ("badges", Fact::Words(Words::Badges)),
+    ("tags", Fact::Words(Words::Tags)),
+    ("lifecycle", Fact::Word(Word::Lifecycle)),
+    ("gender", Fact::Word(Word::Gender)),
+    ("region.province", Fact::Word(Word::Region(Region::Province))),
+    ("region.city", Fact::Word(Word::Region(Region::City))),
+    ("region.district", Fact::Word(Word::Region(Region::District))),
+    ("channel", Fact::Word(Word::Channel)),
+    ("brand", Fact::Word(Word::Brand)),
+    ("birthday.month_day", Fact::Birthday),
+];
+
+/// What the name of a fact about a consent begins with; the channel follows.
+const CONSENT: &str = "consent.";
+
 fn fact_of(name: &str) -> Option<Fact> {
-    Some(match name {
-        "tier" => Fact::Tier,
-        "growth" => Fact::Number(Number::Growth),
-        "points.available" => Fact::Number(Number::PointsAvailable),
-        "points.expiring_30d" => Fact::Number(Number::PointsExpiring { days: 30 }),
-        "orders.count" => Fact::Number(Number::OrdersCount),
-        "orders.count_90d" => Fact::Number(Number::OrdersCountLast { days: 90 }),
-        "referrals.count" => Fact::Number(Number::ReferralsCount),
-        "age" => Fact::Number(Number::Age),
-        "orders.amount" => Fact::Amount(Amount::OrdersAmount),
-        "orders.first_at" => Fact::Moment(Moment::OrdersFirstAt),
-        "orders.last_at" => Fact::Moment(Moment::OrdersLastAt),
-        "registered_at" => Fact::Moment(Moment::RegisteredAt),
-        "categories" => Fact::Words(Words::Categories),
-        "badges" => Fact::Words(Words::Badges),
-        "tags" => Fact::Words(Words::Tags),
-        "lifecycle" => Fact::Word(Word::Lifecycle),
-        "gender" => Fact::Word(Word::Gender),
-        "region.province" => Fact::Word(Word::Region(Region::Province)),
-        "region.city" => Fact::Word(Word::Region(Region::City)),
-        "region.district" => Fact::Word(Word::Region(Region::District)),
-        "channel" => Fact::Word(Word::Channel),
-        "brand" => Fact::Word(Word::Brand),
-        "birthday.month_day" => Fact::Birthday,
-        _ => {
-            let channel = name.strip_prefix("consent.").filter(|rest| !rest.is_empty())?;
-            Fact::Flag(Flag::Consent(channel.to_owned()))
-        }
-    })
+    let known = FACTS.iter().find(|(own, _)| *own == name).map(|(_, fact)| fact.clone());
+    let consent = || name.strip_prefix(CONSENT).filter(|channel| !channel.is_empty());
+    known.or_else(|| consent().map(|channel| Fact::Flag(Flag::Consent(channel.to_owned()))))
 }
 
 /// The comparisons' words.
@@ -71,20 +78,49 @@ enum Op {
     BeforeDays,
 }
 
+/// Every comparison by its word.
+const OPS: &[(&str, Op)] = &[
+    ("=", Op::Equal),
+    ("!=", Op::NotEqual),
+    ("<", Op::Less),
+    ("<=", Op::AtMost),
+    (">", Op::More),
+    (">=", Op::AtLeast),
+    ("in", Op::In),
+    ("contains", Op::Contains),
+    ("between", Op::Between),
+    ("within_days", Op::WithinDays),
+    ("before_days", Op::BeforeDays),
+];
+
 fn op_of(name: &str) -> Option<Op> {
-    Some(match name {
-        "=" => Op::Equal,
-        "!=" => Op::NotEqual,
-        "<" => Op::Less,
-        "<=" => Op::AtMost,
-        ">" => Op::More,
-        ">=" => Op::AtLeast,
-        "in" => Op::In,
-        "contains" => Op::Contains,
-        "between" => Op::Between,
-        "within_days" => Op::WithinDays,
-        "before_days" => Op::BeforeDays,
-        _ => return None,
+    OPS.iter().find(|(own, _)| *own == name).map(|(_, op)| *op)
+}
+
+/// What a condition looks like, as JSON Schema. Which facts compare how, and with what, a schema does not say:
+/// [`Reader`] tells.
+pub fn schema() -> Value {
+    let names = |table: &mut dyn Iterator<Item = &'static str>| table.map(Value::from).collect::<Vec<_>>();
+    let own = json!({"$ref": "#/components/schemas/Condition"});
+    let branches = json!({"type": "array", "items": own, "minItems": 1, "maxItems": BRANCHES_MAX});
+    let one = |name: &str, schema: &Value| json!({"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": false});
+    let (facts, ops) =
+        (names(&mut FACTS.iter().map(|(name, _)| *name)), names(&mut OPS.iter().map(|(name, _)| *name)));
+    let consent = format!("^{}.+$", CONSENT.replace('.', "\\."));
+    let several = json!({"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 1, "maxItems": BRANCHES_MAX});
+    let compared = json!({
+        "type": "object",
+        "properties": {
+            "fact": {"anyOf": [{"type": "string", "enum": facts}, {"type": "string", "pattern": consent}]},
+            "op": {"type": "string", "enum": ops},
+            "value": {"anyOf": [{"type": ["boolean", "integer", "string"]}, several]},
+        },
+        "required": ["fact", "op", "value"],
+        "additionalProperties": false,
+    });
+    json!({
+        "description": format!("what must hold of a member, at most {DEPTH_MAX} levels deep"),
+        "oneOf": [one("all", &branches), one("any", &branches), one("not", &own), compared],
     })
 }
 
