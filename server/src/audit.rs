@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, process::ExitCode, sync::Arc};
 
-use domain::{id::BrandId, member::MemberId};
+use domain::{
+    id::{BrandId, TierId},
+    member::MemberId,
+};
 use edge::{Api, wire};
 use engine::{Books, Finding};
 use futures_util::future::join_all;
@@ -30,7 +33,7 @@ struct Totals {
     entries: u64,
     points: BTreeMap<&'static str, i64>,
     kinds: BTreeMap<&'static str, u64>,
-    tiers: BTreeMap<String, u64>,
+    tiers: BTreeMap<TierId, u64>,
     differing: BTreeMap<MemberId, Vec<String>>,
     brands: BTreeMap<BrandId, Vec<String>>,
 }
@@ -111,9 +114,10 @@ impl Totals {
 }
 
 /// Tiers in the ladder's order.
-fn order_tiers(api: &Api, tiers: &BTreeMap<String, u64>) -> Vec<String> {
-    let rank =
-        |id: &str| api.engine.programme().timeline().ok().and_then(|programmes| programmes.newest().rank(id));
+fn order_tiers(api: &Api, tiers: &BTreeMap<TierId, u64>) -> Vec<String> {
+    let rank = |id: &TierId| {
+        api.engine.programme().timeline().ok().and_then(|programmes| programmes.newest().rank(id))
+    };
     let mut tiers: Vec<_> = tiers.iter().collect();
     tiers.sort_by_key(|(id, _)| rank(id));
     tiers.into_iter().map(|(id, count)| format!("{id} {count}")).collect()

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    id::BrandId,
+    id::{BrandId, TierId},
     member::{MemberId, Standing, Status},
 };
 use edge::wire::read_member_id;
@@ -250,12 +250,12 @@ fn a_member_that_was_changed_is_found() {
         ("debt", |member| member.debt = 1),
         ("growth", |member| member.growth -= 1),
         ("growth of the period", |member| member.period_growth += 1),
-        ("the tier", |member| member.standing.tier = "gold".to_owned()),
+        ("the tier", |member| member.standing.tier = TierId::of_checked("gold")),
         ("the tier's end", |member| {
             member.standing = Standing { valid_until: None, ..member.standing.clone() }
         }),
         ("periods kept", |member| member.standing.kept += 1),
-        ("a tier for life", |member| member.lifetime = Some("silver".to_owned())),
+        ("a tier for life", |member| member.lifetime = Some(TierId::of_checked("silver"))),
         ("a trial", |member| member.trial = None),
         ("trials had", |member| member.tried.clear()),
         ("badges", |member| member.badges.clear()),

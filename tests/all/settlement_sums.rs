@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     event::{EntryKind, Event, Movement, Order, OrderRefunded, OrderState, Share},
-    id::BrandId,
+    id::{BrandId, TierId},
     json::Json,
     number::{Currency, Money},
     programme::{self, Timeline},
@@ -92,7 +92,7 @@ fn share(brand: &BrandId, points: i64) -> Share {
 }
 
 fn order(brand: &BrandId) -> EntryKind {
-    let (order_id, tier) = ("1".to_owned(), "basic".to_owned());
+    let (order_id, tier) = ("1".to_owned(), TierId::of_checked("basic"));
     EntryKind::OrderEarned(Box::new(Order {
         brand: brand.clone(),
         order_id,

@@ -7,6 +7,7 @@ mod tokens;
 
 use domain::{
     decide::SetStatus,
+    id::TierId,
     member::{MemberId, Status},
     refusal::Refusal,
 };
@@ -66,7 +67,7 @@ answer! {
         /// afterwards
         balance: Option<Balance>,
         /// the member's tier
-        tier: Option<Id<&'a str>>,
+        tier: Option<Id<&'a TierId>>,
         /// the member's growth
         growth: Option<u64>,
         /// the member
@@ -223,7 +224,7 @@ async fn set_status(api: &Api, call: &Call, body: SetMemberStatus) -> Result<Ans
     let answer = MemberStatusSet {
         entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),
         balance: outcome.map(Balance::of),
-        tier: outcome.map(|outcome| Id(outcome.tier.as_str())),
+        tier: outcome.map(|outcome| Id(&outcome.tier)),
         growth: outcome.map(|outcome| outcome.growth),
         member_id: Ulid(id),
         status: body.status,

@@ -8,7 +8,7 @@ mod fact;
 mod read;
 mod subject;
 
-use crate::time::Instant;
+use crate::{id::TierId, time::Instant};
 
 pub use self::{
     compare::{Figure, InYear, Order, Rank, Same, Truth, When},
@@ -87,7 +87,7 @@ impl Condition {
     }
 
     /// Ids of the tiers it names, to be checked against the programme.
-    pub fn tiers(&self) -> Vec<&str> {
+    pub fn tiers(&self) -> Vec<&TierId> {
         let pairs = self.pairs().into_iter();
         let ranks = pairs.filter_map(|pair| if let Pair::Tier(rank) = pair { Some(rank) } else { None });
         ranks.flat_map(Rank::named).collect()

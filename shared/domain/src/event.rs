@@ -5,7 +5,7 @@ mod row;
 use std::collections::HashSet;
 
 use crate::{
-    id::{BrandId, RedemptionId},
+    id::{BrandId, RedemptionId, TierId},
     member::Status,
     number::Money,
     programme::Way,
@@ -101,7 +101,7 @@ pub enum EntryKind {
     /// The tier's period ended and the tier was kept.
     TierKept {
         /// The tier.
-        tier: String,
+        tier: TierId,
         /// The new end; `None` is never.
         valid_until: Option<Instant>,
         /// Whether it is for life from now on.
@@ -110,9 +110,9 @@ pub enum EntryKind {
     /// The tier changed, or its period ended without keeping it.
     TierChanged {
         /// From.
-        from: String,
+        from: TierId,
         /// To; the same one may be reached again.
-        to: String,
+        to: TierId,
         /// Why.
         why: TierCause,
         /// The end of the new period; `None` is never.
@@ -123,7 +123,7 @@ pub enum EntryKind {
     /// A trial of a higher tier began.
     TrialStarted {
         /// The tier.
-        tier: String,
+        tier: TierId,
         /// When it ends.
         until: Instant,
     },
@@ -166,7 +166,7 @@ pub struct Order {
     /// Its lines, if it was sent with any.
     pub lines: Vec<OrderLine>,
     /// The tier in effect just before it.
-    pub tier: String,
+    pub tier: TierId,
     /// The version of the programme it earned under.
     pub version: u32,
     /// What it earned before limits.

@@ -82,6 +82,12 @@ macro_rules! text_id {
             }
         }
 
+        impl PartialEq<&str> for $name {
+            fn eq(&self, text: &&str) -> bool {
+                self.0 == *text
+            }
+        }
+
         impl ::std::fmt::Display for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.write_str(&self.0)
@@ -99,6 +105,8 @@ macro_rules! text_id {
 text_id! {
     /// A brand's id.
     BrandId;
+    /// A tier's id.
+    TierId;
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 pub use crate::id::MemberId;
 use crate::{
-    id::BrandId,
+    id::{BrandId, TierId},
     number::{Money, signed},
     time::{Day, Instant},
 };
@@ -53,7 +53,7 @@ pub struct Lot {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Standing {
     /// The tier.
-    pub tier: String,
+    pub tier: TierId,
     /// Since when.
     pub since: Instant,
     /// When its period lapses; `None` is never.
@@ -66,7 +66,7 @@ pub struct Standing {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trial {
     /// The tier whose benefits it gives.
-    pub tier: String,
+    pub tier: TierId,
     /// When it ends.
     pub until: Instant,
 }
@@ -139,11 +139,11 @@ pub struct Member {
     /// The tier.
     pub standing: Standing,
     /// The highest tier it holds for life.
-    pub lifetime: Option<String>,
+    pub lifetime: Option<TierId>,
     /// A running trial.
     pub trial: Option<Trial>,
     /// Tiers that were tried.
-    pub tried: Vec<String>,
+    pub tried: Vec<TierId>,
     /// Points, in spending order.
     pub lots: Vec<Lot>,
     /// Points owed. A member in debt has no lots.
@@ -164,7 +164,7 @@ pub struct Member {
 
 impl Member {
     /// A member that has just registered.
-    pub fn new(id: MemberId, registered_at: Instant, as_of: Instant, base_tier: &str) -> Member {
+    pub fn new(id: MemberId, registered_at: Instant, as_of: Instant, base_tier: &TierId) -> Member {
         Member {
             id,
             status: Status::Active,
@@ -173,12 +173,7 @@ impl Member {
             seq: 0,
             growth: 0,
             period_growth: 0,
-            standing: Standing {
-                tier: base_tier.to_owned(),
-                since: registered_at,
-                valid_until: None,
-                kept: 0,
-            },
+            standing: Standing { tier: base_tier.clone(), since: registered_at, valid_until: None, kept: 0 },
             lifetime: None,
             trial: None,
             tried: Vec::new(),
@@ -215,7 +210,7 @@ impl Member {
     }
 
     /// The tier whose benefits apply: a running trial's, else the real one.
-    pub fn tier_in_effect(&self) -> &str {
+    pub fn tier_in_effect(&self) -> &TierId {
         self.trial.as_ref().map_or(&self.standing.tier, |trial| &trial.tier)
     }
 

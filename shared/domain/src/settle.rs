@@ -102,7 +102,7 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     assert!(growth <= member.growth, "a lapse raises growth from {} to {growth}", member.growth);
     let lowered = signed(member.growth - growth);
     let movement = Movement { growth: -lowered, ..Movement::default() };
-    let for_life = member.lifetime.as_deref() == Some(to.id.as_str());
+    let for_life = member.lifetime.as_ref() == Some(&to.id);
     let ends_trial =
         member.trial.as_ref().is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id));
     let kind = EntryKind::TierChanged {
@@ -129,7 +129,7 @@ fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a cr
     };
     let reached = |tier: &&crate::programme::Tier| {
         let other = tier.or.as_ref().is_some_and(|or| or.holds(&subject) == Ok(true));
-        tier.growth <= growth || other || member.lifetime.as_deref() == Some(tier.id.as_str())
+        tier.growth <= growth || other || member.lifetime.as_ref() == Some(&tier.id)
     };
     // Everybody has the first tier.
     programme.tiers.iter().rev().find(reached).unwrap_or(programme.base_tier())

@@ -10,6 +10,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offs
 use chrono_tz::{TZ_VARIANTS, Tz};
 use domain::{
     decide::{Command, Context, EarnOrder},
+    id::TierId,
     json::Json,
     member::{Member, MemberId},
     number::Money,
@@ -165,7 +166,7 @@ fn timeline(zone: &str) -> Timeline {
 
 /// A member that earned ten points at that moment, settled to it.
 fn earned(programmes: &Timeline, at: Instant) -> Member {
-    let member = Member::new(MemberId([1; 16]), at, at, "basic");
+    let member = Member::new(MemberId([1; 16]), at, at, &TierId::of_checked("basic"));
     let order = EarnOrder {
         brand: "acme".parse().unwrap(),
         order_id: "A-1".to_owned(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use domain::{
     condition::{Condition, Reader, Subject, Wants},
     event::History,
+    id::TierId,
     json::Json,
     member::{Badge, Lot, Member, MemberId, OrderStats, Person, Trial},
     number::{Currency, Money},
@@ -38,7 +39,7 @@ fn member() -> Member {
     };
     Member {
         growth: 1_000,
-        trial: Some(Trial { tier: "gold".to_owned(), until: at("2026-07-01T00:00:00+08:00") }),
+        trial: Some(Trial { tier: TierId::of_checked("gold"), until: at("2026-07-01T00:00:00+08:00") }),
         lots: vec![
             lot(10, Some("2026-07-15T00:00:00+08:00"), None),
             lot(5, Some("2026-07-15T00:00:00.001+08:00"), None),
@@ -55,7 +56,7 @@ fn member() -> Member {
             categories: vec!["tea".to_owned()],
             more_categories: false,
         },
-        ..Member::new(MemberId([1; 16]), registered, at(NOW), "silver")
+        ..Member::new(MemberId([1; 16]), registered, at(NOW), &TierId::of_checked("silver"))
     }
 }
 
@@ -231,7 +232,7 @@ fn words_compare_and_tiers_are_ordered_by_the_ladder() {
 /// Every comparison with what is not there is false, but for `!=`.
 #[test]
 fn what_is_not_there_equals_nothing() {
-    let member = Member::new(MemberId([1; 16]), at(NOW), at(NOW), "basic");
+    let member = Member::new(MemberId([1; 16]), at(NOW), at(NOW), &TierId::of_checked("basic"));
     let person = Person {
         birthday: None,
         gender: None,
@@ -267,7 +268,7 @@ fn what_is_not_there_equals_nothing() {
 /// A tier that the programme does not have any more lies below all that it has.
 #[test]
 fn a_tier_that_is_gone_is_below_all() {
-    let gone = Member::new(MemberId([1; 16]), at(NOW), at(NOW), "bronze");
+    let gone = Member::new(MemberId([1; 16]), at(NOW), at(NOW), &TierId::of_checked("bronze"));
     let rows = ["basic", "silver", "gold"].map(|tier| format!("{tier:?}"));
     for tier in &rows {
         let row = |op: &'static str, want: bool| ("tier", op, tier.as_str(), want);

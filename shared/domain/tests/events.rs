@@ -14,7 +14,7 @@ use domain::{
         Share, TierCause,
     },
     evolve, evolve_unchecked,
-    id::BrandId,
+    id::{BrandId, TierId},
     json::Json,
     member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
     number::Money,
@@ -51,7 +51,7 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
         day,
         amount: Money(100),
         lines: categories.iter().map(line).collect(),
-        tier: "basic".to_owned(),
+        tier: TierId::of_checked("basic"),
         version: 1,
         calculated: points,
         granted: points,
@@ -185,7 +185,7 @@ fn categories_are_those_of_every_line() {
 /// A member's record holds so many categories, and knows that there were more.
 #[test]
 fn categories_of_a_member_are_bounded() {
-    let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
+    let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), &TierId::of_checked("basic"));
     let names: Vec<String> = (0..=CATEGORIES_MAX).map(|n| format!("c-{n}")).collect();
     for (count, more) in
         [(1, false), (CATEGORIES_MAX, false), (CATEGORIES_MAX, false), (CATEGORIES_MAX + 1, true)]
@@ -202,10 +202,10 @@ fn categories_of_a_member_are_bounded() {
 #[test]
 fn a_tier_is_held_since_it_was_reached_or_lapsed() {
     for (why, since) in [(TierCause::Raised, ten_of(TODAY)), (TierCause::Lapsed, ten_of(TODAY - 2))] {
-        let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
+        let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), &TierId::of_checked("basic"));
         let kind = EntryKind::TierChanged {
-            from: "basic".to_owned(),
-            to: "silver".to_owned(),
+            from: TierId::of_checked("basic"),
+            to: TierId::of_checked("silver"),
             why,
             valid_until: None,
             ends_trial: false,
@@ -219,7 +219,7 @@ fn a_tier_is_held_since_it_was_reached_or_lapsed() {
 /// What counts for limits is known day by day, for as long as it may be asked for and no longer.
 #[test]
 fn days_are_counted_for_a_while() {
-    let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic");
+    let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), &TierId::of_checked("basic"));
     for day in TODAY..=TODAY + 2 * COUNTED_DAYS {
         evolve(&mut member, &earned("acme", &day.to_string(), day, 2, &[]));
         evolve(&mut member, &done("check_in", day, 3));
@@ -248,7 +248,12 @@ fn a_life_is_new_active_dormant_and_lost() {
         (9_999, Some((9_999, 365)), "lost"),
     ] {
         let now = TODAY;
-        let mut member = Member::new(MemberId([1; 16]), ten_of(now - registered), ten_of(now), "basic");
+        let mut member = Member::new(
+            MemberId([1; 16]),
+            ten_of(now - registered),
+            ten_of(now),
+            &TierId::of_checked("basic"),
+        );
         member.orders.first_at = orders.map(|(first, _)| ten_of(now - first));
         member.orders.last_at = orders.map(|(_, last)| ten_of(now - last));
         let found = bounds.of(&member, Zone::of("UTC").unwrap(), ten_of(now));
@@ -274,7 +279,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
     let programmes = programmes(r#", "limits": [{"per": "day", "points": 50}]"#);
     let now = ten_of(TODAY);
     let context = Context { programmes: &programmes, now, person: None, history: None, any_age: false };
-    let mut member = Member::new(MemberId([1; 16]), Instant(0), now, "basic");
+    let mut member = Member::new(MemberId([1; 16]), Instant(0), now, &TierId::of_checked("basic"));
     evolve(&mut member, &earned("acme", "0", TODAY, 20, &[]));
     for (days, want) in [
         (0, Ok(30)),
@@ -302,7 +307,8 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
 #[test]
 fn a_settling_is_bounded() {
     let programmes = programmes("");
-    let mut member = Member::new(MemberId([1; 16]), ten_of(TODAY), ten_of(TODAY), "basic");
+    let mut member =
+        Member::new(MemberId([1; 16]), ten_of(TODAY), ten_of(TODAY), &TierId::of_checked("basic"));
     let lot = |days: i32| Lot {
         expires_at: Some(ten_of(TODAY + days)),
         brand: "acme".parse().unwrap(),
@@ -324,7 +330,7 @@ fn what_does_not_follow_stops() {
     let member = || Member {
         lots: vec![lot(10)],
         growth: 5,
-        ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic")
+        ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), &TierId::of_checked("basic"))
     };
     let moving = |points: i64, debt: i64, growth: i64| {
         let mut event = redeemed("acme", TODAY, -points);

@@ -6,7 +6,7 @@
 use std::ops::Deref;
 
 use domain::{
-    id::BrandId,
+    id::{BrandId, TierId},
     json::{Json, Text as JsonText},
     number::FIGURE_MAX,
     shape::{COUNT, Shape},
@@ -146,7 +146,7 @@ macro_rules! ids {
     )*};
 }
 
-ids! { BrandId }
+ids! { BrandId TierId }
 
 /// An id of the operator's or a shop's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! How facts compare, by type. Nothing compares with what is not there, but that it is not equal to anything.
 
 use super::MonthDay;
-use crate::time::Instant;
+use crate::{id::TierId, time::Instant};
 
 /// Whether it is the same.
 #[derive(Clone, PartialEq, Debug)]
@@ -70,12 +70,12 @@ impl<T: Copy + Ord> Figure<T> {
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
 pub enum Rank {
-    Same(Same<String>),
-    Order(Order<String>),
+    Same(Same<TierId>),
+    Order(Order<TierId>),
 }
 
 impl Rank {
-    pub(super) fn holds(&self, own: Option<&str>, rank: impl Fn(&str) -> Option<usize>) -> bool {
+    pub(super) fn holds(&self, own: Option<&TierId>, rank: impl Fn(&TierId) -> Option<usize>) -> bool {
         match self {
             Rank::Same(same) => same.holds(own),
             Rank::Order(order) => own.is_some_and(|own| order.holds(rank(own), |tier| rank(tier))),
@@ -83,9 +83,9 @@ impl Rank {
     }
 
     /// Ids of the tiers it names.
-    pub(super) fn named(&self) -> Vec<&str> {
+    pub(super) fn named(&self) -> Vec<&TierId> {
         match self {
-            Rank::Same(Same::In(tiers)) => tiers.iter().map(String::as_str).collect(),
+            Rank::Same(Same::In(tiers)) => tiers.iter().collect(),
             Rank::Same(Same::Equal(tier) | Same::NotEqual(tier))
             | Rank::Order(
                 Order::Less(tier) | Order::AtMost(tier) | Order::More(tier) | Order::AtLeast(tier),

@@ -1,7 +1,10 @@
 //! What can be asked of a member, by type, and who can answer.
 
 use super::Wants;
-use crate::time::{Day, Instant};
+use crate::{
+    id::TierId,
+    time::{Day, Instant},
+};
 
 /// Facts that are whole numbers.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -110,10 +113,10 @@ pub trait Facts {
     ///
     /// # Errors
     /// As for each of these: what has to be looked up first.
-    fn tier(&self) -> Result<Option<&str>, Wants>;
+    fn tier(&self) -> Result<Option<&TierId>, Wants>;
 
     /// How high that tier stands; one that the programme does not have lies below all that it has.
-    fn rank(&self, tier: &str) -> Option<usize>;
+    fn rank(&self, tier: &TierId) -> Option<usize>;
 
     #[allow(missing_docs)]
     fn number(&self, fact: Number) -> Result<Option<i64>, Wants>;

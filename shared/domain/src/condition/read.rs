@@ -7,7 +7,7 @@ use super::{
     Amount, Condition, Figure, Flag, InYear, Moment, MonthDay, Number, Order, Pair, Rank, Region, Same,
     Truth, When, Word, Words,
 };
-use crate::{json::Json, number::Money, shape::Fault, time::Instant};
+use crate::{id::TierId, json::Json, number::Money, shape::Fault, time::Instant};
 
 /// Depth and width a condition may have.
 const DEPTH_MAX: usize = 8;
@@ -200,7 +200,7 @@ impl Said<'_> {
         })
     }
 
-    fn rank(self, of: &Type<'_, String>) -> Result<Rank, Wrong> {
+    fn rank(self, of: &Type<'_, TierId>) -> Result<Rank, Wrong> {
         Ok(match self.is_equal() {
             true => Rank::Same(self.same(of)?),
             false => Rank::Order(self.order(of)?),
@@ -326,9 +326,12 @@ impl Reader<'_> {
             Type { read: &|json| json.text().and_then(Instant::parse), wanted: "an RFC 3339 instant" };
         let day = Type { read: &|json| json.text().and_then(MonthDay::parse), wanted: "a day as MM-DD" };
         let flag = Type { read: &Json::bool, wanted: "true or false" };
+        // What is no tier of the programme is told with all that it names.
+        let tier = |json: &Json| word(json).map(|word| TierId::of_checked(&word));
+        let tier = Type { read: &tier, wanted: "a word" };
         let word = Type { read: &word, wanted: "a word" };
         Ok(match fact {
-            Fact::Tier => Pair::Tier(said.rank(&word)?),
+            Fact::Tier => Pair::Tier(said.rank(&tier)?),
             Fact::Number(fact) => Pair::Number(fact, said.figure(&whole)?),
             Fact::Amount(fact) => Pair::Amount(fact, said.figure(&amount)?),
             Fact::Moment(fact) => Pair::Moment(fact, said.when(&instant)?),

@@ -3,6 +3,7 @@
 use super::{Amount, Facts, Flag, Moment, MonthDay, Number, Wants, Word, Words};
 use crate::{
     event::{Event, History},
+    id::TierId,
     member::{Member, Person},
     number::signed,
     programme::Programme,
@@ -41,11 +42,11 @@ impl<'a> Subject<'a> {
 }
 
 impl Facts for Subject<'_> {
-    fn tier(&self) -> Result<Option<&str>, Wants> {
-        Ok(Some(self.member.standing.tier.as_str()))
+    fn tier(&self) -> Result<Option<&TierId>, Wants> {
+        Ok(Some(&self.member.standing.tier))
     }
 
-    fn rank(&self, tier: &str) -> Option<usize> {
+    fn rank(&self, tier: &TierId) -> Option<usize> {
         self.programme.rank(tier)
     }
 

@@ -5,11 +5,11 @@ use crate::{json::Json, number::Money, time::Instant};
 struct Nobody;
 
 impl Facts for Nobody {
-    fn tier(&self) -> Result<Option<&str>, Wants> {
+    fn tier(&self) -> Result<Option<&TierId>, Wants> {
         Ok(None)
     }
 
-    fn rank(&self, _: &str) -> Option<usize> {
+    fn rank(&self, _: &TierId) -> Option<usize> {
         None
     }
 

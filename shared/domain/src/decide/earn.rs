@@ -90,7 +90,7 @@ impl Draft<'_> {
             day: day.number(),
             amount: order_amount(told)?,
             lines: told.lines.clone(),
-            tier: self.member.tier_in_effect().to_owned(),
+            tier: self.member.tier_in_effect().clone(),
             version: programme.version,
             calculated: 0,
             granted: 0,

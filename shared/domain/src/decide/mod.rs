@@ -13,7 +13,7 @@ use crate::{
     condition::Wants,
     event::{EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
     evolve::evolve,
-    id::{BrandId, RedemptionId},
+    id::{BrandId, RedemptionId, TierId},
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
     programme::{Programme, Timeline},
@@ -98,7 +98,7 @@ pub struct Decision {
 
 impl Decision {
     /// The tier that the command raised the member to.
-    pub fn upgraded_to(&self) -> Option<&str> {
+    pub fn upgraded_to(&self) -> Option<&TierId> {
         self.events.iter().rev().find_map(|event| match event.kind.row().tier {
             Some(TierStep::Changed { from: _, to }) => Some(to),
             Some(TierStep::Kept | TierStep::TrialStarted) | None => None,

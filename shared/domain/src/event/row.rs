@@ -8,7 +8,10 @@
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
-use crate::{id::BrandId, id::RedemptionId, programme::Way};
+use crate::{
+    id::{BrandId, RedemptionId, TierId},
+    programme::Way,
+};
 
 /// Words for kinds of entry on the wire, in the order in which they are told. `transfer` and `merge`
 /// are promised and no kind has them yet.
@@ -141,9 +144,9 @@ pub enum TierStep<'a> {
     /// It changed, or its period ended and it was reached again.
     Changed {
         /// From.
-        from: &'a str,
+        from: &'a TierId,
         /// To; the same one may be reached again.
-        to: &'a str,
+        to: &'a TierId,
     },
     /// A trial of a higher one began.
     TrialStarted,

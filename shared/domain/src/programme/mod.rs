@@ -6,7 +6,7 @@ mod shape;
 
 use crate::{
     condition::Condition,
-    id::BrandId,
+    id::{BrandId, TierId},
     member::Member,
     number::{Currency, Rate},
     time::{Day, Instant, Zone},
@@ -146,7 +146,7 @@ pub enum Per {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Tier {
     /// Its id.
-    pub id: String,
+    pub id: TierId,
     /// The growth that reaches it.
     pub growth: u64,
     /// Another way to reach it.
@@ -258,13 +258,13 @@ impl Programme {
     }
 
     /// The tier of that id.
-    pub fn tier(&self, id: &str) -> Option<&Tier> {
-        self.tiers.iter().find(|tier| tier.id == id)
+    pub fn tier(&self, id: &TierId) -> Option<&Tier> {
+        self.tiers.iter().find(|tier| tier.id == *id)
     }
 
     /// The tier's place on the ladder, from 0.
-    pub fn rank(&self, id: &str) -> Option<usize> {
-        self.tiers.iter().position(|tier| tier.id == id)
+    pub fn rank(&self, id: &TierId) -> Option<usize> {
+        self.tiers.iter().position(|tier| tier.id == *id)
     }
 
     /// Whether it has the tiers that the member has.
@@ -278,13 +278,13 @@ impl Programme {
     }
 
     /// The rules of a member's tier; the first one's if there is no such tier (see [`Programme::knows`]).
-    pub fn rules_of(&self, tier: &str) -> &Tier {
+    pub fn rules_of(&self, tier: &TierId) -> &Tier {
         self.tier(tier).unwrap_or(self.base_tier())
     }
 
     /// The place of a member's tier on the ladder, from 0; the first one's if there is no such tier (see
     /// [`Programme::knows`]).
-    pub fn place_of(&self, tier: &str) -> usize {
+    pub fn place_of(&self, tier: &TierId) -> usize {
         self.rank(tier).unwrap_or(0)
     }
 
@@ -304,7 +304,7 @@ impl Programme {
     }
 
     /// What an order's points are multiplied by in that tier.
-    pub fn earn_multiplier(&self, tier: &str) -> Rate {
+    pub fn earn_multiplier(&self, tier: &TierId) -> Rate {
         // Of a tier that is not there, nothing: see `knows`.
         self.tier(tier).map_or(Rate::ONE, |tier| tier.earn_multiplier)
     }

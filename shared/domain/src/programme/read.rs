@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     condition::{Condition, Reader},
+    id::TierId,
     json::Json,
     number::{Currency, Money, Rate},
     shape::Fault,
@@ -220,7 +221,7 @@ fn tier(json: &Json, at: &str, reader: &mut Reader<'_>) -> Tier {
         reader.faults.push(Fault::new(format!("{at}/on_lapse/growth"), "required", "deduct needs it"));
     }
     Tier {
-        id: text(json, "id").to_owned(),
+        id: TierId::of_checked(text(json, "id")),
         growth: count(json, "growth"),
         or: json.get("or").and_then(|or| reader.read(or, &format!("{at}/or"))),
         validity_months: small(part("validity"), "months"),

@@ -1,7 +1,11 @@
 //! Answers to commands on a member's ledger: each is made from the entry that the command wrote, so that it can be
 //! given again for ever.
 
-use domain::{event::Moves, id::RedemptionId, programme::Way};
+use domain::{
+    event::Moves,
+    id::{RedemptionId, TierId},
+    programme::Way,
+};
 use engine::records::{EntryRecord, Outcome};
 
 use super::{
@@ -26,13 +30,13 @@ answer! {
         /// points before limits
         calculated: u64,
         /// the tier reached
-        upgraded_to: OrNull<Id<&'a str>>,
+        upgraded_to: OrNull<Id<&'a TierId>>,
         /// badges that followed
         badges_issued: List<Id<&'a str>, 0, 100>,
         /// afterwards
         balance: Balance,
         /// afterwards
-        tier: Id<&'a str>,
+        tier: Id<&'a TierId>,
         /// afterwards
         growth: u64,
     }
@@ -48,7 +52,7 @@ answer! {
         /// afterwards
         balance: Balance,
         /// the member's tier
-        tier: Id<&'a str>,
+        tier: Id<&'a TierId>,
         /// the member's growth
         growth: u64,
     }
@@ -70,7 +74,7 @@ answer! {
         /// afterwards
         balance: Balance,
         /// the member's tier
-        tier: Id<&'a str>,
+        tier: Id<&'a TierId>,
         /// the member's growth
         growth: u64,
     }
@@ -82,20 +86,20 @@ answer! {
         /// the ledger entry
         entry: Entry<'a>,
         /// the tier reached
-        upgraded_to: OrNull<Id<&'a str>>,
+        upgraded_to: OrNull<Id<&'a TierId>>,
         /// badges that followed
         badges_issued: List<Id<&'a str>, 0, 100>,
         /// afterwards
         balance: Balance,
         /// afterwards
-        tier: Id<&'a str>,
+        tier: Id<&'a TierId>,
         /// afterwards
         growth: u64,
     }
 }
 
-fn upgraded(outcome: &Outcome) -> OrNull<Id<&str>> {
-    OrNull(outcome.upgraded_to.as_deref().map(Id))
+fn upgraded(outcome: &Outcome) -> OrNull<Id<&TierId>> {
+    OrNull(outcome.upgraded_to.as_ref().map(Id))
 }
 
 fn badges(outcome: &Outcome) -> List<Id<&str>, 0, 100> {

@@ -3,7 +3,7 @@
 
 use domain::{
     event::{EntryKind, Redemption, Share, TierCause},
-    id::{BrandId, RedemptionId},
+    id::{BrandId, RedemptionId, TierId},
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -57,15 +57,15 @@ answer! {
         /// what it was
         change: TierWord,
         /// the tier before; not of a trial
-        from: Option<Id<&'a str>>,
+        from: Option<Id<&'a TierId>>,
         /// the tier afterwards; not of a trial
-        to: Option<Id<&'a str>>,
+        to: Option<Id<&'a TierId>>,
         /// until when it holds, null is for ever; not of a trial
         valid_until: Option<OrNull<At>>,
         /// kept: whether it is the member's for life
         lifetime: Option<bool>,
         /// trial_started: the tier that is tried
-        trial: Option<Id<&'a str>>,
+        trial: Option<Id<&'a TierId>>,
         /// trial_started: until when
         until: Option<At>,
     }
@@ -203,10 +203,10 @@ impl Show<'_> {
     /// What an entry of each kind tells that no other kind does.
     fn details<'a>(&self, kind: &'a EntryKind) -> Details<'a> {
         let tier = |tier: TierChange<'a>| Details { tier: Some(tier), ..Details::default() };
-        let change = |change, from: &'a String, to: &'a String, valid_until| TierChange {
+        let change = |change, from: &'a TierId, to: &'a TierId, valid_until| TierChange {
             change,
-            from: Some(Id(from.as_str())),
-            to: Some(Id(to.as_str())),
+            from: Some(Id(from)),
+            to: Some(Id(to)),
             valid_until: Some(self.maybe(valid_until)),
             lifetime: None,
             trial: None,
@@ -230,7 +230,7 @@ impl Show<'_> {
                 to: None,
                 valid_until: None,
                 lifetime: None,
-                trial: Some(Id(trial.as_str())),
+                trial: Some(Id(trial)),
                 until: Some(self.instant(*until)),
             }),
             EntryKind::BadgeIssued { reason, .. } => {

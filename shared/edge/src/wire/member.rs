@@ -1,7 +1,7 @@
 //! A member, with what is known of the person.
 
 use domain::{
-    id::BrandId,
+    id::{BrandId, TierId},
     member::{self, Lot, MemberId, Person},
     number::Currency,
 };
@@ -61,7 +61,7 @@ answer! {
     /// A trial of a higher tier.
     pub struct Trial<'a> {
         /// the tier
-        id: Id<&'a str>,
+        id: Id<&'a TierId>,
         /// until when
         until: At,
     }
@@ -71,7 +71,7 @@ answer! {
     /// The tier above a member's.
     pub struct NextTier<'a> {
         /// the tier
-        id: Id<&'a str>,
+        id: Id<&'a TierId>,
         /// how much growth is missing
         growth_needed: u64,
     }
@@ -81,7 +81,7 @@ answer! {
     /// The tier that a member has.
     pub struct MemberTier<'a> {
         /// the tier
-        id: Id<&'a str>,
+        id: Id<&'a TierId>,
         /// since when
         since: At,
         /// until when it holds; null is for ever
@@ -258,7 +258,7 @@ impl<'p> Show<'p> {
         // A programme that has the member's tier no more shows the way from its lowest.
         let rank = self.programme.rank(&standing.tier).unwrap_or(0);
         let next = self.programme.tiers.get(rank + 1).map(|next| NextTier {
-            id: Id(next.id.as_str()),
+            id: Id(&next.id),
             growth_needed: next.growth.saturating_sub(member.growth),
         });
         MemberTier {
@@ -270,7 +270,7 @@ impl<'p> Show<'p> {
                 member
                     .trial
                     .as_ref()
-                    .map(|trial| Trial { id: Id(trial.tier.as_str()), until: self.instant(trial.until) }),
+                    .map(|trial| Trial { id: Id(&trial.tier), until: self.instant(trial.until) }),
             ),
             next: OrNull(next),
         }

@@ -1,7 +1,11 @@
 //! What a partner is told: structs of their own, so that a field which somebody adds to an entry or
 //! an answer is not told to partners by accident.
 
-use domain::{event::Moves, id::BrandId, id::RedemptionId, programme::Sees};
+use domain::{
+    event::Moves,
+    id::{BrandId, RedemptionId, TierId},
+    programme::Sees,
+};
 use engine::records::EntryRecord;
 
 use super::{
@@ -51,7 +55,7 @@ answer! {
         /// afterwards; of a linked member, where the brand sees it
         balance: Option<Balance>,
         /// afterwards; of a linked member, where the brand sees it
-        tier: Option<Id<&'a str>>,
+        tier: Option<Id<&'a TierId>>,
     }
 }
 
@@ -69,7 +73,7 @@ impl Show<'_> {
             restored: None,
             debt: None,
             balance: outcome.filter(|_| sees.balance).map(Balance::of),
-            tier: outcome.filter(|_| sees.tier).map(|outcome| Id(outcome.tier.as_str())),
+            tier: outcome.filter(|_| sees.tier).map(|outcome| Id(&outcome.tier)),
         };
         let debt = outcome.filter(|_| sees.balance).map(|outcome| outcome.debt);
         match row.moves {

@@ -108,7 +108,7 @@ mod tests {
             debt: 5,
             growth: 50,
             badges: vec![Badge { id: "founder".to_owned(), issued_at: Instant(0) }],
-            ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), "basic")
+            ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), &"basic".parse().unwrap())
         }
     }
 
@@ -229,7 +229,7 @@ mod tests {
                 day: 1,
                 amount: Money(0),
                 lines: Vec::new(),
-                tier: "basic".to_owned(),
+                tier: "basic".parse().unwrap(),
                 version: 1,
                 calculated: 0,
                 granted: 0,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     event::{OrderState, Redemption},
     evolve_unchecked,
-    id::{BrandId, RedemptionId},
+    id::{BrandId, RedemptionId, TierId},
     member::{Member, MemberId},
     programme::Timeline,
 };
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// What an audit of one member found.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     /// Entries of the member's ledger.
     pub entries: u64,
@@ -44,7 +44,22 @@ pub struct Finding {
     /// Entries by kind.
     pub kinds: BTreeMap<&'static str, u64>,
     /// The tier.
-    pub tier: String,
+    pub tier: TierId,
+}
+
+impl Finding {
+    /// Of a member of that tier, before anything is looked at.
+    pub(super) fn of_tier(tier: TierId) -> Finding {
+        Finding {
+            entries: 0,
+            identities: 0,
+            digest: [0; 32],
+            differences: Vec::new(),
+            points: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            tier,
+        }
+    }
 }
 
 impl Ledger {
@@ -91,7 +106,7 @@ impl Ledger {
 }
 
 fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Finding {
-    let mut finding = Finding { tier: stored.standing.tier.clone(), ..Finding::default() };
+    let mut finding = Finding::of_tier(stored.standing.tier.clone());
     let mut folded = newborn(programmes, stored.id, stored.registered_at);
     let mut seen = Seen::default();
     let mut balance = 0;
@@ -203,7 +218,7 @@ mod tests {
             day: 1,
             amount: Money(0),
             lines: Vec::new(),
-            tier: "basic".to_owned(),
+            tier: TierId::of_checked("basic"),
             version: 1,
             calculated: 100,
             granted: 100,

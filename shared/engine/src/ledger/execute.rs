@@ -221,7 +221,7 @@ fn outcome(decision: &Decision) -> Outcome {
         debt: member.debt,
         growth: member.growth,
         tier: member.standing.tier.clone(),
-        upgraded_to: decision.upgraded_to().map(str::to_owned),
+        upgraded_to: decision.upgraded_to().cloned(),
         badges_issued: decision.badges_issued().map(str::to_owned).collect(),
     }
 }

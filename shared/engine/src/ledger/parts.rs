@@ -210,7 +210,7 @@ impl<'a> Parts<'a> {
         let told = part.events.iter().filter_map(|event| event.kind.row().brand);
         let brands = lots.chain(part.brand).chain(told).map(|brand| keys::used("brand", brand.as_str()));
         let trial = part.after.trial.iter().map(|trial| &trial.tier);
-        let tiers = trial.chain([&part.after.standing.tier]).map(|tier| keys::used("tier", tier));
+        let tiers = trial.chain([&part.after.standing.tier]).map(|tier| keys::used("tier", tier.as_str()));
         let programme = self.programme;
         self.marks.extend(brands.chain(tiers).filter(|key| !programme.is_marked(key)));
         self.marks.sort();

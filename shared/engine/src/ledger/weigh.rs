@@ -107,7 +107,7 @@ mod tests {
         let store = MemoryStore::new();
         let writes = (1..).zip(recorded.iter().copied()).map(entry).collect();
         store.commit(writes).now_or_never().unwrap().unwrap();
-        let mut member = Member::new(id, Instant(0), Instant(0), "basic");
+        let mut member = Member::new(id, Instant(0), Instant(0), &"basic".parse().unwrap());
         member.seq = recorded.len() as u64;
         member.as_of = Instant(recorded.last().copied().unwrap_or(0));
         let record = MemberRecord { member, last: None };

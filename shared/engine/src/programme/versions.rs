@@ -235,7 +235,7 @@ fn removed(old: &Programme, new: &Programme) -> Vec<(Fault, Key)> {
     let tiers = tiers.map(|tier| {
         (
             Fault::new("/tiers", "in_use", format!("{} has been used and cannot be removed", tier.id)),
-            keys::used("tier", &tier.id),
+            keys::used("tier", tier.id.as_str()),
         )
     });
     brands.chain(tiers).collect()

@@ -5,6 +5,7 @@ use domain::{
         ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
         Share, TierCause,
     },
+    id::TierId,
     member::MemberId,
     time::Instant,
 };
@@ -59,9 +60,9 @@ pub struct Outcome {
     /// Growth.
     pub growth: u64,
     /// The tier.
-    pub tier: String,
+    pub tier: TierId,
     /// The tier the member was raised to.
-    pub upgraded_to: Option<String>,
+    pub upgraded_to: Option<TierId>,
     /// Badges that followed.
     pub badges_issued: Vec<String>,
 }

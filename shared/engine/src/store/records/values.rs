@@ -1,7 +1,7 @@
 //! Values that records of several kinds hold.
 
 use domain::{
-    id::{BrandId, MemberId, RedemptionId},
+    id::{BrandId, MemberId, RedemptionId, TierId},
     number::{Amount, Money},
     settlement::SignedMoney,
     time::Instant,
@@ -37,7 +37,7 @@ macro_rules! text {
     )*};
 }
 
-text! { BrandId }
+text! { BrandId TierId }
 
 impl Layout for CallerId {
     fn write(&self, out: &mut Vec<u8>) {

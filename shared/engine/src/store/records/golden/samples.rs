@@ -5,7 +5,7 @@ mod entry;
 use std::collections::BTreeMap;
 
 use domain::{
-    id::BrandId,
+    id::{BrandId, TierId},
     member::{
         ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Person, Standing,
         Status, Trial,
@@ -75,10 +75,15 @@ fn full_member() -> Member {
         seq: 300,
         growth: 2_500,
         period_growth: -20,
-        standing: Standing { tier: text("gold"), since: AT, valid_until: Some(Instant(AT.0 + 1)), kept: 3 },
-        lifetime: Some(text("silver")),
-        trial: Some(Trial { tier: text("black"), until: Instant(AT.0 + 2) }),
-        tried: texts(&["black", "silver"]),
+        standing: Standing {
+            tier: TierId::of_checked("gold"),
+            since: AT,
+            valid_until: Some(Instant(AT.0 + 1)),
+            kept: 3,
+        },
+        lifetime: Some(TierId::of_checked("silver")),
+        trial: Some(Trial { tier: TierId::of_checked("black"), until: Instant(AT.0 + 2) }),
+        tried: vec![TierId::of_checked("black"), TierId::of_checked("silver")],
         lots: vec![
             Lot {
                 expires_at: Some(Instant(AT.0 + 3)),
@@ -111,7 +116,7 @@ fn full_member() -> Member {
 }
 
 pub(super) fn member() -> Samples<MemberRecord> {
-    let newborn = Member::new(ID, AT, AT, "basic");
+    let newborn = Member::new(ID, AT, AT, &TierId::of_checked("basic"));
     let record = |member| MemberRecord { member, last: None };
     let mut samples = named([
         ("newborn", record(newborn.clone())),
