@@ -1,6 +1,6 @@
 //! What a brand may issue and honour: limits, blocks and credit, as a caller meets them.
 
-use domain::id::BrandId;
+use domain::id::{BrandId, OrderId, RefundId};
 use std::sync::Arc;
 
 use engine::{
@@ -178,8 +178,14 @@ fn prepaid_points_come_from_the_oldest_block_and_go_back_to_theirs() {
         assert_eq!(block(&shop, "second", 50).await["number"], 2);
         shop.ok("POST", "/earn-points", order(&member, "A-1", 70)).await;
         shop.ok("POST", "/earn-points", order(&member, "A-2", 60)).await;
-        assert_eq!(drawn(&shop, keys::order(&BrandId::of_checked("acme"), "A-1")).await, [(1, 70)]);
-        assert_eq!(drawn(&shop, keys::order(&BrandId::of_checked("acme"), "A-2")).await, [(1, 30), (2, 30)]);
+        assert_eq!(
+            drawn(&shop, keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("A-1"))).await,
+            [(1, 70)]
+        );
+        assert_eq!(
+            drawn(&shop, keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("A-2"))).await,
+            [(1, 30), (2, 30)]
+        );
         let no = refused(&shop, "409 block_exhausted", "/earn-points", &order(&member, "A-3", 21)).await;
         assert_eq!(no.body["left"], 20);
 
@@ -188,7 +194,11 @@ fn prepaid_points_come_from_the_oldest_block_and_go_back_to_theirs() {
         shop.ok("POST", "/reverse", dry).await;
         for (amount, back) in [("25", vec![(2, 25)]), ("20", vec![(2, 5), (1, 15)]), ("all", vec![(1, 15)])] {
             shop.ok("POST", "/reverse", refund("A-2", amount)).await;
-            let key = keys::refund(&BrandId::of_checked("acme"), "A-2", &format!("A-2-{amount}"));
+            let key = keys::refund(
+                &BrandId::of_checked("acme"),
+                &OrderId::of_checked("A-2"),
+                &RefundId::of_checked(&format!("A-2-{amount}")),
+            );
             assert_eq!(drawn(&shop, key).await, back, "{amount}");
         }
         let found = usage(&shop).await;
@@ -201,7 +211,10 @@ fn prepaid_points_come_from_the_oldest_block_and_go_back_to_theirs() {
         // A brand that pays by the month from now on still gives back, and is not stopped.
         save(&shop, club(&json!({}))).await;
         shop.ok("POST", "/earn-points", order(&member, "A-4", 1_000)).await;
-        assert_eq!(drawn(&shop, keys::order(&BrandId::of_checked("acme"), "A-4")).await, []);
+        assert_eq!(
+            drawn(&shop, keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("A-4"))).await,
+            []
+        );
         shop.ok("POST", "/reverse", refund("A-3", "all")).await;
         assert_eq!(
             usage(&shop).await["blocks"],
@@ -227,7 +240,15 @@ fn what_a_refund_lets_go_does_not_return_to_its_block() {
         assert_eq!(shop.ok("POST", "/reverse", refund("A-1", "all")).await["taken"], 10);
         assert_eq!(usage(&shop).await["blocks"], json!([{"number": 1, "left": 920}]));
         assert_eq!(
-            drawn(&shop, keys::refund(&BrandId::of_checked("acme"), "A-1", "A-1-all")).await,
+            drawn(
+                &shop,
+                keys::refund(
+                    &BrandId::of_checked("acme"),
+                    &OrderId::of_checked("A-1"),
+                    &RefundId::of_checked("A-1-all")
+                )
+            )
+            .await,
             [(1, 10)]
         );
     });
@@ -318,7 +339,7 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
         shop.ok("POST", "/reverse", dry).await;
         assert_eq!(shop.snapshot().await, before, "a dry run has moved something");
         // Somebody else is quicker the first time: it is tried again, with patience.
-        let key = keys::order(&BrandId::of_checked("acme"), "A-1");
+        let key = keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("A-1"));
         between.before(async move {
             let stored = inner.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
             let write = Write { key, expect: Expect::Anything, change: Change::Put(stored.value) };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    id::{BrandId, TierId},
+    id::{BrandId, OrderId, TierId},
     member::{MemberId, Standing, Status},
 };
 use edge::wire::read_member_id;
@@ -296,7 +296,8 @@ fn an_order_or_a_redemption_that_was_changed_is_found() {
             let books = Books::open().await;
             let mut entries = books.entries().await;
             let earned = |entry: &EntryRecord| {
-                entry.event.kind.row().order_id == Some(order) && entry.event.kind.row().word == "earn"
+                entry.event.kind.row().order_id == Some(&OrderId::of_checked(order))
+                    && entry.event.kind.row().word == "earn"
             };
             let at = place(&entries, earned);
             damage(&mut entries[at].1);
@@ -306,7 +307,8 @@ fn an_order_or_a_redemption_that_was_changed_is_found() {
         for order in ["kept", "cancelled"] {
             let books = Books::open().await;
             let mut entries = books.entries().await;
-            let at = place(&entries, |entry| entry.event.kind.row().order_id == Some(order));
+            let at =
+                place(&entries, |entry| entry.event.kind.row().order_id == Some(&OrderId::of_checked(order)));
             entries[at].1.cancelled ^= true;
             books.put(entries.swap_remove(at)).await;
             books.must_find(&format!("redemption {order} (not) cancelled")).await;
@@ -333,7 +335,7 @@ fn half_a_commit_is_found() {
 
         // The entry is there and the member is as it was before it.
         let mut stray = books.entries().await.remove(0);
-        stray.0 = keys::order(&BrandId::of_checked("acme"), "restored");
+        stray.0 = keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("restored"));
         stray.1.seq += 1;
         let count = books.entries().await.len();
         books.put(stray).await;
@@ -390,8 +392,11 @@ fn an_account_agrees_with_the_ledger_on_every_day() {
         }
         // What other days issued does not stand for an order of this one that is not there.
         let change = Change::Delete;
-        let write =
-            Write { key: keys::order(&BrandId::of_checked("acme"), "B-2"), expect: Expect::Anything, change };
+        let write = Write {
+            key: keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("B-2")),
+            expect: Expect::Anything,
+            change,
+        };
         store.commit(vec![write]).await.unwrap();
         let found = brands(&shop).await;
         let want = "issue per day: 20 points are counted, 0 by the ledger";
@@ -422,14 +427,24 @@ fn an_account_that_says_something_else_than_the_ledger_is_found() {
 
         // An order that nothing was counted for, by points and by block.
         let (shop, store) = counted().await;
-        let key = keys::order(&BrandId::of_checked("acme"), "A-0");
+        let key = keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("A-0"));
         let stored = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap();
         let mut entry: EntryRecord = decode(&key, &stored.value).unwrap();
         entry.blocks = Vec::new();
-        write(&store, keys::order(&BrandId::of_checked("acme"), "more"), Change::Put(encode(&entry))).await;
+        write(
+            &store,
+            keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("more")),
+            Change::Put(encode(&entry)),
+        )
+        .await;
         assert_eq!(brands(&shop).await, ["issue per day: 160 points are counted, 180 by the ledger"]);
         write(&store, key, Change::Put(encode(&entry))).await;
-        write(&store, keys::order(&BrandId::of_checked("acme"), "more"), Change::Delete).await;
+        write(
+            &store,
+            keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("more")),
+            Change::Delete,
+        )
+        .await;
         assert_eq!(brands(&shop).await, ["block 1: bought, less drawn, less left, is 20 and not 0"]);
 
         // A block that is larger than it was sold.

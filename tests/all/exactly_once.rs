@@ -1,7 +1,7 @@
 //! Exactly once: the same key gets the first answer again, byte for byte; another body is refused;
 //! another caller's key is another key; natural keys hold without a header.
 
-use domain::id::BrandId;
+use domain::id::{BrandId, OrderId};
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -266,8 +266,7 @@ async fn a_dry_run_answers_as_the_real_one() {
     shop.earn(&member, "A-1", "450").await;
     // A lot and a tier's period lie behind: the dry run settles, and does not write that either.
     shop.at("2028-06-01T00:00:00+08:00");
-    let redeemed =
-        json!({"redemption_id": edge::wire::id(engine::redemption_id(&BrandId::of_checked("acme"), "B-3"))});
+    let redeemed = json!({"redemption_id": edge::wire::id(engine::redemption_id(&BrandId::of_checked("acme"), &OrderId::of_checked("B-3")))});
     let rows = [
         ("/earn-points", order(&member, "B-1", "700")),
         ("/earn-points", json!({"member_id": member, "brand": "acme", "activity": "bind"})),

@@ -1,7 +1,7 @@
 //! Two instances over one store, as on AWS: whatever one does between the other's reading and its
 //! commit, each thing is done once and nothing is lost. The order of events is fixed, not raced.
 
-use domain::id::BrandId;
+use domain::id::{BrandId, OrderId};
 use std::{
     pin::Pin,
     sync::{Arc, Mutex},
@@ -217,7 +217,7 @@ fn what_its_twin_did_after_it_looked_is_no_refusal() {
             let (second, told) = (two.second.clone(), Arc::new(Mutex::new(None)));
             let (heard, twin) = (told.clone(), redeem.clone());
             two.between.after_reading(
-                keys::redemption(redemption_id(&BrandId::of_checked("acme"), "R-1")),
+                keys::redemption(redemption_id(&BrandId::of_checked("acme"), &OrderId::of_checked("R-1"))),
                 async move {
                     *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
                 },

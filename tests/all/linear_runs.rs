@@ -16,7 +16,7 @@ use std::{
 
 use domain::{
     decide::{Ask as RefundAsk, EarnOrder, Redeem},
-    id::BrandId,
+    id::{BrandId, OrderId, RefundId},
     member::MemberId,
     number::Money,
     refusal::{Refusal, Remaining},
@@ -103,14 +103,14 @@ fn ask(dice: &mut Dice, place: usize) -> Ask {
 
 /// Sixteen bytes that differ where the parts do.
 fn hashed(parts: &impl std::fmt::Debug) -> [u8; 16] {
-    redemption_id(&BrandId::of_checked("hashed"), &format!("{parts:?}")).0
+    redemption_id(&BrandId::of_checked("hashed"), &OrderId::of_checked(&format!("{parts:?}"))).0
 }
 
 fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
     let brand = BrandId::of_checked("acme");
     let money = |units: u32| Money(u64::from(units) * 100);
     let whom = Whom::Id(member);
-    let order_id = |number: u8| format!("{who}-{number}");
+    let order_id = |number: u8| OrderId::of_checked(&format!("{who}-{number}"));
     match ask {
         Ask::Earn { order, amount } => {
             let (order_id, amount) = (order_id(*order), Some(money(*amount)));
@@ -121,9 +121,9 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
             Act::redeem(whom, Redeem { brand, points, order_id })
         }
         Ask::Refund { order, amount, name } => {
-            let refund_id = name.map(|name| name.to_string());
+            let refund_id = name.map(|name| RefundId::of_checked(&name.to_string()));
             let ask = amount.map_or(RefundAsk::All, |amount| RefundAsk::Amount(money(amount)));
-            Act::refund(brand, &order_id(*order), refund_id.as_deref(), ask)
+            Act::refund(brand, &order_id(*order), refund_id.as_ref(), ask)
         }
         Ask::Cancel { redemption, .. } => Act::cancel(redemption_id(&brand, &order_id(*redemption))),
         Ask::Read => unreachable!("reading is no act"),

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use domain::{
-    id::BrandId,
+    id::{BrandId, OrderId},
     time::{Instant, Month, Zone},
 };
 use engine::{
@@ -394,7 +394,7 @@ fn damage_in_the_store_is_seen() {
     for (what, order, want, change) in damages {
         let folder = Folder::new();
         build(&folder);
-        damage(&folder, &keys::order(&BrandId::of_checked("acme"), order), &change);
+        damage(&folder, &keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked(order)), &change);
         let (code, said) = folder.laurel("audit --settlement 2026-11 --data data");
         assert_eq!(code, want, "{what}: {said}");
     }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::{id::BrandId, time::Month};
+use domain::{
+    id::{BrandId, OrderId},
+    time::Month,
+};
 use engine::{
     Error, Request, keys,
     memory::MemoryStore,
@@ -325,7 +328,7 @@ fn a_ledger_with_a_gap_is_not_settled() {
         let store = Arc::new(MemoryStore::new());
         let shop = Shop::over(store.clone(), &program(), "2026-10-20T09:00:00+08:00").await;
         autumn(&shop, 3).await;
-        let key = keys::order(&BrandId::of_checked("bean"), "november-1");
+        let key = keys::order(&BrandId::of_checked("bean"), &OrderId::of_checked("november-1"));
         let write = Write { key, expect: Expect::Anything, change: Change::Delete };
         store.commit(vec![write]).await.unwrap();
         shop.at(CLOSABLE);
@@ -334,7 +337,10 @@ fn a_ledger_with_a_gap_is_not_settled() {
             let month = Month::parse("2026-11").unwrap();
             let closed = shop.api.engine.partners().close_month(&request, month).await;
             let Err(Error::Unreadable(gap)) = closed else { panic!("{closed:?}") };
-            assert_eq!(gap.key, keys::order(&BrandId::of_checked("bean"), "november-1"));
+            assert_eq!(
+                gap.key,
+                keys::order(&BrandId::of_checked("bean"), &OrderId::of_checked("november-1"))
+            );
             shop.refused("404 settlement_not_found", "GET", "/settlements/2026-11", Value::Null).await;
         }
         let months = shop.ok("GET", "/settlements", Value::Null).await["settlements"].clone();

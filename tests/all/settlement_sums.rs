@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     event::{EntryKind, Event, Movement, Order, OrderRefunded, OrderState, Share},
-    id::{BrandId, TierId},
+    id::{BrandId, OrderId, TierId},
     json::Json,
     number::{Currency, Money},
     programme::{self, Timeline},
@@ -92,7 +92,7 @@ fn share(brand: &BrandId, points: i64) -> Share {
 }
 
 fn order(brand: &BrandId) -> EntryKind {
-    let (order_id, tier) = ("1".to_owned(), TierId::of_checked("basic"));
+    let (order_id, tier) = (OrderId::of_checked("1"), TierId::of_checked("basic"));
     EntryKind::OrderEarned(Box::new(Order {
         brand: brand.clone(),
         order_id,
@@ -133,7 +133,7 @@ fn counted(dice: &mut Dice) -> Counted {
             let taken = dice.roll(points.unsigned_abs() + 1);
             let refund = OrderRefunded {
                 brand: brand.clone(),
-                order_id: "1".to_owned(),
+                order_id: OrderId::of_checked("1"),
                 amount: Money(0),
                 closes: false,
                 taken,
@@ -149,11 +149,15 @@ fn counted(dice: &mut Dice) -> Counted {
         }
         2 => {
             let shares = shares(dice, -1);
-            plain(event(of(shares, 0), EntryKind::PointsRedeemed { brand, order_id: "1".to_owned() }))
+            plain(event(
+                of(shares, 0),
+                EntryKind::PointsRedeemed { brand, order_id: OrderId::of_checked("1") },
+            ))
         }
         3 => {
             let taken = shares(dice, -1);
-            let redeem = EntryKind::PointsRedeemed { brand: brand.clone(), order_id: "1".to_owned() };
+            let redeem =
+                EntryKind::PointsRedeemed { brand: brand.clone(), order_id: OrderId::of_checked("1") };
             let redeemed = plain(event(of(taken, 0), redeem));
             let kind = EntryKind::RedemptionCancelled {
                 brand,

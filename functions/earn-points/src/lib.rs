@@ -2,7 +2,7 @@
 
 use domain::{
     decide::{EarnActivity, EarnLine, EarnOrder},
-    id::BrandId,
+    id::{BrandId, OrderId, OrderLineId},
     member::MemberId,
     shape::Shape,
     time::Instant,
@@ -18,7 +18,7 @@ body! {
     /// A line of an order.
     struct OrderLine {
         /// differs within the order
-        line_id: Id,
+        line_id: OrderLineId,
         /// the article
         sku: Option<Text<64>>,
         /// may be excluded or multiplied by the programme
@@ -42,7 +42,7 @@ body! {
         /// where it happened
         brand: BrandId,
         /// the brand's id of the order; earns once, for ever
-        order_id: Option<Id>,
+        order_id: Option<OrderId>,
         /// what the order came to; the sum of the lines, if both are given
         amount: Option<MoneyText>,
         /// its lines
@@ -122,7 +122,7 @@ fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {
     Some(EarnOrder {
         lines: lines.into_iter().collect::<Option<_>>()?,
         brand: body.brand,
-        order_id: order_id?.into(),
+        order_id: order_id?,
         amount: amount?,
         occurred_at: body.occurred_at,
     })
@@ -131,7 +131,7 @@ fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {
 fn order_line(form: &mut Form<'_>, index: usize, line: OrderLine) -> Option<EarnLine> {
     Some(EarnLine {
         amount: form.money(&line.amount, &format!("/lines/{index}/amount"))?,
-        line_id: line.line_id.into(),
+        line_id: line.line_id,
         sku: line.sku.map(Into::into),
         category: line.category.map(Into::into),
         quantity: line.quantity.count(),

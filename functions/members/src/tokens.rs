@@ -1,8 +1,11 @@
 //! Tokens for a member's own page: a shop's server makes one, the page in the browser uses it.
 
-use domain::{id::BrandId, programme::BrandKind};
+use domain::{
+    id::{BrandId, OrderId},
+    programme::BrandKind,
+};
 use edge::{
-    Answer, Api, At, Call, Code, Grant, Id, Kind, Method, Positive, Problem, Route, Spend, TOKEN_MINUTES_MAX,
+    Answer, Api, At, Call, Code, Grant, Kind, Method, Positive, Problem, Route, Spend, TOKEN_MINUTES_MAX,
     Text, Whole, answer, body, taking,
 };
 
@@ -12,7 +15,7 @@ body! {
     /// The one redemption that a token allows.
     struct TokenSpend {
         /// the order that points may be spent on
-        order_id: Id,
+        order_id: OrderId,
         /// at most so many
         points_max: Positive,
         /// the order's brand; the key's own, or the house's only one, unless given
@@ -58,9 +61,8 @@ async fn create(api: &Api, call: &Call, body: MakeToken) -> Result<Answer, Probl
         Some(redeem) => Some(brand(api, call, redeem)?),
         None => call.caller.brand.clone(),
     };
-    let spend = body
-        .redeem
-        .map(|redeem| Spend { order_id: redeem.order_id.into(), points_max: redeem.points_max.count() });
+    let spend =
+        body.redeem.map(|redeem| Spend { order_id: redeem.order_id, points_max: redeem.points_max.count() });
 
     // Only that there is such a member.
     api.engine.people().member(member, call.request.now).await?;

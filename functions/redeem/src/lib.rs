@@ -1,9 +1,15 @@
 //! `POST /redeem`: points are spent on an order.
 
-use domain::{decide::Redeem, id::BrandId, json::Json, member::MemberId, shape::Shape};
+use domain::{
+    decide::Redeem,
+    id::{BrandId, OrderId},
+    json::Json,
+    member::MemberId,
+    shape::Shape,
+};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Members, Method, Partners,
-    Positive, Problem, Read, Role, Route, Spend, Ulid, body, taking,
+    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, Members, Method, Partners, Positive,
+    Problem, Read, Role, Route, Spend, Ulid, body, taking,
     wire::{PartnerDone, Redeemed},
     words,
 };
@@ -23,7 +29,7 @@ body! {
         /// what they are spent on; rewards and draws come later
         kind: SpentOnWhat,
         /// the order; points are spent on it once
-        order_id: Id,
+        order_id: OrderId,
     }
 }
 
@@ -50,7 +56,7 @@ body! {
 /// What a body asks to spend, for a token that names what it allows.
 fn spends(body: &Json) -> Option<Spend> {
     let asked = RedeemPoints::read(body)?;
-    Some(Spend { order_id: asked.r#for.order_id.into(), points_max: asked.points.count() })
+    Some(Spend { order_id: asked.r#for.order_id, points_max: asked.points.count() })
 }
 
 /// The function.
@@ -86,7 +92,7 @@ async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Pr
         brand: body.brand,
         points: body.points.count(),
         order_id: match body.r#for.kind {
-            SpentOnWhat::Order => body.r#for.order_id.into(),
+            SpentOnWhat::Order => body.r#for.order_id,
         },
     };
 

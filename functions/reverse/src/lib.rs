@@ -2,11 +2,11 @@
 
 use domain::{
     decide::{Ask, RefundLine},
-    id::{BrandId, RedemptionId},
+    id::{BrandId, OrderId, OrderLineId, RedemptionId, RefundId},
     shape::Shape,
 };
 use edge::{
-    Access, AllOr, Answer, Api, Call, Code, Form, Function, Id, Kind, List, Method, MoneyText, Partners,
+    Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners,
     Positive, Problem, Role, Route, Ulid, body, given, need, taking,
     wire::{PartnerDone, Reversed},
 };
@@ -16,7 +16,7 @@ body! {
     /// Units of a line that come back.
     struct ReturnedLine {
         /// a line of the order
-        line_id: Id,
+        line_id: OrderLineId,
         /// how many units of it
         quantity: Positive,
     }
@@ -38,11 +38,11 @@ body! {
         /// the order's brand
         brand: Option<BrandId>,
         /// the order that is refunded
-        order_id: Option<Id>,
+        order_id: Option<OrderId>,
         /// what of it
         refund: Option<AllOr<ReturnedPart>>,
         /// the refund's natural key
-        refund_id: Option<Id>,
+        refund_id: Option<RefundId>,
         /// in place of an order: the redemption that is cancelled
         redemption_id: Option<Ulid<RedemptionId>>,
         /// answer what would happen and write nothing
@@ -95,8 +95,7 @@ fn refund(form: &mut Form<'_>, body: Reverse) -> Option<Act> {
     let brand = need!(form, body.brand);
     let order_id = need!(form, body.order_id);
     let ask = need!(form, body.refund).and_then(|refund| ask(form, refund));
-    let refund_id = body.refund_id.map(String::from);
-    Some(Act::refund(brand?, &order_id?, refund_id.as_deref(), ask?))
+    Some(Act::refund(brand?, &order_id?, body.refund_id.as_ref(), ask?))
 }
 
 fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {
@@ -107,10 +106,8 @@ fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {
     match (part.amount, part.lines) {
         (Some(amount), None) => form.money(&amount, "/refund/amount").map(Ask::Amount),
         (None, Some(List(lines))) => {
-            let line = |line: ReturnedLine| RefundLine {
-                line_id: line.line_id.into(),
-                quantity: line.quantity.count(),
-            };
+            let line =
+                |line: ReturnedLine| RefundLine { line_id: line.line_id, quantity: line.quantity.count() };
             Some(Ask::Lines(lines.into_iter().map(line).collect()))
         }
         (Some(_), Some(_)) | (None, None) => {

@@ -5,7 +5,7 @@ mod row;
 use std::collections::HashSet;
 
 use crate::{
-    id::{BrandId, RedemptionId, TierId},
+    id::{BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::Status,
     number::Money,
     programme::Way,
@@ -74,7 +74,7 @@ pub enum EntryKind {
         /// The honouring brand.
         brand: BrandId,
         /// The order they were spent on.
-        order_id: String,
+        order_id: OrderId,
     },
     /// Lots expired at `occurred_at`.
     PointsExpired,
@@ -158,7 +158,7 @@ pub struct Order {
     /// The brand.
     pub brand: BrandId,
     /// The brand's id of it.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The local day it happened on (its number).
     pub day: i32,
     /// What it came to.
@@ -192,7 +192,7 @@ pub struct OrderLot {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderLine {
     /// Its id within the order.
-    pub line_id: String,
+    pub line_id: OrderLineId,
     /// The article.
     pub sku: Option<String>,
     /// The category.
@@ -262,7 +262,7 @@ pub struct OrderRefunded {
     /// The order's brand.
     pub brand: BrandId,
     /// The order.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// What remained of its amount before, less what remains after.
     pub amount: Money,
     /// Whether nothing remains from now on, having remained before.
@@ -318,12 +318,10 @@ impl History {
         let events = || self.events.iter().chain(recent);
         let refunds = events().filter_map(|event| event.kind.row().refund);
         let closing = refunds.filter(|refund| refund.closes);
-        let closed: HashSet<(&str, &str)> =
-            closing.map(|refund| (refund.brand.as_str(), refund.order_id.as_str())).collect();
+        let closed: HashSet<_> = closing.map(|refund| (&refund.brand, &refund.order_id)).collect();
         let since = events().filter(|event| event.occurred_at >= since);
         let orders = since.filter_map(|event| event.kind.row().order);
-        let standing =
-            orders.filter(|order| !closed.contains(&(order.brand.as_str(), order.order_id.as_str())));
+        let standing = orders.filter(|order| !closed.contains(&(&order.brand, &order.order_id)));
         standing.count() as u64
     }
 

@@ -107,6 +107,12 @@ text_id! {
     BrandId;
     /// A tier's id.
     TierId;
+    /// A shop's id of an order, which means something together with the brand.
+    OrderId;
+    /// A shop's id of a line of an order.
+    OrderLineId;
+    /// A shop's id of a refund of an order.
+    RefundId;
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A valid no: the request was understood and the rules forbid it. Nothing is written.
 
 use crate::{
+    id::OrderLineId,
     number::{Amount, Currency, Money},
     programme::{BrandPer, Way},
     shape::Fault,
@@ -107,5 +108,5 @@ pub enum Remaining {
     /// An amount, of an order without lines.
     Amount(Money, Currency),
     /// Units by line.
-    Lines(Vec<(String, u64)>),
+    Lines(Vec<(OrderLineId, u64)>),
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offs
 use chrono_tz::{TZ_VARIANTS, Tz};
 use domain::{
     decide::{Command, Context, EarnOrder},
-    id::TierId,
+    id::{OrderId, TierId},
     json::Json,
     member::{Member, MemberId},
     number::Money,
@@ -169,7 +169,7 @@ fn earned(programmes: &Timeline, at: Instant) -> Member {
     let member = Member::new(MemberId([1; 16]), at, at, &TierId::of_checked("basic"));
     let order = EarnOrder {
         brand: "acme".parse().unwrap(),
-        order_id: "A-1".to_owned(),
+        order_id: OrderId::of_checked("A-1"),
         amount: Some(Money(1_000)),
         lines: Vec::new(),
         occurred_at: None,

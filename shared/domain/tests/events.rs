@@ -14,7 +14,7 @@ use domain::{
         Share, TierCause,
     },
     evolve, evolve_unchecked,
-    id::{BrandId, TierId},
+    id::{BrandId, OrderId, OrderLineId, TierId},
     json::Json,
     member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
     number::Money,
@@ -39,7 +39,7 @@ fn event(day: i32, points: i64, kind: EntryKind) -> Event {
 
 fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Option<&str>]) -> Event {
     let line = |category: &Option<&str>| OrderLine {
-        line_id: "1".to_owned(),
+        line_id: OrderLineId::of_checked("1"),
         sku: None,
         category: category.map(str::to_owned),
         quantity: 1,
@@ -47,7 +47,7 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
     };
     let order = Order {
         brand: BrandId::of_checked(brand),
-        order_id: order_id.to_owned(),
+        order_id: OrderId::of_checked(order_id),
         day,
         amount: Money(100),
         lines: categories.iter().map(line).collect(),
@@ -78,14 +78,14 @@ fn redeemed(brand: &str, day: i32, points: i64) -> Event {
     event(
         day,
         -points,
-        EntryKind::PointsRedeemed { brand: BrandId::of_checked(brand), order_id: "r".to_owned() },
+        EntryKind::PointsRedeemed { brand: BrandId::of_checked(brand), order_id: OrderId::of_checked("r") },
     )
 }
 
 fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
     let kind = OrderRefunded {
         brand: BrandId::of_checked(brand),
-        order_id: order_id.to_owned(),
+        order_id: OrderId::of_checked(order_id),
         amount: Money(100),
         closes,
         taken: 0,
@@ -292,7 +292,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
     ] {
         let order = EarnOrder {
             brand: "acme".parse().unwrap(),
-            order_id: "1".to_owned(),
+            order_id: OrderId::of_checked("1"),
             amount: Some(Money(10_000)),
             lines: Vec::new(),
             occurred_at: Some(ten_of(TODAY - days)),

@@ -6,7 +6,7 @@
 use std::ops::Deref;
 
 use domain::{
-    id::{BrandId, TierId},
+    id::{BrandId, OrderId, OrderLineId, RefundId, TierId},
     json::{Json, Text as JsonText},
     number::FIGURE_MAX,
     shape::{COUNT, Shape},
@@ -146,7 +146,7 @@ macro_rules! ids {
     )*};
 }
 
-ids! { BrandId TierId }
+ids! { BrandId OrderLineId OrderId RefundId TierId }
 
 /// An id of the operator's or a shop's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,7 @@
 //! What went wrong, as RFC 9457 tells it. The only place where refusals become statuses.
 
 use domain::{
+    id::OrderLineId,
     json::Json,
     refusal::{Refusal, Remaining},
     shape::{FAULTS_MAX, Fault},
@@ -241,7 +242,8 @@ fn remaining_value(remaining: &Remaining) -> Value {
     match remaining {
         Remaining::Amount(amount, currency) => Value::String(amount.show(*currency)),
         Remaining::Lines(lines) => {
-            let line = |(id, quantity): &(String, u64)| json!({"line_id": id, "quantity": quantity});
+            let line =
+                |(id, quantity): &(OrderLineId, u64)| json!({"line_id": id.as_str(), "quantity": quantity});
             Value::Array(lines.iter().map(line).collect())
         }
     }

@@ -8,7 +8,11 @@ use engine::records::By;
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::{id::BrandId, member::MemberId, time::Instant};
+use domain::{
+    id::{BrandId, OrderId},
+    member::MemberId,
+    time::Instant,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Caller, Role, wire};
@@ -28,10 +32,10 @@ pub struct Grant {
 }
 
 /// The one redemption that a token allows, at its caller's brand.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spend {
     /// The order.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// The most points.
     pub points_max: u64,
 }
@@ -45,7 +49,14 @@ struct Content {
     /// Milliseconds of the Unix epoch.
     expires_at: i64,
     brand: Option<String>,
-    spend: Option<Spend>,
+    spend: Option<Spending>,
+}
+
+/// A [`Spend`] as it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Spending {
+    order_id: String,
+    points_max: u64,
 }
 
 impl Api {
@@ -63,7 +74,9 @@ impl Api {
             member: wire::member_id(grant.member),
             expires_at: expires_at.0,
             brand: brand.map(|brand| brand.to_string()),
-            spend: grant.spend,
+            spend: grant
+                .spend
+                .map(|spend| Spending { order_id: spend.order_id.to_string(), points_max: spend.points_max }),
         };
         // A plain struct with string keys: writing it to memory does not fail.
         let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).ok()?);
@@ -84,8 +97,11 @@ impl Api {
             return None;
         }
         let member = wire::read_member_id(&told.member)?;
-        let grant = Some(Grant { member, spend: told.spend });
         // Its seal is ours, and so is what it says.
+        let spend = told
+            .spend
+            .map(|told| Spend { order_id: OrderId::of_checked(&told.order_id), points_max: told.points_max });
+        let grant = Some(Grant { member, spend });
         let brand = told.brand.as_deref().map(BrandId::of_checked);
         Some(Arc::new(Caller { by: By::Member(member), roles: vec![Role::Member], brand, grant }))
     }

@@ -155,7 +155,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use engine::{
-        id::{BrandId, CallerId, LinkCodeHash, Reference, RequestHash},
+        id::{BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
         keys::{self, kind},
     };
 
@@ -199,7 +199,7 @@ mod tests {
             (keys::block(&BrandId::of_checked("b"), "1"), 1),
             (keys::account(&BrandId::of_checked("b"), 7), 4),
             (key(&[&b"m"[..], &ID].concat()), 17),
-            (keys::order(&BrandId::of_checked("b"), "1"), 4),
+            (keys::order(&BrandId::of_checked("b"), &OrderId::of_checked("1")), 4),
             (keys::link_code(LinkCodeHash([5; 16])), 17),
             (keys::reference(&BrandId::of_checked("b"), Reference([5; 16])), 19),
             (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),

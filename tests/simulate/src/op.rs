@@ -10,6 +10,7 @@ mod redeeming;
 mod refunds;
 mod sweeps;
 
+use domain::id::OrderId;
 use std::{collections::HashMap, fmt::Write as _};
 
 use laurel_tests::model::{Model, command::Command};
@@ -256,7 +257,10 @@ impl Names<'_> {
 
     /// The id of the redemption for an order.
     fn redemption(&self, brand: &str, order_id: &str) -> String {
-        edge::wire::id(engine::redemption_id(&domain::id::BrandId::of_checked(brand), order_id))
+        edge::wire::id(engine::redemption_id(
+            &domain::id::BrandId::of_checked(brand),
+            &OrderId::of_checked(order_id),
+        ))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Draft, Stop, must_move, share};
 use crate::{
     condition::Wants,
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
-    id::BrandId,
+    id::{BrandId, OrderId},
     member::COUNTED_DAYS,
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product, signed},
     programme::{Activity, Expiry, Per, Programme, Way},
@@ -21,7 +21,7 @@ pub struct EarnOrder {
     /// The brand.
     pub brand: BrandId,
     /// The brand's id of it.
-    pub order_id: String,
+    pub order_id: OrderId,
     /// What it came to; needed where there are no lines.
     pub amount: Option<Money>,
     /// Its lines.

@@ -3,7 +3,7 @@
 use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Event, Movement, Redemption, Share},
-    id::{BrandId, RedemptionId},
+    id::{BrandId, OrderId, RedemptionId},
     number::signed,
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
@@ -18,7 +18,7 @@ pub struct Redeem {
     /// How many, from 1.
     pub points: u64,
     /// The order.
-    pub order_id: String,
+    pub order_id: OrderId,
 }
 
 impl Draft<'_> {

@@ -4,6 +4,7 @@
 use super::{Draft, Stop, earn::earned, invalid, share};
 use crate::{
     event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
+    id::OrderLineId,
     number::{Currency, Money, Rate, Term, floor_of_product, signed},
     programme::Expiry,
     refusal::{Refusal, Remaining},
@@ -28,7 +29,7 @@ pub enum Ask {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefundLine {
     /// The line.
-    pub line_id: String,
+    pub line_id: OrderLineId,
     /// How many units, from 1.
     pub quantity: u64,
 }

@@ -9,7 +9,7 @@
 
 use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
 use crate::{
-    id::{BrandId, RedemptionId, TierId},
+    id::{BrandId, OrderId, RedemptionId, TierId},
     programme::Way,
 };
 
@@ -37,7 +37,7 @@ pub struct Row<'a> {
     /// The brand it happened at, if at one. The brand is marked as used.
     pub brand: Option<&'a BrandId>,
     /// The order it is about, if about one.
-    pub order_id: Option<&'a str>,
+    pub order_id: Option<&'a OrderId>,
     /// The redemption it made or cancelled, if it did.
     pub redemption: Option<Redemption<'a>>,
     /// The order that earned, with all that was recorded of it, if that is what it was.
@@ -130,7 +130,7 @@ pub enum Redemption<'a> {
         /// The honouring brand.
         brand: &'a BrandId,
         /// The order that the points were spent on.
-        order_id: &'a str,
+        order_id: &'a OrderId,
     },
     /// The entry cancelled the one of that id.
     Cancelled(RedemptionId),
@@ -167,7 +167,7 @@ pub struct Granted {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reversed<'a> {
     /// An order, by brand and id.
-    Order(&'a BrandId, &'a str),
+    Order(&'a BrandId, &'a OrderId),
     /// A redemption.
     Redemption(RedemptionId),
 }
@@ -176,9 +176,9 @@ pub enum Reversed<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Once<'a> {
     /// That order, by brand and id, earns.
-    Order(&'a BrandId, &'a str),
+    Order(&'a BrandId, &'a OrderId),
     /// Points are spent on that order, by brand and id.
-    Redemption(&'a BrandId, &'a str),
+    Redemption(&'a BrandId, &'a OrderId),
     /// That redemption is cancelled.
     Cancellation(RedemptionId),
     /// That badge is issued.

@@ -3,7 +3,7 @@
 
 use domain::{
     event::{EntryKind, Redemption, Share, TierCause},
-    id::{BrandId, RedemptionId, TierId},
+    id::{BrandId, OrderId, RedemptionId, TierId},
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -89,7 +89,7 @@ answer! {
         /// where it happened
         brand: OrNull<Id<&'a BrandId>>,
         /// the order it is about
-        order_id: OrNull<Id<&'a str>>,
+        order_id: OrNull<Id<&'a OrderId>>,
         /// the redemption it is about
         redemption_id: OrNull<Ulid<RedemptionId>>,
         /// who asked: a key's id, the member's own, time, import or schedule

@@ -3,7 +3,7 @@
 
 use domain::{
     event::Moves,
-    id::{BrandId, RedemptionId, TierId},
+    id::{BrandId, OrderId, RedemptionId, TierId},
     programme::Sees,
 };
 use engine::records::EntryRecord;
@@ -27,7 +27,7 @@ answer! {
         /// where it happened
         brand: OrNull<Id<&'a BrandId>>,
         /// the order it is about
-        order_id: OrNull<Id<&'a str>>,
+        order_id: OrNull<Id<&'a OrderId>>,
         /// the redemption it is about
         redemption_id: OrNull<Ulid<RedemptionId>>,
         /// when it happened

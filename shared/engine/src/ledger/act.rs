@@ -3,7 +3,7 @@
 
 use domain::{
     decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
-    id::{BrandId, RedemptionId},
+    id::{BrandId, OrderId, RedemptionId, RefundId},
     member::{Member, MemberId, Status},
     programme::Way,
     refusal::Refusal,
@@ -104,9 +104,9 @@ enum Deed {
 }
 
 /// The id of the redemption of an order: it follows from the order, so that no index is needed.
-pub fn redemption_id(brand: &BrandId, order_id: &str) -> RedemptionId {
+pub fn redemption_id(brand: &BrandId, order_id: &OrderId) -> RedemptionId {
     let mut hash = Sha256::new();
-    for part in ["redemption", "\0", brand.as_str(), "\0", order_id] {
+    for part in ["redemption", "\0", brand.as_str(), "\0", order_id.as_str()] {
         hash.update(part.as_bytes());
     }
     let digest: [u8; 32] = hash.finalize().into();
@@ -154,7 +154,7 @@ impl Act {
     }
 
     /// A brand's order is refunded; once, where the refund has a name of its own.
-    pub fn refund(brand: BrandId, order_id: &str, refund_id: Option<&str>, ask: Ask) -> Act {
+    pub fn refund(brand: BrandId, order_id: &OrderId, refund_id: Option<&RefundId>, ask: Ask) -> Act {
         Act {
             about: About::Target { key: keys::order(&brand, order_id), missing: Refusal::OrderNotFound },
             natural_key: refund_id.map(|refund_id| keys::refund(&brand, order_id, refund_id)),

@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn redeemed(order_id: &str) -> EntryKind {
-        EntryKind::PointsRedeemed { brand: "acme".parse().unwrap(), order_id: order_id.to_owned() }
+        EntryKind::PointsRedeemed { brand: "acme".parse().unwrap(), order_id: order_id.parse().unwrap() }
     }
 
     fn adjusted() -> EntryKind {
@@ -225,7 +225,7 @@ mod tests {
         let order = |brand: &str, order_id: &str| {
             plain(EntryKind::OrderEarned(Box::new(Order {
                 brand: BrandId::of_checked(brand),
-                order_id: order_id.to_owned(),
+                order_id: order_id.parse().unwrap(),
                 day: 1,
                 amount: Money(0),
                 lines: Vec::new(),

@@ -166,7 +166,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
             let before = left.get(&(&refund.brand, refund.order_id.as_str()));
             // What is damaged may say anything; a sum that has run full differs from what is stored.
             let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
-            left.insert((&refund.brand, &refund.order_id), (&refund.after, taken));
+            left.insert((&refund.brand, refund.order_id.as_str()), (&refund.after, taken));
         }
         if let Some(Redemption::Cancelled(redemption)) = row.redemption {
             cancelled.insert(redemption);
@@ -214,7 +214,7 @@ mod tests {
     fn found(refunds: &[(u64, u64, u64)]) -> Vec<String> {
         let order = Order {
             brand: "acme".parse().unwrap(),
-            order_id: "A-1".to_owned(),
+            order_id: "A-1".parse().unwrap(),
             day: 1,
             amount: Money(0),
             lines: Vec::new(),

@@ -29,7 +29,7 @@ impl CallerId {
     }
 }
 
-pub use domain::id::BrandId;
+pub use domain::id::{BrandId, OrderId};
 
 domain::bytes_id! {
     /// The id of a key that a partner signs with, by which requests name it.

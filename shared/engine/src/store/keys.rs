@@ -5,7 +5,7 @@
 //! shop's own numbering append; the rest are short.
 
 use domain::{
-    id::{BrandId, RedemptionId},
+    id::{BrandId, OrderId, RedemptionId, RefundId},
     member::MemberId,
     time::{Instant, Month},
 };
@@ -112,8 +112,8 @@ pub fn entry(id: MemberId, seq: u64) -> Key {
 }
 
 /// An order.
-pub fn order(brand: &BrandId, order_id: &str) -> Key {
-    key(kind::ORDER, &[brand.as_str().as_bytes(), b"\0", order_id.as_bytes()])
+pub fn order(brand: &BrandId, order_id: &OrderId) -> Key {
+    key(kind::ORDER, &[brand.as_str().as_bytes(), b"\0", order_id.as_str().as_bytes()])
 }
 
 /// A redemption; its id follows from the order it is for.
@@ -122,8 +122,14 @@ pub fn redemption(id: RedemptionId) -> Key {
 }
 
 /// A refund that the caller has named.
-pub fn refund(brand: &BrandId, order_id: &str, refund_id: &str) -> Key {
-    let parts = [brand.as_str().as_bytes(), b"\0", order_id.as_bytes(), b"\0", refund_id.as_bytes()];
+pub fn refund(brand: &BrandId, order_id: &OrderId, refund_id: &RefundId) -> Key {
+    let parts = [
+        brand.as_str().as_bytes(),
+        b"\0",
+        order_id.as_str().as_bytes(),
+        b"\0",
+        refund_id.as_str().as_bytes(),
+    ];
     key(kind::REFUND, &parts)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use bytes::Bytes;
 use engine::{
     conformance::CASES,
-    id::{BrandId, CallerId, LinkCodeHash, Reference, RequestHash},
+    id::{BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
     keys::{self, kind},
     store::{Change, Expect, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write},
 };
@@ -106,9 +106,9 @@ fn every_kind() -> Vec<Key> {
     ]);
     keys.extend((0..5).map(|at| keys::caller(CallerId::of([at; 16]))));
     keys.extend([keys::used("brand", "a"), keys::used("tier", "b"), keys::program_head()]);
-    keys.extend(
-        (1..4).flat_map(|at| [keys::program(at), keys::order(&BrandId::of_checked("a"), &at.to_string())]),
-    );
+    keys.extend((1..4).flat_map(|at| {
+        [keys::program(at), keys::order(&BrandId::of_checked("a"), &OrderId::of_checked(&at.to_string()))]
+    }));
     keys.extend((0..9).map(|at| of_kind(kind::MEMBER, &[&[at; 16]])));
     keys
 }

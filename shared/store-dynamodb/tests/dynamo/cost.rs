@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnConsumedCapacity},
 };
 use engine::{
-    id::BrandId,
+    id::{BrandId, OrderId},
     keys,
     memory::MemoryStore,
     store::{Change, Expect, Key, Store, Version, Write},
@@ -35,7 +35,7 @@ async fn single_items_cost_what_dynamodb_says() {
     let Some(local) = Local::shared() else { return };
     let named = [
         key([&b"m"[..], &[9; 16]].concat()),
-        keys::order(&BrandId::of_checked("brand"), "order-1"),
+        keys::order(&BrandId::of_checked("brand"), &OrderId::of_checked("order-1")),
         keys::request(engine::id::RequestHash([1; 16])),
         keys::used("a", "b"),
     ];

@@ -1,7 +1,7 @@
 //! Keys sort as they are scanned, and read back.
 
 use super::*;
-use domain::id::BrandId;
+use domain::id::{BrandId, OrderId, RefundId};
 
 #[test]
 fn the_due_index_sorts_by_time_and_reads_back() {
@@ -76,8 +76,10 @@ fn settlements_sort_from_the_newest_month_and_keep_apart() {
 
 #[test]
 fn ids_cannot_run_into_each_other() {
-    assert_ne!(order(&named("a"), "bc"), order(&named("ab"), "c"));
-    assert_ne!(refund(&named("a"), "b", "c"), refund(&named("a"), "b-c", ""));
+    let [b, bc, c, dashed] = ["b", "bc", "c", "b-c"].map(OrderId::of_checked);
+    assert_ne!(order(&named("a"), &bc), order(&named("ab"), &c));
+    let [refund_c, none] = ["c", ""].map(RefundId::of_checked);
+    assert_ne!(refund(&named("a"), &b, &refund_c), refund(&named("a"), &dashed, &none));
 }
 
 fn named(id: &str) -> BrandId {

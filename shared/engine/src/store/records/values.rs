@@ -1,7 +1,7 @@
 //! Values that records of several kinds hold.
 
 use domain::{
-    id::{BrandId, MemberId, RedemptionId, TierId},
+    id::{BrandId, MemberId, OrderId, OrderLineId, RedemptionId, TierId},
     number::{Amount, Money},
     settlement::SignedMoney,
     time::Instant,
@@ -37,7 +37,7 @@ macro_rules! text {
     )*};
 }
 
-text! { BrandId TierId }
+text! { BrandId OrderLineId OrderId TierId }
 
 impl Layout for CallerId {
     fn write(&self, out: &mut Vec<u8>) {

@@ -5,7 +5,7 @@ use domain::{
         ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
         Share, TierCause,
     },
-    id::{BrandId, RedemptionId, TierId},
+    id::{BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::Status,
     number::Money,
     time::Instant,
@@ -19,7 +19,7 @@ use crate::store::{
 
 fn order() -> Order {
     let line = |line_id: &str, sku: Option<&str>, quantity, amount| OrderLine {
-        line_id: text(line_id),
+        line_id: OrderLineId::of_checked(line_id),
         sku: sku.map(text),
         category: sku.map(|_| text("tea")),
         quantity,
@@ -27,7 +27,7 @@ fn order() -> Order {
     };
     Order {
         brand: BrandId::of_checked("acme"),
-        order_id: text("A-1"),
+        order_id: OrderId::of_checked("A-1"),
         day: 20_454,
         amount: Money(8_850),
         lines: vec![line("1", Some("SKU-1"), 2, 8_000), line("2", None, 1, 850)],
@@ -64,7 +64,7 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
     let brand = || BrandId::of_checked("bean");
     let refund = OrderRefunded {
         brand: brand(),
-        order_id: text("A-1"),
+        order_id: OrderId::of_checked("A-1"),
         amount: Money(4_000),
         closes: true,
         taken: 50,
@@ -87,7 +87,10 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             "activity_earned_bare",
             EntryKind::ActivityEarned(ActivityEarned { reference: None, streak: (-1, 0), ..activity }),
         ),
-        ("points_redeemed", EntryKind::PointsRedeemed { brand: brand(), order_id: text("A-2") }),
+        (
+            "points_redeemed",
+            EntryKind::PointsRedeemed { brand: brand(), order_id: OrderId::of_checked("A-2") },
+        ),
         ("points_expired", EntryKind::PointsExpired),
         ("order_refunded", EntryKind::OrderRefunded(refund)),
         (
