@@ -346,6 +346,11 @@ impl Timeline {
         (!versions.is_empty()).then_some(Timeline { versions })
     }
 
+    /// All of them.
+    pub fn versions(&self) -> &[std::sync::Arc<Programme>] {
+        &self.versions
+    }
+
     /// The version in force at that moment (the first one reaches back for ever).
     pub fn at(&self, instant: Instant) -> &Programme {
         let later = self.versions.iter().rev().find(|version| version.since <= instant);

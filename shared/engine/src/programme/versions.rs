@@ -15,11 +15,11 @@ use crate::{
     access::requests::Request,
     programme::Programmes,
     store::{
-        Change, Expect, Key, StoreError, Version, Write,
+        Change, Expect, Key, StoreError, Write,
+        documents::{Document, Versions},
         error::Error,
         keys,
-        records::{Answer, ProgramRecord, Unreadable, decode},
-        write::put,
+        records::{Answer, ProgramRecord, Unreadable},
     },
 };
 
@@ -91,21 +91,16 @@ impl Programmes {
     /// # Errors
     /// The same.
     pub async fn reread(&self) -> Result<(), Error> {
-        let Some((newest, head)) = self.records.read::<u32>(&keys::program_head()).await? else {
+        let Some(head) = self.versions().head().await? else {
             return Ok(());
         };
-        let mut versions = Vec::new();
-        let known = self.timeline().ok();
-        for number in 1..=newest {
-            let held = known.as_ref().and_then(|known| known.version(number));
-            let programme = match held {
-                Some(programme) => programme.clone(),
-                None => self.stored_program(number).await?.0,
-            };
-            versions.push(Arc::new(programme));
+        let mut versions = self.known.timeline().map_or_else(Vec::new, |known| known.versions().to_vec());
+        let missing: Vec<u32> = (1..=head.number).skip(versions.len()).collect();
+        for (number, record) in missing.iter().zip(self.versions().all(&missing).await?) {
+            versions.push(Arc::new(programme_of(*number, &record)?));
         }
         if let Some(timeline) = Timeline::new(versions) {
-            self.known.set_timeline(timeline, head);
+            self.known.set_timeline(timeline, head.saved);
         }
         self.read_marks().await
     }
@@ -117,14 +112,8 @@ impl Programmes {
         Ok(())
     }
 
-    async fn stored_program(&self, number: u32) -> Result<(Programme, String), Error> {
-        let key = keys::program(number);
-        let unreadable = || Error::Unreadable(Unreadable { key: key.clone() });
-        let record = self.records.get(&key).await?.ok_or_else(unreadable)?;
-        let record: ProgramRecord = decode(&key, &record.value)?;
-        let json = Json::parse(record.document.as_bytes()).map_err(|_| unreadable())?;
-        let programme = programme::read(&json, number, record.since).map_err(|_| unreadable())?;
-        Ok((programme, record.document))
+    fn versions(&self) -> Versions<'_> {
+        self.records.versions(Document::Programme)
     }
 
     /// The newest version's number and the document's text as it was sent.
@@ -133,7 +122,7 @@ impl Programmes {
     /// [`Error::NoProgram`] before the first version.
     pub async fn document(&self) -> Result<(u32, String), Error> {
         let newest = self.timeline()?.newest().version;
-        Ok((newest, self.stored_program(newest).await?.1))
+        Ok((newest, self.versions().stored(newest).await?.document))
     }
 
     /// That version: since when it is in force, and the document's text as it was sent. `None` if
@@ -142,8 +131,8 @@ impl Programmes {
     /// # Errors
     /// The store failed, or the version is unreadable.
     pub async fn version(&self, number: u32) -> Result<Option<(Instant, String)>, Error> {
-        let read = self.records.read::<ProgramRecord>(&keys::program(number)).await?;
-        Ok(read.map(|(record, _)| (record.since, record.document)))
+        let read = self.versions().version(number).await?;
+        Ok(read.map(|record| (record.since, record.document)))
     }
 
     /// Saves a new version, unless it is the newest one again, and returns the answer that `tell` has
@@ -159,12 +148,18 @@ impl Programmes {
         based_on: Option<u32>,
         tell: impl Fn(u32) -> Answer,
     ) -> Result<Answer, ProgramError> {
-        let head = self.records.read::<u32>(&keys::program_head()).await?;
-        let newest = head.map_or(0, |(newest, _)| newest);
+        let head = self.versions().head().await?;
+        let newest = head.map_or(0, |head| head.number);
         if based_on.is_some_and(|based_on| based_on != newest) {
             return Err(Error::ProgramChanged { version: newest }.into());
         }
-        let old = if newest == 0 { None } else { Some(self.stored_program(newest).await?) };
+        let old = match head {
+            Some(head) => {
+                let old = self.versions().stored(head.number).await?;
+                Some((programme_of(head.number, &old)?, old.document))
+            }
+            None => None,
+        };
         let since = request.now;
         let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
         if let Some((old, old_text)) = &old {
@@ -186,12 +181,7 @@ impl Programmes {
         }
         let answer = tell(newest + 1);
         let record = ProgramRecord { since, by: request.by, document: text.to_owned() };
-        let expect_head =
-            head.map_or(Expect::Absent, |(_, version): (u32, Version)| Expect::Version(version));
-        let mut writes = vec![
-            put(keys::program(newest + 1), Expect::Absent, &record),
-            put(keys::program_head(), expect_head, &(newest + 1)),
-        ];
+        let mut writes = self.versions().next(head, newest + 1, &record);
         // What is removed must still be unused when this is written.
         writes.extend(old.iter().flat_map(|(old, _)| removed(old, &next)).map(|(_, key)| Write {
             key,
@@ -220,6 +210,13 @@ impl Programmes {
         let used = removed.into_iter().zip(found).filter(|(_, found)| found.is_some());
         Ok(used.map(|((fault, _), _)| fault).collect())
     }
+}
+
+/// The programme that a version's document says.
+fn programme_of(number: u32, record: &ProgramRecord) -> Result<Programme, Error> {
+    let unreadable = || Error::Unreadable(Unreadable { key: keys::program(number) });
+    let json = Json::parse(record.document.as_bytes()).map_err(|_| unreadable())?;
+    programme::read(&json, number, record.since).map_err(|_| unreadable())
 }
 
 /// What the new version lacks, each as the fault it is if it has been used, with its mark.

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub(crate) mod documents;
 pub(crate) mod error;
 pub mod id;
 mod key;
