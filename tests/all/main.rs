@@ -61,6 +61,7 @@ mod tidy;
 mod timely;
 mod tokens;
 mod told;
+mod torn;
 mod walk;
 mod wire;
 mod zones;

@@ -118,6 +118,8 @@ pub enum Stop {
     Refused(Refusal),
     /// More must be looked up first; ask again with it.
     Wants(Wants),
+    /// The member and the order do not belong together: they were read at different moments, or one is damaged.
+    Torn,
 }
 
 impl From<Refusal> for Stop {
@@ -135,7 +137,7 @@ impl From<Wants> for Stop {
 /// Decides the command for a member that is settled to `now`.
 ///
 /// # Errors
-/// A refusal, or what else must be looked up.
+/// A refusal, what else must be looked up, or that what was looked up does not belong together.
 pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> Result<Decision, Stop> {
     let mut draft = Draft { context: *context, member: member.clone(), events: Vec::new() };
     let mut order_after = None;

@@ -49,6 +49,11 @@ impl Draft<'_> {
         }
         let mut after = refunded(order, state, ask, self.programme().currency)?;
         after.refunds += u32::from(!nothing_left);
+        let closes = after.closed && !state.closed;
+        // An order that is open is one of the member's.
+        if closes && self.member.orders.count == 0 {
+            return Err(Stop::Torn);
+        }
         let made_under = self.context.programmes.version(order.version);
         let programme =
             made_under.unwrap_or_else(|| panic!("an order of version {}, which is not known", order.version));
@@ -78,7 +83,7 @@ impl Draft<'_> {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),
             amount: Money(remaining_amount(order, state).0 - remaining_amount(order, &after).0),
-            closes: after.closed && !state.closed,
+            closes,
             taken,
             after: after.clone(),
         });

@@ -162,7 +162,8 @@ impl Ledger {
         let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
         let context =
             Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
-        let decision = self.decided(context, &loaded.record, &settled, &act.command(entry)?).await?;
+        let decision =
+            self.decided(context, &loaded, target.as_ref(), &settled, &act.command(entry)?).await?;
         let charge = match &met {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),

@@ -4,16 +4,18 @@ use domain::{
     condition::Wants,
     decide::{AHEAD_MILLIS_MAX, Command, Context, Decision, Stop, decide},
     event::History,
-    member::{Member, Person},
+    member::{Member, MemberId, Person},
     refusal::Refusal,
     time::Instant,
 };
 
 use crate::{
-    ledger::Ledger,
+    ledger::{Ledger, parts::Target},
     store::{
+        Key, StoreError, Version,
         error::Error,
-        reading::{newest, previous},
+        keys,
+        reading::{Loaded, newest, previous},
         records::{MemberRecord, Unreadable},
     },
 };
@@ -26,7 +28,8 @@ impl Ledger {
     pub(super) async fn decided(
         &self,
         context: Context<'_>,
-        record: &MemberRecord,
+        loaded: &Loaded,
+        target: Option<&Target>,
         settled: &Member,
         command: &Command<'_>,
     ) -> Result<Decision, Error> {
@@ -48,10 +51,24 @@ impl Ledger {
                 Err(Stop::Wants(Wants::History(since))) => {
                     let reaches = history.as_ref().is_some_and(|history| history.since <= since);
                     assert!(!reaches, "nobody asks again for a history that reaches so far");
-                    history = Some(self.history(record, since).await?);
+                    history = Some(self.history(&loaded.record, since).await?);
                 }
+                Err(Stop::Torn) => return Err(self.torn(settled.id, loaded, target).await?),
             }
         }
+    }
+
+    /// Why a member and the order that is read before it do not belong together: somebody has changed them in
+    /// between, and they are read again.
+    async fn torn(&self, id: MemberId, loaded: &Loaded, target: Option<&Target>) -> Result<Error, Error> {
+        let mut read = vec![(keys::member(id), loaded.version)];
+        read.extend(target.map(|target| (target.key.clone(), target.version)));
+        let (keys, versions): (Vec<Key>, Vec<Version>) = read.into_iter().unzip();
+        let now = self.records.store.get(&keys).await?;
+        let now = now.iter().map(|record| record.as_ref().map(|record| record.version));
+        let unchanged = now.eq(versions.into_iter().map(Some));
+        assert!(!unchanged, "what is stored of a member and its order does not belong together");
+        Ok(StoreError::LostRace.into())
     }
 
     /// The entries of a member that were recorded at or after `since`, with the slack that an
@@ -85,7 +102,7 @@ impl Ledger {
 mod tests {
     use std::sync::Arc;
 
-    use domain::{event::EntryKind, member::MemberId};
+    use domain::event::EntryKind;
     use futures_util::FutureExt as _;
 
     use super::*;
