@@ -22,6 +22,7 @@ use engine::{Done, records::EntryRecord};
 
 use crate::{
     Answer, Api, Call, Caller, Data, Members, Problem, Role, Route, Spend,
+    said::Said,
     wire::{self, OfEntry},
 };
 
@@ -78,14 +79,18 @@ impl Api {
     }
 
     /// Whether the caller may ask for what the body names; it has the route's shape.
-    pub(crate) fn admit_body(&self, caller: &Caller, route: &Route, body: &Json) -> Result<(), Problem> {
-        let brand = body.text_of("brand");
-        if caller.is(Role::Partner) && brand.is_some() && brand != caller.brand.as_ref().map(BrandId::as_str)
-        {
+    pub(crate) fn admit_body(
+        &self,
+        caller: &Caller,
+        route: &Route,
+        body: &Json,
+        said: &Said,
+    ) -> Result<(), Problem> {
+        if caller.is(Role::Partner) && said.brand.is_some() && said.brand != caller.brand {
             return Err(Problem::forbidden());
         }
         let Some(grant) = &caller.grant else { return Ok(()) };
-        if body.text_of("member_id").is_some_and(|id| wire::read_member_id(id) != Some(grant.member)) {
+        if said.member_id.is_some_and(|id| id.0 != grant.member) {
             return Err(Refusal::MemberNotFound.into());
         }
         let granted = match route.access.members {
@@ -187,7 +192,7 @@ impl Api {
             return Ok(sees);
         }
         // Whoever is named by a reference is linked; of an order or redemption it must be looked up.
-        let linked = call.body.get("member_ref").is_some()
+        let linked = call.said.member_ref.is_some()
             || self.engine.partners().was_linked(member, brand, entry.seq).await?;
         Ok(if linked { sees } else { Sees::default() })
     }

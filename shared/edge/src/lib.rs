@@ -22,6 +22,7 @@ mod problem;
 mod rate;
 mod reach;
 mod route;
+mod said;
 mod schedule;
 mod secrets;
 mod serve;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{json::Json, shape::Shape};
 use engine::Request;
 
-use crate::{Access, Answer, Api, Caller, Code, Problem, Read};
+use crate::{Access, Answer, Api, Caller, Code, Problem, Read, said::Said};
 
 /// A function: one folder, one function URL.
 #[derive(Debug)]
@@ -83,6 +83,8 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     /// The body; `null` where the route takes none. A handler is handed it as what its route takes.
     pub(crate) body: Json,
+    /// What of it is not the handler's alone.
+    pub(crate) said: Said,
     /// The body as it was sent.
     pub text: Bytes,
     /// What surrounds the command.

@@ -18,10 +18,7 @@ use domain::json::Json;
 use engine::{Request, records::By};
 use serde_json::{Map, Value};
 
-use crate::{Api, Call, Caller, Code, Function, Method, Problem, Role, Route};
-
-/// Field of the event and of the request: what is due by then.
-const AS_OF: &str = "as_of";
+use crate::{Api, Call, Caller, Code, Function, Method, Problem, Role, Route, said::Said};
 
 /// Sources of events that a schedule makes when it was given no input of its own.
 const ENVELOPES: [&str; 2] = ["aws.scheduler", "aws.events"];
@@ -55,6 +52,7 @@ impl Api {
             || Problem::saying(Code::Forbidden, "this function has no schedule: call it by its URL");
         let route = function.scheduled().ok_or_else(unscheduled)?;
         let body = self.scheduled_body(route, event)?;
+        let said = Said::of(&body)?;
         self.freshen().await?;
 
         let roles = vec![Role::Scheduler];
@@ -65,7 +63,15 @@ impl Api {
             let began = Instant::now();
             let request = Request::plain(By::Schedule, self.clock.now());
             let (path, query, text) = (Vec::new(), Vec::new(), Bytes::new());
-            let call = Call { caller: caller.clone(), path, query, body: body.clone(), text, request };
+            let call = Call {
+                caller: caller.clone(),
+                path,
+                query,
+                body: body.clone(),
+                said: said.clone(),
+                text,
+                request,
+            };
             let answer = (route.handler)(self, &call).await?;
             add(&mut totals, &answer.body)?;
             longest = longest.max(began.elapsed());
@@ -81,7 +87,7 @@ impl Api {
     /// The event as the route's body, with an instant that is not ahead of now.
     fn scheduled_body(&self, route: &Route, event: &Value) -> Result<Json, Problem> {
         let sent = match enveloped(event) {
-            Some(time) => serde_json::json!({ AS_OF: time }),
+            Some(time) => serde_json::json!({ (Said::AS_OF): time }),
             None => event.clone(),
         };
         let malformed = |error: serde_json::Error| Problem::saying(Code::MalformedJson, error.to_string());
@@ -90,12 +96,11 @@ impl Api {
         if !faults.is_empty() {
             return Err(Problem::invalid_field(&faults));
         }
-        let as_of = body.text_of(AS_OF).and_then(domain::time::Instant::parse);
-        if as_of.is_some_and(|as_of| as_of > self.clock.now())
+        if Said::of(&body)?.as_of.is_some_and(|as_of| as_of > self.clock.now())
             && let Json::Object(fields) = &mut body
         {
             // Without it, now is meant.
-            fields.retain(|(name, _)| name != AS_OF);
+            fields.retain(|(name, _)| name != Said::AS_OF);
         }
         Ok(body)
     }

@@ -13,14 +13,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Answer, Api, Call, Caller, ClockError, Code, Function, Method, Problem, Role, Route, Standing, panics,
-    secrets::half, signature, wire, wire::RequestId,
+    said::Said, secrets::half, signature, wire, wire::RequestId,
 };
 
 /// The longest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// The field that asks for an answer without anything being written. A request is the same with `false` and without.
-const DRY_RUN: &str = "dry_run";
 
 /// The longest path and query, in bytes.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
@@ -99,9 +96,10 @@ impl Api {
         self.admit(&caller, route, &path)?;
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
-        self.admit_body(&caller, route, &body)?;
-        let request = self.request(&caller, function, route, &path, head, &body)?;
-        let call = Call { caller, path, query, body, text, request };
+        let said = Said::of(&body)?;
+        self.admit_body(&caller, route, &body, &said)?;
+        let request = self.request(&caller, (function, route), &path, head, (&body, &said))?;
+        let call = Call { caller, path, query, body, said, text, request };
         let answered = (route.handler)(self, &call).await;
         answered.map_err(|problem| self.told(problem, &call.caller))
     }
@@ -169,17 +167,16 @@ impl Api {
     fn request(
         &self,
         caller: &Caller,
-        function: &Function,
-        route: &Route,
+        (function, route): (&Function, &Route),
         path: &[String],
         head: &http::request::Parts,
-        body: &Json,
+        (body, said): (&Json, &Said),
     ) -> Result<Request, Problem> {
         // Whoever does not ask for a trial means it.
-        let dry_run = body.get(DRY_RUN).and_then(Json::bool).unwrap_or(false);
+        let dry_run = said.dry_run.unwrap_or(false);
         let mut content = Vec::new();
         path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
-        body.canonical(&mut content, DRY_RUN);
+        body.canonical(&mut content, Said::DRY_RUN);
         let key = idempotency_key(&head.headers)?.filter(|_| route.remembers && !dry_run);
         Ok(Request {
             by: caller.by,
@@ -275,7 +272,7 @@ fn asked(head: &http::request::Parts, body: &Json) -> Vec<u8> {
     for part in [head.method.as_str(), path, query] {
         Json::Text(part.into()).canonical(&mut asked, "");
     }
-    body.canonical(&mut asked, DRY_RUN);
+    body.canonical(&mut asked, Said::DRY_RUN);
     asked
 }
 
