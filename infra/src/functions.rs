@@ -11,7 +11,7 @@ use crate::{
 /// A function as it is deployed: a folder of `functions/`, a binary, a URL, a role and a log.
 #[derive(Debug)]
 pub struct Deployed {
-    /// What it answers. The first bears its own name, which is its folder's; the others are further names, under which
+    /// What it answers. The first has its own name, the folder's; the others are further names, under which
     /// the same binary answers at the same URL.
     pub functions: &'static [&'static Function],
     /// What it does, in a sentence.
@@ -20,7 +20,7 @@ pub struct Deployed {
     pub uses: &'static [(Room, Use)],
     /// What an instance has.
     pub limits: Limits,
-    /// How it runs by itself, where it does.
+    /// How it runs by itself, if it does.
     pub run: Option<Run>,
 }
 
@@ -33,9 +33,9 @@ pub struct Limits {
     pub timeout_s: u32,
 }
 
-/// What answering requests takes.
+/// What answering requests needs.
 pub const REQUEST: Limits = Limits { memory_mb: 256, timeout_s: 15 };
-/// What a run takes that comes by itself: fifteen minutes is the most there is.
+/// What a scheduled run needs: fifteen minutes is the maximum.
 pub const RUN: Limits = Limits { memory_mb: 512, timeout_s: 900 };
 
 /// How a function runs by itself.
@@ -43,9 +43,9 @@ pub const RUN: Limits = Limits { memory_mb: 512, timeout_s: 900 };
 pub struct Run {
     /// When.
     pub schedules: &'static [Schedule],
-    /// What a run comes to when it leaves nothing over, for its alarm.
+    /// What a finished run came to, in the alarm's words: "No run … came to `comes_to`".
     pub comes_to: &'static str,
-    /// After how many hours without a call somebody is told.
+    /// After how many hours without a call the alarm goes off.
     pub absent_hours: Option<u32>,
 }
 
@@ -67,7 +67,7 @@ pub struct Schedule {
 pub enum When {
     /// An expression of EventBridge Scheduler.
     At(&'static str),
-    /// The parameter of that name says.
+    /// The template's parameter of that name gives it.
     Parameter(&'static str),
 }
 
@@ -86,7 +86,7 @@ impl Deployed {
 /// What each row has unless it says otherwise.
 const ROW: Deployed = Deployed { functions: &[], does: "", uses: &[], limits: REQUEST, run: None };
 
-/// What a sweep does: it settles whoever is due, and forgets requests and their answers after a month.
+/// What a sweep does: it settles due members, and forgets requests and their answers after a month.
 const SWEEPS: &[(Room, Use)] = &[(Ledger, Changes), (Access, Changes), (People, Changes)];
 
 /// Everything that is deployed, in the order in which a newcomer meets it.
@@ -139,7 +139,7 @@ pub const DEPLOYED: &[Deployed] = &[
         uses: SWEEPS,
         limits: RUN,
         run: Some(Run {
-            // One, which finds what the others have left.
+            // One run, which finds what the others have left.
             schedules: &[Schedule {
                 name: "Tiers",
                 does: "Tiers whose period has ended",
@@ -177,7 +177,7 @@ pub const DEPLOYED: &[Deployed] = &[
     Deployed {
         functions: &[&settle::FUNCTION, &settle::SETTLEMENTS],
         does: "Closes months and shows what they came to.",
-        // It first settles whoever is due by the month's end.
+        // It first settles the members due by the month's end.
         uses: &[(Ledger, Changes), (Ledger, Walks), (Partners, Changes), (Accounts, Adds)],
         limits: RUN,
         run: Some(Run {
@@ -217,7 +217,7 @@ pub const DEPLOYED: &[Deployed] = &[
     },
 ];
 
-/// Every function there is, under each of its names, in the table's order.
+/// Every function, under each of its names, in the table's order.
 pub const FUNCTIONS: &[&Function] = &LISTED;
 
 const LISTED: [&Function; count()] = {

@@ -1,16 +1,16 @@
-//! What a function may do to the table, by the rooms of the data it names. Which records each room has, the engine's
-//! table of kinds says.
+//! What a function may do to the table, by the rooms of the data it names. The engine's table of kinds says
+//! which records each room has.
 
 use engine::store::kinds::Room;
 
-/// How a function uses a room of the data. Every function reads all of them, because who calls and by which programme is
-/// asked for each request, and adds to [`Room::Access`], where it is noted which requests have been answered.
+/// How a function uses a room of the data. Every function reads all of them, because each request needs its
+/// caller and a programme, and adds to [`Room::Access`], which records the requests that have been answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Use {
     /// Writes records. None is ever removed.
     Adds,
-    /// Writes records and removes some: who is settled moves to another place in the index of who is due, and a link
-    /// that ends is gone.
+    /// Writes records and removes some: a settled member moves to another place in the due index, and ending
+    /// a link deletes it.
     Changes,
     /// Looks at every record of the room, one after the other.
     Walks,
@@ -19,7 +19,8 @@ pub enum Use {
 /// What every function may do to the table.
 pub const READS: [&str; 3] = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"];
 
-/// What a use of a room takes beside [`READS`]. `TransactWriteItems` needs no permission but those of its parts.
+/// What a use of a room needs besides [`READS`]. `TransactWriteItems` needs only the permissions of its
+/// parts.
 fn takes(room: Room, how: Use) -> &'static [&'static str] {
     match (how, room) {
         // Whether a caller or a request may be written follows from its own record.

@@ -1,6 +1,6 @@
-//! The SAM template: `template/frame.yaml`, with a piece for each function, schedule and alarm of the table.
+//! The SAM template: `template/frame.yaml`, with a piece for each function, schedule and alarm in the table.
 //!
-//! It is put together as text, so that it stays what somebody would have written, with its comments.
+//! It is built as text, so that it reads as if written by hand, with comments.
 
 use std::fmt::Write as _;
 
@@ -13,8 +13,8 @@ const FAILURES: &str = include_str!("template/failures.yaml");
 const SCHEDULE: &str = include_str!("template/schedule.yaml");
 const ALARM: &str = include_str!("template/alarm.yaml");
 
-/// The parts that runs may share a sweep in, and the condition under which each is there; the parameter `SweepParts`
-/// says how many there are.
+/// The parts into which runs may divide a sweep, and the condition under which each exists; the parameter
+/// `SweepParts` says how many there are.
 const PARTS: [Option<&str>; 4] = [None, Some("Halved"), Some("Quartered"), Some("Quartered")];
 
 /// The template, as it is committed.
@@ -97,7 +97,7 @@ fn schedule(row: &Deployed, one: &Schedule) -> String {
     parts.collect()
 }
 
-/// What tells that a function's requests go wrong.
+/// The alarms that a function's requests fail.
 fn alarms_of_requests(row: &Deployed) -> String {
     let kinds = [
         ("Errors", "Errors", "failed or ran out of time"),
@@ -120,7 +120,7 @@ fn alarms_of_requests(row: &Deployed) -> String {
     alarms.concat()
 }
 
-/// What tells that a run left something over, day after day, or never came.
+/// The alarms that runs left something over, day after day, or never came.
 fn alarms_of_runs(row: &Deployed, run: &Run) -> String {
     let shared = run.schedules.iter().any(|schedule| schedule.shared);
     let parts = if shared { &PARTS[..] } else { &PARTS[..1] };
@@ -174,7 +174,7 @@ struct Alarm {
     name: String,
     condition: Option<&'static str>,
     says: String,
-    /// Whether it tells of 1 and more; of none otherwise, and then of silence too.
+    /// Whether it goes off at 1 and more; otherwise at none, and then at silence too.
     reaches: bool,
     /// How many periods in a row.
     periods: u32,
@@ -211,13 +211,13 @@ fn conditional(condition: Option<&str>) -> String {
     condition.map_or_else(String::new, |condition| format!("Condition: {condition}\n"))
 }
 
-/// The first part bears the name alone.
+/// The first part has the bare name.
 fn part_of(name: &str, part: usize) -> String {
     if part == 0 { name.to_owned() } else { format!("{name}Part{part}") }
 }
 
-/// The piece with each `{{name}}` replaced. Where it is all of a line, the value's lines take the place of that line,
-/// as far in as it stood, or there is none.
+/// The piece with each `{{name}}` replaced. If it is all of a line, the value's lines replace that line, with
+/// its indentation; an empty value removes it.
 fn fill(piece: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::new();
     for line in piece.lines() {

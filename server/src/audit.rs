@@ -16,7 +16,7 @@ use crate::{
     start::{self, StartError, failed},
 };
 
-/// Members looked at between two looks at the bar.
+/// Members audited between two updates of the progress bar.
 const PAGE: usize = 500;
 
 /// Members that are read at once: over a table each entry of a ledger is a round trip.
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 32;
 /// The most differing members that are named.
 const NAMED_MAX: usize = 100;
 
-/// What was found in all.
+/// The findings of the whole audit.
 #[derive(Default)]
 struct Totals {
     books: Books,

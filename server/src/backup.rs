@@ -1,4 +1,4 @@
-//! `GET /backup`: a consistent copy of everything, for an admin, while the server goes on.
+//! `GET /backup`: a consistent copy of everything, for an admin, while the server keeps serving.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{full, listen::Body};
 /// Pages that wait for a slow reader.
 const PAGES_WAITING: usize = 4;
 
-/// The copy broke off: what came before it is not a backup (its last line is missing).
+/// The copy broke off: what was sent so far is not a backup (its last line is missing).
 #[derive(Debug)]
 pub(crate) struct BrokenOff;
 

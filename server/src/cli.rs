@@ -28,17 +28,17 @@ pub enum Command {
     Serve(Serve),
     /// Import members with their opening balances from CSV.
     ///
-    /// Columns, in any order: phone, email, channel, external_id, name, birthday, gender, country,
-    /// province, city, district, brand, registered_at, points, expires_at, growth. At least one of
-    /// phone, email or channel with external_id. Rows are told apart by identity; good rows land,
-    /// bad ones are reported with their line; running it again changes nothing.
+    /// Columns, in any order: phone, email, channel, external_id, name, birthday, gender, country, province,
+    /// city, district, brand, registered_at, points, expires_at, growth. At least one of phone, email or
+    /// channel with external_id. Rows are distinguished by identity; good rows are imported, bad ones are
+    /// reported with their line; running it again changes nothing.
     Import(Import),
     /// Replay orders, redemptions and refunds from CSV in time order, the clock following.
     ///
-    /// Columns: kind (earn, redeem, refund; earn unless given), occurred_at, brand, member_id or
-    /// phone or email or channel with external_id, order_id, line_id, sku, category, quantity,
-    /// amount, points, refund_id. An order with lines has one row for each, one after the other.
-    /// Cut off, it goes on when it is run again.
+    /// Columns: kind (earn, redeem, refund; earn unless given), occurred_at, brand, member_id or phone or
+    /// email or channel with external_id, order_id, line_id, sku, category, quantity, amount, points,
+    /// refund_id. An order with lines has one row for each, one after the other. If it is cut off, run it
+    /// again and it continues.
     Replay(Replay),
     /// Recompute every member from the ledger, or the settlement of a month (--settlement); exits 1 and
     /// names what differs.
@@ -47,30 +47,30 @@ pub enum Command {
     Export(Export),
     /// Seal partners' secrets under the newest line of the master key.
     ///
-    /// Exits 1 if one was sealed under a line that is not there.
+    /// Exits 1 if one was sealed under a line that is missing.
     Reseal(Data),
-    /// Write records of older formats anew, and give unused space of a data folder back to the machine.
+    /// Rewrite records of older formats, and give unused space of a data folder back to the machine.
     ///
-    /// A build that is older cannot read the data afterwards. Over a table others may go on meanwhile, if all of
-    /// them are of this build.
+    /// Older builds cannot read the data afterwards. Over a table other instances may keep running meanwhile,
+    /// if all of them are of this build.
     Compact(Data),
 }
 
-/// Where the data is: a folder of this machine, or a table of DynamoDB.
+/// Where the data is: a folder on this machine, or a DynamoDB table.
 #[derive(Args, Debug, Clone)]
 pub struct Data {
-    /// The data folder. With --table only the keys are in it, unless LAUREL_MASTER_KEY and
-    /// LAUREL_ADMIN_KEY are set.
+    /// The data folder. With --table it holds only the keys, unless LAUREL_MASTER_KEY and LAUREL_ADMIN_KEY
+    /// are set.
     #[arg(long, value_name = "DIR", default_value = "laurel-data")]
     pub data: PathBuf,
-    /// A table of DynamoDB instead; region and credentials as AWS's own tools take them from the
-    /// environment. For a binary that was built with --features dynamodb, as a release's is.
+    /// A DynamoDB table instead; region and credentials come from the environment, as for AWS's own tools.
+    /// Needs a binary built with --features dynamodb, as a release's is.
     #[arg(long, value_name = "NAME", value_parser = table::name)]
     pub table: Option<String>,
     /// Where DynamoDB answers, for DynamoDB Local.
     #[arg(long, value_name = "URL", requires = "table")]
     pub endpoint: Option<String>,
-    /// Make the table if it is not there.
+    /// Create the table if it does not exist.
     #[arg(long, requires = "table")]
     pub create_table: bool,
 }
@@ -105,7 +105,7 @@ pub struct Serve {
     /// An origin whose pages may call from a browser; may be given several times.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
-    /// Requests a minute that each caller but admins may send; 0 is without a limit.
+    /// Requests a minute that each caller except admins may send; 0 means no limit.
     #[arg(long, value_name = "N", default_value_t = edge::RATE_LIMIT)]
     pub rate_limit: u32,
 }
@@ -127,7 +127,8 @@ pub struct Import {
     /// Everything, into an empty data folder or table.
     #[arg(long)]
     pub full: bool,
-    /// The shop knows that all identities of a row are one person's: what is new is added to a known member.
+    /// The shop vouches that all identities of a row belong to one person: new ones are added to a known
+    /// member.
     #[arg(long, conflicts_with = "full")]
     pub verified: bool,
     /// Settle the opening balances as if their brands had issued them now.
@@ -166,7 +167,7 @@ pub struct Audit {
     /// each version and the blocks, and compare.
     #[arg(long, value_name = "MONTH", value_parser = month)]
     pub settlement: Option<Month>,
-    /// What laurel export wrote, in place of the data: nothing but these files is read.
+    /// What laurel export wrote, instead of the data: only these files are read.
     #[arg(long, value_name = "DIR", requires = "settlement", conflicts_with_all = ["data", "table"])]
     pub exported: Option<PathBuf>,
 }
@@ -203,7 +204,8 @@ mod tests {
 
     use super::*;
 
-    /// With the feature every command that has `--table` takes it; without, each says what to build and exits 2.
+    /// With the feature every command that has `--table` accepts it; without, each says what to build and
+    /// exits 2.
     #[test]
     fn a_table_needs_the_feature_dynamodb() {
         let mut tried = 0;

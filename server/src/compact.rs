@@ -1,4 +1,4 @@
-//! `laurel compact`: records of older formats are written anew, and a data folder gives unused space back.
+//! `laurel compact`: rewrites records of older formats, and gives unused space of a data folder back.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ pub(crate) async fn compact(data: &Data) -> Result<ExitCode, StartError> {
     let Renewed { records, written } = renewed(&*store).await?;
     println!("{records} records, {written} of them written in a newer format");
     if data.table.is_none() {
-        // Closed: whoever compacts has the folder for itself.
+        // Closed first: compaction needs the folder for itself.
         drop((store, embedded));
         let compacted = RedbStore::compact(&data.data, &Options::default());
         let compacted = compacted.map_err(|error| failed("cannot compact", &error))?;

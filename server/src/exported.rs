@@ -1,6 +1,6 @@
-//! What is exported for people and programs, value by value: members and their entries, versions of the
-//! programme, blocks and closed settlements. `laurel export` writes it down; `laurel audit
-//! --settlement` computes with it.
+//! The values exported for people and programs: members and their entries, versions of the programme, blocks
+//! and closed settlements. `laurel export` writes them to files; `laurel audit --settlement` computes with
+//! them.
 
 use std::io;
 
@@ -28,13 +28,13 @@ pub(crate) const SETTLEMENTS: &str = "settlements.jsonl";
 const PAGE: usize = 500;
 const LEDGER_PAGE: usize = 200;
 
-/// Who is handed members and entries: each member, then its entries, newest first.
+/// Receives members and entries: each member, then its entries, newest first.
 pub(crate) trait Takes {
     /// A member; `entries` is how many its ledger has.
     fn member(&mut self, member: &Value) -> io::Result<()>;
-    /// An entry; `member_id` is whose it is.
+    /// An entry of the member `member_id`.
     fn entry(&mut self, entry: &Value) -> io::Result<()>;
-    /// What comes before the last entry of this member cannot be found.
+    /// The entry before this member's last one cannot be found.
     fn broken(&mut self, member: &Value) -> io::Result<()>;
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) 
             let mut place = None;
             loop {
                 let (listed, next) = match api.engine.ledger().entries(*id, place, LEDGER_PAGE, now).await {
-                    // The place is our own: what stood there is gone.
+                    // The cursor is our own, so the entry there is gone.
                     Err(engine::Error::ForeignPlace) => {
                         taker.broken(&member).map_err(unwritable)?;
                         break;
@@ -145,7 +145,7 @@ pub(crate) async fn settlement(api: &Api, opened: &Opened, month: &str) -> Resul
     Ok(Some(statement))
 }
 
-/// The first page of a list, and the elements of all; nothing where there is no such list.
+/// The first page of a list, and the elements of all; empty if there is no such list.
 async fn pages(
     api: &Api,
     opened: &Opened,
@@ -167,7 +167,7 @@ async fn pages(
     }
 }
 
-/// What the function answers to an admin; `None` where it knows of nothing.
+/// What the function answers to an admin; `None` if it finds nothing.
 async fn asked(api: &Api, opened: &Opened, path: &str) -> Result<Option<Value>, StartError> {
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => format!("Bearer {key}"),

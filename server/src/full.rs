@@ -50,9 +50,9 @@ pub(crate) struct Pages {
     pub(crate) records: u64,
 }
 
-/// Where the records are read.
+/// Where the records are read from.
 enum Source {
-    /// A moment of the embedded store, ascending.
+    /// A snapshot of the embedded store, ascending.
     Snapshot(Snapshot, Range),
     /// A table, in its own order and while it may change.
     Walk(Arc<dyn Store>, Option<Bytes>),
@@ -158,7 +158,7 @@ pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartErr
         let (key, change) = (Key::new(key), Change::Put(Bytes::from(value)));
         let write = Change_ { key, expect: Expect::Absent, change };
         if write.key.kind() == keys::kind::NONCE {
-            // No request is in time for longer than this.
+            // No request stays in time for longer than this.
             let until = edge::Clock::Machine.now().plus_days(1);
             store.commit_until(write, until).await.map_err(failing)?;
             continue;
@@ -190,8 +190,8 @@ async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
     }
 }
 
-/// Reads the file through once: its format, every line, that none is missing, and that it was
-/// written under this master key.
+/// Reads the whole file once and checks its format, every line, that none is missing, and that it was written
+/// under this master key.
 fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
     let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut lines = BufReader::new(File::open(file)?).lines();

@@ -49,7 +49,7 @@ pub(crate) fn admin_key(folder: &Path) -> io::Result<AdminKey> {
     Ok(AdminKey::File(key.trim().to_owned(), file))
 }
 
-/// What the file holds; a new secret if there is no file yet.
+/// The file's content; a new secret if there is no file yet.
 fn kept(file: &Path) -> io::Result<String> {
     match fs::read_to_string(file) {
         Ok(text) => return Ok(text),

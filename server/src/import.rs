@@ -1,5 +1,5 @@
-//! `laurel import`: members with their opening balances from CSV. Good rows land, bad ones are
-//! reported; running it again changes nothing.
+//! `laurel import`: members with their opening balances from CSV. Good rows are imported, bad ones reported;
+//! running it again changes nothing.
 
 use std::{io::Read, process::ExitCode};
 
@@ -45,20 +45,20 @@ const COLUMNS: &[&str] = &[
     "growth",
 ];
 
-/// What became of the rows of a file.
+/// The outcome for the rows of a file.
 #[derive(Default, Debug)]
 pub struct Imported {
-    /// Rows, but for the header.
+    /// Rows, without the header.
     pub rows: u64,
     /// Members that were made.
     pub created: u64,
-    /// Rows whose member there was already.
+    /// Rows whose member existed already.
     pub known: u64,
-    /// Opening balances that were given.
+    /// Opening balances that were credited.
     pub balances: u64,
     /// Their points.
     pub points: i64,
-    /// Rows that were not taken.
+    /// Rows that were rejected.
     pub rejected: Vec<Rejected>,
 }
 
@@ -71,7 +71,7 @@ pub struct Vouched {
     pub bill: bool,
 }
 
-/// What became of a row.
+/// The outcome for a row.
 struct Landed {
     created: bool,
     /// Points of an opening balance that was not there before.
@@ -91,16 +91,16 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     finish(import, imported)
 }
 
-/// Imports a CSV text with a header: every good row lands, every other one is told of.
+/// Imports a CSV text with a header: every good row is imported, every other one reported.
 ///
 /// # Errors
-/// The header has a column that is unknown or stands twice, or the text cannot be read.
+/// The header has an unknown or duplicate column, or the text cannot be read.
 pub async fn import_csv(api: &Api, text: impl Read, vouched: Vouched) -> Result<Imported, StartError> {
     let (reader, columns) = rows::read(text, COLUMNS)?;
     take_all(api, reader, &columns, vouched, |_| {}).await
 }
 
-/// Takes one row after the other; `at` is told which byte it has come to.
+/// Takes one row after the other, and calls `at` with the byte position it has reached.
 async fn take_all(
     api: &Api,
     mut reader: csv::Reader<impl Read>,
@@ -116,7 +116,7 @@ async fn take_all(
             Ok(false) => break,
             Ok(true) => {
                 let line = row.position().map_or(line, csv::Position::line);
-                // One after the other: where two rows name one person, the first makes the member.
+                // One after the other: if two rows name one person, the first makes the member.
                 imported.count(line, take(api, columns, &row, vouched).await);
             }
             Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
@@ -162,7 +162,7 @@ impl Imported {
     }
 }
 
-/// Why a row was not taken.
+/// Why a row was rejected.
 struct Refused {
     /// A code of the contract, or a word of imports alone.
     code: &'static str,
@@ -183,7 +183,7 @@ impl From<engine::Error> for Refused {
     }
 }
 
-/// What is said of a problem: its faults, or its detail where it has none.
+/// A problem in words: its faults, or its detail if it has none.
 pub(crate) fn faults_or(detail: &str, errors: Option<&serde_json::Value>) -> String {
     let errors = errors.and_then(serde_json::Value::as_array);
     let faults = errors.into_iter().flatten().map(|fault| {
@@ -237,7 +237,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     api.engine.people().register(&request, &registration, tell).await?;
     let (id, created, has_all) = *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !has_all {
-        // Nothing was written: whoever nobody vouches for gets no identity more.
+        // Nothing was written: a row that nobody vouches for adds no identity.
         let detail = "the member is known by another of the row's identities and lacks one of them; import with --verified, if all are known to be theirs";
         return Err(Refused { code: "identity_not_added", detail: detail.to_owned() });
     }
@@ -248,7 +248,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     Ok(Landed { created, points })
 }
 
-/// A balance whose end has passed: it was imported before, or never was any.
+/// A balance whose end has passed: it was imported before, or there is nothing to import.
 async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant) -> Result<Landed, Refused> {
     for claim in claims {
         if let Some(id) = api.engine.records().claimed_by(*claim).await?
@@ -320,7 +320,7 @@ fn opening(
     Ok(Some(Adjust { brand, points, growth, reason, expires_at, occurred_at: None, bill }))
 }
 
-/// An opening balance is known by its member, brand and expiry, and given once; its points, unless
+/// An opening balance is known by its member, brand and expiry, and credited once. Returns its points, unless
 /// it was known. `dry_run` only looks.
 async fn give(
     api: &Api,
@@ -341,7 +341,7 @@ async fn give(
     let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut request = Request { any_age: true, dry_run, ..Request::plain(By::Import, now) };
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
-    // What is settled and what is not are different balances.
+    // Settled and unsettled balances are different balances.
     let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };
     request.content = ContentHash(digest(&[&figures, bill]));
     let points = adjust.points;

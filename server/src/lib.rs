@@ -1,5 +1,5 @@
-//! The local server and its commands. Everything of the programme is done by the functions; here
-//! are sockets, files and the command line.
+//! The local server and its commands. The functions do all work on the programme; here are sockets, files and
+//! the command line.
 
 mod audit;
 mod backup;
@@ -27,13 +27,13 @@ use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
 pub use import::{Imported, Vouched, import_csv};
-/// Every function there is.
+/// Every function.
 pub use infra::FUNCTIONS;
 pub use rows::Rejected;
 pub use start::StartError;
 
-/// Runs a command to its end; the exit code tells how it went (0 well, 1 differences or bad rows,
-/// 2 it could not start).
+/// Runs a command to its end; returns the exit code (0 success, 1 differences or bad rows, 2 it could not
+/// start).
 pub fn run(cli: Cli) -> ExitCode {
     log();
     edge::note_panics();
@@ -74,8 +74,8 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Structured logs on standard error: JSON lines, `RUST_LOG` chooses how much. No body, no key and
-/// no path (which may hold an id) is ever logged.
+/// Structured logs on standard error: JSON lines; `RUST_LOG` sets the level. No body, no key and no path
+/// (which may hold an id) is ever logged.
 fn log() {
     let chosen = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
     let filter = chosen.unwrap_or_else(|| Targets::new().with_default(Level::INFO));

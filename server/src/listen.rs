@@ -40,18 +40,18 @@ pub(crate) struct Extra {
     pub(crate) embedded: Option<Arc<RedbStore>>,
 }
 
-/// A body that is there, or one that is still being read from the store.
+/// A complete body, or one that is still being read from the store.
 pub(crate) type Body = Either<Full<Bytes>, Channel<Bytes, BrokenOff>>;
 
 /// Where connections come from.
 pub(crate) enum Listener {
     /// A port.
     Tcp(TcpListener),
-    /// A file of this machine.
+    /// A file on this machine.
     Unix(UnixListener),
 }
 
-/// One that came.
+/// An accepted connection.
 enum Accepted {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -117,8 +117,8 @@ async fn connection(
         async move { Ok::<_, Infallible>(respond(&api, &extra, request).await) }
     });
     let mut http = http1::Builder::new();
-    // A caller that hangs up must not stop its request between two of its steps: while one is
-    // answered, the socket is not looked at.
+    // A caller that hangs up must not stop its request between two of its steps, so the server does not read
+    // the socket while it answers a request.
     http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(READ_PATIENCE).max_buf_size(64 * 1024);
     let serving = http.serve_connection(TokioIo::new(Patient::new(stream)), service);
@@ -153,7 +153,7 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
     }
     let (head, body) = request.into_parts();
     let too_large = || api.refuse(&Problem::of(Code::BodyTooLarge)).map(Full::new);
-    // One that is said to be too long is not waited for, nor asked for (`Expect: 100-continue`).
+    // A body that is declared too long is neither awaited nor requested (`Expect: 100-continue`).
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return too_large();
     }
@@ -170,7 +170,7 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
     api.serve(Request::from_parts(head, body)).await.map(Full::new)
 }
 
-/// 503 once the store has failed for good: whoever watches may start the server again.
+/// 503 once the store has failed for good, so that a supervisor can restart the server.
 async fn health(api: &Api, extra: &Extra) -> Response<Full<Bytes>> {
     let takes_commits = extra.embedded.as_ref().is_none_or(|store| store.takes_commits());
     match api.freshen().await {

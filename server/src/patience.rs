@@ -1,5 +1,5 @@
-//! A connection that waits only so long for the other side to read: whoever asks and never takes its
-//! answers would hold its place for ever, and there are only so many.
+//! A connection that waits only a limited time for the other side to read: a client that never reads its
+//! answers would hold its connection for ever, and their number is limited.
 
 use std::{
     io,
@@ -13,10 +13,10 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long nothing of an answer may be taken.
+/// How long a client may read nothing of an answer.
 pub(crate) const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// A stream whose writes fail once the other side has taken nothing for [`WRITE_PATIENCE`].
+/// A stream whose writes fail once the other side has read nothing for [`WRITE_PATIENCE`].
 pub(crate) struct Patient<S> {
     stream: S,
     /// Runs while a write waits.
@@ -72,7 +72,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What waits are writes. A flush between two of them must not start their patience anew.
+        // Only writes wait. A flush between two of them must not restart the timer.
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Time stands still here and jumps to what is waited for.
+    /// Time stands still here and jumps to the end of each wait.
     #[tokio::test(start_paused = true)]
     async fn whoever_reads_nothing_is_not_waited_for() {
         let (ours, _theirs) = duplex(64);

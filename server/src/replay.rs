@@ -1,8 +1,8 @@
-//! `laurel replay`: orders, redemptions and refunds from CSV, in time order, the clock following.
-//! Every event goes through the same function as a caller's request.
+//! `laurel replay`: orders, redemptions and refunds from CSV, in time order, with the clock following. Every
+//! event goes through the same function as a caller's request.
 //!
-//! Cut off, it goes on where it was: what was recorded is recognised by its own name, and what was
-//! refused is noted before anything later happens, so that it is not judged again.
+//! After an interruption it continues where it was: it recognises recorded events by their natural keys, and
+//! notes a refusal before anything later happens, so that it does not judge that event again.
 
 use std::{collections::BTreeMap, fs::File, path::Path, process::ExitCode};
 
@@ -41,7 +41,7 @@ const COLUMNS: &[&str] = &[
     "refund_id",
 ];
 
-/// What parts one event's rows from the next one's.
+/// What separates one event's rows from the next one's.
 const SAME: &[&str] = &[
     "kind",
     "occurred_at",
@@ -62,7 +62,7 @@ struct Event {
     rows: usize,
 }
 
-/// What became of the events.
+/// The outcome for the events.
 #[derive(Default)]
 struct Totals {
     done: BTreeMap<&'static str, u64>,
@@ -113,7 +113,7 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
         api.clock.forward(event.at).map_err(|_| StartError("the clock cannot go back".to_owned()))?;
         let unnamed = format!("{note}:{}", event.start.line());
         let refused = play(&api, &key, &columns, &rows, &unnamed, &mut totals).await?;
-        // On the disk before it is noted as done: what a replay that is cut off has refused is told.
+        // On disk before it is noted as done, so that an interrupted replay still reports its refusals.
         if let Some(row) = totals.rejected.last().filter(|_| refused) {
             rows::report_one(&report, row)
                 .map_err(|error| failed("cannot write the refused rows", &error))?;
@@ -129,7 +129,7 @@ pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
 }
 
 fn finish(report: &Path, mut totals: Totals, before: usize, is_whole: bool) -> Result<ExitCode, StartError> {
-    // Each line once: what was judged just before a replay was cut off may be judged again.
+    // Each line once: an event judged just before an interruption may be judged again.
     let by_line: BTreeMap<u64, Rejected> = totals.rejected.into_iter().map(|row| (row.line, row)).collect();
     totals.rejected = by_line.into_values().collect();
     let count = |kind: &str| totals.done.get(kind).copied().unwrap_or(0);
@@ -203,8 +203,8 @@ fn read_rows(reader: &mut csv::Reader<File>, event: &Event) -> Result<Vec<String
     Ok(rows)
 }
 
-/// Asks the function that the event is for; whether it was refused. `unnamed` is the name of a
-/// refund that has none: it must be known again when a replay that was cut off goes on.
+/// Calls the event's function; returns whether it was refused. `unnamed` names a refund that has no name, so
+/// that an interrupted replay recognises it when it continues.
 async fn play(
     api: &Api,
     key: &str,
@@ -245,8 +245,8 @@ async fn play(
 }
 
 impl Totals {
-    /// Takes in what was refused before this run, and writes down what the file itself is refused for. Whether
-    /// all of it was still there.
+    /// Reads what earlier runs refused, and reports the file's own faults. Returns whether all earlier
+    /// refusals were still there.
     fn go_on(&mut self, report: &Path, before: usize, refused: u64) -> Result<bool, StartError> {
         self.refused = refused;
         let mut known = match before {

@@ -1,4 +1,4 @@
-//! CSV files in and out: rows by column name, and a report of rows that were not taken.
+//! CSV files in and out: rows by column name, and a report of rejected rows.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ impl Columns {
         Ok(Columns { names })
     }
 
-    /// What the row has in that column, unless it is empty.
+    /// The row's value in that column, unless it is empty.
     pub(crate) fn get<'a>(&self, row: &'a StringRecord, name: &str) -> Option<&'a str> {
         let index = self.names.iter().position(|own| own == name)?;
         row.get(index).map(str::trim).filter(|text| !text.is_empty())
@@ -54,7 +54,7 @@ pub(crate) fn read<R: io::Read>(text: R, known: &[&str]) -> Result<(csv::Reader<
     Ok((reader, columns))
 }
 
-/// A row that was not taken, and why.
+/// A rejected row, and why.
 #[derive(Debug)]
 pub struct Rejected {
     /// Its line in the file.
@@ -83,7 +83,7 @@ pub(crate) fn rejected_path(file: &Path, given: Option<&PathBuf>) -> PathBuf {
     })
 }
 
-/// Writes the rejected rows; where there are none there is no report, and an older one goes.
+/// Writes the rejected rows; if there are none, writes no report and deletes an older one.
 pub(crate) fn report(path: &Path, rejected: &[Rejected]) -> io::Result<()> {
     if rejected.is_empty() {
         return match std::fs::remove_file(path) {
@@ -99,7 +99,7 @@ pub(crate) fn report(path: &Path, rejected: &[Rejected]) -> io::Result<()> {
     writer.flush()
 }
 
-/// Adds one row to the report and waits until it is on the disk.
+/// Adds one row to the report and waits until it is on disk.
 pub(crate) fn report_one(path: &Path, rejected: &Rejected) -> io::Result<()> {
     let file = File::options().append(true).create(true).open(path)?;
     let is_new = file.metadata()?.len() == 0;
@@ -113,7 +113,7 @@ pub(crate) fn report_one(path: &Path, rejected: &Rejected) -> io::Result<()> {
     file.sync_data()
 }
 
-/// The rows of a report, the last of each line; what was cut off in the middle is left out.
+/// The rows of a report, the last of each line; a row that was cut off in the middle is left out.
 pub(crate) fn reported(path: &Path) -> io::Result<BTreeMap<u64, Rejected>> {
     let mut rows = BTreeMap::new();
     let file = match File::open(path) {
@@ -130,7 +130,7 @@ pub(crate) fn reported(path: &Path) -> io::Result<BTreeMap<u64, Rejected>> {
     Ok(rows)
 }
 
-/// Text as a spreadsheet takes it for text, whatever it begins with.
+/// Text that a spreadsheet treats as text, whatever it begins with.
 pub(crate) fn safe(text: &str) -> String {
     let number =
         text.strip_prefix(['+', '-']).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
@@ -141,13 +141,13 @@ pub(crate) fn safe(text: &str) -> String {
     }
 }
 
-/// A JSON object of the fields that are there.
+/// A JSON object of the fields that are present.
 pub(crate) fn object(fields: impl IntoIterator<Item = (&'static str, Option<Json>)>) -> Json {
     let there = fields.into_iter().filter_map(|(name, value)| Some((name.into(), value?)));
     Json::Object(there.collect())
 }
 
-/// A JSON text of what is there.
+/// A JSON string, if the value is present.
 pub(crate) fn text(value: Option<&str>) -> Option<Json> {
     value.map(|text| Json::Text(text.into()))
 }

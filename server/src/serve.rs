@@ -53,8 +53,8 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Listens on the file. One that a server which was killed has left is taken away; one that somebody
-/// listens on, or that is no socket, is not.
+/// Listens on the file. Removes a socket that a killed server left behind, but not one that somebody listens
+/// on, nor a file that is no socket.
 fn unix_socket(path: &Path) -> Result<UnixListener, StartError> {
     let is_left_over = std::fs::metadata(path).is_ok_and(|file| file.file_type().is_socket())
         && std::os::unix::net::UnixStream::connect(path).is_err();

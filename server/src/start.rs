@@ -14,7 +14,7 @@ use crate::{
     table::{self, Pace},
 };
 
-/// The programme of a folder that was given none.
+/// The programme of a folder that has none and is given none.
 const DEFAULT_PROGRAM: &str = include_str!("default-program.json");
 
 /// Why a command cannot start, in words for people.
@@ -48,7 +48,7 @@ pub(crate) struct Opened {
     pub(crate) admin_key: AdminKey,
 }
 
-/// Opens a data folder that must be there, or a table.
+/// Opens an existing data folder, or a table.
 pub(crate) async fn open_existing(data: &Data) -> Result<Opened, StartError> {
     if data.table.is_none() {
         must_exist(&data.data)?;
@@ -56,7 +56,7 @@ pub(crate) async fn open_existing(data: &Data) -> Result<Opened, StartError> {
     open(data).await
 }
 
-/// The same, of a store alone.
+/// The same, for the store alone.
 pub(crate) async fn open_existing_store(data: &Data) -> Result<Found, StartError> {
     if data.table.is_none() {
         must_exist(&data.data)?;
@@ -64,7 +64,7 @@ pub(crate) async fn open_existing_store(data: &Data) -> Result<Found, StartError
     open_store(data, Pace::Patient).await
 }
 
-/// Refuses a data folder that is not there.
+/// Refuses a data folder that does not exist.
 pub(crate) fn must_exist(folder: &Path) -> Result<(), StartError> {
     match folder.is_dir() {
         true => Ok(()),
@@ -136,8 +136,8 @@ pub(crate) async fn assemble(
     Ok(api)
 }
 
-/// Refuses to record anything in a month that is settled: a settlement never changes. On a machine's own
-/// clock that cannot be; a history that is played in, or a test's clock, can lie anywhere.
+/// Refuses to record anything in a month that is settled: a settlement never changes. A machine's own clock
+/// never does that; a replayed history or a test's clock can be anywhere.
 pub(crate) async fn must_not_be_settled(api: &Api, at: Instant) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     let settled = api.engine.partners().settled_until().await.map_err(unreadable)?;

@@ -1,16 +1,17 @@
-//! The store over a table of DynamoDB, which is there with the feature `dynamodb`.
+//! The store over a DynamoDB table, with the feature `dynamodb`.
 //!
-//! Without it nothing of AWS is built, and the command line refuses `--table` before anything is opened.
+//! Without the feature nothing of AWS is built, and the command line refuses `--table` before it opens
+//! anything.
 
 #[cfg(not(feature = "dynamodb"))]
 pub(crate) use absent::{name, open};
 #[cfg(feature = "dynamodb")]
 pub(crate) use present::{name, open};
 
-/// How long what a table declines is asked for again.
+/// How long to retry what a table declines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pace {
-    /// Somebody waits: what is slow is answered 503, and the caller asks again.
+    /// A caller waits: a slow store is answered with 503, and the caller tries again.
     Answering,
     /// Nobody waits.
     Patient,
@@ -34,7 +35,7 @@ mod present {
         Ok(text.to_owned())
     }
 
-    /// Opens the table, which is made first if that is asked for and it is not there.
+    /// Opens the table, and creates it first if requested and missing.
     pub(crate) async fn open(table: &str, data: &Data, pace: Pace) -> Result<Arc<dyn Store>, StartError> {
         let what = format!("cannot open the table {table}");
         let mut options = Options::new(table);
@@ -67,7 +68,7 @@ mod absent {
         Err(ABSENT)
     }
 
-    /// Refuses what the command line lets nobody ask for.
+    /// Never reached: the command line refuses `--table` first.
     pub(crate) async fn open(table: &str, _: &Data, _: Pace) -> Result<Arc<dyn Store>, StartError> {
         Err(StartError(format!("cannot open the table {table}: {ABSENT}")))
     }

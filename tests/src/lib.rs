@@ -3,7 +3,7 @@
 
 pub mod linear;
 
-// A model that cannot go on stops where it stands: it is only run by tests.
+// A model that cannot continue panics: only tests run it.
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 pub mod model;
 

@@ -1,15 +1,15 @@
-//! Whether what callers were told of one thing, all at once, can have happened in some order: linearizability,
+//! Whether concurrent callers' answers about one thing can have happened in some order: linearizability,
 //! after Wing & Gong, with Lowe's memory of where the search has been.
 //!
 //! An order is right if every call takes effect between its begin and its end, and every answer is the one
-//! that the [`Spec`] gives in that order. A call that failed took no effect. A call of which nobody knows the
-//! outcome may have taken effect once, at any moment from its begin on, or never.
+//! that the [`Spec`] gives in that order. A call that failed took no effect. A call with an unknown outcome
+//! may have taken effect once, at any moment after its begin, or never.
 
 use std::{collections::HashSet, fmt::Debug, hash::Hash};
 
 pub mod account;
 
-/// What one thing does when it is asked one call at a time.
+/// How one thing behaves when calls come one at a time.
 pub trait Spec: Clone + Eq + Hash {
     /// What is asked.
     type Ask: Debug;
@@ -107,7 +107,7 @@ struct Search<'h, S: Spec> {
     places: Vec<usize>,
     answered: u128,
     failed: u128,
-    /// Calls that were done, and what they led to: whatever the order, what may follow is the same.
+    /// The calls that were done, and the state they led to: whatever their order, the same may follow.
     seen: HashSet<(u128, S)>,
     order: Vec<usize>,
     longest: Vec<usize>,
@@ -115,14 +115,14 @@ struct Search<'h, S: Spec> {
 }
 
 impl<S: Spec> Search<'_, S> {
-    /// Whether the calls that are not done yet can follow.
+    /// Whether the remaining calls can follow.
     fn goes_on(&mut self, done: u128, state: &S) -> bool {
         if done & self.answered == self.answered {
             return true;
         }
         let open = self.places.iter().copied().filter(|place| done & 1 << place == 0);
         let open: Vec<usize> = open.collect();
-        // Whoever was answered first of those left was done before anybody who began later.
+        // Of the calls left, the one that ended first took effect before any that began later.
         let first_end = open.iter().map(|place| self.history[*place].end()).min().unwrap_or(u64::MAX);
         for place in open {
             let call = &self.history[place];
@@ -137,7 +137,7 @@ impl<S: Spec> Search<'_, S> {
             let told = next.take(&call.ask);
             let fits = match &call.heard {
                 Heard::Answer(_, heard) => *heard == told,
-                // One that changes nothing is as good as never done.
+                // A call that changes nothing might as well never have been done.
                 Heard::Failed | Heard::Unknown => next != *state,
             };
             let done = done | 1 << place;

@@ -1,21 +1,20 @@
-//! A reference model of a membership programme, written cold from `spec/rules.md` and
-//! `spec/contract.md` and from nothing else: plain maps in memory, exact fractions, no store, no
-//! speed. Property tests hold the engine against it.
+//! A reference model of a membership programme, written only from `spec/rules.md` and `spec/contract.md`:
+//! plain maps in memory, exact fractions, no store, no speed. Property tests compare the engine with it.
 //!
-//! `Model::judge` answers a command at a moment, by the versions of the programme that whoever decides
-//! knows, and says what it would change; `Model::install` changes it. So a driver can judge a command
-//! at several moments, and install it when it is seen to be written. `Model::call` does both for a
-//! request as JSON; compare its answers as a subset (`difference`) after putting both sides' entries
-//! into one form (`canonical`). There members and redemptions get the ids `m1`, `m2`, … and `r1`,
-//! `r2`, …, or the request's extra field `"$id"`. Idempotency keys are the driver's affair, natural
-//! keys are the model's. Not here: referrals, rewards, imports, profiles, a brand's account.
+//! `Model::judge` answers a command at a moment, under the versions of the programme that the decider knows,
+//! and says what it would change; `Model::install` changes it. So a driver can judge a command at several
+//! moments, and install it when it sees it written. `Model::call` does both for a request as JSON; compare
+//! its answers as a subset (`difference`) after bringing both sides' entries into one form (`canonical`).
+//! There members and redemptions get the ids `m1`, `m2`, … and `r1`, `r2`, …, or the request's extra field
+//! `"$id"`. The driver handles idempotency keys; the model handles natural keys. Not here: referrals,
+//! rewards, imports, profiles, a brand's account.
 //!
 //! # Where the rules are silent or can be read in two ways
 //!
-//! Numbers are those of the rules. "Vectors" marks what the worked cases decide.
+//! Numbers are those of the rules. "Vectors" marks what the worked cases settle.
 //!
-//! - 1: the limits on sizes (2^53 − 1, lots, lines) are not modelled, but for 200 refunds: the
-//!   next one is `too_many_refunds`. `"all"` of nothing left is none and never refused.
+//! - 1: the limits on sizes (2^53 − 1, lots, lines) are not modelled, except for 200 refunds: the next one is
+//!   `too_many_refunds`. `"all"` of nothing left is none and never refused.
 //! - 2: a moment before the one up to which a member is settled in writing counts as that one.
 //! - 2: `occurred_at` is cut, not rounded, to the millisecond. Exactly five minutes ahead and
 //!   exactly `late_days` × 24 h behind are accepted. `late_days` is the programme's own field.
@@ -120,7 +119,7 @@ pub struct Model {
     members: Vec<Member>,
     /// By brand and order id.
     orders: HashMap<OrderKey, Earned>,
-    /// By the brand and the order that they were made for.
+    /// By the brand and the order for which they were made.
     redemptions: HashMap<OrderKey, Redemption>,
     /// By other natural keys: what was sent and answered.
     answers: HashMap<SmolStr, (Command, Rc<Told>)>,
@@ -142,7 +141,7 @@ pub struct Shown {
 }
 
 impl Model {
-    /// A fresh programme without members; `program` is its document, taken to be valid.
+    /// A new programme without members; `program` is its document, which must be valid.
     pub fn new(program: &Value) -> Model {
         Model {
             programs: vec![Rc::new(Program::new(program, 1, i64::MIN))],
@@ -179,7 +178,7 @@ impl Model {
         self.members.len() - 1
     }
 
-    /// The member as it stands in writing.
+    /// The member as written down.
     pub fn member(&self, id: usize) -> &Member {
         &self.members[id]
     }
@@ -194,13 +193,13 @@ impl Model {
         self.orders.get(order).map(|order| order.member)
     }
 
-    /// Whose redemption for that order it is, and whether it was cancelled.
+    /// The member who redeemed for that order, and whether the redemption was cancelled.
     pub fn redeemer(&self, order: &OrderKey) -> Option<(usize, bool)> {
         self.redemptions.get(order).map(|redemption| (redemption.member, redemption.cancelled))
     }
 
-    /// What a command is answered at that moment by whoever knows the first `known` versions of the
-    /// programme, and what it changes; nothing, where it is refused or was done before.
+    /// The answer to a command at that moment from a decider that knows the first `known` versions of the
+    /// programme, and what the command changes; nothing, if it is refused or was done before.
     pub fn judge(&self, command: &Command, now: i64, known: usize) -> (Told, Option<After>) {
         if let Some(told) = self.replayed(command) {
             return (told, None);
@@ -222,7 +221,7 @@ impl Model {
         }
     }
 
-    /// The first answer again, of what has a name and was done.
+    /// The first answer again, for a named command that was done.
     fn replayed(&self, command: &Command) -> Option<Told> {
         let asked = command.asked();
         asked.replayed(self).or_else(|| {
@@ -231,7 +230,7 @@ impl Model {
         })
     }
 
-    /// The member is settled in writing up to that moment, which is written down at another.
+    /// Settles the member in writing up to that moment, recorded at another.
     pub fn settle(&mut self, id: usize, as_of: i64, recorded_at: i64, known: usize) {
         let draft = Draft::settling(self, id, as_of, recorded_at, known);
         let after = draft.after(None);

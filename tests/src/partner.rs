@@ -1,4 +1,4 @@
-//! A partner: it signs its requests as RFC 9421 and RFC 9530 say, and knows nothing of whoever verifies.
+//! A partner: it signs its requests as RFC 9421 and RFC 9530 say, and knows nothing of the verifier.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Headers as they are sent, their names in lower case.
+/// Headers as they are sent, with names in lower case.
 pub type Headers = Vec<(String, String)>;
 
 /// What a partner signs with.
@@ -32,7 +32,7 @@ pub struct Partner {
     pub secret: Secret,
 }
 
-/// What a signature says beside the request itself; tests change what they are about.
+/// What a signature contains besides the request; tests change the part they test.
 #[derive(Clone, Debug)]
 pub struct Claims {
     /// The signature's label.
@@ -59,8 +59,8 @@ pub fn now() -> i64 {
 }
 
 impl Partner {
-    /// A partner whose Ed25519 key follows from that number. It has no name yet; what it
-    /// registers is [`Partner::registration`].
+    /// A partner whose Ed25519 key follows from that number. It has no name yet; it registers with
+    /// [`Partner::registration`].
     pub fn ed25519(number: u8) -> Partner {
         let key = SigningKey::from_bytes(&[number; 32]);
         Partner { keyid: String::new(), secret: Secret::Ed25519(key) }
@@ -71,7 +71,7 @@ impl Partner {
         Partner { keyid: String::new(), secret: Secret::Hmac(Vec::new()) }
     }
 
-    /// What `POST /partners/{id}/keys` is asked for this key.
+    /// The body of `POST /partners/{id}/keys` for this key.
     pub fn registration(&self) -> Value {
         match &self.secret {
             Secret::Ed25519(key) => {
@@ -82,7 +82,7 @@ impl Partner {
         }
     }
 
-    /// The partner that the answer to its registration makes of it.
+    /// The partner with the id from the answer to its registration.
     #[must_use]
     pub fn registered(&self, answer: &Value) -> Partner {
         let keyid = answer["keyid"].as_str().unwrap().to_owned();
@@ -101,8 +101,8 @@ impl Partner {
         }
     }
 
-    /// What a good signature of a request with these headers says: a new nonce, now, and all that
-    /// must be covered.
+    /// The contents of a good signature for a request with these headers: a new nonce, now, and everything
+    /// that must be covered.
     pub fn claims(&self, headers: &[(&str, &str)], body: &[u8]) -> Claims {
         let mut covered = vec!["@method", "@path", "@query"];
         if !body.is_empty() {
@@ -127,7 +127,7 @@ impl Partner {
         self.sign_with(method, target, headers, body, &self.claims(headers, body))
     }
 
-    /// The same, saying what a test wants said.
+    /// The same, with the contents that a test gives.
     pub fn sign_with(
         &self,
         method: &str,
@@ -176,7 +176,7 @@ impl Partner {
 }
 
 impl Claims {
-    /// As `Signature-Input` says it, without the label.
+    /// As in `Signature-Input`, without the label.
     fn params(&self, keyid: &str) -> String {
         let covered: Vec<String> = self.covered.iter().map(|name| format!("\"{name}\"")).collect();
         let expires = self.expires.map(|expires| format!(";expires={expires}")).unwrap_or_default();

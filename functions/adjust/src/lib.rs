@@ -55,7 +55,7 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: AdjustPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
     let whom = form.whom(body.member_id, body.identity.as_ref(), None);
-    // What is not said to move does not move.
+    // A missing figure moves nothing.
     let (points, growth) = (body.points.unwrap_or(0), body.growth.unwrap_or(0));
     if points == 0 && growth == 0 {
         form.fault("/points", "required", "points or growth, not 0");

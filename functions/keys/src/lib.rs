@@ -153,8 +153,8 @@ fn shown(zone: Zone, caller: &Caller) -> CallerKey<'_> {
     }
 }
 
-/// The answer with the key. Only the answer without it is remembered: the key follows from the
-/// caller and its generation, and is put in again for a repeat.
+/// The answer with the key. Only the answer without the key is remembered: the key follows from the caller
+/// and its generation, and is added again for a repeat.
 fn with_key(api: &Api, status: u16, body: &[u8], replayed: bool) -> Result<Answer, Problem> {
     let kept = KeptAnswer::of(body)?;
     let id = kept.get("id").and_then(Value::as_str).and_then(read_id);
@@ -172,7 +172,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     callers.retain(|caller| reaches(call, caller));
     callers.sort_by_key(|caller| (caller.record.created_at, caller.id));
 
-    // The cursor is the last caller that was shown; callers never go.
+    // The cursor is the last caller that was shown; callers are never removed.
     let last = call.query("cursor").map(|cursor| {
         let own = |id: CallerId| callers.iter().position(|caller| caller.id == id);
         let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
@@ -189,7 +189,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 async fn create(api: &Api, call: &Call, body: MakeCaller) -> Result<Answer, Problem> {
     let now = call.request.now;
     let brand = body.brand;
-    // A caller bound to a brand makes none that reach further.
+    // A caller that is bound to a brand makes no caller with a wider reach.
     if call.caller.brand.is_some() && call.caller.brand != brand {
         return Err(Problem::forbidden());
     }
@@ -228,7 +228,7 @@ async fn rotate(api: &Api, call: &Call, _: RotateKey) -> Result<Answer, Problem>
     let caller = named(call)?;
     let known = within_reach(api, call, caller).await?;
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
-        // Whoever changed it may not have come to refreshing.
+        // The instance that changed it may not have refreshed.
         api.refresh().await?;
         return with_key(api, answer.status, &answer.body, true);
     }
@@ -251,12 +251,12 @@ async fn revoke(api: &Api, call: &Call) -> Result<Answer, Problem> {
     changed(api, call, caller, |record| record.revoked_at = record.revoked_at.or(Some(now))).await
 }
 
-/// Whether the caller may see and change that key: one bound to a brand only its brand's.
+/// Whether the caller may see and change that key: a caller bound to a brand only its brand's keys.
 fn reaches(call: &Call, caller: &Caller) -> bool {
     call.caller.brand.is_none() || call.caller.brand == caller.record.brand
 }
 
-/// The caller of that id, if there is one that is within reach.
+/// The caller of that id, if it exists and is within reach.
 async fn within_reach(api: &Api, call: &Call, id: CallerId) -> Result<Caller, Problem> {
     let known = api.engine.access().callers().await?;
     known.into_iter().find(|known| known.id == id && reaches(call, known)).ok_or_else(not_found)

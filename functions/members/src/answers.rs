@@ -1,4 +1,4 @@
-//! Cursors of the ledger: where to go on, as opaque text.
+//! Cursors of the ledger: where to continue, as opaque text.
 
 use edge::Problem;
 use engine::Place;

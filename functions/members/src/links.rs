@@ -1,4 +1,4 @@
-//! A member's links with partner brands: asking for a code, seeing what stands, ending it.
+//! A member's links with partner brands: requesting a code, seeing the links, ending one.
 
 use domain::{id::BrandId, refusal::Refusal, time::Zone};
 use edge::{
@@ -104,7 +104,7 @@ pub(crate) const END: Route = Route {
 async fn ask(api: &Api, call: &Call, body: AskLinkCode) -> Result<Answer, Problem> {
     let member = named(call)?;
     let (_, zone) = api.engine.programme().currency_and_zone()?;
-    // The answer is remembered with the code's number in place of the code, which follows from it.
+    // The answer is remembered with the code's number instead of the code, which follows from the number.
     let number = wire::CodeNumber(api.chance.bytes()?);
     let code = api.secrets.link_code_hash_of(number);
     let expires_at = At(zone.show(call.request.now.plus_millis(LINK_CODE_MILLIS)));
@@ -152,7 +152,7 @@ async fn end(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::new(200, &shown(zone, &link)))
 }
 
-/// A link as everybody sees it. Its reference is the partner's and nobody else's.
+/// A link as everybody sees it. Only the partner knows its reference.
 fn shown(zone: Zone, link: &Link) -> ShownLink<'_> {
     let record = &link.record;
     ShownLink {

@@ -64,18 +64,18 @@ async fn create(api: &Api, call: &Call, body: MakeToken) -> Result<Answer, Probl
     let spend =
         body.redeem.map(|redeem| Spend { order_id: redeem.order_id, points_max: redeem.points_max.count() });
 
-    // Only that there is such a member.
+    // Checks only that the member exists.
     api.engine.people().member(member, call.request.now).await?;
 
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let expires_at = call.request.now.plus_millis(body.minutes.0 * 60_000);
     let token = api.member_token(&call.caller, Grant { member, spend }, brand, expires_at);
-    // A key that was revoked while this was asked makes none.
+    // A key that is revoked meanwhile makes no token.
     let token = Text(token.ok_or_else(Problem::forbidden)?);
     Ok(Answer::new(201, &MadeToken { token, expires_at: At(zone.show(expires_at)) }))
 }
 
-/// The one brand at which the token spends: an order's id says nothing without it.
+/// The one brand at which the token spends: an order's id means nothing without it.
 fn brand(api: &Api, call: &Call, redeem: &TokenSpend) -> Result<BrandId, Problem> {
     let told = redeem.brand.clone().or_else(|| call.caller.brand.clone());
     let brand = match told {
@@ -91,7 +91,7 @@ fn brand(api: &Api, call: &Call, redeem: &TokenSpend) -> Result<BrandId, Problem
     };
     api.may_act_for(call, &brand)?;
     match api.partner(&brand)? {
-        // Its redemptions are its own to ask for.
+        // Only the partner itself makes redemptions at its brand.
         Some(_) => Err(Problem::forbidden()),
         None => Ok(brand),
     }

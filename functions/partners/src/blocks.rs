@@ -108,7 +108,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let after = call.query("cursor").map(|cursor| if is_id(cursor) { Ok(cursor) } else { Err(wrong()) });
     let after = after.transpose()?;
 
-    // One more tells whether there are any.
+    // One more shows whether there are more.
     let mut blocks = api.engine.accounts().blocks(&brand, after, limit + 1).await?;
     let usage = api.engine.accounts().usage(&brand, call.request.now).await?;
 

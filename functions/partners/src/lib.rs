@@ -1,7 +1,7 @@
-//! `/partners`: brands of others, the keys that they sign their requests with, what they buy and use.
+//! `/partners`: other people's brands, the keys that they sign requests with, what they buy and use.
 //!
-//! A partner gives the public half of an Ed25519 key, or is given a secret for HMAC, which is shown once and
-//! stored sealed. A brand has up to two live keys, so that one can take the other's place.
+//! A partner gives the public half of an Ed25519 key, or gets a secret for HMAC, which is shown once and
+//! stored sealed. A brand has up to two live keys, so that one can replace the other.
 
 mod blocks;
 mod usage;
@@ -22,7 +22,7 @@ use engine::{
 };
 use serde_json::Value;
 
-/// The length of a secret for HMAC, in bytes: as long as what it makes.
+/// The length of a secret for HMAC, in bytes: as long as the hash.
 const SECRET_BYTES: usize = 32;
 
 words! {
@@ -158,7 +158,7 @@ fn with_secret(api: &Api, body: &[u8], keys: &[PartnerKeyRecord], replayed: bool
             };
             kept.with("secret", BASE64_STANDARD.encode(secret))
         }
-        // There is no secret of it, or it is gone.
+        // The key has no secret, or the secret is gone.
         Some(PartnerKeyRecord { key: KeyRecord::Ed25519(_), .. }) | None => kept,
     };
     Ok(kept.answer(201).replayed(replayed))
@@ -184,7 +184,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::new(200, &SigningKeys { keys, next_cursor: OrNull(next.map(Text)) }))
 }
 
-/// What the key is made of: the public key that was sent, or nothing where the secret is made here.
+/// The public key that was sent, or nothing if the secret is made here.
 #[expect(clippy::option_option, reason = "whether it is right, and whether there is one")]
 fn public_key(form: &mut Form<'_>, body: MakeSigningKey) -> Option<Option<[u8; 32]>> {
     match body.alg {
@@ -213,7 +213,7 @@ async fn create(api: &Api, call: &Call, body: MakeSigningKey) -> Result<Answer, 
     let zone = form.zone;
     let public = form.finish(public)?;
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
-        // Whoever made it may not have come to refreshing.
+        // The instance that made it may not have refreshed.
         api.refresh().await?;
         return with_secret(api, &answer.body, &api.engine.partners().partner_keys(&brand).await?, true);
     }

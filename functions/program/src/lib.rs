@@ -55,11 +55,11 @@ async fn put(
     call: &Call,
     ProgrammeDocument(mut document): ProgrammeDocument<Json>,
 ) -> Result<Answer, Problem> {
-    // The programme is every brand's.
+    // The programme belongs to every brand.
     if call.caller.brand.is_some() {
         return Err(Problem::forbidden());
     }
-    // A number beyond any version is not the newest one either.
+    // A number beyond every version is not the newest either.
     let based_on = document.whole_of("version").map(|version| u32::try_from(version).unwrap_or(u32::MAX));
     let text: Option<Value> = serde_json::from_slice(&call.text).ok();
     let mut text = text.ok_or_else(|| Problem::broken("a body that was read as JSON is none"))?;
@@ -72,7 +72,7 @@ async fn put(
     let answer =
         api.engine.programme().save(&call.request, &document, &text.to_string(), based_on, tell).await?;
 
-    // A brand may be a partner now: its keys are read with the rest.
+    // A brand may have become a partner: its keys are read with the rest.
     api.refresh().await?;
     Ok(answer.into())
 }

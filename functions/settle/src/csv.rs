@@ -1,12 +1,11 @@
 //! A table for spreadsheets (RFC 4180), in which no text is ever run as a formula.
 //!
-//! Text is always quoted, and gets an apostrophe in front where it begins with a character that
-//! spreadsheets begin a formula with (OWASP, "CSV Injection"), also if the text looks like a number:
-//! a brand may be called `-1`. Figures are ours and hold nothing but a sign, digits and a point: they
-//! stay as they are, so that they are numbers there too. Quoting keeps a text with a `;` or a tab in one
-//! cell where those part cells.
+//! Text is always quoted, and gets an apostrophe in front if it begins with a character that begins a formula
+//! in spreadsheets (OWASP, "CSV Injection"), also if the text looks like a number: a brand may be called
+//! `-1`. Figures are ours and hold only a sign, digits and a point: they stay as they are, so that they are
+//! numbers there too. Quoting keeps a text with a `;` or a tab in one cell where those part cells.
 
-/// What a formula may begin with; the wide forms are taken for the narrow ones by some.
+/// What a formula may begin with; some spreadsheets treat the wide forms like the narrow ones.
 const RISKY: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// A table that is being written.
@@ -40,7 +39,7 @@ impl Table {
         self.written.push('"');
     }
 
-    /// A number of ours, or nothing.
+    /// A figure, or nothing.
     pub(crate) fn figure(&mut self, figure: &str) {
         self.cell();
         self.written.push_str(figure);

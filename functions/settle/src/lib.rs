@@ -1,4 +1,4 @@
-//! `POST /settle` closes a month, and `/settlements` shows what it came to (月结算).
+//! `POST /settle` closes a month, and `/settlements` shows the result (月结算).
 //!
 //! Two names, one folder and one binary: on its own URL the function answers at `/settle` and at
 //! `/settlements`.
@@ -54,10 +54,10 @@ body! {
     }
 }
 
-/// Accounts of a table, unless it is asked for fewer: all that a programme can have.
+/// Accounts in a table, unless the request asks for fewer: all that a programme can have.
 const TABLE_MAX: usize = 200;
 
-/// Who sees settlements: staff all of them, who is bound to a brand its own.
+/// Who sees settlements: staff see all of them, a caller bound to a brand its own.
 const READERS: Access = Access::keys(&[Role::Operator, Role::Storefront]).and_partners(Partners::Any);
 const UNKNOWN: Code = Code::SettlementNotFound;
 
@@ -115,12 +115,12 @@ pub static SETTLEMENTS: Function = Function {
     ],
 };
 
-/// What closes and pays is for all brands: nobody who acts for one does it.
+/// Closing and paying concern all brands: a caller bound to one may not do it.
 fn must_be_unbound(call: &Call) -> Result<(), Problem> {
     if call.caller.brand.is_some() { Err(Problem::forbidden()) } else { Ok(()) }
 }
 
-/// The one brand whose accounts the caller sees; `None` is all.
+/// The one brand whose accounts the caller sees; `None` means all.
 fn own_brand(call: &Call) -> Result<Option<&BrandId>, Problem> {
     match &call.caller.brand {
         Some(brand) => Ok(Some(brand)),
@@ -150,7 +150,7 @@ fn meant(body: &CloseMonth, now: Instant, zone: Zone) -> Result<Month, Problem> 
 async fn settle(api: &Api, call: &Call, body: CloseMonth) -> Result<Answer, Problem> {
     must_be_unbound(call)?;
     let (_, zone) = api.engine.programme().currency_and_zone()?;
-    // What was done under its key is answered, whatever this instance's clock makes of the rest.
+    // A key that has been used gets its answer, whatever this instance's clock says of the rest.
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
     }
@@ -171,7 +171,7 @@ async fn settle(api: &Api, call: &Call, body: CloseMonth) -> Result<Answer, Prob
     if closing.closed_at.is_some() {
         return Ok(api.engine.access().remember_answer(&call.request, answer.kept()).await?.into());
     }
-    // What is not done is not remembered: the same key goes on.
+    // An unfinished close is not remembered: the same key continues it.
     Ok(answer)
 }
 

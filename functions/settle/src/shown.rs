@@ -167,7 +167,7 @@ pub(crate) struct Statement {
     currency: Currency,
     zone: Zone,
     accounts: Vec<BrandAccount>,
-    /// The programme's side of all that whoever asks may see.
+    /// The programme's side of everything that the caller may see.
     programme: SignedMoney,
     more: bool,
 }
@@ -223,8 +223,8 @@ impl Statement {
         }
     }
 
-    /// The same as a table: a row for each line and, at the end, one for the programme's side, so that
-    /// the last column adds up to nought.
+    /// The same as a table: a row for each line and, at the end, one for the programme's side, so that the
+    /// last column adds up to zero.
     pub(crate) fn table(&self) -> String {
         let names = ["month", "brand", "name", "line", "issuer", "points", "exact", "amount", "account"];
         let mut table = Table::new(&names);
@@ -263,11 +263,11 @@ fn issuer(line: &Line) -> Option<&BrandId> {
     }
 }
 
-/// A line's points; a block's are not told here: its price is what counts.
+/// A line's points; a block's are not shown here: its price is what counts.
 fn points(line: &Line) -> Option<i64> {
     match line.kind {
         LineKind::BlockBought => None,
-        // A figure, below 2^53: the close makes sure of it.
+        // A figure below 2^53: the close ensures it.
         _ => i64::try_from(line.sum.points).ok(),
     }
 }

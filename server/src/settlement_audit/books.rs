@@ -1,5 +1,5 @@
-//! Takes exported members and entries, and looks whether each ledger is whole: numbered without a gap
-//! or a double, and adding up.
+//! Takes exported members and entries, and checks that each ledger is complete: numbered without gaps or
+//! duplicates, and adding up.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,11 +20,11 @@ pub(super) struct Entry {
     pub(super) brand: String,
     pub(super) order_id: String,
     pub(super) redemption_id: String,
-    /// Points by issuing brand: a plus enters its lots, a minus leaves them.
+    /// Points by issuing brand: a positive figure enters its lots, a negative one leaves them.
     pub(super) lots: Vec<(String, i64)>,
     pub(super) by_time: bool,
     pub(super) occurred_at: String,
-    /// `None`: it is due and not written down yet.
+    /// `None`: due and not yet written down.
     pub(super) recorded_at: Option<String>,
     pub(super) version: u64,
     pub(super) from_blocks: bool,
@@ -33,7 +33,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The entry of a line, if it has what an entry has.
+    /// The entry of a line, if the line has all fields of an entry.
     fn read(line: &Value) -> Option<Entry> {
         let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
         let lots = line["lots"].as_array()?.iter();
@@ -57,18 +57,18 @@ impl Entry {
     }
 }
 
-/// What a member's ledger must come to.
+/// What a member's ledger must add up to.
 struct Expected {
     entries: u64,
     balance: i64,
 }
 
-/// Exported members and entries, as far as they have come in.
+/// Exported members and entries read so far.
 pub(super) struct Books {
     expected: HashMap<String, Expected>,
-    /// Members whose entries have come in.
+    /// Members whose entries have been read.
     seen: HashSet<String>,
-    /// Whose entries are coming in.
+    /// The member whose entries are being read.
     current: String,
     entries: Vec<Entry>,
     sums: Sums,
@@ -94,7 +94,7 @@ impl Books {
         }
     }
 
-    /// What does not agree with itself, and what the entries come to.
+    /// The inconsistencies found, and the sums of the entries.
     pub(super) fn finish(mut self) -> (Vec<String>, Found) {
         self.end_ledger();
         let mut silent: Vec<&String> = self
@@ -109,7 +109,7 @@ impl Books {
         (self.differences, found)
     }
 
-    /// All entries of a member have come in: looks whether they are whole, and counts them.
+    /// All entries of a member have been read: checks that they are complete, and counts them.
     fn end_ledger(&mut self) {
         let id = std::mem::take(&mut self.current);
         let mut entries = std::mem::take(&mut self.entries);
@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a member with one entry of that kind, which moves nothing.
+    /// The findings for a member with one entry of that kind, which moves nothing.
     fn said_of(kind: &str) -> Vec<String> {
         let brands = json!([{"id": "acme"}]);
         let program = json!({"version": 1, "document": {"currency": "CNY", "brands": brands}});
@@ -224,7 +224,7 @@ mod tests {
         books.finish().0
     }
 
-    /// The close would count it or leave it out on purpose; nobody here has decided.
+    /// The close would count it or leave it out on purpose; this code has not decided.
     #[test]
     fn a_kind_that_is_not_known_is_told_in_whatever_month_it_was() {
         let told = |kind: &str| format!("mbr_1: entry 1: a kind that this audit does not know: {kind}");

@@ -1,4 +1,4 @@
-//! Compares what the entries come to with the statement that was closed.
+//! Compares the sums of the entries with the closed statement.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ fn told(line: &Line) -> String {
     format!("{} points and {}", line.points, line.amount.show(line.digits))
 }
 
-/// What a line differs in.
+/// How a line differs.
 fn compared(id: &LineId, line: &Line, stated: &Value) -> Option<String> {
     let amount = line.amount.show(line.digits);
     let due = match id.word {

@@ -2,7 +2,7 @@
 
 use num_bigint::{BigInt, Sign};
 
-/// A fraction of whole numbers; the denominator is above nought.
+/// A fraction of whole numbers; the denominator is above zero.
 #[derive(Clone, Debug)]
 pub(super) struct Fraction {
     above: BigInt,
@@ -45,7 +45,7 @@ impl Fraction {
         &self.above * &other.below == &other.above * &self.below
     }
 
-    /// So many digits after the point, the rest rounded to the nearest, a half to an even last digit.
+    /// Rounded to that many digits after the point, to the nearest, a half to an even last digit.
     pub(super) fn rounded(&self, digits: u32) -> Fraction {
         let unit = BigInt::from(10).pow(digits);
         let size = BigInt::from(self.above.magnitude().clone()) * &unit;
@@ -59,7 +59,7 @@ impl Fraction {
         Fraction { above: if negative { -last } else { last }, below: unit }
     }
 
-    /// With so many digits after the point; what is finer is not shown.
+    /// With that many digits after the point; further digits are cut off.
     pub(super) fn show(&self, digits: u32) -> String {
         let sign = if self.above.sign() == Sign::Minus { "-" } else { "" };
         let size = BigInt::from(self.above.magnitude().clone());

@@ -1,10 +1,9 @@
-//! `laurel audit --settlement 2026-11`: recomputes a month's settlement and compares it with the one that
-//! was closed.
+//! `laurel audit --settlement 2026-11`: recomputes a month's settlement and compares it with the closed one.
 //!
 //! The second implementation of the arithmetic, written apart from the close (`domain::settlement`,
-//! `engine::settlement`): it shares no code with them, reads only what is exported, takes the
-//! month from the text of an instant, follows each ledger from its first entry on, and computes with
-//! fractions of whole numbers without end.
+//! `engine::settlement`): it shares no code with them, reads only exported files, takes the month from the
+//! text of an instant, follows each ledger from its first entry, and computes with exact fractions of
+//! unbounded whole numbers.
 
 mod books;
 mod compare;
@@ -29,7 +28,7 @@ use crate::{
 use books::Books;
 use recompute::Prices;
 
-/// The most differences that are named.
+/// The most differences that are listed.
 const NAMED_MAX: usize = 100;
 
 /// Recomputes a month's settlement and compares.

@@ -1,4 +1,4 @@
-//! What the entries of a month come to.
+//! The sums of a month's entries.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{books::Entry, fraction::Fraction};
 use crate::start::StartError;
 
-/// What entries can be, in words: each is counted below, or comes to nothing on purpose. A word that is new
-/// is told, for whatever it moves would be missing from the sums.
+/// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
+/// reported, because whatever it moves would be missing from the sums.
 const KINDS: [&str; 9] =
     ["earn", "activity", "redeem", "expire", "reverse_earn", "reverse_redeem", "adjust", "tier", "badge"];
 
@@ -19,7 +19,7 @@ pub(super) struct LineId {
     pub(super) brand: String,
     /// `issued`, `honoured`, `expired` or `block_bought`.
     pub(super) word: &'static str,
-    /// Of what is honoured, whose points they were.
+    /// For honoured points: the brand that issued them.
     pub(super) issuer: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl std::fmt::Display for LineId {
     }
 }
 
-/// What a line comes to.
+/// What a line adds up to.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) points: i64,
@@ -40,7 +40,7 @@ pub(super) struct Line {
     pub(super) digits: u32,
 }
 
-/// What was found in all.
+/// All findings.
 pub(super) struct Found {
     pub(super) lines: BTreeMap<LineId, Line>,
     pub(super) members: u64,
@@ -84,7 +84,7 @@ impl Prices {
     }
 }
 
-/// Points of a line and what they come to, so far.
+/// Points of a line and their value, so far.
 struct Sum {
     points: i64,
     value: Fraction,
@@ -130,7 +130,7 @@ impl Sums {
         Ok(())
     }
 
-    /// Counts a member's entries, oldest first; what cannot be counted, in words.
+    /// Counts a member's entries, oldest first; returns what cannot be counted, in words.
     pub(super) fn ledger(&mut self, entries: &[Entry]) -> Vec<String> {
         let mut orders: HashMap<(&str, &str), &Entry> = HashMap::new();
         let mut redemptions: HashMap<&str, &Entry> = HashMap::new();
@@ -146,8 +146,8 @@ impl Sums {
                 _ => {}
             }
             self.entries += 1;
-            // What time alone has ended, ended at its own instant. What a command brought after its
-            // end, or took from whoever left, ended with the command.
+            // Points that time alone ended, ended at their own instant. Points that a command brought after
+            // their end, or took from a member who left, ended with the command.
             let own_instant = entry.kind == "expire" && entry.by_time;
             let when = if own_instant { Some(&entry.occurred_at) } else { entry.recorded_at.as_ref() };
             if !when.is_some_and(|when| self.is_of_month(when)) {
@@ -183,7 +183,7 @@ impl Sums {
         wrong
     }
 
-    /// The entry's points, at the price of another.
+    /// The entry's points, at the price of another entry.
     fn issued(&mut self, entry: &Entry, priced_as: &Entry) -> Result<(), String> {
         let price = &self.prices.of(priced_as.version, &priced_as.brand)?.0;
         let value = if priced_as.from_blocks { Fraction::nought() } else { price.times(entry.points) };
@@ -191,7 +191,7 @@ impl Sums {
         Ok(())
     }
 
-    /// A redemption's lots: what leaves them is honoured (-1), or was and is not any more (1).
+    /// A redemption's lots: points that leave them are honoured (-1), or no longer honoured (1).
     fn honoured(&mut self, redemption: &Entry, sign: i64) -> Result<(), String> {
         let price = self.prices.of(redemption.version, &redemption.brand)?.1.clone();
         for (issuer, points) in &redemption.lots {
@@ -201,7 +201,7 @@ impl Sums {
         Ok(())
     }
 
-    /// The lines that are not nothing.
+    /// The lines that are not empty.
     pub(super) fn finish(self, members: u64) -> Found {
         let digits = self.prices.digits;
         let lines = self.sums.into_iter().filter(|(_, sum)| sum.points != 0 || !sum.value.is_nought());

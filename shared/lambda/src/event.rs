@@ -1,15 +1,14 @@
-//! What Lambda hands over: a request that came by the function's URL (payload format 2.0), or an
-//! event that somebody whom IAM allows sent to the function itself.
+//! What Lambda passes on: a request that came by the function's URL (payload format 2.0), or an event that a
+//! sender with IAM's permission sent to the function itself.
 //!
-//! The two are told apart by `requestContext`, which Lambda writes and no caller can: a request
-//! always has it, whatever its body looks like, and an event that has it is never taken for a
-//! schedule's.
+//! `requestContext`, which Lambda writes and no caller can, distinguishes the two: a request always has it,
+//! whatever its body looks like, and an event that has it is never treated as a schedule's.
 //!
-//! A function has a URL of its own and answers there at `/` and at `/<function>` alike. The rule: a
-//! path whose first segment is the function's name is taken as it is; before any other the
-//! function's name is put. That is never ambiguous, because no route's first parameter, an id
-//! with its prefix, can be a function's name. A function with further names answers at each of them.
-//! A signed request's path is always taken as it is: what is signed must say which function is meant.
+//! A function has a URL of its own and answers there both at `/` and at `/<function>`. The rule: a path whose
+//! first segment is the function's name is taken as it is; any other gets the function's name in front. That
+//! is never ambiguous, because no route's first parameter, an id with its prefix, can be a function's name. A
+//! function with further names answers at each of them. A signed request's path is always taken as it is:
+//! what is signed must say which function is meant.
 
 use std::mem;
 
@@ -29,10 +28,10 @@ pub enum Event {
     Direct(Value),
 }
 
-/// Reads an event for the function of these names, the first of which is its own.
+/// Reads an event for the function of these names; the first is the function's own.
 ///
 /// # Errors
-/// It is neither, or a request with parts that no request has.
+/// It is neither, or a request with parts that no request can have.
 pub fn read(names: &[&str], event: Value) -> Result<Event, Problem> {
     let Value::Object(fields) = event else { return Err(malformed("an event is an object")) };
     match fields.contains_key("requestContext") {
@@ -63,8 +62,9 @@ const NO_REQUEST: &str =
 
 /// Takes out of the event what `lambda_http` must not convert, and gives back its headers.
 ///
-/// It reads the path as a browser does: `..` is followed, and `\` becomes `/`. It ends the process over a host, a
-/// scheme or a query that no URL has, and over a body that is not the base64 it says it is.
+/// `lambda_http` reads the path as a browser does: it follows `..`, and turns `\` into `/`. It ends the
+/// process on a host, a scheme or a query that no URL can have, and on a body that claims to be base64 but is
+/// not.
 fn convertible(event: &mut ApiGatewayV2httpRequest) -> Result<http::HeaderMap, Problem> {
     let body = event.body.as_deref().filter(|_| event.is_base64_encoded).unwrap_or_default();
     if BASE64_STANDARD.decode(body).is_err() {
@@ -75,7 +75,7 @@ fn convertible(event: &mut ApiGatewayV2httpRequest) -> Result<http::HeaderMap, P
     Ok(mem::take(&mut event.headers))
 }
 
-/// What is asked for, as it was sent: nothing in it is decoded.
+/// The target as it was sent: nothing in it is decoded.
 fn uri(names: &[&str], event: &ApiGatewayV2httpRequest) -> Result<Uri, Problem> {
     let path = event.raw_path.as_deref().unwrap_or_default();
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -91,7 +91,7 @@ fn uri(names: &[&str], event: &ApiGatewayV2httpRequest) -> Result<Uri, Problem> 
         target.push('?');
         target.push_str(query);
     }
-    // Nothing here has a name with spaces or the like in it.
+    // No function has a name with spaces or similar characters.
     Uri::try_from(target).map_err(|_| Problem::of(Code::NotFound))
 }
 
@@ -140,7 +140,7 @@ mod tests {
             ("members", "/mbr_1/ledger", "limit=2&cursor=a", Some("/members/mbr_1/ledger?limit=2&cursor=a")),
             ("members", "/members/mbr_1/ledger", "", Some("/members/mbr_1/ledger")),
             ("members", "//mbr_1", "", Some("/members//mbr_1")),
-            // As it was sent: who signed it signed this.
+            // As it was sent: the signature covers this text.
             ("members", "/mbr_1/../x", "", Some("/members/mbr_1/../x")),
             ("members", "/%2e%2E/mbr_1%2F", "", Some("/members/%2e%2E/mbr_1%2F")),
             ("members", "/mbr_1", "a=%20+b&&a=c%2C,&=", Some("/members/mbr_1?a=%20+b&&a=c%2C,&=")),
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    /// `lambda_http` would make a URL of each of these, or end over it.
+    /// `lambda_http` would turn each of these into a URL, or panic.
     #[test]
     fn no_host_no_scheme_and_no_stage_is_part_of_what_is_asked() {
         let path = |headers: Value| sent_to("members", "/mbr_1", "", headers);

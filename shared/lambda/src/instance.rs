@@ -17,7 +17,7 @@ use crate::{
     reply::Reply,
 };
 
-/// A scheduled run ends so long before Lambda would end it, to say how far it came.
+/// A scheduled run ends this long before Lambda would end it, to report how far it came.
 const SWEEP_MARGIN: Duration = Duration::from_secs(10);
 
 /// One instance of a function.
@@ -26,13 +26,13 @@ pub struct Instance {
     api: Api,
     /// The table's name, for metrics.
     table: String,
-    /// Whether the store was found to be ours.
+    /// Whether the store has been checked to be ours.
     known: AtomicBool,
     /// Whether an event has been handled here.
     warm: AtomicBool,
 }
 
-/// What Lambda says of an event.
+/// What Lambda says about an event.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     /// Its id.
@@ -73,7 +73,7 @@ impl From<Problem> for Failure {
 }
 
 impl Measured {
-    /// Takes down what is told of an answer, and makes the reply of it.
+    /// Notes the metrics of an answer, and turns it into the reply.
     fn told(&mut self, response: http::Response<Bytes>) -> Reply {
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         self.status = Some(response.status().as_u16());
@@ -84,7 +84,7 @@ impl Measured {
 }
 
 impl Instance {
-    /// An instance over that store, which is the table of that name; nothing is read yet.
+    /// An instance over that store, whose table has that name; reads nothing yet.
     pub fn new(function: &'static Function, api: Api, table: &str) -> Instance {
         api.share_store();
         let table = table.to_owned();
@@ -94,7 +94,7 @@ impl Instance {
     /// Handles an event and writes down that it did.
     ///
     /// # Errors
-    /// An event that is no request, and was not done.
+    /// An event that is not a request, and was not processed.
     pub async fn handle(&self, event: Value, invocation: &Invocation) -> Result<Reply, Failure> {
         let began = Instant::now();
         let mut measured = Measured::default();
@@ -102,7 +102,7 @@ impl Instance {
         let reply = match event::read(&names, event) {
             Ok(Event::Url(request)) => Ok(measured.told(self.answer(request).await)),
             Ok(Event::Direct(event)) => self.run(&event, began, invocation, &mut measured).await,
-            // It says that it came by a URL: somebody waits for an answer.
+            // The event says that it came by a URL, so a caller waits for an answer.
             Err(problem) => Ok(measured.told(self.api.refuse(&problem))),
         };
         let cold_start = !self.warm.swap(true, Ordering::Relaxed);
@@ -111,8 +111,8 @@ impl Instance {
         reply
     }
 
-    /// Answers a request. One without a signature or a key that might be somebody's is refused by the same
-    /// code, which then touches nothing.
+    /// Answers a request. The same code refuses one without a plausible signature or key, and then does not
+    /// touch the store.
     async fn answer(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
         let known = match may_be_known(request.headers()) {
             true => self.know_store().await,
@@ -124,8 +124,8 @@ impl Instance {
         }
     }
 
-    /// Runs what a schedule asks for. What is not done by then is failed, though what was done
-    /// stays done: so Lambda sends the event again, the next run goes on, and the alarm hears of it.
+    /// Runs a schedule's work. If time runs out, the event fails, although finished work stays done: so
+    /// Lambda sends the event again, the next run continues, and the alarm notices.
     async fn run(
         &self,
         event: &Value,

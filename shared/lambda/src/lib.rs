@@ -1,10 +1,9 @@
-//! Runs one function on AWS Lambda: what arrives by its URL is an HTTP request like any other,
-//! what a schedule sends is run under IAM's authority.
+//! Runs one function on AWS Lambda: what arrives by its URL is an HTTP request like any other; what a
+//! schedule sends runs under IAM's authority.
 //!
-//! Everything that can be made once is made before the first event is asked for: the client, the
-//! secrets, the function's table of routes. The store itself is not touched until an event has
-//! shown what may be a key or a signature, or comes from a schedule. No rule of the programme is
-//! here, and no route.
+//! Everything that can be made once is made before the first event: the client, the secrets, the function's
+//! table of routes. The store itself is not touched until an event shows something that may be a key or a
+//! signature, or comes from a schedule. This crate has no rules of the programme and no routes.
 
 mod event;
 mod fault;
@@ -28,7 +27,7 @@ pub use measure::{METRICS, NAMESPACE, PER_PART};
 pub use reply::Reply;
 pub use settings::{ENVIRONMENT, Settings, SettingsError};
 
-/// Runs the function until Lambda ends the process. All that a function's `main` does.
+/// Runs the function until Lambda ends the process. A function's `main` does nothing else.
 pub fn run(function: &'static Function) -> ExitCode {
     run_with(function, &[])
 }
@@ -53,7 +52,7 @@ fn start(function: &'static Function, others: &[&'static Function]) -> Result<()
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err("this is a Lambda function; `laurel serve` is for one machine".to_owned());
     }
-    // One event at a time: one thread is all there is to use.
+    // One event at a time, so one thread is enough.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let instance = start::instance(function, others, &settings).await?;
@@ -61,10 +60,11 @@ fn start(function: &'static Function, others: &[&'static Function]) -> Result<()
     })
 }
 
-/// Asks Lambda for one event after another, and has the instance handle them, until Lambda ends the process.
+/// Fetches one event after another from Lambda, and has the instance handle it, until Lambda ends the
+/// process.
 ///
 /// # Errors
-/// Lambda cannot be asked, or what it says is no event.
+/// Lambda cannot be reached, or does not answer with an event.
 pub async fn answer_events(instance: &Instance) -> Result<(), String> {
     let handle = service_fn(move |event: LambdaEvent<Value>| async move {
         let invocation = Invocation::of(&event.context);

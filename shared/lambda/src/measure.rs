@@ -1,12 +1,11 @@
-//! One line for each invocation, on standard output: structured log and metrics at once, in
-//! CloudWatch's embedded metric format, because every byte of a log is paid for. It says which
-//! function, which status, how long, whether the instance was new; nothing of a person: no body,
-//! no path, no key, no id of a member.
+//! One line for each invocation, on standard output: structured log and metrics at once, in CloudWatch's
+//! embedded metric format, because every byte of a log costs money. It gives the function, the status, the
+//! duration and whether the instance was new; no personal data: no body, no path, no key, no id of a member.
 //!
-//! A metric is paid for by the hour in which it appears. So a line names a metric only where there
-//! is something to count, and what AWS measures of every function for nothing (invocations, errors,
-//! throttles, duration; a URL's requests, 4xx, 5xx and latency) is not measured again. Duration and
-//! status are fields of the line, there for Logs Insights.
+//! A metric costs by the hour in which it appears. So a line names a metric only if there is something to
+//! count, and leaves out what AWS measures for every function free of charge (invocations, errors, throttles,
+//! duration; a URL's requests, 4xx, 5xx and latency). Duration and status are fields of the line for Logs
+//! Insights.
 
 use std::{io::Write as _, time::Duration};
 
@@ -15,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 /// Where the metrics stand in CloudWatch. Their dimensions are `Function` and `Table`; [`PER_PART`] has `Part` too.
 ///
-/// The table tells stacks of one region apart: without it a trial's sweep that comes to its end would keep
-/// production's alarm silent.
+/// The table distinguishes stacks in one region: without it a trial's finished sweep would keep production's
+/// alarm silent.
 pub const NAMESPACE: &str = "Laurel";
 
 /// Every metric: name, unit, what it counts.
@@ -31,7 +30,7 @@ pub const METRICS: &[(&str, &str, &str)] = &[
     (PER_PART, "Count", "1: a scheduled run did not come to its end; 0: it did"),
 ];
 
-/// The metric of a sweep's part: that one part comes to its end must not hide that another never does.
+/// The metric of a sweep's part: one part that finishes must not hide another that never does.
 pub const PER_PART: &str = "SweepUnfinished";
 
 /// Whose line it is.
@@ -43,20 +42,20 @@ pub(crate) struct Whose<'a> {
     pub(crate) table: &'a str,
 }
 
-/// What is told of an invocation.
+/// What the line says about an invocation.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Measured {
     /// The id in the answer's `Request-Id` and in problems.
     pub(crate) request_id: Option<String>,
     /// HTTP status, of requests.
     pub(crate) status: Option<u16>,
-    /// Whether it is an earlier answer again.
+    /// Whether the answer repeats an earlier one.
     pub(crate) replayed: bool,
     /// What a scheduled run did: members, points.
     pub(crate) swept: Option<(u64, u64)>,
-    /// Whether a scheduled run came to its end.
+    /// Whether a scheduled run finished.
     pub(crate) finished: Option<bool>,
-    /// Which part of the members it was about; 0 if it was about all of them.
+    /// Which part of the members it covered; 0 if it covered all of them.
     pub(crate) part: u64,
 }
 
@@ -114,7 +113,7 @@ impl Measured {
         line.insert("invocation_id".to_owned(), invocation_id.into());
         line.insert("request_id".to_owned(), self.request_id.clone().into());
         line.insert("status".to_owned(), self.status.into());
-        // Milliseconds with their fraction: a thousand times the seconds.
+        // Milliseconds with a fraction: a thousand times the seconds.
         line.insert("duration_ms".to_owned(), (took * 1_000).as_secs_f64().into());
         line.insert("cold_start".to_owned(), cold_start.into());
         line.extend(counts.into_iter().map(|(name, count)| (name.to_owned(), Value::from(count))));
@@ -177,7 +176,7 @@ mod tests {
                     let all = ["Function", "Table", "Part"];
                     let dimensions = if per_part { &all[..] } else { &all[..2] };
                     assert_eq!(directive["Dimensions"], json!([dimensions]), "{name}");
-                    // A directive whose dimension is no field of the line would count nothing.
+                    // A directive whose dimension is not a field of the line would count nothing.
                     assert_eq!((&line["Function"], &line["Table"]), (&json!("redeem"), &json!(WHOSE.table)));
                     assert!(!per_part || line["Part"] == "2", "{line}");
                     told.push(name);

@@ -10,16 +10,16 @@ use serde_json::Value;
 #[derive(Serialize, Debug)]
 #[serde(untagged)]
 pub enum Reply {
-    /// To a request by the function's URL (payload format 2.0). A body is text where it is text, and base64 otherwise.
+    /// To a request by the function's URL (payload format 2.0). A text body stays text; any other is base64.
     Url(ApiGatewayV2httpResponse),
-    /// To a schedule: what was done. Nobody reads it but a person who invokes it by hand.
+    /// To a schedule: what was done. Only a person who invokes the function by hand reads it.
     Direct(Value),
 }
 
 impl Reply {
-    /// The response as Lambda wants it.
+    /// The response in Lambda's form.
     ///
-    /// `lambda_http`'s own conversion would go by `Content-Type`, and take a byte-order mark off a text.
+    /// `lambda_http`'s own conversion would go by `Content-Type`, and strip a byte-order mark from a text.
     pub(crate) fn to_url(response: Response<Bytes>) -> Reply {
         let (head, body) = response.into_parts();
         let text = String::from_utf8(body.into());

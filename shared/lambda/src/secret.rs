@@ -12,11 +12,11 @@ use aws_sdk_secretsmanager::{
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
-/// The same few certificates that DynamoDB is believed by.
+/// The same few certificates by which DynamoDB is trusted.
 const ROOTS: &[u8] = include_bytes!("../../store-dynamodb/roots/amazon.pem");
 
-/// The text of the secret of that ARN or name, with what Lambda puts into the environment; from
-/// another address than the region's own, if one is given.
+/// The text of the secret with that ARN or name, with the credentials that Lambda puts into the environment;
+/// from another address than the region's own, if one is given.
 pub(crate) async fn read(
     id: &str,
     variable: impl Fn(&str) -> Option<String>,
@@ -68,7 +68,7 @@ mod tests {
         set.contains(&name).then(|| "local".to_owned())
     }
 
-    /// A Secrets Manager that gives that answer to one request; what it was asked comes back.
+    /// A Secrets Manager that gives that answer to one request; returns the request.
     fn answering(status: &str, body: &str) -> (String, thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -10,7 +10,7 @@ const TABLE: &str = "LAUREL_TABLE";
 const MASTER_KEY_SECRET: &str = "LAUREL_MASTER_KEY_SECRET";
 /// The master key itself, for tests and trials.
 const MASTER_KEY: &str = "LAUREL_MASTER_KEY";
-/// Origins of browser pages that may call, with commas between them.
+/// Origins of browser pages that may call, separated by commas.
 const CORS_ORIGINS: &str = "LAUREL_CORS_ORIGINS";
 /// How many requests a minute a caller may send to this instance.
 const RATE_LIMIT: &str = "LAUREL_RATE_LIMIT";
@@ -21,8 +21,8 @@ const LOG: &str = "LAUREL_LOG";
 /// Where a test's clock starts; for binaries with the feature `test-clock`.
 const TEST_CLOCK: &str = "LAUREL_TEST_CLOCK";
 
-/// The names a deployed function reads, and whether it must have them; either of the two master
-/// keys must be there. `LAUREL_TEST_CLOCK` is not among them: a deployed binary refuses it.
+/// The names that a deployed function reads, and whether they are required; one of the two master keys is
+/// required. `LAUREL_TEST_CLOCK` is not among them: a deployed binary refuses it.
 pub const ENVIRONMENT: &[(&str, bool)] = &[
     (TABLE, true),
     (MASTER_KEY_SECRET, true),
@@ -42,7 +42,7 @@ pub enum MasterKey {
     Given(String),
 }
 
-/// What a function is told by its environment.
+/// A function's settings from its environment.
 #[derive(Clone)]
 pub struct Settings {
     /// The table.
@@ -53,7 +53,7 @@ pub struct Settings {
     pub master_key: MasterKey,
     /// Origins of browser pages that may call.
     pub origins: Vec<String>,
-    /// Requests a minute that a caller may send; 0 is without a limit.
+    /// Requests a minute that a caller may send; 0 means no limit.
     pub rate_limit: u32,
     /// How much is logged.
     pub log: String,
@@ -90,7 +90,7 @@ impl Settings {
         Settings::of(|name| std::env::var(name).ok())
     }
 
-    /// The settings of that environment. What is empty counts as not set.
+    /// The settings from that environment. An empty value counts as not set.
     ///
     /// # Errors
     /// Something is missing or wrong.
@@ -119,7 +119,7 @@ fn rate_limit(text: &str) -> Result<u32, SettingsError> {
     text.trim().parse().map_err(|_| SettingsError::Wrong(RATE_LIMIT, "a whole number of requests is needed"))
 }
 
-/// A master key as it was kept: long enough, without what editors and shells put at its ends.
+/// A stored master key: long enough, without the white space that editors and shells put at its ends.
 ///
 /// # Errors
 /// It is too short.

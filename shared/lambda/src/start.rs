@@ -1,4 +1,4 @@
-//! Puts an instance together: what can be made once is made here.
+//! Builds an instance: everything that can be made once is made here.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) async fn instance(
     Ok(Instance::new(function, api, &settings.table))
 }
 
-/// The table: a client for it; nothing is sent yet.
+/// The table: a client for it, which sends nothing yet.
 fn store(settings: &Settings) -> Result<Arc<dyn Store>, String> {
     let mut options = Options::new(&settings.table);
     options.endpoint.clone_from(&settings.endpoint);

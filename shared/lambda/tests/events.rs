@@ -1,6 +1,6 @@
-//! Events as Lambda hands them over, against the real engine over a store in memory.
+//! Events as Lambda passes them on, against the real engine over a store in memory.
 
-// A test that cannot go on fails where it stands.
+// A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
@@ -36,7 +36,7 @@ const ADMIN_KEY: &str = "tests-admin-key-0123456789abcdef";
 const NOW: &str = "2026-03-02T10:00:00+08:00";
 const PROGRAM: &str = include_str!("../../../server/src/default-program.json");
 
-/// A store in memory that counts how often it is asked.
+/// A store in memory that counts its calls.
 #[derive(Default)]
 struct Counted {
     inner: MemoryStore,
@@ -114,7 +114,7 @@ fn by_url(method: &str, path: &str, body: &Value) -> Value {
     })
 }
 
-/// What comes back of an event by URL. Whatever it is, Lambda can read it.
+/// The reply to an event by URL. Whatever it is, Lambda can read it.
 async fn answer(instance: &Instance, event: Value) -> (ApiGatewayV2httpResponse, Value) {
     let reply = instance.handle(event, &invocation(30)).await.unwrap();
     let written: LambdaFunctionUrlResponse =
@@ -271,7 +271,7 @@ async fn without_a_key_the_store_is_not_touched() {
     let (reply, body) = answer(&instance, event.clone()).await;
     assert_eq!((reply.status_code, &body["code"]), (401, &json!("unauthenticated")));
     assert!(header(&reply, "request-id").is_some_and(|id| id.starts_with("req_")));
-    // Nor for what cannot be anybody's key, or is refused for showing two things at once.
+    // Nor for something that cannot be a key, or that is refused for showing two credentials at once.
     for (header, value) in [
         ("authorization", "Basic bGk6cGFzc3dvcmQ="),
         ("authorization", "Bearer"),
@@ -297,14 +297,14 @@ async fn without_a_key_the_store_is_not_touched() {
     assert_eq!(header(&reply, "access-control-allow-origin"), Some("https://shop.example"));
     assert_eq!(store.asked(), 0);
 
-    // What has the form of a key may be one: a new instance cannot tell without having read who may call.
+    // Something with the form of a key may be one: a new instance must read the list of callers to know.
     let mut event = by_url("POST", "/", &li);
     event["headers"]["authorization"] = "Bearer lk_unknown".into();
     assert_eq!(answer(&instance, event).await.0.status_code, 401);
     assert!(store.asked() > 0);
 }
 
-/// What arrives by URL is a request, whatever it looks like; what does not is never taken for one.
+/// What arrives by URL is a request, whatever it looks like; nothing else is ever treated as one.
 #[tokio::test]
 async fn nobody_passes_for_the_scheduler() {
     let store = set_up().await;
@@ -483,7 +483,7 @@ const SLOW_ROUTE: Route = Route {
 
 static SLOW: Function = Function { name: "slow", routes: &[SLOW_ROUTE] };
 
-/// With time left it goes on to the end; without, it takes one step and says that more is due.
+/// With time left it runs to the end; without, it takes one step and says that more is due.
 #[tokio::test]
 async fn a_run_is_bounded_and_an_unfinished_one_fails() {
     let slow = instance(&SLOW, set_up().await);
@@ -492,7 +492,7 @@ async fn a_run_is_bounded_and_an_unfinished_one_fails() {
     for code in ["sweep_unfinished", "sweep_unfinished"] {
         assert_eq!(direct(&slow, json!({}), 5).await.unwrap_err().code, code);
     }
-    // The next run goes on where they stopped.
+    // The next run continues where they stopped.
     assert_eq!(
         direct(&slow, json!({}), 5).await.unwrap(),
         json!({"members": 2, "points_expired": 5, "done": true})

@@ -1,6 +1,6 @@
-//! What becomes of an instance in which something panics.
+//! What happens to an instance that panics.
 
-// A test that cannot go on fails where it stands.
+// A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
@@ -77,8 +77,8 @@ fn instance() {
     });
 }
 
-/// It writes one line, which says where and nothing of anybody, and ends: without an answer, so that Lambda counts
-/// an error, and before another event reaches what is broken.
+/// It writes one line, which says where and holds no personal data, and ends: without an answer, so that
+/// Lambda counts an error, and before another event reaches the broken state.
 fn a_panic_is_one_line_and_the_end(sent: &str, event: &Value) {
     let lambda = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut instance = Command::new(env::current_exe().unwrap())
@@ -111,7 +111,7 @@ fn a_panic_is_one_line_and_the_end(sent: &str, event: &Value) {
     stream.write_all(event.as_bytes()).unwrap();
 
     let mut answer = [0; 64];
-    // A connection that is cut off was not answered on either.
+    // A connection that is cut off has not been answered either.
     let answered = stream.read(&mut answer).unwrap_or(0);
     if answered > 0 {
         instance.kill().unwrap();

@@ -54,7 +54,7 @@ impl DynamoStore {
         }
     }
 
-    /// A lone expectation, of which nothing is written: a read tells.
+    /// A lone expectation, which writes nothing: a read answers it.
     async fn check(&self, key: &Key, expect: Expect) -> Result<(), StoreError> {
         let found = self.get_all(std::slice::from_ref(key)).await?;
         let found = found.into_iter().flatten().next().map(|record| record.version);
@@ -105,8 +105,8 @@ impl DynamoStore {
         }
     }
 
-    /// Finds out what became of a commit of which an earlier attempt may have been applied, when
-    /// the last one was not: what failed it may be that very attempt.
+    /// Finds out the outcome of a commit when an earlier attempt may have been applied and the last one was
+    /// not: that earlier attempt may be what failed it.
     async fn settle(
         &self,
         writes: &[Write],
@@ -114,21 +114,21 @@ impl DynamoStore {
         held: &[Held],
         cause: Cause,
     ) -> Result<Sent, StoreError> {
-        // One record of this version is all of them: they are written together or not at all.
+        // One record of this version means that all were written: together or not at all.
         if held.iter().any(|held| held.version == Some(version)) {
             return Ok(Sent::Applied);
         }
         let written: Vec<&Write> = writes.iter().filter(|write| write.change != Change::Nothing).collect();
         let keys: Vec<Key> = written.iter().map(|write| write.key.clone()).collect();
-        // There may be no time left: one look.
+        // There may be no time left, so this looks once.
         let once = DynamoStore { pace: Pace { attempts_max: 1, ..self.pace }, ..self.clone() };
         let Ok(found) = once.get_all(&keys).await else { return Err(cause.unknown()) };
         let versions = found.iter().map(|record| record.as_ref().map(|record| record.version));
         if versions.clone().any(|found| found == Some(version)) {
             return Ok(Sent::Applied);
         }
-        // A record that is still as it was expected says that it has not been applied; a record
-        // that has another version than expected for good, that no attempt under way can be.
+        // A record that is still as expected proves that the commit has not been applied; a record whose
+        // version has changed for good proves that no attempt under way can be applied.
         let untouched = written.iter().zip(versions).any(
             |(write, found)| matches!(write.expect, Expect::Version(expected) if found == Some(expected)),
         );

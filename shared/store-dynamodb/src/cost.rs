@@ -1,12 +1,11 @@
 //! What calls cost at AWS, from the records they touch, by AWS's documented rules.
 //!
-//! An item's size is the names and the values of its attributes; a number takes a byte for two
-//! significant digits and one more. A write unit covers 1 KB of an item, in a transaction half of
-//! that; of a write the larger of the old and the new item counts, of a delete or a check the old
-//! one. A read unit covers 4 KB: of an item, or of all that a query reads in one partition. What is
-//! not there costs one unit all the same. A commit is a transaction unless it is a lone put of an
-//! expected version or with an end, a lone delete, or a lone check, which is a read. What DynamoDB removes
-//! after its end costs nothing.
+//! An item's size is the names and the values of its attributes; a number takes a byte for two significant
+//! digits and one more. A write unit covers 1 KB of an item, in a transaction half of that; of a write the
+//! larger of the old and the new item counts, of a delete or a check the old one. A read unit covers 4 KB: of
+//! an item, or of all that a query reads in one partition. A missing item also costs one unit. A commit is a
+//! transaction unless it is a lone put of an expected version or with an end, a lone delete, or a lone check,
+//! which is a read. What DynamoDB removes after its end costs nothing.
 //!
 //! Units are on-demand request units; storage, backups and streams are not in them.
 
@@ -31,7 +30,7 @@ const READ_UNIT_BYTES: u64 = 4_096;
 /// The names of an item's four attributes, a letter each.
 const NAMES_BYTES: usize = 4;
 
-/// The longest version: 19 significant digits. Ones that end in a nought take a byte less at most.
+/// The longest version: 19 significant digits. Versions that end in a zero take at most a byte less.
 const VERSION_BYTES: usize = 11;
 
 /// What an end adds to an item: a letter, and a number of ten digits.
@@ -51,7 +50,7 @@ pub struct Cost {
     pub write_units: u64,
     /// Read request units.
     pub read_units: u64,
-    /// Requests sent one after the other, if none has to be repeated.
+    /// Requests sent one after the other, if none is repeated.
     pub round_trips: u64,
 }
 
@@ -98,8 +97,8 @@ pub fn write_units(bytes: u64) -> u64 {
     bytes.div_ceil(WRITE_UNIT_BYTES).max(1)
 }
 
-/// What a commit costs. `old` tells the size in bytes of the item that is there, as far as it is
-/// known; an unknown one counts as one unit.
+/// What a commit costs. `old` gives the size in bytes of the existing item, if known; an unknown one counts
+/// as one unit.
 pub fn commit(writes: &[Write], old: impl Fn(&Key) -> Option<u64>) -> Cost {
     let asks = |write: &&Write| write.change != Change::Nothing || write.expect != Expect::Anything;
     let asking: Vec<&Write> = writes.iter().filter(asks).collect();

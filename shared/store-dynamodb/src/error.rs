@@ -1,4 +1,4 @@
-//! What can go wrong: what is told of it, and what each of DynamoDB's errors means for a request.
+//! What can go wrong: what callers learn of it, and what each of DynamoDB's errors means for a request.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -54,8 +54,8 @@ impl Error for ConnectError {
     }
 }
 
-/// What a `Busy`, `Unavailable` or `Unknown` of this store was caused by: what DynamoDB or the
-/// connection said. Holds no record's key or value.
+/// The cause of a `Busy`, `Unavailable` or `Unknown` of this store: what DynamoDB or the connection said.
+/// Holds no record's key or value.
 #[derive(Clone, Debug)]
 pub struct Cause(pub(crate) Arc<str>);
 
@@ -64,7 +64,7 @@ impl Cause {
         Cause(what.into())
     }
 
-    /// What the error and those behind it say; not how they look inside, which may quote records.
+    /// The messages of the error and its causes, not their debug forms, which may quote records.
     fn chain(error: &(dyn Error + 'static)) -> Cause {
         let mut said = error.to_string();
         let mut next = error.source();
@@ -95,7 +95,7 @@ impl Error for Cause {}
 /// What an attempt that failed means.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// DynamoDB declined for now: nothing was done, the same may go through later.
+    /// DynamoDB declined for now: nothing was done, the same request may succeed later.
     Declined(Cause),
     /// There was no connection: nothing was sent.
     NotSent(Cause),
@@ -106,7 +106,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What to tell when there are no more tries, of a request that has certainly done nothing.
+    /// The error to return when there are no more tries, for a request that has certainly done nothing.
     pub(crate) fn into_error(self) -> StoreError {
         match self {
             Failure::Declined(cause) => {
@@ -129,7 +129,7 @@ impl Failure {
     }
 }
 
-/// Codes of errors after which nothing was done and the same may go through later.
+/// Codes of errors after which nothing was done and the same request may succeed later.
 const DECLINED: &[&str] = &[
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
@@ -137,7 +137,7 @@ const DECLINED: &[&str] = &[
     "RequestLimitExceeded",
     "TransactionConflictException",
     "ReplicatedWriteConflictException",
-    // The first sending of this request is still under way; that it was sent is remembered.
+    // The first sending of this request is still under way; the caller remembers that it was sent.
     "TransactionInProgressException",
 ];
 
@@ -171,7 +171,7 @@ where
                 Failure::Refused(cause)
             }
         }
-        // A time-out, an answer that cannot be read, and whatever else there will be.
+        // A time-out, an answer that cannot be read, and any future error.
         _ => Failure::Unclear(cause()),
     }
 }

@@ -1,5 +1,5 @@
-//! Faults on the way to DynamoDB, for tests: below the SDK, so that everything of ours and of the
-//! SDK's sees them as it would see the real ones.
+//! Faults on the way to DynamoDB, for tests: below the SDK, so that our code and the SDK see them like real
+//! ones.
 
 use std::{
     fmt,
@@ -28,7 +28,7 @@ use crate::{
 /// What befalls a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Fault {
-    /// DynamoDB answers at once that there is too much of it.
+    /// DynamoDB answers at once that it is throttled.
     Throttled,
     /// DynamoDB answers at once that another transaction is in the way.
     Conflict,
@@ -65,7 +65,7 @@ pub type Hook = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 type Plan = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
 
-/// Decides what befalls the requests of the stores that are connected through it.
+/// Decides which faults strike the requests of the stores that are connected through it.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -90,7 +90,7 @@ impl Faults {
         Faults::default()
     }
 
-    /// A store whose requests they befall.
+    /// A store whose requests they strike.
     ///
     /// # Errors
     /// As [`DynamoStore::connect`].
@@ -99,7 +99,7 @@ impl Faults {
         DynamoStore::connect_over(options, SharedHttpClient::new(client))
     }
 
-    /// From now on the plan says what befalls each request.
+    /// From now on the plan decides the fault of each request.
     pub fn plan(&self, plan: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
         self.lock().plan = Some(Box::new(plan));
     }
@@ -109,7 +109,7 @@ impl Faults {
         self.lock().plan = None;
     }
 
-    /// Does that once, before the next sender is told that its request timed out or its answer was lost.
+    /// Does that once, before the next sender learns that its request timed out or its answer was lost.
     pub fn before_silence(&self, hook: impl Future<Output = ()> + Send + 'static) {
         self.lock().before_silence = Some(Box::pin(hook));
     }
@@ -119,7 +119,7 @@ impl Faults {
         self.lock().tokens_forgotten = true;
     }
 
-    /// How many requests were sent, and how many of them a fault befell.
+    /// How many requests were sent, and how many of them a fault struck.
     pub fn counts(&self) -> (u64, u64) {
         let state = self.lock();
         (state.sent, state.struck)

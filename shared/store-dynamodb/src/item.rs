@@ -1,6 +1,6 @@
-//! A record as an item of the table. Attribute names are one letter, because they count in an
-//! item's size: `k` and `s` the key's [`Place`], `v` the value, `n` the version, and `t`, which few have,
-//! the end that DynamoDB's time to live goes by.
+//! A record as an item of the table. Attribute names are one letter, because they count in an item's size:
+//! `k` and `s` the key's [`Place`], `v` the value, `n` the version, and `t`, which few have, the end for
+//! DynamoDB's time to live.
 
 use std::collections::HashMap;
 

@@ -2,13 +2,13 @@
 //!
 //! [`DynamoStore`] fills `engine::store::Store`; nothing else of Laurel names the AWS SDK.
 //!
-//! - Where a record stands in the table follows from its key: `place`.
-//! - A commit is one conditional write or one transaction (`request`), sent until its outcome is
-//!   known (`commit`), with one layer of retries (`tries`). An attempt that times out may have been
-//!   applied; the same request is sent again, and if its conditions then fail, the version that is
-//!   found tells whether this commit or another was first. Each commit's version is its own.
-//! - What cannot be found out is told as `StoreError::Unknown`, never as done or as lost.
-//! - What a call costs is computed from what it touches: [`cost`].
+//! - A record's place in the table follows from its key: `place`.
+//! - A commit is one conditional write or one transaction (`request`), sent until its outcome is known
+//!   (`commit`), with one layer of retries (`tries`). An attempt that times out may have been applied; the
+//!   same request is sent again, and if its conditions then fail, the version found shows whether this commit
+//!   or another was first. Each commit has a version of its own.
+//! - An outcome that cannot be found out is `StoreError::Unknown`, never done or lost.
+//! - [`cost`] computes what a call costs from what it touches.
 
 #![forbid(unsafe_code)]
 

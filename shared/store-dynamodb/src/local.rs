@@ -1,7 +1,7 @@
 //! The real DynamoDB Local for tests: Amazon's own, in memory, on a port of its own.
 //!
-//! `scripts/dynamodb-local` brings it; where it was not brought, [`Local::shared`] says so and the
-//! tests that need it are left out.
+//! `scripts/dynamodb-local` fetches it; if it is missing, [`Local::shared`] says so and the tests that need
+//! it are skipped.
 
 use std::{
     env,
@@ -29,8 +29,8 @@ pub const FOLDER_VARIABLE: &str = "LAUREL_DYNAMODB_LOCAL";
 /// How long it may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ends Java when the input ends, so that it does not outlive whoever started it, however that
-/// came to its end.
+/// Ends Java when its input ends, so that it does not outlive the process that started it, however that
+/// process ends.
 const KEEPER: &str = r#"java "$@" </dev/null >/dev/null & java=$!; cat >/dev/null; kill $java"#;
 
 /// A DynamoDB Local that runs until this is dropped.
@@ -105,14 +105,14 @@ impl Local {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Options for a table that nobody else has. Waits between attempts are as good as none.
+    /// Options for a table that nobody else has. Waits between attempts are negligible.
     pub fn options(&self) -> Options {
         let number = self.tables.fetch_add(1, Ordering::Relaxed);
         let mut options = Options::new(format!("laurel-{number}-{:08x}", random() >> 32));
         options.endpoint = Some(self.endpoint());
         options.region = Some("local".to_owned());
         options.keys = Some(AccessKeys::made_up());
-        // It is no quick one, and the machine may be busy.
+        // DynamoDB Local is not fast, and the machine may be busy.
         options.attempt_timeout = Duration::from_secs(20);
         options.pace.budget = Duration::from_secs(60);
         options.pace.wait_first = Duration::from_micros(100);

@@ -14,7 +14,7 @@ use crate::{
     place::{self, Place},
 };
 
-/// What was called, and what it costs.
+/// A call, and what it costs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Call {
     /// Records by key.
@@ -23,7 +23,7 @@ pub enum Call {
     Scan(Cost),
     /// A page of a walk.
     Walk(Cost),
-    /// A commit, whether or not it went through: DynamoDB counts also what fails its conditions.
+    /// A commit, whether or not it succeeded: DynamoDB also charges for failed conditions.
     Commit(Cost),
 }
 
@@ -63,12 +63,12 @@ impl Metered {
         Metered { store, meter: Arc::default() }
     }
 
-    /// The calls since the last time this was asked.
+    /// The calls since the last call of this function.
     pub fn take(&self) -> Vec<Call> {
         std::mem::take(&mut self.lock().calls)
     }
 
-    /// What all calls cost since the last time one or the other was asked.
+    /// What all calls cost since the last call of this function or of the one above.
     pub fn take_cost(&self) -> Cost {
         self.take().iter().map(Call::cost).fold(Cost::default(), |sum, cost| sum + cost)
     }
@@ -166,7 +166,7 @@ impl Store for Metered {
             let mut meter = self.lock();
             let bytes = page.records.iter().map(|(key, record)| meter.saw(key, Some(record))).sum();
             let items = page.records.len() as u64;
-            // What the page passed over is read as well, and not seen here.
+            // Items that the page skips are read too, and not seen here.
             let read_units = cost::read_units(bytes);
             meter.calls.push(Call::Walk(Cost { items, bytes, read_units, write_units: 0, round_trips: 1 }));
             drop(meter);

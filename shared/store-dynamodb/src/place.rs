@@ -1,10 +1,9 @@
-//! Where a record stands in the table: the partition and the place in it that follow from its key.
+//! A record's place in the table: the partition, and the place in it, that follow from its key.
 //!
-//! A partition carries 1,000 write units a second and no more, so what the engine writes often and
-//! never reads in order has a partition for every record. What it does read in order is spread by
-//! the first bytes of the key, and a range of it is one query for each partition that it touches.
-//! How each kind is spread is said in the engine's table of kinds; of one that is not there all records
-//! share a partition.
+//! A partition carries 1,000 write units a second and no more, so what the engine writes often and never
+//! reads in order has a partition for every record. What it does read in order is spread by the first bytes
+//! of the key, and a range of it is one query for each partition that it touches. The engine's table of kinds
+//! says how each kind is spread; all records of an unlisted kind share a partition.
 //!
 //! | spread | partition `k` | place `s` |
 //! |---|---|---|
@@ -65,8 +64,8 @@ fn sortable(rest: &[u8]) -> Vec<u8> {
     }
 }
 
-/// One partition's part of a range. It may hold a little more than the range does; who reads it
-/// looks at the keys.
+/// One partition's part of a range. It may hold a little more than the range does; its reader checks the
+/// keys.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Part {
     /// The partition key.
@@ -121,7 +120,7 @@ fn kinds(range: &Range) -> impl Iterator<Item = (Kind, Range)> {
         let mut all = one.range();
         let mut extended = None;
         if byte == EXTENDED {
-            // Where it stands alone it is a key of its own.
+            // Alone it is a key of its own.
             all.to = Kind::extended(0).range().from;
             extended = Some((0..=0xff).map(Kind::extended).map(|kind| (kind, kind.range())));
         }
@@ -129,7 +128,7 @@ fn kinds(range: &Range) -> impl Iterator<Item = (Kind, Range)> {
     })
 }
 
-/// What the partition holds of the range, if anything can be there.
+/// The partition's part of the range, if there can be any.
 fn part(k: Vec<u8>, from: &Key, to: &Key) -> Option<Part> {
     let (from, to) = (from.as_bytes(), to.as_bytes());
     let lower = match from.strip_prefix(&k[..]) {
@@ -146,7 +145,7 @@ fn part(k: Vec<u8>, from: &Key, to: &Key) -> Option<Part> {
     Some(Part { k, from: bounded(lower), to: upper })
 }
 
-/// No sort key is longer, so that shortening a bound only lets in a key that is looked at anyway.
+/// No sort key is longer, so shortening a bound only admits a key that is checked anyway.
 fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
     bound.truncate(SORT_BYTES_MAX);
     bound

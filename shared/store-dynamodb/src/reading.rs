@@ -18,10 +18,10 @@ use crate::{
 /// How many keys DynamoDB takes in one batch.
 const BATCH_KEYS_MAX: usize = 100;
 
-/// How many partitions a scan reads at once when those before were nearly empty.
+/// How many partitions a scan reads at once if the previous ones were nearly empty.
 const PARTS_AT_ONCE_MAX: usize = 32;
 
-/// At least so many items are looked at for a page of one kind: most may be of others.
+/// A page of one kind looks at this many items at least: most may be of other kinds.
 const LOOKED_AT_MIN: usize = 1_000;
 
 impl DynamoStore {
@@ -45,7 +45,7 @@ impl DynamoStore {
 
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {
         let mut seen = HashSet::new();
-        // DynamoDB refuses keys that stand twice, and keys that nothing can stand under.
+        // DynamoDB refuses duplicate keys, and keys that no item can have.
         let asked = keys.iter().filter(|key| (1..=Key::BYTES_MAX).contains(&key.as_bytes().len()));
         let asked: Vec<&Key> = asked.filter(|key| seen.insert(*key)).collect();
         let mut found = HashMap::new();
@@ -117,8 +117,8 @@ impl DynamoStore {
         let mut found: Vec<(Key, Record)> = Vec::new();
         let (mut left, mut at_once) = (&parts[..], 1);
         while !left.is_empty() && found.len() < limit {
-            // One after the other as long as partitions are full; where they are nearly empty, as
-            // those of a young shop, more and more at once, at most as many again as were read.
+            // One after the other as long as partitions are full; if they are nearly empty, as in a young
+            // shop, more and more at once, at most as many again as were read.
             let (now, later) = left.split_at(left.len().min(at_once));
             let room = limit - found.len();
             let read = try_join_all(now.iter().map(|part| self.scan_part(part, range, room))).await?;
@@ -187,7 +187,7 @@ impl DynamoStore {
             }
             None => (request, limit.max(1)),
         };
-        // Every place is one key's, so the last key looked at says where to go on.
+        // Every place belongs to one key, so the last key looked at says where to continue.
         let start = from.map(|from| item::primary(&Key::new(from)));
         let request = request.limit(i32::try_from(looked_at).unwrap_or(i32::MAX));
         let request = request.set_exclusive_start_key(start);

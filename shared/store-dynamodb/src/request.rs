@@ -1,15 +1,14 @@
 //! A commit as DynamoDB takes it: one conditional write, or one transaction.
 //!
-//! A lone write costs half of what it costs in a transaction, and is sent as one where it can be:
-//! where it can only ever be applied once. A put that goes through although there is no record
-//! could be applied, deleted by another and applied again when it is resubmitted, so it is a
-//! transaction of one, whose token DynamoDB knows for far longer than a call goes on. A put with an
-//! end is never deleted before that, which is far off, so it may go alone: what a second attempt then
-//! meets is what the first one wrote, and its version tells.
+//! A lone write costs half of what it costs in a transaction, so it is sent alone if it can only ever be
+//! applied once. A put that succeeds although there is no record could be applied, deleted by another and
+//! applied again when it is resubmitted, so it is a transaction of one, whose token DynamoDB knows for far
+//! longer than a call goes on. A put with an end is never deleted before that, which is far off, so it may go
+//! alone: what a second attempt then meets is what the first one wrote, and its version tells.
 //!
-//! Every write is conditional, also one that expects nothing: it must find no later version than
-//! its own. So a version grows with every write of a record whatever the machines' clocks say, and
-//! a request that arrives twice cannot undo what others wrote in between.
+//! Every write is conditional, even one that expects nothing: it must find no later version than its own. So
+//! a version grows with every write of a record whatever the machines' clocks say, and a request that arrives
+//! twice cannot undo what others wrote in between.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -32,7 +31,7 @@ use crate::{
     version::token,
 };
 
-/// What an attempt came to, if it did not go through.
+/// Why an attempt did not succeed.
 #[derive(Clone, Debug)]
 pub(crate) enum Rejected {
     /// Conditions did not hold, and nothing was written by this attempt.
@@ -41,7 +40,7 @@ pub(crate) enum Rejected {
     Failed(Failure),
 }
 
-/// A record whose condition did not hold.
+/// A record whose condition failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
     /// Which of the writes.
@@ -50,7 +49,7 @@ pub(crate) struct Held {
     pub(crate) version: Option<Version>,
 }
 
-/// A commit ready to be sent, as often as need be: always the same bytes under the same token.
+/// A commit ready to be sent, as often as necessary: always the same bytes under the same token.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
     Put(PutItemFluentBuilder),
@@ -148,7 +147,7 @@ fn one(found: Option<&Attributes>) -> Rejected {
     Rejected::Conditions(vec![Held { at: 0, version: found.and_then(item::version) }])
 }
 
-/// What a cancelled transaction says: a reason for each write, in their order.
+/// The reasons of a cancelled transaction: one for each write, in order.
 fn reasons(reasons: &[aws_sdk_dynamodb::types::CancellationReason]) -> Rejected {
     let codes = || reasons.iter().map(|reason| reason.code().unwrap_or("None"));
     let failed = codes().enumerate().filter(|(_, code)| *code == "ConditionalCheckFailed");

@@ -1,4 +1,4 @@
-//! The store itself: its options, its client, its table, and the port filled.
+//! The store itself: its options, its client, its table, and the implementation of the port.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,14 +24,13 @@ use crate::{
     version::Versions,
 };
 
-/// The only certificates that answers are believed from: parsing the system's 144 would be two
-/// thirds of a cold start.
+/// The only certificates that we trust: parsing the system's 144 would be two thirds of a cold start.
 const ROOTS: &[u8] = include_bytes!("../roots/amazon.pem");
 
-/// How long a new table is waited for.
+/// How long to wait for a new table.
 const TABLE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the table is and how it is talked to.
+/// Where the table is, and how to talk to it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -42,10 +41,9 @@ pub struct Options {
     pub endpoint: Option<String>,
     /// The region; `None` takes `AWS_REGION` or else `AWS_DEFAULT_REGION`.
     pub region: Option<String>,
-    /// Who asks; `None` takes `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-    /// `AWS_SESSION_TOKEN`.
+    /// The credentials; `None` takes `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
     pub keys: Option<AccessKeys>,
-    /// How long a connection may take to be made.
+    /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
@@ -67,7 +65,7 @@ impl Options {
         }
     }
 
-    /// For work that nobody waits for, such as an audit: a call that is slow is not what ends it.
+    /// For work that nobody waits for, such as an audit: a slow call does not end it.
     pub fn patient(mut self) -> Options {
         self.attempt_timeout = Duration::from_secs(15);
         self.pace.budget = Duration::from_secs(120);
@@ -99,7 +97,7 @@ impl AccessKeys {
         Some(AccessKeys { id, secret, session_token: variable("AWS_SESSION_TOKEN") })
     }
 
-    /// What DynamoDB Local takes as well as anything else.
+    /// DynamoDB Local accepts any value.
     pub(crate) fn made_up() -> AccessKeys {
         AccessKeys { id: "local".to_owned(), secret: "local".to_owned(), session_token: None }
     }
@@ -128,7 +126,7 @@ impl DynamoStore {
         DynamoStore::connect_over(options, client)
     }
 
-    /// As [`DynamoStore::connect`], over connections of one's own.
+    /// Like [`DynamoStore::connect`], over the given connections.
     pub(crate) fn connect_over(
         options: Options,
         http: SharedHttpClient,
@@ -164,11 +162,11 @@ impl DynamoStore {
         })
     }
 
-    /// Makes the table, paid by request, waits until it is ready, and has DynamoDB remove records that
-    /// have ended. That it is there already is no error.
+    /// Creates the table, paid by request, waits until it is ready, and has DynamoDB remove records that have
+    /// ended. An existing table is no error.
     ///
     /// # Errors
-    /// DynamoDB refuses or does not answer, or the table there is not one of Laurel's.
+    /// DynamoDB refuses or does not answer, or the existing table is not one of Laurel's.
     pub async fn create_table(&self) -> Result<(), ConnectError> {
         let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
         let bytes = |name| {
@@ -190,7 +188,7 @@ impl DynamoStore {
             .await;
         if let Err(error) = made {
             let exists = error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception());
-            // One that may have been made all the same is waited for as well.
+            // If it may have been created after all, this waits for it too.
             if let (false, failure @ (Failure::Refused(_) | Failure::NotSent(_))) = (exists, classify(&error))
             {
                 return Err(ConnectError::Failed(failure.cause()));
@@ -226,10 +224,10 @@ impl DynamoStore {
         update.map(|_| ()).map_err(|error| ConnectError::Failed(classify(&error).cause()))
     }
 
-    /// Whether the table is there, ready, and has this store's keys.
+    /// Whether the table exists, is ready, and has this store's keys.
     ///
     /// # Errors
-    /// What is wrong with it, or why DynamoDB cannot be asked.
+    /// What is wrong with it, or why DynamoDB cannot be reached.
     pub async fn table_ready(&self) -> Result<(), ConnectError> {
         let name = || self.table.to_string();
         let asked = self.client.describe_table().table_name(&*self.table).send().await;
@@ -262,8 +260,8 @@ fn has_our_keys(table: &TableDescription) -> bool {
         })
 }
 
-/// Connections that are kept, and believed if Amazon vouches for them. Plain `http://` goes through
-/// them too, for an endpoint of one's own.
+/// Pooled connections, trusted if Amazon's certificates vouch for them. They also carry plain `http://`, for
+/// a local endpoint.
 pub(crate) fn http_client() -> Result<SharedHttpClient, ConnectError> {
     let trusted = TrustStore::empty().with_pem_certificate(ROOTS);
     let context = TlsContext::builder().with_trust_store(trusted).build();

@@ -11,7 +11,7 @@ use crate::version::up_to;
 pub struct Pace {
     /// How often a request is sent at most; at least once.
     pub attempts_max: u32,
-    /// How long after its beginning a call sends a request for the last time.
+    /// How long after its beginning a call may send its last request.
     pub budget: Duration,
     /// The longest wait before the second attempt; it doubles with each. The wait is any time up
     /// to the longest.

@@ -1,4 +1,4 @@
-//! What the store makes up itself: versions, request tokens and waiting times.
+//! What the store generates itself: versions, request tokens and waiting times.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -8,8 +8,8 @@ use std::{
 
 use engine::store::Version;
 
-/// The lower bits of a version are chance, so that no two commits have the same one even if
-/// machines agree on the moment; the rest is the time in units of 64 µs since 1970, to the year 2112.
+/// The lower bits of a version are random, so that no two commits have the same one even if machines agree on
+/// the moment; the rest is the time in units of 64 µs since 1970, to the year 2112.
 const CHANCE_BITS: u32 = 18;
 
 /// The unit of time of a version: 2 to this power microseconds.
@@ -17,9 +17,9 @@ const UNIT_BITS: u32 = 6;
 
 /// Makes the versions of a store's commits.
 ///
-/// A version is later than every one that the commit expects or was shown, whatever the machines'
-/// clocks say, so it grows with every write of a record; and as it is made of the time and of
-/// chance, it does not come back when a record is deleted and made anew.
+/// A version is later than every one that the commit expects or was shown, whatever the machines' clocks say,
+/// so it grows with every write of a record; and because it is made of the time and random bits, it does not
+/// come back when a record is deleted and created again.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     last_tick: AtomicU64,
@@ -41,18 +41,18 @@ impl Versions {
 }
 
 fn now_ticks() -> u64 {
-    // Not what the engine calls now: nothing is decided by it, it only makes versions grow.
+    // Not the engine's `now`: it decides nothing, it only makes versions grow.
     #[allow(clippy::disallowed_methods)]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(0) >> UNIT_BITS
 }
 
-/// 64 bits of chance. Where the machine has none to give, those that the maps' hashing got earlier.
+/// 64 random bits. If the machine has none to give, those that the maps' hashing got earlier.
 pub(crate) fn random() -> u64 {
     getrandom::u64().unwrap_or_else(|_| RandomState::new().build_hasher().finish())
 }
 
-/// A name for one request, for DynamoDB to recognise it when it comes again.
+/// A name for one request, by which DynamoDB recognises it when it comes again.
 pub(crate) fn token() -> String {
     format!("{:016x}{:016x}", random(), random())
 }

@@ -38,17 +38,16 @@ pub(crate) trait Disk: fmt::Debug + Send + Sync {
     /// so that writing into it later changes no metadata. After a power cut it is there whole or
     /// not at all. Replaces a file of that name.
     fn create(&self, name: &str, head: &[u8], length: u64) -> io::Result<Arc<dyn DiskFile>>;
-    /// Puts the file `from`, whose contents are durable, in the place of the file `to`: at once,
-    /// and durably.
+    /// Replaces the file `to` with the file `from`, whose contents are durable: atomically, and durably.
     fn replace(&self, from: &str, to: &str) -> io::Result<()>;
 }
 
-/// A process that was killed holds its lock until the sync it was in has ended; who starts the next
-/// one at once should not be refused for that.
+/// A killed process holds its lock until the sync it was in has ended; a successor that starts at once should
+/// not be refused for that.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// A folder of the machine. Holds the folder's lock as long as it lives.
+/// A folder of the machine. Holds the folder's lock until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,

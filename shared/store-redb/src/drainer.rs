@@ -14,7 +14,7 @@ use crate::{
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LONGEST: Duration = Duration::from_secs(5);
 
-/// The tables and what the other threads see of them.
+/// The tables, and what the other threads see of them.
 pub(crate) struct Drainer {
     pub(crate) tables: Tables,
     pub(crate) shared: Arc<Shared>,
@@ -46,8 +46,8 @@ impl Drainer {
         }
     }
 
-    /// Writes the generation and puts the new tables in its place. After an error the tables are
-    /// open again, if that is possible, and the generation is where it was.
+    /// Writes the generation and replaces it with the new tables. After an error the tables are open again,
+    /// if that is possible, and the generation stays as it was.
     pub(crate) fn drain(&mut self, frozen: &Frozen) -> Result<(), TablesError> {
         match self.tables.apply(&frozen.generation, frozen.last_sequence) {
             Ok(Applied::Whole) => {
@@ -71,7 +71,7 @@ impl Drainer {
         }
     }
 
-    /// Opens the tables again because that reader could not read.
+    /// Reopens the tables because that reader could not read.
     pub(crate) fn reopen_unless_replaced(&mut self, reader: u64) -> Result<(), TablesError> {
         if self.shared.read().tables.number != reader {
             return Ok(());

@@ -19,7 +19,7 @@ pub enum OpenError {
         /// What the machine said.
         source: io::Error,
     },
-    /// The files do not fit together; going on would lose acknowledged writes.
+    /// The files do not fit together; continuing would lose acknowledged writes.
     Corrupt {
         /// What does not fit.
         what: String,
@@ -56,7 +56,7 @@ impl Error for OpenError {
     }
 }
 
-/// What a `StoreError::Unavailable` or `StoreError::Unknown` of this store was caused by.
+/// The cause of a `StoreError::Unavailable` or `StoreError::Unknown` of this store.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
     /// The commit is larger than this store takes.
@@ -65,8 +65,7 @@ pub(crate) enum Cause {
     Write(Arc<io::Error>),
     /// The journal could not be made durable; the commit may or may not be there.
     Sync(Arc<io::Error>),
-    /// An earlier sync failed: what the disk holds is not known, so nothing more is written
-    /// before a restart.
+    /// An earlier sync failed: the disk's contents are unknown, so nothing more is written before a restart.
     Poisoned(Arc<io::Error>),
     /// The tables could not be read.
     Read(Arc<redb::Error>),

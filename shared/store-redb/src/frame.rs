@@ -1,4 +1,4 @@
-//! Frames: how a batch of commits stands in the journal.
+//! Frames: how the journal stores a batch of commits.
 //!
 //! ```text
 //! 0   magic           4 bytes
@@ -11,9 +11,9 @@
 //!     zeros up to a whole sector
 //! ```
 //!
-//! A frame starts on a sector of its own, so writing one never touches a sector that holds
-//! acknowledged commits. Numbers are little-endian; those in the payload are varints.
-//! A frame is read only where its checksum holds: nothing here guesses.
+//! A frame starts on a sector of its own, so writing one never touches a sector that holds acknowledged
+//! commits. Numbers are little-endian; those in the payload are varints. A frame is read only if its checksum
+//! holds; nothing here guesses.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ use engine::store::{Change, Key, Version, Write};
 
 use crate::{overlay::Entry, varint};
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes whole or not at all.
 pub(crate) const SECTOR_BYTES: usize = 512;
 
 /// What precedes the payload.
@@ -87,7 +87,7 @@ fn changes(writes: &[Write]) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
     })
 }
 
-/// What the head of a frame says.
+/// The head of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Head {
     /// Bytes of payload.
@@ -109,8 +109,7 @@ impl Head {
         frame_bytes(self.payload_bytes)
     }
 
-    /// What stands at the start of `bytes`, if it looks like a frame; the checksum is not
-    /// looked at.
+    /// The head at the start of `bytes`, if it looks like a frame; the checksum is not checked.
     pub(crate) fn read(bytes: &[u8]) -> Option<Head> {
         let bytes: &[u8; HEAD_BYTES] = bytes.first_chunk()?;
         let number = |at: usize| {
@@ -130,7 +129,7 @@ impl Head {
     }
 }
 
-/// The head of the frame at the start of `bytes`, if a whole and undamaged one stands there.
+/// The head of the frame at the start of `bytes`, if it is whole and undamaged.
 pub(crate) fn check(salt: u64, bytes: &[u8]) -> Option<Head> {
     let head = Head::read(bytes)?;
     let covered = bytes.get(8..HEAD_BYTES + head.payload_bytes)?;
@@ -139,7 +138,7 @@ pub(crate) fn check(salt: u64, bytes: &[u8]) -> Option<Head> {
     (fits && holds).then_some(head)
 }
 
-/// Where a write stands in the bytes that it is read from.
+/// Where a write lies in the bytes that it is read from.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Found {
     /// The commit's number.
@@ -150,7 +149,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// The key and what was written to it, as parts of the bytes that it was found in.
+    /// The key and what was written to it, as slices of the bytes that hold it.
     pub(crate) fn entry(self, of: &Bytes) -> (Key, Entry) {
         let value = self.value.map(|value| of.slice(value));
         (Key::new(of.slice(self.key)), Entry { version: self.version, value })
@@ -184,7 +183,7 @@ fn number(payload: &[u8], next: &mut usize) -> Option<u64> {
     Some(number)
 }
 
-/// Where the next so many bytes stand.
+/// The position of the next `length` bytes.
 fn part(payload: &[u8], next: &mut usize, length: u64) -> Option<Range<usize>> {
     let length = usize::try_from(length).ok().filter(|length| *length <= payload.len() - *next)?;
     let start = *next;

@@ -6,10 +6,9 @@
 //! sector 1…  frames (see `frame`), one after another; then zeros or frames of an earlier use
 //! ```
 //!
-//! Never grows a file: appending needs no disk space and its sync writes no metadata. Never
-//! appends while an earlier frame is not durable, so after a power cut at most the last frame is
-//! torn. What an unfinished frame left behind is overwritten by the next one, which has the same
-//! number and stands at the same place.
+//! Never grows a file: appending needs no disk space and its sync writes no metadata. Never appends while an
+//! earlier frame is not durable, so after a power cut at most the last frame is torn. The next frame
+//! overwrites the remains of an unfinished one, with the same number at the same place.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -89,8 +88,8 @@ pub(crate) struct Recovered {
 }
 
 impl Journal {
-    /// Opens the journal and reads what it holds beyond commit number `applied`. Segments of
-    /// `segment_bytes` are made where there are none; those found keep their size.
+    /// Opens the journal and reads what it holds beyond commit number `applied`. Creates missing segments
+    /// with `segment_bytes`; existing ones keep their size.
     pub(crate) fn open(
         disk: &dyn Disk,
         segment_bytes: u64,
@@ -116,7 +115,7 @@ impl Journal {
         let scans = [first?, second?];
         let newest = scans.iter().map(|scan| scan.last_sequence).fold(applied, u64::max);
         for (at, scan) in scans.iter().enumerate() {
-            // At most one frame is ever under way, so nothing newer can stand behind a torn one.
+            // At most one frame is ever under way, so nothing newer can follow a torn one.
             if let Some(beyond) = scan.beyond.filter(|&beyond| beyond > newest) {
                 let name = FILES[at];
                 return Err(JournalError::Corrupt(format!(
@@ -173,7 +172,7 @@ impl Journal {
         self.tail
     }
 
-    /// Goes on in the other segment, whose contents must be in the tables.
+    /// Continues in the other segment, whose contents must be in the tables.
     pub(crate) fn switch(&mut self) {
         self.active = 1 - self.active;
         self.tail = HEAD_BYTES;
@@ -206,7 +205,7 @@ struct Scan {
     first_sequence: u64,
     /// The last commit's number; 0 if there is none.
     last_sequence: u64,
-    /// The highest last commit of the good frames that stand behind a bad one.
+    /// The highest last commit of the good frames that follow a bad one.
     beyond: Option<u64>,
 }
 
@@ -249,7 +248,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Forgets what was read so far but the last `kept` bytes, when that is worth it.
+    /// Drops all but the last `kept` bytes read so far, when that is worth it.
     fn forget(&mut self, kept: usize) {
         if self.next - kept >= STRETCH_BYTES as usize {
             self.contents.drain(..self.next - kept);
@@ -262,7 +261,7 @@ impl Reading<'_> {
         let mut highest = None;
         loop {
             while let Some(sector) = self.contents.get(self.next..self.next + SECTOR_BYTES) {
-                // Looked at only if it would matter: mostly these are frames of earlier uses.
+                // Checked only if it would matter: mostly these are frames of earlier uses.
                 if frame::Head::read(sector).is_some_and(|head| head.last_sequence() > last)
                     && let Some(head) = self.frame()?
                 {
@@ -293,14 +292,14 @@ impl Segment {
         if applied > 0 {
             return Err(JournalError::Corrupt(format!("{name} is missing")));
         }
-        // Chance is needed only so that nobody can write a value that looks like a frame.
+        // The salt is random only so that nobody can write a value that looks like a frame.
         let salt = RandomState::new().build_hasher().finish();
         let file = disk.create(name, &write_head(segment_bytes, salt), segment_bytes)?;
         Ok(Segment { file, salt, bytes: segment_bytes })
     }
 
     fn scan(&self, applied: u64) -> Result<Scan, JournalError> {
-        // Room for all of it, so that nothing is copied as it grows; what is not used takes no memory.
+        // Room for all of it, so that growth copies nothing; unused room takes no memory.
         let contents = Vec::with_capacity(usize::try_from(self.bytes).unwrap_or(0));
         let mut reading = Reading { segment: self, contents, next: 0, offset: HEAD_BYTES };
         let mut scan = Scan {
@@ -316,7 +315,7 @@ impl Segment {
             if scan.first_sequence == 0 {
                 scan.first_sequence = head.first_sequence;
             } else if head.first_sequence != scan.last_sequence + 1 {
-                // A frame of the segment's earlier use, or one that must not be there.
+                // A frame of the segment's earlier use, or one that must not exist.
                 break;
             }
             scan.last_sequence = head.last_sequence();
@@ -339,8 +338,8 @@ impl Segment {
         Ok(scan)
     }
 
-    /// Makes what was read durable before anybody sees it: the last frame may stand only in the
-    /// machine's memory, because the process was killed before its sync or because that failed.
+    /// Makes what was read durable before anybody sees it: the last frame may be only in the machine's
+    /// memory, because the process was killed before its sync or because the sync failed.
     fn settle(&self, scan: &Scan) -> io::Result<()> {
         let place = scan.end - scan.last_frame.len() as u64;
         self.file.write_at(place, &scan.last_frame)?;

@@ -5,8 +5,8 @@
 //! into the tables, a whole segment in one transaction. Opening the store replays what the tables
 //! lack.
 //!
-//! This crate knows no member and no point, only keys and bytes. It shows nobody what is not
-//! durable, keeps no unbounded queue, and never deletes what it cannot read.
+//! This crate knows nothing of members and points, only keys and bytes. It never shows what is not durable,
+//! keeps no unbounded queue, and never deletes what it cannot read.
 
 mod compact;
 mod disk;

@@ -1,9 +1,9 @@
 //! What is durable in the journal but not yet in the tables, in memory and in key order.
 //!
-//! Two generations at most: the active one, which grows with every batch, and a frozen one, which
-//! the drainer is writing into the tables. Their keys and values are slices of the frames they
-//! came in, so a generation takes about as much memory as its segment of the journal, whatever
-//! the callers' own buffers hold on to. Nothing that is not durable ever stands here.
+//! Two generations at most: the active one, which grows with every batch, and a frozen one, which the drainer
+//! is writing into the tables. Their keys and values are slices of the frames they came in, so a generation
+//! takes about as much memory as its segment of the journal, whatever the callers' own buffers retain. It
+//! holds only what is durable.
 
 use std::{
     collections::BTreeMap,
@@ -31,10 +31,10 @@ impl Entry {
     }
 }
 
-/// A key with its first bytes at hand: comparing two rarely has to follow their pointers.
+/// A key with its first bytes inline: comparing two rarely has to follow their pointers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Place {
-    /// The first sixteen bytes, and noughts where there are fewer; sorts as they do.
+    /// The first sixteen bytes, padded with zeros; sorts as they do.
     start: u128,
     pub(crate) key: Key,
 }
@@ -56,7 +56,7 @@ impl Place {
 /// The newest writes by key.
 pub(crate) type Generation = BTreeMap<Place, Entry>;
 
-/// The first sixteen bytes, and noughts where there are fewer: they sort as the whole does, but may be the same.
+/// The first sixteen bytes, padded with zeros: they sort as the whole does, but may be equal.
 pub(crate) fn start(bytes: &[u8]) -> u128 {
     let mut start = [0; 16];
     let length = bytes.len().min(start.len());
@@ -81,8 +81,8 @@ impl View {
     }
 }
 
-/// The view, shared by readers, the writer and the drainer. The lock is held for looking up and
-/// for putting in, never while the tables or a file are read.
+/// The view, shared by readers, the writer and the drainer. The lock is held for lookups and insertions,
+/// never while the tables or a file are read.
 #[derive(Debug)]
 pub(crate) struct Shared(RwLock<View>);
 
@@ -159,7 +159,7 @@ impl Layers {
     }
 }
 
-/// The entries of a generation within the range; none if the range is empty or turned round.
+/// The entries of a generation within the range; none if the range is empty or reversed.
 fn part<'a>(
     generation: &'a Generation,
     range: &Range,

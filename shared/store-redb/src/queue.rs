@@ -86,13 +86,13 @@ impl Queue {
         (!taken.is_empty()).then_some(taken)
     }
 
-    /// Takes nothing more from now on. What waits stays to be taken.
+    /// Accepts nothing more. What waits can still be taken.
     pub(crate) fn close(&self, cause: Cause) {
         self.lock().closed.get_or_insert(cause);
         self.filled.notify_all();
     }
 
-    /// Whether anything more is taken.
+    /// Whether it still accepts commits.
     pub(crate) fn is_open(&self) -> bool {
         self.lock().closed.is_none()
     }

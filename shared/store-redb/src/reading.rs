@@ -1,7 +1,7 @@
-//! Reading records: from the overlay where it has them, from the tables otherwise.
+//! Reading records: from the overlay if it has them, from the tables otherwise.
 //!
-//! Reads go on while the writer is poisoned or the drainer cannot write: an error of the tables is
-//! answered only after they were opened again, or could not be for a while.
+//! Reads continue while the writer is poisoned or the drainer cannot write: a reader gets an error of the
+//! tables only after they were reopened, or could not be reopened for a while.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     tables::{Reader, TablesError},
 };
 
-/// How often, and after what time each, a failed read looks for a new reader.
+/// How often a failed read looks for a new reader, and after what time each.
 const LOOKS: u32 = if cfg!(test) { 2 } else { 50 };
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
@@ -76,7 +76,7 @@ pub(crate) fn version(
 pub(crate) struct Foreseen {
     /// The number of the reader.
     reader: u64,
-    /// Per write, what was found; `None` where nothing was looked up.
+    /// What was found for each write; `None` if nothing was looked up.
     versions: Vec<Option<Option<Version>>>,
 }
 
@@ -89,7 +89,7 @@ impl Foreseen {
         let missing: Vec<bool> = missing.collect();
         let tables = view.tables.clone();
         drop(view);
-        // An error here is the writer's to meet again and to answer.
+        // The writer meets the same error again and answers it.
         let versions = writes
             .iter()
             .zip(missing)

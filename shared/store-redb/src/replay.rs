@@ -1,8 +1,8 @@
-//! What a segment of the journal says, newest writes only: whoever opens the store after a kill waits for this.
+//! A segment's newest writes. Opening the store after a kill waits for this, so it is fast.
 //!
-//! Nothing is made of a write that a later one replaces, and what is sorted is small: the first bytes of the keys,
-//! which tell most of them apart, beside the places of the writes. Only at the end are keys and values cut out, in the
-//! order that they are needed in.
+//! It builds nothing for a write that a later one replaces, and sorts small items: the first bytes of the
+//! keys, which distinguish most of them, beside the places of the writes. Only at the end does it cut out
+//! keys and values, in the order in which they are needed.
 
 use std::{cmp::Ordering, ops::Range};
 
@@ -21,9 +21,9 @@ const START_BYTES: usize = 32;
 /// A write that was found, in few bytes.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
-    /// The first bytes of its key, and noughts where there are fewer; sorts as they do.
+    /// The first bytes of its key, padded with zeros; sorts as they do.
     start: [u128; START_BYTES / 16],
-    /// The commit's number, less that of the last one that is not asked for.
+    /// The commit's number, less `applied`.
     commits: u32,
     key_at: u32,
     key_bytes: u32,
@@ -32,7 +32,7 @@ struct Mark {
 }
 
 impl Mark {
-    /// `None` where numbers of four bytes do not suffice, or the value does not stand where it should after its key.
+    /// `None` if numbers of four bytes do not suffice, or the value does not follow its key as it should.
     fn new(found: &Found, frames: &[u8], applied: u64) -> Option<Mark> {
         let key = frames.get(found.key.clone())?;
         let value_number = found.value.as_ref().map_or(0, |value| value.len() + 1);
@@ -61,11 +61,11 @@ impl Mark {
         Found { version: Version(applied + u64::from(self.commits)), key, value }
     }
 
-    /// By the keys alone. Looks at the frames only where keys are longer than what is at hand.
+    /// By the keys alone. Reads the frames only if keys are longer than the bytes at hand.
     fn compare(&self, other: &Mark, frames: &[u8]) -> Ordering {
         self.start.cmp(&other.start).then_with(|| {
             if self.key_bytes.min(other.key_bytes) as usize <= START_BYTES {
-                // What follows the shorter one in its start are noughts, in both: it is the other's beginning.
+                // The bytes after the shorter key are zeros in both starts: it is a prefix of the other.
                 return self.key_bytes.cmp(&other.key_bytes);
             }
             frames[self.key()].cmp(&frames[other.key()])
@@ -73,11 +73,11 @@ impl Mark {
     }
 }
 
-/// The newest writes, by key, of the commits after number `applied` in these frames, which stand in the order of their
-/// commits. Or what is wrong with them.
+/// The newest writes, by key, of the commits after number `applied` in these frames, which are in the order
+/// of their commits; or what is wrong with them.
 pub(crate) fn generation(frames: &Bytes, applied: u64) -> Result<Generation, String> {
     let mut marks = marks(frames, applied)?;
-    // What was written later stands later.
+    // A later write comes later.
     marks.sort_unstable_by(|mark, other| {
         mark.compare(other, frames).then_with(|| mark.key_at.cmp(&other.key_at))
     });
@@ -132,7 +132,8 @@ mod tests {
         Write { key, expect: Expect::Anything, change: Change::Put(value.into()) }
     }
 
-    /// Keys that differ in little: at the ends of what is compared at once, by a nought at the end, or in order alone.
+    /// Keys that differ little: at the ends of what is compared at once, by a zero at the end, or in order
+    /// alone.
     fn keys() -> Vec<Vec<u8>> {
         let long = b"order of a brand whose name alone is as long as all of this";
         let mut keys: Vec<Vec<u8>> = [&b""[..], b"a", b"a\0", b"a\0\0", b"ab", b"ba"].map(Vec::from).into();
@@ -187,13 +188,13 @@ mod tests {
         let mut short = good.clone();
         short[frame::HEAD_BYTES] = 2;
         assert_eq!(told(short), Err("the frame of commit 1 does not parse".to_owned()));
-        // A length in more bytes than it needs: nobody writes it so.
+        // A length in more bytes than necessary: nothing writes it so.
         let mut long = good.clone();
         long[8] += 1;
         long.splice(frame::HEAD_BYTES + 5..frame::HEAD_BYTES + 6, [0x86, 0]);
         let strange = "a write of commit 1, at byte 26, does not stand as it should";
         assert_eq!(told(long), Err(strange.to_owned()));
-        // A commit so far from those that are in the tables that some between them must be missing.
+        // A commit so far beyond those in the tables that some between them must be missing.
         let far = frame::encode(SALT, 1 << 32, &[&[put(b"key", b"value".to_vec())]]);
         let strange = "a write of commit 4294967296, at byte 26, does not stand as it should";
         assert_eq!(told(far), Err(strange.to_owned()));

@@ -1,4 +1,4 @@
-//! A consistent state of all records, to copy while the store goes on.
+//! A consistent state of all records, to copy while the store keeps running.
 
 use engine::store::{Key, Range, Record, StoreError};
 
@@ -18,8 +18,8 @@ impl Snapshot {
         Snapshot { view }
     }
 
-    /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is
-    /// exhausted. Reads the disk: not for a thread that serves others.
+    /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is exhausted. Reads
+    /// the disk, so do not call it on a thread that serves others.
     ///
     /// Unavailable once the store is closed, or has had to open its tables again after an error.
     pub fn scan(&self, range: &Range, limit: usize) -> Result<Vec<(Key, Record)>, StoreError> {

@@ -1,4 +1,4 @@
-//! The store itself: its options, its two threads, and the port filled.
+//! The store itself: its options, its two threads, and the implementation of the port.
 
 use std::{
     io,
@@ -27,7 +27,7 @@ use crate::{
     writer::{Counts, Writer},
 };
 
-/// What can be set about the store. The defaults serve a million members within 300 MB.
+/// The store's options. The defaults serve a million members within 300 MB.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -126,9 +126,8 @@ fn journal_error(error: JournalError, path: &Path) -> OpenError {
     }
 }
 
-/// The embedded store. Commits of many callers share one durable write of the journal; the tables
-/// follow behind. Dropping it ends its threads; nothing acknowledged is lost by that, nor by not
-/// coming to it.
+/// The embedded store. Commits of many callers share one durable write of the journal; the tables follow
+/// behind. Dropping it ends its threads; nothing acknowledged is lost, whether it is dropped or not.
 #[derive(Debug)]
 pub struct RedbStore {
     queue: Arc<Queue>,
@@ -146,7 +145,7 @@ pub struct RedbStore {
 pub struct Stats {
     /// Commits made durable since it was opened.
     pub commits: u64,
-    /// Durable writes of the journal that took.
+    /// Durable writes of the journal for these commits.
     pub batches: u64,
     /// How often the journal's segments changed places.
     pub switches: u64,
@@ -159,8 +158,8 @@ pub struct Stats {
 }
 
 impl RedbStore {
-    /// Opens the store in this folder, which is made if need be, and makes sure that no other
-    /// process has it open.
+    /// Opens the store in this folder, creates the folder if necessary, and makes sure that no other process
+    /// has it open.
     pub fn open(path: &Path, options: Options) -> Result<RedbStore, OpenError> {
         let disk = Arc::new(Folder::open(path)?);
         RedbStore::open_on(disk, path, &options)
@@ -219,7 +218,7 @@ impl RedbStore {
         }
     }
 
-    /// Whether commits are still taken. After a failed sync none are, until it is opened anew.
+    /// Whether commits are still accepted. After a failed sync none are until the store is reopened.
     pub fn takes_commits(&self) -> bool {
         self.queue.is_open()
     }
@@ -269,7 +268,7 @@ impl Store for RedbStore {
             let (answer, answered) = oneshot::channel();
             let foreseen = Foreseen::look_up(&self.shared, &writes);
             self.queue.push(Request { writes, foreseen, payload_bytes, answer })?;
-            // The writer answers everybody; if it is gone, what it was doing is not known.
+            // The writer answers everybody; if it is gone, the outcome of its work is unknown.
             let gone = |_| Cause::Sync(Arc::new(io::Error::other("the writer is gone"))).unknown();
             answered.await.unwrap_or_else(|error| Err(gone(error)))
         })

@@ -42,7 +42,7 @@ const MARK: [u8; 4] = *b"redb";
 /// The number of the last commit whose writes the records hold.
 const APPLIED: &str = "applied";
 
-/// What redb says when something goes wrong.
+/// redb's errors.
 pub(crate) type TablesError = Arc<redb::Error>;
 
 fn failed(error: impl Into<redb::Error>) -> TablesError {
@@ -64,14 +64,14 @@ pub(crate) struct Tables {
 /// How applying a generation ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Applied {
-    /// It is in the tables, durably.
+    /// The generation is in the tables, durably.
     Whole,
     /// The store is closing; nothing of it is in the tables.
     Stopped,
 }
 
 impl Tables {
-    /// Opens the file, made if need be, and says the number of the last commit it holds.
+    /// Opens the file, creates it if necessary, and returns the number of the last commit it holds.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         cache_bytes: usize,
@@ -82,10 +82,10 @@ impl Tables {
         Ok((tables, applied))
     }
 
-    /// Opens the file anew, which is the only way on after redb has met a failing disk, and says
-    /// the number of the last commit it holds.
+    /// Reopens the file, which is the only way to continue after redb has met a failing disk, and returns the
+    /// number of the last commit it holds.
     pub(crate) fn reopen(&mut self) -> Result<u64, TablesError> {
-        // The old one must have let go of the file before the new one reads it.
+        // The old database must release the file before the new one reads it.
         drop(self.database.take());
         let file = self.file().map_err(failed)?;
         let database = self.open_database(file)?;
@@ -104,8 +104,8 @@ impl Tables {
         if let Some(file) = self.disk.open(FILE)?
             && !self.is_unfinished(&*file)?
         {
-            // What a killed process had written is only in the machine's memory. It must not be
-            // taken for durable, so it is made so first.
+            // A killed process's writes may be only in the machine's memory. They must not count as durable,
+            // so they are made durable first.
             file.sync()?;
             return Ok(file);
         }
@@ -118,8 +118,8 @@ impl Tables {
         builder.set_cache_size(self.cache_bytes).create_with_backend(backend).map_err(failed)
     }
 
-    /// Whether a power cut fell into making the file: redb writes its mark last, and the journal
-    /// is made only after that.
+    /// Whether a power cut came while the file was being created: redb writes its mark last, and the journal
+    /// is created only after that.
     fn is_unfinished(&self, file: &dyn DiskFile) -> io::Result<bool> {
         let mut mark = [0; MARK.len()];
         if file.len()? >= MARK.len() as u64 {
@@ -165,9 +165,9 @@ impl Tables {
         })
     }
 
-    /// Copies everything, in order, into a new file that takes the old one's place. Pages that
-    /// are filled in order are full, while those of a file that grew by random keys are not; and
-    /// nothing is lost whenever the power goes. Needs room for both files.
+    /// Copies everything, in order, into a new file that replaces the old one. Pages filled in order are
+    /// full, while those of a file that grew by random keys are not. A power cut at any moment loses nothing.
+    /// Needs room for both files.
     pub(crate) fn rewrite(&mut self) -> Result<(), TablesError> {
         let applied = applied(self.database()?)?.unwrap_or(0);
         let file = self.disk.create(FILE_NEW, &[], 0).map_err(failed)?;
@@ -265,7 +265,7 @@ impl Reader {
         found.map(|found| version(found.value()).map(|(version, _)| version)).transpose()
     }
 
-    /// The records of the range, which must not be turned round, ascending.
+    /// The records of the range, ascending; the range must not be reversed.
     pub(crate) fn range(
         &self,
         range: &Range,

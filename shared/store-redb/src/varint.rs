@@ -11,8 +11,7 @@ pub(crate) fn bytes(number: u64) -> usize {
     bits.div_ceil(7)
 }
 
-/// Writes `number` at the start of `out`, which must be long enough, and says how many bytes it
-/// took.
+/// Writes `number` at the start of `out`, which must be long enough, and returns how many bytes it took.
 pub(crate) fn write(mut number: u64, out: &mut [u8]) -> usize {
     let mut at = 0;
     while number >= 0x80 {

@@ -1,9 +1,9 @@
 //! The writer: the one thread that decides and writes commits.
 //!
-//! Everything queued becomes one batch: each commit's expectations are judged in order, as if the
-//! commits before it had happened; the accepted ones become one frame of the journal; after one
-//! sync they become visible, and only then is anybody answered, losers too, so that what they
-//! read next shows them the winner.
+//! Everything queued becomes one batch: each commit's expectations are checked in order, as if the commits
+//! before it had happened; the accepted ones become one frame of the journal; after one sync they become
+//! visible, and only then are callers answered, losers too, so that what they read next shows them the
+//! winner.
 
 use std::{
     collections::HashMap,
@@ -28,7 +28,7 @@ use crate::{
     reading,
 };
 
-/// The longest commit, as it stands in the journal (a transaction of DynamoDB holds 4 MB).
+/// The longest commit, as stored in the journal (a DynamoDB transaction holds 4 MB).
 pub(crate) const COMMIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What the writer has done so far.
@@ -39,7 +39,7 @@ pub(crate) struct Counts {
     pub(crate) switches: AtomicU64,
 }
 
-/// The journal and what the other threads see of it.
+/// The journal, and what the other threads see of it.
 pub(crate) struct Writer {
     pub(crate) journal: Journal,
     pub(crate) last_sequence: u64,
@@ -55,7 +55,7 @@ pub(crate) struct Writer {
     pub(crate) poisoned: Option<Cause>,
 }
 
-/// A batch's accepted writes so far: the version of each record, or that there is none.
+/// A batch's accepted writes so far: the version of each record, or that it is deleted.
 type Staged<'a> = HashMap<&'a Key, Option<Version>>;
 
 impl Writer {
@@ -99,7 +99,7 @@ impl Writer {
     fn judge(&self, requests: &[Request]) -> Vec<Result<Version, StoreError>> {
         let mut staged = Staged::new();
         let mut last_sequence = self.last_sequence;
-        // Let go of before the batch is published: the active generation is then ours alone.
+        // Dropped before the batch is published: the active generation is then ours alone.
         let view = self.shared.read().clone();
         let judged = requests.iter().map(|request| {
             for (at, write) in request.writes.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Freezes the active generation and goes on in the other segment if these do not fit.
+    /// Freezes the active generation and continues in the other segment if these do not fit.
     fn make_room(&mut self, accepted: &[&[Write]]) -> Result<(), Failure> {
         let payload = accepted.iter().map(|writes| frame::payload_bytes(writes)).sum();
         let records = self.shared.read().active.len();
@@ -184,7 +184,7 @@ impl Writer {
     /// Shows a durable frame's writes to readers.
     fn publish(&self, frame: Bytes) {
         let mut view = self.shared.write();
-        // A snapshot keeps the generation it saw; the writer then goes on with a copy.
+        // A snapshot keeps the generation it saw; the writer then continues with a copy.
         let active = Arc::make_mut(&mut view.active);
         let parsed = frame::writes(&frame, 0, |found| {
             let (key, entry) = found.entry(&frame);
@@ -219,7 +219,7 @@ impl Writer {
 
 /// Why none of a batch was acknowledged.
 enum Failure {
-    /// The drainer is not done with the other segment.
+    /// The drainer has not finished the other segment.
     Behind,
     /// Nothing of it is in the journal.
     NotWritten(Cause),
@@ -228,8 +228,8 @@ enum Failure {
 }
 
 impl Failure {
-    /// The answer to a commit. One that was not accepted may have lost to one that now is not
-    /// there, so it is not told that it lost.
+    /// The answer to a commit. A rejected commit may have lost to one that was not written in the end, so it
+    /// is not reported as lost.
     fn of(&self, accepted: bool) -> StoreError {
         match self {
             Failure::Behind => StoreError::Busy,
@@ -242,12 +242,12 @@ impl Failure {
 
 fn answer(requests: Vec<Request>, answers: Vec<Result<Version, StoreError>>) {
     for (request, answer) in requests.into_iter().zip(answers) {
-        // Who no longer waits is not told.
+        // A caller that no longer waits gets no answer.
         let _ = request.answer.send(answer);
     }
 }
 
-/// Lets nobody wait for a writer that is gone, however it ended.
+/// Answers everyone still waiting when the writer ends, however it ends.
 struct CloseOnDrop(Arc<Queue>);
 
 impl Drop for CloseOnDrop {

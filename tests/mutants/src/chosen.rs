@@ -1,4 +1,4 @@
-//! Which mutant is chosen, and which were come by.
+//! Which mutant is chosen, and which were reached.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Changes of a text that may stand within each other, and which part of what comes out belongs to which mutants.
+//! Nested changes of a text, and which part of the result belongs to which mutants.
 
 use std::ops::Range;
 
@@ -35,7 +35,7 @@ impl Lines {
 /// Text before and after a part of the source, which stays.
 pub(crate) struct Edit {
     pub(crate) range: Range<usize>,
-    /// Of those around the same part the lower is outside.
+    /// Of changes around the same part the lower is outside.
     pub(crate) rank: u8,
     before: Vec<(String, Option<usize>)>,
     after: String,
@@ -83,7 +83,7 @@ impl Edit {
         self
     }
 
-    /// One mutant more around the same part.
+    /// One more mutant around the same part.
     pub(crate) fn join(&mut self, other: Edit, number: usize) {
         let other = other.of(number);
         let own = other.before.into_iter().filter(|(_, whose)| whose.is_some());
@@ -102,7 +102,7 @@ impl Edit {
     }
 }
 
-/// A part of a rewritten file, and the mutants that it is there for.
+/// A part of a rewritten file, and the mutants that it serves.
 #[derive(Serialize)]
 pub(crate) struct Region {
     start: usize,
@@ -120,7 +120,7 @@ impl Region {
 
 /// The text with all changes, and the parts that they made.
 pub(crate) fn apply(source: &str, mut edits: Vec<Edit>) -> (String, Vec<Region>) {
-    // What begins earlier, or ends later, is outside.
+    // A change that begins earlier, or ends later, is outside.
     edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.range.end), edit.rank));
     let (mut text, mut regions, mut open) = (String::new(), Vec::new(), Vec::<(Edit, usize)>::new());
     let mut from = 0;

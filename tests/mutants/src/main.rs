@@ -1,11 +1,11 @@
-//! Copies the sources with every mutant of a list in them, each behind a question that is answered at run time.
+//! Copies the sources with every mutant of a list in them, each behind a switch that is set at run time.
 //!
 //!     laurel-mutants LIST ROOT TREE MAP SKIPPED
 //!
-//! LIST is what `cargo mutants --list --json` prints, ROOT the workspace, TREE where its copy goes, MAP the file that
-//! says which part of which rewritten file belongs to which mutants. A mutant's number is its place in LIST, from 1. One
-//! that stands in MAP can be chosen; what has no place in it is of a form that is not rewritten, or among the numbers of
-//! SKIPPED, a JSON list.
+//! LIST is what `cargo mutants --list --json` prints, ROOT the workspace, TREE where its copy goes, MAP the
+//! file that says which part of which rewritten file belongs to which mutants. A mutant's number is its place
+//! in LIST, from 1. One that is in MAP can be chosen; one that is not has a form that is not rewritten, or is
+//! among the numbers of SKIPPED, a JSON list.
 
 mod edit;
 mod find;
@@ -24,13 +24,13 @@ use crate::edit::{Edit, Lines, Region, apply};
 /// Every package that has mutants.
 const SOURCES: [&str; 2] = ["shared/domain/src", "shared/engine/src"];
 
-/// What the first of them is told in the copy: which mutant is chosen, and how it is noted which were come by.
+/// What the first of them gets in the copy: which mutant is chosen, and how it notes which were reached.
 const CHOSEN: &str = include_str!("chosen.rs");
 
-/// Mutants that compile may still be warned of.
+/// Mutants that compile may still cause warnings.
 const ALLOWED: &str = "#![allow(warnings, arithmetic_overflow, unconditional_panic)]\n";
 
-/// A mutant as cargo-mutants tells of it.
+/// A mutant as cargo-mutants lists it.
 #[derive(Deserialize)]
 struct Mutant {
     file: String,
@@ -97,7 +97,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A source with those mutants in it, and which part of it is whose.
+/// A source with those mutants in it, and which part belongs to which.
 fn rewrite(source: &str, mutants: &[(usize, &Mutant)]) -> Result<(String, Vec<Region>), Box<dyn Error>> {
     let lines = Lines::of(source);
     let found = find::Found::in_file(&syn::parse_file(source)?, &lines);

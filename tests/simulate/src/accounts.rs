@@ -1,5 +1,5 @@
-//! Some brands count what they issue and honour, against more than they will ever use: their accounts take part in
-//! everything that goes wrong, no answer is another for it, and the audit holds them against the ledgers.
+//! Some brands have limits larger than they will ever use: their accounts meet every fault, no answer changes
+//! because of them, and the audit compares them with the ledgers.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,8 +24,9 @@ use crate::{
 /// More points than a seed moves, and money for them.
 const PLENTY: i64 = 1_000_000_000;
 
-/// Gives some brands limits, credit, or blocks to use up. Where clocks differ by hours a day's or month's limit counts
-/// what others record in the day before, which the audit rightly finds: there are limits only where they do not.
+/// Gives some brands limits, credit, or blocks to use up. If clocks differ by hours, a day's or month's limit
+/// counts what others record in the day before, which the audit rightly finds: so there are limits only if
+/// clocks agree.
 pub(crate) fn add(document: &mut Value, mix: &Mix, dice: &mut Dice) {
     let steady = ![Fault::ClockAhead, Fault::ClockBack].iter().any(|fault| mix.has(*fault));
     for brand in document["brands"].as_array_mut().into_iter().flatten() {
@@ -42,7 +43,7 @@ pub(crate) fn add(document: &mut Value, mix: &Mix, dice: &mut Dice) {
     }
 }
 
-/// Other limits, or credit, for a brand that has them: what is out under the old terms comes home.
+/// Other limits, or credit, for a brand that has them: allotments under the old terms return to the pool.
 pub(crate) fn change(document: &mut Value, dice: &mut Dice) {
     for brand in document["brands"].as_array_mut().into_iter().flatten() {
         if !brand["limits"].is_null() {
@@ -79,20 +80,20 @@ pub(crate) fn sell(api: &Arc<Api>, document: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Limits of a day or month that may have counted what was asked for in the one before.
+/// Limits of a day or month that may have counted requests of the one before.
 ///
-/// Days pass between two steps of a request here, as for no real one. A limit counts what is written in the day that it
-/// has come to, the ledger tells when it was asked for, and the audit finds that more is counted than that.
+/// Here days pass between two steps of a request, as in no real one. A limit counts a write in its current
+/// day, the ledger records the moment of the request, and the audit finds that the limit counts more.
 pub(crate) struct Overtaken {
     zone: Zone,
-    /// By brand, and way and period in the audit's words.
+    /// By brand, and by direction and period in the audit's words.
     windows: HashMap<(String, String), Late>,
 }
 
 /// What may have been counted too late.
 #[derive(Default)]
 struct Late {
-    /// The newest day or month there was when something was written.
+    /// The newest day or month at the time of any write.
     newest: i32,
     /// Points that were written in an older one since.
     points: u64,
@@ -106,7 +107,7 @@ impl Overtaken {
         limited.then(|| Overtaken { zone, windows: HashMap::new() })
     }
 
-    /// Notes what was written, when somebody else may have come as far as `newest`.
+    /// Notes what was written, when another instance may have reached `newest`.
     ///
     /// # Errors
     /// An entry cannot be read, in words.
@@ -117,7 +118,7 @@ impl Overtaken {
             let row = entry.event.kind.row();
             let Some(way) = row.moves.counts_as().map(Way::word) else { continue };
             let points = entry.event.movement.points().unsigned_abs();
-            // What moves nothing does not come to the account.
+            // An entry that moves nothing does not reach the account.
             let Some(brand) = row.brand.filter(|_| points > 0) else { continue };
             let own = self.zone.day(entry.recorded_at);
             let (days, months) =
@@ -133,7 +134,7 @@ impl Overtaken {
                 if own < newest {
                     late.points += points;
                 }
-                // A limit may have come to the newest without anything that was written in it.
+                // A limit may have reached the newest day without any write in it.
                 late.newest = newest.max(late.newest);
             }
         }

@@ -1,4 +1,4 @@
-//! An answer, held against all moments at which it may be right.
+//! Compares an answer with all moments at which it may be right.
 
 use bytes::Bytes;
 use http::Response;
@@ -26,7 +26,7 @@ impl World {
         }
         let is_program =
             matches!(self.clients[place].as_ref().map(|client| &client.op), Some(Op::Program(_)));
-        // A race that was lost to nobody looks as if somebody had been quicker with a version.
+        // A race that was lost to nobody looks as if another request had saved a version first.
         if status == 503 || (status == 409 && is_program && code(&body) == "program_conflict") {
             return self.unavailable(place, &body);
         }
@@ -49,11 +49,11 @@ impl World {
         Ok(())
     }
 
-    /// Takes the answer into the trace, and tells it to whoever reads along.
+    /// Adds the answer to the trace, and to the printed history.
     fn note(&mut self, attempt: &Attempt, status: u16, body: &[u8]) {
         let trace = &mut self.outcome.trace;
         mix_in(trace, &status.to_le_bytes());
-        // A problem names its request, which two runs do likewise.
+        // A problem names its request, in the same way in two runs.
         mix_in(trace, body);
         let Some(client) = self.clients[attempt.client].as_ref().filter(|_| self.settings.told) else {
             return;
@@ -67,10 +67,10 @@ impl World {
         });
     }
 
-    /// The first success of the same request, where that must come back.
+    /// The first success of the same request, if that must come back.
     fn first_answer<'a>(&self, client: &'a Client, body: &[u8]) -> Option<&'a (u16, Bytes)> {
         client.answered.as_ref().filter(|(_, first)| {
-            // An older version of the programme that is saved again, while a newer one was, is a new one.
+            // An older version of the programme that is saved again after a newer one is a new version.
             let is_program = matches!(&client.op, Op::Program(_));
             let superseded = is_program && !newest(&self.model, first) && *first != body;
             must_repeat(client) && !superseded
@@ -84,7 +84,7 @@ impl World {
         status: u16,
         body: &[u8],
     ) -> Result<(), String> {
-        // What was cancelled since is not redeemed again; its key still knows the first answer.
+        // A redemption that was cancelled since is not done again; its key still has the first answer.
         let cancelled = client.key.is_none()
             && code(body) == "already_cancelled"
             && client.op.asked().is_undone(&self.model);
@@ -121,7 +121,7 @@ impl World {
 
     fn unavailable(&mut self, place: usize, body: &Bytes) -> Result<(), String> {
         let Some(client) = &mut self.clients[place] else { return Ok(()) };
-        // Too much at once: nothing was written. Otherwise nobody knows.
+        // Too busy: nothing was written. Otherwise the outcome is unknown.
         client.uncertain |= code(body) != "busy";
         let recognised = client.op.asked().is_recognised(client.key.is_some());
         let lost = client.uncertain && !recognised;
@@ -137,15 +137,15 @@ impl World {
         let newest = attempt.known.last().copied().unwrap_or(1);
         let writes = matches!(&client.op, Op::Command(sent) if sent.way != Way::DryRun);
         if let Some(told) = client.installed.as_ref().filter(|_| writes) {
-            // What was decided at the commit; a command with a name says the same whenever it is judged.
+            // The decision at the commit; a named command has the same answer whenever it is judged.
             let view = View::Told(Box::new(told.clone()), None);
             match self.matches(client, attempt, status, body, &view, newest) {
                 Ok(next) => return Ok(next),
                 Err(wrong) => first = Some(wrong),
             }
         }
-        // What was done under its key is answered as it was done. How things stand now, that among it, is no
-        // reason to refuse it: only how they stood before may be.
+        // A key that has been used gets its first answer. The present state, which includes its effect, is no
+        // reason to refuse it; only an earlier state may be.
         let own = client.installed.is_some() && client.key.is_some() && writes;
         for now in attempt.nows.iter().filter(|_| !own) {
             for known in &attempt.known {
@@ -155,7 +155,7 @@ impl World {
         let all = views.iter().map(|(view, known)| (view, *known));
         let earlier = attempt.earlier.iter().chain(&client.remembered);
         for (view, known) in all.chain(earlier.map(|view| (view, newest))) {
-            // What would be written now is not written: an answer that says so is wrong.
+            // This would be written now but is not: an answer that claims it is wrong.
             if let View::Told(told, Some(_)) = view
                 && matches!(&**told, Told::Done(_))
                 && writes
@@ -189,12 +189,12 @@ impl World {
     }
 }
 
-/// Whether that is what is answered to whoever saves the newest version of the programme.
+/// Whether that is the answer to saving the newest version of the programme.
 pub(crate) fn newest(model: &Model, body: &[u8]) -> bool {
     body == saved_as(model.versions())
 }
 
-/// What is answered to whoever saved that version.
+/// The answer to saving that version.
 pub(crate) fn saved_as(version: usize) -> Bytes {
     format!(r#"{{"version":{version}}}"#).into()
 }
@@ -208,7 +208,7 @@ pub(crate) struct Got<'a> {
 }
 
 impl Got<'_> {
-    /// That status, with that code if it is one of a problem.
+    /// That status, with that code if it is a problem's.
     pub(crate) fn wants(&self, want: u16, word: &str) -> Result<Next, String> {
         match self.status == want && (word.is_empty() || code(self.body) == word) {
             true => Ok(Next::Nothing),
@@ -219,7 +219,7 @@ impl Got<'_> {
         }
     }
 
-    /// How things stood says nothing of it.
+    /// The state says nothing about it.
     pub(crate) fn nothing() -> String {
         "the model has nothing to compare with".to_owned()
     }
@@ -235,7 +235,7 @@ pub(crate) enum Next {
     Page(usize, Cursor),
 }
 
-/// Whether a success must come back byte for byte when the same is asked again.
+/// Whether a repeat must get a success back byte for byte.
 fn must_repeat(client: &Client) -> bool {
     client.op.asked().must_repeat(client.key.is_some())
 }

@@ -1,4 +1,4 @@
-//! The faults there are, how often each strikes under a seed, and how often each has struck what.
+//! The faults, how often each strikes under a seed, and how often each has struck which operation.
 
 use laurel_tests::model::Dice;
 
@@ -24,7 +24,7 @@ pub enum Fault {
     Duplicate,
     /// The same request is sent again after it was answered.
     Late,
-    /// Others go on while a request waits for the store.
+    /// Others continue while a request waits for the store.
     Reordered,
     /// The instance has not read the newest programme.
     OldProgram,
@@ -32,13 +32,13 @@ pub enum Fault {
     ClockAhead,
     /// The clock runs back between requests.
     ClockBack,
-    /// So much time passes within a request that its moment is too old to write at.
+    /// So much time passes within a request that its moment is too old for a write.
     Slow,
     /// A scheduled event never comes.
     EventDropped,
     /// A scheduled event comes twice.
     EventTwice,
-    /// A scheduled event comes late: it asks for an earlier moment.
+    /// A scheduled event comes late: its `as_of` is an earlier moment.
     EventLate,
     /// The due index shows what it held some commits ago.
     StaleIndex,
@@ -108,7 +108,7 @@ impl Fault {
     }
 }
 
-/// How often faults strike under a seed: so many times in 10,000 chances.
+/// How often faults strike under a seed: times in 10,000 chances.
 #[derive(Clone, Debug)]
 pub struct Mix([u16; Fault::ALL.len()]);
 
@@ -118,7 +118,7 @@ impl Mix {
         Mix([0; Fault::ALL.len()])
     }
 
-    /// The mix of a seed: some kinds not at all, some often.
+    /// The mix of a seed: some kinds never strike, some strike often.
     pub fn draw(dice: &mut Dice) -> Mix {
         let mut mix = Mix::calm();
         for fault in Fault::ALL {

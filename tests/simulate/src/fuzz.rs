@@ -1,4 +1,4 @@
-//! What a fuzzer feeds: a function for each kind of input, which panics where something is wrong. The fuzzer
+//! The fuzzer's targets: a function for each kind of input, which panics if something is wrong. The fuzzer
 //! itself (`tests/fuzz/`) only calls these, and so do the tests, with every input that was worth keeping.
 
 mod shop;
@@ -29,7 +29,7 @@ use crate::{Settings, run};
 pub struct Target {
     /// Its name, as the fuzzer's.
     pub name: &'static str,
-    /// What must hold of any bytes; panics where it does not.
+    /// What must hold for any bytes; panics if it does not.
     pub feed: fn(&[u8]),
 }
 
@@ -54,14 +54,14 @@ pub const TARGETS: &[Target] = &[
 /// Feeds one target.
 ///
 /// # Panics
-/// There is none of that name, or what it holds does not.
+/// There is no target of that name, or its check fails.
 pub fn feed(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name);
     let Some(target) = target else { panic!("no target is called {name}") };
     (target.feed)(data);
 }
 
-/// What is read is JSON to others too, and has one canonical form.
+/// A text that is read is JSON to other parsers too, and has one canonical form.
 fn json(data: &[u8]) {
     let Ok(read) = Json::parse(data) else { return };
     let value: Value = serde_json::from_slice(data).expect("others read it too");
@@ -81,7 +81,7 @@ fn currency(byte: u8) -> Currency {
     Currency::of(code).expect("a currency of ISO 4217")
 }
 
-/// An amount that is read is shown as one that is read as the same.
+/// An amount that is read and shown is read as the same again.
 fn money(data: &[u8]) {
     let Some((first, text)) = data.split_first() else { return };
     let (currency, Ok(text)) = (currency(*first), std::str::from_utf8(text)) else { return };
@@ -94,7 +94,7 @@ fn money(data: &[u8]) {
     }
 }
 
-/// A sum of products comes out as it does in integers of any size.
+/// A sum of products is the same as in integers of any size.
 fn product(data: &[u8]) {
     let mut words = data.chunks_exact(8).map(|word| {
         let mut bytes = [0; 8];
@@ -129,7 +129,7 @@ fn product(data: &[u8]) {
     assert_eq!(floor_of_product(&terms, &rates, currency), floor, "{terms:?} times {rates:?}");
 }
 
-/// What is read is shown as what is read as the same, in any zone.
+/// An instant that is read and shown, in any zone, is read as the same again.
 fn instant(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Some(at) = Instant::parse(text) {
@@ -152,7 +152,7 @@ fn instant(data: &[u8]) {
     }
 }
 
-/// A condition is taken, or its faults are told.
+/// A condition is accepted, or its faults are reported.
 fn condition(data: &[u8]) {
     let Ok(json) = Json::parse(data) else { return };
     let (mut faults, amount) = (Vec::new(), |text: &str| Money::parse(text, currency(0)));
@@ -160,7 +160,7 @@ fn condition(data: &[u8]) {
     assert_eq!(read.is_some(), faults.is_empty(), "{faults:?}");
 }
 
-/// A programme is taken, or its faults are told; what is taken is taken again.
+/// A programme is accepted, or its faults are reported; an accepted one is accepted again.
 fn program(data: &[u8]) {
     let Ok(json) = Json::parse(data) else { return };
     match programme::read(&json, 1, Instant(0)) {
@@ -169,8 +169,8 @@ fn program(data: &[u8]) {
     }
 }
 
-/// What can be read of a record is written as what is read as the same, and in the newest format with the same bytes;
-/// the rest is refused.
+/// A record that can be read and is written is read as the same again, and in the newest format has the same
+/// bytes; everything else is refused.
 fn record(data: &[u8]) {
     fn same<T: Stored + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
         let key = keys::all(kind::MEMBER).from;
@@ -200,7 +200,7 @@ fn record(data: &[u8]) {
     KINDS[usize::from(*which) % KINDS.len()](bytes);
 }
 
-/// An event of Lambda's is told apart; what is a request is one that our own names answer to.
+/// An event of Lambda's is classified; a request is one that our own names answer.
 fn event(data: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Value>(data) else { return };
     let asked = event.get("requestContext").is_some();

@@ -1,4 +1,4 @@
-//! What clients ask next: drawn from the seed and from what the model knows, so that it aims at what
+//! The clients' next requests: drawn from the seed and from the model's state, so that they aim at what
 //! members have, and at the instants at which something falls due.
 
 use laurel_tests::model::{
@@ -18,7 +18,7 @@ const SKIPPED: std::ops::Range<i64> = 15_335..15_342;
 /// Draws an operation, from what the model knows at that moment.
 type Draw = fn(&mut Writer, &Model, i64) -> Op;
 
-/// What is asked, and so many times in a hundred.
+/// A request, and how many times in a hundred it comes.
 const ROWS: &[(i64, Draw)] = &[
     (26, Writer::order),
     (10, Writer::activity),
@@ -36,7 +36,7 @@ const ROWS: &[(i64, Draw)] = &[
     (19, Writer::show),
 ];
 
-/// What the partner asks, and so many times in ten.
+/// A request of the partner, and how many times in ten it comes.
 const SIGNED: &[(i64, Draw)] = &[
     (4, Writer::order),
     (2, Writer::activity),
@@ -45,7 +45,7 @@ const SIGNED: &[(i64, Draw)] = &[
     (1, Writer::cancel),
 ];
 
-/// What has been asked, to be asked again, refunded and cancelled.
+/// Earlier requests, to be repeated, refunded and cancelled.
 pub(crate) struct Writer {
     /// Chance of what is asked.
     pub(crate) dice: Dice,
@@ -61,7 +61,7 @@ pub(crate) struct Writer {
     pub(crate) activities: Vec<(Activity, Way)>,
     /// How the next command is sent.
     pub(crate) way: Way,
-    /// Cursors that were told, and of whose ledger.
+    /// Cursors that answers gave, and their members.
     pub(crate) cursors: Vec<(usize, Cursor)>,
 }
 
@@ -116,22 +116,22 @@ impl Writer {
     }
 
     pub(crate) fn member(&mut self, model: &Model) -> usize {
-        // A few are asked about more than others, so that requests meet.
+        // A few members get more requests than others, so that requests meet.
         let most = if self.dice.percent(30) { model.members().min(3) } else { model.members() };
         self.dice.below(most as i64) as usize
     }
 
-    /// Whether the command is one that is sent this way too.
+    /// Whether the command can also be sent this way.
     pub(crate) fn is_sent(&self, brand: &str, way: Way) -> bool {
         way == self.way && (way != Way::Signed || brand == PARTNER)
     }
 
-    /// As it is sent, or tried only.
+    /// As sent, or as a dry run.
     pub(crate) fn tried(&self, dry_run: bool) -> Way {
         if dry_run { Way::DryRun } else { self.way }
     }
 
-    /// Somebody, and now and then nobody.
+    /// A member, and sometimes one that does not exist.
     pub(crate) fn whom(&mut self, model: &Model) -> Option<usize> {
         if self.dice.below(200) == 0 { None } else { Some(self.member(model)) }
     }
@@ -148,7 +148,7 @@ impl Writer {
     }
 
     pub(crate) fn one_of<T: Clone>(dice: &mut Dice, from: &[T]) -> Option<T> {
-        // The newest are asked about most.
+        // The newest get most requests.
         let most = if dice.percent(70) { from.len().min(20) } else { from.len() };
         let index = from.len() - most + dice.below(most as i64) as usize;
         from.get(index).cloned()
@@ -161,7 +161,7 @@ impl Writer {
         }
     }
 
-    /// When time goes on to: mostly a little, sometimes to or around something that falls due.
+    /// The next time: mostly a little later, sometimes at or around something that falls due.
     pub(crate) fn later(&mut self, model: &Model, now: i64, far: bool) -> i64 {
         if self.skips_a_date(now) {
             return now + self.dice.below(2 * 60 * MINUTE);

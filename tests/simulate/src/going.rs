@@ -1,4 +1,4 @@
-//! Letting requests go on, one at a time, and what strikes them on the way.
+//! Advances requests, one at a time, and strikes them with faults.
 
 use std::task::{Context, Poll, Waker};
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl World {
-    /// Lets one request go on, or strikes it.
+    /// Advances one request, or strikes it.
     pub(crate) fn step(&mut self) -> Result<(), String> {
         let index = self.dice.below(self.attempts.len() as i64) as usize;
         let place = self.attempts[index].client;
@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// An instance ends with all that it was doing.
+    /// An instance ends with all its requests.
     pub(crate) fn crash(&mut self, instance: usize) -> Result<(), String> {
         for index in (0..self.attempts.len()).rev() {
             if self.attempts[index].instance == instance {

@@ -1,4 +1,5 @@
-//! Where a simulated shop's records are: in memory, or in a real store, which then gives the model's answers too.
+//! Where a simulated shop's records are: in memory, or in a real store, which must then give the model's
+//! answers too.
 
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use engine::{memory::MemoryStore, store::Store};
 /// A store, a new one for each seed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Home {
-    /// In memory: nothing happens but what the simulation does.
+    /// In memory: nothing happens except what the simulation does.
     #[default]
     Memory,
     /// The embedded store, in a folder that is removed afterwards.
     #[cfg(feature = "outside")]
     Embedded,
-    /// A table of DynamoDB Local, which `scripts/dynamodb-local` brings.
+    /// A table of DynamoDB Local, which `scripts/dynamodb-local` fetches.
     #[cfg(feature = "outside")]
     Table,
 }

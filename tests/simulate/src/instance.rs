@@ -1,4 +1,4 @@
-//! An instance: the real edge and engine over the weathered store, with a clock and chance of its own.
+//! An instance: the real edge and engine over the faulty store, with its own clock and randomness.
 
 use std::{
     pin::pin,
@@ -68,10 +68,10 @@ pub(crate) fn found(api: &Api, document: &str) -> Result<(), String> {
     })
 }
 
-/// Asks as the admin, while nothing goes wrong.
+/// Sends a request as the admin, without faults.
 ///
 /// # Errors
-/// The request has a form that is none.
+/// The request has an invalid form.
 pub(crate) fn ask(
     api: &Arc<Api>,
     method: &str,
@@ -91,7 +91,7 @@ pub(crate) fn ask(
     Ok((response.status().as_u16(), response.into_body()))
 }
 
-/// Runs something that nothing keeps waiting.
+/// Runs a future that waits for nothing.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -102,7 +102,7 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Runs something as far as it gets at once; what waits for others is given up.
+/// Polls a future as far as it gets without waiting; abandons it if it waits for others.
 pub(crate) fn soon(future: impl Future<Output = impl Sized>) {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

@@ -1,9 +1,7 @@
-//! The model beside the engine: told what is written in the order in which it is, and compared with every
-//! answer.
+//! The model beside the engine: it follows the writes in their order, and is compared with every answer.
 //!
-//! What is written takes its place when its commit goes through. An answer that writes nothing may be right
-//! at any moment between the request and the answer, so how things stood is noted before others change
-//! them.
+//! A write takes effect when its commit goes through. An answer that writes nothing may be right at any
+//! moment between the request and the answer, so the state is noted before others change it.
 
 use std::sync::Arc;
 
@@ -19,7 +17,7 @@ use crate::{
 };
 
 impl World {
-    /// Something that an attempt wrote went through.
+    /// A write of an attempt went through.
     pub(crate) fn committed(&mut self, index: usize, told: Committed) -> Result<(), String> {
         let place = self.attempt_at(index).client;
         let (now, known) = self.moment(index, &told, None)?;
@@ -50,7 +48,7 @@ impl World {
                 self.registered(place, person, now, known, &told)?;
                 return self.fix_answer(index, now, known);
             }
-            // Its key stands from now on for what it was answered before, or for nothing left to do.
+            // Its key now stands for its earlier answer, or for nothing left to do.
             Op::Command(..) if told.members.is_empty() && told.is_named => {
                 return self.fix_answer(index, now, known);
             }
@@ -63,8 +61,8 @@ impl World {
         self.settled(index, &told)
     }
 
-    /// When and by which versions it was decided, of that member if it says whose; read from what was written,
-    /// where it may be several.
+    /// When and under which versions it was decided, for that member if one is given; read from what was
+    /// written, if there may be several.
     fn moment(
         &mut self,
         index: usize,
@@ -78,7 +76,7 @@ impl World {
         }
         let nows = attempt.nows.clone();
         if told.entries.is_empty() {
-            // Nobody has an entry yet who has just been registered.
+            // A newly registered member has no entry yet.
             if let Some((id, value)) = told.members.first() {
                 let key = engine::keys::member(*id);
                 let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
@@ -86,7 +84,7 @@ impl World {
             }
             return Ok((now, known));
         }
-        // What fell due before may be of an older version: the newest is the one that was known.
+        // What fell due before may have an older version: the newest one is the one that was known.
         let mut newest = 1;
         for (key, value) in &told.entries {
             let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
@@ -111,7 +109,7 @@ impl World {
             }
             std::mem::swap(&mut lock(&self.weather).mix, &mut mix);
             lock(&self.weather).mix = Mix::calm();
-            // Somebody may be reading it already; then this one is as late as that one is.
+            // It may be reading it already; then this one is as late as that one.
             crate::instance::soon(self.instances[place].refresh());
         }
     }
@@ -180,7 +178,7 @@ impl World {
         Ok(())
     }
 
-    /// What time has done was written down.
+    /// The effects of time were written down.
     fn settled(&mut self, index: usize, told: &Committed) -> Result<(), String> {
         for (id, value) in &told.members {
             let Some(member) = self.places.get(id).copied() else {
@@ -188,9 +186,9 @@ impl World {
             };
             let key = engine::keys::member(*id);
             let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
-            // A sweep writes several at once, and may hear of a new version after it has settled the first.
+            // A sweep writes several at once, and may learn of a new version after it has settled the first.
             let (now, known) = self.moment(index, told, Some(*id))?;
-            // By a clock that is ahead of another's, more may be due.
+            // Under a clock that is ahead of another's, more may be due.
             self.note_earlier(index, member);
             self.model.settle(member, record.member.as_of.0, now, known);
         }
@@ -204,7 +202,7 @@ impl World {
         client.op.asked().about(self)
     }
 
-    /// Notes how things stand for all who ask about a member that is about to change.
+    /// Notes the state for all requests about a member that is about to change.
     fn note_earlier(&mut self, but: usize, member: usize) {
         for other in self.others(but) {
             let new = self.about(other).is_none();
@@ -224,24 +222,24 @@ impl World {
                 attempt.blurred = true;
             }
         }
-        // Its own first reading lies before this too.
+        // Its own first read comes before this too.
         self.attempt_at(but).blurred = true;
     }
 
-    /// The instances, for the last look.
+    /// The instances, for the final checks.
     pub(crate) fn any_instance(&self) -> Arc<edge::Api> {
         self.instances[0].clone()
     }
 }
 
-/// Since when a version is in force that was saved.
+/// Since when a saved version is in force.
 fn since(told: &Committed) -> Result<i64, String> {
     let (key, value) = told.program.as_ref().ok_or("no version")?;
     let record: ProgramRecord = decode(key, value).map_err(|error| error.to_string())?;
     Ok(record.since.0)
 }
 
-/// Whether a commit does what was asked, and does not only write down what time has done before it.
+/// Whether a commit does what the request says, and does not only write down the effects of time.
 fn is_main(told: &Committed) -> Result<bool, String> {
     if told.is_named {
         return Ok(true);

@@ -1,6 +1,6 @@
-//! The last look at a seed, when all is well again: everything due is written down, every member and
-//! ledger is the model's, every answer comes back, and the audit finds nothing; but does where a restore
-//! split a commit.
+//! The final checks of a seed, after the faults have stopped: everything due is written down, every member
+//! and ledger is the model's, every answer comes back, and the audit finds nothing, unless a restore split a
+//! commit.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -21,10 +21,10 @@ use crate::{
     world::{World, mix_in},
 };
 
-/// Calls of a sweep after which it must be done.
+/// Calls after which a sweep must be done.
 const SWEEPS_MAX: usize = 100;
 
-/// All that must hold when nothing goes wrong any more.
+/// Everything that must hold once the faults have stopped.
 pub(crate) fn check(world: &mut World) -> Result<(), String> {
     let api = world.any_instance();
     let now = world.newest_now.max(world.now);
@@ -40,7 +40,7 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
         compare_member(&body, &id, &shown, world.model.program(known))
             .map_err(|wrong| format!("at last, {id}: {wrong}"))?;
         mix_in(&mut world.outcome.trace, &body);
-        // Ledgers are read page by page all along; here the whole one of some.
+        // Ledgers are read page by page throughout; here some are read whole.
         if !(member as u64 + world.settings.seed).is_multiple_of(4) {
             continue;
         }
@@ -73,7 +73,7 @@ fn replay(world: &World, api: &Arc<Api>, now: i64) -> Result<(), String> {
         let signed = op.is_signed();
         let headers = headers_of(world, sent, key.as_deref(), signed, now, &format!("last-{place}"));
         let (again, body) = ask(api, sent.method, &sent.path, &sent.body, &headers)?;
-        // What was cancelled since is not redeemed again; its key still knows the first answer.
+        // A redemption that was cancelled since is not done again; its key still has the first answer.
         let cancelled = again == 409 && key.is_none();
         if (again, &body) != (*status, bytes) && !cancelled {
             let (was, is) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(&body));
@@ -101,7 +101,7 @@ fn headers_of(
     }
 }
 
-/// Whatever is due is written down, and nothing is left.
+/// Everything due is written down, and nothing is left.
 fn sweep(api: &Arc<Api>) -> Result<(), String> {
     for _ in 0..SWEEPS_MAX {
         let (status, body) = ask(api, "POST", "/expire-points", "{}", &[])?;
@@ -118,8 +118,8 @@ fn sweep(api: &Arc<Api>) -> Result<(), String> {
     Err("the sweep never comes to an end".to_owned())
 }
 
-/// The due index holds exactly the place of everybody who has one: what is left of an old place would be read by
-/// every sweep for ever.
+/// The due index holds exactly the place of every member who has one: every sweep would read an old place
+/// that is left, for ever.
 fn due_index(world: &World, engine: &Engine) -> Result<(), String> {
     at_once(async {
         let mut places = BTreeSet::new();
@@ -194,7 +194,7 @@ fn split(world: &mut World) -> Result<(), String> {
     let whole = |now: &Option<Record>| now.as_ref().is_some_and(|now| now.version == commit.version);
     changed.retain(|(key, _, now)| ledger.contains(&key.kind()) && whole(now));
     let several = changed.len() > 1;
-    // A record that says the same as before is the same, restored or not.
+    // A record with the same content as before is the same, restored or not.
     changed.retain(|(_, before, now)| {
         let value = |record: &Option<Record>| record.as_ref().map(|record| record.value.clone());
         value(before) != value(now)

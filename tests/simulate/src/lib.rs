@@ -1,7 +1,7 @@
-//! The deterministic simulator: many clients on one thread, one seed; requests' bytes into the real edge, handlers
-//! and engine, over a store and a clock that misbehave, beside the reference model.
+//! The deterministic simulator: many clients on one thread, one seed; it feeds requests' bytes to the real
+//! edge, handlers and engine, over a store and a clock that misbehave, and compares with the reference model.
 //!
-//! Nothing here is the machine's: ids, instants and every choice follow from the seed, so that the same
+//! Nothing here depends on the machine: ids, instants and every choice follow from the seed, so that the same
 //! seed gives the same trace.
 
 mod accounts;

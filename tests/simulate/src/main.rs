@@ -12,7 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Runs operations against the engine and the reference model, under faults, seed by seed.
 #[derive(Parser)]
 struct Arguments {
-    /// At least so many operations in all.
+    /// At least this many operations in all.
     #[arg(long, default_value_t = 100_000)]
     ops: u64,
     /// The first seed.
@@ -33,7 +33,7 @@ struct Arguments {
     /// Where the shop's records are.
     #[arg(long, value_enum, default_value_t)]
     home: Home,
-    /// Goes on with the next seed after a violation.
+    /// Continues with the next seed after a violation.
     #[arg(long)]
     keep_going: bool,
 }

@@ -1,5 +1,5 @@
-//! Operations: what clients ask, the bytes with which they ask it, and what is right of what they are answered. A
-//! feature has a file, with how its requests are drawn, and a row in [`Op`] or in [`Command`].
+//! Operations: the clients' requests, their bytes, and which answers are right. A feature has a file, which
+//! also draws its requests, and a row in [`Op`] or in [`Command`].
 
 mod by_hand;
 mod earning;
@@ -42,7 +42,7 @@ pub(crate) enum Way {
 /// The partner brand of every simulated programme.
 pub(crate) const PARTNER: &str = "moon";
 
-/// One request, whatever becomes of it.
+/// One request, whatever its outcome.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     /// A command on a member's ledger.
@@ -63,23 +63,23 @@ pub(crate) enum Op {
     Program(Program),
 }
 
-/// What the simulation asks of an operation: what is a feature's own.
+/// What the simulation needs from an operation: each feature's own part.
 pub(crate) trait Asked {
     /// What it counts as in the table of faults.
     fn kind(&self) -> Kind;
 
-    /// Whether the same request may be sent again, whatever became of the first: it is recognised, or does no more
-    /// than it did.
+    /// Whether the same request may be sent again, whatever the outcome of the first: it is recognised, or
+    /// does nothing more.
     fn is_recognised(&self, _keyed: bool) -> bool {
         true
     }
 
-    /// Whether a success must come back byte for byte when the same is asked again.
+    /// Whether a repeat must get a success back byte for byte.
     fn must_repeat(&self, _keyed: bool) -> bool {
         false
     }
 
-    /// Whether what it did was undone since, so that it is refused when it is asked again.
+    /// Whether its effect was undone since, so that a repeat is refused.
     fn is_undone(&self, _: &Model) -> bool {
         false
     }
@@ -97,7 +97,7 @@ pub(crate) trait Asked {
         View::Other
     }
 
-    /// Holds its answer against how things stood.
+    /// Compares its answer with a state.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -122,12 +122,12 @@ trait Commanded {
 
     fn about(&self, model: &Model) -> Option<usize>;
 
-    /// Whether what it would do is told from several records, which are read one after the other.
+    /// Whether its effect follows from several records, which are read one after the other.
     fn reads_apart(&self) -> bool {
         false
     }
 
-    /// Writes the body but for its last brace, and answers the path.
+    /// Writes the body without its last brace, and returns the path.
     fn write(&self, names: &Names<'_>, way: Way, out: &mut String) -> String;
 }
 
@@ -219,7 +219,7 @@ impl Asked for Dispatch {
     fn compare(&self, world: &World, got: &Got<'_>, view: &View, known: usize) -> Result<Next, String> {
         let (status, body, program) = (got.status, got.body, world.model.program(known));
         let dry_run = self.way == Way::DryRun;
-        // What a refund would take is told from the order and the member, which are read one after the other.
+        // What a refund would take follows from the order and the member, which are read one after the other.
         if dry_run && commanded(&self.command).reads_apart() && got.attempt.blurred && status == 200 {
             return Ok(Next::Nothing);
         }
@@ -241,12 +241,12 @@ pub(crate) struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// A member's id, or one that nobody has.
+    /// A member's id, or one that does not exist.
     fn id(&self, member: Option<usize>) -> &str {
         member.map_or("mbr_00000000000000000000000000", |member| &self.ids[member])
     }
 
-    /// What a member is named by, to whoever asks in that way.
+    /// How that way of asking names a member.
     fn who(&self, member: Option<usize>, way: Way) -> (&'static str, &str) {
         if way != Way::Signed {
             return ("member_id", self.id(member));
@@ -281,7 +281,7 @@ impl Sent {
     }
 }
 
-/// Writes an instant into a body, where there is one.
+/// Writes an instant into a body, if there is one.
 fn instant(name: &str, at: Option<i64>, out: &mut String) {
     if let Some(at) = at {
         // Writing to a string cannot fail.

@@ -21,7 +21,7 @@ pub(crate) fn embedded() -> Result<Arc<dyn Store>, String> {
 /// A table of DynamoDB Local.
 ///
 /// # Errors
-/// There is none, or it makes no table, in words.
+/// DynamoDB Local is missing, or creates no table, in words.
 pub(crate) fn table() -> Result<Arc<dyn Store>, String> {
     let local = Local::shared().ok_or("there is no DynamoDB Local")?;
     let runtime = runtime()?;
@@ -37,8 +37,8 @@ fn runtime() -> Result<Runtime, String> {
     Builder::new_current_thread().enable_all().build().map_err(words)
 }
 
-/// A store that does its work outside of the simulation: whoever asks has the answer at once, so that who goes on when
-/// still follows from the seed alone.
+/// A store that does its work outside the simulation: a caller has the answer at once, so that the order of
+/// steps still follows from the seed alone.
 struct Outside<S> {
     inner: S,
     runtime: Runtime,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl World {
-    /// Links a member with the partner, if it may be; whether it is linked.
+    /// Links a member with the partner, if allowed; returns whether it is linked.
     pub(crate) fn link(&mut self, member: usize) -> Result<bool, String> {
         if self.links.contains_key(&member) {
             return Ok(true);
@@ -23,8 +23,8 @@ impl World {
         if self.model.member(member).standing.status != "active" {
             return Ok(false);
         }
-        // Nothing goes wrong meanwhile: the link is no operation. It needs an instance of its own, because
-        // the others may have somebody waiting in the member's queue.
+        // No fault strikes meanwhile: the link is not an operation. It needs an instance of its own, because
+        // a request may wait in the member's queue on the others.
         let api = match &self.linking {
             Some(api) => api.clone(),
             None => {
@@ -79,7 +79,7 @@ pub(crate) fn add_partner(document: &mut Value, dice: &mut Dice) {
 
 /// The partner gets its key.
 pub(crate) fn sign_up(api: &Arc<Api>, dice: &mut Dice) -> Result<Partner, String> {
-    // Checking an Ed25519 signature takes longer than all the rest: some seeds are enough.
+    // Checking an Ed25519 signature takes longer than everything else: some seeds are enough.
     let partner = if dice.below(10) == 0 { Partner::ed25519(7) } else { Partner::hmac() };
     let body = partner.registration().to_string();
     let (status, made) = ask(api, "POST", &format!("/partners/{PARTNER}/keys"), &body, &[])?;

@@ -1,4 +1,4 @@
-//! Drawing operations, and sending their requests: new ones, twice, late, and again until they are answered.
+//! Draws operations and sends their requests: new, twice, late, and again until they are answered.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl World {
         Ok(())
     }
 
-    /// A scheduled event comes, if it comes.
+    /// A scheduled event comes, unless it is dropped.
     fn schedule(&mut self, told: Schedule, number: usize, dice: &mut Dice) -> Result<(), String> {
         let strikes = |world: &World, fault, dice: &mut Dice| {
             let strikes = world.mix.strikes(fault, dice);
@@ -132,7 +132,8 @@ impl World {
         if struck(Fault::ClockBack, &mut dice) {
             now -= dice.below(3 * DAY);
         }
-        // Two that cancel the same meet often: the later one must not be refused for what its twin has done.
+        // Two that cancel the same redemption meet often: the later one must not be refused for what its twin
+        // has done.
         let chances = if kind == Kind::Cancel { 8 } else { 1 };
         let twice = client.tries == 1 && recognised;
         let twice = twice && (0..chances).any(|_| struck(Fault::Duplicate, &mut dice));
@@ -169,7 +170,7 @@ impl World {
         }
     }
 
-    /// Operations that got no clear answer are asked again.
+    /// Operations without a clear answer are sent again.
     pub(crate) fn retry(&mut self) -> Result<(), String> {
         for place in 0..self.clients.len() {
             let Some(client) = &self.clients[place] else { continue };
@@ -186,7 +187,7 @@ impl World {
         Ok(())
     }
 
-    /// Asks for something again that was answered: it must be answered with the same bytes.
+    /// Repeats an answered request: it must get the same bytes.
     pub(crate) fn repeat_late(&mut self, dice: &mut Dice) {
         if self.done.is_empty() {
             return;
@@ -223,7 +224,7 @@ impl World {
     }
 }
 
-/// The request as it is answered by that instance.
+/// The request as that instance answers it.
 fn answering(api: Arc<Api>, client: &Client, signed: Option<Vec<(String, String)>>) -> Answering {
     let Sent { method, path, body } = &client.sent;
     if *method == "EVENT" {
@@ -231,7 +232,7 @@ fn answering(api: Arc<Api>, client: &Client, signed: Option<Vec<(String, String)
         return Box::pin(async move {
             let function = crate::instance::scheduled(&name).ok_or("no such function")?;
             let event: serde_json::Value = event.map_err(|error| error.to_string())?;
-            // No end of patience: how long a run takes is the machine's, and not the simulation's.
+            // Unlimited time: how long a run takes depends on the machine, not on the simulation.
             let until = std::time::Instant::now() + std::time::Duration::from_secs(3_600);
             let ran = api.run_schedule(function, &event, until).await;
             let (status, body) = match ran {

@@ -1,5 +1,5 @@
-//! The month in which a seed began is closed at its end: the accounts of all brands and the programme come to
-//! nothing together, and what each brand issued is what the model's entries say.
+//! The month in which a seed began is closed at its end: the accounts of all brands and the programme add up
+//! to zero, and what each brand issued is what the model's entries say.
 
 use std::{collections::BTreeMap, sync::Arc};
 

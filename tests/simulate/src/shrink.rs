@@ -1,12 +1,11 @@
-//! Makes a history that fails shorter: without the kinds of faults, and without the operations, that it fails
-//! without.
+//! Shortens a failing history: removes the kinds of faults and the operations without which it still fails.
 
 use crate::{
     faults::Fault,
     world::{Outcome, Settings, run},
 };
 
-/// The shortest history that was found to fail still, and what it came to.
+/// The shortest history found that still fails, and its result.
 pub fn shrink(mut settings: Settings) -> Outcome {
     let fails = |settings: &Settings| run(settings.clone()).violation.is_some();
     let whole = run(settings.clone());

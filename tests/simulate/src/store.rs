@@ -1,5 +1,5 @@
-//! A store that misbehaves as its weather says, in each way that the port allows; and that
-//! tells the simulator what was committed, in the order in which it was.
+//! A store that misbehaves as its weather says, in each way that the port allows, and reports to the
+//! simulator what was committed, in order.
 
 use domain::member::MemberId;
 use std::{
@@ -18,7 +18,7 @@ use laurel_tests::model::Dice;
 
 use crate::faults::{Fault, Kind, Mix, Struck};
 
-/// What went through, and of which kinds its records were.
+/// A commit that went through, and the kinds of its records.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Committed {
     /// Members whose records it wrote, with what was written.
@@ -31,27 +31,27 @@ pub(crate) struct Committed {
     pub(crate) program: Option<(Key, Bytes)>,
 }
 
-/// What surrounds the store's calls: whose they are, and what is to befall them.
+/// What surrounds the store's calls: whose they are, and which faults strike them.
 pub(crate) struct Weather {
-    /// Chance of the attempt that is being polled.
+    /// Randomness of the attempt that is being polled.
     pub(crate) dice: Dice,
-    /// How often faults strike; none while all heals.
+    /// How often faults strike; never after they have stopped.
     pub(crate) mix: Mix,
     /// What the attempt that is being polled is about.
     pub(crate) kind: Kind,
     /// What struck so far.
     pub(crate) struck: Struck,
-    /// What the attempt that is being polled has committed since it was last asked.
+    /// What the attempt that is being polled has committed since the last call.
     pub(crate) committed: Vec<Committed>,
     /// Whether the last commit of members can be split by a restore: its writes, and what was there.
     pub(crate) last: Vec<(Key, Option<Record>)>,
     /// Whether that is noted.
     pub(crate) notes_last: bool,
-    /// Changes of the due index, newest last: whether the key was there before.
+    /// Changes of the due index, newest last: whether the key existed before.
     due: VecDeque<(Key, bool)>,
 }
 
-/// How many changes of the due index a stale reading may lack.
+/// How many changes of the due index a stale read may lack.
 const STALE_MAX: usize = 12;
 
 impl Weather {
@@ -129,7 +129,7 @@ impl Weathered {
         lock(&self.weather)
     }
 
-    /// Waits while others go on, as often as chance has it.
+    /// Waits while others continue, a random number of times.
     async fn waits(&self) {
         loop {
             let waits = self.lock().strikes(Fault::Reordered);

@@ -1,6 +1,6 @@
 //! Requests of callers that may not do what they ask, that pass something off as a repeat, or whose signature
-//! does not hold: each with the status that it must be answered. They are asked when all is well, because only
-//! who asks matters here.
+//! is invalid: each with its expected status. They are sent without faults, because only the caller matters
+//! here.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ enum By<'a> {
     Key(&'a str),
 }
 
-/// One seed's requests, and the instance that they are sent to.
+/// One seed's requests, and the instance that gets them.
 struct Trespass<'a> {
     world: &'a World,
     api: &'a Arc<Api>,
@@ -35,7 +35,7 @@ struct Trespass<'a> {
 #[derive(Clone, Copy, PartialEq)]
 enum Tampered {
     No,
-    /// It is sent with the same nonce again.
+    /// It is sent again with the same nonce.
     Again,
     Body,
     /// An hour ago.
@@ -44,7 +44,7 @@ enum Tampered {
     Keyed,
 }
 
-/// All of them. Returns the members that were registered meanwhile, of whom the model knows nothing.
+/// Sends all of them. Returns the members that were registered meanwhile, which the model does not know.
 pub(crate) fn check(world: &World, api: &Arc<Api>, now: i64) -> Result<Vec<String>, String> {
     let trespass = Trespass { world, api, now };
     let members = trespass.repeats()?;
@@ -55,7 +55,7 @@ pub(crate) fn check(world: &World, api: &Arc<Api>, now: i64) -> Result<Vec<Strin
 }
 
 impl Trespass<'_> {
-    /// Asks, and holds the status against the one that it must be.
+    /// Sends a request, and compares the status with the expected one.
     fn must(
         &self,
         what: &str,
@@ -148,7 +148,7 @@ impl Trespass<'_> {
         Ok(())
     }
 
-    /// A key that was revoked is no key.
+    /// A revoked key is no key.
     fn revoked(&self, member: &str) -> Result<(), String> {
         let (id, key) = self.storefront(Some(HOUSE))?;
         let path = format!("/members/{member}");
@@ -159,7 +159,8 @@ impl Trespass<'_> {
         Ok(())
     }
 
-    /// Signed requests about somebody whom the partner does not know: refused for that, if the signature holds.
+    /// Signed requests about a member whom the partner does not know: refused for that, if the signature is
+    /// valid.
     fn signatures(&self) -> Result<(), String> {
         for (nonce, tampered, want) in [
             ("trespass-1", Tampered::No, 404),

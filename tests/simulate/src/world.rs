@@ -48,7 +48,7 @@ pub struct Settings {
 pub struct Outcome {
     /// Operations that were answered and compared.
     pub operations: u64,
-    /// Those that changed a balance.
+    /// Operations that changed a balance.
     pub moved: u64,
     /// Those that were signed.
     pub signed: u64,
@@ -56,9 +56,9 @@ pub struct Outcome {
     pub struck: Struck,
     /// What was wrong.
     pub violation: Option<String>,
-    /// The hash of all that happened.
+    /// The hash of everything that happened.
     pub trace: u64,
-    /// What happened, where it was asked for.
+    /// What happened, if requested.
     pub history: Vec<String>,
     /// The operation at which the violation was found.
     pub failed_at: usize,
@@ -74,30 +74,30 @@ pub(crate) struct Client {
     pub(crate) op: Op,
     pub(crate) key: Option<String>,
     pub(crate) sent: Sent,
-    /// What the model said when it was seen to be written.
+    /// What the model said when the commit went through.
     pub(crate) installed: Option<Told>,
-    /// How things stood when its answer was remembered.
+    /// The state when its answer was remembered.
     pub(crate) remembered: Vec<View>,
     /// The first answer of success.
     pub(crate) answered: Option<(u16, Bytes)>,
-    /// Whether it has got an answer that ends it.
+    /// Whether it has an answer that ends it.
     pub(crate) ended: bool,
     pub(crate) under_way: usize,
     pub(crate) tries: u32,
-    /// Whether any attempt was given up, or ended without a clear answer.
+    /// Whether any attempt was abandoned, or ended without a clear answer.
     pub(crate) uncertain: bool,
-    /// Whether it counts: it is no repeat of one that was answered.
+    /// Whether it counts: it does not repeat an answered one.
     pub(crate) counts: bool,
 }
 
-/// How things stood for an operation at a moment.
+/// The state for an operation at a moment.
 pub(crate) enum View {
     Told(Box<Told>, Option<Box<After>>),
     Shown(Box<Shown>),
     Ledger(Vec<Rc<Entry>>, usize),
     /// There is no such member.
     Nobody,
-    /// Nothing that the model tells.
+    /// Nothing that the model knows.
     Other,
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Attempt {
     /// The moments at which it may have been decided, and the versions that were known.
     pub(crate) nows: Vec<i64>,
     pub(crate) known: Vec<usize>,
-    /// How things stood before others changed them.
+    /// The states before others changed them.
     pub(crate) earlier: Vec<View>,
     /// Whether others wrote down entries meanwhile that it may have seen or not.
     pub(crate) blurred: bool,
@@ -136,12 +136,12 @@ pub(crate) struct World {
     pub(crate) links: HashMap<usize, String>,
     /// The instance that links are made with.
     pub(crate) linking: Option<Arc<Api>>,
-    /// The programme's versions as they were sent, and since when the newest is in force.
+    /// The programme's versions as sent, and since when the newest is in force.
     pub(crate) documents: Vec<Rc<str>>,
     pub(crate) since: i64,
     pub(crate) partner: Partner,
     pub(crate) writer: Writer,
-    /// What limits may have counted in a later day; nothing where there are none.
+    /// What limits may have counted in a later day; `None` if there are no limits.
     pub(crate) overtaken: Option<Overtaken>,
     /// When it all began.
     pub(crate) began: i64,
@@ -153,15 +153,15 @@ pub(crate) struct World {
     at_once: usize,
     begun: u64,
     pub(crate) nonces: u64,
-    /// Answers of success that may be asked for again: the number of the request, and when.
+    /// Successes that may be requested again: the number of the request, and when.
     pub(crate) done: Vec<(Op, Option<String>, Sent, Bytes, u16, i64)>,
     pub(crate) newest_now: i64,
 }
 
-/// Requests and answers as the simulation remembers them, to ask again.
+/// Requests and answers that the simulation remembers, to repeat them.
 const DONE_KEPT: usize = 64;
 
-/// Attempts after which an operation is left in peace, and those after which it must have been answered.
+/// Attempts after which no more faults strike an operation, and those after which it must have been answered.
 pub(crate) const PATIENCE: u32 = 10;
 pub(crate) const TRIES_MAX: u32 = 30;
 
@@ -256,7 +256,7 @@ impl World {
         Ok(world)
     }
 
-    /// An instance more, or another one in place of one that ended.
+    /// One more instance, or one that replaces an ended one.
     pub(crate) fn begin_instance(&mut self, place: Option<usize>) -> Result<(), String> {
         self.begun += 1;
         let seed = self.settings.seed ^ (self.begun << 40);
@@ -276,7 +276,7 @@ impl World {
         loop {
             let open = self.clients.iter().flatten().count();
             let more = self.drawn < self.settings.operations;
-            // A key is remembered for 30 days: whoever asks again does so before.
+            // A key is remembered for 30 days, so repeats come before that.
             let waits = |client: &Client| self.now - client.began > 10 * laurel_tests::model::DAY;
             let early = !self.clients.iter().flatten().any(waits);
             if more && early && open < self.at_once && (self.attempts.is_empty() || self.dice.percent(40)) {
@@ -297,7 +297,7 @@ impl World {
         programmes.map_or(1, |programmes| programmes.newest().version as usize)
     }
 
-    /// All that is under way, but for that attempt.
+    /// Everything under way, except that attempt.
     pub(crate) fn others(&self, but: usize) -> impl Iterator<Item = usize> + use<> {
         (0..self.attempts.len()).filter(move |index| *index != but)
     }
@@ -306,7 +306,7 @@ impl World {
         &mut self.attempts[index]
     }
 
-    /// Notes an answer of success, to be asked for again.
+    /// Notes a success, to be requested again.
     pub(crate) fn remember(&mut self, place: usize, status: u16, body: &Bytes, at: i64) {
         let Some(client) = &self.clients[place] else { return };
         let entry = (client.op.clone(), client.key.clone(), client.sent.clone(), body.clone(), status, at);
@@ -318,14 +318,14 @@ impl World {
         }
     }
 
-    /// Writes a line of the history, where it is wanted.
+    /// Writes a line of the history, if requested.
     pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
         if self.settings.told {
             self.outcome.history.push(line());
         }
     }
 
-    /// Everything goes well from now on; whoever waits is answered, and all that holds is checked.
+    /// Stops all faults, lets every waiting request finish, and runs the final checks.
     fn heal(&mut self) -> Result<(), String> {
         self.mix = Mix::calm();
         lock(&self.weather).mix = Mix::calm();

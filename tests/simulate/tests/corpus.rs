@@ -1,4 +1,4 @@
-//! Feeds every fuzz target what was worth keeping of its inputs, and each of them cut, doubled and with a byte changed.
+//! Feeds every fuzz target the inputs worth keeping, and each of them cut, doubled and with a byte changed.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -30,7 +30,7 @@ fn every_target_holds_on_its_corpus() {
     }
 }
 
-/// The fuzzer has a binary for each, and no other.
+/// The fuzzer has a binary for each target, and no others.
 #[test]
 fn the_fuzzer_has_every_target() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/Cargo.toml");

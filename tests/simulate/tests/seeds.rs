@@ -1,4 +1,4 @@
-//! A few thousand operations in every run of the tests; long runs are made by hand.
+//! A few thousand operations in every run of the tests; long runs are by hand.
 
 use simulate::{Fault, Settings, Struck, run};
 
@@ -26,22 +26,23 @@ fn every_answer_is_the_models_whatever_goes_wrong() {
     }
 }
 
-/// Seeds in which something was wrong once, ours or the simulator's own, each with how many operations it took. What is
-/// drawn makes other histories of them in time: what was the engine's fault has a test of its own too.
+/// Seeds that once failed, by our fault or the simulator's, each with how many operations it took. As drawing
+/// changes, they become other histories: each fault of the engine also has a test of its own.
 #[test]
 fn what_was_found_is_mended() {
     let found = [
         // A sweep's commit with members that were settled by different versions of the programme.
         (50_000_122, 1000),
-        // A version that was saved again while the next one was, by a clock that had been set back.
+        // A version that was saved again at the same time as the next one, under a clock that had been set
+        // back.
         (100_000_854, 400),
-        // A version whose saving was told of after the next had been saved.
+        // A version whose save was reported after the next one had been saved.
         (114_001_502, 400),
-        // A sweep that was asked for again where the clock was behind its `as_of`.
+        // A sweep that was repeated where the clock was behind its `as_of`.
         (110_003_534, 200),
-        // A restore of a record that a refund of nothing had written as it was.
+        // A restore of a record that a refund of nothing had written unchanged.
         (119_002_118, 1000),
-        // A limit of a day that counted what had been asked for in the day before.
+        // A day's limit that counted requests of the day before.
         (101_003_518, 1000),
     ];
     for (seed, operations) in found {

@@ -1,9 +1,9 @@
-//! A member's account, asked one call at a time: points of one brand that never expire, under a programme
-//! that gives a point for each unit of money. Written from the rules (5, 6) and the contract ("exactly once").
+//! A member's account, one call at a time: points of one brand that never expire, under a programme that
+//! gives a point for each unit of money. Written from the rules (5, 6) and the contract ("exactly once").
 
 use super::Spec;
 
-/// What is asked. Orders, redemptions, refunds and keys are numbered, each on their own.
+/// A request. Orders, redemptions, refunds and keys are numbered separately.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Ask {
     /// An order of that many units earns.
@@ -26,7 +26,7 @@ pub enum Ask {
     Refund {
         /// Which.
         order: u8,
-        /// How much; all that is left if nothing is said.
+        /// How much; everything left if `None`.
         amount: Option<u32>,
         /// The refund's own name, if it has one.
         name: Option<u8>,
@@ -43,7 +43,7 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// What is asked, whatever key it comes under.
+    /// The request itself, whatever its key.
     #[must_use]
     pub fn content(&self) -> Ask {
         let mut content = self.clone();
@@ -64,7 +64,7 @@ impl Ask {
 /// What is told.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Answer {
-    /// Done now, or before and told again.
+    /// Done now, or done before and answered again.
     Done {
         /// What the entry changed.
         points: i64,
@@ -87,7 +87,7 @@ pub enum Answer {
         /// What is owed.
         debt: u64,
     },
-    /// The order or redemption is not there.
+    /// The order or redemption does not exist.
     NotFound,
     /// The name was used for something else.
     Conflict,
@@ -95,11 +95,11 @@ pub enum Answer {
     KeyReused,
     /// The redemption was cancelled.
     AlreadyCancelled,
-    /// More is asked back than so many units that are left.
+    /// The refund is for more than this many remaining units.
     OverRefund(u64),
 }
 
-/// An account. What a name stands for, with its first answer, is part of it: it is told again for ever.
+/// An account. It includes what each name stands for and its first answer, which repeats get for ever.
 #[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Account {
     available: u64,
@@ -135,7 +135,7 @@ struct Named<N, C> {
 }
 
 impl Account {
-    /// Points come in: what is owed is paid first.
+    /// Points come in: debt is repaid first.
     fn gains(&mut self, points: u32) -> Answer {
         let points = u64::from(points);
         let paid = points.min(self.debt);
@@ -144,7 +144,7 @@ impl Account {
         self.done(points.cast_signed())
     }
 
-    /// Points go: what is missing is owed.
+    /// Points go out: what is missing becomes debt.
     fn loses(&mut self, points: u32) -> Answer {
         let points = u64::from(points);
         let taken = points.min(self.available);

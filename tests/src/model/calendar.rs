@@ -6,7 +6,7 @@ use chrono::{
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-/// Later than every instant: what never ends.
+/// Later than every instant: an end that never comes.
 pub const NEVER: i64 = i64::MAX;
 /// 24 hours.
 pub const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -42,7 +42,7 @@ impl Calendar {
             MappedLocalTime::Single(only) => only.timestamp_millis(),
             MappedLocalTime::Ambiguous(one, other) => one.timestamp_millis().min(other.timestamp_millis()),
             MappedLocalTime::None => {
-                // The clock jumps over it: halve until the first instant that shows more.
+                // The clock jumps over it: a binary search finds the first instant that shows more.
                 let middle = wanted.and_utc().timestamp_millis();
                 let (mut before, mut after) = (middle - 2 * DAY, middle + 2 * DAY);
                 while after - before > 1 {
@@ -76,7 +76,7 @@ impl Calendar {
         next
     }
 
-    /// RFC 3339 with the zone's offset; null for what never is.
+    /// RFC 3339 with the zone's offset; null for never.
     pub fn show(&self, at: i64) -> Value {
         if at == NEVER {
             return Value::Null;
@@ -102,7 +102,7 @@ pub(crate) fn first_of_year(year: i32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, 1, 1).expect("a year within chrono's")
 }
 
-/// The date itself where it starts a block of so many months (1, 3, 12), else the start of the next.
+/// The date itself if it starts a block of that many months (1, 3, 12), else the start of the next.
 pub(crate) fn round_up(date: NaiveDate, block: u32) -> NaiveDate {
     let first_month = date.month0() / block * block + 1;
     let start = NaiveDate::from_ymd_opt(date.year(), first_month, 1).expect("the first of a month");

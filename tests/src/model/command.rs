@@ -1,4 +1,4 @@
-//! What is asked of the model, as it was sent, and what it answers.
+//! Commands to the model, as sent, and its answers.
 
 use super::calendar;
 use super::draft::Draft;
@@ -15,13 +15,13 @@ pub use super::redeeming::{Cancel, Redeem};
 pub use super::refunds::{Refund, Refunded};
 pub use super::status::Status;
 
-/// A member by its place in the model; none is a member that there is not.
+/// A member by its index in the model; `None` is a member that does not exist.
 pub type Whom = Option<usize>;
 
 /// Brand and order: the name of an order, and of the redemption made for one.
 pub type OrderKey = (SmolStr, SmolStr);
 
-/// A command on a member's ledger: of each feature what it can be asked.
+/// A command on a member's ledger, by feature.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// An order earns.
@@ -42,29 +42,29 @@ pub enum Command {
     Status(Status),
 }
 
-/// What reads a feature's commands.
+/// Parses a feature's commands.
 const READERS: [fn(&Body<'_>) -> Option<Command>; 5] =
     [earning::read, redeeming::read, refunds::read, adjusting::read, badges::read];
 
-/// What the model asks of a command: what is a feature's own.
+/// What the model needs from a command: each feature's own part.
 pub(crate) trait Asked {
-    /// Who it is about, where it says so.
+    /// The member it is about, if it names one.
     fn whom(&self) -> Whom;
 
     /// Whose ledger it moves.
     ///
     /// # Errors
-    /// What it names is not there, or cannot be moved any more.
+    /// What it names does not exist, or can no longer be moved.
     fn member(&self, _: &Model) -> Result<usize, Told> {
         self.whom().ok_or_else(|| refuse(404, "member_not_found"))
     }
 
-    /// The name under which it is done at most once, where its answer is kept under one.
+    /// The name under which it is done at most once, if its answer is kept under one.
     fn reference(&self) -> Option<SmolStr> {
         None
     }
 
-    /// The first answer again, where it is kept with what was made.
+    /// The first answer again, if it is kept with what was made.
     fn replayed(&self, _: &Model) -> Option<Told> {
         None
     }
@@ -72,11 +72,11 @@ pub(crate) trait Asked {
     /// What it does.
     ///
     /// # Errors
-    /// It does nothing, and that is what is answered.
+    /// It does nothing; this is the answer.
     fn decide(&self, draft: &mut Draft<'_>, model: &Model) -> Result<Told, Told>;
 }
 
-/// What a command is answered with.
+/// The answer to a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Told {
     /// It was done, now or before.
@@ -85,7 +85,7 @@ pub enum Told {
     Refused(Refused),
 }
 
-/// Status, code, and what the refusal tells beside them.
+/// Status, code, and the refusal's data.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
     /// The HTTP status.
@@ -98,12 +98,12 @@ pub struct Refused {
     pub remaining: Option<String>,
 }
 
-/// What is told of what was done.
+/// The answer's figures for what was done.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Done {
     /// The HTTP status.
     pub status: u16,
-    /// The entry; none where nothing was left to do.
+    /// The entry; none if nothing was left to do.
     pub entry: Option<Entry>,
     /// Points granted, and before limits.
     pub earned: Option<(i64, i64)>,
@@ -173,7 +173,7 @@ impl Command {
         }
     }
 
-    /// Who it is about, where it says so.
+    /// The member it is about, if it names one.
     pub fn whom(&self) -> Whom {
         self.asked().whom()
     }
@@ -217,7 +217,7 @@ impl Body<'_> {
         self.value[name].as_str().and_then(calendar::instant)
     }
 
-    /// The redemption that it names, if it names one at all.
+    /// The redemption that it names, if any.
     pub(crate) fn redemption(&self) -> Option<Option<OrderKey>> {
         self.value["redemption_id"].as_str().map(self.redemption)
     }

@@ -5,8 +5,8 @@ use super::program::list;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The first place at which `got` is not what `want` asks: objects are subsets, lists whole,
-/// instants compared as instants.
+/// The first place at which `got` does not match `want`: objects are compared as subsets, lists as a whole,
+/// instants as instants.
 pub fn difference(want: &Value, got: &Value) -> Option<String> {
     compare(want, got, "")
 }
@@ -35,10 +35,10 @@ fn compare(want: &Value, got: &Value, at: &str) -> Option<String> {
     }
 }
 
-/// An answer in the one form in which the engine's and the model's are compared. Minted ids go (a
-/// driver has read them before). Entries that move nothing are left out of a ledger. In an
-/// entry's `lots`, which show no holds, there is one row for each end and brand, in that order.
-/// Badges are sorted: in which order one entry issues several is nobody's rule.
+/// An answer in the one form in which the engine's and the model's are compared. Minted ids are removed (a
+/// driver has read them before). Entries that move nothing are left out of a ledger. In an entry's `lots`,
+/// which show no holds, there is one row for each end and brand, in that order. Badges are sorted: no rule
+/// says in which order one entry issues several.
 pub fn canonical(answer: &Value) -> Value {
     let mut answer = answer.clone();
     for (holder, id) in [("", "id"), ("", "redemption_id"), ("/member", "id")] {

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub struct Dice(u64);
 
 impl Dice {
-    /// Mixed once, or the streams of two seeds would be one stream shifted.
+    /// Mixed once; otherwise the streams of two seeds would be one stream, shifted.
     pub fn new(seed: u64) -> Dice {
         Dice(Dice(seed).next())
     }
@@ -40,7 +40,7 @@ impl Dice {
         from[self.below(from.len() as i64) as usize]
     }
 
-    /// One of the rows, each as often as it says.
+    /// One of the rows, each with its own frequency.
     pub fn row<T: Copy>(&mut self, rows: &[(i64, T)]) -> T {
         let mut left = self.below(rows.iter().map(|(often, _)| often).sum());
         let place = rows.iter().position(|(often, _)| {

@@ -1,5 +1,5 @@
-//! A command in the making: the member as it would be, and what led there. Nothing is kept of it
-//! until it is installed, so that the same command can be judged at several moments.
+//! A command being judged: the member as it would be, and what led there. Nothing is stored until it is
+//! installed, so that the same command can be judged at several moments.
 
 use super::Model;
 use super::command::{Command, Done, OrderKey, Told, refuse};
@@ -24,7 +24,7 @@ pub(crate) struct Draft<'m> {
     model: &'m Model,
     pub(crate) id: usize,
     pub(crate) now: i64,
-    /// When what time has done is said to be recorded.
+    /// The moment at which the effects of time are recorded.
     recorded_at: i64,
     known: usize,
     pub(crate) member: Standing,
@@ -57,7 +57,7 @@ impl After {
 }
 
 impl<'m> Draft<'m> {
-    /// The member, settled to `now` as somebody does it who knows that many versions.
+    /// The member, settled to `now` by a decider that knows that many versions.
     pub(crate) fn new(model: &'m Model, id: usize, now: i64, known: usize) -> Draft<'m> {
         Draft::settling(model, id, now, now, known)
     }
@@ -187,7 +187,7 @@ impl<'m> Draft<'m> {
         done
     }
 
-    /// Whoever has left keeps no points, whatever brought them.
+    /// A member who has left keeps no points, whatever brought them.
     fn lapse_all(&mut self) {
         let mut gone = std::mem::take(&mut self.member.lots);
         gone.iter_mut().for_each(|lot| lot.points = -lot.points);
@@ -195,7 +195,7 @@ impl<'m> Draft<'m> {
         self.record("expire", points, 0, gone, None);
     }
 
-    /// Takes points out of lots; what is missing becomes debt or is let go. Answers what was taken.
+    /// Takes points out of lots; missing points become debt or are forgiven. Returns what was taken.
     pub(crate) fn take(&mut self, own: Option<&Lot>, points: i64) -> (i64, Vec<Lot>) {
         let (lots, missing) = self.member.take(own, points);
         if self.program().forgive {
@@ -205,20 +205,20 @@ impl<'m> Draft<'m> {
         (points, lots)
     }
 
-    /// What installs it; with the answer, where the command has a name.
+    /// The change to install; with the answer, if the command has a name.
     pub(crate) fn after(self, answer: Option<(SmolStr, Command, Rc<Told>)>) -> After {
         let Draft { id, member, entries, granted, done, order, redemption, .. } = self;
         After { id, member, entries, granted, done, order, redemption, answer }
     }
 
-    /// The member as shown, and every entry that moves anything, those that are due among them.
+    /// The member as shown, and every entry that moves anything, including those that are due.
     pub(crate) fn shown(self) -> (Standing, Vec<Rc<Entry>>) {
         (self.member, self.entries)
     }
 }
 
 impl Model {
-    /// Keeps what a command changed.
+    /// Stores what a command changed.
     pub fn install(&mut self, after: After) {
         let member = &mut self.members[after.id];
         member.standing = after.member;

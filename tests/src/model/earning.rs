@@ -88,7 +88,7 @@ impl Asked for Order {
 
     fn replayed(&self, model: &Model) -> Option<Told> {
         let order = model.orders.get(&(self.brand.clone(), self.order_id.clone()))?;
-        // Natural keys come first: what was answered once stays answered.
+        // Natural keys come first: a known request gets its first answer.
         let same = *order.sent == *self;
         Some(if same { (*order.told).clone() } else { refuse(409, "order_conflict") })
     }
@@ -161,7 +161,7 @@ impl Earned {
         self.remaining_lines().fold(self.left.clone(), |sum, (_, amount)| sum.plus(&amount))
     }
 
-    /// What remains in the smallest unit of money, rounded down once; nothing of what is gone.
+    /// What remains in the smallest unit of money, rounded down once; nothing if the order is gone.
     pub(crate) fn remaining_units(&self) -> i64 {
         if self.gone {
             return 0;
@@ -204,7 +204,7 @@ impl Earned {
 }
 
 impl Draft<'_> {
-    /// When it happened, if it may be told now.
+    /// When it happened, if it may still be recorded.
     fn occurred(&self, brand: &str, told: Option<i64>) -> Result<i64, Told> {
         let program = self.program();
         let Some(brand) = program.brands.get(brand) else {
@@ -323,7 +323,7 @@ impl Draft<'_> {
         Told::Done(Box::new(done))
     }
 
-    /// How many of the points the limits let through (rule 4.4); what is granted counts for them.
+    /// How many of the points the limits allow (rule 4.4); granted points count towards them.
     fn grant(&mut self, date: NaiveDate, calculated: i64) -> i64 {
         let mut granted = calculated;
         let by_date = &self.before().granted;
@@ -344,7 +344,7 @@ impl Draft<'_> {
     }
 }
 
-/// Whether the activity was done as often as it may be.
+/// Whether the activity has reached its limit.
 fn reached(member: &Member, id: &str, activity: &program::Activity, date: NaiveDate) -> bool {
     let count = |same: &dyn Fn(NaiveDate) -> bool| {
         let done = member.done.iter();
@@ -359,7 +359,7 @@ fn reached(member: &Member, id: &str, activity: &program::Activity, date: NaiveD
         || full(activity.once.then_some(1), &|_| true)
 }
 
-/// Counts a day of a streak; answers the bonus that it pays (rule 8).
+/// Counts a day of a streak; returns the bonus that it pays (rule 8).
 fn walk_streak(
     program: &Program,
     member: &mut Standing,

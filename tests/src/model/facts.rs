@@ -6,7 +6,7 @@ use super::number::Exact;
 use super::program::{Program, list, text};
 use serde_json::Value;
 
-/// What conditions are judged by.
+/// The facts that conditions test.
 pub(crate) struct Facts<'a> {
     pub(crate) program: &'a Program,
     pub(crate) member: &'a Standing,
@@ -15,7 +15,7 @@ pub(crate) struct Facts<'a> {
 /// A condition, read once.
 #[derive(Clone, Debug)]
 pub(crate) enum Condition {
-    /// One that is not given: it never holds.
+    /// A missing condition: it never holds.
     Never,
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -71,7 +71,7 @@ impl Condition {
 }
 
 impl Facts<'_> {
-    /// Whether a condition holds; one that is not given never does.
+    /// Whether a condition holds; a missing one never does.
     pub(crate) fn hold(&self, when: &Condition) -> bool {
         match when {
             Condition::Never => false,

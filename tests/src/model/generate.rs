@@ -1,10 +1,10 @@
-//! Seeded random programmes and histories. A model runs beside the generator, so that histories
-//! aim: at what a member has, at the instants at which something falls due.
+//! Seeded random programmes and histories. A model runs beside the generator, so that histories aim at what a
+//! member has, and at the instants at which something falls due.
 //!
-//! Ids that the system makes stand in requests as `{{m1}}` (members) and `{{r1}}` (redemptions),
-//! numbered as the model mints them; `fill` and `fill_text` put real ones in. A driver keeps a map
-//! from the model's ids to the engine's: after each step it takes `/member/id` and `/redemption_id`
-//! from both answers, then compares `difference(&canonical(&model), &canonical(&engine))`.
+//! In requests `{{m1}}` (members) and `{{r1}}` (redemptions) stand for ids that the system makes, numbered as
+//! the model mints them; `fill` and `fill_text` insert real ones. A driver keeps a map from the model's ids
+//! to the engine's: after each step it takes `/member/id` and `/redemption_id` from both answers, then
+//! compares `difference(&canonical(&model), &canonical(&engine))`.
 
 use super::Model;
 use super::calendar::{Calendar, DAY, instant};
@@ -37,7 +37,7 @@ pub struct History {
     pub steps: Vec<Step>,
 }
 
-/// The history of a seed: the same for ever, about `length` steps long.
+/// The history of a seed: always the same, about `length` steps long.
 pub fn history(seed: u64, length: usize) -> History {
     let mut dice = Dice::new(seed);
     let (program, start) = program(&mut dice);
@@ -84,7 +84,7 @@ pub fn fill_text(text: &str, real: &dyn Fn(&str) -> String) -> String {
     format!("{before}{}{}", real(name), fill_text(after, real))
 }
 
-/// Writes a history down while the model lives through it.
+/// Writes a history down while the model plays it.
 pub(crate) struct Writer {
     pub(crate) program: Value,
     pub(crate) calendar: Calendar,
@@ -121,7 +121,7 @@ impl Writer {
         }
     }
 
-    /// Lets the model answer a step and writes it down.
+    /// Has the model answer a step and writes it down.
     pub(crate) fn step(&mut self, method: &'static str, path: &str, body: Option<Value>) -> (u16, Value) {
         let plain = |name: &str| name.to_string();
         let sent = body.as_ref().map(|body| fill(body, &plain));
@@ -156,7 +156,7 @@ impl Writer {
         brands[index]["id"].clone()
     }
 
-    /// So many of the currency's smallest units as a decimal string.
+    /// An amount in the currency's smallest units as a decimal string.
     pub(crate) fn money(&self, units: i64) -> String {
         if self.program["currency"] == "JPY" {
             units.to_string()
@@ -179,11 +179,11 @@ impl Writer {
         self.now += ahead;
     }
 
-    /// To, or a millisecond around, the next midnight or something that falls due.
+    /// Moves the clock to the next midnight or something that falls due, or a millisecond around it.
     fn jump(&mut self) {
         let midnight = |days| self.calendar.midnight_after_days(self.now, days);
         let mut aims = vec![midnight(1)];
-        // Now and then to the eve of a day that is not 24 hours long, or of the day after one.
+        // Sometimes moves it to the eve of a day that is not 24 hours long, or of the day after one.
         let uneven = (2..400).find(|&days| midnight(days) - midnight(days - 1) != DAY);
         if let (true, Some(days)) = (self.dice.percent(15), uneven) {
             let back = self.dice.between(1, 3 * DAY);

@@ -1,4 +1,4 @@
-//! One member's state: lots and debt (rules 3 to 6), the entries, and what falls due by itself (rule 2).
+//! One member's state: lots and debt (rules 3 to 6), the entries, and what time alone does (rule 2).
 
 use super::calendar::{DAY, NEVER};
 use super::facts::{Condition, Facts};
@@ -12,7 +12,7 @@ use std::rc::Rc;
 /// Points of one brand with one end and one release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
-    /// Milliseconds since the epoch; the latest there are for never.
+    /// Milliseconds since the epoch; the latest value means never.
     pub expires_at: i64,
     /// Who issued them.
     pub brand: SmolStr,
@@ -29,7 +29,8 @@ impl Lot {
     }
 }
 
-/// One line of the ledger. `lots` has plus for what enters a lot and minus for what leaves it.
+/// One line of the ledger. `lots` is positive for points that enter a lot and negative for points that leave
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// As the contract names it.
@@ -50,7 +51,7 @@ pub struct Entry {
     pub recorded_at: i64,
     /// The sum of all entries' points up to it.
     pub balance_after: i64,
-    /// The programme's version that it was made under.
+    /// The programme's version under which it was made.
     pub version: u32,
 }
 
@@ -76,14 +77,14 @@ pub struct OrderFacts {
     pub any_gone: bool,
 }
 
-/// A member as it stands, with what commands look at.
+/// A member's current state, with what commands read.
 #[derive(Clone, Debug)]
 pub struct Standing {
     /// When it registered.
     pub registered_at: i64,
     /// `active`, `suspended` or `closed`.
     pub status: &'static str,
-    /// The moment up to which it is settled in writing; never goes back.
+    /// The moment up to which it is settled in writing; it never goes back.
     pub as_of: i64,
     /// Always in listing order, none empty.
     pub lots: Vec<Lot>,
@@ -128,7 +129,7 @@ pub struct Member {
     pub(crate) done: Vec<(SmolStr, NaiveDate)>,
 }
 
-/// The versions of a programme that somebody knows, oldest first.
+/// The versions of a programme that a decider knows, oldest first.
 #[derive(Clone, Copy)]
 pub(crate) struct Versions<'a>(pub(crate) &'a [Rc<Program>]);
 
@@ -144,7 +145,7 @@ impl<'a> Versions<'a> {
     }
 }
 
-/// What settling has done: kind, points, growth, lots, and when it fell due.
+/// What settling did: kind, points, growth, lots, and when it fell due.
 pub(crate) type Due = (&'static str, i64, i64, Vec<Lot>, i64);
 
 impl Member {
@@ -192,7 +193,7 @@ impl Standing {
         self.lots.iter().filter(|lot| lot.held_until.is_none())
     }
 
-    /// Whose benefits count now: a trial's, else the real tier's.
+    /// The tier whose benefits count now: the trial's, else the real one.
     pub(crate) fn benefits_tier(&self) -> usize {
         self.trial.map_or(self.tier, |(tier, _)| tier)
     }
@@ -213,8 +214,8 @@ impl Standing {
         coming
     }
 
-    /// Points go out: from the own lot first, then in spending order, held lots last (rule 6).
-    /// Answers what left which lot, and how many points were missing.
+    /// Points go out: from the own lot first, then in spending order, held lots last (rule 6). Returns what
+    /// left which lot, and how many points were missing.
     pub(crate) fn take(&mut self, own: Option<&Lot>, points: i64) -> (Vec<Lot>, i64) {
         let mut order: Vec<usize> = (0..self.lots.len()).collect();
         let is_own = |lot: &Lot| own.is_some_and(|own| own.place() == lot.place());
@@ -236,7 +237,7 @@ impl Standing {
         (taken, left)
     }
 
-    /// Equal lots become one, empty ones go, the rest are put in order.
+    /// Merges equal lots, removes empty ones, and sorts the rest.
     fn tidy(&mut self) {
         self.lots.sort_by(|a, b| a.place().cmp(&b.place()));
         self.lots.dedup_by(|next, first| {
@@ -260,8 +261,8 @@ impl Standing {
         self.tidy();
     }
 
-    /// The one instant of `inactivity`, if it runs: that of the points there are, which a grace may have
-    /// made later, else by what was last done. What never ends is not bound to it.
+    /// The one instant of `inactivity`, if it runs: that of the points there are, which a grace may have made
+    /// later, else by what was last done. Points that never end are not bound to it.
     pub(crate) fn running(&self, program: &Program, now: i64) -> Option<i64> {
         let lots = self.lots.iter().map(|lot| lot.expires_at);
         let active = self.active_at.and_then(|at| program.inactive_after(at));
@@ -270,8 +271,8 @@ impl Standing {
 
     // --- Settling ---
 
-    /// Applies all that has fallen due by `now`, in order of its instant (rule 2), and tells what is
-    /// an entry of it.
+    /// Applies everything due by `now`, in order of its instant (rule 2), and returns the entries that it
+    /// makes.
     pub(crate) fn settle(&mut self, versions: Versions, now: i64, told: &mut Vec<Due>) {
         self.as_of = self.as_of.max(now);
         loop {
@@ -367,8 +368,8 @@ impl Standing {
         }
     }
 
-    /// Adds growth or takes it away, never below 0; the period's follows what really changed
-    /// and may go below. Answers that change.
+    /// Adds or removes growth, never below 0; the period's growth follows the real change and may go below.
+    /// Returns that change.
     pub(crate) fn change_growth(&mut self, change: i64) -> i64 {
         let before = self.growth;
         self.growth = (before + change).max(0);
@@ -377,10 +378,10 @@ impl Standing {
         changed
     }
 
-    /// Raises the tier where a higher one is reached, then starts the trial that `before` → growth
-    /// crosses. Answers the tier raised to.
+    /// Raises the tier if a higher one is reached, then starts the trial that the step from `before` to the
+    /// growth crosses. Returns the new tier.
     pub(crate) fn raise(&mut self, program: &Program, before: i64, now: i64) -> Option<usize> {
-        // A new version that lowers a threshold rates nobody anew: only growth that changes does.
+        // A new version that lowers a threshold rates nobody again: only a change of growth does.
         let rated = (0..program.tiers.len()).rev().find(|&tier| {
             (self.growth != before && self.growth >= program.tiers[tier].growth)
                 || self.honours(program, tier)

@@ -10,7 +10,7 @@ pub(crate) enum Exact {
     Big { top: BigInt, bottom: BigInt },
 }
 
-/// Plain tops and bottoms are kept below this, so that products are reduced only now and then.
+/// Plain numerators and denominators stay below this, so that products are rarely reduced.
 const SMALL: i128 = 1 << 62;
 
 impl Exact {
@@ -30,7 +30,7 @@ impl Exact {
         matches!(self, Exact::Plain { top: 0, .. })
     }
 
-    /// `"88.50"`; None where it is not digits, or digits, a point and digits.
+    /// `"88.50"`; `None` if it is not digits, or digits, a point and digits.
     pub(crate) fn decimal(text: &str) -> Option<Exact> {
         let (before, after) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -49,7 +49,7 @@ impl Exact {
         }
     }
 
-    /// In lowest terms, if it is worth while; plain where it fits.
+    /// In lowest terms if worthwhile; plain if it fits.
     fn reduced(self) -> Exact {
         match self {
             Exact::Plain { top, bottom } if top.abs() < SMALL && bottom < SMALL => self,
@@ -126,7 +126,7 @@ impl Exact {
         floor + i64::from(*self != Exact::whole(floor))
     }
 
-    /// As money with so many digits after the point; None where it has more.
+    /// As money with that many digits after the point; `None` if it has more.
     pub(crate) fn money(&self, minor: u32) -> Option<String> {
         let scale = 10_i64.pow(minor);
         let scaled = self.times(&Exact::whole(scale));
@@ -138,7 +138,7 @@ impl Exact {
     }
 }
 
-/// So many of a currency's smallest units as a decimal string.
+/// An amount in a currency's smallest units as a decimal string.
 pub(crate) fn money(units: i64, minor: u32) -> String {
     let scale = 10_i64.pow(minor);
     match minor {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything a programme says that the model computes with.
+/// Everything in a programme that the model uses.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// Its number among the versions, from 1, and since when it is in force.
@@ -160,7 +160,7 @@ impl Program {
         (digits <= self.minor as usize || amount.money(self.minor).is_some()).then_some(amount)
     }
 
-    /// So many of the currency's smallest units as a decimal string.
+    /// An amount in the currency's smallest units as a decimal string.
     pub fn show_money(&self, units: i64) -> String {
         super::number::money(units, self.minor)
     }
@@ -180,7 +180,7 @@ impl Program {
         matches!(self.expiry, Expiry::Inactivity { .. })
     }
 
-    /// With `inactivity`: when points end of somebody who was last active then.
+    /// With `inactivity`: when the points of a member who was last active then end.
     pub(crate) fn inactive_after(&self, at: i64) -> Option<i64> {
         match self.expiry {
             Expiry::Inactivity { months } => Some(self.calendar.midnight_after_months(at, months)),
@@ -188,7 +188,7 @@ impl Program {
         }
     }
 
-    /// When a tier's period ends that starts at `since`.
+    /// When a tier's period that starts at `since` ends.
     pub(crate) fn period_end(&self, tier: usize, since: i64) -> i64 {
         match self.tiers[tier].validity {
             Some(months) => self.calendar.midnight_after_months(since, months),

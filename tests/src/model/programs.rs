@@ -61,7 +61,7 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
         .collect();
     let mut growth = dice.pick(&["1", "1", "0.1", "2"]);
     if currency == "JPY" {
-        // The same numbers of units are a hundred times the money.
+        // The same number of units is a hundred times the money.
         points["per_unit"] = json!(dice.pick(&["0.01", "0.005", "0.003333"]));
         growth = dice.pick(&["0.01", "0.02"]);
     }
@@ -89,7 +89,7 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
     (program, start)
 }
 
-/// A rule by which points end that may be held so long.
+/// An expiry rule for points that may be held that long.
 pub fn expiry(dice: &mut Dice, hold_days: i64) -> Value {
     match dice.below(8) {
         0..2 => json!({"mode": "year_end", "years": dice.between(0, 2)}),
@@ -151,7 +151,7 @@ fn tiers(dice: &mut Dice) -> Value {
 }
 
 fn badges(currency: &str, tiers: &Value) -> Value {
-    // A condition names only tiers that there are.
+    // A condition names only existing tiers.
     let ids = list(tiers).iter().map(|tier| tier["id"].clone());
     let high: Vec<Value> = ids.skip(list(tiers).len().min(3) - 1).collect();
     let much = if currency == "JPY" { "150000" } else { "1500.00" };

@@ -23,7 +23,7 @@ pub struct Redeem {
 /// A cancellation as sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cancel {
-    /// What the redemption was made for; none: there is no such redemption.
+    /// The order that the redemption was made for; `None`: there is no such redemption.
     pub order: Option<OrderKey>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Redemption {
     pub(crate) member: usize,
     sent: Rc<Redeem>,
     told: Rc<Told>,
-    /// What came out of which lot (minus).
+    /// What came out of which lot (negative).
     lots: Vec<Lot>,
     pub(crate) cancelled: bool,
 }
@@ -113,7 +113,7 @@ impl Draft<'_> {
             let (status, code) = (409, "insufficient_points");
             return Err(Told::Refused(Refused { status, code, balance, remaining: None }));
         }
-        // Free lots come first and are enough.
+        // Free lots come first and suffice.
         let (lots, _) = self.member.take(None, sent.points);
         let about = About { brand: &sent.brand, order_id: Some(&sent.order_id), occurred: self.now };
         let entry = self.record("redeem", -sent.points, 0, lots.clone(), Some(about));

@@ -20,7 +20,7 @@ pub struct Refund {
     pub refund_id: Option<SmolStr>,
 }
 
-/// What of an order is refunded.
+/// The part of an order that is refunded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refunded {
     /// All that is left.
@@ -96,7 +96,7 @@ impl Draft<'_> {
         (order.points, order.growth) = (order.points - points, growth);
 
         let (mut taken, mut lots) = (0, Vec::new());
-        // What a lot is that ended before, the programme of its end says.
+        // For a lot that has ended, the programme in force at its end decides what kind of lot it was.
         let judged = self.versions().at(order.expires_at.min(self.now));
         if order.program.by_inactivity() || judged.by_inactivity() {
             (taken, lots) = self.take(None, points);

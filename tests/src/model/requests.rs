@@ -11,7 +11,7 @@ use super::generate::Writer;
 /// Makes a request, and answers the member it is about.
 type Asks = fn(&mut Writer) -> i64;
 
-/// What is asked, and so many times in a hundred.
+/// A request, and how many times in a hundred it comes.
 const ROWS: [(i64, Asks); 9] = [
     (34, Writer::order),
     (18, Writer::activity),

@@ -5,7 +5,7 @@ use super::command::{Asked, Done, Told, Whom, refuse};
 use super::draft::Draft;
 use smol_str::SmolStr;
 
-/// A status as sent: `active`, `suspended` or `closed`. As JSON it is not asked of the model.
+/// A status as sent: `active`, `suspended` or `closed`. The model does not get it as JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
     /// Whose.

@@ -1,4 +1,4 @@
-//! What there is to know of a bug, as `bugs/*.txt` have it.
+//! A bug, as described in `bugs/*.txt`.
 //!
 //! ```text
 //! in shared/domain/src
@@ -10,8 +10,9 @@
 //! + .filter(|due| if BUG { *due < now } else { *due <= now })
 //! ```
 //!
-//! `-` is what stands once in the sources of that folder, `+` what it becomes. What is right must stand in it too,
-//! behind the question `BUG`. White space does not count. A bug may have several edits.
+//! `-` is a text that occurs once in the sources of that folder, `+` its replacement. The replacement must
+//! keep the right code too, behind the question `BUG`. White space does not count. A bug may have several
+//! edits.
 
 use std::fmt;
 
@@ -28,14 +29,14 @@ pub struct Bug {
     pub edits: Vec<Edit>,
 }
 
-/// A text of the sources that becomes another.
+/// A text of the sources, and its replacement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Edit {
-    /// Where it is looked for: the folder of a package's sources.
+    /// Where to look for it: the folder of a package's sources.
     pub folder: &'static str,
-    /// What stands there, in one place.
+    /// The text, which occurs once.
     pub find: String,
-    /// What it becomes, with `BUG` where it is asked whether this bug is chosen.
+    /// Its replacement, in which `BUG` asks whether this bug is chosen.
     pub becomes: String,
 }
 
@@ -49,7 +50,7 @@ const FILES: [&str; 4] = [
 /// Every bug.
 ///
 /// # Panics
-/// A line of `bugs/*.txt` is none.
+/// A line of `bugs/*.txt` is invalid.
 pub fn all() -> Vec<Bug> {
     FILES.iter().flat_map(|text| read(text)).collect()
 }

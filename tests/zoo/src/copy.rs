@@ -7,10 +7,10 @@ use std::{
     process::Command,
 };
 
-/// Writes what git knows, and what it would, below `root` to the same place below `to`, with `changed` in the place of
-/// those files' own text. Nothing else stays there. A file that says the same is left alone, so that cargo builds what
-/// has changed alone. Every package has `-suffix` behind its version: cargo, which builds both into one folder, would
-/// take one for the other.
+/// Copies every file that git tracks, or would track, from `root` to the same place below `to`, with
+/// `changed` replacing those files' own text. Removes everything else there. Leaves an identical file alone,
+/// so that cargo builds only what has changed. Every package gets `-suffix` after its version: cargo builds
+/// both into one folder and would otherwise mistake one for the other.
 ///
 /// # Errors
 /// Git does not run, or a file cannot be read or written.
@@ -46,7 +46,7 @@ pub fn make(root: &Path, to: &Path, suffix: &str, changed: &BTreeMap<String, Str
     Ok(())
 }
 
-/// Every file that git knows, or would if it were told of it, and that is there.
+/// Every existing file that git tracks, or would track if it were added.
 fn known(root: &Path) -> io::Result<BTreeSet<String>> {
     let asked = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
     let listed = Command::new("git").args(asked).current_dir(root).output()?;

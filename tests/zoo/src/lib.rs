@@ -1,8 +1,8 @@
 //! Bugs that somebody could have written, to see whether the checks find them.
 //!
-//! A bug is a name, what is wrong, what that breaks, and edits of the sources: `bugs/*.txt`. The sources know nothing
-//! of them. All edits are made in one copy, each behind a question that the environment answers when a process
-//! begins, so that one build serves every bug.
+//! A bug is a name, what is wrong, what that breaks, and edits of the sources: `bugs/*.txt`. The sources
+//! contain no trace of them. All edits are made in one copy, each behind a switch that the environment sets
+//! when a process begins, so that one build serves every bug.
 
 mod bug;
 pub mod copy;
@@ -15,10 +15,11 @@ pub use self::{
     plant::{planted, sources},
 };
 
-/// The variable of the environment that has the number of the bug to be planted: its place among [`all`], from 1.
+/// The environment variable with the number of the planted bug: its place among [`all`], from 1.
 pub const CHOSEN: &str = "LAUREL_BUG";
 
-/// How a process ends that found something: neither as one that did not, nor as one that broke down.
+/// The exit code of a process that found something: neither that of one that did not, nor that of one that
+/// crashed.
 pub const FOUND: u8 = 10;
 
 /// The folder of the workspace.

@@ -1,4 +1,4 @@
-//! The zoo: plants one bug after another, each in a process of its own, and asks whether the checks find it.
+//! The zoo: plants one bug after another, each in a process of its own, and checks that the checks find it.
 //!
 //! ```text
 //! zoo                  every bug, and none at all, of which nothing may be found
@@ -42,13 +42,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(tried(&built(&bugs)?, numbers))
 }
 
-/// Builds what looks for bugs in a copy that has all of them.
+/// Builds the bug hunter in a copy that has all of the bugs.
 fn built(bugs: &[Bug]) -> Result<PathBuf, Box<dyn Error>> {
     let (root, work) = (zoo::root(), zoo::target().join("zoo"));
     let tree = work.join("tree");
     let planted = zoo::planted(&zoo::sources(&root, bugs)?, bugs).map_err(|wrong| wrong.join("\n"))?;
     zoo::copy::make(&root, &tree, "zoo", &planted)?;
-    // Where all else is built, so that others' work is built once.
+    // Where everything else is built, so that dependencies are built once.
     let target = fs::canonicalize(zoo::target())?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let words = ["build", "--quiet", "--package", "hunt"];
@@ -57,13 +57,13 @@ fn built(bugs: &[Bug]) -> Result<PathBuf, Box<dyn Error>> {
     if !built.success() {
         return Err(format!("the copy with the bugs does not compile: {}", tree.display()).into());
     }
-    // Where it was built the workspace's own one will be.
+    // The workspace's own build goes to the same place.
     let hunt = work.join("hunt");
     fs::copy(target.join("debug/hunt"), &hunt)?;
     Ok(hunt)
 }
 
-/// Tries all of them, as many at once as there are processors.
+/// Tries all of them, one per processor at a time.
 fn tried(hunt: &Path, bugs: Vec<(&str, usize)>) -> ExitCode {
     let (count, at_once) = (bugs.len(), thread::available_parallelism().map_or(1, usize::from));
     let waiting = Mutex::new(VecDeque::from(bugs));
@@ -85,7 +85,7 @@ fn tried(hunt: &Path, bugs: Vec<(&str, usize)>) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Tries that bug in a process of its own: whether it ended as it must, and what it said.
+/// Tries that bug in a process of its own; returns whether it ended as it must, and its output.
 fn tell(hunt: &Path, number: usize) -> (bool, String) {
     let ended = Command::new(hunt).env(zoo::CHOSEN, number.to_string()).output();
     let Output { status, stdout, stderr } = match ended {

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{Bug, CHOSEN};
 
-/// What every package with edits is told in the copy: which bug is chosen.
+/// What every package with edits gets in the copy: which bug is chosen.
 const QUESTION: &str = r#"
 mod planted {
     use std::sync::LazyLock;
@@ -45,10 +45,10 @@ pub fn sources(root: &Path, bugs: &[Bug]) -> io::Result<BTreeMap<String, String>
     Ok(found)
 }
 
-/// What a place of a source becomes, and by which bug.
+/// The replacement at a place in a source, and its bug.
 type Change<'a> = (Range<usize>, String, &'a str);
 
-/// The sources that change, with all bugs in them, each behind its question.
+/// The changed sources, with all bugs in them, each behind its switch.
 ///
 /// # Errors
 /// Every edit that cannot be made, and what to do about it.
@@ -128,7 +128,7 @@ fn unfound(bug: &Bug, edit: &crate::Edit, places: &[(&str, Range<usize>)]) -> St
     }
 }
 
-/// A text without its white space, and where each byte of it stood.
+/// A text without its white space, and the original position of each byte.
 struct Bare {
     text: String,
     offsets: Vec<usize>,
@@ -144,7 +144,7 @@ impl Bare {
         Bare { text: bare, offsets }
     }
 
-    /// Every place of the other text, white space aside, in the text with it.
+    /// Every occurrence of the other text, ignoring white space.
     fn places(&self, find: &str) -> Vec<Range<usize>> {
         let find = Bare::of(find).text;
         let found = self.text.match_indices(&find).filter(|_| !find.is_empty());

@@ -1,4 +1,4 @@
-//! Every bug can still be planted, and is told of.
+//! Every bug can still be planted, and is documented.
 
 use std::{collections::BTreeSet, fs};
 

@@ -1,4 +1,4 @@
-//! The suite of every store, and what is this store's own about keys, ranges and walks.
+//! The suite for every store, and what is specific to this store about keys, ranges and walks.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -13,8 +13,8 @@ use store_dynamodb::{ConnectError, DynamoStore, Options, local::Local};
 
 use crate::{key, put, read, text, word};
 
-/// The suite scans ranges of any keys, also of kinds that this store does not keep in order because
-/// the engine never asks for that. For those this walks over the table and sorts.
+/// The suite scans ranges of any keys, also of kinds that this store does not keep in order, because the
+/// engine never needs that. For those this walks over the table and sorts.
 struct Walking(DynamoStore);
 
 async fn walked(store: &dyn Store, kind: Option<Kind>, limit: usize) -> BTreeMap<Key, Record> {
@@ -90,7 +90,7 @@ fn every_kind() -> Vec<Key> {
     keys.extend((0..4).flat_map(|shard| (0..4).map(move |at| of_kind(kind::DUE, &[&[shard, 0x80, at, 7]]))));
     keys.extend((0..4).map(|at| of_kind(kind::ANSWER, &[&[1; 16], &[at; 16]])));
     keys.extend((0..4).map(|at| of_kind(kind::ANSWER, &[&[2; 16], &[at; 16]])));
-    // A member's codes and links, and one of another's.
+    // A member's codes and links, and one of another member.
     for end in [
         &b"\0code"[..],
         b"\x01bean\0\xff\xff\xff\xfd",
@@ -262,7 +262,7 @@ fn what_is_no_endpoint() {
     }
 }
 
-/// That the certificates parse: where they do not, the first request panics.
+/// Checks that the certificates parse: if they do not, the first request panics.
 #[tokio::test]
 async fn the_roots_are_certificates() {
     let mut options = Options::new("t");

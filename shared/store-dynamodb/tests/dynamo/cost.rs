@@ -1,4 +1,4 @@
-//! The computed cost against what DynamoDB Local says, where that is right: single items.
+//! The computed cost compared with DynamoDB Local's, where that is right: for single items.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
@@ -24,7 +24,7 @@ fn of_bytes(key: &Key, bytes: usize) -> Write {
     Write { key: key.clone(), expect: Expect::Anything, change: Change::Put(vec![7; bytes].into()) }
 }
 
-/// Units that DynamoDB gives as a fraction, whole.
+/// Units that DynamoDB gives as a fraction, as a whole number.
 fn whole(units: Option<aws_sdk_dynamodb::types::ConsumedCapacity>) -> u64 {
     let units = units.and_then(|used| used.capacity_units).unwrap();
     format!("{units:.0}").parse().unwrap()
@@ -124,7 +124,7 @@ async fn calls_are_metered() {
         let _ = store.commit(writes).await;
         assert_eq!(summary(&store.take()), [expected], "{name}");
     }
-    // One that ends goes alone, whatever it expects.
+    // A put with an end goes alone, whatever it expects.
     let far = engine::store::Instant(4_000_000_000_000);
     let ending =
         [(put("n1", Expect::Absent, "1"), 1), (put("n1", Expect::Absent, "1"), 1), (kilobyte("n2", 0), 2)];
@@ -152,7 +152,7 @@ async fn calls_are_metered() {
     assert_eq!(dearest.nanodollars(), 4 * 625 + 125);
 }
 
-/// Printed, not held: how quick DynamoDB Local is here.
+/// Printed, not checked: how fast DynamoDB Local is here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn how_many_transactions_a_second() {
     const EACH: u32 = 50;

@@ -1,4 +1,4 @@
-//! Every fault at many moments: nothing is lost, nothing is done twice, and what is told is true.
+//! Every fault at many moments: nothing is lost, nothing is done twice, and every answer is true.
 
 use engine::store::{Expect, Store, Write};
 use store_dynamodb::{
@@ -27,8 +27,8 @@ async fn two(local: &Local, faults: &Faults) -> (DynamoStore, DynamoStore) {
     (faults.connect(options).unwrap(), beside)
 }
 
-/// One more on the counter, done once under that name: as the engine does it, recognised by the
-/// entry when it is not known whether it was done.
+/// One more on the counter, done once under that name: as the engine does it, which recognises by the entry
+/// whether an unknown outcome was done.
 async fn count_once(store: &dyn Store, entry: &str) {
     for _ in 0..1_000 {
         let (count, version) = match store.get(&[crate::key("mcount"), crate::key(entry)]).await {
@@ -45,7 +45,7 @@ async fn count_once(store: &dyn Store, entry: &str) {
         if answer.is_ok() {
             return;
         }
-        // Whatever it is: the next look tells whether it was done.
+        // Whatever it is: the next look shows whether it was done.
     }
     panic!("{entry} never came to an end");
 }
@@ -94,18 +94,18 @@ async fn lone_writes_count_exactly_whatever_befalls_them() {
         let faults = Faults::new();
         let (store, beside) = two(local, &faults).await;
         let mut version = beside.commit(vec![put("mcount", Expect::Absent, "0")]).await.unwrap();
-        // The first two sendings of three are struck, so a commit is often told at the third.
+        // The first two of three sendings are struck, so a commit is often answered at the third.
         faults.plan(move |call| (call.number % 3 != 2).then_some(fault));
         for round in 1..=ROUNDS {
             let answer = store.commit(vec![put("mcount", Expect::Version(version), round)]).await;
-            // Nobody else writes, so it is always found out.
+            // Nobody else writes, so the outcome is always found out.
             version = answer.unwrap_or_else(|error| panic!("{fault:?}, {round}: {error:?}"));
             assert_eq!(number(&beside, "mcount").await, (round, version), "{fault:?}");
         }
     }
 }
 
-/// What is told when every attempt fails: of a lone write, of a transaction and of a read.
+/// The error when every attempt fails: for a lone write, a transaction and a read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_told_when_it_never_ends() {
     let Some(local) = Local::shared() else { return };
@@ -133,7 +133,7 @@ async fn what_is_told_when_it_never_ends() {
             let answer = store.commit(writes).await;
             let sent = faults.counts().0 - before;
             assert_eq!(word(&answer), written, "{fault:?}: {answer:?}");
-            // Where the outcome is not known, it is looked for once more.
+            // If the outcome is unknown, the store looks once more.
             assert_eq!(sent, if written == "unknown" { 5 } else { 4 }, "{fault:?}");
             assert_eq!(text(&beside, name).await.is_some(), done, "{fault:?}: {name}");
         }
@@ -162,7 +162,7 @@ async fn no_time_is_one_attempt() {
     assert_eq!(faults.counts(), (1, 1));
 }
 
-/// Only writes lose their answers: the record itself tells that it was done.
+/// Only writes lose their answers: the record itself shows that it was done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_look_at_the_record_tells_that_it_was_done() {
     let Some(local) = Local::shared() else { return };
@@ -178,7 +178,7 @@ async fn a_look_at_the_record_tells_that_it_was_done() {
     }
 }
 
-/// Reads go on where they were struck.
+/// Reads continue where they were struck.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_are_whole_whatever_befalls_them() {
     let Some(local) = Local::shared() else { return };

@@ -1,7 +1,7 @@
-//! The store against the real DynamoDB Local. Where that is not installed, the tests say so and
-//! pass; `scripts/dynamodb-local` brings it.
+//! The store against the real DynamoDB Local. If that is not installed, the tests say so and pass;
+//! `scripts/dynamodb-local` fetches it.
 
-// Clippy takes only what is marked as a test for one.
+// Clippy only treats code marked as a test as one.
 #![allow(clippy::unwrap_used)]
 
 mod conformance;

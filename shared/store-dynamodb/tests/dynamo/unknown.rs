@@ -1,4 +1,4 @@
-//! Outcomes that nobody heard of, one by one: what was done and what others did in between.
+//! Unknown outcomes, one by one: what was done, and what others did in between.
 
 use std::sync::{
     Arc, Mutex,
@@ -38,7 +38,7 @@ async fn scene(
     (faults.connect(options).unwrap(), beside, faults, version)
 }
 
-/// A kind of commit: its name, and its writes if `mold` has that version.
+/// A kind of commit: its name, and its writes when `mold` has that version.
 type Shape = (&'static str, fn(Version) -> Vec<Write>);
 
 const SHAPES: [Shape; 8] = [
@@ -61,7 +61,7 @@ const SHAPES: [Shape; 8] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_done_is_told_as_done() {
     let Some(local) = Local::shared() else { return };
-    // What is deleted does not tell who deleted it, once the token is forgotten.
+    // A deleted record does not show who deleted it, once the token is forgotten.
     let undecidable = [
         ("a delete of that version", false),
         ("a delete of that version", true),
@@ -92,8 +92,8 @@ async fn what_was_done_is_told_as_done() {
     }
 }
 
-/// The same of a put with an end, which goes alone: the second attempt meets the first one's record and
-/// knows it by its version. What another wrote before is another's.
+/// The same of a put with an end, which goes alone: the second attempt finds the first one's record and knows
+/// it by its version. A record that another writer put there before is another's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_put_with_an_end_recognises_its_own() {
     let Some(local) = Local::shared() else { return };
@@ -108,7 +108,7 @@ async fn a_put_with_an_end_recognises_its_own() {
         let again = beside.commit_until(put("n1", Expect::Absent, "other"), far).await;
         assert_eq!(word(&again), "lost race", "{fault:?}: {again:?}");
 
-        // Another's is there, and the attempt that would say so is not heard.
+        // Another's record is there, and the answer that would say so is lost.
         let (store, beside, _, _) = scene(local, fault, false).await;
         beside.commit_until(put("n1", Expect::Absent, "other"), far).await.unwrap();
         let answer = store.commit_until(put("n1", Expect::Absent, "mine"), far).await;
@@ -117,7 +117,7 @@ async fn a_put_with_an_end_recognises_its_own() {
     }
 }
 
-/// It costs one write unit: it is a put, and no transaction of one.
+/// It costs one write unit: it is a put, not a transaction of one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_put_with_an_end_goes_alone() {
     let Some(local) = Local::shared() else { return };
@@ -174,7 +174,7 @@ async fn what_never_arrived_is_done_by_the_next_attempt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_wrote_after_it_stays() {
     let Some(local) = Local::shared() else { return };
-    // DynamoDB knows the token of a transaction, or `mnew`, untouched by the other, tells; otherwise
+    // DynamoDB knows the token of a transaction, or `mnew`, untouched by the other, shows it; otherwise
     // nobody can know.
     let cases = [
         ("a put of that version", false, "unknown"),
@@ -226,7 +226,7 @@ async fn what_others_deleted_after_it_stays_deleted() {
     }
 }
 
-/// The first attempt never arrived, then another wrote; the second attempt must not be told as done.
+/// The first attempt never arrived, then another wrote; the second attempt must not be reported as done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_wrote_instead_is_not_told_as_done() {
     let Some(local) = Local::shared() else { return };
@@ -234,7 +234,7 @@ async fn what_others_wrote_instead_is_not_told_as_done() {
         (SHAPES[0], "unknown"),
         // Another's record in that place says nothing of what was there before it.
         (("a put of what is absent", |_| vec![put("mtaken", Expect::Absent, "mine")]), "unknown"),
-        // The record that nobody has touched tells that it was not done, and the other that it never will be.
+        // The untouched record shows that it was not done, and the other that it never will be.
         (
             ("two of those versions", |old| {
                 let second = put("msecond", Expect::Version(old), "mine");

@@ -1,5 +1,5 @@
-//! A disk in memory. What was written but not made durable is, at a power cut, there, or not, or
-//! in part: each sector on its own is in one of the states it went through since the last sync.
+//! A disk in memory. At a power cut, writes that were not made durable survive, or not, or in part: each
+//! sector separately is in one of the states it went through since the last sync.
 
 use std::{
     collections::BTreeMap,
@@ -27,17 +27,17 @@ struct Machine {
     calls: u64,
     trouble: Trouble,
     powered: bool,
-    /// For the control run: a sync does nothing and says it did.
+    /// For the control run: a sync does nothing and reports success.
     syncs_lie: bool,
     /// No file may grow.
     full: bool,
 }
 
-/// What is to happen, counted in calls from the start.
+/// The planned faults, counted in calls from the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Trouble {
     None,
-    /// The power goes at that call, or the process is killed: see how it is started again.
+    /// The power fails at that call, or the process is killed; the restart decides which.
     Cut(u64),
     /// That call fails, and only that one.
     Error(u64),
@@ -114,7 +114,7 @@ impl SimulatedDisk {
         machine.trouble = Trouble::None;
     }
 
-    /// The power goes, if it has not, and comes back.
+    /// The power fails, if it has not, and comes back.
     pub(crate) fn cut(&self) {
         let mut machine = self.lock();
         let Machine { files, chance, .. } = &mut *machine;
@@ -141,8 +141,8 @@ fn power_is_off() -> io::Error {
 }
 
 impl Machine {
-    /// Counts a call. `Err` is its outcome; whether a write left something behind all the same
-    /// is for the caller to decide.
+    /// Counts a call. `Err` is its outcome; the caller decides whether a write left something behind
+    /// nevertheless.
     fn call(&mut self, run: u64) -> Result<(), io::Error> {
         if run != self.run || !self.powered {
             return Err(power_is_off());
@@ -206,7 +206,7 @@ impl DiskFile for Handle {
         self.check_growth(offset + bytes.len() as u64)?;
         let powered = self.disk.is_powered();
         self.with(|file, outcome, chance| {
-            // A write that fails leaves a part behind; at a cut, perhaps all of it.
+            // A failed write leaves a part behind; at a cut, perhaps all of it.
             let off = powered
                 && outcome.as_ref().is_err_and(|error| error.to_string() == power_is_off().to_string());
             let sectors = bytes.len().div_ceil(SECTOR_BYTES) as u64;
@@ -237,8 +237,8 @@ impl DiskFile for Handle {
             match &outcome {
                 Ok(()) if syncs_lie => {}
                 Ok(()) => file.settle(),
-                // The machine drops what it could not write and takes it for written: reading
-                // shows it until the power goes, and no later sync writes it.
+                // The machine drops what it could not write but treats it as written: reading shows it until
+                // the power fails, and no later sync writes it.
                 Err(error) if powered && error.to_string() == "injected" => file.lose(chance),
                 Err(_) => {}
             }

@@ -1,10 +1,10 @@
 //! Power cuts, failing disks and killed processes, simulated. For tests only, and for the zoo.
 //!
-//! `disk` is a disk that forgets what was not made durable; `world` drives the writer and the
-//! drainer on it, one step at a time, beside a model of what was promised; `runs` and `tests` are the runs.
-//! Everything but the runs with threads is decided by a seed, so a failure can be run again.
+//! `disk` is a disk that forgets what was not made durable; `world` drives the writer and the drainer on it,
+//! one step at a time, beside a model of what was promised; `runs` and `tests` are the runs. A seed decides
+//! everything except the runs with threads, so a failure can be reproduced.
 
-// They are tests, wherever they are called from: what they find is a panic.
+// They are tests, wherever they are called from: they report a finding as a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![cfg_attr(not(test), allow(dead_code))]
 
@@ -17,7 +17,7 @@ mod world;
 /// One disk that loses power again and again, with a store on it.
 ///
 /// # Panics
-/// Something acknowledged is lost, or anything else is there than was promised.
+/// Something acknowledged is lost, or the store holds anything other than what was promised.
 #[cfg(feature = "simulation")]
 pub fn power_cuts(seed: u64) {
     drop(runs::lives(seed, false));
@@ -32,7 +32,7 @@ pub fn failing_call(fails: Option<u64>) -> u64 {
     runs::short_run(fails)
 }
 
-/// SplitMix64: all chance of a run comes from its seed.
+/// SplitMix64: all randomness of a run comes from its seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Chance(pub(crate) u64);
 

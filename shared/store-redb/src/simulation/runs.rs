@@ -7,8 +7,8 @@ use super::{disk::Trouble, world::World};
 /// Lives on one disk, in one run.
 pub(crate) const LIVES: u64 = 8;
 
-/// Lives on one disk, each ended by a power cut or a kill at a random call, which may fall into
-/// the opening, into a commit, or into a drain.
+/// Lives on one disk, each ended by a power cut or a kill at a random call, which may come during the
+/// opening, a commit, or a drain.
 pub(crate) fn lives(seed: u64, syncs_lie: bool) -> World {
     let mut world = World::new(seed);
     if syncs_lie {
@@ -48,7 +48,7 @@ pub(crate) fn short_run(fails: Option<u64>) -> u64 {
     let restart = |world: &mut World| {
         world.parts = None;
         world.disk.kill();
-        // A failed call may leave the store closed; the next start must go well.
+        // A failed call may leave the store closed; the next start must succeed.
         if world.open().is_err() {
             panic!("the store does not open after one failed call");
         }
@@ -60,7 +60,7 @@ pub(crate) fn short_run(fails: Option<u64>) -> u64 {
         let commits = vec![world.writes(), world.writes()];
         let answers = world.commit(commits);
         if answers.iter().any(|one| matches!(one, Err(StoreError::Unknown(_)))) {
-            // Nothing more is written, but reading goes on.
+            // Nothing more is written, but reading continues.
             let refused = world.commit(vec![vec![]]);
             assert!(matches!(refused[..], [Err(StoreError::Unavailable(_))]), "{refused:?}");
             let is_open = world.parts.as_ref().map(|parts| parts.writer.queue.is_open());

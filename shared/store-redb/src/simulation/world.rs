@@ -39,7 +39,7 @@ pub(crate) struct World {
     /// Acknowledged commits.
     pub(crate) acknowledged: u64,
     pub(crate) drains: u64,
-    /// Batches in doubt that were there after all, and that were not.
+    /// Batches in doubt that turned out to be there, and that did not.
     pub(crate) doubts: [u64; 2],
 }
 
@@ -109,7 +109,7 @@ impl World {
         assert_eq!(found, self.model.contents, "the contents are not those acknowledged");
     }
 
-    /// An error is no wonder while there is trouble; without, it is a fault of the store.
+    /// An error is expected while there is trouble; otherwise it is a fault of the store.
     pub(crate) fn excuse(&self, error: &dyn std::error::Error) {
         assert!(!self.disk.is_powered(), "failed without a cause: {error:?}");
     }
@@ -182,8 +182,8 @@ impl World {
         writes
     }
 
-    /// Puts these commits through the writer as one batch and holds the answers against the
-    /// model. Returns the answers.
+    /// Puts these commits through the writer as one batch and compares the answers with the model. Returns
+    /// the answers.
     pub(crate) fn commit(&mut self, commits: Vec<Vec<Write>>) -> Vec<Result<Version, StoreError>> {
         let foreseen = commits.iter().map(|writes| self.foresee(writes)).collect();
         self.commit_foreseen(commits, foreseen)
@@ -247,7 +247,7 @@ impl World {
         self.model.last_sequence = sequence;
     }
 
-    /// Does what the drainer has been asked to do, if anything. Says whether that went well.
+    /// Does what the drainer has been asked to do, if anything. Returns whether that succeeded.
     pub(crate) fn drain(&mut self) -> bool {
         let drainer = &mut self.parts.as_mut().expect("an open store").drainer;
         let done = match drainer.handover.task() {
@@ -259,7 +259,7 @@ impl World {
             Some(Task::Reopen(reader)) => drainer.reopen_unless_replaced(reader),
         };
         if done.is_err() {
-            // The tables were opened again, which ends snapshots.
+            // The tables were reopened, which ends snapshots.
             self.snapshot = None;
         }
         done.is_ok()
@@ -283,7 +283,7 @@ impl World {
                     commits.pop();
                 }
                 let mut foreseen: Vec<_> = commits.iter().map(|writes| self.foresee(writes)).collect();
-                // One that waited long since it looked at the tables.
+                // A commit that has waited long since it read the tables.
                 if self.chance.one_in(8)
                     && let Some((early, seen)) = self.early.take()
                 {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Verdict, same, same_instant};
 use crate::instant;
 
-/// The lots of an entry, as compared: by end and brand, holds put together.
+/// The lots of an entry, as compared: by end and brand, with holds merged.
 type Rows = Vec<(i64, String, i64)>;
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ pub(super) struct GotLot<'a> {
     pub(super) points: i64,
 }
 
-/// An entry; `written` is whether it is (None: either may be).
+/// An entry; `written` says whether it is written down (`None`: unknown).
 pub(super) fn compare_entry(got: &GotEntry<'_>, want: &Entry, dry_run: Option<bool>) -> Verdict {
     same("entry/kind", got.kind, want.kind)?;
     same("entry/points", got.points, want.points)?;

@@ -121,7 +121,7 @@ fn compare_rest(got: &GotMember<'_>, shown: &Shown, program: &Program) -> Verdic
     }
 }
 
-/// A registration: whether somebody was created, and the member where the model knows it.
+/// A registration: whether a member was created, and the member if the model knows it.
 pub(crate) fn compare_registered(
     body: &[u8],
     id: &str,

@@ -15,8 +15,8 @@ struct GotPage<'a> {
     next_cursor: Option<&'a str>,
 }
 
-/// A page of a ledger, `all` of whose moving entries from `below` downwards are to come, of which so many
-/// are `written`. Answers the next page's cursor, with what is below it.
+/// A page of a ledger, with `all` the moving entries from `below` downwards still to come, `written` of them
+/// written down. Returns the next page's cursor, with what is below it.
 pub(crate) fn compare_page(
     body: &[u8],
     limit: usize,
@@ -34,7 +34,7 @@ pub(crate) fn compare_page(
         same("entry/seq", Some(entry.seq), seq)?;
         seq = seq.and_then(|seq| seq.checked_sub(1));
         if entry.points == 0 && entry.growth == 0 && entry.lots.is_empty() {
-            // That is no moving entry: what it says of tiers and badges is shown with the member.
+            // That entry moves nothing: the member shows its tiers and badges.
             continue;
         }
         left = left.checked_sub(1).ok_or("an entry that the model does not know")?;

@@ -42,8 +42,8 @@ struct GotPartnerEntry<'a> {
     recorded_at: Option<&'a str>,
 }
 
-/// The answer to a partner's command. What it sees of the member it is told whenever it names one, and
-/// of a member whose order or redemption it reverses if that is linked.
+/// The answer to a partner's command. It sees its part of the member whenever it names one, and of a member
+/// whose order or redemption it reverses if that member is linked.
 pub(crate) fn compare_partner(
     status: u16,
     body: &[u8],

@@ -1,4 +1,4 @@
-//! What a command is answered with.
+//! The answer to a command.
 
 use laurel_tests::model::{
     Program,
@@ -102,7 +102,7 @@ fn compare_done(body: &[u8], done: &Done, program: &Program, dry_run: bool) -> V
     }
     if done.earned.is_some() {
         same("upgraded_to", got.upgraded_to, done.upgraded.map(tier))?;
-        // In which order one entry issues several is nobody's rule.
+        // No rule says in which order one entry issues several.
         let mut badges = got.badges_issued;
         badges.sort_unstable();
         let mut wanted: Vec<&str> = done.badges.iter().map(smol_str::SmolStr::as_str).collect();

@@ -1,4 +1,4 @@
-//! Bytes from outside, into a whole shop: whatever they are, the answer is one of the contract's.
+//! Bytes from outside, into a whole shop: whatever they are, the answer follows the contract.
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     store::Weather,
 };
 
-/// Requests until the shop is made anew, so that what one input does depends on few others.
+/// Requests until the shop is rebuilt, so that an input's effect depends on few others.
 const REQUESTS: u32 = 200;
 
 /// 2027-01-15 in milliseconds.
@@ -64,7 +64,7 @@ fn in_shop(visit: impl FnOnce(&Shop)) {
     });
 }
 
-/// The answer is no fault of ours, and a refusal says why in a way that programs can read.
+/// The answer is not a 5xx, and a refusal says why in a form that programs can read.
 fn check(status: u16, body: &[u8], asked: &str) {
     assert!(status < 500, "{asked}: {status} {}", String::from_utf8_lossy(body));
     if status >= 400 {
@@ -74,7 +74,7 @@ fn check(status: u16, body: &[u8], asked: &str) {
     }
 }
 
-/// Routes that take a body, with the member that there is in the place of `{}`.
+/// Routes that take a body; `{}` stands for the existing member.
 const ROUTES: [(&str, &str); 20] = [
     ("POST", "/register"),
     ("POST", "/members/find"),
@@ -98,7 +98,7 @@ const ROUTES: [(&str, &str); 20] = [
     ("POST", "/settle"),
 ];
 
-/// A body for one of the routes; `{}` in it stands for the member that there is.
+/// A body for one of the routes; `{}` in it stands for the existing member.
 pub(super) fn body(data: &[u8]) {
     let Some((which, body)) = data.split_first() else { return };
     let Ok(body) = std::str::from_utf8(body) else { return };
@@ -124,13 +124,13 @@ pub(super) fn request(data: &[u8]) {
         }
         let Ok(request) = request.body(Bytes::copy_from_slice(body)) else { return };
         let answer = at_once(shop.api.serve(request));
-        // What is no /healthz and no contract's answer is a problem.
+        // Anything but /healthz and an answer of the contract is a problem.
         check(answer.status().as_u16(), answer.body(), path);
     });
 }
 
-/// Three headers that claim to be a partner's, a line each, with its key's name in the place of `{}`: nobody who
-/// has no key is let in, and the answer does not say why.
+/// Three headers that claim to be a partner's, a line each; `{}` stands for its key's name. Nobody without a
+/// key is let in, and the answer does not say why.
 pub(super) fn signature(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     in_shop(|shop| {
@@ -164,7 +164,7 @@ pub(super) fn cursor(data: &[u8]) {
     });
 }
 
-/// A file of members: every row lands or is told of, and the same file again lands nothing.
+/// A file of members: every row is imported or reported, and the same file again imports nothing.
 pub(super) fn import(data: &[u8]) {
     in_shop(|shop| {
         let vouched = server::Vouched { verified: true, bill: false };

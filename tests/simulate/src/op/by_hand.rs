@@ -102,7 +102,7 @@ impl Writer {
             4 => "closed",
             _ => "active",
         };
-        // Those who are suspended come back sooner than others are.
+        // Suspended members come back sooner than others are suspended.
         let suspended = (0..model.members()).find(|id| model.member(*id).standing.status == "suspended");
         let member = match suspended.filter(|_| status == "active") {
             Some(id) => Some(id),

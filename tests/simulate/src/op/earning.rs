@@ -150,7 +150,7 @@ impl Writer {
         }
     }
 
-    /// Often now; late by days to years; at the very ends of what is accepted.
+    /// Often now; late by days to years; at the very limits of what is accepted.
     fn occurred(&mut self, now: i64) -> Option<i64> {
         Some(match self.dice.below(100) {
             0..82 => return None,

@@ -21,7 +21,7 @@ pub(crate) struct Ledger {
     cursor: Option<Cursor>,
 }
 
-/// Where a ledger is read on: the text, and how many of the moving entries lie below it.
+/// Where to continue reading a ledger: the text, and how many of the moving entries lie below it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
     /// As it was told.
@@ -57,7 +57,7 @@ impl Asked for Ledger {
     fn compare(&self, _: &World, got: &Got<'_>, view: &View, _: usize) -> Result<Next, String> {
         let View::Ledger(entries, written) = view else { return Err(Got::nothing()) };
         let (attempt, written) = (got.attempt, *written);
-        // What was due at a later moment is not there at an earlier one.
+        // An entry that is due at a later moment does not exist at an earlier one.
         if self.cursor.as_ref().is_some_and(|cursor| attempt.nows.iter().any(|now| *now < cursor.at)) {
             return Ok(Next::Nothing);
         }
@@ -67,7 +67,7 @@ impl Asked for Ledger {
         let sure = Some(written).filter(|_| !attempt.blurred);
         let at = attempt.nows.iter().copied().max().unwrap_or(0);
         Ok(match compare_page(got.body, self.limit, entries, below, sure)? {
-            // The number of what is not written may yet be another's.
+            // The number of an unwritten entry may still become another's.
             Some((text, below)) if settled => Next::Page(self.member, Cursor { text, below, at }),
             _ => Next::Nothing,
         })

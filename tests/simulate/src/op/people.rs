@@ -1,4 +1,4 @@
-//! Registering, and who is shown.
+//! Registering and reading members.
 
 use laurel_tests::model::Model;
 
@@ -11,7 +11,7 @@ use crate::{
     world::{View, World},
 };
 
-/// Somebody with that number registers.
+/// The person with that number registers.
 #[derive(Clone, Debug)]
 pub(crate) struct Register {
     pub(crate) person: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Show {
     member: usize,
 }
 
-/// `POST /members/find`, of somebody with that number.
+/// `POST /members/find`, for the person with that number.
 #[derive(Clone, Debug)]
 pub(crate) struct Find {
     person: u32,
@@ -67,7 +67,7 @@ impl Asked for Register {
         let (id, program) = (&world.ids[world.people[&self.person]], world.model.program(known));
         let (status, installed) = (got.status, got.client.installed.is_some());
         let created = compare_registered(got.body, id, (status == 200).then_some(shown), program)?;
-        // Whoever was registered by this request is told so, unless it cannot be recognised.
+        // The person registered by this request gets `created`, unless the request cannot be recognised.
         let right = match created {
             true => installed && status == 201,
             false => status == 200 && (!installed || got.client.key.is_none()),
@@ -135,7 +135,7 @@ impl Asked for Find {
 
 impl Writer {
     pub(crate) fn register(&mut self, _: &Model, _: i64) -> Op {
-        // Now and then somebody who is known.
+        // Sometimes a known person.
         let known = self.people > 0 && self.dice.percent(30);
         let person =
             if known { self.dice.between(1, i64::from(self.people)) as u32 } else { self.people + 1 };

@@ -44,7 +44,7 @@ impl Asked for Program {
 }
 
 impl Program {
-    /// Whether it was given a version that it has. Others may have saved newer ones since.
+    /// Whether the answer names a version with that document. Others may have saved newer ones since.
     fn is_saved(&self, world: &World, client: &Client, body: &[u8]) -> Result<Next, String> {
         let since = (client.versions.max(1)..).zip(&world.documents[client.versions.max(1) - 1..]);
         let mut own = since.filter(|(_, saved)| **saved == self.document);
@@ -57,12 +57,12 @@ impl Program {
 }
 
 impl Writer {
-    /// A new version, now and then; else somebody is looked for.
+    /// Sometimes a new version; otherwise a search for a member.
     pub(crate) fn program_seldom(&mut self, model: &Model, now: i64) -> Op {
         if self.dice.below(3) == 0 { self.program() } else { self.find(model, now) }
     }
 
-    /// A new version: other rates, limits and thresholds of keeping; what is written moves no more.
+    /// A new version: other rates, limits and thresholds for keeping a tier; nothing already written changes.
     fn program(&mut self) -> Op {
         let dice = &mut self.dice;
         let next = &mut self.document;

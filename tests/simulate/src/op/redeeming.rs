@@ -77,8 +77,8 @@ impl Writer {
             4..7 => 1,
             _ => self.dice.between(1, (available / 3).max(1)),
         };
-        // Sometimes for an order that earned: another natural key of the same name.
-        // Not by the partner, whose body would be another for the same order.
+        // Sometimes for an order that earned: another natural key of the same name. Not by the partner, whose
+        // body would differ for the same order.
         let plain = self.way == Way::Plain;
         let earned =
             self.orders.last().filter(|(_, way)| plain && *way == Way::Plain && self.dice.percent(20));

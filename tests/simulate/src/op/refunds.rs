@@ -62,7 +62,7 @@ impl Writer {
             return Op::command(Command::Refund(again), way);
         }
         let found = match self.way {
-            // A partner reverses its own alone.
+            // A partner reverses only its own.
             Way::Signed => self.orders.iter().rev().find(|(order, _)| order.brand == PARTNER).cloned(),
             _ => Writer::one_of(&mut self.dice, &self.orders),
         };

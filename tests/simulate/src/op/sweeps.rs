@@ -1,4 +1,4 @@
-//! What time has done, written down by the scheduled functions.
+//! The effects of time, which the scheduled functions write down.
 
 use laurel_tests::model::{DAY, Model};
 

@@ -1,6 +1,6 @@
-//! The test's clock. Each instance has one of its own, which a request's `Test-Clock` moves; to a
-//! caller they are one. So the latest moment that was reached anywhere is kept here, and an instance
-//! that has not heard of it is not asked any more: another one takes its place.
+//! The test's clock. Each instance has one of its own, which a request's `Test-Clock` moves; to a caller they
+//! look like one. So this keeps the latest moment that any instance reached, and replaces an instance that
+//! has not reached it.
 
 use std::{
     cmp::Ordering,
@@ -9,7 +9,7 @@ use std::{
 
 use domain::time::Instant;
 
-/// What time it is in all instances together.
+/// The time of all instances together.
 pub(crate) struct TestClock {
     now: Mutex<Option<Moment>>,
 }
@@ -66,8 +66,8 @@ impl TestClock {
     }
 }
 
-/// Whether a function that answered so had moved its clock before: it does so once it has found the
-/// route and an admin.
+/// Whether a function with that answer moved its clock first: it does so once it has found the route and an
+/// admin.
 pub(crate) fn moved(status: u16, code: &str) -> bool {
     let before = [
         "not_found",

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, req
 use http_body_util::Full;
 use serde_json::{Map, Value, json};
 
-/// What the URL's own host would be called.
+/// The URL's own host name.
 const HOST: &str = "gateway.lambda-url.local.on.aws";
 
 /// The event for a request.
@@ -50,7 +50,7 @@ pub(crate) fn event(head: &Parts, body: &Bytes, now: chrono::DateTime<chrono::Ut
     event
 }
 
-/// The headers as a URL hands them over: a name that stands twice has its values joined.
+/// The headers as a URL passes them on: a duplicate name has its values joined.
 fn joined(headers: &HeaderMap) -> Map<String, Value> {
     let mut joined = Map::new();
     for name in headers.keys() {
@@ -66,14 +66,14 @@ fn joined(headers: &HeaderMap) -> Map<String, Value> {
     joined
 }
 
-/// Whether a body is handed over as text: it says so.
+/// Whether a body is passed on as text, by its own type.
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind.starts_with("text/") || ["json", "xml", "javascript"].iter().any(|word| kind.ends_with(word))
 }
 
-/// The response that an answer stands for; without a status it is the body of a 200, as at AWS.
+/// The response for an answer; without a status it is the body of a 200, as at AWS.
 pub(crate) fn response(answer: &Bytes) -> Response<Full<Bytes>> {
     let told: Value = serde_json::from_slice(answer).unwrap_or_default();
     let Some(status) = told["statusCode"].as_u64() else {

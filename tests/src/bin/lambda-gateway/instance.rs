@@ -1,4 +1,4 @@
-//! One instance of a function: its process, and what it is handed.
+//! One instance of a function: its process, and the events it gets.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -20,7 +20,7 @@ use crate::{
     settings::Settings,
 };
 
-/// How often is looked whether a process that owes an answer has ended.
+/// How often to check whether a process that owes an answer has ended.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// An instance.
@@ -35,7 +35,7 @@ pub(crate) struct Instance {
 pub(crate) enum Outcome {
     /// The function's answer.
     Answer(Bytes),
-    /// It failed: what the function, or Lambda in its place, says of it.
+    /// It failed: what the function, or Lambda for it, says.
     Failure(Bytes),
 }
 
@@ -66,8 +66,8 @@ impl Instance {
         Ok(Instance { process, api, clock })
     }
 
-    /// Hands it an event and waits, so long at most; then it is killed, as Lambda does. What came of
-    /// it, and whether the instance lives.
+    /// Passes it an event and waits up to that long; then kills it, as Lambda does. Returns the outcome, and
+    /// whether the instance lives.
     pub(crate) async fn invoke(&mut self, payload: Bytes, limit: Duration) -> (Outcome, bool) {
         let (tell, mut told) = oneshot::channel();
         let until = Instant::now() + limit;

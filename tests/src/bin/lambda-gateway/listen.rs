@@ -33,8 +33,8 @@ use crate::{
 /// The largest request: Lambda takes 6 MB.
 const BODY_BYTES_MAX: usize = 6 * 1024 * 1024;
 
-/// How long a function has for a request. The template gives less to those that are no sweeps, but a
-/// machine that tests run on may be busy.
+/// How long a function has for a request. The template gives less to functions that are not sweeps, but a
+/// machine that runs tests may be busy.
 const URL_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long it has when it is invoked, unless [`LIMIT_HEADER`] says otherwise.
@@ -145,7 +145,7 @@ impl Gateway {
         }
     }
 
-    /// An event for the function itself, by somebody whom IAM would allow that.
+    /// An event for the function itself, from a sender with IAM's permission.
     async fn invoke(&self, function: &str, head: &Parts, body: Bytes) -> Response<Full<Bytes>> {
         let Some(pool) = self.pool(function) else { return nothing_here() };
         let limit = head.headers.get(LIMIT_HEADER).and_then(|limit| limit.to_str().ok()?.parse().ok());

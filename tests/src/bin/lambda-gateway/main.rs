@@ -5,13 +5,13 @@
 //! lambda-gateway serve --addr 127.0.0.1:9000 --table laurel --endpoint http://127.0.0.1:8000 --create-table
 //! ```
 //!
-//! It takes the flags of `laurel serve`, of which it needs `--table`; and like an operator it runs
-//! `laurel serve` over the table once, to set it up. From then on it is in Lambda's place alone:
+//! It takes the flags of `laurel serve`, of which it needs `--table`; and like an operator it runs `laurel
+//! serve` over the table once, to set it up. Then it only does what Lambda does:
 //!
 //! - `/<function>…` becomes a function-URL event (payload format 2.0), and what the function
 //!   answers becomes the answer;
-//! - `POST /2015-03-31/functions/<function>/invocations`, which is what `aws lambda invoke` sends,
-//!   hands the function its body, as a scheduler does;
+//! - `POST /2015-03-31/functions/<function>/invocations`, which is what `aws lambda invoke` sends, passes the
+//!   function its body, as a scheduler does;
 //! - `GET /healthz` answers 200.
 //!
 //! A function's first request starts an instance of it; an instance handles one event at a time and

@@ -1,4 +1,4 @@
-//! The instances of one function: kept once started, more while those there are busy.
+//! The instances of one function: kept once started, with more started while all are busy.
 
 use std::{
     collections::VecDeque,
@@ -23,7 +23,7 @@ pub(crate) struct Pool {
     clock: Arc<TestClock>,
     /// A place for each instance that may be busy.
     places: Semaphore,
-    /// Those that are not, the one that was asked last at the end.
+    /// The idle ones, the most recently used one last.
     idle: Mutex<VecDeque<Instance>>,
 }
 
@@ -33,8 +33,8 @@ impl Pool {
         Pool { function: function.to_owned(), settings, clock, places, idle: Mutex::default() }
     }
 
-    /// Hands an instance the event; `moves_to` is the moment that the event itself moves the test's
-    /// clock to. `read` looks at an answer and says whether it has.
+    /// Passes an instance the event; `moves_to` is the moment to which the event itself moves the test's
+    /// clock. `read` looks at an answer and says whether it has.
     pub(crate) async fn invoke(
         &self,
         payload: Bytes,
@@ -57,14 +57,14 @@ impl Pool {
         Ok(outcome)
     }
 
-    /// An instance that is not busy, whose clock will be right.
+    /// An idle instance, whose clock will be right.
     async fn instance(&self, moves_to: Option<&Moment>) -> Result<Instance, Error> {
         let now = self.clock.now();
         loop {
             let idle = {
                 let mut idle = self.idle();
                 let others = self.settings.instances_max - self.places.available_permits() - 1;
-                // In turns: as long as there may be another, another one is started.
+                // In turns: starts another instance as long as the bound allows.
                 match self.settings.in_turns {
                     true if idle.len() + others < self.settings.instances_max => None,
                     true => idle.pop_front(),

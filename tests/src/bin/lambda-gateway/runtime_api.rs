@@ -1,5 +1,5 @@
-//! The Runtime API, as one instance sees it: it asks for its next event, and tells what came of it.
-//! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+//! The Runtime API, as one instance sees it: it asks for its next event, and reports the outcome. See
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::{
     convert::Infallible,
@@ -32,11 +32,11 @@ pub(crate) struct Event {
     pub(crate) payload: Bytes,
     /// When the instance will be ended, in milliseconds since 1970.
     pub(crate) deadline_ms: i64,
-    /// Where to tell what came of it.
+    /// Where to report the outcome.
     pub(crate) tell: oneshot::Sender<Told>,
 }
 
-/// What an instance told of an event.
+/// The outcome that an instance reported for an event.
 pub(crate) enum Told {
     /// Its answer.
     Answer(Bytes),
@@ -73,7 +73,7 @@ impl RuntimeApi {
         Ok(RuntimeApi { address, events, listening: tokio::spawn(listen(listener, shared)) })
     }
 
-    /// Hands the instance an event when it asks for the next; `false` if it never will.
+    /// Passes the instance an event when it asks for the next; `false` if it never will.
     pub(crate) async fn hand_over(&self, event: Event) -> bool {
         self.events.send(event).await.is_ok()
     }
@@ -142,7 +142,7 @@ impl Shared {
     fn told(&self, id: &str, what: Told) -> Response<Full<Bytes>> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         match under_way.take_if(|(own, _)| own == id) {
-            // Whoever waited may have given it up.
+            // The waiting side may have given up.
             Some((_, tell)) => {
                 let _ = tell.send(what);
                 empty(StatusCode::ACCEPTED)

@@ -1,4 +1,4 @@
-//! What the command line and the environment say, and the setting up of the table.
+//! The command line and the environment, and setting up the table.
 
 use std::{
     env,
@@ -10,10 +10,10 @@ use std::{
 
 use crate::Error;
 
-/// A master key for whoever has none.
+/// A master key if none is given.
 const MASTER_KEY: &str = "lambda-gateway-master-key-0123456789abcdef";
 
-/// Instances of a function at once, unless something else is said.
+/// Instances of a function at once, unless given.
 const INSTANCES_MAX: usize = 3;
 
 /// What this gateway is told.
@@ -60,8 +60,8 @@ impl Settings {
         })
     }
 
-    /// Runs `laurel serve` over the table until it serves: that writes the programme and the first
-    /// admin's key, and which master key the data is under.
+    /// Runs `laurel serve` over the table until it serves: that writes the programme, the first admin's key,
+    /// and which master key the data is under.
     pub(crate) fn set_up_table(&self) -> Result<(), Error> {
         let failed = |why: &str| format!("{} {}: {why}", self.laurel.display(), self.words.join(" "));
         let mut laurel = Command::new(&self.laurel)
@@ -74,7 +74,7 @@ impl Settings {
             .map_err(|error| failed(&error.to_string()))?;
         let said = BufReader::new(laurel.stdout.take().ok_or("no standard output")?);
         let serves = said.lines().map_while(Result::ok).any(|line| line.starts_with("Laurel serves "));
-        // All that it wrote is durable by then.
+        // Everything it wrote is durable by then.
         let _ = laurel.kill();
         laurel.wait()?;
         if serves { Ok(()) } else { Err(failed("it did not come to serve").into()) }
@@ -91,8 +91,8 @@ impl Settings {
         packed.or_else(|| within(Path::new(function)).filter(|_| function != "laurel"))
     }
 
-    /// The environment of a function's process, besides what names its Runtime API. Nothing of this
-    /// process's own gets through.
+    /// The environment of a function's process, besides its Runtime API's address. It inherits nothing from
+    /// this process.
     pub(crate) fn environment(&self, function: &str) -> Vec<(&'static str, String)> {
         let mut environment = vec![
             ("AWS_LAMBDA_FUNCTION_NAME", function.to_owned()),
@@ -115,7 +115,7 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Takes a flag and its value out of the words.
+/// Takes a flag and its value out of the arguments.
 fn take(words: &mut Vec<String>, flag: &str) -> Option<String> {
     let at = words.iter().position(|word| word == flag || word.starts_with(&format!("{flag}=")))?;
     let word = words.remove(at);

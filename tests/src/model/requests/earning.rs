@@ -8,7 +8,7 @@ impl Writer {
     pub(super) fn order(&mut self) -> i64 {
         let member = self.member();
         if self.dice.percent(6) {
-            // One that earned before: sent again, or with something else in it.
+            // An order that earned before: sent again, or with other content.
             if let Some(mut again) = self.dice.one_of(&self.orders) {
                 if self.dice.percent(40) {
                     again["occurred_at"] = self.calendar.show(self.now - DAY);
@@ -35,7 +35,7 @@ impl Writer {
         }
         self.date_it(&mut body);
         if self.dice.percent(1) {
-            // With one fault alone: which of two is told first is nobody's rule.
+            // With only one fault: no rule says which of two is reported first.
             body = json!({"brand": body["brand"], "order_id": body["order_id"], "amount": "1",
                 "member_id": "mbr_00000000000000000000000000"});
         }
@@ -119,7 +119,7 @@ impl Writer {
         (json!(lines), sum)
     }
 
-    /// Often now; late by days to years; at the very ends of what is accepted.
+    /// Often now; late by days to years; at the very limits of what is accepted.
     fn date_it(&mut self, body: &mut Value) {
         let minute = 60 * 1000;
         let at = match self.dice.below(100) {

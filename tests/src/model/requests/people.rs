@@ -1,4 +1,4 @@
-//! Who is there, and what time does to them.
+//! Registering and reading members, and sweeps.
 
 use crate::model::calendar::DAY;
 use crate::model::generate::Writer;

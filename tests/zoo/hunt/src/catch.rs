@@ -1,5 +1,5 @@
-//! What looks for the bug: the simulator, then power cuts and failing calls under the embedded store. None of
-//! them knows what is planted.
+//! The checks that look for the bug: the simulator, then power cuts and failing calls under the embedded
+//! store. None of them knows which bug is planted.
 
 use std::{
     any::Any,
@@ -12,13 +12,13 @@ use simulate::{Settings, run};
 /// Operations of one seed of the simulator.
 const OPERATIONS: usize = 400;
 
-/// Seeds with which the simulator begins: most is found in the first few.
+/// Seeds with which the simulator begins: the first few find most bugs.
 const FIRST_SEEDS: RangeInclusive<u64> = 1..=20;
 
-/// Disks that lose power again and again.
+/// Disks that lose power repeatedly.
 const DISKS: u64 = 40;
 
-/// Seeds for what is rare: dates that a zone skips, races of three.
+/// Seeds for rare events: dates that a zone skips, races of three.
 const MORE_SEEDS: RangeInclusive<u64> = 21..=500;
 
 /// What was found.
@@ -31,9 +31,9 @@ pub(crate) struct Caught {
     pub(crate) finding: String,
 }
 
-/// Looks until something is found, or everything was looked at.
+/// Looks until it finds something, or has tried everything.
 pub(crate) fn catch() -> Option<Caught> {
-    // What is found is told once, and not by the hook too.
+    // A finding is reported once, not by the panic hook too.
     std::panic::set_hook(Box::new(|_| {}));
     let mut operations = 0;
     let first = simulator(FIRST_SEEDS, &mut operations);
@@ -76,7 +76,7 @@ fn failing_calls() -> Option<Caught> {
 
 fn caught(by: &'static str, after: String, finding: &str) -> Caught {
     let line = finding.lines().next().unwrap_or_default();
-    // What was asked begins it, and what is wrong with the answer ends it.
+    // It begins with the request, and ends with what is wrong with the answer.
     let letters: Vec<char> = line.chars().collect();
     let finding = match letters.len() {
         0..=180 => line.to_owned(),

@@ -1,4 +1,4 @@
-//! Looks for the bug that is planted in this process, if any is: what the zoo runs, once for each of its bugs.
+//! Looks for the bug that is planted in this process, if any. The zoo runs this once for each of its bugs.
 
 mod catch;
 
