@@ -7,14 +7,16 @@ mod compare;
 mod fact;
 mod read;
 mod subject;
+mod wants;
 
-use crate::{id::TierId, time::Instant};
+use crate::id::TierId;
 
 pub use self::{
     compare::{Figure, InYear, Order, Rank, Same, Truth, When},
     fact::{Amount, Facts, Flag, Moment, MonthDay, Number, Region, Word, Words},
     read::{Reader, schema},
     subject::Subject,
+    wants::Wants,
 };
 
 /// A condition on a member.
@@ -49,15 +51,6 @@ pub enum Pair {
     Birthday(InYear),
     /// Something that is so or not.
     Flag(Flag, Truth),
-}
-
-/// What evaluating needs and was not given.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wants {
-    /// The member's entries that were recorded at or after that moment.
-    History(Instant),
-    /// The person behind the member.
-    Person,
 }
 
 impl Condition {
@@ -151,12 +144,12 @@ impl Pair {
 
 /// One branch of that value settles it, whatever else would have to be looked up for the others.
 fn settled_by(value: bool, branches: &[Condition], facts: &impl Facts) -> Result<bool, Wants> {
-    let mut wants = None;
+    let mut wants: Option<Wants> = None;
     for branch in branches {
         match branch.holds(facts) {
             Ok(found) if found == value => return Ok(value),
             Ok(_) => {}
-            Err(wanted) => wants = wants.or(Some(wanted)),
+            Err(wanted) => wants = Some(wants.map_or(wanted, |cheapest| cheapest.or(wanted))),
         }
     }
     wants.map_or(Ok(!value), Err)

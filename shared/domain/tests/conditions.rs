@@ -296,7 +296,7 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
     let history = r#"{"fact": "categories", "op": "contains", "value": "book"}"#;
     let recent = r#"{"fact": "orders.count_90d", "op": ">=", "value": 1}"#;
     let since = at("2026-03-18T00:00:00+08:00");
-    let (wants_person, wants_all) = (Err(Wants::Person), Err(Wants::History(Instant::MIN)));
+    let (wants_person, wants_all) = (Err(Wants::PERSON), Err(Wants::history(Instant::MIN)));
     for (text, want) in [
         (format!(r#"{{"all": [{yes}, {yes}]}}"#), Ok(true)),
         (format!(r#"{{"all": [{yes}, {no}]}}"#), Ok(false)),
@@ -305,11 +305,15 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
         (format!(r#"{{"any": [{no}, {no}]}}"#), Ok(false)),
         (format!(r#"{{"any": [{no}, {yes}]}}"#), Ok(true)),
         (format!(r#"{{"any": [{person}, {yes}]}}"#), Ok(true)),
-        (format!(r#"{{"any": [{history}, {person}]}}"#), wants_all),
+        // What costs less is looked at first, whichever stands first.
+        (format!(r#"{{"any": [{history}, {person}]}}"#), wants_person),
+        (format!(r#"{{"any": [{history}, {recent}]}}"#), Err(Wants::history(since))),
+        (format!(r#"{{"all": [{recent}, {history}]}}"#), Err(Wants::history(since))),
+        (format!(r#"{{"any": [{history}, {no}]}}"#), wants_all),
         (format!(r#"{{"not": {yes}}}"#), Ok(false)),
         (format!(r#"{{"not": {no}}}"#), Ok(true)),
         (format!(r#"{{"not": {person}}}"#), wants_person),
-        (recent.to_owned(), Err(Wants::History(since))),
+        (recent.to_owned(), Err(Wants::history(since))),
         (r#"{"fact": "categories", "op": "contains", "value": "tea"}"#.to_owned(), Ok(true)),
     ] {
         let subject = asked(&member, None, None, &programme);
@@ -320,7 +324,7 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
         Member { orders: OrderStats { more_categories: false, ..member.orders.clone() }, ..member.clone() };
     assert_eq!(read(history).unwrap().holds(&asked(&known, None, None, &programme)), Ok(false));
     // A history that does not reach back far enough is none.
-    for (reaches, want) in [(since, Ok(false)), (since.plus_millis(1), Err(Wants::History(since)))] {
+    for (reaches, want) in [(since, Ok(false)), (since.plus_millis(1), Err(Wants::history(since)))] {
         let history = History { since: reaches, events: Vec::new() };
         let subject = asked(&member, None, Some(&history), &programme);
         assert_eq!(read(recent).unwrap().holds(&subject), want, "{reaches:?}");

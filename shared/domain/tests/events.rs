@@ -261,13 +261,18 @@ fn a_life_is_new_active_dormant_and_lost() {
     }
 }
 
-/// A programme with that beside the least there must be.
+/// A programme with that in its points beside the least there must be.
 fn programmes(points: &str) -> Timeline {
+    programmes_with(points, "")
+}
+
+/// The same, with that beside them.
+fn programmes_with(points: &str, beside: &str) -> Timeline {
     let document = format!(
         r#"{{"name": "Club", "time_zone": "UTC", "currency": "CNY", "default_region": "CN", "late_days": 400,
         "brands": [{{"id": "acme", "name": "Acme"}}], "growth": {{"per_unit": "1"}},
         "points": {{"per_unit": "1", "expiry": {{"mode": "never"}}{points}}},
-        "tiers": [{{"id": "basic", "growth": 0}}]}}"#
+        "tiers": [{{"id": "basic", "growth": 0}}]{beside}}}"#
     );
     let programme = programme::read(&Json::parse(document.as_bytes()).unwrap(), 1, Instant(0)).unwrap();
     Timeline::new(vec![Arc::new(programme)]).unwrap()
@@ -287,7 +292,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
         (COUNTED_DAYS, Ok(50)),
         (
             COUNTED_DAYS + 1,
-            Err(Stop::Wants(Wants::History(ten_of(TODAY - COUNTED_DAYS - 1).plus_millis(-36_000_000)))),
+            Err(Stop::Wants(Wants::history(ten_of(TODAY - COUNTED_DAYS - 1).plus_millis(-36_000_000)))),
         ),
     ] {
         let order = EarnOrder {
@@ -300,6 +305,55 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
         let decided = decide(&context, &member, &Command::EarnOrder(&order));
         let granted = decided.map(|decision| decision.events[0].kind.row().granted.unwrap().points);
         assert_eq!(granted, want, "{days} days ago");
+    }
+}
+
+/// Whatever has to be known for one step is asked for together, and reaches back as far as any of it must.
+#[test]
+fn what_is_wanted_is_asked_for_at_once() {
+    let fact = |fact: &str, op: &str, value: &str| {
+        format!(r#"{{"fact": "{fact}", "op": "{op}", "value": {value}}}"#)
+    };
+    let recent = fact("orders.count_90d", ">=", "1");
+    let whole = fact("categories", "contains", r#""tea""#);
+    let person = fact("gender", "=", r#""f""#);
+    let badge = |id: &str, when: &str| format!(r#"{{"id": "{id}", "when": {when}}}"#);
+    let badges = |of: &[&str]| {
+        let of: Vec<String> =
+            of.iter().enumerate().map(|(at, when)| badge(&format!("b{at}"), when)).collect();
+        format!(r#", "badges": [{}]"#, of.join(", "))
+    };
+    let limits = r#", "limits": [{"per": "day", "points": 50}, {"per": "month", "points": 500}]"#;
+    let now = ten_of(TODAY);
+    let midnight = |day: i32| ten_of(day).plus_millis(-36_000_000);
+    let month = Zone::of("UTC").unwrap().day(ten_of(TODAY - COUNTED_DAYS - 40)).first_of_month().number();
+    let day = month + 10;
+    let ninety = Wants::history(midnight(TODAY - 89));
+    for (points, beside, occurred, want) in [
+        (limits, String::new(), day, Wants::history(midnight(month))),
+        ("", badges(&[&person, &recent]), TODAY, Wants::PERSON.and(ninety)),
+        ("", badges(&[&recent, &whole]), TODAY, Wants::history(Instant::MIN)),
+        ("", badges(&[&format!(r#"{{"any": [{whole}, {recent}, {person}]}}"#)]), TODAY, Wants::PERSON),
+        (
+            "",
+            badges(&[&format!(r#"{{"all": [{whole}, {recent}]}}"#), &person]),
+            TODAY,
+            Wants::PERSON.and(ninety),
+        ),
+    ] {
+        let programmes = programmes_with(points, &beside);
+        let context = Context { programmes: &programmes, now, person: None, history: None, any_age: false };
+        let mut member = Member::new(MemberId([1; 16]), Instant(0), now, &TierId::of_checked("basic"));
+        member.orders.more_categories = true;
+        let order = EarnOrder {
+            brand: "acme".parse().unwrap(),
+            order_id: OrderId::of_checked("1"),
+            amount: Some(Money(10_000)),
+            lines: Vec::new(),
+            occurred_at: Some(ten_of(occurred)),
+        };
+        let decided = decide(&context, &member, &Command::EarnOrder(&order));
+        assert_eq!(decided.map(|_| ()), Err(Stop::Wants(want)), "{points}{beside}");
     }
 }
 

@@ -29,11 +29,11 @@ pub struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     fn person(&self) -> Result<&'a Person, Wants> {
-        self.person.ok_or(Wants::Person)
+        self.person.ok_or(Wants::PERSON)
     }
 
     fn history(&self, since: Instant) -> Result<&'a History, Wants> {
-        self.history.filter(|history| history.since <= since).ok_or(Wants::History(since))
+        self.history.filter(|history| history.since <= since).ok_or(Wants::history(since))
     }
 
     fn today(&self) -> Day {

@@ -177,19 +177,21 @@ impl Draft<'_> {
 
     /// The points that the limits leave (rules, 4.4).
     fn within_limits(&self, calculated: u64, day: Day) -> Result<u64, Wants> {
-        let mut granted = calculated;
+        let (mut granted, mut wants) = (calculated, Wants::default());
         for limit in &self.programme().points.limits {
             let before = match limit.per {
-                Per::Order => 0,
-                Per::Day => self.granted_between(day, day)?,
+                Per::Order => Ok(0),
+                Per::Day => self.granted_between(day, day),
                 Per::Month => {
                     let first = day.first_of_month();
-                    self.granted_between(first, Day::from_number(first.plus_months(1).number() - 1))?
+                    self.granted_between(first, Day::from_number(first.plus_months(1).number() - 1))
                 }
             };
+            let Some(before) = wants.collect(before) else { continue };
             // Under an earlier version more may have been granted than this one allows: nothing is left then.
             granted = granted.min(limit.points.saturating_sub(before));
         }
+        wants.nothing()?;
         Ok(granted)
     }
 
@@ -199,7 +201,7 @@ impl Draft<'_> {
 
     pub(super) fn wanted_history(&self, first: Day) -> Result<&crate::event::History, Wants> {
         let since = self.programme().zone.midnight(first);
-        self.context.history.filter(|history| history.since <= since).ok_or(Wants::History(since))
+        self.context.history.filter(|history| history.since <= since).ok_or(Wants::history(since))
     }
 
     fn granted_between(&self, first: Day, last: Day) -> Result<u64, Wants> {

@@ -2,7 +2,7 @@
 
 use super::{Draft, Stop, share};
 use crate::{
-    condition::Subject,
+    condition::{Subject, Wants},
     event::{EntryKind, Movement, Share, TierCause},
     member::{Member, Status},
     number::signed,
@@ -55,16 +55,14 @@ impl Draft<'_> {
     fn raise_tier(&mut self, by_growth: bool) -> Result<(), Stop> {
         let programme = self.programme();
         let own = programme.place_of(&self.member.standing.tier);
-        let mut reached: Option<&Tier> = None;
+        let (mut reached, mut wants): (Option<&Tier>, _) = (None, Wants::default());
         for tier in programme.tiers.iter().skip(own + 1) {
-            let other = match &tier.or {
-                Some(or) => or.holds(&self.subject())?,
-                None => false,
-            };
-            if (by_growth && self.member.growth >= tier.growth) || other {
+            let other = tier.or.as_ref().and_then(|or| wants.collect(or.holds(&self.subject())));
+            if (by_growth && self.member.growth >= tier.growth) || other == Some(true) {
                 reached = Some(tier);
             }
         }
+        wants.nothing()?;
         let Some(to) = reached else { return Ok(()) };
         let now = self.context.now;
         let trial = self.member.trial.as_ref();
@@ -102,17 +100,18 @@ impl Draft<'_> {
     /// Issues every badge whose condition holds; whether there was any.
     fn issue_due_badges(&mut self) -> Result<bool, Stop> {
         let programme = self.programme();
-        let mut issued = false;
+        let (mut issued, mut wants) = (false, Wants::default());
         for badge in &programme.badges {
             let Some(when) = badge.when.as_ref().filter(|_| !self.member.has_badge(&badge.id)) else {
                 continue;
             };
-            if when.holds(&self.subject())? {
+            if wants.collect(when.holds(&self.subject())) == Some(true) {
                 let kind = EntryKind::BadgeIssued { badge: badge.id.clone(), reason: None };
                 self.record(self.context.now, Movement::default(), None, kind);
                 issued = true;
             }
         }
+        wants.nothing()?;
         Ok(issued)
     }
 }

@@ -9,6 +9,8 @@ use domain::{
     time::Instant,
 };
 
+use futures_util::future::try_join;
+
 use crate::{
     ledger::{Ledger, parts::Target},
     store::{
@@ -35,23 +37,21 @@ impl Ledger {
     ) -> Result<Decision, Error> {
         let mut person: Option<Person> = None;
         let mut history: Option<History> = None;
-        // Each look-up settles one kind of question; a history is asked for again only if it must
-        // reach further back, at most once for each limit and condition of the programme.
+        // A person is asked for once; a history again only if it must reach further back, at most once for
+        // each limit and condition of the programme.
         loop {
             let context = Context { person: person.as_ref(), history: history.as_ref(), ..context };
             match decide(&context, settled, command) {
                 Ok(decision) => return Ok(decision),
                 Err(Stop::Refused(refusal)) => return Err(refusal.into()),
-                Err(Stop::Wants(Wants::Person)) => {
-                    assert!(person.is_none(), "nobody asks again who the member is");
-                    person = Some(
-                        self.records.person(settled.id).await?.map(|(person, _)| person).unwrap_or_default(),
-                    );
-                }
-                Err(Stop::Wants(Wants::History(since))) => {
-                    let reaches = history.as_ref().is_some_and(|history| history.since <= since);
+                Err(Stop::Wants(wants)) => {
+                    assert!(wants.nothing().is_err(), "whoever stops for more says for what");
+                    assert!(!(wants.person && person.is_some()), "nobody asks again who the member is");
+                    let reaches = history.as_ref().zip(wants.history);
+                    let reaches = reaches.is_some_and(|(history, since)| history.since <= since);
                     assert!(!reaches, "nobody asks again for a history that reaches so far");
-                    history = Some(self.history(&loaded.record, since).await?);
+                    let (found, past) = self.look_up(&loaded.record, wants).await?;
+                    (person, history) = (found.or(person), past.or(history));
                 }
                 Err(Stop::Torn) => return Err(self.torn(settled.id, loaded, target).await?),
             }
@@ -69,6 +69,28 @@ impl Ledger {
         let unchanged = now.eq(versions.into_iter().map(Some));
         assert!(!unchanged, "what is stored of a member and its order does not belong together");
         Ok(StoreError::LostRace.into())
+    }
+
+    /// All that is wanted, at once.
+    async fn look_up(
+        &self,
+        record: &MemberRecord,
+        wants: Wants,
+    ) -> Result<(Option<Person>, Option<History>), Error> {
+        let person = async {
+            if !wants.person {
+                return Ok(None);
+            }
+            let known = self.records.person(record.member.id).await?;
+            Ok(Some(known.map(|(person, _)| person).unwrap_or_default()))
+        };
+        let history = async {
+            match wants.history {
+                Some(since) => self.history(record, since).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        try_join(person, history).await
     }
 
     /// The entries of a member that were recorded at or after `since`, with the slack that an
