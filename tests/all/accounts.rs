@@ -18,7 +18,7 @@ use crate::{
     support::{Reply, START, Shop},
 };
 
-/// A programme whose brand `acme` also says this.
+/// A programme whose brand `acme` also has this.
 pub(crate) fn club(says: &Value) -> Value {
     let mut acme = json!({"id": "acme", "name": "Acme"});
     acme.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
@@ -62,14 +62,14 @@ async fn drawn(shop: &Shop, key: engine::store::Key) -> Vec<(u32, u64)> {
     decode::<EntryRecord>(&key, &found.value).unwrap().blocks
 }
 
-/// Says the request refused, as a dry run too, which is told the same.
+/// The request is refused, and so is a dry run, with the same answer.
 pub(crate) async fn refused(shop: &Shop, want: &str, path: &str, body: &Value) -> Reply {
     let mut dry = body.clone();
     dry["dry_run"] = json!(true);
     let dry = shop.refused(want, "POST", path, dry).await;
     let reply = shop.refused(want, "POST", path, body.clone()).await;
     assert_eq!(dry.body["left"], reply.body["left"]);
-    // Once it is clear that nothing is left, a refusal moves nothing either.
+    // Once nothing is left, a refusal moves nothing.
     let before = shop.snapshot().await;
     shop.refused(want, "POST", path, body.clone()).await;
     assert_eq!(before, shop.snapshot().await, "a refusal has written something");
@@ -94,13 +94,13 @@ fn a_limit_of_a_day_refuses_whole_requests_until_the_next() {
         let no = refused(&shop, "409 brand_limit", "/earn-points", &review).await;
         assert_eq!(no.body["left"], 0);
 
-        // What was done is answered, what takes nothing goes on, and a refund frees nothing.
+        // A repeat gets its answer, a request that takes nothing still works, and a refund frees nothing.
         let again = shop.call("POST", "/earn-points", order(&member, "A-1", 60)).await;
         assert!(again.status == 200 && again.replayed(), "{}", again.body);
         shop.ok("POST", "/earn-points", order(&member, "A-3", 0)).await;
         shop.ok("POST", "/reverse", refund("A-1", "all")).await;
         refused(&shop, "409 brand_limit", "/earn-points", &order(&member, "A-4", 1)).await;
-        // Other brands and redemptions are not counted, nor is what is done by hand.
+        // Other brands, redemptions and adjustments are not counted.
         shop.ok("POST", "/redeem", spend(&member, "A-1", 40)).await;
         let mut bean = order(&member, "B-1", 500);
         bean["brand"] = json!("bean");
@@ -112,7 +112,7 @@ fn a_limit_of_a_day_refuses_whole_requests_until_the_next() {
         shop.at("2026-03-02T23:59:59.999+08:00");
         refused(&shop, "409 brand_limit", "/earn-points", &order(&member, "A-4", 1)).await;
         shop.at("2026-03-03T00:00:00+08:00");
-        // By when it is recorded, whenever it happened.
+        // By the moment of recording, whenever it happened.
         let mut late = order(&member, "A-4", 100);
         late["occurred_at"] = json!("2026-03-01T10:00:00+08:00");
         shop.ok("POST", "/earn-points", late).await;
@@ -203,12 +203,12 @@ fn prepaid_points_come_from_the_oldest_block_and_go_back_to_theirs() {
         }
         let found = usage(&shop).await;
         assert_eq!(found["blocks"], json!([{"number": 1, "left": 30}, {"number": 2, "left": 50}]));
-        // What was let go does not come back: nothing is taken of an order whose points are spent.
+        // Forgiven points do not come back: nothing is taken from an order whose points are spent.
         shop.ok("POST", "/earn-points", order(&member, "A-3", 80)).await;
         assert_eq!(usage(&shop).await["blocks"], json!([]));
         refused(&shop, "409 block_exhausted", "/earn-points", &order(&member, "A-4", 1)).await;
 
-        // A brand that pays by the month from now on still gives back, and is not stopped.
+        // A brand that changes to paying by the month still gives back, and is not stopped.
         save(&shop, club(&json!({}))).await;
         shop.ok("POST", "/earn-points", order(&member, "A-4", 1_000)).await;
         assert_eq!(
@@ -233,7 +233,7 @@ fn what_a_refund_lets_go_does_not_return_to_its_block() {
         block(&shop, "first", 1_000).await;
         shop.ok("POST", "/earn-points", order(&member, "A-1", 100)).await;
         shop.ok("POST", "/redeem", spend(&member, "R-1", 80)).await;
-        // Of 50 points 20 are there to be taken; of the other 50 none.
+        // Of 50 points 20 can be taken; of the other 50 none.
         assert_eq!(shop.ok("POST", "/reverse", refund("A-1", "50")).await["taken"], 20);
         assert_eq!(usage(&shop).await["blocks"], json!([{"number": 1, "left": 920}]));
         shop.ok("POST", "/earn-points", order(&member, "A-2", 10)).await;
@@ -254,7 +254,7 @@ fn what_a_refund_lets_go_does_not_return_to_its_block() {
     });
 }
 
-/// What is left is seen at one moment, also where others move it about meanwhile.
+/// What is left is read at one moment, even if others move it meanwhile.
 #[test]
 fn usage_counts_nothing_twice_and_leaves_nothing_out() {
     run(async {
@@ -265,7 +265,7 @@ fn usage_counts_nothing_twice_and_leaves_nothing_out() {
         let second = Shop::over(inner, &program, START).await;
         let member = shop.somebody().await;
         shop.ok("POST", "/earn-points", order(&member, "A-1", 1)).await;
-        // What is too much for a shard, and for what is left, brings all back to the pool.
+        // A request too large for a shard, and for what is left, brings everything back to the pool.
         between.after_reading(keys::account(&BrandId::of_checked("acme"), keys::POOL), async move {
             second.refused("409 brand_limit", "POST", "/earn-points", order(&member, "B-1", 1_000)).await;
         });
@@ -300,7 +300,7 @@ fn a_new_version_keeps_what_has_been_used() {
         renamed["name"] = json!("Another name");
         save(&shop, renamed).await;
         assert_eq!(left().await, json!({"total": 700, "used": 700, "left": 0}));
-        // Whoever takes the limit away and brings it back begins anew.
+        // A limit that is removed and brought back starts again.
         save(&shop, club(&json!({}))).await;
         shop.ok("POST", "/earn-points", order(&member, "B-2", 5_000)).await;
         save(&shop, limit(700)).await;
@@ -308,8 +308,8 @@ fn a_new_version_keeps_what_has_been_used() {
     });
 }
 
-/// A shop over that store whose brand has a block and a limit, an order of 40 points, and a new limit since: what
-/// lies in its shards must come back first.
+/// A shop over that store whose brand has a block and a limit, an order of 40 points, and since then a new
+/// limit: what its shards hold must come back first.
 async fn moved_on(store: Arc<dyn Store>) -> Shop {
     let says = |issue: u64| {
         club(&json!({"limits": [{"per": "day", "issue": issue}], "funding": {"mode": "prepaid"}}))
@@ -317,7 +317,7 @@ async fn moved_on(store: Arc<dyn Store>) -> Shop {
     let shop = Shop::over(store, &says(1_000), START).await;
     block(&shop, "PO-1", 500).await;
     let member = shop.somebody().await;
-    // The first is so little that a shard pays for it, and holds something from then on.
+    // The first is so small that a shard pays for it, and then holds something.
     shop.ok("POST", "/earn-points", order(&member, "A-0", 2)).await;
     shop.ok("POST", "/earn-points", order(&member, "A-1", 10)).await;
     shop.ok("POST", "/earn-points", order(&member, "A-2", 30)).await;
@@ -338,7 +338,7 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
         dry["dry_run"] = json!(true);
         shop.ok("POST", "/reverse", dry).await;
         assert_eq!(shop.snapshot().await, before, "a dry run has moved something");
-        // Somebody else is quicker the first time: it is tried again, with patience.
+        // Another request is quicker the first time: it is tried again, with patience.
         let key = keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("A-1"));
         between.before(async move {
             let stored = inner.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
@@ -355,7 +355,7 @@ fn a_refund_under_new_limits_gives_back_once_and_a_dry_run_not_at_all() {
     });
 }
 
-/// Nobody tries for ever to get at what an account holds.
+/// The attempts to get at an account's points are bounded.
 #[test]
 fn endless_races_for_an_account_are_given_up() {
     run(async {
@@ -422,7 +422,7 @@ fn a_block_is_bought_once_and_listed() {
             bought.iter().map(|block| (block.reference.as_str(), block.number, block.points)).collect();
         let all = [("PO-1", 1, 100), ("PO-2", 2, 1_000), ("PO-3", 3, 1_000), ("PO-4", 4, 1_000)];
         assert_eq!(bought, [&all[..], &[("PO-5", 5, 1_000)]].concat());
-        // Whoever has paid for points stays in the programme.
+        // A brand that has paid for points stays in the programme.
         let shop = Shop::open(&club(&json!({})), START).await;
         block(&shop, "PO-1", 5).await;
         let mut without = club(&json!({}));

@@ -1,6 +1,6 @@
-//! Brands' accounts while many ask at once, on every store: a limit, a block and a credit let exactly
-//! so much through, by several instances, through stores that lose races, forget what they did, and
-//! break off anywhere.
+//! Brands' accounts under concurrent requests, on every store: a limit, a block and a credit let exactly the
+//! right amount through, over several instances, and over stores that lose races, lose answers, and break off
+//! anywhere.
 
 use std::sync::{
     Arc,
@@ -23,7 +23,7 @@ use crate::{
     support::{Reply, START, Shop},
 };
 
-/// What a brand may at most, each with room for 10 points, and how a request too many is refused.
+/// A brand's bounds, each with room for 10 points, and how a request too many is refused.
 fn tight() -> [(&'static str, Value, &'static str); 3] {
     let prepaid = json!({"funding": {"mode": "prepaid"}});
     let credit = json!({"issue_price": "0.1", "funding": {"mode": "postpaid", "credit": "1.00"}});
@@ -34,7 +34,7 @@ fn tight() -> [(&'static str, Value, &'static str); 3] {
     ]
 }
 
-/// Sends all at once, in turn to each instance. Whoever is told to try again does.
+/// Sends all at once, in turn to each instance. Tries again when told to.
 async fn all_at_once(shops: &[Arc<Shop>], calls: Vec<(&'static str, Value)>) -> Vec<Reply> {
     let start = Arc::new(tokio::sync::Barrier::new(calls.len()));
     let calls = calls.into_iter().enumerate().map(|(number, (path, body))| {
@@ -79,7 +79,7 @@ async fn buy(shop: &Shop, points: u64) {
     shop.ok("POST", "/partners/acme/blocks", body).await;
 }
 
-/// Whether every book agrees with every other.
+/// Whether all books agree.
 async fn audit(shop: &Shop) {
     let mut books = Books::default();
     for id in shop.api.engine.records().member_ids(None, 10_000).await.unwrap().0 {
@@ -107,7 +107,7 @@ fn the_audit_knows_when_a_limit_counted() {
     });
 }
 
-/// 64 ask for a point each where there is room for 10: 10 get it, and nothing is left.
+/// 64 requests want a point each, with room for 10: 10 get it, and nothing is left.
 async fn ten_of_64(store: Arc<dyn Store>, says: &Value, refusal: &str, how_many: usize) {
     let shops = instances(&store, says, how_many).await;
     if says["funding"]["mode"] == "prepaid" {
@@ -155,7 +155,7 @@ struct Rough {
     inner: Arc<dyn Store>,
     seed: u64,
     commits: AtomicU64,
-    /// How many of a hundred commits something befalls.
+    /// How many of a hundred commits a fault strikes.
     often: AtomicU64,
 }
 
@@ -210,7 +210,7 @@ impl Store for Rough {
     }
 }
 
-/// One member's errands: what it was told of each.
+/// One member's requests, and their answers.
 async fn errands(shop: Arc<Shop>, member: String, seed: u64, length: usize) -> (u64, u64, u64) {
     let (mut issued, mut honoured, mut back) = (0, 0, 0);
     let mut orders: Vec<String> = Vec::new();
@@ -249,10 +249,10 @@ async fn errands(shop: Arc<Shop>, member: String, seed: u64, length: usize) -> (
     (issued, honoured, back)
 }
 
-/// Eight members at once, over several instances: the sums are never passed, nothing is lost.
+/// Eight members at once, over several instances: the sums are never exceeded, and nothing is lost.
 async fn storm(store: Arc<dyn Store>, how_many: usize, often: u64, seed: u64, length: usize) {
     let rough = Rough::new(store, seed);
-    // What is asked for comes to several times as much.
+    // The requests add up to several times as much.
     let room = length as u64 * 15 / 2;
     let says = json!({
         "limits": [{"per": "day", "issue": 2 * room}, {"per": "month", "issue": 2 * room, "redeem": room / 8}],
@@ -342,8 +342,8 @@ impl Store for CutOff {
     }
 }
 
-/// All shards hold something, and a request comes that takes it all: broken off after every number of
-/// commits there is, and gone on with.
+/// All shards hold something, and a request takes it all: broken off after every possible number of commits,
+/// and continued.
 #[test]
 fn a_gathering_that_breaks_off_anywhere_goes_on() {
     run(async {
@@ -368,7 +368,7 @@ fn a_gathering_that_breaks_off_anywhere_goes_on() {
             let found = shop.ok("GET", "/partners/acme", Value::Null).await["limits"][0]["issue"].clone();
             let used = if reply.status == 200 { 100_000 } else { 600 };
             assert_eq!(found["used"], used, "after {commits} commits");
-            // Somebody else goes on where it broke off.
+            // Another instance continues where it broke off.
             let one = shop.call("POST", "/earn-points", order(&members[1], "one", 1)).await;
             let want = if reply.status == 200 { "409 brand_limit" } else { "200" };
             assert_eq!(one.verdict(), want, "after {commits} commits");
@@ -384,7 +384,7 @@ fn a_gathering_that_breaks_off_anywhere_goes_on() {
     });
 }
 
-/// An instance that has not heard of a new version of the programme is told by the account.
+/// An instance that does not know a new version of the programme learns of it from the account.
 #[test]
 fn an_instance_that_is_behind_hears_of_a_new_version() {
     run(async {
@@ -399,7 +399,7 @@ fn an_instance_that_is_behind_hears_of_a_new_version() {
         shops[1].ok("POST", "/earn-points", order(&han, "A-2", 2)).await;
         shops[0].ok("PUT", "/program", limit(10)).await;
         shops[0].ok("POST", "/earn-points", order(&li, "A-3", 5)).await;
-        // The second lives by the first version still, until the account says otherwise.
+        // The second still uses the first version, until the account says otherwise.
         let no = shops[1].refused("409 brand_limit", "POST", "/earn-points", order(&han, "A-4", 2)).await;
         assert_eq!((&no.body["left"], &no.body["limit"]["issue"]), (&json!(1), &json!(10)));
         audit(&shops[0]).await;

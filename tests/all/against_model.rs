@@ -1,5 +1,5 @@
-//! The engine, through its real edge, held against the reference model on generated histories:
-//! every answer, every write sent twice, every ledger, and an audit at the end.
+//! The engine, through its real edge, compared with the reference model on generated histories: every answer,
+//! every write sent twice, every ledger, and an audit at the end.
 
 use std::{
     path::Path,
@@ -88,7 +88,7 @@ fn every_answer_is_the_models() {
     });
 }
 
-/// A store that now and then does not do what it is asked, in each way that the port allows.
+/// A store that sometimes fails, in each way that the port allows.
 struct Unreliable {
     inner: MemoryStore,
     seed: u64,
@@ -129,7 +129,7 @@ impl Store for Unreliable {
 fn a_store_that_fails_now_and_then_changes_no_answer() {
     on_seeds(20, |seed| {
         let mut plan = plan(seed, LENGTH);
-        // Who may have to ask again sends a key.
+        // A request that may need a retry has a key.
         for planned in plan.steps.iter_mut().filter(|planned| planned.step.method == "POST") {
             planned.key = Some(format!("key-{}", planned.number));
         }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{histories::run, support::Shop};
 
-/// A member with every kind of entry, and how to get at what is stored of it.
+/// A member with every kind of entry, and access to its records.
 struct Books {
     shop: Shop,
     store: Arc<MemoryStore>,
@@ -109,7 +109,7 @@ impl Books {
         self.shop.api.engine.ledger().audit_member(self.id).await.unwrap().differences
     }
 
-    /// What lies in the store beside the books, as the whole audit finds it.
+    /// Strays in the store, as the whole audit finds them.
     async fn strays(&self) -> Vec<String> {
         let engine = &self.shop.api.engine;
         let mut books = engine::Books::default();
@@ -125,7 +125,7 @@ impl Books {
     }
 }
 
-/// The place among the entries of the first that the test is about.
+/// The index of the first entry that the test is about.
 fn place(entries: &[(Key, EntryRecord)], about: impl Fn(&EntryRecord) -> bool) -> usize {
     entries.iter().position(|(_, entry)| about(entry)).unwrap()
 }
@@ -349,7 +349,7 @@ fn half_a_commit_is_found() {
         books.change(claims[0].0.clone(), Change::Delete).await;
         assert_eq!(books.strays().await, ["claims on identities: 0 are stored, 1 belong to the member"]);
 
-        // A claim and entries whose member is not there.
+        // A claim and entries whose member does not exist.
         let books = Books::open().await;
         books.change(keys::member(books.id), Change::Delete).await;
         let want = format!("there is no such member, but {count} entries and 1 claims of it");
@@ -357,7 +357,7 @@ fn half_a_commit_is_found() {
     });
 }
 
-/// A shop whose brand has a limit and a block; what lies in the store is in order.
+/// A shop whose brand has a limit and a block; the store is in order.
 async fn counted() -> (Shop, Arc<MemoryStore>) {
     let says = json!({
         "limits": [{"per": "day", "issue": 10_000}, {"per": "month", "redeem": 10_000}],
@@ -378,7 +378,7 @@ async fn counted() -> (Shop, Arc<MemoryStore>) {
     (shop, store)
 }
 
-/// A day's and a month's limit count from nought again.
+/// A day's and a month's limit count from zero again.
 #[test]
 fn an_account_agrees_with_the_ledger_on_every_day() {
     run(async {
@@ -390,7 +390,7 @@ fn an_account_agrees_with_the_ledger_on_every_day() {
             shop.redeem(&member, &format!("S-{number}"), 3).await;
             assert_eq!(brands(&shop).await, Vec::<String>::new(), "{day}");
         }
-        // What other days issued does not stand for an order of this one that is not there.
+        // Points issued on other days do not make up for a missing order of this day.
         let change = Change::Delete;
         let write = Write {
             key: keys::order(&BrandId::of_checked("acme"), &OrderId::of_checked("B-2")),
@@ -409,7 +409,7 @@ async fn brands(shop: &Shop) -> Vec<String> {
     found.brands.into_values().flatten().collect()
 }
 
-/// Accounts are held against the ledger and against what was bought.
+/// Accounts are compared with the ledger and with what was bought.
 #[test]
 fn an_account_that_says_something_else_than_the_ledger_is_found() {
     run(async {

@@ -16,7 +16,7 @@ use crate::{
     support::{ADMIN_KEY, Shop},
 };
 
-/// Another brand's redemption is not there for a storefront that is bound to its own.
+/// Another brand's redemption does not exist for a storefront that is bound to its own.
 #[tokio::test]
 async fn another_brands_redemption_is_not_found() {
     let shop = Shop::usual().await;
@@ -30,7 +30,7 @@ async fn another_brands_redemption_is_not_found() {
         shop.call_as(&bean, "POST", "/reverse", &body, None).await.verdict(),
         "404 redemption_not_found"
     );
-    // What bean cannot see it is told as if it were not there, in the same words.
+    // For bean, something it cannot see looks as if it did not exist, in the same words.
     let nothing = json!({"redemption_id": "rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV"});
     assert_eq!(
         shop.call_as(&bean, "POST", "/reverse", &nothing, None).await.verdict(),
@@ -111,7 +111,7 @@ async fn keys_are_listed_in_pages() {
     shop.refused("422 invalid_field", "GET", "/keys?limit=201", Value::Null).await;
 }
 
-/// The clock is moved by admins alone, and never back.
+/// Only admins move the clock, and never back.
 #[tokio::test]
 async fn the_test_clock_is_an_admins() {
     let shop = Shop::usual().await;
@@ -215,7 +215,7 @@ fn every_caller_is_found_however_many() {
     });
 }
 
-/// Whoever runs the server says what the first admin's key is.
+/// The server's operator sets the first admin's key.
 #[test]
 fn the_first_admin_has_the_key_it_was_last_given() {
     run(async {

@@ -45,7 +45,7 @@ impl Desk {
         fs::read_to_string(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Runs `laurel` here; its exit code and what it said.
+    /// Runs `laurel` here; returns its exit code and output.
     #[track_caller]
     fn run(&self, words: &str, exit: i32) -> String {
         let mut command = Command::new(binary());
@@ -106,7 +106,7 @@ fn import_lands_good_rows_names_bad_ones_and_changes_nothing_when_repeated() {
     assert!(said.contains("members created 0, known before 4"), "{said}");
     assert!(said.contains("opening balances 0, 0 points"), "{said}");
     assert_eq!(desk.members("data", "2026-01-02T00:00:00+08:00"), before);
-    // Nor after the end of a balance that had landed; one that had not is refused as ever.
+    // Nor after the end of an imported balance; one that was not imported is refused as usual.
     let later = IMPORT.replace("2026-01-01", "2026-08-01");
     let said = desk.run(&later, 1);
     assert!(said.contains("members created 0, known before 4"), "{said}");
@@ -145,8 +145,8 @@ fn replay_follows_the_clock_and_a_second_run_changes_nothing() {
     let before = desk.members("data", at);
     assert_eq!(before[0].1["points"]["available"], 30 + 109 - 40 - 19);
     assert_eq!(before[0].1["stats"]["last_order_at"], "2026-01-05T10:00:00+08:00");
-    // What was refused for too few points would be granted now; it must not be judged again.
-    // What was refused is told again.
+    // A row that was refused for too few points would be granted now; it must not be judged again. Its
+    // refusal is listed again.
     let said = desk.run("replay orders.csv --data data", 1);
     assert!(said.contains("refused 2, of them for too few points 1"), "{said}");
     assert_eq!(desk.read("orders.csv.rejected.csv"), rejected);
@@ -182,7 +182,7 @@ fn everything_moves_to_an_empty_folder_and_goes_on_there() {
     desk.write("backup.jsonl", &body);
     server.kill();
 
-    // Without the master key it was written under it is refused: people would register twice.
+    // Without its master key the file is refused: people would register twice.
     desk.run("import backup.jsonl --full --data wrong", 2);
     fs::copy(desk.path().join("data/master-key"), desk.path().join("master-key")).unwrap();
     desk.run("import backup.jsonl --full --data restored", 0);
@@ -236,7 +236,7 @@ fn commands_that_need_a_folder_refuse_one_that_is_not_there() {
     server.kill();
 }
 
-/// Whatever is left of the report of a replay that was killed: all of it, a torn row, none.
+/// Whatever a killed replay leaves of its report: all of it, a torn row, none.
 #[test]
 fn what_a_replay_has_refused_is_told_by_the_next() {
     let desk = Desk::new();
@@ -254,7 +254,7 @@ fn what_a_replay_has_refused_is_told_by_the_next() {
     fs::remove_file(desk.path().join(path)).unwrap();
     let said = desk.run("replay orders.csv --data data", 1);
     assert!(said.contains("refused 1,") && said.contains("no longer"), "{said}");
-    // A report is of its own file's run alone.
+    // A report covers only its own file's run.
     desk.write("good.csv", &ORDERS[..1]);
     desk.write("good.csv", &[ORDERS[0], ",2026-01-09T10:00:00+08:00,pos,c-3,A-7,,,,5.00,,"]);
     desk.write("good.csv.rejected.csv", &["line,code,detail", "2,member_not_found,old"]);
@@ -284,7 +284,7 @@ fn an_identity_that_is_not_added_is_told_and_added_where_the_shop_vouches() {
     assert!(!desk.path().join("members.csv.rejected.csv").exists());
 }
 
-/// The Unix socket answers as the port does, and one that a killed server has left is no hindrance.
+/// The Unix socket answers as the port does, and a socket that a killed server left does no harm.
 #[test]
 fn a_unix_socket_is_served_like_the_port() {
     use std::{
@@ -304,13 +304,13 @@ fn a_unix_socket_is_served_like_the_port() {
         server.kill();
         assert!(socket.exists());
     }
-    // What is no socket is not taken away.
+    // A file that is not a socket is not removed.
     desk.write("file", &["mine"]);
     let said = desk.run("serve --data data --addr 127.0.0.1:0 --socket file", 2);
     assert!(said.contains("cannot listen on file") && desk.read("file") == "mine\n", "{said}");
 }
 
-/// A replay that was cut off after its last event and before it noted so: as if the power had gone.
+/// A replay that was cut off after its last event and before it noted that, as in a power cut.
 #[test]
 fn a_replay_that_was_cut_off_takes_no_refund_twice() {
     let desk = Desk::new();

@@ -1,4 +1,4 @@
-//! A caller of a real server: HTTP over a connection that is kept, plainly.
+//! A caller of a real server: plain HTTP over a kept connection.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -50,7 +50,7 @@ impl Client {
         Ok(client)
     }
 
-    /// An error means that nobody knows whether it was done.
+    /// An error means that the outcome is unknown.
     pub(crate) fn call(
         &mut self,
         method: &str,

@@ -1,4 +1,5 @@
-//! A coalition: two brands of the house, and partners that see all, nothing, and may nothing.
+//! A coalition: two brands of the house, and partners: one sees everything, one sees nothing, one may do
+//! nothing.
 
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ impl Shop {
         self.call_signed(&partner, method, path, body, key).await
     }
 
-    /// The partner of that brand. Its key is registered when it is first asked for.
+    /// The partner of that brand. Its key is registered at the first call.
     pub(crate) async fn partner_of(&self, brand: &str) -> Partner {
         let mut partners = self.partners.lock().await;
         if let Some(known) = partners.get(brand) {

@@ -1,6 +1,6 @@
 //! What operations cost on DynamoDB, counted from the items they touch by AWS's documented rules
-//! (`store_dynamodb::cost`), and held. `cargo test -p laurel-tests --test all -- cost --nocapture`
-//! prints the table of docs/AWS.md.
+//! (`store_dynamodb::cost`), and compared with limits. `cargo test -p laurel-tests --test all -- cost
+//! --nocapture` prints the table of docs/AWS.md.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct Row {
     held: Option<[u64; 3]>,
 }
 
-/// A programme whose brand also says this.
+/// A programme whose brand also has this.
 fn programme(expiry: Value, says: &Value) -> Value {
     let mut acme = json!({"id": "acme", "name": "Acme", "rate": "1"});
     let mut tea = json!({"id": "tea", "kind": "partner", "may": ["earn"], "sees": ["tier", "balance"]});
@@ -404,7 +404,7 @@ fn a_sweep_costs_no_more_than_is_promised() {
             assert_eq!(reply.status, 200, "{}", reply.body);
         }
         let cost = days_cost(&meter, &shop, year_end, 63..123).await;
-        // What these days would have cost without any key is not the keys'.
+        // The keys' cost excludes what these days would have cost without any key.
         let cost = Cost {
             items: cost.items - empty.items,
             bytes: cost.bytes - empty.bytes,

@@ -1,5 +1,5 @@
-//! `kill -9` under load, again and again: what the real binary has acknowledged is there after a
-//! restart, nothing is there twice, and what it never answered is there wholly or not at all.
+//! `kill -9` under load, again and again: after a restart everything that the real binary acknowledged is
+//! there, nothing is there twice, and an unanswered request is done wholly or not at all.
 //!
 //! `LAUREL_CRASH_CYCLES` says how often (6 unless given).
 
@@ -35,24 +35,24 @@ const GENERATION: usize = 100;
 
 // --- The server ---
 
-/// The binary that was built along with these tests; built now, once, if it may be out of date.
+/// The binary that was built with these tests; built now, once, if it may be out of date.
 pub(crate) fn binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build(&["--bin", "laurel"]).join("laurel")).clone()
 }
 
-/// What the names begin with under which cargo tells a test about its package.
+/// The prefix of the variables in which cargo describes the package to a test.
 const TOLD: [&str; 3] = ["CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// Builds these where the tests were built, and returns the folder. Of the whole workspace: then
-/// what others wrote is built as it was for the tests, and not again.
+/// Builds these where the tests were built, and returns the folder. Builds as for the whole workspace: then
+/// dependencies are built as for the tests, and not again.
 pub(crate) fn build(what: &[&str]) -> PathBuf {
     let own = env::current_exe().expect("a path");
     let profile = own.ancestors().nth(2).expect("target/<profile>/deps/<tests>");
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
-        // What cargo tells of this package to its tests: a build script that looks at it, such as
-        // ring's, would take it for a change, and much would be built again, here and next time.
+        // The variables that cargo sets for this package's tests: a build script that reads them, such as
+        // ring's, would see a change, and much would be rebuilt, here and next time.
         let told = env::vars_os().map(|(name, _)| name);
         let told = told.filter(|name| TOLD.iter().any(|part| name.to_string_lossy().starts_with(part)));
         told.for_each(|name| _ = build.env_remove(name));
@@ -156,7 +156,7 @@ impl Deed {
     }
 }
 
-/// The next thing that a client asks; `own` are the orders that it knows to be recorded.
+/// A client's next request; `own` are the orders that it knows to be recorded.
 fn next(name: &str, roll: u64, members: &[String], own: &[(usize, String)]) -> (usize, &'static str, Value) {
     let member = (roll / 1_000) as usize % members.len();
     let id = &members[member];
@@ -233,7 +233,7 @@ struct Oracle {
 }
 
 impl Oracle {
-    /// Every acknowledged deed is there and says the same again; the others are asked again now.
+    /// Every acknowledged request is there and has the same answer again; the others are repeated now.
     fn check(&mut self, address: SocketAddr, deeds: Vec<(usize, Deed)>) {
         let mut client = Client::connect(address).expect("a connection");
         let newest = self.newest();
@@ -272,12 +272,12 @@ impl Oracle {
         }
     }
 
-    /// The members that are worked on now.
+    /// The current members.
     fn newest(&self) -> Range<usize> {
         self.members.len() - MEMBERS..self.members.len()
     }
 
-    /// New members take the place of those that are worked on.
+    /// New members replace the current ones.
     fn begin_generation(&mut self, address: SocketAddr) {
         let mut client = Client::connect(address).expect("a connection");
         for number in self.members.len()..self.members.len() + MEMBERS {
@@ -289,7 +289,7 @@ impl Oracle {
         }
     }
 
-    /// The ledgers of those members hold each deed once, add up, and have no hole.
+    /// The ledgers of those members hold each request once, add up, and have no gap.
     fn check_ledgers(&self, address: SocketAddr, members: Range<usize>) {
         let mut client = Client::connect(address).expect("a connection");
         for member in members {
@@ -325,7 +325,7 @@ impl Oracle {
         }
     }
 
-    /// Every deed of all cycles says once more what it said.
+    /// Every request of all cycles gets its first answer once more.
     fn check_all_again(&self, address: SocketAddr) {
         thread::scope(|scope| {
             for some in self.deeds.chunks(self.deeds.len().div_ceil(CLIENTS)) {
@@ -359,7 +359,7 @@ impl Oracle {
     }
 }
 
-/// What clients did, and heard, until the server was killed under them.
+/// The clients' requests and answers, until the server was killed.
 fn load_and_kill(server: Server, members: &[String], cycle: usize, roll: u64) -> Vec<(usize, Deed)> {
     let (address, stop) = (server.address, &AtomicBool::new(false));
     thread::scope(|scope| {
@@ -402,7 +402,7 @@ fn what_was_acknowledged_survives_kill_9_and_nothing_is_there_twice() {
         }
         let roll = chance(2026, cycle, 9);
         let deeds = load_and_kill(server, &oracle.members[oracle.newest()], cycle, roll);
-        // Now and then it is killed again while it comes up.
+        // Sometimes it is killed again while it starts.
         if roll.is_multiple_of(5) {
             let starting = Server::spawn(&binary, folder.path());
             thread::sleep(Duration::from_millis(roll / 5 % 12));

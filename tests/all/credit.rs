@@ -1,4 +1,5 @@
-//! What a postpaid brand may owe: counted exactly, taken by what it issues, given back by refunds and payment.
+//! What a postpaid brand may owe: counted exactly, used by the points it issues, given back by refunds and
+//! payment.
 
 use serde_json::{Value, json};
 
@@ -17,14 +18,14 @@ fn credit_is_counted_to_the_millionth_and_at_the_price_of_its_time() {
         shop.ok("POST", "/earn-points", order(&member, "A-1", 300)).await;
         let no = refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "A-2", 1)).await;
         assert_eq!(no.body["left"], "0.0001");
-        // The price of an order's own time comes back, whatever it is now.
+        // A refund gives back the price of the order's own time, whatever the price is now.
         save(&shop, club(&says("0.500000", "1.00"))).await;
         shop.ok("POST", "/reverse", refund("A-1", "150")).await;
         let credit = usage(&shop).await["funding"]["credit"].clone();
         assert_eq!(credit, json!({"total": "1.00", "used": "0.49995", "left": "0.50005"}));
         shop.ok("POST", "/earn-points", order(&member, "A-2", 1)).await;
         refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "A-3", 1)).await;
-        // More credit, and less than is owed.
+        // More credit, and less than the debt.
         save(&shop, club(&says("0.500000", "2.00"))).await;
         shop.ok("POST", "/earn-points", order(&member, "A-3", 2)).await;
         save(&shop, club(&says("0", "0.10"))).await;
@@ -53,7 +54,7 @@ fn a_closed_month_takes_the_place_of_what_it_issued_until_it_is_paid() {
         let no = refused(&shop, "409 credit_exhausted", "/earn-points", &order(&member, "B-2", 101)).await;
         assert_eq!(no.body["left"], "1.00");
         let left = async || usage(&shop).await["funding"]["credit"]["left"].clone();
-        // What it honoured makes the balance less: 6.00 issued, 4.50 owed.
+        // Honoured points lower the balance: 6.00 issued, 4.50 owed.
         for _ in 0..2 {
             shop.ok("POST", "/settle", json!({"month": "2026-03"})).await;
             assert_eq!(left().await, "2.50");
@@ -108,7 +109,7 @@ fn credit_is_used_to_its_last_millionth() {
     });
 }
 
-/// An order of a time of limits alone, or of blocks, takes nothing from a credit that came later.
+/// An order made under limits alone, or under blocks, takes nothing from a later credit.
 #[test]
 fn what_was_counted_otherwise_gives_no_credit_back() {
     run(async {

@@ -1,13 +1,13 @@
-//! What differs and nothing else, with what to do about it: how the tests of the repository's own shape fail.
+//! Prints only the difference, and what to do about it, when a test of the repository's own shape fails.
 
 use std::{collections::BTreeSet, fmt::Display};
 
 use serde_json::Value;
 
-/// Holds two sets against each other.
+/// Compares two sets.
 ///
 /// # Panics
-/// With what `is` has too many of and what it lacks, and with the advice.
+/// With what `is` has too much and what it lacks, and the advice.
 #[track_caller]
 pub(crate) fn same<T: Ord + Display>(
     of: &str,
@@ -23,7 +23,7 @@ pub(crate) fn same<T: Ord + Display>(
     assert!(told.is_empty(), "{of}:\n{told}{advice}");
 }
 
-/// The first place at which one document is not the other, and what each has there; `None` where none differs.
+/// The first place at which two documents differ, and what each has there; `None` if they are equal.
 pub(crate) fn first(one: &Value, other: &Value) -> Option<String> {
     differing(one, other, "")
 }

@@ -1,4 +1,5 @@
-//! Erasing a person, held against the table of kinds of record: whatever is personal there goes, of every kind.
+//! Erasing a person, checked against the table of kinds of record: every record of every personal kind is
+//! deleted.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use crate::{
     support::{START, Shop},
 };
 
-/// Texts of the person that stand nowhere afterwards.
+/// Texts about the person that are stored nowhere afterwards.
 const TEXTS: [&str; 4] = ["+8613800138000", "li@example.cn", "openid-erased", "李雷雷"];
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
@@ -24,13 +25,13 @@ fn personal(records: &[(Key, Record)], id: &[u8]) -> BTreeSet<&'static str> {
     rows.filter(|row| row.personal).map(|row| row.name).collect()
 }
 
-/// Texts of the person that stand somewhere.
+/// Texts about the person that are stored somewhere.
 fn told(records: &[(Key, Record)]) -> BTreeSet<&'static str> {
     let stands = |text: &&str| records.iter().any(|(_, record)| holds(&record.value, text.as_bytes()));
     TEXTS.into_iter().filter(stands).collect()
 }
 
-/// A member of whom there is a record of every personal kind; its id.
+/// A member with a record of every personal kind; returns its id.
 async fn somebody(shop: &Shop) -> String {
     let person = json!({
         "identities": [{"kind": "phone", "value": "138 0013 8000"}, {"kind": "email", "value": "li@example.cn"},

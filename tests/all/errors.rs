@@ -50,8 +50,8 @@ const UNREACHABLE: &[(u16, &str, &str)] = &[(
          a second request with it waits for the first or loses the race and replays its answer",
 )];
 
-/// Rows that a test of their own produces: 200 refunds come before the refusal (`limits.rs`), or many
-/// requests (`rates.rs`).
+/// Rows that other tests produce: 200 refunds come before the refusal (`limits.rs`), or many requests
+/// (`rates.rs`).
 const ELSEWHERE: &[(u16, &str)] = &[(409, "too_many_refunds"), (429, "too_many_requests")];
 
 struct Case {
@@ -293,7 +293,7 @@ async fn a_failing_store(trouble: Trouble, verdict: &str) {
     );
 }
 
-/// A request that is wrong in more places than anybody mends at once is told the first hundred.
+/// A request that is wrong in more than a hundred places gets the first hundred faults.
 #[tokio::test]
 async fn a_hundred_faults_are_told() {
     let shop = Shop::usual().await;

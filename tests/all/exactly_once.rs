@@ -37,7 +37,7 @@ fn status(status: &str) -> Value {
     json!({"status": status, "reason": "tests"})
 }
 
-/// Every POST that writes, in an order in which all go through.
+/// Every POST that writes, in an order in which all succeed.
 async fn writes(shop: &Shop) -> Vec<Write> {
     let (member, other) = (shop.somebody().await, shop.somebody().await);
     shop.earn(&member, "A-1", "1000").await;
@@ -129,7 +129,7 @@ fn bare(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// What has a natural key stays done once without the header.
+/// A request with a natural key is done once, even without the header.
 #[tokio::test]
 async fn natural_keys_hold_without_the_header() {
     let shop = Shop::usual().await;
@@ -158,7 +158,7 @@ async fn natural_keys_hold_without_the_header() {
         shop.refused("409 order_conflict", "POST", path, other).await;
         assert!(before == shop.snapshot().await, "{path}: a repeat wrote something");
 
-        // With a new key it is said again as well, and the key stands for it from then on.
+        // With a new key it is also repeated, and then the key stands for it.
         let later = format!("later {}", body["activity_ref"]).replace(['"', ' '], "-");
         let keyed = shop.call_with("POST", path, &body, Some(&later)).await;
         assert!(keyed.replayed() && keyed.bytes == first.bytes, "{path}: {}", keyed.body);
@@ -204,7 +204,7 @@ async fn a_key_follows_its_caller_through_a_rotation() {
     assert_eq!(first.body["entry"]["by"], id);
 }
 
-/// A refusal is not remembered: the same key goes through once the reason is gone.
+/// A refusal is not remembered: the same key succeeds once the reason is gone.
 #[tokio::test]
 async fn refusals_are_not_remembered() {
     let shop = Shop::usual().await;
@@ -264,7 +264,7 @@ async fn a_dry_run_answers_as_the_real_one() {
     let shop = Shop::usual().await;
     let member = shop.somebody().await;
     shop.earn(&member, "A-1", "450").await;
-    // A lot and a tier's period lie behind: the dry run settles, and does not write that either.
+    // A lot and a tier's period have ended: the dry run settles, and does not write that either.
     shop.at("2028-06-01T00:00:00+08:00");
     let redeemed = json!({"redemption_id": edge::wire::id(engine::redemption_id(&BrandId::of_checked("acme"), &OrderId::of_checked("B-3")))});
     let rows = [
@@ -292,7 +292,7 @@ async fn a_dry_run_answers_as_the_real_one() {
     shop.refused("409 insufficient_points", "POST", "/redeem", short).await;
 }
 
-/// A sweep that is not done is not remembered: the same key goes on.
+/// An unfinished sweep is not remembered: the same key continues it.
 #[tokio::test]
 async fn an_unfinished_sweep_is_not_remembered() {
     let mut program = crate::support::program();
@@ -320,7 +320,7 @@ async fn an_unfinished_sweep_is_not_remembered() {
     assert!(shop.call_with("POST", "/expire-points", &json!({}), Some("nightly")).await.replayed());
 }
 
-/// The answer to a registration holds personal data: it goes with the person.
+/// The answer to a registration holds personal data: it is deleted with the person.
 #[tokio::test]
 async fn a_remembered_registration_goes_with_the_person() {
     let shop = Shop::usual().await;

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to.
+//! A store that fails on demand.
 
 use std::sync::{
     Arc,
@@ -18,21 +18,21 @@ pub(crate) enum Trouble {
     None,
     /// The store takes no more work.
     Busy,
-    /// The disk is full, or the like.
+    /// The disk is full, or similar.
     Unavailable,
-    /// One commit happens, and nobody hears that it did.
+    /// One commit happens, and its answer is lost.
     DoneButUnknown,
-    /// One commit does not happen, and nobody hears that it did not.
+    /// One commit does not happen, and its answer is lost.
     LostAndUnknown,
     /// Every commit loses its race.
     AlwaysLate,
     /// One commit loses its race.
     LateOnce,
-    /// One commit happens, and nobody hears that it did; then nothing can be read.
+    /// One commit happens, and its answer is lost; then nothing can be read.
     DoneThenSilent,
     /// Nothing can be read.
     Silent,
-    /// One commit panics: whoever asked for it holds its turns then.
+    /// One commit panics while its request holds its turns.
     PanicsOnce,
 }
 
@@ -54,7 +54,7 @@ impl Failing {
         self.trouble.store(trouble as u8, Ordering::SeqCst);
     }
 
-    /// From now on nothing goes wrong.
+    /// From now on nothing fails.
     pub(crate) fn works(&self) {
         self.fails_with(Trouble::None);
     }

@@ -1,4 +1,4 @@
-//! Callers that hang up before they are answered: what was begun is done to its end.
+//! Callers that hang up before their answer: what was begun is finished.
 
 use std::{io::Write as _, net::TcpStream};
 
@@ -13,7 +13,7 @@ use crate::{
 /// How often each caller hangs up.
 const TIMES: usize = 30;
 
-/// Questions after which what is not to be seen was not begun, and what was begun must be done.
+/// Reads after which an unseen request was never begun; a begun one must be done by then.
 const BEGUN: usize = 100;
 const DONE: usize = 20_000;
 
@@ -51,7 +51,7 @@ impl Desk {
         self.ask("GET", "/healthz", "");
     }
 
-    /// Whether the answer is right at last.
+    /// Whether the final answer is right.
     fn comes(&mut self, questions: usize, mut right: impl FnMut(&mut Desk) -> bool) -> bool {
         (0..questions).any(|_| right(self))
     }

@@ -28,7 +28,7 @@ pub(crate) struct Planned {
     /// Its place in the whole history.
     pub(crate) number: usize,
     pub(crate) step: Step,
-    /// What the model calls the member or redemption that the step makes.
+    /// The model's name for the member or redemption that the step makes.
     makes: Option<String>,
     /// Its `Idempotency-Key`.
     pub(crate) key: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Planned>,
 }
 
-/// Chance that follows from a seed and a place alone, so that it stays when steps are left out.
+/// Randomness that follows from a seed and a place alone, so that it stays the same when steps are left out.
 pub(crate) fn chance(seed: u64, place: usize, salt: u64) -> u64 {
     let mut mixed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (place as u64) << 20 ^ salt;
     for _ in 0..3 {
@@ -81,7 +81,7 @@ fn ask(model: &mut Model, step: &Step, makes: Option<&String>) -> (u16, Value) {
     model.call(step.method, &fill_text(&step.path, &plain), body.as_ref(), step.now_ms)
 }
 
-/// The id of the member or redemption that an answer tells.
+/// The id of the member or redemption in an answer.
 fn made(answer: &Value) -> Option<String> {
     let id = answer.pointer("/member/id").or(answer.get("redemption_id"));
     id.and_then(Value::as_str).map(str::to_owned)
@@ -95,7 +95,7 @@ pub(crate) fn instant_text(ms: i64) -> String {
 /// A shop that lives through a history, and the ids it gave.
 pub(crate) struct Driver {
     pub(crate) shop: Shop,
-    /// What the model calls a member or redemption, to the shop's id.
+    /// The model's name for a member or redemption, mapped to the shop's id.
     pub(crate) ids: HashMap<String, String>,
     /// How often a 503 is answered by sending the same again.
     pub(crate) patience: usize,
@@ -154,7 +154,7 @@ impl Driver {
         Ok((reply.status, reply.body))
     }
 
-    /// A write that was answered comes back byte for byte; a refusal says the same again.
+    /// An answered write comes back byte for byte; a refusal is the same again.
     async fn must_repeat(&self, path: &str, body: &Value, key: Option<&str>, first: &Reply) -> Verdict {
         let again = self.send("POST", path, body, key).await;
         let same = if first.status < 300 {
@@ -218,7 +218,7 @@ impl Driver {
     }
 }
 
-/// What always holds between a member and its ledger (rule 11).
+/// The invariants between a member and its ledger (rule 11).
 fn sums(shown: &Value, entries: &[Value], inactivity: bool) -> Verdict {
     let whole = |value: &Value| value.as_i64().unwrap_or(i64::MIN / 1_000_000);
     let points = &shown["points"];

@@ -1,5 +1,4 @@
-//! Bodies, headers and paths that nobody means well: each gets its 4xx, changes nothing, and leaves
-//! the shop serving.
+//! Hostile bodies, headers and paths: each gets its 4xx, changes nothing, and leaves the shop serving.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -7,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ADMIN_KEY, Shop};
 
-/// Headers as anybody may send them.
+/// Headers that anybody could send.
 type Headers<'a> = Vec<(&'a str, &'a [u8])>;
 
 async fn prepared() -> (Shop, String) {
@@ -235,7 +234,7 @@ async fn paths_and_queries() {
         (format!("{ledger}?cursor=%31."), invalid),
         (format!("{ledger}?cursor={}", "f".repeat(8_000)), invalid),
         (format!("{ledger}?cursor={foreign}"), invalid),
-        // The key of a record that is no entry, and of one that does not exist.
+        // The key of a record that is not an entry, and of one that does not exist.
         (format!("{ledger}?cursor=1.{member_key}"), invalid),
         (format!("{ledger}?cursor=1.7a7a7a"), invalid),
     ];

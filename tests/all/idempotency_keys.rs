@@ -1,5 +1,5 @@
-//! What an `Idempotency-Key` is held against: method, path, query and body, on routes made for it; and what was
-//! remembered in an older format, against what it was held against then.
+//! What an `Idempotency-Key` is compared with: method, path, query and body, on routes made for it; and keys
+//! remembered in an older format, compared as they were then.
 
 use std::sync::{
     Arc,
@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::support::{ADMIN_KEY, START, Shop, program};
 
 edge::answer! {
-    /// How often anything was done here.
+    /// How often this did anything.
     struct Tried {
         /// so many times
         times: u64,
@@ -31,7 +31,7 @@ edge::answer! {
 
 static TIMES: AtomicU64 = AtomicU64::new(0);
 
-/// Does something once for a key, and tells which time it was.
+/// Does something once for a key, and answers which time it was.
 async fn attempt(api: &Api, call: &Call) -> Result<Answer, Problem> {
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
@@ -75,7 +75,7 @@ async fn probing() -> Api {
     api
 }
 
-/// What is answered under the key `k`: which time it was, whether that was the first answer again; or a code.
+/// The answer under the key `k`: which time it was, and whether it repeats the first answer; or a code.
 async fn ask(api: &Api, (method, target, body): Asked) -> Result<(Value, bool), String> {
     let request = http::Request::builder().method(method).uri(target);
     let request =

@@ -26,7 +26,7 @@ type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Between {
     inner: Arc<MemoryStore>,
     deed: Mutex<Option<Deed>>,
-    /// Happens after the first read of that record that follows the deed.
+    /// Happens after the first read of that record that follows the other's action.
     then: Mutex<Option<(Key, Deed)>>,
 }
 
@@ -100,7 +100,7 @@ impl Two {
         Two { first, second, between, member }
     }
 
-    /// The first instance is asked; before it commits, the second is asked and answers.
+    /// The first instance gets a request; before it commits, the second gets one and answers.
     async fn meet(&self, mine: Call, theirs: Call) -> (Reply, Reply) {
         let (second, told) = (self.second.clone(), Arc::new(Mutex::new(None)));
         let heard = told.clone();
@@ -130,7 +130,7 @@ impl Two {
         self.of_member(json!({"brand": "acme", "points": 100, "for": spent}))
     }
 
-    /// What it comes to in the end: the balance, if the books are in order.
+    /// The result in the end: the balance, if the books are in order.
     async fn balance(&self) -> i64 {
         let id = edge::wire::read_member_id(&self.member).unwrap();
         let found = self.second.api.engine.ledger().audit_member(id).await.unwrap();
@@ -143,7 +143,7 @@ impl Two {
         balance
     }
 
-    /// Both ask; what each is told, and what it comes to.
+    /// Both send a request; returns each answer, and the result.
     async fn check(&self, mine: Call, theirs: Call, want: (&str, &str, i64)) -> (Reply, Reply) {
         let what = format!("{mine:?} meets {theirs:?}");
         let (mine, theirs) = self.meet(mine, theirs).await;
@@ -205,7 +205,7 @@ fn one_key_stands_for_one_answer_in_both() {
     });
 }
 
-/// The first has lost a race and looks whether it is done already: it is not. Then its twin does it.
+/// The first has lost a race and looks whether its request is done already: it is not. Then its twin does it.
 #[test]
 fn what_its_twin_did_after_it_looked_is_no_refusal() {
     run(async {
@@ -302,7 +302,7 @@ fn a_sweep_in_between_changes_nothing() {
     });
 }
 
-/// What was done under a key is answered, also by an instance whose clock has not come as far.
+/// A used key gets its answer, even from an instance whose clock is behind.
 #[test]
 fn a_key_knows_its_answer_where_the_clock_is_behind() {
     run(async {
@@ -416,8 +416,8 @@ fn an_order_is_judged_by_its_own_version_also_where_that_is_not_known_yet() {
     });
 }
 
-/// The member has reached a tier that the first instance has not heard of. It reads the programme anew before it
-/// decides: a tier that it cannot place it would take for the lowest.
+/// The member has reached a tier that the first instance does not know. It rereads the programme before it
+/// decides: it would treat an unknown tier as the lowest.
 #[test]
 fn a_tier_of_a_version_that_is_not_known_yet_is_kept() {
     run(async {

@@ -1,13 +1,13 @@
-//! Nobody but the row's file looks at some kinds of entry and passes over the rest: what is passed over
-//! there would never be asked of a kind that somebody adds.
+//! Only the row's file may match some kinds of entry and skip the rest: such a match would silently skip a
+//! kind that somebody adds.
 //!
-//! Sources are read as tokens, not as Rust: enough to see a `match` and its arms, and what stands in a pattern.
+//! Sources are read as tokens, not as Rust: enough to see a `match`, its arms, and its patterns.
 
 use std::fs;
 
 use crate::tidy::{files, name, root};
 
-/// Enums of which every `match` names every variant, and the file that may do as it likes.
+/// Enums of which every `match` names every variant, and the file that is exempt.
 const WHOLE: [(&str, &str); 2] =
     [("EntryKind", "shared/domain/src/event/row.rs"), ("Moves", "shared/domain/src/event/row.rs")];
 
@@ -15,8 +15,8 @@ const WHOLE: [(&str, &str); 2] =
 const ADVICE: &str = "read the entry's row (shared/domain/src/event/row.rs), or match and name every variant; \
     see docs/ADDING.md, \"A kind of entry\"";
 
-/// The tokens of a source: words, numbers and signs one by one (`::`, `=>`, `==` and `!=` whole), without comments;
-/// a literal of text is one token `""`.
+/// The tokens of a source: words, numbers and signs one by one (`::`, `=>`, `==` and `!=` whole), without
+/// comments; a string literal is one token `""`.
 fn tokens(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
     let is_word = |at: usize| {
@@ -69,7 +69,7 @@ fn block_comment(text: &str) -> usize {
     }
 }
 
-/// How long a literal of text or of one letter is that begins here; a lifetime is none.
+/// The length of the string or character literal that begins here; a lifetime is not a literal.
 fn text_literal(text: &str) -> Option<usize> {
     let plain = text.trim_start_matches('b');
     let prefix = text.len() - plain.len();
@@ -111,7 +111,7 @@ fn closing(tokens: &[&str], open: usize) -> usize {
     tokens.len()
 }
 
-/// The first of these signs after `from` that stands in no brackets of its own.
+/// The first of these signs after `from` that is not inside brackets.
 fn next_of(tokens: &[&str], from: usize, signs: &[&str]) -> usize {
     let mut at = from;
     while at < tokens.len() {
@@ -134,7 +134,7 @@ fn arms<'t>(tokens: &'t [&'t str], open: usize) -> Vec<&'t [&'t str]> {
         let guard = next_of(tokens, at, &["if"]).min(arrow);
         found.push(&tokens[at..guard]);
         at = arrow + 1;
-        // A block ends its arm by itself; anything else goes on to the comma.
+        // A block ends its arm by itself; anything else continues to the comma.
         at = if tokens[at] == "{" { closing(tokens, at) + 1 } else { next_of(tokens, at, &[","]).min(end) };
         if tokens.get(at) == Some(&",") {
             at += 1;
@@ -148,7 +148,7 @@ fn names(tokens: &[&str], of: &str) -> bool {
     tokens.windows(2).any(|pair| pair[0] == of && pair[1] == "::")
 }
 
-/// What looks at some variants of the enum and not at the others, in words.
+/// The matches on some variants of the enum and not the others, in words.
 fn partial(text: &str, of: &str) -> Vec<String> {
     let tokens = tokens(text);
     let mut found = Vec::new();
@@ -194,7 +194,7 @@ fn no_kind_of_entry_is_passed_over() {
         let text = fs::read_to_string(&path).unwrap();
         read += 1;
         for (of, own) in WHOLE {
-            // Here they stand in literals of text.
+            // Here they are in string literals.
             if name(&path) == own || path.ends_with(file!()) || !text.contains(of) {
                 continue;
             }

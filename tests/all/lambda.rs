@@ -1,9 +1,9 @@
-//! The functions' own Lambda binaries, from a request by URL or a schedule's event down to DynamoDB
-//! Local: in Lambda's place stands `lambda-gateway`. What a function answers is tested elsewhere;
-//! here, that instances which share nothing but a table do everything once.
+//! The functions' own Lambda binaries, from a request by URL or a schedule's event down to DynamoDB Local:
+//! `lambda-gateway` replaces Lambda. Other tests check what a function answers; these check that instances
+//! which share only a table do everything once.
 //!
-//! `LAUREL_SWEEP_MEMBERS` says how many members the sweep that is cut off has (300 unless given).
-//! Where there is no DynamoDB Local, these are left out and say so.
+//! `LAUREL_SWEEP_MEMBERS` says how many members the sweep that is cut off has (300 unless given). Without
+//! DynamoDB Local these are skipped and say so.
 
 use std::{
     collections::HashSet,
@@ -125,7 +125,7 @@ impl Gateway {
         self.ok("GET", &format!("/members/{member}"), &Value::Null)["points"]["available"].clone()
     }
 
-    /// Invokes the function, as a schedule does; so long at most.
+    /// Invokes the function, as a schedule does, for at most that long.
     fn invoke(&self, function: &str, event: &Value, limit: Duration) -> Value {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         let limit = limit.as_millis().to_string();
@@ -144,7 +144,7 @@ impl Gateway {
 }
 
 impl Drop for Gateway {
-    /// As an operator stops it; what it started must end with it.
+    /// Stops it as an operator does; what it started must end with it.
     fn drop(&mut self) {
         let stopped = Command::new("kill").arg(self.process.id().to_string()).status();
         let ended = self.process.wait();
@@ -342,8 +342,8 @@ fn shop_at_a_years_end(local: &Local, members: u64) -> Gateway {
     Gateway::start(local, folder, &table, &["--test-clock", "2027-01-01T00:10:00+08:00"])
 }
 
-/// Runs one part until it comes to its end, each run cut off where chance says: killed at its time
-/// limit, as Lambda kills, or out of time at the end of a step.
+/// Runs one part until it finishes, each run cut off at random: killed at its time limit, as Lambda kills, or
+/// out of time at the end of a step.
 fn sweep_in_pieces(gateway: &Gateway, part: u64, parts: u64, longest_ms: u64) -> Cuts {
     let event = json!({"as_of": "2027-01-01T00:00:00+08:00", "part": part, "parts": parts});
     let mut cuts = Cuts::default();
@@ -360,7 +360,7 @@ fn sweep_in_pieces(gateway: &Gateway, part: u64, parts: u64, longest_ms: u64) ->
             }
             Some("Sandbox.Timedout") => cuts.killed += 1,
             Some("sweep_unfinished") => cuts.unfinished += 1,
-            // A run that came upon what a killed one had left under way.
+            // A run that met what a killed one had left under way.
             Some("busy" | "store_unavailable") => cuts.refused += 1,
             Some(_) => panic!("{told}"),
         }
@@ -397,7 +397,7 @@ fn a_sweep_that_is_killed_again_and_again_settles_everybody_once() {
         sum(|cuts| cuts.done),
         began.elapsed().as_secs(),
     );
-    // Everybody once, and every point of theirs.
+    // Every member once, with every point.
     let points: u64 = (0..members).map(|number| 10 + number % 90).sum();
     let line = said.lines().find(|line| line.trim_start().starts_with("expire")).unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{START, Shop, program};
 
-/// A member to whom everything has happened, some of it by time alone.
+/// A member with every kind of event, some by time alone.
 async fn lively(shop: &Shop) -> String {
     let member = shop.somebody().await;
     let lines = json!([
@@ -44,7 +44,7 @@ async fn lively(shop: &Shop) -> String {
     .await;
     let adjust = json!({"member_id": member, "brand": "acme", "points": 40, "growth": -3, "reason": "sorry", "adjustment_id": "d-1", "expires_at": "2026-06-01T00:00:00+08:00"});
     shop.ok("POST", "/adjust", adjust).await;
-    // Everything goes back: more than there is, and debt.
+    // Everything is refunded: more than there is, which makes debt.
     shop.redeem(&member, "R-3", 600).await;
     shop.ok("POST", "/reverse", json!({"brand": "acme", "order_id": "A-1", "refund": "all"})).await;
     shop.earn(&member, "A-2", "1000").await;
@@ -124,8 +124,8 @@ async fn pages_cover_everything_once() {
     }
 }
 
-/// What is due is shown before it is written: with the id and all that it has afterwards but the
-/// moment of recording. A page may be turned after it was written.
+/// A due entry is shown before it is written: with its id and everything else that it has afterwards, except
+/// the moment of recording. A cursor still works after it is written.
 #[tokio::test]
 async fn due_entries_keep_their_ids() {
     let shop = Shop::usual().await;
@@ -151,7 +151,7 @@ async fn due_entries_keep_their_ids() {
     assert_eq!(shop.ok("POST", "/evaluate-tier", json!({"member_id": member})).await["members"], 0);
 }
 
-/// A page goes on from a place that there is, also where its entry is due and not written yet.
+/// A page continues from an existing place, even if its entry is due and not yet written.
 #[tokio::test]
 async fn a_made_up_place_is_none_of_the_ledger() {
     let shop = Shop::usual().await;
@@ -231,7 +231,7 @@ async fn fields_of_entries() {
     adds_up(&shop.show(&member).await, &shop.ledger(&member, 50).await);
 }
 
-/// Held points are in the balance and cannot be spent; the ledger does not tell holds apart.
+/// Held points are in the balance and cannot be spent; the ledger does not distinguish holds.
 #[tokio::test]
 async fn held_points() {
     let mut program = program();
@@ -252,7 +252,7 @@ async fn held_points() {
     shop.ok("POST", "/redeem", spent).await;
 }
 
-/// At its end a thing is already over; a millisecond before, it is not.
+/// At its end a thing is over; a millisecond before, it is not.
 #[tokio::test]
 async fn points_end_at_their_instant() {
     let shop = Shop::usual().await;

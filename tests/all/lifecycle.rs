@@ -1,4 +1,4 @@
-//! People: how they register and are known, how what is known is corrected, and how they leave.
+//! People: how they register and are found, how their data is corrected, and how they leave.
 
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ async fn a_conflict_names_the_members_to_staff_only() {
         .await;
 }
 
-/// What is new is added only where the shop vouches for the identity that is known.
+/// New identities are added only if the shop vouches for the known one.
 #[tokio::test]
 async fn merging_needs_somebody_to_vouch() {
     let shop = Shop::usual().await;
@@ -152,7 +152,7 @@ async fn merging_needs_somebody_to_vouch() {
         (&unverified["profile"], unverified["identities"].as_array().unwrap().len()),
         (&json!({"name": "Li"}), 1)
     );
-    // Vouching for the new identity alone says nothing about the known one.
+    // Vouching for the new identity alone says nothing of the known one.
     let mut other = again(external("c", "1"));
     other["identities"][1]["verified"] = json!(true);
     shown(other).await;
@@ -170,7 +170,7 @@ async fn merging_needs_somebody_to_vouch() {
     shop.refused("422 limit_exceeded", "POST", "/register", body).await;
 }
 
-/// The shop vouches for one identity, by all that it is, and for no other.
+/// The shop vouches for exactly one identity, and for no other.
 #[tokio::test]
 async fn vouching_is_for_one_identity() {
     let told = [external("a", "x"), external("a", "y"), external("b", "y")];
@@ -211,7 +211,7 @@ async fn a_person_has_at_most_20_identities_and_20_consents() {
     assert_eq!((size("identities"), size("consents")), (20, 20));
 }
 
-/// Answers are kept with the person's data, and go with them, however many.
+/// Answers are stored with the person's data and deleted with it, however many there are.
 #[tokio::test]
 async fn erasing_takes_every_answer_that_was_kept() {
     for count in [49, 50, 51, 100, 101] {
@@ -355,7 +355,7 @@ async fn erasing_takes_the_person_and_leaves_the_ledger() {
     let anew = shop.call_with("POST", "/register", &body, None).await;
     assert_eq!(anew.status, 201, "the identities can be claimed again");
     assert_ne!(id_of(&anew.body), member);
-    // The order stays known: nobody earns with it again.
+    // The order stays known: it does not earn again.
     let mut again = by_phone;
     again["amount"] = json!("101");
     shop.refused("409 order_conflict", "POST", "/earn-points", again).await;
@@ -396,7 +396,7 @@ async fn who_is_not_active_earns_and_redeems_nothing() {
         assert_eq!(reply.body["member_status"], "suspended");
     }
     assert_eq!(shop.show(&member).await["points"]["available"], 90, "a suspended member keeps its points");
-    // Goods come back whatever the member's status.
+    // Refunds work whatever the member's status.
     shop.ok("POST", "/reverse", json!({"brand": "acme", "order_id": "A-1", "refund": {"amount": "5"}})).await;
     set_status(&shop, &member, "active").await;
     shop.ok("POST", "/earn-points", order.clone()).await;
@@ -406,7 +406,7 @@ async fn who_is_not_active_earns_and_redeems_nothing() {
     let ledger = shop.ledger(&member, 50).await;
     assert_eq!((&ledger[0]["kind"], &ledger[0]["points"]), (&json!("expire"), &json!(-86)));
     for (path, body) in asked {
-        // The order is known: it is said again, as always.
+        // The order is known: its answer is repeated, as always.
         if body != &order {
             let reply = shop.refused("409 member_not_active", "POST", path, body.clone()).await;
             assert_eq!(reply.body["member_status"], "closed");
@@ -421,7 +421,7 @@ async fn who_is_not_active_earns_and_redeems_nothing() {
     shop.refused("409 member_not_active", "POST", "/adjust", adjust).await;
 }
 
-/// What a programme of another region makes of the same digits.
+/// A programme of another region reads the same digits differently.
 #[tokio::test]
 async fn phones_are_of_the_programmes_region() {
     let mut program = program();

@@ -1,4 +1,4 @@
-//! Limits on everything: one step within goes through, one step beyond is refused whole.
+//! Limits on everything: one step within succeeds, one step beyond is refused as a whole.
 
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ async fn an_order_is_refunded_200_times() {
     )
     .await;
     assert_eq!(shop.show(&member).await["points"]["available"], 800);
-    // All of nothing left is no refund, however often it is asked for.
+    // `"all"` of nothing left is not a refund, however often it is requested.
     shop.earn(&member, "A-2", "200").await;
     let part = json!({"brand": "acme", "order_id": "A-2", "refund": {"amount": "1"}});
     for _ in 0..200 {
@@ -110,7 +110,7 @@ async fn figures() {
     check(&shop, "/earn-points", order(&member, "A-1", "9999999999999.99"), "422 limit_exceeded").await;
     check(&shop, "/earn-points", order(&member, "A-2", "9007199.26"), "200").await;
 
-    // Where a currency has three digits, an amount of 13 before the point is more than that.
+    // If a currency has three digits, an amount of 13 digits before the point exceeds the limit.
     program["points"]["per_unit"] = json!("0.001");
     program["growth"]["per_unit"] = json!("0.001");
     program["currency"] = json!("KWD");
@@ -144,8 +144,8 @@ async fn a_member_has_1000_lots() {
     );
 }
 
-/// What time has done is written down with a command, or before it where a commit has no room for both: lots expire, at
-/// most forty in one commit, and what is left of them is met by an order that earns no badge or sixty.
+/// The effects of time are written with a command, or before it if a commit has no room for both: lots
+/// expire, at most forty in one commit, and the remaining ones meet an order that earns no badge or sixty.
 #[tokio::test]
 async fn a_command_goes_through_however_much_time_has_done() {
     for (lots, badges) in (85..=100).map(|lots| (lots, 0)).chain((30..=39).map(|lots| (lots, 60))) {
@@ -219,7 +219,7 @@ async fn granted(shop: &Shop, member: &str, id: &str, amount: &str, at: &str) ->
     (figure("calculated"), figure("granted"))
 }
 
-/// Orders told at once, and the same ones told so late that only the ledger still knows the day.
+/// Orders recorded at once, and the same ones recorded so late that only the ledger still knows the day.
 #[tokio::test]
 async fn limits_by_day_and_month_hold_however_late() {
     for told_at in [
@@ -264,7 +264,7 @@ async fn limits_by_day_and_month_hold_however_late() {
     }
 }
 
-/// An order ahead of the clock by minutes may be the next day's and the next month's.
+/// An order minutes ahead of the clock may belong to the next day and the next month.
 #[tokio::test]
 async fn a_limit_belongs_to_the_day_it_happened() {
     let (shop, member) = limited().await;
@@ -288,7 +288,7 @@ async fn activities_are_counted_however_late() {
                 .await;
         }
         shop.at(told_at);
-        // What the next month has used up is not this one's.
+        // The next month's use does not count in this one.
         let begun = if told_at > "2026-02" { &["01", "02"][..] } else { &[] };
         for day in begun {
             check(&shop, "/earn-points", done("monthly", &format!("2026-02-{day}T12:00:00+08:00")), "200")
@@ -341,7 +341,7 @@ async fn badges_on_history() {
         json!(["frequent"]),
         "the order of 1 April is the 90th day"
     );
-    // Of more categories than a member's record holds the ledger knows, and that one was never among them.
+    // The ledger knows of more categories than a member's record holds, and that one was never among them.
     let many = (0..60).map(
         |n| json!({"line_id": n.to_string(), "category": format!("c-{n}"), "quantity": 1, "amount": "1"}),
     );

@@ -1,5 +1,5 @@
 //! The checker of histories, itself checked: on histories that are known to be right or wrong, and against
-//! trying every order there is.
+//! trying every order.
 
 use laurel_tests::linear::{
     Call, Heard, Spec, Verdict,
@@ -303,7 +303,7 @@ fn some_order(state: &Account, history: &[Call<Ask, Answer>], left: &[usize]) ->
     })
 }
 
-/// A small history that happened, more or less: some answers are those of another moment.
+/// A plausible small history: some answers are those of another moment.
 fn small(seed: u64) -> History {
     let dice = |place: usize, salt: u64, below: u64| chance(seed, place, salt) % below;
     let (mut state, mut history) = (Account::default(), Vec::new());

@@ -1,5 +1,5 @@
-//! Many clients at once on a few members, over several instances and both stores of this machine: whatever
-//! each was told of a member can have happened one call after the other (`laurel_tests::linear`).
+//! Many clients at once on a few members, over several instances and both stores of this machine: their
+//! answers about a member can have happened one call after the other (`laurel_tests::linear`).
 //!
 //! `LAUREL_HISTORIES` says how many members' histories are made (256 unless given), `LAUREL_HISTORIES_FROM`
 //! where the numbering of their rounds begins. One line of JSON sums them up.
@@ -132,7 +132,7 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
 
 // --- What is heard ---
 
-/// What the engine says of a call.
+/// The engine's answer to a call.
 enum Said {
     Answer(Answer),
     Failed,
@@ -163,7 +163,7 @@ fn said(done: Result<Done, Error>) -> Said {
     })
 }
 
-/// A client that hangs up: the call is dropped the so manieth time it has to wait.
+/// A client that hangs up: the call is dropped at its n-th wait.
 struct HangsUp<F> {
     call: Pin<Box<F>>,
     waits: usize,
@@ -244,7 +244,7 @@ impl Shared {
         heard
     }
 
-    /// One client: what it did not hear of it often asks again.
+    /// One client: it often repeats requests that got no answer.
     async fn client(self: Arc<Shared>) {
         let mut again: Option<Ask> = None;
         loop {
@@ -354,7 +354,7 @@ async fn every_history_can_have_happened_one_call_after_the_other() {
 }
 
 async fn is_found_out(word: Word, seed: u64) -> bool {
-    // It may also be the engine that stumbles over what it finds, and a client that ends over that.
+    // The engine may also stop at what it finds, which ends a client.
     let Ok(histories) = tokio::spawn(round(Arc::new(MemoryStore::new()), word, seed)).await else {
         return true;
     };
@@ -362,8 +362,8 @@ async fn is_found_out(word: Word, seed: u64) -> bool {
     histories.iter().any(wrong)
 }
 
-/// A store that breaks its word is found out within a few rounds, mostly in the first: else the rounds above would prove
-/// nothing.
+/// A store that breaks its promises is found out within a few rounds, mostly in the first: otherwise the
+/// rounds above would prove nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_store_that_breaks_its_word_is_found_out() {
     'words: for word in [Word::SkipsConditions, Word::ReadsThePast, Word::RefusesAndWrites] {

@@ -89,7 +89,7 @@ async fn a_linked_member_who_links_again_has_one_reference() {
     assert_eq!(stands, 1);
 }
 
-/// Whatever is wrong with a code is told in the same words.
+/// Whatever is wrong with a code, the answer has the same words.
 #[tokio::test]
 async fn a_code_that_is_none_is_told_in_one_way() {
     let shop = Shop::coalition().await;
@@ -141,7 +141,7 @@ async fn who_can_ask_for_a_code_and_for_what() {
         let reply = shop.call("DELETE", &format!("/members/{member}/links/{path}"), Value::Null).await;
         assert_eq!(reply.verdict(), "404 link_not_found", "{path}");
     }
-    // No more than twenty wait; they make room when their time is over.
+    // At most twenty codes wait; expired ones make room.
     for _ in 1..20 {
         shop.code(&member, "mute").await;
     }
@@ -169,7 +169,7 @@ async fn a_repeated_request_for_a_code_gets_the_same_one() {
     assert_eq!(other.verdict(), "422 idempotency_key_reused");
 }
 
-/// A code is stored as a keyed hash alone, and nobody but its brand is shown a reference.
+/// A code is stored only as a keyed hash, and only its brand sees a reference.
 #[tokio::test]
 async fn nobody_learns_codes_or_references() {
     let shop = Shop::coalition().await;
@@ -207,7 +207,7 @@ async fn erasure_ends_links_and_forgets_the_consent() {
         let records = shop.snapshot().await;
         of.map(|of| records.iter().filter(|(key, _)| key.kind() == of).count())
     };
-    // Codes and links of one, and of the other; a code is noted with its member too.
+    // Codes and links of one member, and of the other; a code is noted with its member too.
     assert_eq!(kept().await, [20, 2, 23]);
     shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
     assert_eq!(kept().await, [1, 1, 2]);
@@ -245,7 +245,7 @@ async fn links_are_listed_in_pages_and_forgotten_after_a_hundred() {
     }
 }
 
-/// A brand that members are linked to cannot be taken out of the programme and become another's.
+/// A brand with linked members cannot be removed from the programme and become another's.
 #[tokio::test]
 async fn a_linked_brand_stays_in_the_programme() {
     let shop = Shop::coalition().await;
@@ -336,7 +336,7 @@ async fn of_many_links_at_once_one_stands() {
     assert_eq!((good, stands, listed.len()), (1, 1, 16));
 }
 
-/// Whoever closes, erases or unlinks while a code is used: nothing stands in the end that should not.
+/// A member is closed, erased or unlinked while a code is used: no link that should not exist remains.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_is_linked_who_has_left() {
     let (_folder, shop) = real().await;
@@ -441,7 +441,7 @@ async fn of_two_links_that_meet_the_later_one_stands() {
     assert_eq!(two.second.partner_earn("tea", reference, "T-1", "1").await.status, 200);
 }
 
-/// Which entries were made while a link stood is exact, so that a repeat is told what the first was.
+/// The link knows exactly which entries were made while it stood, so that a repeat gets the first answer.
 #[tokio::test]
 async fn what_a_partner_was_told_does_not_change_where_links_begin_and_end() {
     let refund = json!({"brand": "tea", "order_id": "T-1", "refund": "all", "refund_id": "F"});

@@ -1,6 +1,6 @@
 //! One integration binary: one link, one set of dependencies, one report.
 
-// A test that cannot go on fails where it stands.
+// A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod accounts;

@@ -1,4 +1,4 @@
-//! The published contract is the one the requests are held to.
+//! The published contract is the one that checks requests.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -14,7 +14,7 @@ fn generated() -> Value {
     edge::openapi::document(server::FUNCTIONS)
 }
 
-/// The committed document is the generated one. `LAUREL_UPDATE=1` writes it anew.
+/// The committed document is the generated one. `LAUREL_UPDATE=1` rewrites it.
 #[test]
 fn the_committed_document_is_the_generated_one() {
     let document = generated();
@@ -34,7 +34,7 @@ fn the_committed_document_is_the_generated_one() {
     }
 }
 
-/// The documents' table of codes is the code's own. `LAUREL_UPDATE=1` writes it anew.
+/// The documents' table of codes is the code's own. `LAUREL_UPDATE=1` rewrites it.
 #[test]
 fn the_table_of_codes_is_the_generated_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/API.md");

@@ -1,11 +1,11 @@
-//! Ten times what the server can take, for a while, over many connections, beside clients that are slow on
-//! purpose: it goes on doing what it can, and forgets nothing that it has acknowledged, not even when it
-//! is killed in the middle of it.
+//! Ten times what the server can take, for a while, over many connections, beside deliberately slow clients:
+//! it keeps doing what it can, and loses nothing that it has acknowledged, not even when it is killed in the
+//! middle.
 //!
-//! By hand, since what a machine can take is the machine's:
-//! `LAUREL_OVERLOAD=60 cargo test --release -p laurel-tests --test all overload -- --nocapture` does it for
-//! so many seconds and prints one line of JSON. `LAUREL_OVERLOAD_CONNECTIONS` says over how many
-//! connections (1,000 unless given). In every run of the tests it is done for a moment, over few.
+//! By hand, since the capacity depends on the machine: `LAUREL_OVERLOAD=60 cargo test --release -p
+//! laurel-tests --test all overload -- --nocapture` runs for that many seconds and prints one line of JSON.
+//! `LAUREL_OVERLOAD_CONNECTIONS` says over how many connections (1,000 unless given). Every run of the tests
+//! does it for a moment, over few connections.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -31,9 +31,9 @@ use crate::{
 
 /// Members whose orders these are.
 const MEMBERS: usize = 1_000;
-/// Connections by which it is found out how much the server can take.
+/// Connections with which to measure how much the server can take.
 const MEASURING: usize = 32;
-/// How many times as much is then asked for.
+/// How many times as much is then sent.
 const TIMES: u64 = 10;
 /// How long a client waits before it hangs up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ struct Seen {
     sent: u64,
     /// Not answered in time, or not at all.
     given_up: u64,
-    /// Due while the one before was not answered yet.
+    /// Due before the previous one was answered.
     held_back: u64,
 }
 
@@ -72,7 +72,7 @@ impl Seen {
         self.held_back += other.held_back;
     }
 
-    /// Of a hundred waits, so many were shorter.
+    /// That many of a hundred waits were shorter.
     fn percentile(&self, hundredths: usize) -> u64 {
         let mut waits = self.waits.clone();
         waits.sort_unstable();
@@ -116,8 +116,8 @@ async fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<u16> 
     status.ok_or_else(broken)
 }
 
-/// One connection that sends an order `every` so often, as soon as the last is answered, until then and
-/// `beyond`: there the server may be gone.
+/// One connection that sends an order at each `every`, once the last is answered, until then and `beyond`,
+/// when the server may be gone.
 async fn client(
     address: SocketAddr,
     members: Arc<Vec<String>>,
@@ -181,7 +181,7 @@ async fn clients(
         Duration::from_micros(u64::try_from(connections).unwrap() * 1_000_000 / rate.max(1))
     });
     let until = Instant::now() + Duration::from_secs(seconds);
-    // Whoever measures wants an answer to everything.
+    // A measurement needs an answer to everything.
     let beyond = if rate.is_some() { Duration::from_secs(1) } else { Duration::ZERO };
     let mut all = JoinSet::new();
     for number in 0..connections {
@@ -195,15 +195,15 @@ async fn clients(
     seen
 }
 
-/// What a slow client sends at once, what it sends byte by byte, and what it may be told.
+/// What a slow client sends at once, what it sends byte by byte, and the answers it may get.
 const SLOW: [(&str, &str, &[u16]); 3] = [
     ("head", "", &[408]),
     ("body", "POST /earn-points HTTP/1.1\r\nHost: laurel\r\nContent-Length: 100000\r\n\r\n", &[408]),
     ("oversized", "POST /earn-points HTTP/1.1\r\nHost: laurel\r\nContent-Length: 99999999\r\n\r\n", &[413]),
 ];
 
-/// Sends a byte a second, again and again, until then; what it was told. Who is refused comes back after a second, too:
-/// what the server does for the others would else be a matter of how fast these can connect.
+/// Sends a byte a second, again and again, until then; returns its answers. A refused client also comes back
+/// after a second: otherwise the server's work for the others would depend on how fast these can connect.
 async fn slow(address: SocketAddr, kind: usize, until: Instant) -> BTreeMap<String, u64> {
     let (name, head, may) = SLOW[kind];
     let mut told: BTreeMap<String, u64> = BTreeMap::new();
@@ -282,7 +282,7 @@ fn registered(address: SocketAddr) -> Arc<Vec<String>> {
     Arc::new(members.collect())
 }
 
-/// Overloads a server, kills it, and looks whether all is there that it said; what was seen.
+/// Overloads a server, kills it, and checks that everything acknowledged is there; returns the figures.
 async fn overload(size: Size) -> Value {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("program.json"), program().to_string()).unwrap();

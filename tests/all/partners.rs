@@ -23,7 +23,7 @@ fn order() -> Value {
     json!({"member_id": "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV", "brand": "moon", "order_id": "A-1", "amount": "10"})
 }
 
-/// Whether what the partner signs is taken.
+/// Whether the partner's signature is accepted.
 async fn signs(shop: &Shop, partner: &Partner) -> bool {
     shop.call_signed(partner, "POST", "/earn-points", &order(), None).await.status != 401
 }
@@ -97,8 +97,7 @@ async fn what_is_no_key_is_refused() {
     assert_eq!(reply.verdict(), "403 forbidden", "an admin of another brand");
 }
 
-/// A repeat under the same key is answered as the first time, byte for byte; the secret is nowhere in the
-/// store.
+/// A repeat under the same key gets the first answer, byte for byte; the secret is nowhere in the store.
 #[tokio::test]
 async fn a_secret_is_shown_to_a_repeat_and_stored_nowhere() {
     let shop = shop().await;
@@ -115,7 +114,7 @@ async fn a_secret_is_shown_to_a_repeat_and_stored_nowhere() {
     shop.register_key("moon", &Partner::ed25519(1)).await;
     let again = shop.call_with("POST", KEYS, &hmac, Some("once")).await;
     assert_eq!((again.bytes.clone(), again.replayed()), (first.bytes.clone(), true));
-    // Also when it has been revoked since; it is none the more alive for that.
+    // Even if the key has been revoked since; that does not revive it.
     shop.ok("DELETE", &format!("{KEYS}/{}", partner.keyid), Value::Null).await;
     let again = shop.call_with("POST", KEYS, &hmac, Some("once")).await;
     assert_eq!((again.bytes.clone(), again.replayed()), (first.bytes, true));
@@ -125,7 +124,8 @@ async fn a_secret_is_shown_to_a_repeat_and_stored_nowhere() {
     assert_eq!(reused.verdict(), "422 idempotency_key_reused");
 }
 
-/// However many ask at once, of however many instances: two keys are live, and equal requests are one.
+/// However many requests come at once, to however many instances: two keys are live, and equal requests count
+/// once.
 #[test]
 fn two_are_live_under_races() {
     run(async {
@@ -162,7 +162,7 @@ fn two_are_live_under_races() {
     });
 }
 
-/// Revoked keys are kept as long as a repeat may ask for them, and then make room.
+/// Revoked keys are kept as long as a repeat may need them, and then make room.
 #[tokio::test]
 async fn revoked_keys_go_in_time() {
     let shop = shop().await;
@@ -180,8 +180,8 @@ async fn revoked_keys_go_in_time() {
     }
 }
 
-/// A newer line of the master key seals from then on; what an older one sealed still opens, and is sealed
-/// anew on demand.
+/// A newer line of the master key seals new secrets; secrets sealed by an older one still open, and are
+/// resealed on demand.
 #[tokio::test]
 async fn the_master_key_is_rotated_under_partners() {
     const FIRST: &str = "tests-master-key-0123456789abcdef";
@@ -208,7 +208,7 @@ async fn the_master_key_is_rotated_under_partners() {
     assert_eq!((versions().await, new.api.reseal().await.unwrap()), (vec![2, 2], (0, 0)));
     new.api.refresh().await.unwrap();
     assert!(signs(&new, &partner).await, "the secret is the same");
-    // Who has the first line alone can no longer open it, and is not brought down by that.
+    // An instance with only the first line can no longer open it, and that does not bring it down.
     old.api.refresh().await.unwrap();
     assert!(!signs(&old, &partner).await);
     assert_eq!(old.api.reseal().await.unwrap(), (0, 2));

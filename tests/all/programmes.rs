@@ -103,7 +103,7 @@ async fn faults_of_a_programme_are_told_all_at_once() {
         ],
     )
     .await;
-    // Of the shape and across the document; what only follows from the shape's is not told.
+    // Faults of the shape and across the document; faults that only follow from the shape's are not reported.
     check(
         changed(&[
             ("/points/per_unit", json!("abc")),
@@ -172,7 +172,7 @@ async fn faults_of_a_programme_are_told_all_at_once() {
         ],
     )
     .await;
-    // What is wrong by itself is not told a second time for not agreeing with others.
+    // A value that is wrong by itself is not reported again for not agreeing with others.
     check(
         changed(&[("/time_zone", json!(8)), ("/tiers/0/growth", json!(5))]),
         &["/tiers/0/growth out_of_range", "/time_zone wrong_type"],
@@ -181,8 +181,8 @@ async fn faults_of_a_programme_are_told_all_at_once() {
     assert!(before == shop.snapshot().await);
 }
 
-/// A window in which orders are refunded must close while their points live, whenever they were earned; and a member is
-/// lost no earlier than dormant.
+/// The window for refunds must close while an order's points live, whenever they were earned; and a member
+/// becomes lost no earlier than dormant.
 #[tokio::test]
 async fn spans_that_must_fit() {
     let shop = Shop::usual().await;
@@ -214,7 +214,7 @@ async fn spans_that_must_fit() {
     }
 }
 
-/// What has a wrong form is read as if it were not there: what is wrong then above it or below it is not told.
+/// A value with a wrong form is read as missing: faults above or below it that follow are not reported.
 #[tokio::test]
 async fn faults_that_may_follow_from_the_shape_are_not_told() {
     let shop = Shop::usual().await;
@@ -237,7 +237,7 @@ async fn faults_that_may_follow_from_the_shape_are_not_told() {
     }
 }
 
-/// Conditions are judged when the programme is saved.
+/// Conditions are checked when the programme is saved.
 #[tokio::test]
 async fn conditions() {
     let shop = Shop::usual().await;
@@ -321,7 +321,7 @@ async fn what_is_in_use_stays() {
     check(&without("badges", "founder"), &[]).await;
 }
 
-/// A new version demotes nobody, moves no instant, and is named by what is recorded under it.
+/// A new version demotes nobody and moves no instant, and entries recorded under it name it.
 #[tokio::test]
 async fn a_new_version_leaves_alone_what_is() {
     let shop = Shop::usual().await;

@@ -17,7 +17,7 @@ async fn real() -> (tempfile::TempDir, Arc<Shop>) {
     (folder, Arc::new(shop))
 }
 
-/// Sends all bodies at once, each with the key it comes with.
+/// Sends all bodies at once, each with its key.
 async fn all_at_once(
     shop: &Arc<Shop>,
     path: &'static str,
@@ -46,7 +46,7 @@ fn order(member: &str, order_id: &str, amount: &str) -> Value {
     json!({"member_id": member, "brand": "acme", "order_id": order_id, "amount": amount})
 }
 
-/// Rounds of 64 redemptions of a whole balance: one goes through in each, and it is told to one.
+/// Rounds of 64 redemptions of a whole balance: one succeeds in each, and one caller learns of it.
 async fn spend_a_balance_once(shop: &Arc<Shop>, store: &str) {
     let rounds = env::var("LAUREL_RACES").map_or(2, |rounds| rounds.parse().unwrap());
     for round in 0..rounds {
@@ -56,7 +56,7 @@ async fn spend_a_balance_once(shop: &Arc<Shop>, store: &str) {
             let name = format!("B-{round}-{n}");
             let spent_on = json!({"kind": "order", "order_id": name});
             let body = json!({"member_id": member, "brand": "acme", "points": 100, "for": spent_on});
-            // Every other one has a key too, so that both ways of being known race.
+            // Every second one has a key too, so that both ways of recognition race.
             (body, (n % 2 == 0).then_some(name))
         });
         let replies = all_at_once(shop, "/redeem", bodies.collect()).await;
@@ -98,7 +98,7 @@ async fn equal_earns_are_one() {
     }
 }
 
-/// One order told with different amounts: one of them counts.
+/// One order sent with different amounts: one of them counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn unequal_earns_of_one_order_conflict() {
     let (_folder, shop) = real().await;

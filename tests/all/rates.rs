@@ -1,5 +1,5 @@
-//! Limits of rate: what callers are told, who is counted, and that a refusal touches nothing.
-//! Time itself is tested where the buckets are, in `edge/src/rate.rs`.
+//! Rate limits: what callers see, who is counted, and that a refusal touches nothing. `edge/src/rate.rs`
+//! tests time itself, with the buckets.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ADMIN_KEY, Shop};
 
-/// A shop whose callers have so many requests an hour: what comes back meanwhile is less than one.
+/// A shop whose callers have that many requests an hour: fewer than one comes back during a test.
 async fn limited(quota: u32) -> (Shop, String, String) {
     let mut shop = Shop::coalition().await;
     let (_, one) = shop.caller(&["storefront"], Some("acme")).await;
@@ -26,7 +26,7 @@ async fn a_caller_that_asks_too_often_is_told_when_to_come_again() {
         let reply = ask(&one).await;
         assert_eq!((reply.status, reply.header("ratelimit-policy")), (200, "\"caller\";q=4;w=3600"));
         let wait = 900 * (4 - left);
-        // It is told in whole seconds, rounded up, and a moment may have passed.
+        // It is in whole seconds, rounded up, and a moment may have passed.
         let told = [wait, wait - 1].map(|seconds| format!("\"caller\";r={left};t={seconds}"));
         assert!(told.iter().any(|told| told == reply.header("ratelimit")), "{}", reply.header("ratelimit"));
     }
@@ -85,7 +85,7 @@ async fn a_partner_guesses_codes_only_so_often() {
     for _ in 0..4 {
         assert_eq!(guess("tea", "00000-00000-00000").await.verdict(), "404 link_code_not_found");
     }
-    // Whether a code is right is not told any more either.
+    // The answer then no longer shows whether a code is right.
     for code in ["00000-00000-00000", &right] {
         let refused = guess("tea", code).await;
         assert_eq!(refused.verdict(), "429 too_many_requests");

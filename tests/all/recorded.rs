@@ -1,5 +1,5 @@
-//! Data that earlier builds have written (`tests/data/`, made by `scripts/record-data`): this one opens
-//! it, finds every member as it was, and answers what was answered before with the same bytes, on both stores.
+//! Data that earlier builds have written (`tests/data/`, made by `scripts/record-data`): this build opens it,
+//! finds every member as it was, and gives the earlier answers with the same bytes, on both stores.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ use crate::{
     tidy::{files, root},
 };
 
-/// The first admin's key of everything that was recorded.
+/// The first admin's key in all recorded data.
 const ADMIN_KEY: &str = "recorded-admin-key-0123456789abcdef";
 
 /// What one build has recorded, unpacked.
@@ -34,7 +34,7 @@ struct Recorded {
     work: TempDir,
 }
 
-/// All that was ever recorded, by the names of the builds.
+/// All recorded data, by the names of the builds.
 fn all() -> Vec<Recorded> {
     let folders = fs::read_dir(root().join("tests/data")).unwrap().map(|entry| entry.unwrap().path());
     let all: Vec<Recorded> = folders.filter(|path| path.is_dir()).map(Recorded::unpacked).collect();
@@ -67,7 +67,7 @@ impl Recorded {
         serde_json::from_str(&self.text(file)).unwrap()
     }
 
-    /// Runs `laurel` on the copy, under the keys that it was written under; what it said.
+    /// Runs `laurel` on the copy, under the keys that it was written under; returns its output.
     #[track_caller]
     fn laurel(&self, words: &str) -> String {
         let mut command = Command::new(binary());
@@ -80,7 +80,7 @@ impl Recorded {
         said
     }
 
-    /// Everything that can be asked twice is answered as it was the first time, byte for byte.
+    /// Every repeatable request gets its first answer, byte for byte.
     async fn answers_again(&self, store: Arc<dyn Store>) {
         reads_everything(&*store).await;
         let about = self.json("about.json");
@@ -111,7 +111,7 @@ impl Recorded {
     }
 }
 
-/// Every record of every kind is read, and what is in its newest format is written as it stands there.
+/// Reads every record of every kind, and writes those in the newest format with the same bytes.
 async fn reads_everything(store: &dyn Store) {
     let (mut names, mut from) = (BTreeSet::new(), None);
     loop {

@@ -1,5 +1,5 @@
 //! A store whose calls take turns with others', fail, and leave their outcome open; and, as a control, one
-//! that breaks its word.
+//! that breaks its promises.
 
 use std::{
     collections::HashMap,
@@ -13,16 +13,16 @@ use engine::store::{Expect, Key, Pending, Range, Record, Store, StoreError, Vers
 
 use crate::histories::chance;
 
-/// What the store promises and does not keep.
+/// The promise that the store breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Word {
     /// Nothing of the kind.
     Kept,
     /// Some commits are made whatever they expect.
     SkipsConditions,
-    /// Some reads are answered with what was there one commit before.
+    /// Some reads return the state one commit before.
     ReadsThePast,
-    /// Some commits that it says were refused are made.
+    /// Some commits that it reports as refused are made.
     RefusesAndWrites,
 }
 
@@ -56,7 +56,7 @@ impl Restless {
         chance(self.seed, 0, self.drawn.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Lets others go on, now and then.
+    /// Sometimes lets others continue.
     async fn pause(&self) {
         for _ in 0..(self.draw() % 4).saturating_sub(1) {
             tokio::task::yield_now().await;
@@ -123,7 +123,7 @@ impl Store for Restless {
                 2 => Err(StoreError::Unknown(cause())),
                 3..6 => self.make(writes).await.and(Err(StoreError::Unknown(cause()))),
                 6 => {
-                    // It is made when nobody waits for it any more.
+                    // It is made when nobody waits for it any longer.
                     let inner = self.inner.clone();
                     tokio::spawn(async move {
                         for _ in 0..8 {

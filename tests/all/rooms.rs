@@ -1,5 +1,5 @@
-//! The rooms of the engine: which may use which, and that nothing in them uses each other in a circle. What
-//! a handle reaches the compiler holds; this holds the paths in the sources.
+//! The rooms of the engine: which may use which, and that no modules use each other in a circle. The compiler
+//! checks what a handle reaches; this checks the paths in the sources.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

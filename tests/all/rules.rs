@@ -1,4 +1,4 @@
-//! Rules that neither the worked cases nor generated histories pin, case by case.
+//! Rules that neither the worked cases nor generated histories fix, case by case.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Settlement, on the embedded store: small histories with a statement each that was worked out by hand
-//! (`settlement_vectors.json`), asked of the close, and of `laurel audit --settlement`, which
-//! knows nothing of it. And what the tests of settlements share.
+//! (`settlement_vectors.json`), checked against the close, and against `laurel audit --settlement`, which
+//! shares nothing with it. And what the tests of settlements share.
 
 use std::{
     collections::BTreeMap,
@@ -187,7 +187,7 @@ fn statements_are_what_was_worked_out_by_hand() {
         run(live(&folder, case));
         (case, folder)
     });
-    // By hand first, then by the other implementation.
+    // First the statement worked out by hand, then the other implementation.
     for (case, folder) in lived.collect::<Vec<_>>() {
         for wanted in case["close"].as_array().unwrap() {
             let month = wanted["month"].as_str().unwrap();
@@ -197,8 +197,8 @@ fn statements_are_what_was_worked_out_by_hand() {
     }
 }
 
-/// The whole way through the binary: a billed import, a close over HTTP at the test's clock, an export,
-/// and the recomputation from its files alone.
+/// End to end through the binary: a billed import, a close over HTTP at the test's clock, an export, and the
+/// recomputation from its files alone.
 #[test]
 fn a_billed_import_is_settled_and_recomputed_from_the_exported_files() {
     let folder = Folder::new();
@@ -211,7 +211,7 @@ fn a_billed_import_is_settled_and_recomputed_from_the_exported_files() {
     assert_eq!(code, 0, "{said}");
     let (code, said) = folder.laurel(&format!("import free.csv {at}"));
     assert_eq!(code, 0, "{said}");
-    // The same balance not billed is another balance.
+    // The same balance without billing is another balance.
     let (code, said) = folder.laurel(&format!("import members.csv {at}"));
     assert_eq!(code, 1, "{said}");
 
@@ -234,7 +234,7 @@ fn a_billed_import_is_settled_and_recomputed_from_the_exported_files() {
     assert!(said.contains("3 members, 3 entries, 2 of them of the month"), "{said}");
 }
 
-/// Nothing is recorded any more in a month that is settled, by whatever clock.
+/// Nothing is recorded in a settled month any longer, whatever the clock.
 #[test]
 fn a_history_cannot_be_played_into_a_settled_month() {
     let folder = Folder::new();

@@ -1,5 +1,5 @@
-//! `laurel audit --settlement` against the close, over random histories: both agree on every month, and what is
-//! dropped, doubled or moved a millisecond across a month's end behind their back is seen.
+//! `laurel audit --settlement` against the close, over random histories: both agree on every month, and the
+//! audit sees entries that are dropped, doubled or moved a millisecond across a month's end behind its back.
 
 use std::{fs, path::Path};
 
@@ -25,7 +25,7 @@ const STEPS: usize = 240;
 const MEMBERS: usize = 6;
 const FILES: [&str; 4] = ["members.jsonl", "programs.jsonl", "blocks.jsonl", "settlements.jsonl"];
 
-/// Chance that follows from a seed.
+/// Randomness that follows from a seed.
 struct Dice {
     seed: u64,
     rolls: usize,
@@ -70,7 +70,7 @@ fn program(dice: &mut Dice) -> Value {
     program
 }
 
-/// A life of some months, and the months of it that were closed.
+/// A history of some months, and the closed months in it.
 struct Life {
     dice: Dice,
     shop: Shop,
@@ -87,7 +87,7 @@ impl Life {
         self.shop.api.clock.now()
     }
 
-    /// Often some hours later; now and then the last millisecond of the month, or the next one's first.
+    /// Often some hours later; sometimes the last millisecond of the month, or the next one's first.
     fn pass(&mut self) {
         let end = self.zone.start_of(self.zone.month(self.now()).next());
         let later = match self.dice.roll(9) {
@@ -157,7 +157,7 @@ impl Life {
         }
     }
 
-    /// Closes what has ended, sooner or later; at the `last` everything.
+    /// Closes some ended months; at the `last` step all of them.
     async fn settle(&mut self, last: bool) {
         let first = self.closed.last().map_or(Month::parse("2026-09").unwrap(), |month| month.next());
         let ended = self.zone.month(self.now().plus_millis(-15 * 60 * 1_000)).previous();
@@ -211,7 +211,7 @@ fn lines_of(folder: &Path, name: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Which instant says the month of an entry that a line counts; `None` if none does.
+/// The instant that decides the month of an entry that a line counts; `None` if none does.
 fn decides(entry: &Value) -> Option<&'static str> {
     let points = entry["points"] != 0;
     match entry["kind"].as_str().unwrap() {
@@ -230,7 +230,7 @@ fn must_be_seen(folder: &Path, month: Month, what: &str) -> Verdict {
     if code == 1 && named { Ok(()) } else { Err(format!("{}: {what} was not seen: {said}", month.show())) }
 }
 
-/// What was planted in a seed's history, and seen.
+/// What was planted in a seed's history, and what the audit saw.
 #[derive(Default)]
 struct Seen {
     moved: usize,
@@ -285,7 +285,7 @@ fn plants(folder: &Path, life: &mut Life, seen: &mut Seen) -> Verdict {
     Ok(())
 }
 
-/// Drops an entry and makes numbers, balances and the member fit: only the sums can tell.
+/// Drops an entry and makes numbers, balances and the member fit: only the sums can show it.
 fn dropped_to_fit(folder: &Path, entries: &[Value], at: usize) {
     let gone = &entries[at];
     let (member, seq, points) = (&gone["member_id"], &gone["seq"], gone["points"].as_i64().unwrap());

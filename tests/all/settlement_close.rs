@@ -1,5 +1,5 @@
-//! The close of a month: cut off, repeated, done by two at once or while everybody writes, it comes to
-//! the same statement, which then never changes. And who is shown what of it.
+//! The close of a month: cut off, repeated, done by two at once or while everybody writes, it gives the same
+//! statement, which then never changes. Also: who sees which part of it.
 
 use std::{
     pin::Pin,
@@ -71,7 +71,7 @@ async fn autumn(shop: &Shop, members: usize) -> Vec<String> {
     ids
 }
 
-/// Lives through the autumn and closes November in pieces of so many commits, in turn; the lines.
+/// Plays the autumn and closes November in pieces of that many commits, in turn; returns the lines.
 pub(crate) async fn settled_in_pieces(store: Arc<dyn Store>, members: usize, pieces: &[u64]) -> Vec<Value> {
     let cut = CutOff::of(store);
     let shop = Shop::over(cut.clone(), &program(), "2026-10-20T09:00:00+08:00").await;
@@ -141,7 +141,7 @@ fn a_call_does_bounded_work() {
 type Deed = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Deeds = Box<dyn Fn(u64) -> Option<Deed> + Send + Sync>;
 
-/// The store as who closes sees it: something happens just before each of its commits.
+/// The store as the close sees it: something happens just before each of its commits.
 struct Meddled {
     inner: Arc<dyn Store>,
     commits: AtomicU64,
@@ -214,8 +214,8 @@ fn two_who_close_at_once_count_nothing_twice() {
     });
 }
 
-/// Everybody goes on writing while November is closed: new members and old ones earn, redeem November's
-/// points, send back November's orders and cancel its redemptions.
+/// Everybody keeps writing while November is closed: new members and old ones earn, redeem November's points,
+/// send back November's orders and cancel its redemptions.
 #[test]
 fn a_close_while_writes_go_on_counts_the_month_alone() {
     run(async {
@@ -274,7 +274,7 @@ fn a_month_is_closed_from_a_quarter_of_an_hour_after_its_end_on() {
         shop.at(CLOSABLE);
         let closed = shop.ok("POST", "/settle", november.clone()).await;
         assert_eq!((&closed["done"], &closed["closed_at"]), (&json!(true), &json!(CLOSABLE)));
-        // Said again, later and without a month: the month before, which is closed.
+        // Repeated later and without a month: it means the month before, which is closed.
         shop.at("2026-12-20T00:00:00+08:00");
         for body in [november, json!({}), json!({"as_of": "2026-12-01T05:00:00+08:00"})] {
             let again = shop.ok("POST", "/settle", body).await;
@@ -321,7 +321,7 @@ fn a_closed_month_never_changes() {
     });
 }
 
-/// A ledger that cannot be read to its end is not settled in silence.
+/// A ledger that cannot be read to its end makes the close fail.
 #[test]
 fn a_ledger_with_a_gap_is_not_settled() {
     run(async {
@@ -374,7 +374,7 @@ fn who_acts_for_a_brand_sees_its_account_alone() {
                     rows.clone().all(|row| row.starts_with(&format!("\"2026-11\",\"{brand}\""))),
                     "{table}"
                 );
-                // What is done for all brands is not theirs to do.
+                // They may not do what concerns all brands.
                 let paid = json!({ "brand": brand });
                 let paid = shop.call_as(&key, "POST", &format!("{path}/paid"), &paid, None).await;
                 let settle = shop.call_as(&key, "POST", "/settle", &json!({"month": "2026-10"}), None).await;

@@ -1,5 +1,5 @@
 //! The sums of a settlement against plain arithmetic: whatever is counted, in whatever order and in however
-//! many parts, each line comes to what its entries come to one by one, and is rounded once.
+//! many parts, each line equals the sum of its entries one by one, and is rounded once.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::histories::{Verdict, chance, on_seeds};
 const BRANDS: [&str; 4] = ["a", "b", "c", "d"];
 const CURRENCIES: [&str; 4] = ["CNY", "JPY", "KWD", "CLF"];
 
-/// Chance that follows from a seed.
+/// Randomness that follows from a seed.
 struct Dice {
     seed: u64,
     rolls: usize,
@@ -36,7 +36,7 @@ impl Dice {
         BRANDS[usize::try_from(self.roll(4)).unwrap()].parse().unwrap()
     }
 
-    /// Often small, now and then as large as a figure may be.
+    /// Often small, sometimes as large as a figure may be.
     fn points(&mut self) -> i64 {
         let most = [3, 1_000, (1 << 53) - 1][usize::try_from(self.roll(3)).unwrap()];
         self.roll(most).cast_signed() + 1

@@ -1,5 +1,5 @@
-//! Settling (rule 2): a sweep that is late, is repeated, is cut off in the middle or never comes
-//! changes no figure that anybody gets; only `recorded_at` tells when an entry was written down.
+//! Settling (rule 2): a sweep that is late, is repeated, is cut off in the middle or never runs changes no
+//! figure that anybody gets; only `recorded_at` shows when an entry was written down.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::{
     support::Shop,
 };
 
-/// A store that stops writing after so many commits more; below nought it never does.
+/// A store that stops writing after that many more commits; below zero it never stops.
 struct Stopping {
     inner: MemoryStore,
     left: AtomicI64,
@@ -68,7 +68,7 @@ enum Sweeps {
     CutOff,
 }
 
-/// A shop whose sweeps run in one of these ways, and what it told.
+/// A shop whose sweeps run in one of these ways, and its answers.
 struct Life {
     driver: Driver,
     store: Arc<Stopping>,
@@ -88,7 +88,7 @@ impl Life {
         self.driver.send("POST", path, body, None).await.status
     }
 
-    /// What anybody would read now. Reading writes nothing: it does without a store that does.
+    /// What anybody would read now. Reading writes nothing: it works on a store that cannot write.
     async fn read(&mut self) -> Result<Vec<Value>, String> {
         self.store.stop_after(0);
         let mut members: Vec<_> = self.driver.ids.iter().filter(|(name, _)| name.starts_with('m')).collect();
@@ -103,7 +103,7 @@ impl Life {
         Ok(seen.iter().map(|one| masked(one, &mut self.names)).collect())
     }
 
-    /// Sweeps before the step at `now`, in that way; what is read before and after is the same.
+    /// Sweeps before the step at `now`, in that way; reads before and after are the same.
     async fn meddle(&mut self, sweeps: Sweeps, before_ms: i64, now_ms: i64, roll: u64) -> Verdict {
         let span = (now_ms - before_ms).unsigned_abs();
         let past = |roll: u64| now_ms - (roll % (span * 2 + 1)).cast_signed();
@@ -140,7 +140,7 @@ impl Life {
         Ok(())
     }
 
-    /// Lives through the history without its own sweeps.
+    /// Plays the history without its own sweeps.
     async fn live(&mut self, plan: &Plan, seed: u64, sweeps: Sweeps) -> Verdict {
         let mut before_ms = plan.start_ms;
         for planned in &plan.steps {
@@ -227,7 +227,7 @@ async fn long_untouched() -> Life {
     life
 }
 
-/// How the years since are caught up with.
+/// The ways to catch up with the years since.
 #[derive(Clone, Copy, Debug)]
 enum CatchUp {
     NotAtAll,

@@ -2,8 +2,8 @@
 //! get. Requests go in as bytes and answers come out as bytes, in this process, from one seed. No
 //! request that is refused may change anything that is stored, and none may get a 5xx.
 //!
-//! `LAUREL_HOSTILE=1000000 cargo test --release -p laurel-tests --test all a_long_siege -- --nocapture`
-//! asks so many, from the seed in `LAUREL_HOSTILE_SEED` (1 unless given), and prints one line of JSON.
+//! `LAUREL_HOSTILE=1000000 cargo test --release -p laurel-tests --test all a_long_siege -- --nocapture` sends
+//! that many, from the seed in `LAUREL_HOSTILE_SEED` (1 unless given), and prints one line of JSON.
 
 mod attacks;
 mod bodies;
@@ -30,7 +30,7 @@ use crate::{support::Reply, walk::ROUTES, wire};
 /// Requests between two looks at all that is stored.
 const LOOK_EVERY: u64 = 500;
 
-/// Violations of each kind of attack that are told; all are counted.
+/// The most violations that are listed for each kind of attack; all are counted.
 const TOLD_MAX: usize = 3;
 
 /// What came of it.
@@ -68,7 +68,7 @@ struct Siege {
     dice: Dice,
     tally: Tally,
     stored: Vec<(Key, Record)>,
-    /// After how many requests it was last looked at.
+    /// The number of requests at the last check.
     looked: u64,
 }
 
@@ -79,7 +79,7 @@ impl Siege {
         Siege { stage, dice: Dice::new(seed), tally: Tally::default(), stored, looked: 0 }
     }
 
-    /// Goes through all cells and attacks until there were so many requests; once at least.
+    /// Goes through all cells and attacks until that many requests were sent; at least once.
     async fn lay(&mut self, requests: u64) {
         let before = self.stage.digest().await;
         while self.tally.requests == 0 || self.tally.requests < requests {
@@ -155,7 +155,7 @@ impl Siege {
 fn expected(cell: &Cell, twisted: Verdict) -> Option<Verdict> {
     let plain = cell.plain;
     match (plain.point, twisted.point) {
-        // Whoever is asked who it is shows what it shows, and nothing else.
+        // The twisted credentials replace the plain ones, so their verdict counts.
         (Point::Caller, Point::Caller) => Some(twisted),
         (one, other) if one == other => (plain == twisted).then_some(plain),
         (one, other) => Some(if one < other { plain } else { twisted }),
@@ -220,7 +220,7 @@ async fn the_same_seed_is_the_same_siege() {
     assert!(traces[0] == traces[1] && traces[0] != traces[2], "{traces:?}");
 }
 
-/// By hand, as many as are asked for.
+/// By hand, as many as requested.
 #[tokio::test]
 async fn a_long_siege() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
@@ -231,7 +231,7 @@ async fn a_long_siege() {
     assert_eq!(siege.tally.violations, 0, "{:#?}", siege.tally.told);
 }
 
-/// What is twisted is right to begin with: or it would be refused for that.
+/// Each request is right before it is twisted: otherwise it would be refused for something else.
 #[tokio::test]
 async fn untwisted_every_request_gets_what_the_walk_says() {
     for row in 0..ROUTES.len() {

@@ -1,4 +1,4 @@
-//! Signed requests, as they arrive: who is let in, once; and who is told nothing but 401.
+//! Signed requests, as they arrive: which are accepted, once; and which get nothing but 401.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,12 +17,12 @@ use crate::{
 
 const REFUSED: &str = "401 signature_invalid";
 
-/// What a partner asks for that no member is behind: past the signature it is a 4xx of another kind.
+/// A partner's request without a member behind it: past the signature it gets another 4xx.
 fn order() -> Value {
     json!({"member_id": "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV", "brand": "moon", "order_id": "A-1", "amount": "10"})
 }
 
-/// Whether the signature was taken, whatever the function then made of the request.
+/// Whether the signature was accepted, whatever the function then answered.
 fn taken(reply: &Reply) -> bool {
     reply.status != 401 && reply.status < 500
 }
@@ -45,7 +45,7 @@ impl Sent {
         Sent::claiming(partner, |_| ())
     }
 
-    /// An earn whose signature says what is wanted.
+    /// An earn whose signature has the given contents.
     fn claiming(partner: &Partner, change: impl Fn(&mut Claims)) -> Sent {
         let (method, target, body) = ("POST", "/earn-points", order().to_string().into_bytes());
         let own =
@@ -97,7 +97,7 @@ async fn a_partner_is_known_by_its_signature() {
     }
 }
 
-/// Somebody changes a good request on its way, or its maker makes it wrongly.
+/// Somebody changes a good request on its way, or its sender builds it wrongly.
 #[tokio::test]
 async fn every_tampering_is_refused_in_the_same_words() {
     let shop = shop().await;
@@ -173,7 +173,7 @@ async fn every_tampering_is_refused_in_the_same_words() {
     let mut words = BTreeSet::new();
     for (name, sent) in rows {
         let mut reply = sent.to(&shop).await;
-        // Another method or path may be none of ours, before anybody is asked for.
+        // Another method or path may not be ours, which is found before the caller.
         let want = match name {
             "method" => "405 method_not_allowed",
             "path's spelling" => "404 not_found",
@@ -190,7 +190,7 @@ async fn every_tampering_is_refused_in_the_same_words() {
     assert!(taken(&second.to(&shop).await), "none of it used up anything");
 }
 
-/// A request is taken once, whatever it came to, by whichever instance.
+/// A request is accepted once, whatever its answer, by whichever instance.
 #[test]
 fn a_nonce_is_good_for_one_request() {
     run(async {
@@ -205,7 +205,7 @@ fn a_nonce_is_good_for_one_request() {
         assert!(taken(&sent.to(&one).await));
         assert_eq!(sent.to(&one).await.verdict(), REFUSED);
         assert_eq!(sent.to(&two).await.verdict(), REFUSED, "another instance");
-        // The same nonce, signed afresh; and by another key.
+        // The same nonce, signed again; and under another key.
         let nonce = Sent::claiming(&partner, |claims| claims.nonce = "once".to_owned());
         assert!(taken(&nonce.to(&two).await));
         let again = Sent::claiming(&partner, |claims| {
@@ -229,7 +229,7 @@ fn a_nonce_is_good_for_one_request() {
     });
 }
 
-/// The same over a table of DynamoDB, where the put of a nonce goes outside a transaction.
+/// The same over a DynamoDB table, where a nonce's put is sent outside a transaction.
 #[test]
 fn a_nonce_is_good_for_one_request_over_a_table() {
     let Some(local) = Local::shared() else { return };
@@ -258,7 +258,7 @@ fn a_nonce_is_good_for_one_request_over_a_table() {
     });
 }
 
-/// Whether a nonce still counts is a matter of time alone, not of what the store has removed.
+/// Time alone decides whether a nonce still counts, not what the store has removed.
 #[tokio::test]
 async fn nonces_are_judged_by_time() {
     let shop = shop().await;
@@ -298,7 +298,7 @@ async fn a_test_clock_forgets_no_nonce() {
     assert_eq!(ahead.to(&shop).await.verdict(), "403 forbidden", "the clock is an admin's");
 }
 
-/// What cannot be noted as used is not let in.
+/// A signature that cannot be noted as used is refused.
 #[test]
 fn without_a_store_there_is_no_signature() {
     run(async {
@@ -322,8 +322,8 @@ fn without_a_store_there_is_no_signature() {
     });
 }
 
-/// A revoked key is nobody's, at once here and after a refresh elsewhere; so is one of a brand that is a
-/// partner no longer.
+/// A revoked key is dead, at once here and after a refresh elsewhere; so is a key of a brand that is no
+/// longer a partner.
 #[tokio::test]
 async fn a_key_is_dead_when_it_is_revoked() {
     let store = Arc::new(MemoryStore::new());

@@ -1,5 +1,5 @@
-//! Bytes that nobody means well, on the real server's socket: what is no HTTP is refused before anybody
-//! looks for a route, what is too much is not waited for, and the server goes on serving.
+//! Hostile bytes on the real server's socket: what is not HTTP is refused before routing, the server does not
+//! wait for what is too long, and it keeps serving.
 
 use std::{
     io::{Read as _, Write as _},
@@ -15,11 +15,11 @@ use crate::{
     support::{ADMIN_KEY, program},
 };
 
-/// What comes back: a problem with that code, or a bare status where it was no HTTP.
+/// The answer: a problem with that code, or a bare status if it was not HTTP.
 const BARE: &str = "";
 
-/// The request's line, its further lines, its body; the status and the code it gets. `{key}` is the
-/// admin's key, `{long}` more than anybody reads, `{many}` more headers than that.
+/// The request's line, its further lines, its body; the status and the code it gets. `{key}` is the admin's
+/// key, `{long}` a text longer than the limit, `{many}` more headers than the limit.
 const ROWS: &[(&str, &str, &str, u16, &str)] = &[
     ("\u{16}\u{3}\u{1}", "", "", 400, BARE),
     ("GET /program", "", "", 400, BARE),
@@ -43,9 +43,9 @@ const ROWS: &[(&str, &str, &str, u16, &str)] = &[
         400,
         "malformed_json",
     ),
-    // It ends before it is as long as it said.
+    // It ends before its declared length.
     ("POST /redeem HTTP/1.1", "Content-Length: 100\r\n", "{}", 400, "malformed_json"),
-    // Nothing of these bodies comes: they are not waited for.
+    // Nothing of these bodies arrives: the server does not wait for them.
     ("POST /redeem HTTP/1.1", "Content-Length: 262145\r\n", "", 413, "body_too_large"),
     (
         "POST /redeem HTTP/1.1",
@@ -62,7 +62,7 @@ const ROWS: &[(&str, &str, &str, u16, &str)] = &[
     ("GET /backup HTTP/1.1", "", "", 401, "unauthenticated"),
 ];
 
-/// All that the server says to these bytes, until it closes.
+/// The server's whole answer to these bytes, until it closes.
 fn said(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -1,4 +1,4 @@
-//! A store that answers late, not at all, or without a word on what became of the commit.
+//! A store that answers late, not at all, or without the outcome of the commit.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     support::{START, Shop, program},
 };
 
-/// Whether or not an unheard commit happened, the answer is the one of having done it once.
+/// Whether or not an unanswered commit happened, the answer is as if it was done once.
 #[tokio::test]
 async fn an_unknown_outcome_is_looked_up() {
     for trouble in [Trouble::DoneButUnknown, Trouble::LostAndUnknown] {
@@ -18,7 +18,7 @@ async fn an_unknown_outcome_is_looked_up() {
         let shop = Shop::over(store.clone(), &coalition(), START).await;
         let member = shop.somebody().await;
         shop.earn(&member, "A-0", "100").await;
-        // What a day's first sweep forgets is forgotten.
+        // A day's first sweep really forgets.
         shop.ok("POST", "/expire-points", json!({})).await;
         let order = json!({"member_id": member, "brand": "acme", "order_id": "A-1", "amount": "10"});
         let spent_on = json!({"kind": "order", "order_id": "B-1"});
@@ -48,7 +48,7 @@ async fn an_unknown_outcome_is_looked_up() {
     }
 }
 
-/// What has no key and no name of its own cannot be recognised: tried again, it could be done twice.
+/// A request without a key and without a natural name cannot be recognised: a retry could do it twice.
 #[tokio::test]
 async fn an_unknown_outcome_of_what_has_no_name_is_told_and_not_tried_again() {
     for (trouble, points) in [(Trouble::DoneButUnknown, 3), (Trouble::LostAndUnknown, 0)] {
@@ -62,7 +62,8 @@ async fn an_unknown_outcome_of_what_has_no_name_is_told_and_not_tried_again() {
     }
 }
 
-/// `busy` says that nothing was written. Who cannot look up an unknown outcome does not say so.
+/// `busy` says that nothing was written. An instance that cannot look up an unknown outcome does not answer
+/// it.
 #[tokio::test]
 async fn an_unknown_outcome_that_cannot_be_looked_up_is_not_called_nothing() {
     let store = Arc::new(Failing::new());
@@ -119,7 +120,7 @@ async fn endless_races_are_given_up() {
     assert!(before.0 == shop.snapshot().await);
 }
 
-/// Reads go on while the store cannot write.
+/// Reads continue while the store cannot write.
 #[tokio::test]
 async fn reads_need_no_commit() {
     let store = Arc::new(Failing::new());
@@ -141,7 +142,7 @@ async fn reads_need_no_commit() {
     assert_eq!(store.commits(), commits);
 }
 
-/// More follows from one command than one commit holds: what time has done is written first.
+/// One command has more effects than one commit holds: the effects of time are written first.
 #[tokio::test]
 async fn a_command_after_a_long_time_with_many_badges() {
     let mut program = program();

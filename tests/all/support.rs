@@ -1,7 +1,7 @@
 //! An engine behind the real edge: a request's bytes in, the answer's bytes out.
 //!
-//! Every answer that passes through [`Shop::send`] is held against the contract (see [`crate::wire`]):
-//! a success against the route's published shape, a problem against RFC 9457 and the published codes.
+//! Every answer that passes through [`Shop::send`] is checked against the contract (see [`crate::wire`]): a
+//! success against the route's published shape, a problem against RFC 9457 and the published codes.
 
 use std::{
     collections::HashMap,
@@ -58,7 +58,7 @@ pub(crate) fn program() -> Value {
     })
 }
 
-/// The same with a partner, `moon`, that may do everything a partner can.
+/// The same with a partner, `moon`, which may do everything that a partner can.
 pub(crate) fn coalition() -> Value {
     let mut program = program();
     let moon = json!({"id": "moon", "kind": "partner", "may": ["earn", "redeem", "reverse"],
@@ -87,12 +87,12 @@ impl Reply {
         format!("{} {}", self.status, self.code()).trim_end().to_owned()
     }
 
-    /// A header's text; empty if it is not there.
+    /// A header's text; empty if missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Whether it is an earlier answer again.
+    /// Whether it repeats an earlier answer.
     pub(crate) fn replayed(&self) -> bool {
         self.header("idempotency-replayed") == "true"
     }
@@ -140,7 +140,7 @@ impl Shop {
         Shop { api: Arc::new(api), counter: AtomicU64::new(1), partners: Default::default() }
     }
 
-    /// What others have written into a store under that master key, at that moment, as it is.
+    /// A shop over a store that others have written under that master key, unchanged, at that moment.
     pub(crate) async fn found(store: Arc<dyn Store>, master_key: &str, now: &str) -> Shop {
         let now = Instant::parse(now).unwrap();
         let secrets = Secrets::new(master_key.as_bytes());
@@ -159,7 +159,7 @@ impl Shop {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Every record of the store but the nonces: a signature is used up whatever becomes of its request.
+    /// Every record of the store except nonces: a signature is used up whatever its request's outcome.
     pub(crate) async fn snapshot(&self) -> Vec<(Key, Record)> {
         let nonces = engine::keys::all(engine::keys::kind::NONCE);
         let mut records = Vec::new();
@@ -185,7 +185,7 @@ impl Shop {
         self.send_request(request.body(Bytes::copy_from_slice(body)).unwrap()).await
     }
 
-    /// Sends a request as it stands.
+    /// Sends a request as it is.
     pub(crate) async fn send_request(&self, request: http::Request<Bytes>) -> Reply {
         let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
         let response = self.api.serve(request).await;

@@ -1,4 +1,4 @@
-//! Sweeps that share the work, sweeps of a store that takes little at once, and what they forget.
+//! Sweeps that share the work, sweeps over a store that takes little at once, and what sweeps forget.
 
 use std::{
     sync::{
@@ -79,7 +79,7 @@ fn a_part_that_is_none_is_refused() {
     });
 }
 
-/// A store that declines commits while so many others are under way.
+/// A store that declines commits while that many others are under way.
 struct Narrow {
     inner: MemoryStore,
     width: AtomicUsize,
@@ -115,7 +115,7 @@ impl Store for Narrow {
         Box::pin(async move {
             let others = self.under_way.fetch_add(1, Ordering::SeqCst);
             self.seen.fetch_max(others + 1, Ordering::SeqCst);
-            // Whoever commits at the same time does so now.
+            // Concurrent commits happen now.
             tokio::task::yield_now().await;
             let committed = if others < self.width.load(Ordering::SeqCst) {
                 self.inner.commit(writes).await
@@ -159,8 +159,8 @@ fn a_store_that_takes_nothing_is_given_up() {
     });
 }
 
-/// Four kinds of members: who keeps a tier by growth in its period, by what is left of growth, who loses it, and
-/// who is better off by the programme's next version. More of them than one call takes.
+/// Four kinds of members: one keeps a tier by growth in its period, one by its remaining growth, one loses
+/// it, and one is better off under the programme's next version. More of them than one call takes.
 #[test]
 fn a_sweep_tells_what_it_did_and_takes_so_many_at_once() {
     run(async {
@@ -205,7 +205,7 @@ fn a_sweep_tells_what_it_did_and_takes_so_many_at_once() {
     });
 }
 
-/// Who was changed under a sweep is settled alone, to the end.
+/// A member that changes under a sweep is settled alone, to the end.
 #[test]
 fn a_member_on_whom_much_is_due_is_settled_whole_after_a_lost_race() {
     run(async {
@@ -272,7 +272,7 @@ fn a_key_is_forgotten_between_31_and_60_days_later() {
             left = now;
         }
         assert_eq!((left, count(&shop, kind::ANSWER).await), (0, 0));
-        // The key stands for something new; the order is known by its own name.
+        // The key stands for something new; the order is known by its natural key.
         requests(&shop, 1).await;
     });
 }
@@ -319,7 +319,7 @@ fn however_long_nobody_swept_all_is_forgotten_in_bounded_steps() {
 const READ: Duration = Duration::from_millis(5);
 const COMMIT: Duration = Duration::from_millis(30);
 
-/// A store that is far away, once it is.
+/// A store that becomes distant on demand.
 struct Far {
     inner: MemoryStore,
     is_far: AtomicBool,
@@ -356,8 +356,8 @@ impl Store for Far {
     }
 }
 
-/// How many members a run settles in a second of nothing but waiting. The time is tokio's own, which
-/// stands still but for what is waited for: nobody sleeps, and every run comes to the same.
+/// How many members a run settles in a second of waiting alone. The time is tokio's own, which only waits
+/// advance: nothing sleeps, and every run has the same result.
 #[test]
 fn a_run_waits_little_for_each_member() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();

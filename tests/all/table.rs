@@ -1,5 +1,5 @@
-//! The same engine over a table of DynamoDB: the real DynamoDB Local, which `scripts/dynamodb-local`
-//! brings. Where it was not brought, these are left out and say so.
+//! The same engine over a table of DynamoDB: the real DynamoDB Local, which `scripts/dynamodb-local` fetches.
+//! Without it these are skipped and say so.
 
 use std::sync::{
     Arc,
@@ -42,14 +42,14 @@ fn a_table_gives_the_models_answers() {
     });
 }
 
-/// A store that breaks off after so many commits, as a function does at its time limit.
+/// A store that breaks off after that many commits, as a function does at its time limit.
 pub(crate) struct CutOff {
     inner: Arc<dyn Store>,
     commits_left: AtomicU64,
 }
 
 impl CutOff {
-    /// One that does not break off yet.
+    /// A store that does not break off yet.
     pub(crate) fn of(inner: Arc<dyn Store>) -> Arc<CutOff> {
         Arc::new(CutOff { inner, commits_left: AtomicU64::new(u64::MAX) })
     }
@@ -87,8 +87,8 @@ impl Store for CutOff {
     }
 }
 
-/// Sweeps so many members on whom points expire, cut off at points that chance picks, and goes on
-/// until nothing is left: everybody's points expired once, and the books are in order.
+/// Sweeps so many members on whom points expire, cut off at random points, and continues until nothing is
+/// left: everybody's points expire once, and the books are in order.
 async fn sweep_in_pieces(store: Arc<dyn Store>, members: usize) {
     let cut = CutOff::of(store);
     let shop = Shop::over(cut.clone(), &program(), START).await;

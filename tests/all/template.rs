@@ -1,4 +1,4 @@
-//! The table of functions, the template made of it, and that a function's policy lets it do what it does.
+//! The table of functions, the template generated from it, and that a function's policy allows what it does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The committed template is the generated one. `LAUREL_UPDATE=1` writes it anew.
+/// The committed template is the generated one. `LAUREL_UPDATE=1` rewrites it.
 #[test]
 fn the_committed_template_is_the_generated_one() {
     let committed = root().join("infra/template.yaml");
@@ -47,7 +47,8 @@ fn the_committed_template_is_the_generated_one() {
     );
 }
 
-/// A binary answers what its row says it does: it cannot ask the table, which would link every function into each.
+/// A binary answers what its row says: it cannot read the table, which would link every function into each
+/// binary.
 #[test]
 fn each_binary_is_its_rows() {
     for row in DEPLOYED {
@@ -99,7 +100,7 @@ impl Watched {
         done.uses.extend(used.map(|used| format!("{used:?}")));
     }
 
-    /// What was done since this was last asked.
+    /// What was done since the last call.
     fn done(&self) -> Done {
         std::mem::take(&mut self.done.lock().unwrap())
     }
@@ -152,7 +153,7 @@ impl Store for Watched {
 struct Book(BTreeMap<&'static str, BTreeSet<String>>);
 
 impl Book {
-    /// Takes down what a request to that path has done, and holds it against the policy.
+    /// Records what a request to that path has done, and checks it against the policy.
     fn take(&mut self, asked: &str, path: &str, done: Done) {
         let name = path.split(['/', '?']).nth(1).unwrap();
         let row = DEPLOYED.iter().find(|row| row.functions.iter().any(|function| function.name == name));
@@ -164,7 +165,7 @@ impl Book {
     }
 }
 
-/// The coalition, in which `acme` is held to limits and owes what it issues.
+/// The coalition, in which `acme` has limits and owes what it issues.
 fn metered(name: &str) -> Value {
     let mut programme = coalition();
     programme["name"] = name.into();
@@ -176,9 +177,9 @@ fn metered(name: &str) -> Value {
     programme
 }
 
-/// Every route is asked by everybody who may, and once more after years, when there is something to settle. Whatever
-/// it does to the table, its row says and its policy allows: a missing action would show on AWS alone. A room that a
-/// row names and none of its routes writes is too much.
+/// Every caller who may calls every route, and once more after years, when there is something to settle. The
+/// row must name and the policy allow whatever it does to the table: a missing action would show only on AWS.
+/// A room that a row names but none of its routes writes is too much.
 #[tokio::test]
 async fn a_function_does_what_its_row_says_and_no_more() {
     let store = Arc::new(Watched::default());
@@ -199,7 +200,7 @@ async fn a_function_does_what_its_row_says_and_no_more() {
     for (later, (method, path, body, _)) in ROUTES.iter().enumerate() {
         let n = format!("l-{}", walk.shop.fresh());
         let (filling, member) = walk.filling(Who::Admin, &n, path).await;
-        // What is earned is good until the end of the year after: some of it ends now, and some does not.
+        // Points are good until the end of the following year: some end now, and some do not.
         walk.shop.at(&format!("{}-06-01T00:00:00+08:00", 2027 + 2 * later));
         walk.shop.earn(&member, &format!("later-{n}"), "10").await;
         walk.shop.at(&format!("{}-01-01T00:15:00+08:00", 2028 + 2 * later));
@@ -217,7 +218,7 @@ async fn a_function_does_what_its_row_says_and_no_more() {
         let identity = json!({"kind": "external", "channel": "template", "value": path});
         let body = json!({"identities": [identity], "brand": "acme"});
         walk.shop.call_with("POST", "/register", &body, Some(path)).await;
-        // Each day a part of what is remembered is looked through, and what is older than a month is forgotten.
+        // Each day looks through a part of what is remembered, and forgets what is older than a month.
         for _ in 0..62 {
             let tomorrow = walk.shop.api.clock.now().0 + 86_400_000;
             walk.shop.api.clock.forward(Instant(tomorrow)).unwrap();
@@ -231,7 +232,7 @@ async fn a_function_does_what_its_row_says_and_no_more() {
     for row in DEPLOYED {
         let mut said: BTreeSet<String> = row.uses.iter().map(|used| word(*used)).collect();
         let mut did = book.0[row.name()].clone();
-        // What every function does; and who changes a room also adds to it.
+        // What every function does; a function that changes a room also adds to it.
         did.remove(&word((Room::Access, Use::Adds)));
         said.remove(&word((Room::Access, Use::Adds)));
         for (room, _) in row.uses.iter().filter(|(_, how)| *how == Use::Changes) {

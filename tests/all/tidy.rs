@@ -1,4 +1,4 @@
-//! The shape of the code itself: who depends on whom, what stands where, and what must not be there.
+//! The shape of the code itself: who depends on whom, what is where, and what must not exist.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +37,7 @@ pub(crate) fn name(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// Lines of the source without comments and without what stands in string literals' place.
+/// Lines of the source without comments and without the contents of string literals.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
@@ -51,7 +51,7 @@ fn functions() -> Vec<String> {
     names
 }
 
-/// What each package of ours may lean on, of ours; a function may lean on the same as any other.
+/// Which of our packages each of our packages may depend on; all functions have the same rule.
 const LAYERS: &[(&str, &[&str])] = &[
     ("laurel-domain", &[]),
     ("laurel-engine", &["laurel-domain"]),
@@ -107,7 +107,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("hunt", &["laurel-store-redb", "simulate", "zoo"]),
 ];
 
-/// Packages of others that only these of ours may name.
+/// External packages that only these packages of ours may name.
 const ONLY: &[(&str, &[&str])] = &[
     ("redb", &["laurel-store-redb"]),
     ("aws-sdk-dynamodb", &["laurel-store-dynamodb"]),
@@ -126,7 +126,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("chrono-tz", &["laurel-domain", "laurel-tests"]),
 ];
 
-/// What cargo says of our packages.
+/// Cargo's metadata of our packages.
 fn metadata() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let asked = Command::new(cargo)
@@ -136,7 +136,7 @@ fn metadata() -> Value {
     serde_json::from_slice(&asked.unwrap().stdout).unwrap()
 }
 
-/// The first command of the README builds the binary and what that needs: an SDK would triple the wait.
+/// The first command of the README builds the binary and its dependencies: an SDK would triple the wait.
 #[test]
 fn cargo_run_builds_no_sdk() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -186,7 +186,7 @@ fn dependencies_run_one_way() {
     }
 }
 
-/// What to do where the core is to know more.
+/// What to do if the core needs more.
 const HANDED_IN: &str = "rules and engine are functions of their arguments: let the caller hand it in, and count in whole \
     numbers (shared/domain/src/number.rs)";
 
@@ -203,7 +203,7 @@ fn the_core_has_no_floats_and_no_surroundings() {
         let words: BTreeSet<&str> =
             code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
         for word in ["f32", "f64", "SystemTime", "getrandom", "TcpStream", "println", "eprintln", "dbg"] {
-            // The conformance cases tell which one runs.
+            // The conformance cases print which one runs.
             let told = word == "println" && path.ends_with("conformance/mod.rs");
             assert!(told || !words.contains(word), "{}: {word}\n{HANDED_IN}", name(&path));
         }

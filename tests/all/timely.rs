@@ -1,5 +1,5 @@
-//! A write that would commit more than a minute after its moment is started afresh, so that none slips
-//! behind a close: what is recorded says when it was really written, to the minute.
+//! A write that would commit more than a minute after its moment starts again, so that none lands behind a
+//! close: an entry says when it was really written, to the minute.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use crate::{
     support::Shop,
 };
 
-/// A store whose next so many reads take that long, by the clock of who asks.
+/// A store whose next few reads take that long, by the caller's clock.
 struct Slow {
     inner: MemoryStore,
     clock: std::sync::OnceLock<Arc<Clock>>,
@@ -84,7 +84,7 @@ fn what_is_decided_too_long_ago_is_decided_again() {
             assert_eq!(earned["entry"]["occurred_at"], want, "{millis}");
             assert_eq!(shop.ledger(&id, 50).await.len(), 1);
 
-            // The same of what is found by an order, under a key.
+            // The same for a request found by its order, under a key.
             let at = shop.api.clock.now();
             slow.be_slow(1, millis);
             let refund = json!({"brand": "acme", "order_id": "A-1", "refund": {"amount": "3"}});
@@ -114,7 +114,7 @@ fn a_store_that_is_always_too_slow_writes_nothing() {
     });
 }
 
-/// An order that was told in November and written after November was closed is December's.
+/// An order that was sent in November and written after November was closed belongs to December.
 #[test]
 fn nothing_slips_behind_a_close() {
     run(async {

@@ -75,7 +75,7 @@ async fn a_token_reads_its_own_member_and_nobody_else() {
             assert_eq!((refused.status, told(&refused)), (404, told(&absent)), "{id}{end}");
         }
     }
-    // It asks for a code and ends a link itself; so it is recorded.
+    // The member itself requests a code and ends a link; the record says so.
     let asked = ask("POST", &format!("/members/{member}/link-code"), json!({"brand": "tea"})).await;
     shop.partner_ok("tea", "/link", json!({"code": asked.body["code"]})).await;
     let ended = ask("DELETE", &format!("/members/{member}/links/tea"), Value::Null).await;
@@ -85,7 +85,7 @@ async fn a_token_reads_its_own_member_and_nobody_else() {
         let refused = ask(method, &format!("/members/{other}/{path}"), body).await;
         assert_eq!(refused.verdict(), "404 member_not_found");
     }
-    // It spends nothing that it does not name.
+    // It spends only what it names.
     assert_eq!(page.redeem(&token, redemption("P-1", 1)).await.verdict(), "403 forbidden");
 }
 
@@ -117,7 +117,7 @@ async fn a_token_spends_what_it_names_and_no_more() {
     let again = page.redeem(&token, redemption("P-1", 30)).await;
     assert_eq!((again.replayed(), &again.bytes), (true, &redeemed.bytes), "spent once");
     assert_eq!(page.redeem(&token, redemption("P-1", 29)).await.verdict(), "409 order_conflict");
-    // A key of idempotency is the member's, whichever token carries it.
+    // An idempotency key belongs to the member, whichever token sends it.
     let second = page.token(spend("P-3", 5)).await;
     let third = page.token(spend("P-3", 5)).await;
     let mut named = redemption("P-3", 5);
@@ -160,7 +160,7 @@ async fn a_token_dies() {
     assert_eq!(page.reads(&token).await, 401, "its maker was revoked");
 }
 
-/// Nothing of a token can be changed, and nothing else is one.
+/// No part of a token can be changed, and nothing else passes as one.
 #[tokio::test]
 async fn a_token_is_sealed() {
     let page = Page::open().await;

@@ -1,5 +1,5 @@
-//! What a partner reaches and what it is told: of linked members as far as the programme lets it see,
-//! of others nothing, and of what is another's the same as if it were not there.
+//! What a partner reaches and what it sees: of linked members what the programme allows, of others nothing,
+//! and of another brand's things the same as if they did not exist.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{
     support::{Reply, Shop},
 };
 
-/// Every name in a document, with the way to it.
+/// Every name in a document, with its path.
 fn names(value: &Value) -> BTreeSet<String> {
     fn walk(value: &Value, at: &str, found: &mut BTreeSet<String>) {
         for (name, value) in value.as_object().into_iter().flatten() {
@@ -114,7 +114,7 @@ async fn refusals_tell_no_more_than_answers() {
         assert_eq!((refused.code(), &refused.body["detail"]), (code, &json!("member not active")));
         assert_eq!(names(&refused.body).len(), 6, "not which status: {}", refused.body);
     }
-    // What is its own to know it is told.
+    // It sees what it may know.
     shop.partner_earn("tea", &tea, "O-1", "10").await;
     let over = json!({"brand": "tea", "order_id": "O-1", "refund": {"amount": "10.01"}});
     let over = shop.partner("tea", "/reverse", over).await;
@@ -173,7 +173,7 @@ async fn a_partner_acts_for_itself_as_far_as_it_may() {
     for (path, body) in acts("tea", &tea) {
         assert_eq!(shop.partner("tea", path, body).await.status, 200, "{path}");
     }
-    // What the programme takes away is gone at once.
+    // A right that the programme removes is gone at once.
     let mut less = coalition();
     less["brands"][2]["may"] = json!(["redeem", "reverse"]);
     shop.ok("PUT", "/program", less.clone()).await;
@@ -281,7 +281,7 @@ async fn after_unlinking_a_partner_reverses_and_is_told_nothing_of_the_member() 
     // Staff see the whole of what the partner did.
     let entry = &shop.ledger(&member, 50).await[0];
     assert_eq!((&entry["kind"], &entry["brand"]), (&json!("reverse_earn"), &json!("tea")));
-    // An order that was recorded for the brand without a link is its own too, and tells as little.
+    // An order that was recorded for the brand without a link is its own too, and shows as little.
     let stranger = shop.somebody().await;
     let body = json!({"member_id": stranger, "brand": "tea", "order_id": "X", "amount": "5"});
     shop.ok("POST", "/earn-points", body).await;
@@ -321,7 +321,7 @@ async fn no_key_acts_for_a_partner() {
         let refused = shop.refused("422 invalid_field", "POST", "/keys", body).await;
         assert_eq!(refused.faults(), ["/brand partner_brand"]);
     }
-    // A brand that leaves the house takes its keys' say with it, and that of tokens they made.
+    // When a brand leaves the house, its keys and the tokens they made stop working.
     let member = shop.somebody().await;
     let (_, till) = shop.caller(&["storefront"], Some("bean")).await;
     let (_, boss) = shop.caller(&["admin"], Some("bean")).await;

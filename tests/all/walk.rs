@@ -1,5 +1,5 @@
-//! The walk: every route for every kind of caller. What is its own works; what is another's is a 403,
-//! or a 404 in the same words as if it were not there; and a refusal writes nothing.
+//! The walk: every route for every kind of caller. A caller's own things work; another's are a 403, or a 404
+//! in the same words as if they did not exist; and a refusal writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     support::{ADMIN_KEY, Reply, START, Shop},
 };
 
-/// Who asks, in the order of the columns below.
+/// The callers, in the order of the columns below.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Who {
     Nobody,
@@ -22,7 +22,7 @@ pub(crate) enum Who {
     Operator,
     /// A storefront that is bound to no brand.
     Storefront,
-    /// The storefront of the brand that is asked about.
+    /// The storefront of the brand in question.
     OfAcme,
     /// The storefront of another of the house's brands.
     OfBean,
@@ -33,7 +33,7 @@ pub(crate) enum Who {
     NotLinked,
     /// A partner that may nothing.
     MayNothing,
-    /// A token of the member's, for the redemption that is asked for.
+    /// A token of the member, for the redemption in question.
     Own,
     /// The same token of another member.
     Other,
@@ -206,7 +206,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
 ];
 
 impl Who {
-    /// The role that it has, if it has shown who it is.
+    /// Its role, if it has valid credentials.
     pub(crate) fn role(self) -> Option<Role> {
         Some(match self {
             Who::Nobody | Who::Revoked => return None,
@@ -219,7 +219,7 @@ impl Who {
         })
     }
 
-    /// The partner that asks, if one does.
+    /// The calling partner, if the caller is one.
     pub(crate) fn partner(self) -> Option<&'static str> {
         match self {
             Who::Linked => Some("tea"),
@@ -242,7 +242,7 @@ pub(crate) struct Walk {
     keys: Vec<(Who, String)>,
 }
 
-/// What stands for a name in braces: what there is, and what there is not.
+/// The values for names in braces: things that exist, and things that do not.
 pub(crate) type Filling = Vec<(&'static str, String, String)>;
 
 impl Walk {
@@ -281,7 +281,7 @@ impl Walk {
         &self.keys.iter().find(|(own, _)| *own == who).unwrap().1
     }
 
-    /// A member with something of everything, as that caller knows it.
+    /// A member with some of everything, as that caller knows it.
     pub(crate) async fn filling(&self, who: Who, n: &str, path: &str) -> (Filling, String) {
         let shop = &self.shop;
         let identity = json!({"kind": "external", "channel": "walk", "value": n});
@@ -308,7 +308,7 @@ impl Walk {
         };
         let brand = who.partner().unwrap_or("acme").to_owned();
         let redemption = redeemed["redemption_id"].as_str().unwrap().to_owned();
-        // A partner has few keys: one is made only where it is asked for.
+        // A partner has few keys: one is made only if a row needs it.
         let keyid = if path.starts_with("/partners/new/keys") { self.keyid().await } else { String::new() };
         let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
         let filling = vec![
@@ -327,7 +327,7 @@ impl Walk {
         (filling, member)
     }
 
-    /// A key of a partner that has none live.
+    /// A key of a partner without live keys.
     pub(crate) async fn keyid(&self) -> String {
         let (shop, path) = (&self.shop, "/partners/new/keys");
         for known in shop.ok("GET", path, Value::Null).await["keys"].as_array().unwrap() {
@@ -429,8 +429,8 @@ fn no_route_is_left_out() {
     );
 }
 
-/// What a route says of who may ask is what the rows above see: whom it does not admit gets 403 in each of its
-/// rows, and whom it does admit something else in one of them.
+/// A route's access agrees with the rows above: a caller that it does not admit gets 403 in each of its rows,
+/// and one that it admits gets something else in at least one.
 #[test]
 fn what_a_route_says_is_what_is_answered() {
     let routes = routes();

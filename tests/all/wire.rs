@@ -1,4 +1,4 @@
-//! What holds of every answer, whatever was asked. [`check`] is called for each request of each test.
+//! What holds for every answer. [`check`] is called for each request of each test.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use crate::support::Reply;
 /// Members of every problem (RFC 9457, and our stable code).
 const PROBLEM_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "instance", "code"];
 
-/// Holds an answer against the contract.
+/// Checks an answer against the contract.
 pub(crate) fn check(api: &Api, method: &str, path: &str, reply: &Reply) {
     let asked = format!("{method} {path}");
     let request_id = reply.header("request-id");
@@ -30,7 +30,7 @@ pub(crate) fn check(api: &Api, method: &str, path: &str, reply: &Reply) {
     }
 }
 
-/// The routes that this path means: the literal ones alone, where there is one.
+/// The routes that this path means: only the literal ones, if there is one.
 pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
     let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
     let Some((name, rest)) = parts.split_first() else { return Vec::new() };
@@ -50,7 +50,7 @@ pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
     fitting
 }
 
-/// A success has the shape that its route publishes for this status, and no number but whole ones.
+/// A success has the shape that its route publishes for this status, and only whole numbers.
 fn check_success(asked: &str, route: Option<&Route>, reply: &Reply) {
     let route = route.unwrap_or_else(|| panic!("{asked}: success without a route"));
     let shape = route.answers.iter().find(|(status, _)| *status == reply.status);
@@ -99,7 +99,7 @@ fn check_problem(asked: &str, request_id: &str, routes: &[&Route], reply: &Reply
     assert!(faults.is_empty(), "{asked}: {faults:?}");
 }
 
-/// A problem's code stands in the published description of its route.
+/// A problem's code is in the published description of its route.
 fn check_published(api: &Api, asked: &str, path: &str, route: &Route, reply: &Reply) {
     let name = path.split('/').nth(1).unwrap_or_default();
     static DOCUMENT: OnceLock<serde_json::Value> = OnceLock::new();
@@ -108,7 +108,7 @@ fn check_published(api: &Api, asked: &str, path: &str, route: &Route, reply: &Re
     let operation = &document["paths"][format!("/{name}{}", route.path)][method];
     let codes = operation["responses"][reply.status.to_string()]["description"].as_str().unwrap_or_default();
     let published = codes.split(", ").any(|code| code == reply.code());
-    // The clock is the sandbox's alone, and no route's.
+    // The clock belongs to the sandbox alone, and to no route.
     let known = published || reply.code() == "test_clock_refused";
     assert!(known, "{asked}: {} {} is not published", reply.status, reply.code());
 }

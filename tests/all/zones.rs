@@ -1,5 +1,5 @@
 //! The end of points through the real engine, in zones whose clocks do something odd at midnight; and
-//! instances whose clocks are behind. Every zone there is goes through `shared/domain/tests/calendar.rs`.
+//! instances whose clocks are behind. `shared/domain/tests/calendar.rs` covers every zone.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ fn a_day_begins_at_its_first_instant_whatever_clocks_do_at_midnight() {
         ("America/Asuncion", "2021-10-02T12:00:00-04:00", "2021-10-03T01:00:00-03:00"),
         ("Africa/Cairo", "2023-04-27T12:00:00+02:00", "2023-04-28T01:00:00+03:00"),
         ("America/Havana", "2020-03-07T12:00:00-05:00", "2020-03-08T01:00:00-04:00"),
-        // It is set back at midnight, and the day before goes on for an hour: midnight comes once.
+        // It is set back at midnight, and the day before continues for an hour: midnight comes once.
         ("America/Sao_Paulo", "2018-02-17T12:00:00-02:00", "2018-02-18T00:00:00-03:00"),
         ("America/Asuncion", "2021-03-27T12:00:00-03:00", "2021-03-28T00:00:00-04:00"),
         ("Asia/Beirut", "2022-10-29T12:00:00+03:00", "2022-10-30T00:00:00+02:00"),
@@ -96,7 +96,7 @@ fn a_year_and_a_month_end_with_their_last_millisecond() {
     check("America/Havana", month, "2020-10-01T12:00:00-04:00", "2020-11-01T00:00:00-04:00");
 }
 
-/// Two instances, one of them with a clock that is behind: what one has told, the other does not take back.
+/// Two instances, one with a clock that is behind: one does not take back what the other has answered.
 #[test]
 fn nothing_comes_back_where_a_clock_is_behind() {
     const END: &str = "2019-01-01T00:00:00-02:00";
@@ -119,7 +119,7 @@ fn nothing_comes_back_where_a_clock_is_behind() {
             let body = json!({"member_id": member, "brand": "acme", "points": 1, "for": spent});
             late.refused("409 insufficient_points", "POST", "/redeem", body).await;
             late.ok("POST", "/expire-points", json!({"member_id": member})).await;
-            // What is told there is recorded no earlier than what was recorded before.
+            // What it records is recorded no earlier than what was recorded before.
             let earned = late.earn(&member, "A-2", "10").await;
             assert_eq!(earned["entry"]["recorded_at"], END, "{behind}");
             let ledger = ahead.ledger(&member, 50).await;

@@ -13,10 +13,10 @@ use crate::walk::Who;
 /// One kind of attack.
 pub(super) struct Attack {
     pub(super) name: &'static str,
-    /// Whether it makes sense there, and what it gets is certain.
+    /// Whether it makes sense there, and its verdict is certain.
     pub(super) fits: fn(&Cell) -> bool,
-    /// Twists the request; the verdict unless something is found before. `None`: it came out as a request
-    /// that somebody could mean.
+    /// Twists the request; returns the verdict unless another fault comes first. `None`: the result is a
+    /// request that somebody could mean.
     pub(super) twist: Twist,
 }
 
@@ -56,7 +56,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("unknown_parameter", ANY, heads::unknown_parameter),
     attack("limit", LISTS, heads::limit),
     attack("cursor_forged", LISTS, |dice, _, _, ask| {
-        // Where a list goes on after an id, any id is a place in it: these are none.
+        // If a list continues after an id, any id is a place in it: these are not ids.
         let junk = dice.pick(&["~", "1.~", "", "~.~", "!1.6d", "(1)", "'--"]);
         ask.path.push_str(&format!("?cursor={junk}"));
         late(422, "invalid_field")
@@ -274,7 +274,7 @@ fn invalid() -> Option<Verdict> {
     Some(Verdict::at(Point::Body, 422, "invalid_field"))
 }
 
-/// A body that is JSON, but not what is asked for.
+/// A body that is JSON, but not what the route takes.
 fn shape(cell: &Cell) -> Option<Verdict> {
     let code = if cell.pattern == "/program" { "invalid_program" } else { "invalid_field" };
     Some(Verdict::at(Point::Body, 422, code))

@@ -1,9 +1,9 @@
-//! Bodies made wrong: as text, as JSON, and as what a route asks for.
+//! Wrong bodies: as text, as JSON, and against the route's shape.
 
 use laurel_tests::model::Dice;
 use serde_json::Value;
 
-/// What stands where a value is to be put.
+/// The placeholder for a value.
 const MARK: &str = "@@mark@@";
 
 /// An index into something of that length.
@@ -56,7 +56,7 @@ pub(super) fn malformed(dice: &mut Dice, body: &str) -> Vec<u8> {
     broken
 }
 
-/// A name that stands twice, in other letters of the same spelling too.
+/// A duplicate name, also with other escapes of the same spelling.
 pub(super) fn duplicated(dice: &mut Dice, body: &str) -> Vec<u8> {
     let value: Value = serde_json::from_str(body).unwrap();
     let names: Vec<&String> = value.as_object().unwrap().keys().collect();
@@ -82,7 +82,7 @@ pub(super) fn oversized(dice: &mut Dice, body: &str) -> Vec<u8> {
     format!("{body}{}", " ".repeat(long - body.len())).into_bytes()
 }
 
-/// A member that no route knows.
+/// A field that no route knows.
 pub(super) fn unknown_field(dice: &mut Dice, body: &str) -> Vec<u8> {
     let names =
         ["zz", "__proto__", "constructor", "Brand", "is_admin", "balance", "member.id", "点数", "$where"];
@@ -90,8 +90,7 @@ pub(super) fn unknown_field(dice: &mut Dice, body: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The body with another value in the place of one of those that `fits` by name and value; `None`
-/// where there is none.
+/// The body with another value instead of one that `fits` by name and value; `None` if there is none.
 pub(super) fn replaced(
     dice: &mut Dice,
     body: &str,

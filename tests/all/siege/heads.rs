@@ -1,4 +1,4 @@
-//! Attacks on all of a request but its body: who asks, what, with which headers.
+//! Attacks on everything in a request but its body: the caller, the target, the headers.
 
 use laurel_tests::model::Dice;
 
@@ -58,7 +58,7 @@ pub(super) fn forged_token(dice: &mut Dice, stage: &Stage, _: &Cell, ask: &mut A
     let (own, other) = (stage.token(Who::Own), stage.token(Who::Other));
     let (content, seal) = own.split_once('.')?;
     let (_, other_seal) = other.split_once('.')?;
-    // The last of a text in base64 may say nothing.
+    // The last bits of a base64 text may be unused.
     let at = 3 + index(dice, own.len() - 4);
     let letter = if own.as_bytes()[at] == b'A' { "B" } else { "A" };
     let forged = match dice.below(6) {
@@ -134,7 +134,7 @@ pub(super) fn path_too_long(dice: &mut Dice, _: &Stage, _: &Cell, ask: &mut Ask)
     Some(Verdict::at(Point::Route, 413, "body_too_large"))
 }
 
-/// Another spelling of an id is no id.
+/// Another spelling of an id is not an id.
 pub(super) fn twisted_id(dice: &mut Dice, _: &Stage, cell: &Cell, ask: &mut Ask) -> Option<Verdict> {
     let id = cell.path.split('/').nth(2)?;
     let at = index(dice, id.len());
@@ -220,7 +220,7 @@ pub(super) fn content_type(dice: &mut Dice, _: &Stage, _: &Cell, ask: &mut Ask) 
 
 pub(super) fn idempotency_key(dice: &mut Dice, _: &Stage, cell: &Cell, ask: &mut Ask) -> Option<Verdict> {
     let long = "k".repeat(256 + index(dice, 10_000));
-    // Who signs covers the header with its value, and a signature says nothing of such values.
+    // A signer covers the header with its value, and a signature cannot hold such values.
     match if cell.is_signed() { 0 } else { dice.below(5) } {
         0 => ask.header("idempotency-key", long),
         1 => ask.header("idempotency-key", "a b"),

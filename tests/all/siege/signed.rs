@@ -14,7 +14,7 @@ fn refused() -> Option<Verdict> {
     Some(Verdict::at(Point::Caller, 401, "signature_invalid"))
 }
 
-/// Signed by the cell's partner, which says something else than it should.
+/// Signed by the cell's partner, with other contents than it should have.
 fn saying(stage: &Stage, cell: &Cell, ask: &mut Ask, change: impl FnOnce(&mut Claims)) -> Option<Verdict> {
     sign(stage.partner(cell)?, ask, change);
     refused()
@@ -30,7 +30,7 @@ pub(super) fn expired(dice: &mut Dice, stage: &Stage, cell: &Cell, ask: &mut Ask
     })
 }
 
-/// The same request again, byte for byte: the first time it was taken.
+/// The same request again, byte for byte: the first time it was accepted.
 pub(super) fn replayed(_: &mut Dice, _: &Stage, cell: &Cell, ask: &mut Ask) -> Option<Verdict> {
     ask.twice = true;
     cell.is_signed().then(refused).flatten()
@@ -55,7 +55,7 @@ pub(super) fn request_changed(dice: &mut Dice, stage: &Stage, cell: &Cell, ask: 
         0 => ask.path.push('/'),
         1 => ask.path.push_str("?limit=1"),
         2 => ask.method = "HEAD".to_owned(),
-        // A header that is to be covered comes after it was signed.
+        // A header that must be covered is added after signing.
         _ => {
             saying(stage, cell, ask, |_| ())?;
             ask.header("idempotency-key", "afterwards");
@@ -100,7 +100,7 @@ pub(super) fn foreign_key(_: &mut Dice, stage: &Stage, cell: &Cell, ask: &mut As
     refused()
 }
 
-/// The public key as a secret that everybody knows, and names that are none of the key's.
+/// The public key used as a secret, which everybody knows, and names that are not the key's.
 pub(super) fn wrong_alg(dice: &mut Dice, stage: &Stage, cell: &Cell, ask: &mut Ask) -> Option<Verdict> {
     let own = stage.partner(cell)?;
     let Secret::Ed25519(key) = &own.secret else { return None };

@@ -1,5 +1,5 @@
-//! What is besieged: a shop, and for each route and caller a request that would be right, with what
-//! it gets when nothing is twisted.
+//! What is besieged: a shop, and for each route and caller a valid request, with what it gets when nothing is
+//! twisted.
 
 use engine::{Books, memory::MemoryStore};
 use laurel_tests::partner::Partner;
@@ -12,7 +12,7 @@ use crate::{
     walk::{BEFORE, Filling, ROUTES, WHO, Walk, Who, filled},
 };
 
-/// In which order a request is looked at: whatever is found first is what is told.
+/// The order in which a request is checked: the first fault found is the answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Point {
     /// The length of path and query, and whether anything answers there.
@@ -21,18 +21,18 @@ pub(super) enum Point {
     Caller,
     /// `Test-Clock`.
     Clock,
-    /// Whether the caller may ask this at all.
+    /// Whether the caller may call this at all.
     Admit,
     Query,
     /// The body as text, as JSON, and against the route's shape.
     Body,
-    /// What the body names, the key of the request, and all that the function knows.
+    /// What the body names, the request's key, and everything that the function checks.
     Late,
     /// Nothing is found.
     Never,
 }
 
-/// A verdict, and where it is reached. An empty code is a success.
+/// A verdict, and the check that reaches it. An empty code is a success.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Verdict {
     pub(super) point: Point,
@@ -51,7 +51,7 @@ impl Verdict {
     }
 }
 
-/// One route asked by one caller.
+/// One route called by one caller.
 pub(super) struct Cell {
     pub(super) row: usize,
     pub(super) who: Who,
@@ -63,12 +63,12 @@ pub(super) struct Cell {
     /// What it gets untwisted.
     pub(super) plain: Verdict,
     pub(super) route: &'static edge::Route,
-    /// What is there and what is not, for this caller.
+    /// What exists for this caller, and what does not.
     filling: usize,
 }
 
 impl Cell {
-    /// The same request for things that are not there.
+    /// The same request for things that do not exist.
     pub(super) fn absent(&self, stage: &Stage) -> (String, String) {
         let fill = |text| filled(text, &stage.fillings[self.filling].1, false);
         (fill(self.pattern), fill(self.asked()))
@@ -103,7 +103,7 @@ pub(super) struct Ask {
     pub(super) body: Vec<u8>,
     /// Nothing is to be added.
     pub(super) sealed: bool,
-    /// It is sent a second time as it is: that one gets the attack's verdict, the first the plain one.
+    /// It is sent twice: the second gets the attack's verdict, the first the plain one.
     pub(super) twice: bool,
 }
 
@@ -124,7 +124,7 @@ impl Ask {
         self.headers.push((name.to_owned(), value.into()));
     }
 
-    /// The request; `None` where no client could write it down.
+    /// The request; `None` if no client could write it down.
     pub(super) fn request(&self) -> Option<http::Request<bytes::Bytes>> {
         let mut request = http::Request::builder().method(self.method.as_str()).uri(self.path.as_str());
         for (name, value) in &self.headers {
@@ -134,7 +134,7 @@ impl Ask {
     }
 }
 
-/// The shop with all that is asked of it.
+/// The shop with all requests to it.
 pub(super) struct Stage {
     pub(super) walk: Walk,
     pub(super) cells: Vec<Cell>,
@@ -144,14 +144,13 @@ pub(super) struct Stage {
     /// Cursors into another member's ledger, and into that of each caller's member.
     pub(super) foreign_cursor: String,
     pub(super) own_cursors: Vec<(Who, String)>,
-    /// A member's token whose time is over.
+    /// An expired token of a member.
     pub(super) expired_token: String,
     /// A key under which the storefront's order was answered.
     pub(super) used_key: &'static str,
 }
 
-/// Nobody is to be held up by how often it asks, in a run of any speed: what is refused for that is
-/// tested elsewhere.
+/// No rate limit applies, in a run of any speed: other tests cover that refusal.
 const NO_LIMIT: edge::Policy = edge::Policy { name: "none", quota: u32::MAX, window: Duration::from_secs(1) };
 
 impl Stage {
@@ -206,7 +205,7 @@ impl Stage {
         }
     }
 
-    /// Adds who asks: a key, a token, or a signature over what is sent.
+    /// Adds the credentials: a key, a token, or a signature over what is sent.
     pub(super) fn seal(&self, ask: &mut Ask) {
         if ask.sealed || ask.who == Who::Nobody {
             return;
@@ -255,7 +254,7 @@ async fn cursor(shop: &Shop, member: &str) -> String {
     page["next_cursor"].as_str().unwrap().to_owned()
 }
 
-/// Signs the request as it stands. Claims are what a partner says unless they are changed.
+/// Signs the request as it is. The claims are a partner's usual ones unless changed.
 pub(super) fn sign(
     partner: &Partner,
     ask: &mut Ask,
@@ -302,7 +301,7 @@ fn route_of(method: &str, pattern: &str) -> &'static edge::Route {
     function.routes.iter().find(fits).unwrap()
 }
 
-/// What the walk says that this caller gets, and where that is found.
+/// What this caller gets according to the walk, and the check that decides it.
 fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
     let (_, pattern, body, _) = ROUTES[row];
     let admitted = who.role().is_some_and(|role| route.access.admits(role));
@@ -319,7 +318,7 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
     }
 }
 
-/// What is told of something that is not there.
+/// The answer for something that does not exist.
 pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
     match pattern.split('/').nth(1).unwrap_or_default() {
         "reverse" if body.contains("redemption") => "redemption_not_found",
