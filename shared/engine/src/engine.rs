@@ -70,8 +70,8 @@ impl Engine {
         Engine { rooms: Arc::new(Rooms { records, access, programme, accounts, ledger, partners, people }) }
     }
 
-    /// The same engine, told the time by that clock. Without one, every moment is young enough:
-    /// for who gives each command a moment of its own.
+    /// The same engine with that clock. Without one, every moment is recent enough: for callers that give
+    /// each command a moment of its own.
     #[must_use]
     pub fn with_clock(&self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Engine {
         let access = Access { watch: Some(Watch(Arc::new(now))), ..self.rooms.access.clone() };
@@ -89,7 +89,7 @@ impl Engine {
         &self.rooms.records
     }
 
-    /// Who asks, and whether it was asked before.
+    /// Callers, and remembered requests.
     pub fn access(&self) -> &Access {
         &self.rooms.access
     }

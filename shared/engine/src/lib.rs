@@ -1,5 +1,5 @@
-//! Between the rules and the stores: the port a store fills, and the one shell every command goes
-//! through.
+//! Between the rules and the stores: the port that a store implements, and the one shell that every command
+//! goes through.
 //!
 //! Nothing here reads a clock, a random number or the environment; nothing here knows a rule of
 //! the programme.

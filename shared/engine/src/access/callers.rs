@@ -1,4 +1,4 @@
-//! Callers: who may ask, known by the hash of a key.
+//! Callers, known by the hash of a key.
 
 use domain::{refusal::Refusal, time::Instant};
 
@@ -42,7 +42,7 @@ impl Access {
         self.records.scan_all(keys::all(keys::kind::CALLER)).await?.into_iter().map(caller).collect()
     }
 
-    /// Keeps a new caller, with the answer to the request that made it.
+    /// Stores a new caller, with the answer to the request that made it.
     ///
     /// # Errors
     /// The store failed.
@@ -57,7 +57,7 @@ impl Access {
         }
         let write = put(keys::caller(caller.id), unchanged(None), &caller.record);
         match self.commit_told(request, vec![write], &answer).await {
-            // An equal request was quicker: its answer stands.
+            // An equal request was faster: its answer stands.
             Err(Error::Store(StoreError::LostRace)) => match self.remembered(request).await? {
                 Some(answer) => Ok(Told { answer, replayed: true }),
                 None => Err(StoreError::LostRace.into()),
@@ -69,7 +69,7 @@ impl Access {
     /// Changes a caller; `None` if there is no such caller.
     ///
     /// # Errors
-    /// The store failed, or others were quicker again and again.
+    /// The store failed, or others were faster again and again.
     pub async fn change_caller(
         &self,
         request: &Request,

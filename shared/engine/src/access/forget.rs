@@ -1,9 +1,9 @@
 //! Forgets requests that are remembered for longer than promised.
 //!
-//! They lie by their hashes and not by time, because only by its hash is a request looked for; an
-//! index by time would cost every request with a key another record. So all of them have to be
-//! looked through, a share each day: whoever sweeps first on a day looks through it, and everybody
-//! after it reads one note. A key is forgotten 31 to 60 days after it was used.
+//! They are stored by their hashes and not by time, because a request is only looked up by its hash; an index
+//! by time would cost every request with a key one more record. So all of them must be looked through, a
+//! share each day: the first sweep of a day looks through it, and every later one reads one note. A key is
+//! forgotten 31 to 60 days after it was used.
 
 use domain::time::Instant;
 use futures_util::future::join_all;
@@ -48,7 +48,7 @@ impl Progress {
         Some(range)
     }
 
-    /// After so many were found, with room for so many, in what was left.
+    /// Advances past the records found, of which one read returns at most `room`, up to the slice `target`.
     fn pass(&mut self, target: u64, found: &[(Key, Record)], room: usize) {
         let first = self.slices % keys::REQUEST_SLICES;
         match found.last().filter(|_| found.len() >= room) {
@@ -65,8 +65,8 @@ impl Progress {
 }
 
 impl Access {
-    /// Looks through today's share of the remembered requests, a bounded number of them, and
-    /// forgets those that are old enough; whether all of the share has been looked through.
+    /// Looks through a bounded number of today's share of the remembered requests, and forgets those that are
+    /// old enough. Returns whether the whole share has been looked through.
     ///
     /// # Errors
     /// The store failed.
@@ -80,7 +80,7 @@ impl Access {
         if progress.left(target).is_none() {
             return Ok(true);
         }
-        // However long nobody came: one round over all of them is enough.
+        // However long nobody swept, one round over all of them is enough.
         let round = target.saturating_sub(keys::REQUEST_SLICES);
         if progress.slices < round {
             progress = Progress { slices: round, from: None };
@@ -102,14 +102,14 @@ impl Access {
                 expected(done)?;
             }
         }
-        // Only now: what is cut off before this is looked at again.
+        // Only now: a pass that is cut off before this is repeated.
         expected(self.records.commit(vec![put(note, unchanged(version), &progress)]).await)?;
         Ok(progress.left(target).is_none())
     }
 }
 
-/// Its record goes, with the answer that is kept apart from it. Expected as it was read: a key that
-/// somebody else forgot may have been used again meanwhile.
+/// Deletes its record, and the answer that is stored separately. Expected as it was read: another sweep may
+/// have forgotten the key, and it may have been used again meanwhile.
 fn forgetting(key: Key, record: &Record, request: &RequestRecord) -> Vec<Write> {
     let own = delete_read(key, record.version);
     match &request.answer {
@@ -118,7 +118,7 @@ fn forgetting(key: Key, record: &Record, request: &RequestRecord) -> Vec<Write> 
     }
 }
 
-/// That another sweep was quicker is as good.
+/// If another sweep was faster, that is as good.
 fn expected(done: Result<(), Error>) -> Result<(), Error> {
     match done {
         Err(Error::Store(StoreError::LostRace)) => Ok(()),
@@ -139,8 +139,8 @@ mod tests {
         assert!(matches!(expected(Err(Error::Contended)), Err(Error::Contended)));
     }
 
-    /// Whatever room there is: every slice of the share is looked through once, in order, and no
-    /// record is passed over.
+    /// Whatever the room: every slice of the share is looked through once, in order, and no record is
+    /// skipped.
     #[test]
     fn a_share_is_looked_through_once() {
         let record = Record { value: bytes::Bytes::new(), version: crate::store::Version(1) };

@@ -1,5 +1,4 @@
-//! Who asks, whether it was asked before, and at what moment: callers, nonces, requests that are
-//! remembered.
+//! Callers, nonces, remembered requests, and the age of a request's moment.
 
 pub(crate) mod callers;
 pub(crate) mod forget;
@@ -9,7 +8,7 @@ pub(crate) mod requests;
 
 use crate::{access::moment::Watch, store::Records};
 
-/// Who asks, and whether it was asked before. Cheap to clone.
+/// Callers, and remembered requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
     pub(crate) records: Records,

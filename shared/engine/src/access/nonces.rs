@@ -1,5 +1,5 @@
-//! Nonces: a signed request is accepted once. What is remembered is judged by time, never by
-//! whether the store has removed it yet.
+//! Nonces: a signed request is accepted once. Time alone decides whether a nonce counts, never whether the
+//! store has removed it yet.
 
 use domain::time::Instant;
 
@@ -15,17 +15,17 @@ use crate::{
     },
 };
 
-/// How long after its end a nonce is kept: more than any two machines' clocks are apart.
+/// How long after its end a nonce is kept: longer than any two machines' clocks differ.
 const KEPT_MILLIS: i64 = 60 * 60 * 1_000;
 
 /// Nonces that one call looks at to remove those that have ended.
 const LOOKED_AT_MAX: usize = 100_000;
 
-/// Nonces that are looked at in one reading.
+/// Nonces that one read returns.
 const PAGE: usize = 1_000;
 
 impl Access {
-    /// Notes that a nonce is used until that moment; whether it was new. `now` and `until` are
+    /// Notes that a nonce is used until that moment; returns whether it was new. `now` and `until` are
     /// moments of the machine's clock.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Access {
             }
             match self.records.read::<NonceRecord>(&key).await? {
                 Some((known, _)) if known.until >= now => return Ok(false),
-                // Its time is over, though the store has it still.
+                // Its time is over, though the store still has it.
                 Some((_, version)) => expect = Expect::Version(version),
                 None => expect = Expect::Absent,
             }
@@ -59,7 +59,8 @@ impl Access {
         if self.records.store.removes_ended() {
             return Ok(());
         }
-        // They lie by a hash: the next call goes on where this one stops, from anywhere.
+        // They are stored by a hash, so the walk may start anywhere: the next call continues where this one
+        // stops.
         let note = keys::note("nonces_looked_at");
         let mut from = self.records.get(&note).await?.map(|record| record.value);
         let begun = from.clone();
@@ -87,8 +88,8 @@ impl Access {
         self.records.commit(vec![Write { key: note, expect: Expect::Anything, change }]).await
     }
 
-    /// Removes these as they were read; one that is used again meanwhile stays, and the others with it
-    /// until the next call.
+    /// Removes these, expected as they were read; if one is used again meanwhile, it stays, and so do the
+    /// others until the next call.
     async fn forget(&self, ended: &[(Key, Version)]) -> Result<(), Error> {
         let delete = |(key, version): &(Key, Version)| delete_read(key.clone(), *version);
         match self.records.commit(ended.iter().map(delete).collect()).await {

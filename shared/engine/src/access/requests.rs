@@ -1,4 +1,4 @@
-//! Requests: what surrounds every command, and what is remembered of those that were answered.
+//! Requests: what accompanies every command, and what is remembered of answered requests.
 
 use std::borrow::Cow;
 
@@ -20,38 +20,38 @@ use crate::{
     },
 };
 
-/// What surrounds every command.
+/// What accompanies every command.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Who asks.
     pub by: By,
     /// The moment.
     pub now: Instant,
-    /// Under what it is remembered, where an idempotency key was sent.
+    /// The key under which it is remembered, if an idempotency key was sent.
     pub key: Option<RequestKey>,
-    /// The hash of what it says, which whatever has a name of its own is held against.
+    /// The hash of its content, to compare with when a natural key comes again.
     pub content: ContentHash,
     /// Whether to answer without writing.
     pub dry_run: bool,
     /// The one brand the caller acts for, if bound to one.
     pub brand: Option<BrandId>,
-    /// Whether the house's own brands alone are within the caller's reach.
+    /// Whether the caller reaches only the house's own brands.
     pub house: bool,
-    /// Whether events may lie as far back as they like (imports).
+    /// Whether events may be any time ago (imports).
     pub any_age: bool,
 }
 
-/// An idempotency key, and what it is sent for.
+/// An idempotency key, and the request it is sent with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestKey {
     /// The hash of caller, function and key.
     pub hash: RequestHash,
-    /// The hash of all that is asked.
+    /// The hash of the whole request.
     pub asked: AskedHash,
 }
 
 impl RequestKey {
-    /// Whether what is remembered under the key is this request, which says that.
+    /// Whether the request remembered under the key is this one, whose content has that hash.
     fn is_of(self, held: Held, content: ContentHash) -> bool {
         match held {
             Held::Content(known) => known == content,
@@ -61,7 +61,7 @@ impl RequestKey {
 }
 
 impl Request {
-    /// A request of somebody who may everything, without a key.
+    /// A request of a caller who may do everything, without a key.
     pub fn plain(by: By, now: Instant) -> Request {
         Request {
             by,
@@ -75,7 +75,7 @@ impl Request {
         }
     }
 
-    /// Refuses what is remembered under the request's key, unless it was this request.
+    /// Refuses the request if another one is remembered under its key.
     ///
     /// # Errors
     /// [`Error::KeyReused`].
@@ -97,12 +97,12 @@ impl Request {
     }
 }
 
-/// An answer and whether it had been given before.
+/// An answer, and whether it was given before.
 #[derive(Clone, Debug)]
 pub struct Told {
     /// The answer.
     pub answer: Answer,
-    /// Whether it is the first answer again.
+    /// Whether it repeats the first answer.
     pub replayed: bool,
 }
 
@@ -112,7 +112,7 @@ impl Access {
         self.watch.as_ref().and_then(|watch| watch.later(moment))
     }
 
-    /// The request as it is, or, where its moment is too old by now, at a new one.
+    /// The request unchanged or, if its moment is too old by now, at a new one.
     pub(crate) fn renewed<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
         match self.later(request.now) {
             Some(now) => Cow::Owned(Request { now, ..request.clone() }),
@@ -120,11 +120,11 @@ impl Access {
         }
     }
 
-    /// The answer that was given to this request before, if it was.
+    /// The earlier answer to this request, if any.
     ///
     /// # Errors
-    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::AnswerErased`] if the
-    /// answer went with the person it was about.
+    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::AnswerErased`] if the answer was
+    /// erased with its person.
     pub async fn remembered(&self, request: &Request) -> Result<Option<Answer>, Error> {
         let Some(key) = request.key else {
             return Ok(None);
@@ -147,7 +147,7 @@ impl Access {
     /// it answers.
     ///
     /// # Errors
-    /// The store failed, or somebody was quicker.
+    /// The store failed, or another request was faster.
     pub(crate) async fn commit_told(
         &self,
         request: &Request,
@@ -158,8 +158,8 @@ impl Access {
         if writes.is_empty() { Ok(()) } else { self.records.commit(writes).await }
     }
 
-    /// Remembers an answer without personal data under the request's key, and returns the answer
-    /// that stands: somebody else's, where they were answered under the key meanwhile.
+    /// Remembers an answer without personal data under the request's key, and returns the answer that stands:
+    /// another one, if the key got an answer meanwhile.
     ///
     /// # Errors
     /// The store failed.

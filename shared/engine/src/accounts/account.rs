@@ -1,4 +1,4 @@
-//! An account: whose it is, what it is held to, and its records as they were read.
+//! An account: its owner, its terms, and its records as they were read.
 
 use std::{borrow::Borrow, sync::Arc};
 
@@ -29,7 +29,7 @@ pub(crate) enum Owner<Id = BrandId> {
     Brand(Id),
 }
 
-/// An account under the programme as it is known here, and the shard that a member spends from.
+/// An account under the programme as this instance knows it, and the shard from which a member spends.
 pub(crate) struct Account {
     pub(super) programmes: Arc<Timeline>,
     pub(super) owner: Owner,
@@ -43,7 +43,7 @@ pub(crate) struct Met {
     pub(crate) shard: Held<Shard>,
 }
 
-/// A record as it was read; its beginning where there is none yet.
+/// A record as it was read; the initial value if there is none yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Held<T> {
     pub(crate) value: T,
@@ -86,14 +86,14 @@ impl<Id: Borrow<BrandId>> Owner<Id> {
         }
     }
 
-    /// What the account is held to by that version of the programme, if it is in it.
+    /// The account's terms in that version of the programme, if the owner is in it.
     pub(super) fn terms(&self, programme: &Programme, currency: Currency) -> Option<Terms> {
         match self {
             Owner::Brand(brand) => programme.brand(brand.borrow()).map(|brand| Terms::of(brand, currency)),
         }
     }
 
-    /// What a point costs in that version of the programme; nought where it costs nothing.
+    /// The price of a point in that version of the programme; zero if it has none.
     fn price(&self, programme: &Programme) -> Rate {
         match self {
             Owner::Brand(brand) => {
@@ -102,7 +102,7 @@ impl<Id: Borrow<BrandId>> Owner<Id> {
         }
     }
 
-    /// How many points may go that way in that time by that version of the programme.
+    /// How many points may go in that direction in that time under that version of the programme.
     pub(super) fn limit(&self, programme: &Programme, per: BrandPer, way: Way) -> Option<u64> {
         match self {
             Owner::Brand(brand) => programme.brand(brand.borrow())?.limit(per, way),
@@ -125,7 +125,7 @@ impl Account {
         self.key_of(self.shard)
     }
 
-    /// The terms of that version of the programme; `None` if it is not known here.
+    /// The terms of that version of the programme; `None` if this instance does not know it.
     pub(super) fn terms_of(&self, version: u32) -> Option<Terms> {
         let newest = self.programmes.newest();
         if version == newest.version {
@@ -146,7 +146,7 @@ impl Account {
         Moment::of(self.programmes.newest().zone, at)
     }
 
-    /// What a point of the brand cost in that version of the programme.
+    /// The price of a point of the brand in that version of the programme.
     pub(super) fn price(&self, version: u32) -> Rate {
         self.programmes.version(version).map_or(Rate::ZERO, |programme| self.owner.price(programme))
     }

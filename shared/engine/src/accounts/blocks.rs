@@ -72,7 +72,8 @@ impl Accounts {
             return Ok(Told { answer, replayed: true });
         }
         let _turn = self.pool_turn(brand).await;
-        // A block counts in the month in which it was bought, and no close may have passed it by.
+        // A block counts in the month in which it was bought, so no close may already have counted that
+        // month.
         let request = &*self.access.renewed(request);
         let answer = self.write_block(request, (brand, account), purchase, tell).await?;
         Ok(Told { answer, replayed: false })
@@ -109,7 +110,7 @@ impl Accounts {
             put(keys::block(&block.brand, &block.reference), Expect::Absent, &block),
             put(account.pool_key(), unchanged(pool.version), &after),
         ];
-        // Whoever has paid for points stays in the programme.
+        // A brand that has paid for points stays in the programme.
         writes.extend(self.programme.marking(vec![keys::used("brand", brand.as_str())]));
         if self.access.later(request.now).is_some() {
             return Err(StoreError::LostRace.into());

@@ -22,7 +22,7 @@ use crate::{
 /// A command's part in an account.
 #[derive(Default)]
 pub(crate) struct Charge {
-    /// What is written in the command's commit.
+    /// The writes for the command's commit.
     pub(crate) write: Option<Write>,
     /// What came from which block, or went back to it.
     pub(crate) blocks: Points,
@@ -31,19 +31,19 @@ pub(crate) struct Charge {
 }
 
 impl Accounts {
-    /// The account, as the newest version of the programme that is known here has it, if
-    /// `wanted` under its terms.
+    /// The account under the newest version of the programme that this instance knows, if `wanted` under its
+    /// terms.
     pub(super) fn account(
         &self,
         owner: Owner<&BrandId>,
         id: Option<MemberId>,
         wanted: impl Fn(&Terms) -> bool,
     ) -> Option<Account> {
-        // Without a programme there is nothing that an account is held to.
+        // Without a programme an account has no terms.
         let programmes = self.programme.timeline().ok()?;
         let newest = programmes.newest();
         let terms = owner.terms(newest, newest.currency)?;
-        // A member's commands come to one shard; ids end in chance.
+        // A member's commands all go to one shard; ids end in random bits.
         let shard = id.map_or(0, |id| id.0[15] % SHARDS);
         wanted(&terms).then(|| Account { owner: owner.owned(), terms, shard, programmes })
     }
@@ -55,7 +55,7 @@ impl Accounts {
         turns
     }
 
-    /// The account that points come from which go that way, if the brand's are counted.
+    /// The account that pays for points in that direction, if the brand's points are counted.
     pub(crate) fn spending(&self, brand: &BrandId, way: Way, id: MemberId) -> Option<Account> {
         self.account(Owner::Brand(brand), Some(id), |terms| terms.counts(way))
     }
@@ -69,8 +69,8 @@ impl Accounts {
         })
     }
 
-    /// What was decided means this for the account. With `patient` it waits for others
-    /// and looks beyond the shard; without, it loses its race there.
+    /// Charges the account for what was decided. With `patient` it waits for others and looks beyond the
+    /// shard; without, it returns a lost race there.
     ///
     /// # Errors
     /// A refusal of the account, a lost race, or the store failed.
@@ -89,7 +89,7 @@ impl Accounts {
         let account = &met.account;
         let moment = account.moment(event.at);
         if let (Some(refund), Some(order)) = (event.kind.row().refund, order) {
-            // What was issued before there was a credit gives none back.
+            // Points issued before there was a credit give none back.
             let price = account.terms.credit.filter(|_| order.charged).map(|_| account.price(order.version));
             let (before, after) = (refund.after.taken - refund.taken, refund.after.taken);
             let back = Back::of(&order.blocks, before, after, price);
@@ -154,7 +154,7 @@ impl Accounts {
                     let credit = account.terms.takes_credit(need);
                     return Ok(Charge { write: Some(write), blocks, credit });
                 }
-                // As long as something comes back it is worth going on.
+                // As long as something comes back it is worth continuing.
                 Step::Gather if self.gather(account, pool, tries).await? => tries = 0,
                 Step::Gather => {}
                 Step::Refused(lack) => {
@@ -184,7 +184,7 @@ impl Accounts {
         }))
     }
 
-    /// Gives back to the shard or, where that holds nothing, to the pool.
+    /// Gives back to the shard or, if that holds nothing, to the pool.
     async fn give_back(
         &self,
         met: &Met,

@@ -1,5 +1,5 @@
-//! What a settlement does to an account's credit: a closed month's balance takes the place of what
-//! that month had issued, and gives it back once it is paid.
+//! What a settlement does to an account's credit: a closed month's balance replaces what that month had
+//! issued, and its payment gives the credit back.
 
 use domain::{id::BrandId, number::Amount, time::Month};
 
@@ -13,9 +13,9 @@ use crate::{
 };
 
 impl Accounts {
-    /// Counts a closed month against the brand's credit by its balance (below nought where the brand
-    /// is owed) in place of what it issued. Nothing of that month may be recorded any more. Closing a
-    /// month again changes nothing.
+    /// Counts a closed month against the brand's credit by its balance (below zero if the brand is owed)
+    /// instead of what it issued. Nothing of that month may be recorded any more. Closing a month again
+    /// changes nothing.
     ///
     /// A brand without credit keeps the balance too, so that a credit given later counts it.
     ///
@@ -51,8 +51,8 @@ impl Accounts {
         Err(Error::Contended)
     }
 
-    /// The writes that give back the credit which a closed month's balance took; none where it was given
-    /// back before or the month was not closed. They expect the account as it was read.
+    /// The writes that give back the credit taken by a closed month's balance; none if it was given back
+    /// before or the month is not closed. They expect the account as it was read.
     ///
     /// # Errors
     /// The store failed.
@@ -69,7 +69,7 @@ impl Accounts {
         }
     }
 
-    /// Moves what a shard noted of that month to the pool; whether there was any.
+    /// Moves a shard's notes of that month to the pool; returns whether there were any.
     async fn open_comes_home(&self, account: &Account, month: i32) -> Result<bool, Error> {
         let of_month = |open: &[(i32, Amount)]| open.iter().find(|(own, _)| *own == month).copied();
         let shards = self.all_shards(account).await?;

@@ -1,12 +1,11 @@
-//! A brand's account: what it may still issue and honour (partners.md, "A brand"), counted exactly
-//! however many ask at once, and without a record that all of them write.
+//! A brand's account: what it may still issue and honour (partners.md, "A brand"), counted exactly under any
+//! number of concurrent requests, and without a record that all of them write.
 //!
-//! A command that takes points from an account spends from one shard of it, chosen by the member, and
-//! writes that shard in the commit that writes the member and the entry: both happen or neither. Only
-//! where the shard holds too little is the pool looked at: it draws the shard a new allotment, in a
-//! commit of its own; or pays itself, where little remains; or, where it holds too little as well,
-//! takes the allotments of all shards back, and is the whole truth then. How that is decided is in
-//! `stock`; here it is read and written.
+//! A command that takes points from an account spends from one shard of it, chosen by the member, and writes
+//! that shard in the commit that writes the member and the entry: both happen or neither. Only if the shard
+//! holds too little does the command read the pool: the pool gives the shard a new allotment, in a commit of
+//! its own; or pays itself, if little remains; or, if it holds too little too, takes the allotments of all
+//! shards back, and then holds everything. `stock` decides this; this module reads and writes.
 //!
 //! Every commit expects what it read. Whoever breaks off between two of them leaves points in another
 //! record than before and none lost, and the next one goes on from there.

@@ -1,5 +1,5 @@
-//! The audit of brands' accounts: what the ledger says was issued and honoured, against what the
-//! accounts say is left. It shares nothing with how they got there but the shape of the records.
+//! The audit of brands' accounts: compares what the ledger says was issued and honoured with what the
+//! accounts say is left. It shares only the shape of the records with the code that wrote them.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct Tally {
     /// Limits that are counted, by brand.
     metered: BTreeMap<BrandId, Vec<Meter>>,
-    /// By brand and block: points bought, less those drawn, less those left. Nought in the end.
+    /// By brand and block: points bought, less those drawn, less those left. Zero in the end.
     blocks: BTreeMap<(BrandId, u32), i128>,
 }
 
@@ -35,11 +35,11 @@ struct Meter {
     window: Window,
     /// Points that the account says are used.
     used: i128,
-    /// The version of the programme since which it counts.
+    /// The version of the programme from which it counts.
     since: u32,
-    /// Points of entries that were counted in it, surely.
+    /// Points of entries that were certainly counted in it.
     least: i128,
-    /// The same with those that may have been, by a clock that was ahead or under a version before.
+    /// The same plus those that may have been, under a clock that was ahead or an earlier version.
     most: i128,
 }
 
@@ -74,8 +74,8 @@ impl Meter {
             programme.and_then(|programme| account.owner.limit(programme, per, way)).is_some()
         };
         let since = (1..=whole.version).rev().take_while(capped).last()?;
-        // What is recorded under a newer version without the limit is not counted, and by a clock that is behind it may
-        // look as if it were recorded under this one.
+        // An entry under a newer version without the limit is not counted, and under a clock that is behind
+        // it may look as if recorded under this one.
         if !(since..=account.programmes.newest().version).all(|version| capped(&version)) {
             return None;
         }
@@ -109,7 +109,7 @@ impl Meter {
 }
 
 impl Tally {
-    /// Notes a record, if accounts have to do with it.
+    /// Notes a record, if it concerns accounts.
     pub(crate) fn note(&mut self, key: &Key, record: &Record) -> Result<(), Error> {
         match (key.kind(), read_account(key)) {
             (kind::BLOCK, _) => {
@@ -137,7 +137,7 @@ impl Tally {
         let Some(brand) = row.brand else { return };
         let sign = match row.moves {
             Moves::TakenBack { .. } => 1,
-            // What issues draws from blocks. Nothing else does: if it names one, the block is out of balance.
+            // Only issuing draws from blocks. If anything else names a block, the block is out of balance.
             Moves::Nothing
             | Moves::Issued
             | Moves::Honoured

@@ -1,4 +1,4 @@
-//! What a brand's account is held to, and what a command asks of it.
+//! The terms of a brand's account, and what a command needs from it.
 
 use domain::{
     event::Event,
@@ -10,7 +10,7 @@ use domain::{
 
 pub(crate) use crate::store::records::Points;
 
-/// What an account counts by the calendar, each in the place that its figures have everywhere here.
+/// What an account counts by the calendar, each at the index of its figures.
 pub(crate) const METERS: [(Way, BrandPer); 4] = [
     (Way::Issue, BrandPer::Day),
     (Way::Issue, BrandPer::Month),
@@ -18,7 +18,7 @@ pub(crate) const METERS: [(Way, BrandPer); 4] = [
     (Way::Redeem, BrandPer::Month),
 ];
 
-/// What a brand's account is held to. Without any of it a brand has no account.
+/// The terms of a brand's account. Without any of these a brand has no account.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Terms {
     /// The limits of [`METERS`].
@@ -30,7 +30,7 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Whether that is paid from the brand's credit.
+    /// Whether the brand's credit pays for that.
     pub(crate) fn takes_credit(&self, need: Need) -> bool {
         self.credit.is_some() && !self.prepaid && need.cost.0 > 0
     }
@@ -47,7 +47,7 @@ impl Terms {
         }
     }
 
-    /// Whether points that go that way are counted.
+    /// Whether points in that direction are counted.
     pub(crate) fn counts(&self, of: Way) -> bool {
         let capped = METERS.iter().zip(self.caps).any(|((way, _), cap)| *way == of && cap.is_some());
         capped || (of == Way::Issue && (self.prepaid || self.credit.is_some()))
@@ -83,12 +83,12 @@ pub(crate) struct Need {
     pub(crate) issue: u64,
     /// Points honoured.
     pub(crate) redeem: u64,
-    /// What the issued points cost, where they are not taken from blocks.
+    /// What the issued points cost, if they do not come from blocks.
     pub(crate) cost: Amount,
 }
 
 impl Need {
-    /// What an event takes: what limits count. An adjustment, which an import is too, counts nowhere.
+    /// What an event takes, which is what limits count. An adjustment, such as an import, counts nowhere.
     pub(crate) fn of(event: &Event, price: Rate) -> Need {
         let points = event.movement.points().unsigned_abs();
         match event.kind.row().moves.counts_as() {
@@ -171,7 +171,7 @@ impl Lack {
 mod tests {
     use super::*;
 
-    /// However an order's points come back, each block gets what was drawn from it, once, the last
+    /// However an order's points come back, each block gets back what was drawn from it, once, the last
     /// first.
     #[test]
     fn what_comes_back_goes_where_it_came_from() {

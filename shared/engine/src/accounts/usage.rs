@@ -27,7 +27,7 @@ pub struct Metered {
     pub per: BrandPer,
     /// The limit.
     pub total: u64,
-    /// What has been used of it; more than the limit where that was lowered.
+    /// What has been used of it; more than the limit if that was lowered.
     pub used: u64,
 }
 
@@ -50,7 +50,7 @@ impl Usage {
 }
 
 impl Accounts {
-    /// The brand's account, for what is not about a member.
+    /// The brand's account, for a request without a member.
     pub(super) fn account_of(&self, brand: &BrandId) -> Option<Account> {
         self.account(Owner::Brand(brand), None, |_| true)
     }
@@ -58,12 +58,12 @@ impl Accounts {
     /// What the brand has used as of now: one consistent sum over all its records.
     ///
     /// # Errors
-    /// [`Refusal::BrandNotFound`], the store failed, or others were quicker again and again.
+    /// [`Refusal::BrandNotFound`], the store failed, or others were faster again and again.
     pub async fn usage(&self, brand: &BrandId, now: Instant) -> Result<Usage, Error> {
         for _ in 0..2 {
             let account = self.account_of(brand).ok_or(Refusal::BrandNotFound)?;
             match self.usage_of(&account, now).await {
-                // A version of the programme that was not known here.
+                // A version of the programme that this instance did not know.
                 Err(Error::Store(crate::store::StoreError::LostRace)) => {}
                 other => return other,
             }

@@ -1,5 +1,5 @@
-//! What is asked of a member's ledger: whom it is about, what it is known by, and what it changes. Each
-//! command says so once, where it is made.
+//! Commands on a member's ledger: the member they are about, the name they are known by, and what they
+//! change. Each command says so once, where it is made.
 
 use domain::{
     decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
@@ -26,7 +26,7 @@ pub enum Whom {
     Identity(IdentityHash),
     /// A member by the reference of the partner that asks.
     Linked(Reference),
-    /// Whom a request names that does not say it well: nobody.
+    /// The member of a request that does not name one properly: nobody.
     Nobody,
 }
 
@@ -35,13 +35,13 @@ pub enum Whom {
 pub struct Done {
     /// Whose ledger it was about.
     pub member: MemberId,
-    /// The entry it is about, with what the caller is told; `None` if there was nothing to do.
+    /// The entry it is about, with what the answer adds; `None` if there was nothing to do.
     pub entry: Option<EntryRecord>,
-    /// Whether it had been done before and this is the first answer again.
+    /// Whether it was done before and this repeats the first answer.
     pub replayed: bool,
 }
 
-/// A command on a member's ledger, as a function hands it over.
+/// A command on a member's ledger, as a function passes it on.
 #[derive(Clone, Debug)]
 pub struct Act {
     /// Whose ledger it is about.
@@ -52,7 +52,7 @@ pub struct Act {
     pub(super) natural_key: Option<Key>,
     /// What it does to its brand's account, if that counts.
     pub(super) account: Counted,
-    /// What of a member leaves nothing to do.
+    /// The state of a member that leaves nothing to do.
     idle: Idle,
     deed: Deed,
 }
@@ -62,11 +62,11 @@ pub struct Act {
 pub(super) enum About {
     /// The member's that it names.
     Member(Whom),
-    /// The member's that this record is about; it changes the record, too.
+    /// The member of this record; the command changes the record too.
     Target {
         /// The record of an order or a redemption.
         key: Key,
-        /// What is said where it is not there.
+        /// The refusal if it does not exist.
         missing: Refusal,
     },
 }
@@ -76,13 +76,13 @@ pub(super) enum About {
 pub(super) enum Counted {
     /// Nothing.
     Nowhere,
-    /// Takes points from it that go that way.
+    /// Takes points in that direction from it.
     Taken(Way),
     /// May give back what its target took.
     GivenBack,
 }
 
-/// What of a member leaves nothing to do.
+/// The state of a member that leaves nothing to do.
 #[derive(Clone, Debug)]
 enum Idle {
     Never,
@@ -132,7 +132,7 @@ impl Act {
         }
     }
 
-    /// An activity earns; once, where it has a reference.
+    /// An activity earns; once, if it has a reference.
     pub fn earn_activity(whom: Whom, done: EarnActivity) -> Act {
         let named = |reference: &String| keys::activity(&done.brand, &done.activity, reference);
         Act {
@@ -153,7 +153,7 @@ impl Act {
         }
     }
 
-    /// A brand's order is refunded; once, where the refund has a name of its own.
+    /// A brand's order is refunded; once, if the refund has a name of its own.
     pub fn refund(brand: BrandId, order_id: &OrderId, refund_id: Option<&RefundId>, ask: Ask) -> Act {
         Act {
             about: About::Target { key: keys::order(&brand, order_id), missing: Refusal::OrderNotFound },
@@ -191,7 +191,7 @@ impl Act {
         Act { idle: Idle::WithBadge(issue.badge.clone()), ..Act::on(whom, Deed::IssueBadge(issue)) }
     }
 
-    /// A member is suspended, made active again, closed or erased, unless it is so.
+    /// A member is suspended, made active again, closed or erased, unless it already is.
     pub fn set_status(whom: Whom, set: SetStatus) -> Act {
         Act { idle: Idle::WithStatus(set.status), ..Act::on(whom, Deed::SetStatus(set)) }
     }
@@ -205,10 +205,10 @@ impl Act {
         }
     }
 
-    /// What the rules are asked; `target` is the entry that it changes, if it changes one.
+    /// The command for the rules; `target` is the entry that it changes, if it changes one.
     ///
     /// # Errors
-    /// What is said where the target is not one.
+    /// The refusal if the target has another kind.
     pub(super) fn command<'a>(&'a self, target: Option<&'a EntryRecord>) -> Result<Command<'a>, Refusal> {
         Ok(match &self.deed {
             Deed::EarnOrder(order) => Command::EarnOrder(order),

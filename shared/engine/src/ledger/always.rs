@@ -1,5 +1,5 @@
-//! What always holds between a member and its next ledger entry, whatever the programme says (rules, 11). Read
-//! from the entries alone: nothing is decided again.
+//! The invariants between a member and its next ledger entry, whatever the programme says (rules, 11). They
+//! are checked from the entries alone, without deciding anything again.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::store::records::EntryRecord;
 #[derive(Default)]
 pub(crate) struct Seen<'a>(HashSet<Once<'a>>);
 
-/// Looks at an entry beside the member as all entries before it left it.
+/// Checks an entry against the member as all earlier entries left it.
 pub(crate) fn check<'a>(
     member: &mut Member,
     entry: &'a EntryRecord,
@@ -41,7 +41,7 @@ pub(crate) fn check<'a>(
     }
     let row = event.kind.row();
     let again = match row.once {
-        // The member has it, from whatever entry.
+        // The member has it, whichever entry gave it.
         Some(Once::Badge(badge)) => member.has_badge(badge),
         Some(once @ (Once::Order(..) | Once::Redemption(..) | Once::Cancellation(_))) => !seen.0.insert(once),
         None => false,
@@ -68,7 +68,7 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
         Moves::Honoured if ended => Some("points are spent that have expired".to_owned()),
         Moves::Honoured if share.held_until.is_some() => Some("points are spent that are held".to_owned()),
         Moves::Expired if !ended && !has_left => Some("points expire before their end".to_owned()),
-        // A refund and an operator take held points too; nobody gives away more than could be spent.
+        // A refund and an operator take held points too; nothing else takes more than could be spent.
         Moves::BetweenMembers if ended || share.held_until.is_some() => {
             Some("points are given away that could not be spent".to_owned())
         }
@@ -118,7 +118,7 @@ mod tests {
         entry
     }
 
-    /// Takes so many points of the lot with that end and hold.
+    /// Takes that many points from the lot with that end and hold.
     fn taking(end: i64, held_until: Option<i64>, points: i64) -> Movement {
         let share = Share {
             expires_at: Some(Instant(end)),
@@ -172,7 +172,7 @@ mod tests {
         ] {
             look(&member(), &[entry(kind, movement)], &want.into_iter().collect::<Vec<_>>());
         }
-        // Whoever has left keeps nothing.
+        // A member who has left keeps nothing.
         let left = entry(EntryKind::PointsExpired, taking(2_000, None, 10));
         for status in [Status::Closed, Status::Erased] {
             look(&Member { status, ..member() }, std::slice::from_ref(&left), &[]);

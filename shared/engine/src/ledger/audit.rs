@@ -1,5 +1,5 @@
-//! The audit: recomputes every member from its ledger alone and compares. It shares [`evolve_unchecked`]
-//! with the engine and nothing else: no rule is decided again.
+//! The audit: recomputes every member from its ledger alone and compares. It shares only [`evolve_unchecked`]
+//! with the engine, and decides no rule again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Of a member of that tier, before anything is looked at.
+    /// For a member of that tier, before any check.
     pub(super) fn of_tier(tier: TierId) -> Finding {
         Finding {
             entries: 0,
@@ -93,7 +93,7 @@ impl Ledger {
         let mut entries = Vec::new();
         let mut next: Option<Key> = newest(record);
         while let Some(key) = next {
-            // What the ledger breaks off before is missed by the numbers of its entries.
+            // If the ledger breaks off, the numbers of its entries show what is missing.
             let Some(entry) = self.records.entry_at(&key).await? else {
                 break;
             };
@@ -155,7 +155,7 @@ fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
     }
 }
 
-/// Every order is as its last refund left it, never more taken back than it gave; and exactly those
+/// Every order is as its last refund left it, with never more taken back than it gave; and exactly those
 /// redemptions are cancelled that an entry cancels.
 fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
     let mut left: BTreeMap<(&BrandId, &str), (&OrderState, u64)> = BTreeMap::new();
@@ -164,7 +164,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
         let row = entry.event.kind.row();
         if let Some(refund) = row.refund {
             let before = left.get(&(&refund.brand, refund.order_id.as_str()));
-            // What is damaged may say anything; a sum that has run full differs from what is stored.
+            // A damaged record may hold anything; a saturated sum differs from what is stored.
             let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
             left.insert((&refund.brand, refund.order_id.as_str()), (&refund.after, taken));
         }
@@ -209,8 +209,8 @@ mod tests {
 
     use super::*;
 
-    /// An order that gave 100 points, and its refunds: what each took, and what it left by its own word,
-    /// as points and as what was taken so far.
+    /// An order that gave 100 points, and its refunds: what each took, and what it says it left, as points
+    /// and as the total taken so far.
     fn found(refunds: &[(u64, u64, u64)]) -> Vec<String> {
         let order = Order {
             brand: "acme".parse().unwrap(),

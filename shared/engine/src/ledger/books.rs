@@ -1,7 +1,6 @@
-//! The books of the whole store: what the audits of its members add up to, and what lies in the
-//! store beside them. A backup that was restored piecemeal can hold half of a commit: an entry
-//! without its place in the member's ledger, a claim on a member that is not there, or a partner's
-//! reference to a member that is not linked.
+//! The books of the whole store: the sums of its members' audits, and the strays in the store. A backup that
+//! was restored piecemeal can hold half of a commit: an entry without its place in the member's ledger, a
+//! claim on a missing member, or a partner's reference to a member that is not linked.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,7 +36,7 @@ pub struct Books {
 pub struct Strays {
     /// By member.
     pub members: BTreeMap<MemberId, Vec<String>>,
-    /// By brand: what its account says is left, against what it bought, what it may, and the ledger.
+    /// By brand: what its account says is left, compared with what it bought, its limits, and the ledger.
     pub brands: BTreeMap<BrandId, Vec<String>>,
 }
 
@@ -52,7 +51,7 @@ impl Books {
     /// Adds what the audit of a member found.
     pub fn note(&mut self, id: MemberId, finding: &Finding) {
         self.members.insert(id, Counts { entries: finding.entries, claims: finding.identities });
-        // A sum: members come in another order from every store.
+        // A sum, because every store returns members in a different order.
         let mut carry = 0;
         for (own, added) in self.digest.iter_mut().zip(finding.digest).rev() {
             let sum = u16::from(*own) + u16::from(added) + carry;
@@ -91,9 +90,8 @@ impl Books {
 }
 
 impl Ledger {
-    /// Walks the whole store and compares what is there of each member with what the audits found
-    /// to be its, and what is left on brands' accounts with all entries. To be asked while nobody
-    /// writes.
+    /// Walks the whole store and compares the records of each member with what the audits found, and what is
+    /// left on brands' accounts with all entries. Call it while nobody writes.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.

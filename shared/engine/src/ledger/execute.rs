@@ -32,12 +32,12 @@ use crate::{
     },
 };
 
-/// What was decided, and of what.
+/// A decision, and what it was made from.
 struct Decided {
     programmes: Arc<Timeline>,
     now: Instant,
     loaded: Loaded,
-    /// What time alone has done before.
+    /// What time alone did before.
     timely: Vec<Event>,
     decision: Decision,
     charge: Charge,
@@ -56,13 +56,13 @@ impl Ledger {
         {
             return Err(Error::Forbidden);
         }
-        // An unknown outcome is settled by looking again, where a repeat is recognised.
+        // An unknown outcome is settled by looking again, if a repeat can be recognised.
         let recognisable = request.key.is_some() || act.natural_key.is_some();
         let mut doubt = Doubt::default();
         for attempt in 0..ATTEMPTS_MAX {
-            // Most requests are new. That this one is, the commit itself finds out for nothing; a
-            // look beforehand would cost every request a read. So the first attempt does without,
-            // and whatever keeps it from committing may be that it was done before.
+            // Most requests are new, and the commit itself finds out whether this one is, at no cost; a look
+            // beforehand would cost every request a read. So the first attempt does not look, and whatever
+            // keeps it from committing may be that the request was done before.
             let look = attempt > 0 || request.dry_run || !recognisable;
             let request = self.access.renewed(request);
             match self.attempt(&request, act, look).await {
@@ -85,7 +85,7 @@ impl Ledger {
         let mut turns = self.queues.begin();
         let mut asked = Look::default();
         let names = look.then(|| Names::ask(request, act, &mut asked));
-        // Who is named by an id queues, and is read together with what may be known of the request.
+        // A member named by an id queues, and is read together with what may be known of the request.
         let place = match self.named(request, act).await? {
             Some(id) => Some(self.place(act, id, None, &mut turns, &mut asked).await),
             None => None,
@@ -102,7 +102,7 @@ impl Ledger {
         };
         drop(turns);
         match done {
-            // Its twin may have done it after that look, and be what it is refused for.
+            // Its twin may have committed after that look, and be the cause of the refusal.
             Err(Error::Refused(_)) if look && self.is_known(request, act).await? => {
                 Err(StoreError::LostRace.into())
             }
@@ -135,7 +135,7 @@ impl Ledger {
     ) -> Result<Done, Error> {
         let id = found.id;
         if act.is_done(&found.loaded.record.member) {
-            // Said again under this key, whatever becomes of the member.
+            // Answered again under this key, whatever happens to the member.
             self.commit_remembered(request, Remembered::Nothing(id)).await?;
             return Ok(Done { member: id, entry: None, replayed: false });
         }
@@ -199,7 +199,8 @@ impl Ledger {
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let entry = parts.member(member);
         parts.account(charge.write);
-        // Two more may follow. What time has done goes first, if all is too much for one commit.
+        // Two more may follow. The effects of time are written first, if everything is too much for one
+        // commit.
         if parts.len() + 2 > WRITES_MAX && !request.dry_run {
             return self.settle_first(request, &loaded, settled_events, now).await;
         }

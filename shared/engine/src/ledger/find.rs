@@ -1,4 +1,4 @@
-//! Whose ledger a command is about, and what it changes: found, and then waited for and read.
+//! Finds whose ledger a command is about and what it changes, waits for them and reads them.
 
 use domain::{member::MemberId, refusal::Refusal};
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Where a command will find what it is about: asked for, and not read yet.
+/// Where a command will find what it is about: requested, and not yet read.
 pub(super) struct Place {
     id: MemberId,
     member: Slot<MemberRecord>,
@@ -28,7 +28,7 @@ pub(super) struct Place {
     account: Option<(Account, Slot<Shard>)>,
 }
 
-/// What an attempt has read of whom and what it is about.
+/// What an attempt has read: the member and the target.
 pub(super) struct Found {
     pub(super) id: MemberId,
     pub(super) loaded: Loaded,
@@ -52,14 +52,15 @@ impl Place {
 }
 
 impl Ledger {
-    /// The member that a command names in a way that is looked at before anything else.
+    /// The member of a command, if it is named in a way that is looked up before anything else.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`] for a reference that means nobody, or the store failed.
     pub(super) async fn named(&self, request: &Request, act: &Act) -> Result<Option<MemberId>, Error> {
         match act.about {
             About::Member(Whom::Id(id)) => Ok(Some(id)),
-            // First of all: a reference that has ended is unknown, also to what was done under it.
+            // First of all: a reference that has ended is unknown, even to a repeat of what was done under
+            // it.
             About::Member(whom @ (Whom::Linked(_) | Whom::Nobody)) => {
                 Ok(Some(self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?))
             }
@@ -70,7 +71,7 @@ impl Ledger {
     /// The member that an identity belongs to, or the order or redemption is of; and that.
     ///
     /// # Errors
-    /// It is not there, or not within the caller's reach; or the store failed.
+    /// It does not exist, or is not within the caller's reach; or the store failed.
     pub(super) async fn find(
         &self,
         request: &Request,
@@ -88,7 +89,7 @@ impl Ledger {
         if !reaches {
             return Err(missing.clone().into());
         }
-        // An order is judged by its own version, which another instance may just have saved.
+        // An order is judged under its own version, which another instance may just have saved.
         if let Some(order) = entry.event.kind.row().order
             && self.programme.timeline()?.version(order.version).is_none()
         {
@@ -97,7 +98,7 @@ impl Ledger {
         Ok((entry.member, Some(Target { key: key.clone(), entry, version })))
     }
 
-    /// Waits for the turns of all that a command is about, and asks for it.
+    /// Waits for the turns of everything that a command is about, and requests it.
     pub(super) async fn place(
         &self,
         act: &Act,

@@ -1,5 +1,4 @@
-//! Members' ledgers: what is asked of them and done once, what time does to them, how they are read
-//! and audited.
+//! Members' ledgers: commands that are done once, the effects of time, reading and auditing.
 
 pub(crate) mod act;
 mod always;

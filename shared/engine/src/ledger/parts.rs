@@ -1,6 +1,6 @@
-//! A commit as it is put together, part by part: members with their entries, the orders and redemptions
-//! that change with them, what accounts give and take, and what is remembered of the request. All of it
-//! is written together or not at all, and there may be several of each.
+//! A commit in the making, part by part: members with their entries, the orders and redemptions that change
+//! with them, what accounts give and take, and what is remembered of the request. All of it is written
+//! together or not at all, and there may be several of each.
 
 use domain::{
     event::{Event, OrderState},
@@ -50,12 +50,12 @@ pub(crate) struct MemberPart<'a> {
     /// What happened in between, in order; the first `timely` by time alone.
     pub(crate) events: Vec<Event>,
     pub(crate) timely: usize,
-    /// The one of them that was asked for.
+    /// The one that the command made.
     pub(crate) primary: Option<Primary>,
 }
 
 impl<'a> MemberPart<'a> {
-    /// What time alone has done, or nothing.
+    /// What time alone did, or nothing.
     pub(crate) fn plain(
         before: Option<&'a Loaded>,
         brand: Option<&'a BrandId>,
@@ -94,7 +94,7 @@ impl<'a> Parts<'a> {
         Parts { programme, programmes, by, recorded_at, marks: Vec::new(), writes: Vec::new() }
     }
 
-    /// How many writes it has come to.
+    /// How many writes it has so far.
     pub(crate) fn len(&self) -> usize {
         let marking = if self.marks.is_empty() { 0 } else { self.marks.len() + 1 };
         marking + self.writes.len()

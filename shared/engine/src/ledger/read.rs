@@ -1,4 +1,4 @@
-//! Reading members: settled as they are shown, written never.
+//! Reading members: settled when shown, never written.
 
 use domain::{
     event::Event,
@@ -26,7 +26,7 @@ pub struct LedgerEntry {
     pub written: bool,
 }
 
-/// A place in a member's ledger: the entry to go on with.
+/// A place in a member's ledger: the entry to continue with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
     /// Its number.
@@ -36,8 +36,8 @@ pub struct Place {
 }
 
 impl Ledger {
-    /// Up to `limit` entries of the member's ledger, newest first, from that place on; and the
-    /// place to go on from.
+    /// Up to `limit` entries of the member's ledger, newest first, from that place; and the place to continue
+    /// from.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Error::ForeignPlace`], or the store failed.
@@ -89,7 +89,7 @@ impl Ledger {
             let own = place.seq <= top && key == crate::store::keys::entry(member.id, place.seq);
             return if own { Ok(None) } else { Err(Error::ForeignPlace) };
         }
-        // A key that somebody made up may name a record of another kind, which does not read as one.
+        // A made-up key may name a record of another kind, which does not parse as an entry.
         let entry = match self.records.entry_at(&key).await {
             Err(Error::Unreadable(_)) => None,
             read => read?,

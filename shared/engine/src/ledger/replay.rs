@@ -1,5 +1,5 @@
-//! What was done before is not done again: it is recognised, under the request's key or its own name, and
-//! told as it was told at first.
+//! Nothing is done twice: a repeat is recognised, under the request's key or its own name, and gets the first
+//! answer.
 
 use domain::refusal::Refusal;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Where it would be known that something was done before: asked for, and not read yet.
+/// Where an earlier execution would be recorded: requested, and not yet read.
 pub(super) struct Names {
     by_key: Option<Slot<RequestRecord>>,
     by_name: Option<Slot<EntryRecord>>,
@@ -54,14 +54,14 @@ impl Ledger {
             && let Some((entry, _)) = seen.read(slot)?
         {
             let done = replay_natural(request, entry)?;
-            // From now on this key stands for it too.
+            // This key now stands for it too.
             self.commit_remembered(request, Remembered::Entry(seen.key(slot).as_bytes().to_vec())).await?;
             return Ok(Some(done));
         }
         Ok(None)
     }
 
-    /// Whether it is done by now, under its key or its own name.
+    /// Whether it has been done by now, under its key or its own name.
     pub(super) async fn is_known(&self, request: &Request, act: &Act) -> Result<bool, Error> {
         let names: Vec<Key> = request
             .key

@@ -1,9 +1,9 @@
 //! The sweep: writes down what settling already makes true, for every member on whom something is
 //! due. It may be late, repeated or cut off; no figure depends on it.
 //!
-//! Where a read or a commit takes milliseconds, one after the other would be all that limits it. So
-//! members are read in batches and several batches go on at once; a store that takes no more is
-//! asked for less at once. Each commit still holds whole members, and expects each as it was read.
+//! If a read or a commit takes milliseconds, doing them one after the other would be the bottleneck. So
+//! members are read in batches and several batches run at once; if the store declines, the sweep asks for
+//! less at once. Each commit still holds whole members, and expects each as it was read.
 
 use domain::{
     event::{Event, TierStep},
@@ -31,7 +31,7 @@ use crate::{
 /// The most members one call settles.
 const MEMBERS_MAX: usize = 2_000;
 
-/// Members that are read at once: DynamoDB takes so many keys in one request.
+/// Members that are read at once: the number of keys that DynamoDB takes in one request.
 const BATCH_MAX: usize = 100;
 
 /// The most batches that are under way at once: what one call settles is two rounds of them.
@@ -57,7 +57,7 @@ pub struct Swept {
     pub done: bool,
 }
 
-/// A part of all members, so that several sweeps go on side by side without meeting.
+/// A part of all members, so that several sweeps run side by side without meeting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Part {
     index: u8,
@@ -108,7 +108,7 @@ impl Ledger {
                 swept.add(counts);
                 match ended {
                     Ok(()) => {}
-                    // What of it was settled already is not due any more when it is read again.
+                    // What was settled already is no longer due when it is read again.
                     Err(Error::Store(StoreError::Busy)) if at_once > 1 => {
                         waiting.push(batch);
                         busy = true;
@@ -128,8 +128,8 @@ impl Ledger {
 
     /// The first members on whom something is due by `as_of`, and whether these are all.
     ///
-    /// As many from each shard, and in turns: a partition of DynamoDB carries 1,000 write units a
-    /// second, so a sweep that took one shard after the other would be no quicker than one of them.
+    /// As many from each shard, in turn: a DynamoDB partition carries 1,000 write units a second, so a sweep
+    /// that took one shard after the other would be no faster than one of them.
     async fn due_members(&self, as_of: Instant, part: Part) -> Result<(Vec<MemberId>, bool), Error> {
         let shards = (0..keys::DUE_SHARDS).filter(|shard| shard % part.of == part.index);
         let room = (MEMBERS_MAX / shards.clone().count().max(1)).max(1);
@@ -158,7 +158,7 @@ impl Ledger {
         Ok(swept)
     }
 
-    /// Settles these members; what was settled, and how it ended.
+    /// Settles these members; returns what was settled, and how it ended.
     async fn settle_batch(
         &self,
         request: &Request,
@@ -177,7 +177,7 @@ impl Ledger {
         batch: &[MemberId],
         swept: &mut Swept,
     ) -> Result<(), Error> {
-        // A sweep over many takes longer than a moment may be old.
+        // A sweep over many members takes longer than a moment may be old.
         let request = &*self.access.renewed(request);
         let keys: Vec<Key> = batch.iter().copied().map(keys::member).collect();
         let found = self.records.store.get(&keys).await?;
@@ -230,7 +230,7 @@ impl Ledger {
                 gathered.iter().for_each(|due| swept.count(due, programmes.newest()));
                 Ok(())
             }
-            // A command was quicker with one of them: each alone, so that the others go through.
+            // A command was faster with one of them: each goes alone, so that the others succeed.
             Err(Error::Store(StoreError::LostRace)) => {
                 for due in gathered {
                     self.settle_alone(request, due.id, as_of, swept).await?;
@@ -275,7 +275,7 @@ impl Ledger {
 }
 
 impl Swept {
-    /// Adds what another batch came to.
+    /// Adds another batch's counts.
     fn add(&mut self, other: Swept) {
         self.members += other.members;
         self.points_expired += other.points_expired;

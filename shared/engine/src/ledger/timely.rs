@@ -1,4 +1,4 @@
-//! Writing down what time alone has done to a member, before a command or with it.
+//! Writes down what time alone has done to a member, before a command or with it.
 
 use domain::{
     event::Event,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl Ledger {
-    /// Settles the member. What is too long for one commit is written first.
+    /// Settles the member. Writes first what is too long for one commit.
     pub(crate) async fn settle_stored(
         &self,
         request: &Request,
@@ -45,8 +45,8 @@ impl Ledger {
         }
     }
 
-    /// Writes down what time has done, where it is too much for one commit with a command that is then
-    /// decided anew.
+    /// Writes down what time has done, if it is too much for one commit with a command, which is then decided
+    /// again.
     pub(crate) async fn settle_first(
         &self,
         request: &Request,

@@ -1,4 +1,4 @@
-//! What a decision needs to know beside the member, looked up as it is asked for.
+//! What a decision needs besides the member, looked up on request.
 
 use domain::{
     condition::Wants,
@@ -26,7 +26,7 @@ use crate::{
 const HISTORY_MAX: usize = 100_000;
 
 impl Ledger {
-    /// Decides, looking up what the decision asks for.
+    /// Decides, and looks up what the decision asks for.
     pub(super) async fn decided(
         &self,
         context: Context<'_>,
@@ -37,8 +37,8 @@ impl Ledger {
     ) -> Result<Decision, Error> {
         let mut person: Option<Person> = None;
         let mut history: Option<History> = None;
-        // A person is asked for once; a history again only if it must reach further back, at most once for
-        // each limit and condition of the programme.
+        // A person is requested once; a history again only if it must reach further back, at most once for each
+        // limit and condition of the programme.
         loop {
             let context = Context { person: person.as_ref(), history: history.as_ref(), ..context };
             match decide(&context, settled, command) {
@@ -58,8 +58,8 @@ impl Ledger {
         }
     }
 
-    /// Why a member and the order that is read before it do not belong together: somebody has changed them in
-    /// between, and they are read again.
+    /// Why a member and the order that is read before it do not belong together: another request changed them
+    /// in between, and they are read again.
     async fn torn(&self, id: MemberId, loaded: &Loaded, target: Option<&Target>) -> Result<Error, Error> {
         let mut read = vec![(keys::member(id), loaded.version)];
         read.extend(target.map(|target| (target.key.clone(), target.version)));
@@ -104,7 +104,7 @@ impl Ledger {
         }
         let mut next = newest(record);
         while let Some(key) = next {
-            // A ledger that breaks off would tell of less than there was, and limits would let through more.
+            // A ledger that breaks off would show less than there was, and limits would let more through.
             let read = self.records.entry_at(&key).await?;
             let entry = read.ok_or(Unreadable { key })?;
             if entry.recorded_at < horizon {
@@ -156,7 +156,7 @@ mod tests {
         history.events.iter().rev().map(|event| event.at.0).collect()
     }
 
-    /// Whoever's clock was behind may have written down an event before it happened.
+    /// An instance whose clock was behind may have recorded an event before it happened.
     #[test]
     fn a_history_goes_as_far_back_as_clocks_may_differ() {
         const AHEAD: i64 = domain::decide::AHEAD_MILLIS_MAX;

@@ -1,9 +1,9 @@
 //! Links: which member a partner brand may act on, and under which name.
 //!
-//! A code that a member asked for is used once and makes a link: a reference, which is found by its
-//! brand alone, and the member's own record of it, which is also the record of the consent. Everything
-//! is committed on the condition that the member is still as it was read, so that nobody is linked
-//! who has left meanwhile, and that the member's newest entry at a link's begin and end is exact.
+//! A code that a member asked for is used once and makes a link: a reference, which only its brand can look
+//! up, and the member's own record of it, which is also the record of the consent. Everything is committed on
+//! the condition that the member is still as it was read, so that nobody who has left meanwhile is linked,
+//! and the member's newest entry at a link's beginning and end is exact.
 
 use domain::{
     id::BrandId,
@@ -40,7 +40,7 @@ const LINKS_KEPT: u32 = 100;
 const PAGE: usize = 30;
 const PAGES_MAX: usize = 1_000;
 
-/// A code that somebody asks for.
+/// A request for a code.
 #[derive(Clone, Debug)]
 pub struct LinkAsk {
     /// Whom it links.
@@ -83,7 +83,7 @@ impl Partners {
             return Ok(Told { answer, replayed: true });
         }
         let code = keys::link_code(ask.code);
-        // Nobody else has this code: an attempt whose outcome was unknown has gone through.
+        // Nobody else has this code: an attempt whose outcome was unknown has succeeded.
         if look && self.records.get(&code).await?.is_some() {
             return Ok(Told { answer: answer.clone(), replayed: false });
         }
@@ -103,7 +103,7 @@ impl Partners {
         Ok(Told { answer: answer.clone(), replayed: false })
     }
 
-    /// Removes the member's codes that nobody can use or ask about any more.
+    /// Removes the member's codes that nobody can use or ask about any longer.
     async fn expired_codes(&self, request: &Request, id: MemberId) -> Result<Vec<Write>, Error> {
         let asked = self.records.store.scan(keys::asked_codes(id), CODES_MAX).await?;
         let mut writes = Vec::new();
@@ -120,13 +120,13 @@ impl Partners {
         Ok(writes)
     }
 
-    /// Links the member that the code was asked for with the brand, under that reference; a link that
-    /// stood ends. No code is one that cannot be ours. `tell` makes the answer of the reference: the one
-    /// that the code was used for, if it was used before.
+    /// Links the code's member with the brand, under that reference; ends an existing link. `None` is a code
+    /// that cannot be ours. `tell` makes the answer of the reference: the one that the code was used for, if
+    /// it was used before.
     ///
     /// # Errors
-    /// [`Refusal::LinkCodeNotFound`] for whatever is wrong with the code or the member, so that
-    /// nothing is told of either; or the store failed.
+    /// [`Refusal::LinkCodeNotFound`] for whatever is wrong with the code or the member, so that the answer
+    /// reveals nothing of either; or the store failed.
     pub async fn link(
         &self,
         request: &Request,
@@ -182,14 +182,14 @@ impl Partners {
         asked.used = Some(reference);
         writes.push(put(key, Expect::Version(version), &asked));
         writes.push(unmoved(&loaded));
-        // A brand that members are linked to is not removed, and so never becomes another's.
+        // A brand with linked members is not removed, and so never becomes another's.
         writes.extend(self.programme.marking(vec![keys::used("brand", brand.as_str())]));
         let answer = tell(reference);
         self.programme.commit_told(request, writes, &answer).await?;
         Ok(Told { answer, replayed: false })
     }
 
-    /// Ends the member's link with that brand: its reference is unknown from now on. The newest link,
+    /// Ends the member's link with that brand: its reference becomes unknown. Returns the newest link, also
     /// if it had ended before.
     ///
     /// # Errors
@@ -241,7 +241,7 @@ impl Partners {
         Ok(links.iter().any(|(link, _)| covers(&link.record)))
     }
 
-    /// Takes away all links and codes of a member that is erased: no new ones are made for it.
+    /// Removes all links and codes of an erased member; no new ones are made for it.
     pub(crate) async fn erase_links(&self, id: MemberId) -> Result<(), Error> {
         for _ in 0..PAGES_MAX {
             let found = self.records.store.scan(keys::links_and_codes(id), PAGE).await?;
@@ -300,7 +300,7 @@ fn unmoved(loaded: &Loaded) -> Write {
     still(keys::member(loaded.record.member.id), loaded.version)
 }
 
-/// The link as ended, and what that writes.
+/// The ended link, and its writes.
 fn end(request: &Request, id: MemberId, mut link: Link, version: Version, seq: u64) -> (Link, Vec<Write>) {
     link.record.end = Some(LinkEnd { by: request.by, at: request.now, seq });
     let own = keys::member_link(id, &link.brand, link.number);

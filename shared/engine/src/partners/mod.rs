@@ -1,5 +1,4 @@
-//! Brands of others: the keys they sign with, their links with members, and what is settled with
-//! them by the month.
+//! Other people's brands: the keys they sign with, their links with members, and their monthly settlement.
 
 pub(crate) mod links;
 pub(crate) mod settlement;
@@ -7,7 +6,7 @@ pub(crate) mod signing;
 
 use crate::{access::Access, accounts::Accounts, ledger::Ledger, programme::Programmes, store::Records};
 
-/// Brands of others. Cheap to clone.
+/// Other people's brands. Cheap to clone.
 #[derive(Clone)]
 pub struct Partners {
     pub(crate) records: Records,

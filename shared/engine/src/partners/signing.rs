@@ -1,6 +1,6 @@
-//! Partners: brands of others, known by the keys that they sign their requests with.
+//! Partners: other people's brands, known by the keys with which they sign requests.
 //!
-//! A brand's keys are one record, so that how many live ones there are is a condition on its version.
+//! A brand's keys are one record, so that its version guards the number of live ones.
 
 use domain::{id::BrandId, refusal::Refusal, time::Instant};
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The most keys of a brand that are not revoked: the one in use, and the one that takes its place.
+/// The most keys of a brand that are not revoked: the one in use, and its successor.
 pub const LIVE_KEYS_MAX: usize = 2;
 
 /// The most keys that are kept of a brand, revoked ones too.
@@ -62,8 +62,8 @@ impl Partners {
         Ok(read.map(|(record, _)| record.keys).unwrap_or_default())
     }
 
-    /// Keeps a new key of a brand, with the answer to the request that made it. Keys that were revoked
-    /// longer ago than a request is remembered go.
+    /// Stores a new key of a brand, with the answer to the request that made it. Deletes keys that were
+    /// revoked longer ago than a request is remembered.
     ///
     /// # Errors
     /// [`Refusal::LimitExceeded`], or the store failed; within, that there are too many live ones.
@@ -110,7 +110,7 @@ impl Partners {
         self.change_partner(request, brand, revoke).await.map(Result::ok)
     }
 
-    /// Keeps secrets in another sealing, where `reseal` makes one; how many that were.
+    /// Stores secrets under another seal, if `reseal` makes one; returns how many.
     ///
     /// # Errors
     /// The store failed, or others were quicker again and again.
@@ -161,7 +161,7 @@ impl Partners {
     ) -> Result<Result<Told, N>, Error> {
         let at = keys::partner(brand);
         for _ in 0..ATTEMPTS_MAX {
-            // Whoever was quicker may have been this very request.
+            // The faster request may have been this very one.
             if let Some(answer) = self.access.remembered(request).await? {
                 return Ok(Ok(Told { answer, replayed: true }));
             }

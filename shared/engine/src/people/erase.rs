@@ -1,4 +1,4 @@
-//! Erasure: the person goes, and the ledger stays under the bare id.
+//! Erasure: deletes the person, and keeps the ledger under the bare id.
 
 use domain::{
     decide::SetStatus,
@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl People {
-    /// Takes away the person: profile, identities, claims, links and answers with personal data. The
-    /// ledger stays under the bare id. Repeating it does no more.
+    /// Deletes the person: profile, identities, claims, links and answers with personal data. The ledger
+    /// stays under the bare id. Repeating it does nothing more.
     ///
     /// # Errors
     /// [`domain::refusal::Refusal::MemberNotFound`], or the store failed.
@@ -34,7 +34,7 @@ impl People {
         let set = SetStatus { status: Status::Erased, reason };
         let keyless = Request { key: None, ..request.clone() };
         self.ledger.execute(&keyless, &Act::set_status(Whom::Id(id), set)).await?;
-        // From here on something has been written, whatever becomes of the rest.
+        // From here on something has been written, whatever happens to the rest.
         self.partners.erase_links(id).await.map_err(Error::half_done)?;
         self.erase_person(id, claims).await.map_err(Error::half_done)
     }

@@ -47,8 +47,8 @@ pub struct Registered {
 }
 
 impl People {
-    /// Registers a person, or finds the member an identity belongs to. `tell` makes the answer,
-    /// which is remembered under the request's key until the person is erased.
+    /// Registers a person, or finds the member that an identity belongs to. `tell` makes the answer, which is
+    /// remembered under the request's key until the person is erased.
     ///
     /// # Errors
     /// [`Error::IdentityConflict`] where the identities belong to different members; see [`Error`].
@@ -116,7 +116,7 @@ impl People {
         Ok((Registered { view, created: true }, writes))
     }
 
-    /// The identity is known. A shop that vouches for it may add what is new.
+    /// The identity is known. A shop that vouches for it may add new data.
     async fn join(
         &self,
         request: &Request,
@@ -157,7 +157,7 @@ impl People {
             }
         }
         if writes.is_empty() && request.key.is_some() {
-            // The answer is kept with the person's data: not if the person is erased meanwhile.
+            // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
         }
         let view = self.view(&loaded.record.member, person, request.now)?;
@@ -197,7 +197,7 @@ fn verify(person: &mut Person, told: &Identity) {
     }
 }
 
-/// Adds profile fields that are missing; what is there stays.
+/// Adds missing profile fields; existing ones stay.
 fn fill(person: &mut Person, told: &Person) {
     let missing = |own: &mut Option<String>, told: &Option<String>| {
         if own.is_none() {
@@ -209,7 +209,7 @@ fn fill(person: &mut Person, told: &Person) {
     missing(&mut person.gender, &told.gender);
     missing(&mut person.channel, &told.channel);
     missing(&mut person.terms_version, &told.terms_version);
-    // A region is one field: of two places put together there would be a third.
+    // A region is one field: two places merged would make a third.
     if person.region.is_empty() {
         person.region.clone_from(&told.region);
     }

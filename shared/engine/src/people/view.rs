@@ -17,7 +17,7 @@ use crate::{
 pub struct MemberView {
     /// Its standing.
     pub member: Member,
-    /// Who it is; nobody once erased.
+    /// The person; `None` once erased.
     pub person: Person,
     /// The moment it is shown at.
     pub now: Instant,
@@ -41,7 +41,7 @@ impl People {
         let person = asked.at::<Person>(keys::person(id));
         let seen = self.records.look(asked).await?;
         let (record, _) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
-        // Whoever was erased is nobody.
+        // An erased member has no person.
         let person = seen.read(person)?.map(|(person, _)| person).unwrap_or_default();
         self.programme.timeline_of(&record.member).await?;
         self.view(&record.member, person, now)

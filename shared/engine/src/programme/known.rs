@@ -1,5 +1,5 @@
-//! What is known here of the programme: its versions, the commit that saved the newest, and what has been
-//! marked as used.
+//! What this instance knows of the programme: its versions, the commit that saved the newest, and what has
+//! been marked as used.
 
 use std::{
     collections::HashSet,
@@ -11,12 +11,12 @@ use tokio::sync::Mutex;
 
 use crate::store::{Key, Version};
 
-/// What is known here of the programme.
+/// What this instance knows of the programme.
 #[derive(Default)]
 pub(super) struct Known {
     versions: RwLock<Option<(Arc<Timeline>, Version)>>,
     used: RwLock<HashSet<Key>>,
-    /// Whoever reads the programme anew has this: what was read earlier must not replace what was read later.
+    /// Held while the programme is reread: an earlier read must not replace a later one.
     pub(super) refreshing: Mutex<()>,
 }
 
@@ -44,7 +44,7 @@ impl Known {
     }
 }
 
-/// For reading. Nobody panics while they hold it for writing: they only put something in.
+/// For reading. Nothing panics while it holds this for writing: it only assigns.
 fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     #[expect(clippy::expect_used, reason = "who holds it for writing does not panic")]
     lock.read().expect("nobody panics while they hold it")

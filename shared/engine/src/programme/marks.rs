@@ -19,13 +19,13 @@ impl Programmes {
         self.known.is_marked(key)
     }
 
-    /// What marks these uses, as far as they are not marked yet.
+    /// The writes that mark these uses, unless they are marked already.
     pub(crate) fn marking(&self, mut marks: Vec<Key>) -> Vec<Write> {
         marks.retain(|key| !self.known.is_marked(key));
         self.marked(marks)
     }
 
-    /// What marks these uses, under the newest version of the programme.
+    /// The writes that mark these uses, under the newest version of the programme.
     pub(crate) fn marked(&self, marks: Vec<Key>) -> Vec<Write> {
         let head = self.known.head_version().filter(|_| !marks.is_empty());
         let head = head.map(|version| still(keys::program_head(), version));
@@ -53,7 +53,7 @@ impl Programmes {
     /// Commits what was decided at the request's moment.
     ///
     /// # Errors
-    /// As a lost race, if the moment is too old by now: it is to be decided anew.
+    /// A lost race, if the moment is too old by now: the command must be decided again.
     pub(crate) async fn commit_timely(&self, request: &Request, writes: Vec<Write>) -> Result<(), Error> {
         match self.access.later(request.now) {
             Some(_) => Err(StoreError::LostRace.into()),

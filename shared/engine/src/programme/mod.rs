@@ -1,4 +1,4 @@
-//! The programme: its versions, and what of them has been used.
+//! The programme: its versions, and which parts of them have been used.
 
 mod known;
 pub(crate) mod marks;
@@ -21,7 +21,7 @@ impl Programmes {
         Programmes { records: access.records.clone(), access: access.clone(), known: Arc::default() }
     }
 
-    /// The same, asked by way of others.
+    /// The same, through other handles.
     pub(crate) fn over(&self, access: &Access) -> Programmes {
         Programmes { access: access.clone(), ..self.clone() }
     }

@@ -50,8 +50,8 @@ impl Programmes {
         self.known.timeline().ok_or(Error::NoProgram)
     }
 
-    /// Every version of the programme, up to the ones that the member's tiers are of: another instance may just have
-    /// saved them, and a tier that is not known would be taken for the first.
+    /// Every version of the programme, up to the ones that the member's tiers are of: another instance may
+    /// just have saved them, and an unknown tier would be treated as the first.
     pub(crate) async fn timeline_of(&self, member: &Member) -> Result<Arc<Timeline>, Error> {
         let timeline = self.timeline()?;
         if timeline.newest().knows(member) {
@@ -80,13 +80,13 @@ impl Programmes {
         self.reread().await
     }
 
-    /// Waits until nobody else refreshes, and keeps others waiting until it is dropped: what was
-    /// read earlier must not replace what was read later.
+    /// Waits until nobody else refreshes, and keeps others waiting until it is dropped: an earlier read must
+    /// not replace a later one.
     pub async fn refreshing(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.known.refreshing.lock().await
     }
 
-    /// [`Programmes::refresh`] for whoever has the turn.
+    /// [`Programmes::refresh`] for the holder of the turn.
     ///
     /// # Errors
     /// The same.
@@ -135,11 +135,11 @@ impl Programmes {
         Ok(read.map(|record| (record.since, record.document)))
     }
 
-    /// Saves a new version, unless it is the newest one again, and returns the answer that `tell` has
-    /// for its number. `based_on` is the version the caller started from, if it said so.
+    /// Saves a new version, unless it is the newest one again, and returns the answer that `tell` has for its
+    /// number. `based_on` is the version that the caller started from, if given.
     ///
     /// # Errors
-    /// Every fault of the document; [`Error::ProgramChanged`] where somebody was quicker.
+    /// Every fault of the document; [`Error::ProgramChanged`] if another save was faster.
     pub async fn save(
         &self,
         request: &Request,
@@ -164,7 +164,7 @@ impl Programmes {
         let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
         if let Some((old, old_text)) = &old {
             if old_text == text {
-                // Whoever saved it may not have come to refreshing.
+                // The instance that saved it may not have refreshed.
                 self.refresh().await?;
                 return Ok(tell(newest));
             }
@@ -212,14 +212,14 @@ impl Programmes {
     }
 }
 
-/// The programme that a version's document says.
+/// The programme in a version's document.
 fn programme_of(number: u32, record: &ProgramRecord) -> Result<Programme, Error> {
     let unreadable = || Error::Unreadable(Unreadable { key: keys::program(number) });
     let json = Json::parse(record.document.as_bytes()).map_err(|_| unreadable())?;
     programme::read(&json, number, record.since).map_err(|_| unreadable())
 }
 
-/// What the new version lacks, each as the fault it is if it has been used, with its mark.
+/// What the new version lacks, each with the fault that it is if it has been used, and its mark.
 fn removed(old: &Programme, new: &Programme) -> Vec<(Fault, Key)> {
     let brands = old.brands.iter().filter(|brand| new.brand(&brand.id).is_none());
     let brands = brands.map(|brand| {

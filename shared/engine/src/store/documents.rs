@@ -1,5 +1,5 @@
-//! Documents that people write and rules are read from, by id and version. A version is written once and never
-//! again; a document's head says which is the newest.
+//! Documents that people write and the rules come from, by id and version. A version is written once and
+//! never again; a document's head says which is the newest.
 
 use super::{
     Expect, Key, Records, Version, Write,
@@ -57,7 +57,7 @@ impl Records {
 }
 
 impl Versions<'_> {
-    /// Which is the newest; `None` before the first.
+    /// The newest version's number; `None` before the first.
     ///
     /// # Errors
     /// The store failed, or the record is unreadable. So for all that read here.
@@ -71,7 +71,7 @@ impl Versions<'_> {
         Ok(self.records.read(&self.of.key(number)).await?.map(|(record, _)| record))
     }
 
-    /// The version of a number that the head says is there.
+    /// The version with a number that the head says exists.
     ///
     /// # Errors
     /// [`Error::Unreadable`] if it is not.
@@ -80,10 +80,10 @@ impl Versions<'_> {
         Ok(self.version(number).await?.ok_or_else(missing)?)
     }
 
-    /// The versions of such numbers, in their order, in few calls of the store.
+    /// The versions with these numbers, in order, in few calls of the store.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if one is not there.
+    /// [`Error::Unreadable`] if one is missing.
     pub(crate) async fn all(&self, numbers: &[u32]) -> Result<Vec<ProgramRecord>, Error> {
         let mut found = Vec::new();
         for numbers in numbers.chunks(AT_ONCE) {
@@ -98,7 +98,8 @@ impl Versions<'_> {
         Ok(found)
     }
 
-    /// What saves the next version after that head, and nothing where somebody was quicker; its number is `number`.
+    /// The writes that save the next version after that head, which fail if another save was faster; its
+    /// number is `number`.
     pub(crate) fn next(&self, head: Option<Head>, number: u32, record: &ProgramRecord) -> Vec<Write> {
         assert_eq!(
             head.map_or(0, |head| head.number) + 1,
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
     use crate::store::{Change, StoreError, memory::MemoryStore, records::By};
 
-    /// As many as fill more than one call, in whatever order they are asked for; and one that is lost.
+    /// As many as fill more than one call, in whatever order they are requested; and one that is lost.
     #[test]
     fn versions_are_saved_one_after_the_other_and_read_together() {
         let records = Records::new(Arc::new(MemoryStore::new()));

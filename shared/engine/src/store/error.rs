@@ -28,11 +28,11 @@ pub enum Error {
         /// The newest.
         version: u32,
     },
-    /// The place to go on from is not one of this ledger.
+    /// The place to continue from is not in this ledger.
     ForeignPlace,
     /// No programme has been saved yet.
     NoProgram,
-    /// Others were quicker, again and again.
+    /// Others were faster, again and again.
     Contended,
     /// The store failed.
     Store(StoreError),
@@ -41,7 +41,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same, where an earlier step of the request was written: it must not be told as one after which nothing was.
+    /// The same, if an earlier step of the request was written: it must not be reported as an error that
+    /// wrote nothing.
     pub(crate) fn half_done(self) -> Error {
         match self {
             Error::Contended | Error::Store(StoreError::Busy | StoreError::LostRace) => {
@@ -98,16 +99,16 @@ impl From<Unreadable> for Error {
     }
 }
 
-/// How often a command is decided anew when others were quicker.
+/// How often a command is decided again when others were faster.
 pub(crate) const ATTEMPTS_MAX: usize = 100;
 
 /// What is known of the attempts at one request: once the outcome of one is unknown, a later failure of the
-/// store must not be told as one after which nothing was written.
+/// store must not be reported as an error that wrote nothing.
 #[derive(Default, Debug)]
 pub(crate) struct Doubt(Option<StoreError>);
 
 impl Doubt {
-    /// What an attempt came to; nothing, if it is to be tried again.
+    /// The result of an attempt; `None` if it should be tried again.
     pub(crate) fn settles<T>(&mut self, attempt: Result<T, Error>) -> Option<Result<T, Error>> {
         match attempt {
             Err(Error::Store(StoreError::LostRace)) => None,
@@ -120,17 +121,18 @@ impl Doubt {
         }
     }
 
-    /// Why it is given up after the last attempt.
+    /// The error after the last attempt.
     pub(crate) fn gives_up(self) -> Error {
         self.0.map_or(Error::Contended, Error::Store)
     }
 }
 
-/// Makes one attempt after another, each told how many came before it, until one is settled: what lost a race, or
-/// whose outcome nobody knows, is tried again. So an attempt must see for itself whether an earlier one went through.
+/// Makes one attempt after another, and passes each the number of earlier ones, until one is settled: an
+/// attempt that lost a race, or whose outcome is unknown, is tried again. So an attempt must check for itself
+/// whether an earlier one succeeded.
 ///
 /// # Errors
-/// What an attempt came to, or the last doubt when there were too many of them.
+/// The result of an attempt, or the last error when there were too many.
 pub(crate) async fn until_settled<T, F>(mut attempt: impl FnMut(usize) -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,

@@ -8,7 +8,7 @@ use std::num::NonZeroU128;
 /// A caller's id, which stays the same when its key is rotated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum CallerId {
-    /// The admin whose key is named by whoever runs the server. Stored and shown as sixteen noughts.
+    /// The admin whose key the server's operator sets. Stored and shown as sixteen zeros.
     FirstAdmin,
     /// Any other: the 16 bytes of its ULID, or, of a partner, what follows from its brand.
     Made(NonZeroU128),
@@ -32,7 +32,7 @@ impl CallerId {
 pub use domain::id::{BrandId, OrderId};
 
 domain::bytes_id! {
-    /// The id of a key that a partner signs with, by which requests name it.
+    /// The id of a partner's signing key, by which requests name it.
     PartnerKeyId[16];
     /// A partner's name for a member that is linked to it.
     Reference[16];
@@ -42,11 +42,10 @@ domain::bytes_id! {
     IdentityHash[16];
     /// The hash of a request's caller, function and idempotency key.
     RequestHash[16];
-    /// The keyed hash of what a request says: the parts of its path, and its body. What an order and whatever else
-    /// has a name of its own is held against.
+    /// The keyed hash of a request's content: the parts of its path, and its body. Natural keys, such as an
+    /// order's, are compared by it.
     ContentHash[16];
-    /// The keyed hash of all that a request asks: method, path, query and body. What an idempotency key is held
-    /// against.
+    /// The keyed hash of a whole request: method, path, query and body. Idempotency keys are compared by it.
     AskedHash[16];
     /// The hash of a signed request's key and nonce.
     NonceHash[16];
@@ -55,7 +54,7 @@ domain::bytes_id! {
 }
 
 impl ContentHash {
-    /// Of what nobody sent: what an import or a schedule asks for.
+    /// For a request that no caller sent: of an import or a schedule.
     pub const NONE: ContentHash = ContentHash([0; 16]);
 }
 

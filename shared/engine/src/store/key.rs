@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-/// A record's name: 1 to [`Key::BYTES_MAX`] bytes. Its beginning tells its [`Kind`]; keys sort as bytes.
+/// A record's name: 1 to [`Key::BYTES_MAX`] bytes. Its beginning gives its [`Kind`]; keys sort as bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub(super) Bytes);
 
@@ -54,7 +54,7 @@ pub struct Range {
 /// What the keys of a kind of record begin with: a byte, or [`EXTENDED`] and a byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind {
-    /// The second byte is 0 where there is one byte alone, and counts only behind [`EXTENDED`].
+    /// The second byte is 0 if there is only one byte, and counts only after [`EXTENDED`].
     bytes: [u8; 2],
     length: u8,
 }

@@ -1,8 +1,8 @@
 //! The names of records: one function for each kind of key.
 //!
-//! The first byte tells the kind. Parts that vary in length hold only `[A-Za-z0-9._:-]` and are
-//! parted by a nought, so that no key is another's beginning. Keys that grow with time or with a
-//! shop's own numbering append; the rest are short.
+//! The first byte gives the kind. Parts that vary in length hold only `[A-Za-z0-9._:-]` and are separated by
+//! a zero byte, so that no key is a prefix of another. Keys that grow with time or with a shop's own
+//! numbering append; the rest are short.
 
 use domain::{
     id::{BrandId, OrderId, RedemptionId, RefundId},
@@ -16,7 +16,7 @@ use crate::store::{
     key::Kind,
 };
 
-/// Kinds of record, by what their keys begin with. What else there is to know of each stands in
+/// Kinds of record, by what their keys begin with. Everything else about each is in
 /// [`KINDS`](super::kinds::KINDS).
 pub mod kind {
     use crate::store::Kind;
@@ -37,7 +37,7 @@ pub mod kind {
     pub const ADJUSTMENT: Kind = Kind::one(b'a');
     /// An activity with a reference, and its ledger entry.
     pub const ACTIVITY: Kind = Kind::one(b'v');
-    /// Which member an identity belongs to.
+    /// The member that an identity belongs to.
     pub const IDENTITY: Kind = Kind::one(b'i');
     /// A request that was answered.
     pub const REQUEST: Kind = Kind::one(b'q');
@@ -154,7 +154,7 @@ pub fn request(hash: RequestHash) -> Key {
     key(kind::REQUEST, &[&hash.0])
 }
 
-/// Parts of all requests: by the first byte of their hashes, which is chance.
+/// Parts of all requests: by the first byte of their hashes, which is random.
 pub const REQUEST_SLICES: u64 = 256;
 
 /// The requests of these slices, of which there are [`REQUEST_SLICES`].
@@ -181,8 +181,8 @@ pub fn answers(id: MemberId) -> Range {
     Range { from: answer(id, RequestHash([0; 16])), to: key(kind::ANSWER, &[&id.0, &[0xff; 17]]) }
 }
 
-/// Parts of the due index, so that a store which spreads its records by the start of their keys
-/// can carry a sweep over everybody: members by the last bits of their ids, which are chance.
+/// Parts of the due index, so that a store which spreads its records by the start of their keys can carry a
+/// sweep over everybody: members by the last bits of their ids, which are random.
 pub const DUE_SHARDS: u8 = 32;
 
 /// The part of the due index that a member stands in.
@@ -276,12 +276,12 @@ pub fn reference(brand: &BrandId, reference: Reference) -> Key {
 const ASKED: u8 = 0;
 const LINKED: u8 = 1;
 
-/// That a code was asked for the member.
+/// The note that a code was requested for the member.
 pub fn asked_code(id: MemberId, hash: LinkCodeHash) -> Key {
     key(kind::MEMBER_LINK, &[&id.0, &[ASKED], &hash.0])
 }
 
-/// The hash of the code, of a key that says one was asked for.
+/// The hash of the code, from the key of such a note.
 pub fn read_asked_code(key: &Key) -> Option<LinkCodeHash> {
     let (part, rest) = key.as_bytes().get(17..)?.split_first()?;
     rest.try_into().ok().filter(|_| *part == ASKED).map(LinkCodeHash)

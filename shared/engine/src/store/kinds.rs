@@ -1,5 +1,5 @@
-//! The kinds of record there are: one table that says of each how its keys begin, which room writes it, how a store
-//! spreads it, whether it is personal, who removes it, and what is stored under its keys.
+//! The kinds of record: one table says of each how its keys begin, which room writes it, how a store spreads
+//! it, whether it is personal, who removes it, and what is stored under its keys.
 //!
 //! Stores, the erasure, `laurel compact` and the tests read it here. The records themselves are in
 //! [`super::records`], a file for each; the keys in [`super::keys`].
@@ -19,7 +19,7 @@ use super::{
 };
 
 impl Kind {
-    /// What the table says of it; `None` if it is of a newer Laurel.
+    /// Its row in the table; `None` if it comes from a newer Laurel.
     pub fn row(self) -> Option<&'static Row> {
         KINDS.iter().find(|row| row.kind == self)
     }
@@ -30,11 +30,11 @@ impl Kind {
 pub enum Spread {
     /// Each record for itself: it is written often, and read by its key alone.
     Each,
-    /// All in one, in order: there are few, and they are read together.
+    /// All in one partition, in order: there are few, and they are read together.
     Together,
-    /// By the byte behind the kind: read in order, written often.
+    /// By the byte after the kind: read in order, written often.
     ByByte,
-    /// By the member, whose 16 bytes stand behind the kind: each member's in order.
+    /// By the member, whose 16 bytes follow the kind: each member's in order.
     ByMember,
 }
 
@@ -113,11 +113,11 @@ pub struct Row {
     pub room: Room,
     /// How it is spread.
     pub spread: Spread,
-    /// Whether it tells of a person, or leads to one: erasing the person takes it away.
+    /// Whether it holds personal data, or leads to a person: erasing the person deletes it.
     pub personal: bool,
-    /// How records of it go; empty: never.
+    /// How its records are removed; empty means never.
     pub goes: &'static [Goes],
-    /// What is stored under a key of it; `None` are bytes without a format, or nothing.
+    /// What is stored under its keys; `None` means bytes without a format, or nothing.
     pub form: fn(&Key) -> Option<Form>,
 }
 
@@ -143,7 +143,7 @@ impl Row {
     }
 }
 
-/// Every kind of record. None of them ever gets another meaning, and the bytes of one that is given up stay taken.
+/// Every kind of record. None ever changes its meaning, and the bytes of an abandoned one stay reserved.
 pub const KINDS: &[Row] = {
     use Goes::{Erased, Followed, Timed};
     use Room::{Access, Accounts, Ledger, Partners, People, Programme};

@@ -1,4 +1,4 @@
-//! Several records that are read in one call of the store, each found again by name and not by place.
+//! Several records that are read in one call of the store, each addressed by name and not by position.
 
 use std::marker::PhantomData;
 
@@ -28,13 +28,13 @@ impl<T> Clone for Slot<T> {
 impl<T> Copy for Slot<T> {}
 
 impl Look {
-    /// Asks for the record of that key.
+    /// Requests the record of that key.
     pub(crate) fn at<T: Stored>(&mut self, key: Key) -> Slot<T> {
         self.keys.push(key);
         Slot { place: self.keys.len() - 1, reads: PhantomData }
     }
 
-    /// The keys that were asked for.
+    /// The requested keys.
     pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
@@ -58,7 +58,7 @@ impl Seen {
         &self.keys[slot.place]
     }
 
-    /// The record of that name, and the commit that wrote it; `None` where there is none.
+    /// The record of that name, and the commit that wrote it; `None` if there is none.
     ///
     /// # Errors
     /// It cannot be read.

@@ -1,6 +1,6 @@
-//! The reference store: a map behind a lock, plain enough to be right by looking at it.
+//! The reference store: a map behind a lock, simple enough to be obviously right.
 //!
-//! The other stores are held against it. It keeps nothing when the process ends.
+//! The other stores are compared with it. It keeps nothing when the process ends.
 
 use std::{
     collections::BTreeMap,

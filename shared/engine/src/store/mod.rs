@@ -1,4 +1,4 @@
-//! Where records live: the port that a store fills, the names and the bytes of records, a store in
+//! Where records live: the port that a store implements, the keys and the bytes of records, a store in
 //! memory, and the suite that every store must pass. It knows no other room.
 
 #[cfg(feature = "conformance")]

@@ -1,7 +1,7 @@
-//! The port a store fills: a few methods, of which one writes.
+//! The port that a store implements: a few methods, of which one writes.
 //!
-//! A store keeps records by key. It knows neither members nor points: what a key or a value means
-//! is said in [`crate::records`]. What it promises is small and is all that exactly-once rests on:
+//! A store keeps records by key. It knows neither members nor points: [`crate::records`] says what a key or a
+//! value means. Its promises are few, and exactly-once rests on them alone:
 //!
 //! - [`Store::commit`] applies all of its writes or none, and only if every expectation holds at
 //!   that moment, as if commits came one after another (serializable);
@@ -39,7 +39,7 @@ pub enum Expect {
     Anything,
     /// There is no such record.
     Absent,
-    /// The record is there and was last written by that commit.
+    /// The record exists and was last written by that commit.
     Version(Version),
 }
 
@@ -48,13 +48,13 @@ pub enum Expect {
 pub enum Change {
     /// Nothing: only the expectation is checked.
     Nothing,
-    /// The record holds these bytes from now on.
+    /// The record now holds these bytes.
     Put(Bytes),
-    /// The record is gone; deleting what is not there is no error.
+    /// The record is deleted; deleting a missing record is no error.
     Delete,
 }
 
-/// One record's part in a commit. A key stands at most once in a commit.
+/// One record's part in a commit. A key occurs at most once in a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Write {
     /// The record.
@@ -69,10 +69,10 @@ pub struct Write {
 /// [`StoreError::Unknown`].
 #[derive(Clone, Debug)]
 pub enum StoreError {
-    /// An expectation did not hold: somebody was quicker, or the record was there already. Read
-    /// again and decide again.
+    /// An expectation did not hold: another commit was faster, or the record existed already. Read again and
+    /// decide again.
     LostRace,
-    /// The store takes no more work right now; the same call may go through later.
+    /// The store takes no more work right now; the same call may succeed later.
     Busy,
     /// The store cannot read or write (full disk, failed sync, no connection).
     Unavailable(Arc<dyn std::error::Error + Send + Sync>),
@@ -124,10 +124,10 @@ pub trait Store: Send + Sync {
     /// kind, and one that [`KINDS`](crate::store::kinds::KINDS) does not spread by [`Each`](crate::store::kinds::Spread::Each).
     fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>>;
 
-    /// Records of that kind, or of all, in the store's own order: a page of them, and where the next
-    /// one starts. What is there during the whole walk is shown, and shown once, for a record's place is
-    /// its key's: if it is written meanwhile, before or after that. What comes or goes meanwhile may be
-    /// shown or not. About `limit` records a page; none does not mean the end.
+    /// Records of that kind, or of all, in the store's own order: a page of them, and where the next one
+    /// starts. A record that exists during the whole walk is shown exactly once, because its place follows
+    /// from its key; if it is written meanwhile, either state may be shown. A record that comes or goes
+    /// meanwhile may be shown or not. About `limit` records a page; an empty page does not mean the end.
     fn walk(
         &self,
         kind: Option<Kind>,
@@ -153,9 +153,9 @@ pub trait Store: Send + Sync {
     /// [`COMMIT_BYTES_MAX`]. See [`check_limits`].
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>>;
 
-    /// Commits one put of a record that ends: as [`Store::commit`] does. After `until` the store may
-    /// remove the record, at any time or never. Before it nobody deletes the record; whoever calls
-    /// this promises that, and a store may count on it.
+    /// Commits one put of a record that ends: as [`Store::commit`] does. After `until` the store may remove
+    /// the record, at any time or never. Before it nobody deletes the record: the caller promises that, and a
+    /// store may rely on it.
     fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
         let _ = until;
         self.commit(vec![put])

@@ -49,7 +49,7 @@ impl Records {
         }
     }
 
-    /// Everything that lies in the range, in its order: for what there is little of.
+    /// Everything in the range, in order: for kinds with few records.
     pub(crate) async fn scan_all(&self, mut range: Range) -> Result<Vec<(Key, Record)>, StoreError> {
         let mut all = Vec::new();
         loop {
@@ -63,13 +63,13 @@ impl Records {
         }
     }
 
-    /// Reads all that is asked for, in one call of the store.
+    /// Reads everything requested, in one call of the store.
     pub(crate) async fn look(&self, look: Look) -> Result<Seen, StoreError> {
         let records = if look.keys().is_empty() { Vec::new() } else { self.store.get(look.keys()).await? };
         Ok(look.seen(records))
     }
 
-    /// Commits what marks nothing as used.
+    /// Commits writes that mark nothing as used.
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<(), Error> {
         self.store.commit(writes).await?;
         Ok(())
@@ -84,7 +84,7 @@ impl Records {
         self.read(&keys::person(id)).await
     }
 
-    /// The member an identity belongs to.
+    /// The member that an identity belongs to.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -93,7 +93,7 @@ impl Records {
         Ok(read.map(|(claim, _)| claim.member))
     }
 
-    /// Whom that brand's reference means.
+    /// The member that the brand's reference means.
     pub(crate) async fn referred(
         &self,
         brand: &BrandId,
@@ -115,7 +115,7 @@ impl Records {
         Ok(self.load(id).await?.map(|loaded| loaded.record))
     }
 
-    /// Ids of about `limit` members, in the store's own order, and where to go on.
+    /// Ids of about `limit` members, in the store's own order, and where to continue.
     ///
     /// # Errors
     /// The store failed.
@@ -132,7 +132,7 @@ impl Records {
         Ok((ids.collect::<Result<_, _>>()?, page.next))
     }
 
-    /// What the engine noted for itself under that name.
+    /// The engine's own note under that name.
     ///
     /// # Errors
     /// The store failed.

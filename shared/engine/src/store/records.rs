@@ -1,9 +1,9 @@
 //! What is stored under the keys: a file for each record, and the same bytes in every store.
 //!
-//! In front of a record stands its format, one byte. A record is written in its newest format and read in all that
-//! there have been: whoever changes one raises [`Stored::FORMAT`], keeps the former struct with its layout beside it,
-//! and says in [`Stored::upgrade`] what it becomes. What has been stored is held by golden bytes (`tests/golden`)
-//! and by whole folders (`tests/data`).
+//! A record begins with its format, one byte. A record is written in its newest format and read in every
+//! earlier one: to change one, raise [`Stored::FORMAT`], keep the former struct with its layout beside it,
+//! and convert it in [`Stored::upgrade`]. Golden bytes (`tests/golden`) and whole folders (`tests/data`)
+//! guard what has been stored.
 
 mod account;
 mod block;
@@ -63,7 +63,7 @@ pub trait Stored: Layout {
     /// Reads it as it was written in an older format.
     ///
     /// # Errors
-    /// There is no such format, or the bytes are damaged.
+    /// The format is unknown, or the bytes are damaged.
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<Self, Damaged> {
         let _ = (format, from);
         Err(Damaged)
@@ -90,7 +90,7 @@ pub fn encode<T: Stored>(record: &T) -> Bytes {
     framed::<T>(|out| record.write(out))
 }
 
-/// The format, and what is written behind it.
+/// The format, and what follows it.
 fn framed<T: Stored>(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     let mut out = Vec::with_capacity(ROOM);
     out.push(T::FORMAT);
@@ -98,7 +98,7 @@ fn framed<T: Stored>(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     Bytes::from(out)
 }
 
-/// The record of these bytes, in whatever format they are.
+/// The record of these bytes, in any known format.
 ///
 /// # Errors
 /// They are of a newer format, or damaged.

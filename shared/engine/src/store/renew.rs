@@ -1,7 +1,7 @@
-//! Writes what lies in an older format anew, so that a later build need not know that format any more.
+//! Rewrites records of older formats, so that a later build need not know those formats any longer.
 //!
-//! A record is changed only if it still is as it was read: the pass may run while others write, may stop anywhere,
-//! and does nothing the second time.
+//! A record is changed only if it is still as it was read: the pass may run while others write, may stop
+//! anywhere, and does nothing the second time.
 
 use bytes::Bytes;
 
@@ -14,17 +14,17 @@ const PAGE: usize = 1_000;
 const COMMIT_RECORDS: usize = 50;
 const COMMIT_BYTES: usize = 1024 * 1024;
 
-/// What a pass over records came to.
+/// The result of a pass over records.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Renewed {
     /// Records that were looked at.
     pub records: u64,
-    /// Of these, how many were written anew.
+    /// How many of these were rewritten.
     pub written: u64,
 }
 
-/// Looks at a page of all records, in the store's own order, and writes those in older formats anew; and where the
-/// next page starts.
+/// Looks at a page of all records, in the store's own order, and rewrites those in older formats; returns
+/// where the next page starts.
 ///
 /// # Errors
 /// The store failed, or a record is of a newer Laurel, or damaged.
@@ -34,7 +34,7 @@ pub async fn renew(store: &dyn Store, from: Option<Bytes>) -> Result<(Renewed, O
 
 /// What is stored under the key, if it has a format and stays.
 fn form(key: &Key) -> Option<Form> {
-    // A nonce goes by itself within minutes, and its end would be lost.
+    // A nonce disappears by itself within minutes, and rewriting it would lose its end.
     let row = key.kind().row().filter(|row| row.kind != kind::NONCE)?;
     (row.form)(key)
 }
@@ -69,7 +69,8 @@ fn anew(key: &Key, record: &Record, form: fn(&Key) -> Option<Form>) -> Result<Op
     Ok(Some(Write { key: key.clone(), expect: Expect::Version(record.version), change }))
 }
 
-/// Commits them together or, if somebody was quicker with one, each alone: what others wrote is in the newest format.
+/// Commits them together or, if another commit was faster with one, each alone: what others wrote is in the
+/// newest format.
 async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<u64, Error> {
     if writes.is_empty() {
         return Ok(0);

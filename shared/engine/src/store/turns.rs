@@ -1,9 +1,8 @@
 //! Turns: commands of one process queue for what they change, instead of racing for it.
 //!
-//! A courtesy that saves wasted decisions: that nothing is done twice rests on the store's expectations
-//! alone. There is one order of turns, so that commands which touch several members or accounts never
-//! wait for each other in a circle: members come before shards of accounts, and shards before pools, each
-//! by their queues.
+//! Turns only save wasted decisions: the store's expectations alone ensure that nothing is done twice. There
+//! is one order of turns, so that commands which touch several members or accounts never wait for each other
+//! in a circle: members come before shards of accounts, and shards before pools, each by their queues.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -32,7 +31,7 @@ pub(crate) enum Turn<'a> {
     Pool(&'a Key),
 }
 
-/// Where one queues: the kind of turn, and the queue among those of its kind. This is the order.
+/// A queue: the kind of turn, and its number within the kind. Turns are taken in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Place {
     kind: usize,
@@ -44,7 +43,7 @@ pub(crate) struct Queues {
     kinds: [Vec<Mutex<()>>; 3],
 }
 
-/// The turns that somebody has; they end when it is dropped.
+/// The turns that a command holds; dropping this ends them.
 pub(crate) struct Turns<'q> {
     queues: &'q Queues,
     /// The first of each kind: few commands need more.
@@ -88,10 +87,10 @@ impl Queues {
 }
 
 impl Turns<'_> {
-    /// Waits for these turns, whatever order they are named in, but for those that it has.
+    /// Waits for these turns, in whatever order they are named, except those that it holds.
     ///
     /// # Panics
-    /// If one of them comes before one that it has: whoever needs several of a kind names them together.
+    /// If one of them comes before one that it holds: name several of a kind together.
     pub(crate) async fn take(&mut self, wanted: &[Turn<'_>]) {
         if let [one] = wanted {
             return self.wait(self.queues.place(*one)).await;
@@ -127,8 +126,8 @@ mod tests {
         Turn::Member(MemberId([number; 16]))
     }
 
-    /// Who has one member keeps the others waiting, and those who want several get them in one order,
-    /// however they name them: so they never wait for each other.
+    /// A command that holds a member keeps the others waiting, and commands that want several get them in one
+    /// order, however they name them: so they never wait for each other.
     #[test]
     fn turns_are_taken_in_one_order_and_once() {
         let queues = Queues::new();
@@ -145,7 +144,7 @@ mod tests {
         }
     }
 
-    /// Two who want the same two members, named crosswise, both come to their turn.
+    /// Two commands that want the same two members, named in opposite orders, both get their turn.
     #[tokio::test]
     async fn nobody_waits_in_a_circle() {
         let queues = Queues::new();

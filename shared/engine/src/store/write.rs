@@ -1,4 +1,4 @@
-//! The words of a commit: what is written of a record, and what must hold of it.
+//! The parts of a commit: what is written to a record, and what must hold for it.
 
 use bytes::Bytes;
 
@@ -7,22 +7,22 @@ use super::{
     records::{Stored, encode},
 };
 
-/// The record holds this from now on.
+/// The record now holds this.
 pub(crate) fn put<T: Stored>(key: Key, expect: Expect, record: &T) -> Write {
     Write { key, expect, change: Change::Put(encode(record)) }
 }
 
-/// There is a record of that key from now on, which says nothing more.
+/// A record of that key now exists, without content.
 pub(crate) fn mark(key: Key) -> Write {
     Write { key, expect: Expect::Anything, change: Change::Put(Bytes::new()) }
 }
 
-/// The record is gone, whatever it was.
+/// Deletes the record, whatever it holds.
 pub(crate) fn delete(key: Key) -> Write {
     Write { key, expect: Expect::Anything, change: Change::Delete }
 }
 
-/// The record is gone, if it is still as it was read.
+/// Deletes the record, if it is still as it was read.
 pub(crate) fn delete_read(key: Key, version: Version) -> Write {
     Write { key, expect: Expect::Version(version), change: Change::Delete }
 }
@@ -32,7 +32,7 @@ pub(crate) fn still(key: Key, version: Version) -> Write {
     Write { key, expect: Expect::Version(version), change: Change::Nothing }
 }
 
-/// The expectation that a record is still as it was read: there, or not there.
+/// The expectation that a record is still as it was read: present or absent.
 pub(crate) fn unchanged(version: Option<Version>) -> Expect {
     version.map_or(Expect::Absent, Expect::Version)
 }

@@ -1,6 +1,6 @@
-//! The state machine against the plainest model there is: one counter for each limit. Histories of
-//! commands, refunds, days, versions of the programme and closed months, by instances of which one
-//! may be behind, each broken off at any commit.
+//! The state machine compared with the simplest model: one counter for each limit. Histories of commands,
+//! refunds, days, versions of the programme and closed months, by instances of which one may be behind, each
+//! broken off at any commit.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ struct World {
     model: Model,
     today: i32,
     orders: Vec<Order>,
-    /// What happened, to see that the histories come to everything.
+    /// What happened, to check that the histories cover everything.
     seen: BTreeMap<&'static str, u32>,
 }
 
@@ -122,8 +122,8 @@ impl World {
         self.pool = pool;
     }
 
-    /// One command of an instance that knows the programme up to `version`; what it drew from blocks,
-    /// if it got through.
+    /// One command of an instance that knows the programme up to `version`; returns what it drew from blocks,
+    /// if it succeeded.
     fn spend(&mut self, version: u32, at: Moment, index: u8, need: Need) -> Option<Points> {
         let terms = self.terms_of(version);
         let place = usize::from(index);
@@ -353,7 +353,7 @@ impl World {
         }
     }
 
-    /// What is left everywhere and what has been used come to what there was.
+    /// What is left everywhere and what has been used add up to what there was.
     fn check(&self) {
         let terms = self.terms_of(self.pool.version);
         let mut whole = self.pool.stock.clone();

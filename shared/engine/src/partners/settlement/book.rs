@@ -1,4 +1,5 @@
-//! What was counted becomes accounts, which are written once and never change; and that one was paid.
+//! Turns the counts into accounts, which are written once and never change; and records that an account was
+//! paid.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,7 @@ use crate::{
     },
 };
 
-/// Accounts that one step writes, each with what else its brand's credit has written.
+/// Accounts that one step writes, each with the writes of its brand's credit.
 const ACCOUNTS_MAX: usize = 20;
 
 impl Partners {
@@ -92,8 +93,8 @@ impl Partners {
         }
         writes.push(delete(keys::settlement_honoured(month, brand)));
         let balance = account.balance();
-        // Before the account is there: who pays it finds the credit that it took. If this is broken off
-        // and done again, it is the same balance.
+        // Before the account exists, so that a payment finds the credit that it took. If this is broken off
+        // and repeated, the balance is the same.
         self.accounts.account_closed(brand, month, balance.owed(programme.currency)).await?;
         if account.lines.is_empty() {
             return Ok(SignedMoney(0));
@@ -104,7 +105,7 @@ impl Partners {
         Ok(balance)
     }
 
-    /// Notes that a brand's account of a closed month was paid. Said again it is the same answer.
+    /// Records that a brand's account of a closed month was paid. A repeat gets the same answer.
     ///
     /// # Errors
     /// [`Refusal::SettlementNotFound`] if the month is not closed or nothing was settled with the brand;
@@ -148,7 +149,7 @@ impl Partners {
     }
 }
 
-/// Whether that many points, to or from somebody, are more than an answer can say.
+/// Whether that many points, owed or due, are more than an answer can hold.
 fn is_beyond(points: i128) -> bool {
     points.unsigned_abs() > u128::from(FIGURE_MAX)
 }

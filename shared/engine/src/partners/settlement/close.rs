@@ -32,8 +32,8 @@ const WORK_MAX: u64 = 5_000;
 const BLOCKS_MAX: usize = 200;
 
 impl Partners {
-    /// Closes a month, a bounded part of it; whether it is closed is in the answer. Repeating it does no
-    /// more than is left to do, and changes nothing of a month that is closed.
+    /// Closes a month, a bounded part at a time; the answer says whether it is closed. Repeating it does only
+    /// what is left to do, and changes nothing in a closed month.
     ///
     /// # Errors
     /// [`Refusal::MonthNotEnded`] earlier than 15 minutes after the month's end; the store failed, or
@@ -50,7 +50,7 @@ impl Partners {
         while work < WORK_MAX && closing.closed_at.is_none() {
             match self.step(request, month, end, &mut closing).await {
                 Ok(done) => work += done,
-                // Somebody else closes it too: go on from where they have come.
+                // Another instance closes it too: continue from where it is.
                 Err(Error::Store(StoreError::LostRace)) if races < ATTEMPTS_MAX => races += 1,
                 Err(Error::Store(StoreError::LostRace)) => return Err(Error::Contended),
                 Err(error) => return Err(error),
@@ -59,7 +59,7 @@ impl Partners {
         Ok(closing)
     }
 
-    /// One step; how many records it looked at.
+    /// One step; returns how many records it looked at.
     async fn step(
         &self,
         request: &Request,
@@ -89,9 +89,8 @@ impl Partners {
         }
     }
 
-    /// Writes down what time alone has done by the month's end. After this nothing is added to the
-    /// month: a lot that was there expires in it now or did, and whatever else is written, is recorded
-    /// later.
+    /// Writes down what time alone has done by the month's end. After this nothing is added to the month: its
+    /// lots have expired in it by now, and anything else that is written is recorded later.
     async fn settle_all(&self, run: &Run<'_>, end: Instant, closing: &mut Closing) -> Result<u64, Error> {
         let swept = self.ledger.sweep(run.request, end.plus_millis(-1), Part::WHOLE).await?;
         closing.points_expired += swept.points_expired;

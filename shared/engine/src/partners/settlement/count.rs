@@ -36,23 +36,23 @@ const HONOURING_MAX: usize = 90;
 /// Members of one page of the walk.
 const PAGE: usize = 100;
 
-/// What a page counts as, at least: DynamoDB looks at a thousand records for one.
+/// The least that a page counts as: DynamoDB looks at a thousand records for one.
 const SPARSE: usize = 50;
 
-/// An entry may say that it was recorded a little earlier than the one before it: a sweep records at
-/// its own moment and a command at the request's. No more than clocks differ.
+/// An entry may say that it was recorded a little earlier than the one before it, by no more than clocks
+/// differ: a sweep records at its own moment and a command at the request's.
 const DISORDER_MILLIS: i64 = 60 * 60 * 1_000;
 
-/// What a step has counted, and where it stands.
+/// What a step has counted, and its position.
 struct Step {
     zone: Zone,
     month: Month,
-    /// What was recorded before belongs to an earlier month, and so does all that lies before it.
+    /// An entry recorded before that belongs to an earlier month, and so do all entries before it.
     horizon: Instant,
     tally: Tally,
     from: Option<Vec<u8>>,
     walked: bool,
-    /// Of each member that has been come to, the next entry to look at.
+    /// For each member reached so far, the next entry to look at.
     next: Vec<Key>,
     members: u64,
     entries: u64,
@@ -102,8 +102,8 @@ impl Partners {
         Ok(looked_at as u64)
     }
 
-    /// Goes on with the walk over members while there is room for their ledgers; how many it came to,
-    /// at least [`SPARSE`] for each page, for a store may have read much else on the way to few.
+    /// Continues the walk over members while there is room for their ledgers; returns how many it reached, at
+    /// least [`SPARSE`] for each page, because a store may have read much else to find few.
     async fn come_to_members(&self, step: &mut Step) -> Result<usize, Error> {
         if step.walked || step.next.len() >= ABREAST_MAX {
             return Ok(0);
@@ -120,7 +120,7 @@ impl Partners {
         Ok(page.records.len().max(SPARSE))
     }
 
-    /// Looks at one entry of each ledger, as far as there is room; how many.
+    /// Looks at one entry of each ledger, as far as there is room; returns how many.
     async fn count_abreast(&self, step: &mut Step) -> Result<usize, Error> {
         let count = step.next.len().min(ABREAST_MAX).min(step.room());
         let abreast: Vec<Key> = step.next.drain(..count).collect();
@@ -138,7 +138,7 @@ impl Partners {
             self.count(&mut step.tally, key, entry, &taken_back).await?;
         }
         step.entries += entries.len() as u64;
-        // The ledgers that are under way are brought to their end before new ones are begun.
+        // Ledgers that are under way are finished before new ones begin.
         let mut next: Vec<Key> = entries.iter().filter_map(|(_, entry)| previous(entry)).collect();
         next.append(&mut step.next);
         step.next = next;
@@ -162,7 +162,7 @@ impl Partners {
         counted.map_err(|_| Unreadable { key: key.clone() }.into())
     }
 
-    /// The entries of these keys, all of which must be there: a ledger with a gap cannot be settled.
+    /// The entries of these keys, all of which must exist: a ledger with a gap cannot be settled.
     async fn entries_at<'k>(&self, wanted: &'k [Key]) -> Result<Vec<(&'k Key, EntryRecord)>, Error> {
         let found = self.records.store.get(wanted).await?;
         let read = wanted.iter().zip(found).map(|(key, record)| {
@@ -174,7 +174,7 @@ impl Partners {
 }
 
 impl Step {
-    /// How many entries more may be counted before what they touch is too much for one commit.
+    /// How many more entries may be counted before their writes are too much for one commit.
     fn room(&self) -> usize {
         HONOURING_MAX.saturating_sub(self.tally.honoured.len())
     }

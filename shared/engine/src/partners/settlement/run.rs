@@ -1,4 +1,4 @@
-//! A settlement that is under way: where it stands, and how what a step has counted is written down.
+//! A settlement that is under way: its position, and how a step's counts are written down.
 
 use domain::{settlement::Tally, time::Month};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A month's settlement as it was read, and what is being done to it.
+/// A month's settlement as it was read, and its current step.
 pub(super) struct Run<'a> {
     pub(super) request: &'a Request,
     pub(super) month: Month,
@@ -23,7 +23,7 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The write that says how far it has come, if nobody else has gone on meanwhile.
+    /// The write that records its progress, if no other instance has continued it meanwhile.
     pub(super) fn go_on(&self, stage: Stage) -> Write {
         let record = MonthRecord { stage, ..self.record.clone() };
         put(keys::settlement(self.month), Expect::Version(self.version), &record)
@@ -31,8 +31,8 @@ impl Run<'_> {
 }
 
 impl Partners {
-    /// The writes that add a part to what has been counted of the month. Whoever commits them
-    /// expects the month's record as it was read as well, so that nothing is added twice.
+    /// The writes that add a part to what has been counted of the month. Their commit also expects the
+    /// month's record as it was read, so that nothing is added twice.
     pub(super) async fn added(&self, month: Month, mut tally: Tally) -> Result<Vec<Write>, Error> {
         let honoured = std::mem::take(&mut tally.honoured);
         let mut parts: Vec<(Key, Tally)> = Vec::with_capacity(honoured.len() + 1);

@@ -1,4 +1,4 @@
-//! What is told of settlements: months and the accounts of brands in them, as they are stored.
+//! Reading settlements: months and the accounts of brands in them, as stored.
 
 use domain::{
     id::BrandId,
@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-/// What a call of a month's close came to.
+/// The result of a call that closes a month.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closing {
     /// The month.
     pub month: Month,
-    /// Members that this call has come to.
+    /// Members that this call has reached.
     pub members: u64,
     /// Ledger entries that this call has read.
     pub entries: u64,
@@ -50,7 +50,7 @@ pub struct Settlement {
     pub began_at: Instant,
     /// How far it has come.
     pub state: State,
-    /// The programme's side of all accounts: minus their sum. Of use once it is closed.
+    /// The programme's side of all accounts: minus their sum. Meaningful once the month is closed.
     pub programme: SignedMoney,
 }
 
@@ -87,8 +87,7 @@ impl Partners {
         closed.ok_or_else(|| Refusal::SettlementNotFound.into())
     }
 
-    /// Up to `limit` months that are closed or being closed, newest first, from those before that
-    /// month on.
+    /// Up to `limit` months that are closed or being closed, newest first, starting before that month.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -102,7 +101,7 @@ impl Partners {
         read.collect()
     }
 
-    /// Up to `limit` accounts of a closed month, by brand, from those after that brand on.
+    /// Up to `limit` accounts of a closed month, by brand, starting after that brand.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -141,8 +140,8 @@ impl Partners {
         brand_account(decode(&wanted[0], &account.value)?, &wanted[1], paid).map(Some)
     }
 
-    /// The end of the newest month that is closed or being closed: nothing may be recorded before it
-    /// any more. `None` before the first.
+    /// The end of the newest month that is closed or being closed: nothing may be recorded before it any
+    /// longer. `None` before the first.
     ///
     /// # Errors
     /// The store failed, or there is no programme.

@@ -28,7 +28,7 @@ pub(super) async fn a_put_with_an_end_is_a_put(store: Arc<dyn Store>) {
     lost(&*store, vec![absent("three")]).await;
     let walked = walk::walked(&*store, Some(Kind::one(b'n')), 10).await;
     assert_eq!(names(&walked), [b"n1"]);
-    // Whoever removes it when its time is over does so as with any record.
+    // It can be removed after its end like any record.
     done(&*store, vec![delete("n1")]).await;
     assert!(put_until(absent("four")).await.is_ok());
 }

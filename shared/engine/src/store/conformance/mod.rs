@@ -1,6 +1,6 @@
 //! What every store must do, as named cases: a store's tests call [`check`].
 //!
-//! The cases know nothing of a store but the port. They run on whatever executor polls them.
+//! The cases use only the port of a store. They run on any executor.
 
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
@@ -464,7 +464,7 @@ async fn transfers_keep_the_sum(store: Arc<dyn Store>) {
     assert_eq!(sum, ACCOUNTS as u64 * 1_000);
 }
 
-/// Reads these numbers, changes each by so much, and says whether nobody was quicker.
+/// Reads these numbers, changes each by that much, and returns whether nobody was faster.
 async fn change(store: &dyn Store, changes: &[(&str, i64)]) -> bool {
     let keys: Vec<Key> = changes.iter().map(|(name, _)| key(name)).collect();
     let found = store.get(&keys).await.unwrap_or_else(|error| panic!("get: {error}"));

@@ -12,15 +12,14 @@ pub(crate) type Points = Vec<(u32, u64)>;
 pub(crate) struct Window {
     /// The number of the day or month.
     pub(crate) number: i32,
-    /// Points left. Below nought where a new version of the programme lowered the limit below what
-    /// had been used.
+    /// Points left. Below zero if a new version of the programme lowered the limit below what had been used.
     pub(crate) left: i64,
 }
 
-/// What can be given out, and what it has come to.
+/// What can be given out, and what has been issued on credit.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Stock {
-    /// By meter; `None` where there is no limit.
+    /// By meter; `None` if there is no limit.
     pub(crate) windows: [Option<Window>; 4],
     /// Blocks that still hold points, oldest first.
     pub(crate) blocks: Points,
@@ -50,7 +49,7 @@ pub(crate) struct Pool {
     pub(crate) gathering: bool,
     /// Blocks bought so far.
     pub(crate) bought: u32,
-    /// Balances of closed months; nought once paid.
+    /// Balances of closed months; zero once paid.
     pub(crate) closed: Vec<(i32, Amount)>,
 }
 

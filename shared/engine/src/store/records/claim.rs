@@ -4,7 +4,7 @@ use domain::member::MemberId;
 
 use super::{Stored, layout::layout};
 
-/// Everything of an identity's claim.
+/// An identity's claim.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClaimRecord {
     /// Whose it is.

@@ -20,7 +20,7 @@ pub struct EntryRecord {
     pub member: MemberId,
     /// Its number, from 1.
     pub seq: u64,
-    /// The entry before it, where that has a natural key.
+    /// The entry before it, if that has a natural key.
     pub previous: Option<Vec<u8>>,
     /// Who asked.
     pub by: By,
@@ -32,11 +32,11 @@ pub struct EntryRecord {
     pub event: Event,
     /// The sum of all entries' points up to this one.
     pub balance_after: i64,
-    /// What the caller was told; with the entry it is the whole answer.
+    /// What the answer adds; with the entry it is the whole answer.
     pub outcome: Option<Outcome>,
-    /// The hash of the request's content, where the entry has a natural key.
+    /// The hash of the request's content, if the entry has a natural key.
     pub content: Option<ContentHash>,
-    /// What has become of the order, if it is one.
+    /// The order's later state, if it is an order.
     pub order: Option<OrderState>,
     /// Whether the redemption was cancelled, if it is one.
     pub cancelled: bool,
@@ -48,7 +48,7 @@ pub struct EntryRecord {
     pub charged: bool,
 }
 
-/// What an answer tells beside the entry, small enough to be kept for ever.
+/// What an answer adds to the entry, small enough to be stored for ever.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
     /// Points that can be spent, afterwards.
@@ -109,7 +109,7 @@ layout! { struct OrderRefunded { brand, order_id, amount, closes, taken, after }
 
 #[cfg(test)]
 impl EntryRecord {
-    /// The first entry of member 1, written down when it happened, that moves nothing.
+    /// The first entry of member 1, written down when it happened, which moves nothing.
     pub(crate) fn plain(at: Instant, kind: EntryKind) -> EntryRecord {
         let movement = domain::event::Movement::default();
         let event = Event { occurred_at: at, at, today: 1, movement, moves_expiry_to: None, kind };

@@ -1,6 +1,6 @@
-//! Golden bytes: what each record has been stored as, in `tests/golden/`, a file for each record and
-//! a line for each sample. What is stored is read for ever, so that a line never changes and never goes;
-//! of a sample that is new a test tells the line that is to be added.
+//! Golden bytes: the stored form of each record, in `tests/golden/`, a file for each record and a line for
+//! each sample. Stored bytes are read for ever, so a line never changes and is never removed; for a new
+//! sample a test prints the line to add.
 
 mod samples;
 
@@ -29,7 +29,7 @@ fn lines(text: &str) -> Vec<(String, Vec<u8>)> {
     lines.map(|(name, bytes)| (name.to_owned(), unhex(bytes))).collect()
 }
 
-/// What to do where stored bytes mean something else.
+/// What to do if stored bytes mean something else.
 const ADVICE: &str =
     "a record changes by a new format and never in place: see docs/decisions/0010-bytes-that-last.md";
 
@@ -67,8 +67,8 @@ fn check<T: Stored + PartialEq + std::fmt::Debug>(record: &str, text: &str, samp
     assert_eq!(new, "", "add to shared/engine/tests/golden/{record}.txt:\n{new}");
 }
 
-/// Bytes that were nearly stored, or were damaged: what of them is read at all would be written in just these. So
-/// no two forms mean the same, and nothing of a record is passed over.
+/// Nearly right or damaged bytes: if they can be read at all, they would be written as the same bytes. So no
+/// two forms mean the same, and no part of a record is ignored.
 fn check_damaged<T: Stored>(text: &str, _: &Samples<T>, draws: &[(usize, usize, u8, u8)]) {
     let (key, lines) = (Key::new(&b"damaged"[..]), lines(text));
     for (line, at, how, byte) in draws {

@@ -1,9 +1,9 @@
-//! How values are stored: bytes that are the same for ever, whatever becomes of the types in `domain`.
+//! How values are stored: bytes that never change, whatever happens to the types in `domain`.
 //!
-//! A value's bytes follow from its layout and from nothing else. The layout of a struct or an enum is said by
-//! `layout!`: the order of the names there is the order of the bytes, and a variant has the number that stands
-//! there. So fields and variants may stand in any order where they are declared, and one that is added there does not
-//! compile until its record says where it goes.
+//! A value's bytes follow from its layout and from nothing else. `layout!` gives the layout of a struct or an
+//! enum: the order of the names there is the order of the bytes, and a variant has the number given there. So
+//! a declaration may list fields and variants in any order, and an added one does not compile until its
+//! record says where it goes.
 //!
 //! | value | bytes |
 //! |---|---|
@@ -16,8 +16,8 @@
 //! | struct, tuple | its fields |
 //! | enum | the variant's number, and its fields |
 //!
-//! There is one way to write a value, and what is written in another is refused: a number with needless bytes, a map
-//! out of order, something left over. That is the format of the crate `postcard`, less its leniency.
+//! There is one way to write a value, and any other is refused: a number with needless bytes, a map out of
+//! order, bytes left over. That is the format of the crate `postcard`, less its leniency.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,8 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// How many elements follow. An element has a byte at least, so that no more can be promised than are there.
+    /// How many elements follow. An element has at least one byte, so a length cannot promise more elements
+    /// than there are bytes.
     #[inline]
     fn length(&mut self) -> Result<usize, Damaged> {
         let length = usize::try_from(u64::read(self)?).map_err(|_| Damaged)?;
@@ -76,7 +77,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Room made for elements that are only promised, in bytes.
+/// Room reserved for elements that are only promised, in bytes.
 const ROOM_MAX: usize = 64 * 1024;
 
 /// A value that has one form in bytes.
@@ -151,7 +152,7 @@ macro_rules! whole {
                 loop {
                     let byte = from.byte()?;
                     let part = $type::from(byte & 0x7f);
-                    // A last byte of 0 says nothing, and bits beyond the type's would be lost.
+                    // A last byte of 0 is redundant, and bits beyond the type's would be lost.
                     if shift >= $type::BITS || (shift > 0 && byte == 0) || (part << shift) >> shift != part {
                         return Err(Damaged);
                     }

@@ -16,13 +16,13 @@ pub struct LinkCodeRecord {
     pub by: By,
     /// When.
     pub asked_at: Instant,
-    /// The reference that was given for it, once it has been used.
+    /// The reference that it was exchanged for, once used.
     pub used: Option<Reference>,
 }
 
 impl Stored for LinkCodeRecord {}
 
-/// When a code was asked for, as it stands among what belongs to the member.
+/// When a code was requested, as stored among the member's records.
 impl Stored for Instant {}
 
 layout! { struct LinkCodeRecord { member, brand, by, asked_at, used } }

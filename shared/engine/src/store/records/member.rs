@@ -13,7 +13,7 @@ use super::{
 pub struct MemberRecord {
     /// The standing.
     pub member: Member,
-    /// The newest entry's key, where that is not the member's own key for it.
+    /// The newest entry's key, if that is not the member's own key for it.
     pub last: Option<Vec<u8>>,
 }
 

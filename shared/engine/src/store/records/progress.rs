@@ -8,7 +8,7 @@ pub(crate) struct Progress {
     /// Slices that have been looked through, counted from the first day on: a round of all of them
     /// follows the other.
     pub(crate) slices: u64,
-    /// Where to go on in the next one, if not at its beginning.
+    /// Where to continue in the next one, if not at its beginning.
     pub(crate) from: Option<Vec<u8>>,
 }
 

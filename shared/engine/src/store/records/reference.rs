@@ -4,7 +4,7 @@ use domain::member::MemberId;
 
 use super::{Stored, layout::layout};
 
-/// Whom a partner's reference means. It goes when the link ends.
+/// The member that a partner's reference means. Ending the link deletes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceRecord {
     /// The member.

@@ -11,7 +11,7 @@ use crate::store::id::{AskedHash, ContentHash};
 /// A request that was answered, remembered under its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RequestRecord {
-    /// What a request is held against that comes under the same key.
+    /// What a later request under the same key is compared with.
     pub held: Held,
     /// When it was answered.
     pub at: Instant,
@@ -22,7 +22,7 @@ pub struct RequestRecord {
 /// What a key stands for: another request under it is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Held {
-    /// What the request said, all that is known of one that was remembered in format 1.
+    /// The request's content, which is all that format 1 remembered.
     Content(ContentHash),
     /// All that the request asked.
     Asked(AskedHash),

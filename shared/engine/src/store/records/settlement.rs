@@ -21,7 +21,7 @@ pub(crate) struct MonthRecord {
     pub(crate) programme: SignedMoney,
 }
 
-/// What is being done, and where to go on.
+/// The current step, and where to continue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
     /// Every member that is due by the month's end is settled.
@@ -33,14 +33,14 @@ pub(crate) enum Stage {
     },
     /// The entries of the month are counted, member by member, each ledger from its newest entry back.
     Counting {
-        /// Where the walk over members goes on; `None` is its beginning.
+        /// Where the walk over members continues; `None` is its beginning.
         from: Option<Vec<u8>>,
-        /// Whether the walk has come to its end.
+        /// Whether the walk has finished.
         walked: bool,
-        /// Of each member that has been come to, the next entry to look at.
+        /// For each member reached so far, the next entry to look at.
         next: Vec<Vec<u8>>,
     },
-    /// What was counted becomes accounts, brand by brand.
+    /// The counts become accounts, brand by brand.
     Booking {
         /// The last brand that has its account.
         after: Option<BrandId>,

@@ -48,7 +48,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
 }
 
 fn bys() -> [(&'static str, By); 5] {
-    // Exhaustive: whoever adds one adds a sample.
+    // Exhaustive: a new variant needs a sample.
     let name = |by: By| match by {
         By::Caller(_) => "by_caller",
         By::Time => "by_time",
@@ -203,7 +203,7 @@ pub(super) fn request() -> Samples<RequestRecord> {
         Remembered::Nothing(_) => "nothing",
     };
     let of = |held, answer| RequestRecord { held, at: AT, answer };
-    // As format 1 knew them; and such a one, written anew.
+    // As in format 1; and such a record, rewritten.
     let content = Held::Content(ContentHash([9; 16]));
     let mut samples = named(all.clone().map(|answer| (name(&answer), of(content, answer))));
     samples.push((text("whole_empty"), of(content, Remembered::Whole(empty))));

@@ -114,7 +114,7 @@ proptest! {
         prop_assert_eq!(from.end(), Ok(()));
     }
 
-    /// Whatever is read of any bytes would be written in just these.
+    /// Any bytes that can be read would be written as the same bytes.
     #[test]
     fn there_is_one_form(bytes in collection::vec(prop_oneof![0_u8..4, any::<u8>()], 0..40)) {
         let mut from = Reader::new(&bytes);

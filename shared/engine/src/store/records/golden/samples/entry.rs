@@ -1,4 +1,4 @@
-//! Ledger entries: every kind of entry, and everything that one can say.
+//! Ledger entries: every kind of entry, with every field.
 
 use domain::{
     event::{
