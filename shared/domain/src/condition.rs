@@ -1,7 +1,7 @@
 //! The condition language (rules, 9): one small language for badges, tags, tiers and audiences.
 //!
-//! A condition is read once, when the programme is saved; an unknown fact or a value of the wrong
-//! type is refused there. Evaluating it cannot fail; it may only ask for more to look at.
+//! A condition is read once, when the programme is saved; an unknown fact or a value of the wrong type is
+//! refused there. Evaluating it cannot fail; it may only ask for more data.
 
 mod compare;
 mod fact;
@@ -54,11 +54,11 @@ pub enum Pair {
 }
 
 impl Condition {
-    /// Whether it holds. A fact that is not there (no order yet, no birthday known) makes every
-    /// comparison false but `!=`.
+    /// Whether it holds. A missing fact (no order yet, no known birthday) makes every comparison false except
+    /// `!=`.
     ///
     /// # Errors
-    /// What has to be looked up first.
+    /// What must be looked up first.
     pub fn holds(&self, facts: &impl Facts) -> Result<bool, Wants> {
         match self {
             Condition::All(branches) => settled_by(false, branches, facts),
@@ -97,7 +97,7 @@ impl Condition {
             .collect()
     }
 
-    /// Its pairs, in the order in which they stand.
+    /// Its pairs, in order.
     fn pairs(&self) -> Vec<&Pair> {
         match self {
             Condition::All(branches) | Condition::Any(branches) => {
@@ -142,7 +142,7 @@ impl Pair {
     }
 }
 
-/// One branch of that value settles it, whatever else would have to be looked up for the others.
+/// One branch of that value decides it, whatever the others would need to look up.
 fn settled_by(value: bool, branches: &[Condition], facts: &impl Facts) -> Result<bool, Wants> {
     let mut wants: Option<Wants> = None;
     for branch in branches {

@@ -14,7 +14,7 @@ use crate::{
 
 pub use row::{Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
 
-/// A change of one lot: a plus enters it, a minus leaves it.
+/// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Share {
     /// The lot's expiry; `None` is never.
@@ -32,7 +32,7 @@ pub struct Share {
 pub struct Movement {
     /// Lots that changed.
     pub shares: Vec<Share>,
-    /// Change of debt; a plus is owed.
+    /// Change of debt; positive is owed.
     pub debt: i64,
     /// Change of growth; the period's growth changes by the same.
     pub growth: i64,
@@ -50,19 +50,19 @@ impl Movement {
 pub struct Event {
     /// When it happened in the shop, or fell due.
     pub occurred_at: Instant,
-    /// The moment the member was settled to when it was decided.
+    /// The moment to which the member was settled when it was decided.
     pub at: Instant,
     /// The local day of that moment (its number).
     pub today: i32,
     /// What moved.
     pub movement: Movement,
-    /// Where all lots' expiry moves to afterwards (`inactivity` expiry).
+    /// The instant to which all lots' expiry then moves (`inactivity` expiry).
     pub moves_expiry_to: Option<Instant>,
     /// What it was.
     pub kind: EntryKind,
 }
 
-/// The kinds of event, with what each alone says.
+/// The kinds of event, with the data of each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EntryKind {
     /// An order earned.
@@ -73,7 +73,7 @@ pub enum EntryKind {
     PointsRedeemed {
         /// The honouring brand.
         brand: BrandId,
-        /// The order they were spent on.
+        /// The order on which they were spent.
         order_id: OrderId,
     },
     /// Lots expired at `occurred_at`.
@@ -131,7 +131,7 @@ pub enum EntryKind {
     BadgeIssued {
         /// The badge.
         badge: String,
-        /// Why, where it was issued by hand.
+        /// Why, if it was issued by hand.
         reason: Option<String>,
     },
     /// The member was suspended, made active again, closed or erased.
@@ -218,12 +218,12 @@ pub struct OrderState {
     pub refunds: u32,
     /// Whether nothing remains.
     pub closed: bool,
-    /// Points taken back so far, debt included; what was let go or had expired is not.
+    /// Points taken back so far, debt included; forgiven and expired points excluded.
     pub taken: u64,
 }
 
 impl OrderState {
-    /// The state of an order that nothing has been refunded of.
+    /// The state of an order without refunds.
     pub fn new(order: &Order) -> OrderState {
         OrderState {
             units: vec![0; order.lines.len()],

@@ -1,5 +1,5 @@
-//! Applies what has happened. No rule is decided here: an event says what changed, and this writes it into the
-//! member, or stops where that cannot be.
+//! Applies what has happened. No rule is decided here: an event says what changed, and this applies it to the
+//! member, or stops if that is impossible.
 
 use crate::{
     event::{ActivityEarned, EntryKind, Event, Movement, Order, Share, TierCause},
@@ -12,8 +12,8 @@ use crate::{
 /// The member after the event.
 ///
 /// # Panics
-/// The event does not follow from the member, or leaves one that cannot be: somebody has decided wrongly, and
-/// nothing of it may be written.
+/// The event does not follow from the member, or leaves an impossible one: a decision was wrong, and nothing
+/// of it may be written.
 pub fn evolve(member: &mut Member, event: &Event) {
     let (before, growth, orders) = (member.balance(), signed(member.growth), member.orders.count);
     evolve_unchecked(member, event);
@@ -33,8 +33,9 @@ pub fn evolve(member: &mut Member, event: &Event) {
     assert!(!owes, "a member owes {} points and has {} lots", member.debt, member.lots.len());
 }
 
-/// What the audit makes of a ledger that may be damaged: it has looked at the event beside the member and told
-/// what is wrong, and goes on. Where [`evolve`] would stop, what is taken beyond what is there takes all of it.
+/// Applies an event of a ledger that may be damaged, for the audit: it has checked the event against the
+/// member and reported what is wrong, and continues. Where [`evolve`] would stop, taking more than there is
+/// takes all of it.
 pub fn evolve_unchecked(member: &mut Member, event: &Event) {
     member.mature(event.at);
     member.seq += 1;
@@ -90,8 +91,8 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
 }
 
 impl Member {
-    /// Brings holds and the trial up to that moment: what time does at an instant that was written
-    /// down before. Never goes back.
+    /// Brings holds and the trial up to that moment: their ends were written down when they began. Never goes
+    /// back.
     pub fn mature(&mut self, at: Instant) {
         self.as_of = self.as_of.max(at);
         if self.trial.as_ref().is_some_and(|trial| trial.until <= at) {
@@ -105,7 +106,7 @@ impl Member {
         }
     }
 
-    /// Sorts lots into spending order and makes equal ones one.
+    /// Sorts lots into spending order and merges equal ones.
     fn tidy_lots(&mut self) {
         self.lots.retain(|lot| lot.points > 0);
         self.lots.sort_by(|left, right| spending_order(left).cmp(&spending_order(right)));

@@ -1,7 +1,7 @@
-//! Ids and hashes as types, so that one is never taken for another.
+//! Ids and hashes as types, so that one is never mistaken for another.
 //!
-//! Each is made once, where it comes in, and is what its name says from then on. None has a default: what is
-//! absent is an `Option`, and what is special has a name of its own.
+//! Each is made once, where it comes in. None has a default: an absent id is an `Option`, and a special one
+//! has a name of its own.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ bytes_id! {
     RedemptionId[16];
 }
 
-/// The text is no id: not 1 to 64 of `[A-Za-z0-9._:-]`.
+/// The text is not an id: not 1 to 64 of `[A-Za-z0-9._:-]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotAnId;
 
@@ -34,8 +34,8 @@ impl fmt::Display for NotAnId {
 
 impl std::error::Error for NotAnId {}
 
-/// Makes types of ids that are text, which callers give. One is made by reading it (`"acme".parse()`), and
-/// short ones need no allocation.
+/// Makes types for textual ids, which callers give. One is made by reading it (`"acme".parse()`), and short
+/// ones need no allocation.
 #[macro_export]
 macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
@@ -44,8 +44,8 @@ macro_rules! text_id {
         pub struct $name($crate::json::Text);
 
         impl $name {
-            /// The id of a text that has been looked at: by the shape of the body or document it stands in, or
-            /// before it was stored. What was stored once is read for ever, whatever makes an id later.
+            /// The id of a text that has been checked: by the shape of its body or document, or before it was
+            /// stored. A stored id is readable for ever, whatever the rules for ids become.
             pub fn of_checked(text: &str) -> $name {
                 $name(text.into())
             }

@@ -9,7 +9,7 @@ use serde::{
 };
 use smol_str::SmolStr;
 
-/// A text of a body. Names and most values are short, and stand in place without an allocation.
+/// A text of a body. Names and most values are short, and need no allocation.
 pub type Text = SmolStr;
 
 /// A JSON value.
@@ -21,7 +21,7 @@ pub enum Json {
     Bool(bool),
     /// A number without fraction or exponent, within 64 bits.
     Whole(i64),
-    /// Any other number. What it was is not kept: no field takes one.
+    /// Any other number. Its value is dropped: no field takes one.
     NotWhole,
     /// A string.
     Text(Text),
@@ -37,7 +37,7 @@ impl Json {
         serde_json::from_slice(bytes)
     }
 
-    /// The member of that name, where this is an object that has it and it is not `null`.
+    /// The member of that name, if this is an object that has it and it is not `null`.
     pub fn get(&self, name: &str) -> Option<&Json> {
         match self {
             Json::Object(fields) => {
@@ -56,7 +56,7 @@ impl Json {
         }
     }
 
-    /// The number, where this is a whole one.
+    /// The number, if this is a whole one.
     pub fn whole(&self) -> Option<i64> {
         match self {
             Json::Whole(number) => Some(*number),
@@ -64,7 +64,7 @@ impl Json {
         }
     }
 
-    /// The truth value, where this is one.
+    /// The truth value, if this is one.
     pub fn bool(&self) -> Option<bool> {
         match self {
             Json::Bool(value) => Some(*value),
@@ -72,7 +72,7 @@ impl Json {
         }
     }
 
-    /// The elements, where this is a list; else none.
+    /// The elements, if this is a list; else none.
     pub fn list(&self) -> &[Json] {
         match self {
             Json::List(elements) => elements,
@@ -80,7 +80,7 @@ impl Json {
         }
     }
 
-    /// The members, where this is an object; else none.
+    /// The members, if this is an object; else none.
     pub fn fields(&self) -> &[(Text, Json)] {
         match self {
             Json::Object(fields) => fields,
@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut fields: Vec<(Text, Json)> = Vec::new();
         while let Some((name, value)) = map.next_entry_seed(Name, PhantomData)? {
-            // Objects are small (a body holds 256 KiB); a wide one is told apart by a set.
+            // Objects are small (a body holds 256 KiB); a wide one uses a set to find duplicates.
             if fields.len() < 32 && fields.iter().any(|(known, _)| *known == name) {
                 return Err(A::Error::custom("a name stands twice in one object"));
             }
@@ -235,7 +235,7 @@ mod tests {
         for bad in [&deep[..], b"", b"{", b"{\"a\":1,\"a\":1}", b"\"\xff\"", b"1 2", b"{\"a\":1,}", b"nul"] {
             assert!(Json::parse(bad).is_err());
         }
-        // However wide an object is, no name stands in it twice.
+        // However wide an object is, no name occurs twice in it.
         for wide in [2, 31, 32, 33, 34, 100] {
             let object = |last: usize| {
                 let names = (1..wide).chain([last]).map(|name| format!("\"{name}\":0"));

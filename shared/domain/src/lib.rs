@@ -6,8 +6,8 @@
 //! evolve(member, event)                    -> member       no rules, no refusal
 //! ```
 //!
-//! Nothing here reads a clock, a random number, the environment or a store, and no value is ever a
-//! float. The rules themselves are written down in `docs/RULES.md`; modules name the rule they hold.
+//! Nothing here reads a clock, a random number, the environment or a store, and no value is ever a float. The
+//! rules themselves are written down in `docs/RULES.md`; modules name the rule that they implement.
 
 pub mod condition;
 pub mod decide;

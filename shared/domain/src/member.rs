@@ -16,7 +16,7 @@ use crate::{
 pub enum Status {
     /// Earns and redeems.
     Active,
-    /// Earns and redeems nothing until made active again.
+    /// Earns and redeems nothing until active again.
     Suspended,
     /// Has left; its points have lapsed.
     Closed,
@@ -93,13 +93,13 @@ pub struct ActivityCount {
     pub streak: u32,
 }
 
-/// How many days back counters reach; what lies before is recounted from the ledger.
+/// How many days back counters reach; earlier days are recounted from the ledger.
 pub const COUNTED_DAYS: i32 = 35;
 
 /// The most lots a member may have.
 pub const LOTS_MAX: usize = 1_000;
 
-/// The most categories a member's counters name; what lies beyond is looked up in the ledger.
+/// The most categories that a member's counters name; others are looked up in the ledger.
 pub const CATEGORIES_MAX: usize = 40;
 
 /// What a member has ordered.
@@ -115,7 +115,7 @@ pub struct OrderStats {
     pub last_at: Option<Instant>,
     /// Categories of all orders' lines, at most [`CATEGORIES_MAX`].
     pub categories: Vec<String>,
-    /// Whether there were more than these.
+    /// Whether there were more.
     pub more_categories: bool,
 }
 
@@ -128,7 +128,7 @@ pub struct Member {
     pub status: Status,
     /// When it registered.
     pub registered_at: Instant,
-    /// The moment up to which it has been settled; never goes back.
+    /// The moment up to which it has been settled; it never goes back.
     pub as_of: Instant,
     /// The number of its last ledger entry; 0 before the first.
     pub seq: u64,
@@ -268,7 +268,7 @@ pub const CONSENTS_MAX: usize = 20;
 /// Most identities of one member.
 pub const IDENTITIES_MAX: usize = 20;
 
-/// Who a member is. Kept apart from [`Member`]: commands rarely need it, and erasure takes it away.
+/// Who a member is. Stored apart from [`Member`]: commands rarely need it, and erasure deletes it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Person {
     /// How the person is known.
@@ -281,11 +281,11 @@ pub struct Person {
     pub gender: Option<String>,
     /// `country`, `province`, `city`, `district`, as given.
     pub region: BTreeMap<String, String>,
-    /// The brand of registration; empty of somebody who is gone.
+    /// The brand of registration; empty for a person who is gone.
     pub brand: String,
     /// The channel of registration.
     pub channel: Option<String>,
-    /// The code the person came with. Kept; rewards for referrals are not computed yet.
+    /// The code that the person came with. It is stored; rewards for referrals are not computed yet.
     pub referral_code: Option<String>,
     /// The terms the person agreed to.
     pub terms_version: Option<String>,

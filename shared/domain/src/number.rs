@@ -12,8 +12,8 @@ pub const FIGURE_MAX: u64 = (1 << 53) - 1;
 /// A figure as a signed number.
 ///
 /// # Panics
-/// It is beyond 2^63 − 1, which no figure is: each is at most [`FIGURE_MAX`] when it comes in, and what
-/// commands make of it is refused beyond that.
+/// It is beyond 2^63 − 1, which no figure reaches: each is at most [`FIGURE_MAX`] when it comes in, and
+/// commands refuse to make it larger.
 pub fn signed(figure: u64) -> i64 {
     i64::try_from(figure).unwrap_or_else(|_| panic!("{figure} is beyond every figure"))
 }
@@ -27,8 +27,8 @@ pub struct Currency {
     pub digits: u32,
 }
 
-/// Codes whose amounts do not have two minor digits (ISO 4217, list one). Codes that ISO lists
-/// without any minor unit (gold, test codes) are not money that a shop takes and are refused.
+/// Codes whose amounts do not have two minor digits (ISO 4217, list one). Codes that ISO lists without any
+/// minor unit (gold, test codes) are not money that a shop accepts, and are refused.
 const OTHER_DIGITS: &[(&str, u32)] = &[
     ("BHD", 3),
     ("BIF", 0),
@@ -102,8 +102,8 @@ impl Money {
     }
 }
 
-/// An amount of money in millionths of the currency's unit, exact where a [`Money`] is not: a point's
-/// price has up to six digits. May lie below nought.
+/// An amount of money in millionths of the currency's unit, exact where a [`Money`] is not: a point's price
+/// has up to six digits. May be below zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Amount(pub i128);
 
@@ -114,13 +114,12 @@ impl Amount {
         Amount(i128::from(money.0) * 10i128.pow(6 - currency.digits))
     }
 
-    /// So many points at that price.
+    /// That many points at that price.
     pub fn product(points: u64, price: Rate) -> Amount {
         Amount(i128::from(points) * i128::from(price.millionths()))
     }
 
-    /// The amount as a decimal string: the currency's minor digits, and further ones where there
-    /// are any.
+    /// The amount as a decimal string: the currency's minor digits, and further ones if there are any.
     pub fn show(self, currency: Currency) -> String {
         let (whole, fraction) = (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
         let sign = if self.0 < 0 { "-" } else { "" };
@@ -147,7 +146,7 @@ impl Rate {
     /// Nought.
     pub const ZERO: Rate = Rate { mantissa: 0, scale: 0 };
 
-    /// The rate in millionths, which it has no finer digits than.
+    /// The rate in millionths; it has no finer digits.
     pub fn millionths(self) -> u64 {
         // A scale is at most 6, and the mantissa has at most 12 digits.
         self.mantissa * 10u64.pow(6 - self.scale)
@@ -209,11 +208,11 @@ fn figure(value: u128) -> Option<u64> {
 pub struct Term {
     /// The line's amount.
     pub amount: Money,
-    /// What the line alone is multiplied by.
+    /// The line's own multiplier.
     pub rate: Rate,
     /// Units of the line that count …
     pub part: u64,
-    /// … out of so many (at least 1).
+    /// … out of this many (at least 1).
     pub of: u64,
 }
 

@@ -19,7 +19,7 @@ pub enum Refusal {
     OrderNotFound,
     /// No such redemption.
     RedemptionNotFound,
-    /// No such code that links: unknown, another brand's, used or expired.
+    /// No such link code: unknown, another brand's, used or expired.
     LinkCodeNotFound,
     /// The member was never linked to that brand.
     LinkNotFound,
@@ -34,25 +34,25 @@ pub enum Refusal {
         /// Its status.
         status: &'static str,
     },
-    /// Fewer points can be spent than asked for.
+    /// Fewer points can be spent than requested.
     InsufficientPoints {
         /// What can be spent.
         available: u64,
         /// What is owed.
         debt: u64,
     },
-    /// The activity was done as often as it may be.
+    /// The activity has reached its limit.
     ActivityLimit,
     /// The order (refund, adjustment …) was recorded before with other content.
     OrderConflict,
     /// The redemption was cancelled.
     AlreadyCancelled,
-    /// More is asked back than remains.
+    /// The refund is for more than remains.
     OverRefund {
         /// What remains.
         remaining: Remaining,
     },
-    /// The order has been refunded as often as it may be.
+    /// The order has reached its limit of refunds.
     TooManyRefunds,
     /// The event lies ahead of now.
     OccurredInFuture,
@@ -72,7 +72,7 @@ pub enum Refusal {
         /// What is left of it.
         left: u64,
     },
-    /// The prepaid brand's blocks do not hold so many points.
+    /// The prepaid brand's blocks do not hold that many points.
     BlockExhausted {
         /// What they hold.
         left: u64,
@@ -90,7 +90,7 @@ pub enum Refusal {
     MonthNotEnded {
         /// From when on it can be.
         from: Instant,
-        /// The programme's calendar, to tell it by.
+        /// The programme's calendar, to show it in.
         zone: Zone,
     },
     /// There is no closed settlement of that month, or none of that brand.

@@ -16,10 +16,10 @@ use crate::{
 /// The most events of one settling; what remains is settled in a further step.
 pub const EVENTS_MAX: usize = 40;
 
-/// Brings the member up to `now` and returns what was recorded on the way. Whether anything is
-/// still due (after [`EVENTS_MAX`] events) is told by [`Member::due_at`].
+/// Brings the member up to `now` and returns what was recorded on the way. [`Member::due_at`] says whether
+/// anything is still due (after [`EVENTS_MAX`] events).
 ///
-/// A `now` before the moment the member is settled to changes nothing.
+/// A `now` before the moment to which the member is settled changes nothing.
 pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<Event> {
     let mut events = Vec::new();
     while events.len() < EVENTS_MAX {
@@ -40,8 +40,8 @@ pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<E
 }
 
 fn event(programme: &Programme, member: &Member, due: Instant, movement: Movement, kind: EntryKind) -> Event {
-    // A lot that had expired before its order was told expires when it is told; the member never
-    // goes back in time.
+    // A lot that had expired before its order was recorded expires when it is recorded; the member never goes
+    // back in time.
     let at = due.max(member.as_of);
     let today = programme.zone.day(at).number();
     Event { occurred_at: due, at, today, movement, moves_expiry_to: None, kind }
@@ -93,9 +93,9 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     }
     let growth = match rules.on_lapse {
         OnLapse::Reset => 0,
-        // Growth never falls below nought, whatever is deducted.
+        // Growth never falls below zero, whatever is deducted.
         OnLapse::Deduct(by) => member.growth.saturating_sub(by),
-        // Below the first tier, which begins at nought, there is nothing to step down to.
+        // Below the first tier, which begins at zero, there is nothing to step down to.
         OnLapse::Step => member.growth.min(rules.growth.saturating_sub(1)),
     };
     let to = rerated(programme, member, growth);
@@ -115,9 +115,9 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     (movement, kind)
 }
 
-/// The highest tier that the growth reaches, or the other condition, or that is held for life.
-/// The other conditions of tiers ask for facts that never fall; those that need more than the
-/// member itself were honoured when they came true.
+/// The highest tier that the growth reaches, or the other condition, or that is held for life. The other
+/// conditions of tiers test facts that never fall; those that need more than the member itself took effect
+/// when they came true.
 fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a crate::programme::Tier {
     let subject = crate::condition::Subject {
         member,

@@ -1,5 +1,5 @@
-//! A small language for the shape of a document: one description serves to check what came in
-//! (every fault at once, each with its JSON pointer) and to publish its schema.
+//! A small language for the shape of a document: one description checks what comes in (every fault at once,
+//! each with its JSON pointer) and publishes its schema.
 
 use serde_json::{Map, Value, json};
 
@@ -27,7 +27,7 @@ impl Fault {
     }
 }
 
-/// The most faults that are told at once; a document with more is told so far.
+/// The most faults that are reported at once; further ones are left out.
 pub const FAULTS_MAX: usize = 100;
 
 /// What a value must be.
@@ -86,15 +86,16 @@ pub enum Shape {
     },
     /// One word, or the other shape.
     WordOr(&'static str, &'static Shape),
-    /// One of two, which somebody else tells apart.
+    /// One of two shapes, which another check distinguishes.
     Either(&'static Shape, &'static Shape),
-    /// That, or `null` (which says the same as leaving it out).
+    /// That, or `null` (which means the same as leaving it out).
     OrNull(&'static Shape),
     /// A condition (rules, 9); its facts are checked by [`crate::condition`].
     Condition,
-    /// A decimal string that may be below nought: money that is owed one way or the other.
+    /// A decimal string that may be below zero: money owed in either direction.
     Decimal,
-    /// Where in a document something is, as RFC 6901 writes it: nothing, for the whole, or steps behind a slash each.
+    /// A place in a document, as RFC 6901 writes it: empty for the whole document, or steps with a slash
+    /// before each.
     Pointer,
     /// That, published under a name of its own.
     Named(&'static str, &'static Shape),
@@ -143,7 +144,7 @@ pub fn is_ulid(text: &str, prefix: &str) -> bool {
     })
 }
 
-/// Whether the text is a whole number of digits, with a sign and decimals or without.
+/// Whether the text is a decimal number, with or without a sign and decimals.
 fn is_decimal(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
@@ -257,7 +258,7 @@ impl Shape {
         }
     }
 
-    /// Notes the schemas of all that has a name in it, by their names.
+    /// Collects the schemas of all named shapes in it, by name.
     ///
     /// # Panics
     /// Two different shapes have one name.
@@ -378,7 +379,7 @@ fn check_fields(fields: &[Field], given: &[(Text, Json)], at: &mut String, fault
     faults.truncate(FAULTS_MAX);
 }
 
-/// What a map's members are called.
+/// The shape of a map's names.
 const NAME: Shape = Shape::Text { max: 64 };
 
 /// Runs `inside` with the pointer one step further in (RFC 6901 escapes `~` and `/`).

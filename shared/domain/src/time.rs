@@ -21,7 +21,7 @@ impl Instant {
     /// The latest moment a request may name: 9999-01-01T00:00:00Z.
     pub const MAX: Instant = Instant(253_370_764_800_000);
 
-    /// Reads an RFC 3339 instant; what is finer than a millisecond is cut off.
+    /// Reads an RFC 3339 instant; fractions of a millisecond are cut off.
     pub fn parse(text: &str) -> Option<Instant> {
         if !text.is_ascii() || text.len() > 40 {
             return None;
@@ -31,13 +31,13 @@ impl Instant {
         (Instant::MIN..=Instant::MAX).contains(&instant).then_some(instant)
     }
 
-    /// The moment so many milliseconds later (or earlier, below nought).
+    /// The moment that many milliseconds later (or earlier, below zero).
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Instant {
         Instant(self.0 + millis)
     }
 
-    /// The moment so many times 24 hours later.
+    /// The moment that many times 24 hours later.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Instant {
         self.plus_millis(i64::from(days) * DAY_MILLIS)
@@ -45,7 +45,7 @@ impl Instant {
 
     fn utc(self) -> DateTime<Utc> {
         // Every instant is read in range or derived from one by steps of at most some centuries, and the
-        // calendar goes on for 260,000 years.
+        // calendar covers 260,000 years.
         DateTime::from_timestamp_millis(self.0)
             .unwrap_or_else(|| panic!("no calendar has the instant {}", self.0))
     }
@@ -53,8 +53,8 @@ impl Instant {
 
 /// A local calendar date.
 ///
-/// Dates are read in range or derived from one by bounded steps; the calendar ends after 260,000 years, and
-/// what would lie beyond stops the request instead of standing still at its end.
+/// Dates are read in range or derived from one by bounded steps; the calendar ends after 260,000 years, and a
+/// date beyond its end stops the request instead of being clamped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Day(NaiveDate);
 
@@ -109,7 +109,7 @@ impl Day {
         Day(self.0 + Days::new(u64::from(days)))
     }
 
-    /// The same day of a later month, or that month's last day where it has no such day.
+    /// The same day of a later month, or that month's last day if it has no such day.
     #[must_use]
     pub fn plus_months(self, months: u32) -> Day {
         Day(self.0 + Months::new(months))
@@ -216,8 +216,8 @@ impl Zone {
         self.midnight(month.first_day())
     }
 
-    /// Local midnight at the start of that date: the first moment after a gap that swallows it,
-    /// the earlier of two where the clock was set back (rules, 2).
+    /// Local midnight at the start of that date: the first moment after a gap that swallows it, the earlier
+    /// of two if the clock was set back (rules, 2).
     pub fn midnight(self, day: Day) -> Instant {
         let local = day.0.and_time(NaiveTime::MIN);
         match self.0.from_local_datetime(&local) {
@@ -226,8 +226,8 @@ impl Zone {
         }
     }
 
-    /// The first moment whose local time is not before `local` (milliseconds as if it were UTC).
-    /// Found by halving between the day before and the day after: around a gap local time only rises.
+    /// The first moment whose local time is not before `local` (milliseconds as if it were UTC). A binary
+    /// search between the day before and the day after finds it: around a gap local time only rises.
     fn after_gap(self, local: i64) -> Instant {
         let (mut before, mut after) = (local - 2 * DAY_MILLIS, local + 2 * DAY_MILLIS);
         while after - before > 1 {
@@ -257,7 +257,7 @@ impl Zone {
         if self.has(next) { next } else { next.plus_days(1) }
     }
 
-    /// The moment in RFC 3339 with the zone's offset; milliseconds only where there are any.
+    /// The moment in RFC 3339 with the zone's offset; milliseconds only if there are any.
     pub fn show(self, instant: Instant) -> String {
         let local = instant.utc().with_timezone(&self.0).fixed_offset();
         // RFC 3339 has no seconds in an offset; zones had some, the last until 1972.

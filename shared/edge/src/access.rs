@@ -1,15 +1,15 @@
-//! Who reaches what, and what they are told. This is the one place that decides it, for every route,
-//! role and brand: the routes say whom they admit ([`crate::Access`]), and the codes to whom their data is
-//! told ([`crate::Data`]).
+//! Who reaches what, and what they see. This is the one place that decides it, for every route, role and
+//! brand: the routes say whom they admit ([`crate::Access`]), and the codes who sees their data
+//! ([`crate::Data`]).
 //!
-//! - An admin or operator reaches everything that its routes do; a key that is bound to a brand, that
-//!   brand's alone.
-//! - A storefront is of the house: it acts for the house's own brands, on every member.
-//! - A partner acts for its own brand, on members that are linked to it, as far as the newest programme
-//!   says `may`. It names them by reference and is told what `sees` says.
-//! - A member is a token's bearer: it reads its own and spends what the token names.
+//! - An admin or operator reaches everything that its routes do; a key that is bound to a brand reaches only
+//!   that brand's data.
+//! - A storefront belongs to the house: it acts for the house's own brands, on every member.
+//! - A partner acts for its own brand, on members that are linked to it, as far as the newest programme says
+//!   `may`. It names them by reference and sees what `sees` says.
+//! - A member is a token's bearer: it reads its own data and spends what the token names.
 //!
-//! What is not a caller's to know does not exist for it: the same answer as if it were not there.
+//! Data that a caller may not know does not exist for it: the answer is the same as if it did not exist.
 
 use domain::{
     id::BrandId,
@@ -46,14 +46,14 @@ impl Caller {
         }
     }
 
-    /// Whether the house's own brands alone are within its reach.
+    /// Whether it reaches only the house's own brands.
     pub(crate) fn is_house(&self) -> bool {
         !self.may(&[Role::Operator]) && !self.is(Role::Partner)
     }
 }
 
 impl Api {
-    /// Whether the caller may ask this at all; before its body is looked at.
+    /// Whether the caller may call this at all; checked before its body.
     pub(crate) fn admit(&self, caller: &Caller, route: &Route, path: &[String]) -> Result<(), Problem> {
         if !caller.roles.iter().any(|role| route.access.admits(*role)) {
             return Err(Problem::forbidden());
@@ -64,7 +64,7 @@ impl Api {
         };
         let admitted = match partner {
             Some((may, _)) => caller.is(Role::Partner) && route.access.partners.may(may),
-            // A partner signs its requests: a key or token of its brand has no say.
+            // A partner signs its requests: a key or token of its brand is refused.
             None => !caller.is(Role::Partner),
         };
         if !admitted {
@@ -78,7 +78,7 @@ impl Api {
         }
     }
 
-    /// Whether the caller may ask for what the body names; it has the route's shape.
+    /// Whether the caller may ask for what the body names; the body has the route's shape.
     pub(crate) fn admit_body(
         &self,
         caller: &Caller,
@@ -96,7 +96,7 @@ impl Api {
         let granted = match route.access.members {
             Members::Refused => false,
             Members::Own => true,
-            // That it is at the token's brand, whoever is bound to a brand is held to.
+            // The check for callers bound to a brand ensures that it is the token's brand.
             Members::Spend(asked) => {
                 let asked =
                     asked(body).ok_or_else(|| Problem::broken("a redemption does not say what it spends"))?;
@@ -151,8 +151,7 @@ impl Api {
         Ok(partner.map(|brand| (brand.may, brand.sees)))
     }
 
-    /// The answer to a command: the entry it made and what followed from it, as far as the caller is
-    /// told.
+    /// The answer to a command: the entry it made and what followed from it, as far as the caller may see.
     ///
     /// # Errors
     /// There is no programme yet, or the store failed.
@@ -174,8 +173,8 @@ impl Api {
         Ok(answer.replayed(done.replayed))
     }
 
-    /// What a partner sees of the member in this answer. It follows from the entry, so that a repeat
-    /// is told the same: what the programme said that it was made under, if the link stood then.
+    /// What a partner sees of the member in this answer. It follows from the entry, so that a repeat shows
+    /// the same: what the entry's version of the programme said, if the link stood then.
     async fn seen(&self, call: &Call, member: MemberId, entry: &EntryRecord) -> Result<Sees, Problem> {
         let Some(brand) = &call.caller.brand else {
             return Err(Problem::broken("a partner has no brand"));
@@ -186,18 +185,18 @@ impl Api {
         }
         let programmes = self.engine.programme().timeline()?;
         let version = programmes.version(entry.version).and_then(|programme| programme.brand(brand));
-        // What no version says that it sees it does not see.
+        // It does not see what no version says that it sees.
         let sees = version.map_or(Sees::default(), |brand| brand.sees);
         if sees == Sees::default() {
             return Ok(sees);
         }
-        // Whoever is named by a reference is linked; of an order or redemption it must be looked up.
+        // A member named by a reference is linked; for an order or redemption the link must be looked up.
         let linked = call.said.member_ref.is_some()
             || self.engine.partners().was_linked(member, brand, entry.seq).await?;
         Ok(if linked { sees } else { Sees::default() })
     }
 
-    /// A problem as far as the caller is told.
+    /// A problem as far as the caller may see it.
     pub(crate) fn told(&self, mut problem: Problem, caller: &Caller) -> Problem {
         let is_partner = caller.is(Role::Partner);
         match problem.code.data() {
@@ -222,7 +221,7 @@ impl Api {
 }
 
 impl Spend {
-    /// Whether that is what it allows: for the same order, at most so many points.
+    /// Whether the token allows that: for the same order, at most that many points.
     fn allows(&self, asked: &Spend) -> bool {
         asked.order_id == self.order_id && asked.points_max <= self.points_max
     }

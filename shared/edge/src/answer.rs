@@ -15,9 +15,9 @@ pub struct Answer {
     pub status: u16,
     /// The body's bytes.
     pub body: Vec<u8>,
-    /// The body's type, as `Content-Type` tells it.
+    /// The body's type, for `Content-Type`.
     pub media_type: &'static str,
-    /// Whether it is an earlier answer again.
+    /// Whether it repeats an earlier answer.
     pub replayed: bool,
 }
 
@@ -38,7 +38,7 @@ impl Answer {
         Answer { status: 200, body: body.into_bytes(), media_type, replayed: false }
     }
 
-    /// The same, as an earlier answer again or not.
+    /// The same, marked as a repeat of an earlier answer or not.
     #[must_use]
     pub fn replayed(mut self, replayed: bool) -> Answer {
         self.replayed = replayed;
@@ -51,14 +51,14 @@ impl Answer {
     }
 }
 
-/// An answer of ours as it was kept, into which something is put that is never stored.
+/// One of our stored answers, to which something is added that is never stored.
 pub struct KeptAnswer(Map<String, Value>);
 
 impl KeptAnswer {
     /// The answer of these bytes.
     ///
     /// # Errors
-    /// 500 `internal`: they are no answer of ours.
+    /// 500 `internal`: the bytes are not one of our answers.
     pub fn of(body: &[u8]) -> Result<KeptAnswer, Problem> {
         serde_json::from_slice(body).map(KeptAnswer).map_err(|_| Problem::broken("a kept answer is no JSON"))
     }
@@ -68,7 +68,7 @@ impl KeptAnswer {
         self.0.get(name)
     }
 
-    /// The same with that said there, at the end if nothing was.
+    /// The same with that value set, at the end if it was missing.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> KeptAnswer {
         self.0.insert(name.to_owned(), value.into());

@@ -1,4 +1,4 @@
-//! What every function is handed: the engine, the clock, the callers, the secrets.
+//! What every function gets: the engine, the clock, the callers, the secrets.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use crate::{
     wire::Shown,
 };
 
-/// What every function is handed.
+/// What every function gets.
 pub struct Api {
     /// The engine.
     pub engine: Engine,
@@ -33,9 +33,9 @@ pub struct Api {
     pub functions: Vec<&'static Function>,
     /// Origins of browser pages that may call.
     pub origins: Vec<String>,
-    /// How often each caller may ask; without a limit if there is none.
+    /// How often each caller may send a request; `None` means no limit.
     pub rates: Option<Rates>,
-    /// How often a partner may get a link code wrong.
+    /// How often a partner may send a wrong link code.
     pub guesses: Rates,
     callers: RwLock<HashMap<KeyHash, Arc<Caller>>>,
     partners: RwLock<PartnerKeys>,
@@ -65,12 +65,12 @@ impl Api {
         }
     }
 
-    /// Reads the callers, partners' keys and the programme's versions anew.
+    /// Rereads the callers, partners' keys and the programme's versions.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn refresh(&self) -> Result<(), Error> {
-        // One after the other: what was read earlier must not replace what was read later.
+        // One after the other: an earlier read must not replace a later one.
         let _turn = self.engine.programme().refreshing().await;
         let began = self.clock.steady();
         self.engine.programme().reread().await?;
@@ -78,7 +78,7 @@ impl Api {
         let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
         let live = live.map(|caller| (caller.record.hash, Arc::new(Caller::of(caller.id, &caller.record))));
         let live: HashMap<_, _> = live.collect();
-        // Where nobody is a partner nobody has to wait for this.
+        // Without partners nobody has to wait for this.
         let partners = match self.has_partners() {
             true => self.live_keys(&self.engine.partners().all().await?),
             false => PartnerKeys::default(),
@@ -90,8 +90,8 @@ impl Api {
         Ok(())
     }
 
-    /// The caller that has this key. Keys are long and random; they are found by their hash, so
-    /// that a comparison tells nothing about them.
+    /// The caller that has this key. Keys are long and random; they are found by their hash, so that a
+    /// comparison reveals nothing about them.
     pub fn caller(&self, key: &str) -> Option<Arc<Caller>> {
         let hash = key_hash(key);
         self.callers.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
@@ -114,18 +114,18 @@ impl Api {
         own.map(|(hash, caller)| (*hash, caller.clone()))
     }
 
-    /// Counts a request of that caller's: how it stands, where it is counted. An admin is not, so that
-    /// the limit never keeps its owner out.
+    /// Counts a request of that caller, and returns its standing, if it is counted. An admin is not counted,
+    /// so that the limit never locks out its owner.
     pub(crate) fn count(&self, caller: &Caller) -> Option<Standing> {
         let rates = self.rates.as_ref().filter(|_| !caller.is(Role::Admin));
         rates.map(|rates| rates.take(caller.by, self.clock.steady()))
     }
 
-    /// Runs something that a caller may get wrong only so often a minute, and counts it if it was
-    /// wrong.
+    /// Runs something that a caller may get wrong only a limited number of times a minute, and counts it if
+    /// it was wrong.
     ///
     /// # Errors
-    /// 429 `too_many_requests` if it was wrong too often; whatever else it fails with.
+    /// 429 `too_many_requests` if it was wrong too often; or its own error.
     pub async fn guess<T>(
         &self,
         call: &Call,
@@ -142,7 +142,7 @@ impl Api {
     /// A new id: a ULID of that moment.
     ///
     /// # Errors
-    /// The machine has no source of chance.
+    /// The machine has no source of randomness.
     pub fn new_id<T: Shown>(&self, now: domain::time::Instant) -> Result<T, getrandom::Error> {
         let chance: [u8; 10] = self.chance.bytes()?;
         let mut id = [0; 16];

@@ -56,7 +56,7 @@ impl Role {
 /// A caller that has shown its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
-    /// As whom its changes are recorded. What a member's token does, the member does.
+    /// The name under which its changes are recorded. What a member's token does, the member does.
     pub by: By,
     /// What it may do.
     pub roles: Vec<Role>,
@@ -73,7 +73,7 @@ impl Caller {
         Caller { by: By::Caller(id), roles, brand: record.brand.clone(), grant: None }
     }
 
-    /// What tells its idempotency keys from others'; `None` for who sends none.
+    /// What distinguishes its idempotency keys from others'; `None` for callers that send none.
     pub(crate) fn bytes(&self) -> [u8; 16] {
         match self.by {
             By::Caller(id) => id.bytes(),

@@ -1,4 +1,4 @@
-//! Chance: the machine's, which nobody can guess, or a simulation's, which follows from its seed.
+//! Randomness: the machine's, which nobody can guess, or a simulation's, which follows from its seed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Chance {
     /// The machine's.
     Machine,
-    /// Follows from a seed: for simulations, where the same must come again.
+    /// Follows from a seed: for simulations, which must be reproducible.
     Seeded(AtomicU64),
 }
 
@@ -20,7 +20,7 @@ impl Chance {
     /// Some bytes.
     ///
     /// # Errors
-    /// The machine has no source of chance.
+    /// The machine has no source of randomness.
     pub fn bytes<const N: usize>(&self) -> Result<[u8; N], getrandom::Error> {
         let state = match self {
             Chance::Machine => return crate::random(),

@@ -1,5 +1,5 @@
-//! What time it is: the machine's clock; a test's, which stands still until it is moved; or a
-//! simulation's, in which nothing is the machine's.
+//! The time: the machine's clock; a test's, which stands still until it is moved; or a simulation's, which is
+//! independent of the machine.
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
@@ -15,7 +15,7 @@ pub enum Clock {
     Machine,
     /// A test's.
     Test(AtomicI64),
-    /// A simulation's, which sets it as it likes, backwards too.
+    /// A simulation's, which sets it freely, backwards too.
     Simulated(Simulated),
 }
 
@@ -30,7 +30,7 @@ pub struct Simulated {
 /// Why a test's clock was not moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClockError {
-    /// This server lives by the machine's clock.
+    /// This server uses the machine's clock.
     NotATest,
     /// It never goes back.
     Backwards,
@@ -61,7 +61,7 @@ impl Clock {
         }
     }
 
-    /// Now in the world outside: what signatures are judged by, also where a test's clock stands.
+    /// The time in the real world: signatures are judged by it, even under a test's clock.
     pub fn world(&self) -> Instant {
         match self {
             Clock::Machine | Clock::Test(_) => Clock::Machine.now(),
@@ -69,7 +69,7 @@ impl Clock {
         }
     }
 
-    /// For how long things last in this process: never runs backwards.
+    /// For durations within this process: never runs backwards.
     pub fn steady(&self) -> std::time::Instant {
         match self {
             Clock::Machine | Clock::Test(_) => std::time::Instant::now(),

@@ -1,8 +1,8 @@
-//! Every stable code of a problem, as data: its status, its words, whether the same may be sent again,
-//! whether anything was written, and to whom the data beside it is told.
+//! Every stable code of a problem, as data: its status, its words, whether the same request may be sent
+//! again, whether anything was written, and who sees the data beside it.
 //!
-//! A code that is published is never renamed, and its status never changes. The table in `docs/API.md` is
-//! written from this one.
+//! A published code is never renamed, and its status never changes. The table in `docs/API.md` is generated
+//! from this one.
 
 /// Whether the same request may be sent again, without a change to it or to what it is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,27 +15,27 @@ pub enum Repeat {
     Later,
 }
 
-/// Whether what was asked for was written.
+/// Whether anything was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
-    /// Nothing was, but what time alone had made true.
+    /// Nothing was, except what time alone had made true.
     Nothing,
-    /// It may have been: the same under the same key is answered with it, or does it.
+    /// It may have been: the same request under the same key gets the result, or is done then.
     Perhaps,
 }
 
-/// The data beside a code: its fields, for the documentation, and who is told them.
+/// The data beside a code: its fields, for the documentation, and who sees them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Data {
     /// There is none.
     None,
-    /// It is the request's, the brand's own or the programme's: whoever asks is told.
+    /// It belongs to the request, the brand or the programme: every caller sees it.
     Plain(&'static str),
-    /// It is the member's balance: a partner is told where the programme says that it sees that.
+    /// It is the member's balance: a partner sees it if the programme says so.
     Balance(&'static str),
-    /// It may say something of the member: a partner is not told, nor in words.
+    /// It may reveal something about the member: a partner does not see it, nor the words for it.
     Member(&'static str),
-    /// It says something of other members: staff alone is told.
+    /// It reveals something about other members: only staff see it.
     Staff(&'static str),
 }
 
@@ -71,7 +71,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code there is, by status.
+            /// Every code, by status.
             pub const ALL: &'static [Code] = &[$(Code::$code,)+];
 
             const fn about(self) -> About {
@@ -187,7 +187,7 @@ codes! {
 }
 
 impl Code {
-    /// The HTTP status that it is told with, always the same.
+    /// Its HTTP status, always the same.
     pub const fn status(self) -> u16 {
         self.about().status
     }
@@ -197,7 +197,7 @@ impl Code {
         self.about().word
     }
 
-    /// What is said to people where nothing more exact is.
+    /// The words for people, unless there are more exact ones.
     pub const fn words(self) -> &'static str {
         self.about().words
     }
@@ -217,7 +217,7 @@ impl Code {
         self.about().written
     }
 
-    /// The data beside it, and who is told.
+    /// The data beside it, and who sees it.
     pub const fn data(self) -> Data {
         self.about().data
     }
@@ -254,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    /// Callers branch on the word, so each stands once, as a word; and the list is in the order of statuses.
+    /// Callers branch on the word, so each occurs once, as a word; and the list is in the order of statuses.
     #[test]
     fn every_code_has_a_word_of_its_own() {
         let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
@@ -266,7 +266,7 @@ mod tests {
         assert!(Code::ALL.is_sorted_by_key(|code| code.status()));
     }
 
-    /// What a refusal means for whoever sends again follows from its status, but for what nobody knows.
+    /// Whether to send a refused request again follows from its status, unless the outcome is unknown.
     #[test]
     fn a_refusal_writes_nothing_and_what_passes_says_when() {
         for code in Code::ALL {

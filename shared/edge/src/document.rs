@@ -1,6 +1,7 @@
-//! Bodies and answers as structs: [`body!`](crate::body) makes one that a handler reads, [`answer!`](crate::answer)
-//! one that it answers with. Either is its own shape, field by field, with the docs of its fields and under its own
-//! name among the published schemas: a field that is not in the shape does not compile.
+//! Bodies and answers as structs: [`body!`](crate::body) makes one that a handler reads,
+//! [`answer!`](crate::answer) one that it answers with. Each is its own shape, field by field, with the docs
+//! of its fields and under its own name among the published schemas: a field that is not in the shape does
+//! not compile.
 //!
 //! ```
 //! edge::body! {
@@ -39,7 +40,7 @@ pub trait Taken: Sized {
     /// What it must be.
     const SHAPE: Shape;
 
-    /// The field; `None` if it has not the shape.
+    /// The field; `None` if it does not have the shape.
     fn take(sent: Option<&Json>) -> Option<Self>;
 }
 
@@ -52,7 +53,7 @@ impl<T: Read> Taken for T {
     }
 }
 
-/// A field that is `null` is one left out.
+/// A field that is `null` counts as left out.
 impl<T: Read> Taken for Option<T> {
     const REQUIRED: bool = false;
     const SHAPE: Shape = T::SHAPE;
@@ -78,7 +79,7 @@ impl<T: Read> Taken for Change<T> {
     }
 }
 
-/// A field of an answer: a kind of value, or an `Option` of one that is left out where it is `None`.
+/// A field of an answer: a kind of value, or an `Option` of one that is left out if it is `None`.
 pub trait Told {
     /// Whether it is always there.
     const REQUIRED: bool;
@@ -107,7 +108,7 @@ impl<T: Kind + Serialize> Told for Option<T> {
     }
 }
 
-/// What the macros write in their callers' crates.
+/// Names that the macros use in their callers' crates.
 #[doc(hidden)]
 pub mod made {
     pub use domain::{
@@ -126,7 +127,7 @@ pub mod made {
         Field { name: bare(name), required: T::REQUIRED, shape: T::SHAPE, doc: trimmed(doc) }
     }
 
-    /// The field of that name, also where it is `null`.
+    /// The field of that name, even if it is `null`.
     pub fn sent<'a>(json: &'a Json, name: &'static str) -> Option<&'a Json> {
         let name = bare(name);
         json.fields().iter().find(|(own, _)| own == name).map(|(_, value)| value)
@@ -173,7 +174,7 @@ macro_rules! body {
 
         impl $crate::Read for $name {
             fn read(json: &$crate::made::Json) -> Option<Self> {
-                // That there is no other field the shape has seen to.
+                // The shape has checked that there is no other field.
                 let $crate::made::Json::Object(_) = json else { return None };
                 Some($name {
                     $($field: $crate::Taken::take($crate::made::sent(json, stringify!($field)))?,)*
@@ -218,7 +219,7 @@ macro_rules! answer {
     };
 }
 
-/// Words that stand in one place of a body or answer, as an enum.
+/// The words of one field of a body or answer, as an enum.
 #[macro_export]
 macro_rules! words {
     ($(#[$meta:meta])* $vis:vis enum $name:ident {
@@ -260,7 +261,7 @@ macro_rules! words {
     };
 }
 
-/// Words that stand in one place of an answer and are chosen elsewhere: a text that is one of a list.
+/// The words of one field of an answer that are chosen elsewhere: a text that is one of a list.
 #[macro_export]
 macro_rules! word_of {
     ($(#[$meta:meta])* $vis:vis struct $name:ident: $words:expr;) => {

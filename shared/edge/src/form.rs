@@ -1,4 +1,4 @@
-//! Makes commands of checked bodies. What a shape cannot say (the currency's digits, either this field or
+//! Makes commands from checked bodies. What a shape cannot say (the currency's digits, either this field or
 //! that) is checked here, all faults at once.
 
 use domain::{
@@ -11,7 +11,7 @@ use engine::{Whom, id::Reference};
 
 use crate::{Api, Call, IdentitySent, MoneyText, Problem, Ulid, access::Naming};
 
-/// A command in the making: what is wrong with the body so far.
+/// A command in the making: the faults of the body so far.
 pub struct Form<'a> {
     api: &'a Api,
     naming: Naming,
@@ -30,7 +30,7 @@ macro_rules! given {
     };
 }
 
-/// A field of a body that must be there for this kind of request, or `None` and a fault: `need!(form, body.amount)`.
+/// A field of a body that this kind of request requires, or `None` and a fault: `need!(form, body.amount)`.
 #[macro_export]
 macro_rules! need {
     ($form:ident, $body:ident.$field:ident) => {
@@ -53,7 +53,7 @@ impl<'a> Form<'a> {
         self.faults.push(Fault::new(pointer, code, detail));
     }
 
-    /// A field that must be there for this kind of request: see [`need!`](crate::need).
+    /// A field that this kind of request requires: see [`need!`](crate::need).
     pub fn needed<T>(&mut self, name: &str, sent: Option<T>) -> Option<T> {
         if sent.is_none() {
             self.fault(format!("/{name}"), "required", "needed here");
@@ -81,7 +81,7 @@ impl<'a> Form<'a> {
         money
     }
 
-    /// The same of a field that may be left out.
+    /// The same for an optional field.
     pub fn money_if(&mut self, sent: Option<&MoneyText>, pointer: &str) -> Option<Option<Money>> {
         sent.map_or(Some(None), |sent| self.money(sent, pointer).map(Some))
     }
@@ -101,7 +101,7 @@ impl<'a> Form<'a> {
                 self.takes_no(&[by_id, by_identity], "a partner names a member by member_ref");
                 self.needed("member_ref", member_ref).map(|reference| Whom::Linked(reference.0))
             }
-            // It may say who it is; that it is no other has been checked.
+            // It may name itself; other checks ensure that it names nobody else.
             Naming::Own(own) => {
                 self.takes_no(&[by_reference, by_identity], "a token is its member's");
                 Some(Whom::Id(own))
@@ -139,7 +139,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// What was made of the body, if nothing is wrong with it.
+    /// The command, if nothing is wrong with the body.
     ///
     /// # Errors
     /// All faults that were noted.

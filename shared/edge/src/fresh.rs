@@ -1,5 +1,5 @@
-//! How an instance that shares its store keeps up: a version of the programme or a revocation
-//! that another instance wrote is known here within half a minute, or nothing is answered.
+//! How an instance that shares its store keeps up: it knows a version of the programme or a revocation that
+//! another instance wrote within half a minute, or it answers nothing.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,11 +8,11 @@ use std::{
 
 use crate::{Api, Clock, Problem};
 
-/// After what time the callers and the programme are read anew. Reading takes less than the rest
-/// of the half minute that the contract gives.
+/// After what time the callers and the programme are reread. Reading takes less than the rest of the half
+/// minute that the contract allows.
 const STALE: Duration = Duration::from_secs(20);
 
-/// After what time without a successful reading nothing is answered.
+/// After what time without a successful read nothing is answered.
 const TOO_OLD: Duration = Duration::from_secs(60);
 
 /// When what others may change was last read.
@@ -31,9 +31,9 @@ struct State {
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Verdict {
     Fresh,
-    /// Read anew; if that fails, go on with what is known.
+    /// Reread; if that fails, continue with what is known.
     Try,
-    /// Read anew; if that fails, answer nothing.
+    /// Reread; if that fails, answer nothing.
     Must,
 }
 
@@ -52,7 +52,7 @@ impl State {
     }
 }
 
-/// A reading that is under way; over when it is dropped.
+/// A read that is under way; over when it is dropped.
 struct Reading<'a>(&'a Freshness);
 
 impl Drop for Reading<'_> {
@@ -71,7 +71,7 @@ impl Freshness {
         self.lock().shared = true;
     }
 
-    /// Notes that everything was read, by a reading that began then.
+    /// Notes that everything was read, by a read that began then.
     pub(crate) fn was_read(&self, at: Instant) {
         let mut state = self.lock();
         state.read_at = state.read_at.max(Some(at));
@@ -79,7 +79,7 @@ impl Freshness {
 }
 
 impl Api {
-    /// Says that other instances write to the same store.
+    /// Notes that other instances write to the same store.
     pub fn share_store(&self) {
         self.freshness.share();
     }
@@ -99,7 +99,7 @@ impl Api {
         if verdict == Verdict::Fresh {
             return Ok(());
         }
-        // Whatever becomes of it, the next may try.
+        // Whatever its outcome, the next may try.
         let reading = Reading(&self.freshness);
         let read = self.refresh().await;
         drop(reading);

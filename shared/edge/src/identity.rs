@@ -98,7 +98,7 @@ body! {
     }
 }
 
-/// The identity in its one form.
+/// The identity in its canonical form.
 ///
 /// # Errors
 /// It is not a number, an address, or lacks its channel.
@@ -127,7 +127,7 @@ pub(crate) fn normalize(api: &Api, sent: &IdentitySent, pointer: &str) -> Result
     if kind != IdentityKind::External && sent.channel.is_some() {
         return wrong("channel", "only an external identity has a channel");
     }
-    // The identity of no other system has no channel, and nobody vouches for one unless it is said.
+    // Only an external identity has a channel, and nobody vouches for an identity unless the caller says so.
     let channel = sent.channel.as_deref().unwrap_or_default().to_owned();
     Ok(Identity { kind, channel, value, verified: sent.verified == Some(true) })
 }

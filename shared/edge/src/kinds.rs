@@ -1,5 +1,5 @@
-//! Kinds of value that bodies and answers hold: a Rust type each, which knows its shape. So what a body is
-//! checked against, what a handler reads, what an answer writes and what is published cannot differ.
+//! Kinds of value that bodies and answers hold: each is a Rust type that knows its shape. So the check of a
+//! body, what a handler reads, what an answer writes and what is published cannot differ.
 //!
 //! [`body!`](crate::body) and [`answer!`](crate::answer) make structs of them. No kind is a float.
 
@@ -25,7 +25,7 @@ pub trait Kind {
 
 /// A kind of value that a body may hold.
 pub trait Read: Kind + Sized {
-    /// The value; `None` if it has not the shape.
+    /// The value; `None` if it does not have the shape.
     fn read(json: &Json) -> Option<Self>;
 }
 
@@ -66,7 +66,7 @@ pub struct Whole<const MIN: i64, const MAX: i64>(pub i64);
 pub type Positive = Whole<1, FIGURE>;
 
 impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
-    /// The number, where none is below 0.
+    /// The number, in a range without negative numbers.
     pub const fn count(self) -> u64 {
         const { assert!(MIN >= 0, "it may be below 0") };
         self.0.unsigned_abs()
@@ -122,7 +122,7 @@ texts! {
     /// An amount of money, as it was sent or is shown; [`Form::money`](crate::Form::money) reads it in the
     /// programme's currency.
     MoneyText: Shape::Money;
-    /// A decimal string that may be below nought, as it is shown.
+    /// A decimal string that may be below zero, as it is shown.
     Decimal: Shape::Decimal;
     /// An instant, as it is shown in the programme's zone.
     At: Shape::Instant;
@@ -212,7 +212,7 @@ impl<T, const MIN: usize, const MAX: usize> Deref for List<T, MIN, MAX> {
     }
 }
 
-/// From names that somebody else has chosen to one kind of value, in the order sent.
+/// From names that others choose to one kind of value, in the order sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Named<T, const MAX: usize>(pub Vec<(JsonText, T)>);
 
@@ -234,7 +234,7 @@ impl<T: Serialize, const MAX: usize> Serialize for Named<T, MAX> {
     }
 }
 
-/// All of something, where one word says that, or a part of it.
+/// All of something, if one word says that, or a part of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AllOr<T> {
     /// `"all"`
@@ -256,7 +256,7 @@ impl<T: Read> Read for AllOr<T> {
     }
 }
 
-/// That, or `null` in its place: a field of an answer that is always there.
+/// That, or `null`: a field of an answer that is always present.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(transparent)]
 pub struct OrNull<T>(pub Option<T>);
@@ -268,7 +268,7 @@ impl<T: Kind> Kind for OrNull<T> {
 /// A field of a correction.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Change<T> {
-    /// It is not there: what was stays.
+    /// It is missing: the old value stays.
     #[default]
     Keep,
     /// It is `null`: what was goes.
@@ -288,7 +288,7 @@ impl<T> Change<T> {
     }
 }
 
-/// The programme as it was sent or is kept: `domain` says what it is, and reads it.
+/// The programme as it was sent or is stored: `domain` defines and reads it.
 #[derive(Debug)]
 pub struct ProgrammeDocument<T>(pub T);
 
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(T::SHAPE.check(&json).is_empty(), want.is_some(), "{text}");
     }
 
-    /// What has the shape is read, and nothing else.
+    /// A value with the shape is read, and nothing else.
     #[test]
     fn what_has_the_shape_is_read() {
         check("true", Some(true));

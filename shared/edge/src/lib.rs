@@ -1,7 +1,7 @@
 //! HTTP in and out. The same code answers on one machine and in a Lambda function: a request's
 //! bytes in, the answer's bytes out.
 //!
-//! Here alone are a clock, chance, statuses and callers' keys. No rule of the programme is here.
+//! Only this crate has a clock, randomness, statuses and callers' keys. It has no rules of the programme.
 
 mod access;
 mod answer;

@@ -1,4 +1,4 @@
-//! The contract as OpenAPI 3.1, made from the routes and shapes that the requests are held to.
+//! The contract as OpenAPI 3.1, generated from the routes and shapes that check requests.
 
 use domain::{
     member::{IDENTITIES_MAX, MemberId},
@@ -37,7 +37,7 @@ const PASSED: Shape = Shape::Named(
     ]),
 );
 
-/// What every problem says, and the data that some say beside it.
+/// What every problem contains, and the data that some add.
 pub const PROBLEM: Shape = Shape::Named(
     "Problem",
     &Shape::Object(&[
@@ -99,7 +99,7 @@ const WITH_BODY: &[Code] = &[Code::MalformedJson, Code::UnsupportedMediaType];
 pub fn document(functions: &[&Function]) -> Value {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     PROBLEM.name_schemas(&mut schemas);
-    // A problem may tell more one day.
+    // A problem may contain more one day.
     if let Some(Value::Object(problem)) = schemas.get_mut("Problem") {
         problem.shift_remove("additionalProperties");
     }

@@ -1,9 +1,9 @@
-//! An invariant that does not hold ends its request and nothing else: what panicked is caught where the request
-//! came in, logged once, and answered with 500.
+//! A broken invariant ends its request and nothing else: the panic is caught where the request came in,
+//! logged once, and answered with 500.
 //!
-//! The log says which request it was and where in the code, and not what the panic said: that may quote somebody's
-//! data. A process that ends where something panics, as a function's on Lambda, has a hook of its own, and nothing
-//! is caught there.
+//! The log says which request it was and where in the code, but not the panic's message, which may quote
+//! personal data. A process that ends on a panic, such as a function's on Lambda, has a hook of its own, and
+//! nothing is caught there.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,11 +22,11 @@ thread_local! {
 
 static NOTING: Once = Once::new();
 
-/// From now on, has what panics inside a request noted for its line in the log instead of printed. Whatever else
-/// panics in the process is printed as before.
+/// From now on, a panic inside a request is noted for its log line instead of printed. Any other panic in the
+/// process is printed as before.
 ///
-/// For a process that outlives a panic. It is not done by itself, because a process that does not outlive one has a
-/// hook which must stay.
+/// For a process that outlives a panic. It is not automatic, because a process that ends on a panic has a
+/// hook that must stay.
 pub fn note_panics() {
     NOTING.call_once(|| {
         let printing = panic::take_hook();
@@ -45,13 +45,13 @@ pub(crate) struct Panicked {
     pub(crate) place: Option<String>,
 }
 
-/// What comes of it, unless it panics. What it held is let go of, as if it had been dropped.
+/// Its result, unless it panics. A panic releases what it held, as if it had been dropped.
 pub(crate) async fn caught<T>(doing: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut doing = pin!(doing);
     std::future::poll_fn(|context| {
         let before = CATCHING.replace(true);
-        // Nothing that it leaves behind is looked at again: what it shares with others is behind locks whose
-        // holders only assign, and turns that are given back as it unwinds.
+        // Nothing that it leaves behind is read again: what it shares with others is behind locks whose
+        // holders only assign, and turns that unwinding gives back.
         let polled = panic::catch_unwind(AssertUnwindSafe(|| doing.as_mut().poll(context)));
         CATCHING.set(before);
         match polled {

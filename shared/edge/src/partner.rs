@@ -27,8 +27,7 @@ pub(crate) struct PartnerKey {
     key: Key,
 }
 
-/// A partner as a caller: it follows from the brand, so that what is remembered for it outlives its
-/// keys.
+/// A partner as a caller: its id follows from the brand, so that what is remembered for it outlives its keys.
 pub fn partner_id(brand: &BrandId) -> CallerId {
     CallerId::of(hash(&[b"laurel partner\0", brand.as_str().as_bytes()]))
 }
@@ -40,7 +39,7 @@ impl Api {
         programmes.is_ok_and(|all| all.newest().brands.iter().any(|brand| brand.kind == BrandKind::Partner))
     }
 
-    /// The keys that are live, ready to verify with.
+    /// The live keys, ready to verify with.
     pub(crate) fn live_keys(&self, partners: &[Partner]) -> PartnerKeys {
         let mut keys = PartnerKeys::new();
         for Partner { brand, keys: all } in partners {
@@ -58,7 +57,7 @@ impl Api {
                         let key = PartnerKey { caller: caller.clone(), brand: brand.clone(), key };
                         keys.insert(known.id, Arc::new(key));
                     }
-                    // The others must not suffer from one that was sealed under a master key that is gone.
+                    // A key that was sealed under a missing master key must not affect the others.
                     None => tracing::error!(key = id, "a partner's key cannot be opened"),
                 }
             }
@@ -66,8 +65,8 @@ impl Api {
         keys
     }
 
-    /// Seals partners' secrets under the newest version of the master key, so that an older one is no
-    /// longer needed for them: how many it sealed anew, and how many it cannot open.
+    /// Seals partners' secrets under the newest version of the master key, so that an older one is no longer
+    /// needed for them. Returns how many it resealed, and how many it cannot open.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -93,11 +92,10 @@ impl Api {
         }
     }
 
-    /// The partner that signed the request. Its nonce is used up by this, whatever comes of the
-    /// request.
+    /// The partner that signed the request. This uses up the nonce, whatever the request's outcome.
     ///
     /// # Errors
-    /// 401 `signature_invalid`, the same for every reason; 503 if who may call could not be read for a
+    /// 401 `signature_invalid`, the same for every reason; 503 if the list of callers could not be read for a
     /// minute, or if the nonce could not be stored.
     pub(crate) async fn signed(
         &self,
@@ -108,7 +106,7 @@ impl Api {
             tracing::debug!(?why, "a signature is refused");
             Problem::of(Code::SignatureInvalid)
         };
-        // Who asks must not depend on which of the two is looked at.
+        // The caller must not depend on which of the two is checked.
         if head.headers.contains_key(AUTHORIZATION) {
             return Err(refused(Refused::Twice));
         }
@@ -120,7 +118,7 @@ impl Api {
             headers: &head.headers,
             body,
         };
-        // Signers live by the world's time, also where a test's clock stands.
+        // Signers use the real time, even under a test's clock.
         let now = self.clock.world();
         let mut signer = None;
         let find = |keyid: &str| {

@@ -1,4 +1,4 @@
-//! What went wrong, as RFC 9457 tells it. The only place where refusals become statuses.
+//! What went wrong, in the form of RFC 9457. The only place where refusals become statuses.
 
 use domain::{
     id::OrderLineId,
@@ -22,7 +22,7 @@ pub struct Problem {
     pub data: Map<String, Value>,
     /// The `Allow` header of a 405.
     pub allow: Option<String>,
-    /// What a 429 tells of the limit.
+    /// What a 429 says about the limit.
     pub rate: Option<Standing>,
 }
 
@@ -32,7 +32,7 @@ impl Problem {
         Problem::saying(code, code.words())
     }
 
-    /// The problem in words that say more exactly what it is about, without data.
+    /// The problem in more exact words, without data.
     pub fn saying(code: Code, detail: impl Into<String>) -> Problem {
         Problem { code, detail: detail.into(), data: Map::new(), allow: None, rate: None }
     }
@@ -59,7 +59,7 @@ impl Problem {
         Problem::invalid_field(&[Fault::new(pointer, code, detail)])
     }
 
-    /// Whether the same request may go through later.
+    /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         self.code.repeat() == Repeat::Later
     }
@@ -81,7 +81,7 @@ impl Problem {
     }
 }
 
-/// What somebody sent, read as that type.
+/// A sent value, read as that type.
 ///
 /// # Errors
 /// All that is wrong with its shape.
@@ -100,7 +100,7 @@ fn errors(faults: &[Fault]) -> Value {
 }
 
 impl Problem {
-    /// The problem that a refusal is.
+    /// The problem for a refusal.
     pub fn of_refusal(refusal: &Refusal) -> Problem {
         match refusal {
             Refusal::InvalidField(faults) => Problem::invalid_field(faults),
@@ -161,7 +161,7 @@ impl Problem {
         }
     }
 
-    /// The problem that an error of the engine is. What a store says goes to the log alone.
+    /// The problem for an error of the engine. A store's message goes only to the log.
     pub fn of_error(error: &Error) -> Problem {
         match error {
             Error::Refused(refusal) => Problem::of_refusal(refusal),
@@ -189,7 +189,7 @@ impl Problem {
         }
     }
 
-    /// Something that holds by how it is built does not hold: the request ends, and the log says what it was.
+    /// An invariant is broken: the request ends, and the log says which one.
     pub fn broken(what: &'static str) -> Problem {
         tracing::error!(what, "an invariant is broken");
         Problem::of(Code::Internal)

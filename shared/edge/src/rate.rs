@@ -1,5 +1,5 @@
-//! Limits of rate: how many requests a caller may send in a while. A token bucket for each caller,
-//! counted in this process alone, in whole nanoseconds.
+//! Rate limits: how many requests a caller may send in a period. A token bucket for each caller, counted in
+//! this process alone, in whole nanoseconds.
 
 use engine::records::By;
 use std::{
@@ -19,16 +19,16 @@ const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 /// Requests a minute that a caller may send, unless set otherwise.
 pub const RATE_LIMIT: u32 = 60_000;
 
-/// Link codes a minute that a partner may get wrong. Those under way count until they were right.
+/// Wrong link codes a minute that a partner may send. Those under way count until they prove right.
 const WRONG_CODES_MAX: u32 = 100;
 
-/// The least number of callers in a map at which it is looked through for those that may be forgotten.
+/// The least number of callers in a map at which it is searched for those that may be forgotten.
 const CALLERS_KEPT: usize = 1_024;
 
-/// So many requests in that time: a bucket that holds so many and fills up in that time.
+/// This many requests in that time: a bucket that holds this many and fills up in that time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Policy {
-    /// Its name, which answers tell.
+    /// Its name, which answers give.
     pub name: &'static str,
     /// How many.
     pub quota: u32,
@@ -37,7 +37,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// So many of a caller's requests a minute; `None` for 0, which is without a limit.
+    /// That many of a caller's requests a minute; `None` for 0, which means no limit.
     pub fn requests(a_minute: u32) -> Option<Policy> {
         (a_minute > 0).then_some(Policy { name: "caller", quota: a_minute, window: Duration::from_secs(60) })
     }
@@ -47,7 +47,7 @@ impl Policy {
         Policy { name: "link-code", quota: WRONG_CODES_MAX, window: Duration::from_secs(60) }
     }
 
-    /// What one request takes from the bucket, as the time in which it comes back.
+    /// What one request takes from the bucket, as the time until it comes back.
     fn cost(self) -> Duration {
         self.window / self.quota.max(1)
     }
@@ -59,7 +59,7 @@ pub struct Standing {
     policy: Policy,
     /// Requests left.
     left: u32,
-    /// When there is something to wait for no more: one request after a refusal, all of them otherwise.
+    /// When the wait ends: for one request after a refusal, for all of them otherwise.
     wait: Duration,
     refused: bool,
 }
@@ -74,7 +74,7 @@ pub struct Rates {
 #[derive(Debug, Default)]
 struct Buckets {
     full_at: HashMap<By, Instant>,
-    /// At how many the full ones are forgotten.
+    /// The number at which the full ones are forgotten.
     look_at: usize,
 }
 
@@ -114,8 +114,7 @@ impl Rates {
 }
 
 impl Buckets {
-    /// A bucket that is full says nothing. Those that are not are at most as many as the requests of
-    /// one window.
+    /// A full bucket holds no information. The others are at most as many as the requests of one window.
     fn forget_full(&mut self, now: Instant) {
         if self.full_at.len() < self.look_at.max(CALLERS_KEPT) {
             return;
@@ -139,13 +138,13 @@ impl Standing {
         Err(problem)
     }
 
-    /// Seconds, rounded up, after which it is worth trying again.
+    /// Seconds, rounded up, until a retry is worthwhile.
     pub(crate) fn seconds(&self) -> u64 {
         let whole = self.wait.as_secs();
         if self.wait.subsec_nanos() > 0 { whole + 1 } else { whole }
     }
 
-    /// Says how the caller stands in an answer's fields.
+    /// Adds the caller's standing to an answer's fields.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         let Policy { name, quota, window } = self.policy;
         let policy = format!("\"{name}\";q={quota};w={}", window.as_secs());
@@ -227,7 +226,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against the plain model: tokens that come back one after the other.
+        /// Compared with the simple model: tokens that come back one after the other.
         #[test]
         fn it_is_a_token_bucket(quota in 1..9u32, seconds in 1..9u64, steps in prop::collection::vec(0..4_000u64, 1..60)) {
             let (rates, start) = (Rates::new(policy(quota, seconds)), Instant::now());

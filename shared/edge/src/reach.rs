@@ -1,43 +1,43 @@
-//! Who may ask a route, as data. What a route does not say is refused.
+//! Who may call a route, as data. Everything that a route does not allow is refused.
 
 use domain::{json::Json, programme::May};
 
 use crate::{Role, Spend};
 
-/// Who may ask a route.
+/// Who may call a route.
 #[derive(Clone, Copy, Debug)]
 pub struct Access {
-    /// The roles of keys that may, besides an admin's; `None`: no key may, an admin's neither.
+    /// The roles of keys that may, besides an admin's; `None`: no key may, not even an admin's.
     pub keys: Option<&'static [Role]>,
-    /// What a partner's signature is good for.
+    /// What a partner's signature allows.
     pub partners: Partners,
-    /// What a member's token is good for.
+    /// What a member's token allows.
     pub members: Members,
 }
 
-/// What a partner's signature is good for on a route.
+/// What a partner's signature allows on a route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Partners {
     /// Nothing.
     Refused,
-    /// Asking, whatever the programme says of the brand.
+    /// Calling, whatever the programme says of the brand.
     Any,
-    /// Asking, where the programme says that the brand may issue points.
+    /// Calling, if the programme says that the brand may issue points.
     MayEarn,
-    /// Asking, where the programme says that the brand may honour points.
+    /// Calling, if the programme says that the brand may honour points.
     MayRedeem,
-    /// Asking, where the programme says that the brand may take back.
+    /// Calling, if the programme says that the brand may take back.
     MayReverse,
 }
 
-/// What a member's token is good for on a route.
+/// What a member's token allows on a route.
 #[derive(Clone, Copy, Debug)]
 pub enum Members {
     /// Nothing.
     Refused,
     /// Asking about its own member.
     Own,
-    /// The one redemption that the token names; what the body asks to spend is read so.
+    /// The one redemption that the token names; the function reads from the body what it would spend.
     Spend(fn(&Json) -> Option<Spend>),
 }
 
@@ -48,7 +48,7 @@ impl Access {
     /// Keys of these roles, and an admin's.
     ///
     /// # Panics
-    /// When it is compiled, if a role is one that no key carries.
+    /// At compile time, if a role is one that no key carries.
     pub const fn keys(roles: &'static [Role]) -> Access {
         let mut at = 0;
         while at < roles.len() {
@@ -59,7 +59,7 @@ impl Access {
         Access { keys: Some(roles), partners: Partners::Refused, members: Members::Refused }
     }
 
-    /// Partners alone: what means nothing without a partner's brand not even an admin has.
+    /// Partners alone, not even an admin: the route means nothing without a partner's brand.
     pub const fn partners_alone(partners: Partners) -> Access {
         Access { keys: None, partners, members: Members::Refused }
     }
@@ -76,7 +76,7 @@ impl Access {
         Access { members, ..self }
     }
 
-    /// Whether a caller of that role may ask at all.
+    /// Whether a caller of that role may call at all.
     pub fn admits(&self, role: Role) -> bool {
         match role {
             Role::Partner => self.partners != Partners::Refused,
@@ -88,9 +88,9 @@ impl Access {
         }
     }
 
-    /// Every role that may ask, in words, for the documentation.
+    /// Every role that may call, in words, for the documentation.
     pub(crate) fn words(&self) -> Vec<&'static str> {
-        // Where no key may ask there are no roles of keys.
+        // If no key may call, there are no roles of keys.
         let keys = self.keys.map(|roles| [&[Role::Admin], roles].concat()).unwrap_or_default();
         let others = [Role::Partner, Role::Member].into_iter().filter(|role| self.admits(*role));
         keys.into_iter().chain(others).map(Role::word).collect()
@@ -98,7 +98,7 @@ impl Access {
 }
 
 impl Partners {
-    /// Whether a partner may ask, by what the programme says of its brand.
+    /// Whether a partner may call, by what the programme says of its brand.
     pub(crate) fn may(self, may: May) -> bool {
         match self {
             Partners::Refused => false,

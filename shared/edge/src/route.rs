@@ -1,4 +1,4 @@
-//! Functions and their routes, as data: what is asked, by whom, and what comes back.
+//! Functions and their routes, as data: what callers send, who may call, and what comes back.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -58,7 +58,7 @@ pub struct Route {
     pub summary: &'static str,
     /// Who may ask.
     pub access: Access,
-    /// The shape of the body, where it takes one.
+    /// The shape of the body, if it takes one.
     pub body: Option<Shape>,
     /// Whether it remembers its answer under an `Idempotency-Key`.
     pub remembers: bool,
@@ -81,9 +81,9 @@ pub struct Call {
     pub path: Vec<String>,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
-    /// The body; `null` where the route takes none. A handler is handed it as what its route takes.
+    /// The body; `null` if the route takes none. A handler gets it as the type that its route takes.
     pub(crate) body: Json,
-    /// What of it is not the handler's alone.
+    /// The part of it that is not for the handler alone.
     pub(crate) said: Said,
     /// The body as it was sent.
     pub text: Bytes,
@@ -92,7 +92,7 @@ pub struct Call {
 }
 
 impl Route {
-    /// What a route says that says nothing: an admin alone may ask, and there is nothing there.
+    /// A route's defaults: only an admin may call, and everything else is empty.
     pub const BARE: Route = Route {
         method: Method::Get,
         path: "",
@@ -107,7 +107,7 @@ impl Route {
     };
 }
 
-/// The rest of a route that takes a body of that type and hands it to that handler.
+/// The rest of a route that takes a body of that type and passes it to that handler.
 #[macro_export]
 macro_rules! taking {
     ($body:ty => $handle:path) => {

@@ -1,4 +1,4 @@
-//! What a body says that is acted on before a handler reads all of it.
+//! Fields of a body that are used before a handler reads all of it.
 
 use domain::{id::BrandId, json::Json, member::MemberId, time::Instant};
 use engine::id::Reference;
@@ -6,7 +6,7 @@ use engine::id::Reference;
 use crate::{Problem, Read as _, Ulid, body};
 
 body! {
-    /// What a body may say that counts whatever it is the body of: whose data it is about, and how it is meant.
+    /// Fields that mean the same in every body: whose data it is about, and how the request is meant.
     pub(crate) struct Said {
         /// the brand it is done at
         pub(crate) brand: Option<BrandId>,
@@ -36,10 +36,10 @@ impl Said {
     /// A request is the same with `false` and without.
     pub(crate) const DRY_RUN: &str = name!(dry_run);
 
-    /// What a body says, which has its route's shape; nothing, where there is none.
+    /// These fields of a body that has its route's shape; nothing, if there is no body.
     ///
     /// # Errors
-    /// 500 `internal`: in that shape, one of these names stands for something else.
+    /// 500 `internal`: in that shape, one of these names means something else.
     pub(crate) fn of(body: &Json) -> Result<Said, Problem> {
         let said = match body {
             Json::Null => Said::read(&Json::Object(Vec::new())),

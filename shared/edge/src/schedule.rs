@@ -1,12 +1,11 @@
 //! Scheduled runs that no caller asks for: EventBridge Scheduler invokes the function itself, under
 //! IAM's authority, with an event and no key.
 //!
-//! Such an event comes at least once and may come late, so a run only writes down what time has made
-//! true already: late, twice, cut off or never, it changes no figure. The event's instant is the
-//! logical time; where this machine's clock is behind the scheduler's, it is now. A run does as
-//! many bounded steps as fit before `until` and says whether it came to the end; whoever runs it
-//! fails the event when it did not, so that it is sent again, and the next run goes on where this
-//! one stopped, because what was settled is no longer due.
+//! Such an event comes at least once and may come late, so a run only writes down what time has already made
+//! true: late, twice, cut off or never, it changes no figure. The event's instant is the logical time; if
+//! this machine's clock is behind the scheduler's, it is now. A run does as many bounded steps as fit before
+//! `until` and says whether it finished; if not, its caller fails the event, so that it is sent again, and
+//! the next run continues where this one stopped, because what was settled is no longer due.
 
 use std::{
     sync::Arc,
@@ -20,11 +19,11 @@ use serde_json::{Map, Value};
 
 use crate::{Api, Call, Caller, Code, Function, Method, Problem, Role, Route, said::Said};
 
-/// Sources of events that a schedule makes when it was given no input of its own.
+/// Sources of events from a schedule without an input of its own.
 const ENVELOPES: [&str; 2] = ["aws.scheduler", "aws.events"];
 
 impl Function {
-    /// What a schedule runs: the function's own route, where a scheduler may call it.
+    /// What a schedule runs: the function's own route, if a scheduler may call it.
     pub fn scheduled(&self) -> Option<&'static Route> {
         let own = |route: &&Route| route.path.is_empty() && route.method == Method::Post;
         self.routes.iter().find(own).filter(|route| route.access.admits(Role::Scheduler))
@@ -32,12 +31,12 @@ impl Function {
 }
 
 impl Api {
-    /// Runs the function as its schedule's event says, step by step until nothing is left to do or
-    /// another step would not end by `until`; at least one step. Answers what all steps together
-    /// did, `done` among it.
+    /// Runs the function as its schedule's event says, step by step until nothing is left to do or another
+    /// step would not end by `until`; at least one step. Returns what all steps together did, including
+    /// `done`.
     ///
-    /// The event is what a caller may send too (`{"as_of": …}`, `{}`), or the one that a schedule
-    /// without an input sends, whose `time` is taken.
+    /// The event is one that a caller may send too (`{"as_of": …}`, `{}`), or the one of a schedule without
+    /// an input, whose `time` counts.
     ///
     /// # Errors
     /// The function has no schedule, the event is of another shape, or the store failed: then what
@@ -113,7 +112,7 @@ fn enveloped(event: &Value) -> Option<&Value> {
     event.get("time").filter(|_| ENVELOPES.contains(&source))
 }
 
-/// Adds a step's counts; what is not a count is the last step's.
+/// Adds a step's counts; other values are the last step's.
 fn add(totals: &mut Map<String, Value>, body: &[u8]) -> Result<(), Problem> {
     let step: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
     let step = step.ok_or_else(|| Problem::broken("a step's answer is no object"))?;

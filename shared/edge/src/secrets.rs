@@ -1,4 +1,4 @@
-//! Secrets: what is derived from the master key, what is sealed under it, and chance.
+//! Secrets: what is derived from the master key, what is sealed under it, and random bytes.
 
 use crate::wire::CodeNumber;
 use chacha20poly1305::{
@@ -12,7 +12,7 @@ use sha2::Sha256;
 /// Bytes nobody can guess.
 ///
 /// # Errors
-/// The machine has no source of chance.
+/// The machine has no source of randomness.
 pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
@@ -22,7 +22,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 /// The shortest master key, in characters.
 const MASTER_KEY_MIN: usize = 32;
 
-/// The chance that each sealing has, in bytes.
+/// The random bytes of each seal.
 const SEAL_NONCE_BYTES: usize = 24;
 
 /// Whether that is a master key, or several: each on a line of its own, with at least 32 characters.
@@ -30,8 +30,7 @@ pub fn is_master_key(text: &str) -> bool {
     let mut lines = text.trim().lines().map(str::trim).peekable();
     lines.peek().is_some() && lines.all(|line| line.len() >= MASTER_KEY_MIN)
 }
-/// What link codes are written with: Crockford's base 32, which leaves out what is easily taken for
-/// something else.
+/// The alphabet of link codes: Crockford's base 32, which leaves out letters that are easily confused.
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Letters of a link code, 5 bits each: 75 bits, in groups that can be read out.
@@ -40,9 +39,9 @@ const CODE_GROUP: usize = 5;
 
 /// What is derived from the master key. The master key itself is not kept.
 ///
-/// It may have several versions, each on a line of its own, the oldest first. What must be found again, as
-/// identities must, follows from the first for ever; what is only read again is sealed under the
-/// newest, and says under which.
+/// It may have several versions, each on a line of its own, the oldest first. Anything that must be found
+/// again, such as identities, always follows from the first; anything that is only read again is sealed under
+/// the newest, and says under which.
 #[derive(Clone)]
 pub struct Secrets {
     identity: [u8; 32],
@@ -61,7 +60,8 @@ impl Secrets {
     pub fn new(master: &[u8]) -> Secrets {
         let lines = master.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         let versions: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
-        // Who hands over none has not asked `is_master_key`; what is derived of nothing opens nothing of others.
+        // A caller that passes none has not checked `is_master_key`; secrets derived from nothing open
+        // nothing of others.
         let master = versions.first().copied().unwrap_or_default();
         Secrets {
             identity: derive(master, b"laurel identity v1"),
@@ -75,13 +75,13 @@ impl Secrets {
         }
     }
 
-    /// Tells one master key from another, and nothing of either.
+    /// Distinguishes master keys, and reveals nothing about them.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
 
-    /// What hashes of requests are keyed with: a plain hash would let a telephone number be guessed
-    /// from the record of an erased person's request.
+    /// The key for hashes of requests: a plain hash would let somebody guess a telephone number from the
+    /// record of an erased person's request.
     pub(crate) fn content_key(&self) -> &[u8] {
         &self.content
     }
@@ -92,9 +92,9 @@ impl Secrets {
         IdentityHash(half(derive(&self.identity, text.as_bytes())))
     }
 
-    /// Seals a secret under the newest version of the master key, so that it can be opened again under
-    /// the same name alone: a byte that tells the version, chance, and what XChaCha20-Poly1305 makes
-    /// of it. `None` if the machine has no source of chance.
+    /// Seals a secret under the newest version of the master key, so that it can be opened again under the
+    /// same name alone: a byte for the version, random bytes, and the output of XChaCha20-Poly1305. `None` if
+    /// the machine has no source of randomness.
     pub fn seal(&self, name: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
         let nonce: [u8; SEAL_NONCE_BYTES] = random().ok()?;
         let version = u8::try_from(self.seals.len()).ok()?;
@@ -103,8 +103,8 @@ impl Secrets {
         Some([&[version][..], &nonce, &sealed].concat())
     }
 
-    /// What was sealed under that name; `None` if it was sealed under a version of the master key that
-    /// is not here, under another name, or is damaged.
+    /// What was sealed under that name; `None` if it was sealed under a missing version of the master key or
+    /// under another name, or is damaged.
     pub fn open(&self, name: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (version, rest) = sealed.split_first()?;
         let (nonce, sealed) = rest.split_first_chunk::<SEAL_NONCE_BYTES>()?;
@@ -140,8 +140,8 @@ impl Secrets {
         self.letters_hash(&self.letters(number))
     }
 
-    /// The keyed hash under which a link code is stored, however somebody types it; `None` if it is
-    /// no code of ours.
+    /// The keyed hash under which a link code is stored, however somebody types it; `None` if it is not one
+    /// of our codes.
     pub fn link_code_hash(&self, typed: &str) -> Option<LinkCodeHash> {
         let letters = typed.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
         let letters = letters.map(|byte| match byte.to_ascii_uppercase() {

@@ -27,7 +27,7 @@ const TOLD_TO_PAGES: &str =
     "request-id, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, test-clock";
 
 impl Api {
-    /// Answers a request. Never fails: what goes wrong is an answer too.
+    /// Answers a request. Never fails: an error is an answer too.
     pub async fn serve(&self, request: http::Request<Bytes>) -> Response<Bytes> {
         let request_id = self.request_id();
         let (head, body) = request.into_parts();
@@ -75,7 +75,7 @@ impl Api {
         self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), wire::id::<RequestId>)
     }
 
-    /// The answer; and how the caller stands with its limit, as soon as that is known.
+    /// The answer; and the caller's standing with its limit, as soon as that is known.
     async fn answer(
         &self,
         head: &http::request::Parts,
@@ -122,7 +122,7 @@ impl Api {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let fitting = function.routes.iter().filter_map(|route| Some((route, matches(route.path, rest)?)));
         let mut fitting: Vec<_> = fitting.collect();
-        // A path that a route names in full is that route's, and nobody's id: `/members/find`.
+        // A path that a route names in full belongs to that route, and is not an id: `/members/find`.
         let fewest = fitting.iter().map(|(_, parts)| parts.len()).min().ok_or_else(not_found)?;
         fitting.retain(|(_, parts)| parts.len() == fewest);
         let asked = fitting.iter().position(|(route, _)| route.method.word() == method.as_str());
@@ -139,7 +139,7 @@ impl Api {
     /// The caller whose key the headers carry. Without one the store is not touched.
     ///
     /// # Errors
-    /// 401 `unauthenticated`; 503 if who may call could not be read for a minute.
+    /// 401 `unauthenticated`; 503 if the list of callers could not be read for a minute.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
         let nobody = || Problem::of(Code::Unauthenticated);
         let key = bearer(headers).ok_or_else(nobody)?;
@@ -172,7 +172,7 @@ impl Api {
         head: &http::request::Parts,
         (body, said): (&Json, &Said),
     ) -> Result<Request, Problem> {
-        // Whoever does not ask for a trial means it.
+        // A request without `dry_run` is real.
         let dry_run = said.dry_run.unwrap_or(false);
         let mut content = Vec::new();
         path.iter().for_each(|part| Json::Text(part.into()).canonical(&mut content, ""));
@@ -216,8 +216,8 @@ impl Api {
     }
 }
 
-/// Whether only the store can tell who asks: there is a signature, or one key in the form of one, and
-/// not both. Whoever shows neither is refused without the store being touched.
+/// Whether only the store can identify the caller: there is a signature, or one well-formed key, and not
+/// both. A request with neither is refused without touching the store.
 pub fn may_be_known(headers: &HeaderMap) -> bool {
     match signature::is_claimed(headers) {
         true => !headers.contains_key(header::AUTHORIZATION),
@@ -262,8 +262,8 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
     Some(parts)
 }
 
-/// All that is asked: method, path, query and body. The query counts as it is written; the body by what it says, as
-/// where an order or whatever else has a name of its own comes again.
+/// The hash of the whole request: method, path, query and body. The query counts as written; the body by its
+/// content, as for natural keys.
 fn asked(head: &http::request::Parts, body: &Json) -> Vec<u8> {
     let path = head.uri.path();
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -307,7 +307,7 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
             return Err(Problem::of(Code::UnsupportedMediaType));
         }
     }
-    // A scheduled function may be called with nothing: that is an empty object.
+    // A scheduled function may be called without a body: that counts as an empty object.
     let text = if body.is_empty() { Bytes::from_static(b"{}") } else { body.clone() };
     let json = Json::parse(&text).map_err(|error| Problem::saying(Code::MalformedJson, error.to_string()))?;
     let faults = shape.check(&json);
@@ -382,7 +382,7 @@ fn refused(problem: &Problem, request_id: &str) -> Response<Bytes> {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if problem.is_passing() {
-        // Nobody knows how long the store is busy: soon.
+        // Nobody knows how long the store is busy, so this says: soon.
         let seconds = problem.rate.map_or(1, |rate| rate.seconds());
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -1,9 +1,9 @@
 //! HTTP Message Signatures (RFC 9421) as partners.md allows them, and Content-Digest (RFC 9530).
 //!
-//! The standard leaves a verifier much freedom; here there is little, because whatever two readers
-//! of one request could take differently is a way around the signature: one signature, no name
-//! twice, no component flags, nothing percent-encoded, and no parameter that is not understood.
-//! Nothing here reads a clock or a store: time and keys are arguments.
+//! The standard leaves a verifier much freedom; here there is little, because anything that two readers of
+//! one request could understand differently is a way around the signature: one signature, no name twice, no
+//! component flags, nothing percent-encoded, and no unknown parameter. Nothing here reads a clock or a store:
+//! time and keys are arguments.
 
 mod base;
 mod fields;
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use self::fields::{Bare, Member, Parameters, Value, combined, dictionary, differ};
 pub use self::{base::Message, key::Key};
 
-/// How far `created` may lie from now, either way, and for how long a nonce is remembered after it.
+/// How far `created` may be from now, either way, and for how long a nonce is remembered after it.
 pub const WINDOW_SECONDS: i64 = 300;
 
 /// The longest nonce, in bytes.
@@ -35,27 +35,27 @@ static SIGNATURE: HeaderName = HeaderName::from_static("signature");
 static SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 static CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 
-/// A signature that holds. That its nonce is new remains to be seen.
+/// A valid signature, whose nonce is still to be checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified {
     /// The key's name.
     pub keyid: String,
-    /// What this request alone is signed with, of its key.
+    /// The value that only this request of its key has.
     pub nonce: String,
-    /// When it was signed, as the signer's clock has it.
+    /// When it was signed, by the signer's clock.
     pub created: Instant,
 }
 
-/// Why a signature is refused. For logs: a caller is told nothing of it.
+/// Why a signature is refused. For logs only: a caller does not see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
-    /// The fields are no dictionaries, or hold other things than a signature does.
+    /// The fields are not dictionaries, or hold something other than a signature.
     Malformed,
-    /// A label, parameter or component stands twice, or there is a second signature.
+    /// A label, parameter or component occurs twice, or there is a second signature.
     Twice,
     /// A component with flags.
     Flags,
-    /// A parameter that nothing is known of, or one of the wrong kind.
+    /// An unknown parameter, or one of the wrong kind.
     Parameter,
     /// A parameter is not there.
     Missing,
@@ -71,9 +71,9 @@ pub enum Refused {
     Key,
     /// Not the key's algorithm.
     Algorithm,
-    /// The signature is not of this request, or not by this key.
+    /// The signature is not for this request, or not by this key.
     Signature,
-    /// The body is another one than was signed.
+    /// The body is not the one that was signed.
     Body,
     /// The nonce was used before.
     Nonce,
@@ -110,7 +110,7 @@ pub fn verify(
     if !key.signed(base.as_bytes(), &signature) {
         return Err(Refused::Signature);
     }
-    // Last, so that only who has a key makes us hash a body.
+    // Last, so that only a key's holder makes us hash a body.
     if !digest_holds(message) {
         return Err(Refused::Body);
     }
@@ -121,7 +121,7 @@ pub fn verify(
     })
 }
 
-/// Paths and queries have one spelling. What somebody on the way may decode, merge or fold is refused.
+/// Paths and queries have one spelling. Anything that an intermediary may decode, merge or fold is refused.
 fn plainly_spelled(message: &Message<'_>) -> Result<(), Refused> {
     let plain =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%' && byte != b'\\');
@@ -144,7 +144,7 @@ fn only(text: &str) -> Result<Member<'_>, Refused> {
     }
 }
 
-/// The label, the covered components and the parameters of the one signature there is.
+/// The label, the covered components and the parameters of the one signature.
 fn input(text: &str) -> Result<(&str, Vec<&StringRef>, Parameters<'_>), Refused> {
     let Member { label, value: Value::List(items), parameters } = only(text)? else {
         return Err(Refused::Malformed);
@@ -170,7 +170,7 @@ fn input(text: &str) -> Result<(&str, Vec<&StringRef>, Parameters<'_>), Refused>
     }
 }
 
-/// The bytes of the one signature there is, which must be that label's.
+/// The bytes of the one signature, which must have that label.
 fn signature(text: &str, label: &str) -> Result<Vec<u8>, Refused> {
     match only(text)? {
         Member { label: own, value: Value::One(Bare::ByteSequence(bytes)), parameters }
@@ -230,7 +230,7 @@ fn in_time(told: &Told<'_>, now: Instant) -> Result<(), Refused> {
     if old || expired { Err(Refused::Time) } else { Ok(()) }
 }
 
-/// Whether all is covered that could change what the request does.
+/// Whether everything is covered that could change what the request does.
 fn covers(message: &Message<'_>, covered: &[&StringRef]) -> Result<(), Refused> {
     let is = |name: &str| covered.iter().any(|own| own.as_str() == name);
     let keyed = message.headers.contains_key("idempotency-key");
@@ -240,8 +240,8 @@ fn covers(message: &Message<'_>, covered: &[&StringRef]) -> Result<(), Refused> 
     if all { Ok(()) } else { Err(Refused::Covered) }
 }
 
-/// Whether `Content-Digest`, where there is one, is of this body. Other algorithms than sha-256 may stand
-/// beside it and are not looked at.
+/// Whether `Content-Digest`, if present, matches this body. Other algorithms may be given beside sha-256 and
+/// are ignored.
 fn digest_holds(message: &Message<'_>) -> bool {
     if !message.headers.contains_key(&CONTENT_DIGEST) {
         return message.body.is_empty();

@@ -48,7 +48,7 @@ answer! {
 /// `as_of` lies ahead of now, there is no such member, or the store failed.
 pub async fn sweep(api: &Api, call: &Call, asked: Sweep) -> Result<Answer, Problem> {
     let now = call.request.now;
-    // What was done under its key is answered, whatever this instance's clock makes of the rest.
+    // A key that has been used gets its answer, whatever this instance's clock says of the rest.
     if let Some(answer) = api.engine.access().remembered(&call.request).await? {
         return Ok(Answer::from(answer).replayed(true));
     }
@@ -63,7 +63,7 @@ pub async fn sweep(api: &Api, call: &Call, asked: Sweep) -> Result<Answer, Probl
             let part = part(&asked)?;
             let swept = api.engine.ledger().sweep(&call.request, as_of, part).await?;
             if swept.done && part.is_first() {
-                // Signatures are judged by the machine's clock, also under a test's.
+                // Signatures are judged by the machine's clock, even under a test's.
                 api.engine.access().forget_nonces(api.clock.world()).await?;
             }
             swept
@@ -84,7 +84,7 @@ pub async fn sweep(api: &Api, call: &Call, asked: Sweep) -> Result<Answer, Probl
     if swept.done {
         return Ok(api.engine.access().remember_answer(&call.request, answer.kept()).await?.into());
     }
-    // What is not done is not remembered: the same key goes on.
+    // An unfinished sweep is not remembered: the same key continues it.
     Ok(answer)
 }
 

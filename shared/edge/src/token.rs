@@ -1,4 +1,4 @@
-//! Member tokens: what a shop hands to its member's page, for one member and a few minutes.
+//! Member tokens: a shop gives one to its member's page, for one member and a few minutes.
 //!
 //! A token is its own content and a seal over it; nothing is stored. The seal is made under a secret of
 //! the master key and the hash of the key that asked for it, so that it breaks when that key is
@@ -25,7 +25,7 @@ pub const TOKEN_MINUTES_MAX: i64 = 15;
 /// What a token grants.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Grant {
-    /// The member whom its bearer is.
+    /// The member that its bearer is.
     pub member: MemberId,
     /// What may be spent, if anything.
     pub spend: Option<Spend>,
@@ -60,7 +60,7 @@ struct Spending {
 }
 
 impl Api {
-    /// A token that the maker hands out, good until that moment; `None` if the maker has no key.
+    /// A token from that maker, valid until that moment; `None` if the maker has no key.
     pub fn member_token(
         &self,
         maker: &Caller,
@@ -85,7 +85,7 @@ impl Api {
         Some(format!("{PREFIX}{content}.{seal}"))
     }
 
-    /// The caller that shows this token, if it is one of ours, its maker's key is alive and it has not
+    /// The caller with this token, if the token is one of ours, its maker's key is live and it has not
     /// expired.
     pub(crate) fn token_bearer(&self, token: &str) -> Option<Arc<Caller>> {
         let (content, seal) = token.strip_prefix(PREFIX)?.split_once('.')?;
@@ -97,7 +97,7 @@ impl Api {
             return None;
         }
         let member = wire::read_member_id(&told.member)?;
-        // Its seal is ours, and so is what it says.
+        // Its seal is ours, and so is its content.
         let spend = told
             .spend
             .map(|told| Spend { order_id: OrderId::of_checked(&told.order_id), points_max: told.points_max });

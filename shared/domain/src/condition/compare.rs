@@ -1,4 +1,4 @@
-//! How facts compare, by type. Nothing compares with what is not there, but that it is not equal to anything.
+//! How facts compare, by type. A missing fact only compares as not equal to anything.
 
 use super::MonthDay;
 use crate::{id::TierId, time::Instant};
@@ -52,7 +52,7 @@ impl<T> Order<T> {
 pub enum Figure<T> {
     Same(Same<T>),
     Order(Order<T>),
-    /// From the first to the second, both of them included.
+    /// From the first to the second, both included.
     Between(T, T),
 }
 
@@ -99,7 +99,7 @@ impl Rank {
 #[allow(missing_docs)]
 pub enum When {
     Order(Order<Instant>),
-    /// From the first to the second, both of them included.
+    /// From the first to the second, both included.
     Between(Instant, Instant),
     /// Its local date lies fewer than so many days back.
     WithinDays(i64),

@@ -1,4 +1,4 @@
-//! What can be asked of a member, by type, and who can answer.
+//! The facts about a member, by type, and who can answer them.
 
 use super::Wants;
 use crate::{
@@ -106,16 +106,16 @@ impl MonthDay {
     }
 }
 
-/// Who can be asked. A fact that is not there is `None`; one that has to be looked up first is an error. A settled
-/// member answers by [`Subject`](super::Subject).
+/// A source of facts. A missing fact is `None`; one that must be looked up first is an error. A settled
+/// member answers through [`Subject`](super::Subject).
 pub trait Facts {
     /// The real tier; a trial does not count.
     ///
     /// # Errors
-    /// As for each of these: what has to be looked up first.
+    /// As for each of these: what must be looked up first.
     fn tier(&self) -> Result<Option<&TierId>, Wants>;
 
-    /// How high that tier stands; one that the programme does not have lies below all that it has.
+    /// The rank of that tier; a tier that the programme does not have is below all others.
     fn rank(&self, tier: &TierId) -> Option<usize>;
 
     #[allow(missing_docs)]

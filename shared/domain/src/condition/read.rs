@@ -1,5 +1,5 @@
-//! Reading conditions when a programme is saved: every fault is told, and what has none cannot fail
-//! later.
+//! Reading conditions when a programme is saved: every fault is reported, and a condition without faults
+//! cannot fail later.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ enum Fact {
     Flag(Flag),
 }
 
-/// Every fact by its name, but for consents, which are by channel.
+/// Every fact by its name, except consents, which are by channel.
 const FACTS: &[(&str, Fact)] = &[
     ("tier", Fact::Tier),
     ("growth", Fact::Number(Number::Growth)),
@@ -53,7 +53,7 @@ const FACTS: &[(&str, Fact)] = &[
     ("birthday.month_day", Fact::Birthday),
 ];
 
-/// What the name of a fact about a consent begins with; the channel follows.
+/// The prefix of a consent fact's name; the channel follows.
 const CONSENT: &str = "consent.";
 
 fn fact_of(name: &str) -> Option<Fact> {
@@ -97,8 +97,8 @@ fn op_of(name: &str) -> Option<Op> {
     OPS.iter().find(|(own, _)| *own == name).map(|(_, op)| *op)
 }
 
-/// What a condition looks like, as JSON Schema. Which facts compare how, and with what, a schema does not say:
-/// [`Reader`] tells.
+/// What a condition looks like, as JSON Schema. A schema does not say which facts compare how, and with what:
+/// [`Reader`] checks that.
 pub fn schema() -> Value {
     let names = |table: &mut dyn Iterator<Item = &'static str>| table.map(Value::from).collect::<Vec<_>>();
     let own = json!({"$ref": "#/components/schemas/Condition"});
@@ -124,15 +124,15 @@ pub fn schema() -> Value {
     })
 }
 
-/// Why a fact, a comparison and a value are no pair.
+/// Why a fact, a comparison and a value do not form a pair.
 enum Wrong {
     /// The fact does not compare that way.
     Op,
-    /// The value is of another type; this one is wanted.
+    /// The value has another type; this one is expected.
     Value(&'static str),
 }
 
-/// How a value of a type is read, and what is said where it is none.
+/// How a value of a type is read, and the fault if it has another type.
 struct Type<'a, T> {
     read: &'a dyn Fn(&Json) -> Option<T>,
     wanted: &'static str,
@@ -326,7 +326,7 @@ impl Reader<'_> {
             Type { read: &|json| json.text().and_then(Instant::parse), wanted: "an RFC 3339 instant" };
         let day = Type { read: &|json| json.text().and_then(MonthDay::parse), wanted: "a day as MM-DD" };
         let flag = Type { read: &Json::bool, wanted: "true or false" };
-        // What is no tier of the programme is told with all that it names.
+        // An unknown tier is reported with everything else that the condition names.
         let tier = |json: &Json| word(json).map(|word| TierId::of_checked(&word));
         let tier = Type { read: &tier, wanted: "a word" };
         let word = Type { read: &word, wanted: "a word" };

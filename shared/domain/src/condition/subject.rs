@@ -1,4 +1,4 @@
-//! A settled member, and what was looked up beside it, as who can be asked.
+//! A settled member, with what was looked up besides, as a source of facts.
 
 use super::{Amount, Facts, Flag, Moment, MonthDay, Number, Wants, Word, Words};
 use crate::{
@@ -10,14 +10,14 @@ use crate::{
     time::{Day, Instant},
 };
 
-/// The member that conditions are asked of.
+/// The member that conditions test.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// Its standing, settled to `now`.
     pub member: &'a Member,
     /// Who it is, if known here.
     pub person: Option<&'a Person>,
-    /// Its entries, as far as known here.
+    /// Its entries, as far as they were looked up.
     pub history: Option<&'a History>,
     /// Entries that are being recorded and are not in the history.
     pub recent: &'a [Event],

@@ -46,7 +46,8 @@ impl Facts for Nobody {
     }
 }
 
-/// Whoever can be asked, a fact that is not there is like any other: a member without a tier, say, as none is today.
+/// For any source a missing fact behaves the same: for instance a member without a tier, which does not exist
+/// today.
 #[test]
 fn of_nobody_nothing_holds_but_that_it_is_not_equal() {
     let words = [r#""basic""#, r#"["basic"]"#];

@@ -15,14 +15,14 @@ use crate::{
     time::{Day, Instant},
 };
 
-/// An order as a caller tells it.
+/// An order as a caller sends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EarnOrder {
     /// The brand.
     pub brand: BrandId,
     /// The brand's id of it.
     pub order_id: OrderId,
-    /// What it came to; needed where there are no lines.
+    /// Its amount; required if there are no lines.
     pub amount: Option<Money>,
     /// Its lines.
     pub lines: Vec<EarnLine>,
@@ -33,7 +33,7 @@ pub struct EarnOrder {
 /// A line as a caller tells it.
 pub type EarnLine = OrderLine;
 
-/// An activity as a caller tells it.
+/// An activity as a caller sends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EarnActivity {
     /// Where.
@@ -145,7 +145,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// When points of an event on that day expire, and where it moves all others to.
+    /// When points of an event on that day expire, and the instant to which it moves all others.
     fn expiry(&self, day: Day) -> (Option<Instant>, Option<Instant>) {
         let programme = self.programme();
         let zone = programme.zone;
@@ -159,8 +159,8 @@ impl Draft<'_> {
         }
     }
 
-    /// What comes in repays open debt first; the rest becomes lots (rules, 4.5). Shares are given
-    /// in the order in which they repay.
+    /// New points repay open debt first; the rest becomes lots (rules, 4.5). `shares` are in the order in
+    /// which they repay.
     pub(super) fn credit(&self, shares: Vec<Share>) -> Movement {
         let mut debt = signed(self.member.debt);
         let mut repaid = 0;
@@ -175,7 +175,7 @@ impl Draft<'_> {
         Movement { shares, debt: -repaid, ..Movement::default() }
     }
 
-    /// The points that the limits leave (rules, 4.4).
+    /// The points that the limits allow (rules, 4.4).
     fn within_limits(&self, calculated: u64, day: Day) -> Result<u64, Wants> {
         let (mut granted, mut wants) = (calculated, Wants::default());
         for limit in &self.programme().points.limits {
@@ -252,7 +252,7 @@ impl Draft<'_> {
     }
 }
 
-/// The order's amount: the sum of its lines, which `amount` must equal where both are given.
+/// The order's amount: the sum of its lines, which `amount` must equal if both are given.
 fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
     let mut seen = HashSet::new();
     let twice = told.lines.iter().enumerate().filter(|(_, line)| !seen.insert(line.line_id.as_str()));

@@ -13,7 +13,7 @@ use crate::{
 impl Draft<'_> {
     /// Applies what follows, compared with the member as it was before the command.
     pub(super) fn follow(&mut self, before: &Member) -> Result<(), Stop> {
-        // Points that were recorded after their expiry are recorded, and expire at once.
+        // Points that are recorded after their expiry expire at once.
         let now = self.context.now;
         let expired = settle(self.context.programmes, &mut self.member, now);
         self.events.extend(expired);
@@ -29,7 +29,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Whoever has left keeps no points, whatever brought them.
+    /// A member who has left keeps no points, whatever brought them.
     fn lapse_points(&mut self) {
         let all = self.member.lots.iter();
         let shares: Vec<Share> =
@@ -97,7 +97,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Issues every badge whose condition holds; whether there was any.
+    /// Issues every badge whose condition holds; returns whether there was any.
     fn issue_due_badges(&mut self) -> Result<bool, Stop> {
         let programme = self.programme();
         let (mut issued, mut wants) = (false, Wants::default());

@@ -1,7 +1,7 @@
 //! What a command does to a member: events, or a refusal. The member must be settled to `now`.
 //!
-//! Nothing here reads a store: what a decision needs beside the member (the order that is
-//! refunded, older entries, the person) is handed in, or asked for by [`Stop::Wants`].
+//! Nothing here reads a store: what a decision needs besides the member (the refunded order, older entries,
+//! the person) is passed in, or requested by [`Stop::Wants`].
 
 mod earn;
 mod follow;
@@ -37,11 +37,11 @@ pub struct Context<'a> {
     pub programmes: &'a Timeline,
     /// The moment of the decision, not before the member's `as_of`.
     pub now: Instant,
-    /// Who the member is, if it was asked for.
+    /// The person, if requested.
     pub person: Option<&'a Person>,
-    /// Older entries, if they were asked for.
+    /// Older entries, if requested.
     pub history: Option<&'a History>,
-    /// Whether events may lie as far back as they like (imports).
+    /// Whether events may be any time ago (imports).
     pub any_age: bool,
 }
 
@@ -88,7 +88,7 @@ pub enum Command<'a> {
 /// What was decided.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Decision {
-    /// What happened, in order; the first is what was asked for.
+    /// What happened, in order; the first is what the command asked for.
     pub events: Vec<Event>,
     /// The member afterwards.
     pub member: Member,
@@ -194,7 +194,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// When the event happened, if it may be told now.
+    /// When the event happened, if it may still be recorded.
     fn occurred_at(&self, brand: &BrandId, told: Option<Instant>) -> Result<Instant, Refusal> {
         let now = self.context.now;
         let brand = self.programme().brand(brand).ok_or(Refusal::BrandNotFound)?;
@@ -227,7 +227,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// What moves is what the rules say.
+/// The points that move must be what the rules say.
 fn must_move(movement: &Movement, points: i64, what: &str) {
     assert!(movement.points() == points, "{what} {points} points and {} move", movement.points());
 }

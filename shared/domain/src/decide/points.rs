@@ -10,7 +10,7 @@ use crate::{
     time::{Day, Instant},
 };
 
-/// Points spent on an order, as a caller tells it.
+/// Points spent on an order, as a caller sends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Redeem {
     /// The honouring brand.
@@ -51,8 +51,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A brand's limit for one member and local day, by when entries are recorded. The member's own
-    /// history tells what has been used of it.
+    /// A brand's limit for one member and local day, by when entries are recorded. The member's own history
+    /// shows what has been used of it.
     pub(super) fn check_member_day(&self, brand: &BrandId, way: Way, points: u64) -> Result<(), Stop> {
         let (programme, per) = (self.programme(), BrandPer::MemberDay);
         let limit = programme.brand(brand).and_then(|brand| brand.limit(per, way));
@@ -65,8 +65,8 @@ impl Draft<'_> {
         if left < points { Err(Refusal::BrandLimit { per, way, total, left }.into()) } else { Ok(()) }
     }
 
-    /// Takes up to so many points in spending order, from held lots too (last) where `held`.
-    /// Returns what leaves each lot and what is missing.
+    /// Takes up to that many points in spending order, also from held lots (last) if `held`. Returns what
+    /// leaves each lot and what is missing.
     pub(super) fn take(&self, points: u64, held: bool) -> (Vec<Share>, u64) {
         let mut missing = points;
         let mut shares = Vec::new();
@@ -120,13 +120,13 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The expiry that restored points get; `None` where they are lost.
+    /// The expiry that restored points get; `None` if they are lost.
     fn restored_expiry(&self, own: Option<Instant>) -> Option<Option<Instant>> {
         let (programme, now) = (self.programme(), self.context.now);
         let zone = programme.zone;
         let alive = match (programme.points.expiry, own) {
             (_, None) => return Some(None),
-            // No instant is moved nearer, so a lot from before the programme counted inactivity keeps its own.
+            // No instant moves nearer, so a lot from before the programme counted inactivity keeps its own.
             (Expiry::Inactivity { .. }, Some(own)) => {
                 self.inactivity_instant().map_or(own, |instant| instant.max(own))
             }
@@ -139,8 +139,8 @@ impl Draft<'_> {
         (grace_days > 0).then(|| Some(zone.midnight(zone.day(now).plus_days(grace_days))))
     }
 
-    /// The one instant of all the member's points with `inactivity` expiry, where it lies ahead:
-    /// that of the points there are (a grace may have made it later), else by the last activity.
+    /// The one instant of all the member's points with `inactivity` expiry, if it lies ahead: that of the
+    /// existing points (a grace may have made it later), else by the last activity.
     pub(super) fn inactivity_instant(&self) -> Option<Instant> {
         let programme = self.programme();
         let active = (self.member.active_on != 0).then(|| Day::from_number(self.member.active_on));

@@ -14,7 +14,7 @@ use crate::{
 /// The most refunds of an order.
 const REFUNDS_MAX: u32 = 200;
 
-/// What is asked back of an order.
+/// The part of an order to refund.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ask {
     /// All that remains.
@@ -42,7 +42,7 @@ impl Draft<'_> {
         state: &OrderState,
         ask: &Ask,
     ) -> Result<OrderState, Stop> {
-        // All of nothing left is no refund: it is always answered, and does not count as one.
+        // `"all"` of nothing left is not a refund: it always gets an answer, and does not count as one.
         let nothing_left = state.closed && *ask == Ask::All;
         if state.refunds >= REFUNDS_MAX && !nothing_left {
             return Err(Refusal::TooManyRefunds.into());
@@ -50,7 +50,7 @@ impl Draft<'_> {
         let mut after = refunded(order, state, ask, self.programme().currency)?;
         after.refunds += u32::from(!nothing_left);
         let closes = after.closed && !state.closed;
-        // An order that is open is one of the member's.
+        // An open order is counted among the member's.
         if closes && self.member.orders.count == 0 {
             return Err(Stop::Torn);
         }
@@ -110,8 +110,8 @@ impl Draft<'_> {
         (movement, taken)
     }
 
-    /// The order's own lot. There is none where points end with inactivity: their lot moves on with
-    /// every activity, whatever it was when the order was made.
+    /// The order's own lot. There is none if points end with inactivity: their lot moves with every activity,
+    /// whatever it was when the order was made.
     fn own_lot<'o>(&self, order: &'o Order) -> Option<&'o OrderLot> {
         let own = order.lot.as_ref()?;
         let now = self.context.now;

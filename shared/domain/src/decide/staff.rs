@@ -14,11 +14,11 @@ use crate::{
 /// Points and growth moved by hand.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Adjust {
-    /// The brand that issues points which are added.
+    /// The brand that issues added points.
     pub brand: BrandId,
-    /// Points; below nought they are taken.
+    /// Points; below zero they are taken.
     pub points: i64,
-    /// Growth; below nought it is taken.
+    /// Growth; below zero it is taken.
     pub growth: i64,
     /// Why.
     pub reason: String,
@@ -77,8 +77,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// An adjustment is no activity: with `inactivity` expiry its points join the member's instant,
-    /// where that lies ahead.
+    /// An adjustment is not an activity: with `inactivity` expiry its points join the member's instant, if
+    /// that lies ahead.
     fn adjusted_expiry(&self, occurred_at: Instant) -> Option<Instant> {
         let programme = self.programme();
         let zone = programme.zone;

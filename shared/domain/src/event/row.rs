@@ -34,17 +34,17 @@ pub const WORDS: &[&str] = &[
 pub struct Row<'a> {
     /// Its word on the wire, one of [`WORDS`].
     pub word: &'static str,
-    /// The brand it happened at, if at one. The brand is marked as used.
+    /// The brand at which it happened, if any. The brand is marked as used.
     pub brand: Option<&'a BrandId>,
     /// The order it is about, if about one.
     pub order_id: Option<&'a OrderId>,
     /// The redemption it made or cancelled, if it did.
     pub redemption: Option<Redemption<'a>>,
-    /// The order that earned, with all that was recorded of it, if that is what it was.
+    /// The order that earned, with everything recorded of it, if an order earned.
     pub order: Option<&'a Order>,
-    /// The activity that earned, if that is what it was.
+    /// The activity that earned, if an activity earned.
     pub activity: Option<&'a ActivityEarned>,
-    /// The refund, if that is what it was.
+    /// The refund, if it was one.
     pub refund: Option<&'a OrderRefunded>,
     /// The badge it issued, if it did.
     pub badge: Option<&'a str>,
@@ -54,13 +54,13 @@ pub struct Row<'a> {
     pub moves: Moves,
     /// The points it earned, as the programme's limits count them.
     pub granted: Option<Granted>,
-    /// What it takes back, if it takes something back. A refund that took no points takes back nothing.
+    /// What it takes back, if anything. A refund that took no points takes back nothing.
     pub reverses: Option<Reversed<'a>>,
     /// What must not happen to one member a second time, if it must not.
     pub once: Option<Once<'a>>,
-    /// Whether it counts as the member's own activity, which puts off `inactivity` expiry.
+    /// Whether it counts as the member's own activity, which postpones `inactivity` expiry.
     pub is_activity: bool,
-    /// Whether the partner at whose brand it happened is told of it.
+    /// Whether the partner at whose brand it happened sees it.
     pub for_partners: bool,
 }
 
@@ -77,7 +77,7 @@ pub enum Moves {
     Expired,
     /// What the brand issued for an order is taken back.
     TakenBack {
-        /// Points taken, debt included; what was let go or had expired is not.
+        /// Points taken, debt included; forgiven and expired points excluded.
         taken: u64,
     },
     /// What a brand honoured is given back.
@@ -100,7 +100,7 @@ impl Moves {
         match self {
             Moves::Issued => Some(Way::Issue),
             Moves::Honoured => Some(Way::Redeem),
-            // What is taken or given back frees no limit: limits bound how fast points go out.
+            // Points that are taken or given back free no limit: limits bound how fast points go out.
             Moves::TakenBack { .. } | Moves::GivenBack { .. } => None,
             Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => None,
         }
@@ -186,7 +186,7 @@ pub enum Once<'a> {
 }
 
 impl EntryKind {
-    /// The row of its kind. Every column of every kind is written out: there is nothing to forget.
+    /// The row of its kind. Every column of every kind is written out, so that none is forgotten.
     pub fn row(&self) -> Row<'_> {
         match self {
             EntryKind::OrderEarned(order) => Row {
@@ -357,7 +357,7 @@ impl EntryKind {
     }
 }
 
-/// What is alike of everything that happens to a tier alone.
+/// The common columns of all events that only concern a tier.
 fn tier_row(step: TierStep<'_>) -> Row<'_> {
     Row {
         word: "tier",

@@ -14,17 +14,17 @@ use crate::{
 pub struct Brand {
     /// Its id.
     pub id: BrandId,
-    /// As people know it; its id unless given.
+    /// The name that people know; its id unless given.
     pub name: String,
     /// Whether it belongs to the house.
     pub kind: BrandKind,
-    /// What it multiplies points by.
+    /// Its multiplier for points.
     pub rate: Rate,
     /// Its own limit of lateness, if narrower than the programme's.
     pub late_days: Option<u32>,
     /// What a partner may do. An own brand may do everything.
     pub may: May,
-    /// What a partner is told of a member.
+    /// What a partner sees of a member.
     pub sees: Sees,
     /// What it owes the programme for a point it issues, in units of the currency.
     pub issue_price: Rate,
@@ -56,7 +56,7 @@ pub struct May {
     pub reverse: bool,
 }
 
-/// What a partner is told of a member.
+/// What a partner sees of a member.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Sees {
     /// The tier.

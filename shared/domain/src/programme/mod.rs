@@ -31,7 +31,7 @@ pub struct Programme {
     pub currency: Currency,
     /// The country of telephone numbers without one (ISO 3166 alpha-2).
     pub default_region: String,
-    /// How many days late an event may be told.
+    /// How many days late an event may be sent.
     pub late_days: u32,
     /// Who issues and honours points.
     pub brands: Vec<Brand>,
@@ -58,13 +58,13 @@ pub struct PointsRules {
     pub hold_days: u32,
     /// When points expire.
     pub expiry: Expiry,
-    /// What becomes of points that a refund cannot take.
+    /// What happens to points that a refund cannot take.
     pub on_short: OnShort,
-    /// Days for which points come back whose lot has expired; 0 = they do not.
+    /// Days for which points of an expired lot come back; 0 = they do not.
     pub restore_grace_days: u32,
     /// Categories that earn nothing.
     pub excluded_categories: Vec<String>,
-    /// What categories are multiplied by.
+    /// Multipliers of categories.
     pub category_multipliers: Vec<(String, Rate)>,
     /// Most points per order, day, month.
     pub limits: Vec<Limit>,
@@ -76,7 +76,7 @@ impl PointsRules {
         category.is_none_or(|category| !self.excluded_categories.iter().any(|excluded| excluded == category))
     }
 
-    /// What the category is multiplied by.
+    /// The category's multiplier.
     pub fn multiplier(&self, category: Option<&str>) -> Rate {
         let found =
             category.and_then(|category| self.category_multipliers.iter().find(|(id, _)| id == category));
@@ -87,24 +87,24 @@ impl PointsRules {
 /// When points expire (rules, 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expiry {
-    /// At the end of the local year so many years after the event's.
+    /// At the end of the local year that many years after the event's.
     YearEnd {
         /// 0 is the end of the same year.
         years: u32,
     },
-    /// So many months after the event, perhaps rounded up.
+    /// That many months after the event, perhaps rounded up.
     Months {
         /// From 1.
         months: u32,
         /// 0 is not rounded; 1, 3, 12 to the start of a month, quarter, year.
         round: u32,
     },
-    /// So many days after the event.
+    /// That many days after the event.
     Days {
         /// From 1.
         days: u32,
     },
-    /// So many months after the member's last earn, activity or redemption.
+    /// That many months after the member's last earn, activity or redemption.
     Inactivity {
         /// From 1.
         months: u32,
@@ -113,7 +113,7 @@ pub enum Expiry {
     Never,
 }
 
-/// What becomes of points that a refund should take and that are not there.
+/// What happens to points that a refund should take but that are missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnShort {
     /// They are owed.
@@ -153,13 +153,13 @@ pub struct Tier {
     pub or: Option<Condition>,
     /// Months a period lasts; `None` is for ever.
     pub validity_months: Option<u32>,
-    /// The period's growth that keeps it; `None` is never kept.
+    /// The period's growth that keeps it; `None` means that it is never kept.
     pub retain_growth: Option<u64>,
-    /// What happens where it is not kept.
+    /// What happens if it is not kept.
     pub on_lapse: OnLapse,
-    /// What an order's points are multiplied by.
+    /// The multiplier of an order's points.
     pub earn_multiplier: Rate,
-    /// What a reward's price is multiplied by.
+    /// The multiplier of a reward's price.
     pub redeem_rate: Rate,
     /// Its trial.
     pub trial: Option<TrialRule>,
@@ -172,7 +172,7 @@ pub struct Tier {
 pub enum OnLapse {
     /// Growth becomes 0.
     Reset,
-    /// Growth is lowered by so much.
+    /// Growth is lowered by this much.
     Deduct(u64),
     /// Growth becomes at most one short of this tier.
     Step,
@@ -196,7 +196,7 @@ impl Tier {
     }
 }
 
-/// Something members do besides buying.
+/// Something that members do besides buying.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Activity {
     /// Its id.
@@ -211,11 +211,11 @@ pub struct Activity {
     pub per_month: Option<u32>,
     /// Once for ever.
     pub once: bool,
-    /// Bonus points when so many consecutive days are reached.
+    /// Bonus points when this many consecutive days are reached.
     pub streak: Vec<(u32, u64)>,
 }
 
-/// A badge and when it is issued by itself.
+/// A badge, and when it is issued by itself.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BadgeRule {
     /// Its id.
@@ -231,12 +231,12 @@ pub struct Lifecycle {
     pub new_days: u32,
     /// Below, since the last order: active.
     pub active_days: u32,
-    /// Below: dormant; from then on lost.
+    /// Below: dormant; after that, lost.
     pub lost_days: u32,
 }
 
 impl Lifecycle {
-    /// Where the member stands in its life. Days are local dates; a bound itself is outside.
+    /// The member's lifecycle. Days are local dates; bounds are exclusive.
     pub fn of(&self, member: &Member, zone: Zone, now: Instant) -> &'static str {
         let days_back = |at: Instant| i64::from(zone.day(now).number()) - i64::from(zone.day(at).number());
         let within = |at: Instant, days: u32| days_back(at) < i64::from(days);
@@ -269,9 +269,9 @@ impl Programme {
 
     /// Whether it has the tiers that the member has.
     ///
-    /// A tier may be removed that no member was ever written down with, and a lapse that fell due before that may
-    /// still lead to it. So there are members whose tier the newest version does not have: they have no tier's
-    /// benefits, and rise and lapse as from the first.
+    /// A tier that no stored member ever had may be removed, and a lapse that fell due before that may still
+    /// lead to it. So a member's tier may be missing from the newest version: the member then has no tier's
+    /// benefits, and rises and lapses as from the first.
     pub fn knows(&self, member: &Member) -> bool {
         let trial = member.trial.as_ref().map(|trial| &trial.tier);
         trial.into_iter().chain([&member.standing.tier]).all(|tier| self.rank(tier).is_some())
@@ -303,9 +303,9 @@ impl Programme {
         self.badges.iter().find(|badge| badge.id == id)
     }
 
-    /// What an order's points are multiplied by in that tier.
+    /// The multiplier of an order's points in that tier.
     pub fn earn_multiplier(&self, tier: &TierId) -> Rate {
-        // Of a tier that is not there, nothing: see `knows`.
+        // A missing tier has none: see `knows`.
         self.tier(tier).map_or(Rate::ONE, |tier| tier.earn_multiplier)
     }
 
@@ -351,10 +351,10 @@ impl Timeline {
         &self.versions
     }
 
-    /// The version in force at that moment (the first one reaches back for ever).
+    /// The version in force at that moment (the first one covers all earlier times).
     pub fn at(&self, instant: Instant) -> &Programme {
         let later = self.versions.iter().rev().find(|version| version.since <= instant);
-        // What happened before the first version is judged by the first. There is always one.
+        // Events before the first version are judged by the first. There is always one.
         later.unwrap_or(&self.versions[0])
     }
 
@@ -368,7 +368,7 @@ impl Timeline {
         self.versions.iter().find(|version| version.version == number).map(|version| &**version)
     }
 
-    /// The timeline with one version more.
+    /// The timeline with one more version.
     #[must_use]
     pub fn with(&self, next: Programme) -> Timeline {
         let mut versions = self.versions.clone();

@@ -1,8 +1,8 @@
-//! Reads a programme document: its shape first, then what must agree across it. Every fault is
-//! told at once.
+//! Reads a programme document: its shape first, then what must agree across it. Every fault is reported at
+//! once.
 //!
-//! What is read here has the right shape, or its faults are told and what was read is thrown away. So a field that
-//! is not there, or does not read, is an optional one, and the value in its place is the contract's.
+//! A document here has the right shape, or its faults are reported and the result is thrown away. So a
+//! missing or unreadable field is an optional one, and gets the contract's default.
 
 use std::collections::HashSet;
 
@@ -32,10 +32,10 @@ pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, 
     programme.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
-/// The faults of a document's shape, and what does not agree across the rest of it: whoever mends
-/// the one is to know of the other. Faults that may only follow from those of the shape are left out.
+/// The faults of a document's shape, and what does not agree across the rest of it, so that both can be fixed
+/// at once. Faults that may only follow from those of the shape are left out.
 pub fn every_fault(document: &Json, shape: Vec<Fault>) -> Vec<Fault> {
-    // What has a wrong form is read as if it were not there; what is beyond its limits is not read.
+    // A value with a wrong form is read as missing; a value beyond its limits is not read.
     let legible = shape
         .iter()
         .all(|fault| ["unknown_field", "wrong_type", "wrong_format", "required"].contains(&fault.code));
@@ -163,8 +163,8 @@ fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
     rules
 }
 
-/// Full days that points live at least, whenever they are earned; `None` is for ever. Looks at
-/// every date of a leap year's cycle, so that short months and roundings count.
+/// The least number of full days that points live, whenever they are earned; `None` is for ever. Checks every
+/// date of a leap year's cycle, so that short months and roundings count.
 fn shortest_life(expiry: Expiry) -> Option<u32> {
     let start = Day::new_year(2021).number();
     let lives = (start..start + 1_461).map(Day::from_number).map(|day| {

@@ -5,8 +5,8 @@
 //! facts of a month -> Tally -> accounts, one for each brand, with the programme on the other side
 //! ```
 //!
-//! A [`Tally`] is a sum: in whatever order its facts come, and into however many parts they are
-//! split, it comes to the same. Nothing is rounded before a line of the statement.
+//! A [`Tally`] is a sum: it is the same in whatever order its facts come, and into however many parts they
+//! are split. Nothing is rounded before a line of the statement.
 
 mod statement;
 mod tally;
@@ -31,16 +31,16 @@ pub struct Made<'a> {
     pub from_blocks: bool,
 }
 
-/// What the entry takes back, and is priced as. A refund that took nothing back takes nothing back here.
+/// What the entry takes back, whose price it has. A refund that took no points takes back nothing here.
 pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
     event.kind.row().reverses
 }
 
 /// The moment whose local month an entry belongs to.
 ///
-/// An expiry belongs to the lot's own instant, whenever it is written down. Points that are told
-/// after their end were never there at that instant: they expire when they are told, so that a
-/// month which was closed before does not change. Everything else belongs to when it was recorded.
+/// An expiry belongs to the lot's own instant, whenever it is written down. Points that are recorded after
+/// their end did not exist at that instant: they expire when they are recorded, so that a month that is
+/// already closed does not change. Everything else belongs to the moment of its recording.
 pub fn belongs_to(event: &Event, recorded_at: Instant) -> Instant {
     match event.kind.row().moves {
         Moves::Expired => event.at,

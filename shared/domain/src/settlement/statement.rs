@@ -1,4 +1,4 @@
-//! A month's statement: what a tally comes to in money, line by line.
+//! A month's statement: the tally in money, line by line.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -8,7 +8,7 @@ use crate::{
     number::{Amount, Currency},
 };
 
-/// Money that may be below nought, in the currency's minor unit.
+/// Money that may be below zero, in the currency's minor unit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct SignedMoney(pub i128);
 
@@ -18,7 +18,7 @@ impl SignedMoney {
         decimal(self.0, currency.digits)
     }
 
-    /// A balance seen from the brand: what it owes, below nought what it is owed.
+    /// A balance seen from the brand: what it owes; below zero, what it is owed.
     pub fn owed(self, currency: Currency) -> Amount {
         Amount(-self.0 * 10i128.pow(6 - currency.digits))
     }
@@ -31,7 +31,7 @@ pub enum LineKind {
     Issued,
     /// Points of that issuer which the brand honoured, less what was cancelled: the programme owes it.
     Honoured(BrandId),
-    /// Points of the brand that expired: told, and not settled.
+    /// Points of the brand that expired: shown, and not settled.
     Expired,
     /// Blocks of points the brand bought: it owes the programme.
     BlockBought,
@@ -54,9 +54,9 @@ impl LineKind {
 pub struct Line {
     /// What it is about.
     pub kind: LineKind,
-    /// Points and what they come to, exactly.
+    /// Points and their exact value.
     pub sum: Sum,
-    /// What they come to, rounded once, half to even.
+    /// Their value, rounded once, half to even.
     pub amount: SignedMoney,
 }
 
@@ -66,7 +66,7 @@ impl Line {
         Line { kind, sum, amount: SignedMoney(round_half_even(sum.millionths, divisor)) }
     }
 
-    /// The line's part of its brand's balance: what the programme owes it, below nought what it owes.
+    /// The line's part of its brand's balance: what the programme owes it; below zero, what it owes.
     pub fn due(&self) -> SignedMoney {
         match self.kind {
             LineKind::Issued | LineKind::BlockBought => SignedMoney(-self.amount.0),
@@ -75,13 +75,13 @@ impl Line {
         }
     }
 
-    /// What it comes to before it is rounded, in units of the currency, with six digits after the point.
+    /// Its value before rounding, in units of the currency, with six digits after the point.
     pub fn exact(&self) -> String {
         decimal(self.sum.millionths, 6)
     }
 }
 
-/// What a month comes to between one brand and the programme.
+/// A month's account between one brand and the programme.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     /// The brand.
@@ -93,7 +93,7 @@ pub struct Account {
 impl Account {
     /// The brand's account of that tally, which holds all that was counted for the brand.
     pub fn of(tally: &Tally, brand: &BrandId, currency: Currency) -> Account {
-        // A brand that nothing was counted for has no sum, and its line is left out.
+        // A brand for which nothing was counted has no sum, and its line is left out.
         let sum = |sums: &BTreeMap<BrandId, Sum>| sums.get(brand).copied().unwrap_or_default();
         let mut sums = vec![(LineKind::Issued, sum(&tally.issued))];
         let honoured = tally.honoured.get(brand).into_iter().flatten();
@@ -105,8 +105,8 @@ impl Account {
         Account { brand: brand.clone(), lines }
     }
 
-    /// What the programme owes the brand; below nought what the brand owes. The programme's side
-    /// is minus this, so that all accounts add up to nought.
+    /// What the programme owes the brand; below zero, what the brand owes. The programme's side is minus
+    /// this, so that all accounts add up to zero.
     pub fn balance(&self) -> SignedMoney {
         SignedMoney(self.lines.iter().map(|line| line.due().0).sum())
     }
@@ -122,7 +122,7 @@ pub fn round_half_even(value: i128, divisor: i128) -> i128 {
     }
 }
 
-/// So many of the last digit, as a decimal string.
+/// A number of units of the last digit, as a decimal string.
 fn decimal(value: i128, digits: u32) -> String {
     let sign = if value < 0 { "-" } else { "" };
     let (unit, value) = (10u128.pow(digits), value.unsigned_abs());

@@ -1,4 +1,4 @@
-//! The sums of a month: points, and what they come to at the prices of their time.
+//! The sums of a month: points, and their value at the prices of their time.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::{
     programme::{Brand, Timeline},
 };
 
-/// Points, and what they come to.
+/// Points, and their value.
 ///
 /// Points of one entry stay below 2^53 and a price below 10^12 millionths, so that a sum of
 /// 2^34 of the largest entries still fits.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Sum {
-    /// Points; below nought where more was taken back than given.
+    /// Points; below zero if more was taken back than given.
     pub points: i128,
     /// Σ points × price, in millionths of the currency's unit.
     pub millionths: i128,
@@ -52,7 +52,7 @@ pub struct Tally {
     pub issued: BTreeMap<BrandId, Sum>,
     /// By honouring brand, then by issuing brand.
     pub honoured: BTreeMap<BrandId, BTreeMap<BrandId, Sum>>,
-    /// By issuing brand; these come to nothing.
+    /// By issuing brand; these have no value.
     pub expired: BTreeMap<BrandId, Sum>,
     /// Blocks bought, by brand; these have no points here.
     pub blocks: BTreeMap<BrandId, Sum>,
@@ -82,7 +82,7 @@ impl Tally {
                 self.issue(brand, -i128::from(taken), price);
             }
             Moves::Honoured => self.redeem(programmes, made, -1)?,
-            // Exactly what the redemption took, whatever became of it since.
+            // Exactly what the redemption took, whatever happened to it since.
             Moves::GivenBack { .. } => {
                 self.redeem(programmes, reversed.ok_or(Unpriced { version: made.version })?, 1)?;
             }
@@ -158,7 +158,7 @@ fn priced<'a>(programmes: &'a Timeline, version: u32, brand: &BrandId) -> Result
     programme.brand(brand).ok_or(Unpriced { version })
 }
 
-/// Adds to the brand's sum; nothing leaves no trace.
+/// Adds to the brand's sum; zero leaves no trace.
 fn add(sums: &mut BTreeMap<BrandId, Sum>, brand: &BrandId, sum: Sum) {
     if sum.is_nothing() {
         return;

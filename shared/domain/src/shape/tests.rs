@@ -19,7 +19,7 @@ fn check(document: &str, want: &[(&str, &str)]) {
     assert_eq!(got, want, "{document}");
 }
 
-/// What is wanted is told in words, whatever was sent.
+/// The fault says in words what is expected, whatever was sent.
 #[test]
 fn what_is_wanted_is_told() {
     let part: &'static Shape = &LINE;
@@ -46,11 +46,11 @@ fn what_is_wanted_is_told() {
     ] {
         let nested = Json::List(vec![Json::NotWhole]);
         let faults = match &shape {
-            // The list itself is one; what is in it is not.
+            // The list itself is right; its elements are not.
             Shape::List { .. } => shape.check(&Json::NotWhole),
             shape => shape.check(&nested),
         };
-        // Of two shapes the first one's fault is told.
+        // Of two shapes, the first one's fault is reported.
         let first = match &shape {
             Shape::WordOr(_, inner)
             | Shape::Either(inner, _)
@@ -73,7 +73,7 @@ fn either_of_two_shapes_is_right_and_nothing_else() {
     }
 }
 
-/// What has a name stands once among the schemas, and is referred to; what is in it is named too.
+/// A named shape is once among the schemas, and is referred to; named shapes inside it are too.
 #[test]
 fn what_has_a_name_is_published_under_it() {
     const INNER: Shape = Shape::Named("Inner", &LINE);

@@ -15,7 +15,7 @@ pub struct Message<'a> {
     pub method: &'a str,
     /// The path as it was sent.
     pub path: &'a str,
-    /// The query as it was sent, without its question mark; `None` where there was no mark either.
+    /// The query as it was sent, without its question mark; `None` if there was no question mark.
     pub query: Option<&'a str>,
     /// The header fields.
     pub headers: &'a HeaderMap,
@@ -24,12 +24,12 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// The value of a component without parameters, as it stands in the base. `None` if the request
-    /// has none of that name, or this verifier does not know it.
+    /// The value of a component without parameters, as in the base. `None` if the request has none of that
+    /// name, or this verifier does not know it.
     ///
-    /// What a proxy in front may have changed can only make a good signature fail, never a bad one
-    /// hold: `@authority` is the `Host` field, and the scheme is what `X-Forwarded-Proto` says, else
-    /// `http`. `@status` is of answers, and `@query-param` has a parameter.
+    /// A proxy's changes can only make a good signature fail, never make a bad one valid: `@authority` is the
+    /// `Host` field, and the scheme is what `X-Forwarded-Proto` says, else `http`. `@status` belongs to
+    /// answers, and `@query-param` has a parameter.
     pub(super) fn component(&self, name: &str) -> Option<String> {
         let query = self.query.unwrap_or_default();
         match name {
@@ -71,8 +71,8 @@ impl Message<'_> {
     }
 }
 
-/// The base of a signature over these components with these parameters; `None` where the message has
-/// no such component.
+/// The base of a signature over these components with these parameters; `None` if the message has no such
+/// component.
 pub(super) fn base(
     message: &Message<'_>,
     covered: &[&StringRef],
@@ -80,7 +80,7 @@ pub(super) fn base(
 ) -> Option<String> {
     let mut base = String::new();
     for name in covered {
-        // A name that would need escapes is no field's, so none is written here.
+        // A name that would need escapes is not a field's, so no escapes are written here.
         let value = message.component(name.as_str())?;
         base.push_str(&format!("\"{}\": {value}\n", name.as_str()));
     }
@@ -89,7 +89,7 @@ pub(super) fn base(
     Some(base)
 }
 
-/// What `Signature-Input` says of the signature, in its one canonical spelling (RFC 9421, 2.3).
+/// The content of `Signature-Input`, in its one canonical spelling (RFC 9421, 2.3).
 fn canonical(covered: &[&StringRef], parameters: &Parameters<'_>) -> Option<String> {
     let mut list = ListSerializer::new();
     let mut inner = list.inner_list();

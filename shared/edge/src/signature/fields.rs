@@ -1,6 +1,6 @@
-//! Dictionaries of HTTP (RFC 8941) as they were sent: every member and parameter in its place, so
-//! that what stands twice can be seen. By the standard the last one counts, and so two readers of one
-//! message may come to believe different things; here it is refused.
+//! Dictionaries of HTTP (RFC 8941) as they were sent: every member and parameter in its place, so that
+//! duplicates can be seen. By the standard the last one counts, so two readers of one message may understand
+//! it differently; here duplicates are refused.
 
 use std::convert::Infallible;
 
@@ -33,14 +33,14 @@ pub(super) struct Member<'de> {
 /// What a member of a dictionary holds.
 #[derive(Debug)]
 pub(super) enum Value<'de> {
-    /// One item; what is only named is true.
+    /// One item; a bare name means true.
     One(Bare<'de>),
     /// A list in brackets.
     List(Vec<Item<'de>>),
 }
 
-/// All lines of a field as one value: trimmed, with a comma and a space between them (RFC 9421,
-/// 2.1). `None` if the field is not there or holds more than visible ASCII.
+/// All lines of a field as one value: trimmed, with a comma and a space between them (RFC 9421, 2.1). `None`
+/// if the field is missing or holds more than visible ASCII.
 pub(super) fn combined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut lines = headers.get_all(name).iter().peekable();
     lines.peek()?;
@@ -48,13 +48,13 @@ pub(super) fn combined(headers: &HeaderMap, name: &HeaderName) -> Option<String>
     Some(text.collect::<Option<Vec<_>>>()?.join(", "))
 }
 
-/// The members of a dictionary; `None` if it is none.
+/// The members of a dictionary; `None` if it is not one.
 pub(super) fn dictionary(text: &str) -> Option<Vec<Member<'_>>> {
     let parser = Parser::new(text).with_version(Version::Rfc8941);
     parser.parse_dictionary_with_visitor(Members(Vec::new())).ok()
 }
 
-/// Whether no name stands twice.
+/// Whether no name occurs twice.
 pub(super) fn differ<'a>(names: impl Iterator<Item = &'a str>) -> bool {
     let mut names: Vec<&str> = names.collect();
     let all = names.len();
@@ -80,7 +80,7 @@ impl<'de> DictionaryVisitor<'de> for Members<'de> {
     }
 }
 
-/// Where a member's value is to be put.
+/// Where to put a member's value.
 struct Place<'m, 'de>(&'m mut Member<'de>);
 
 impl<'de> EntryVisitor<'de> for Place<'_, 'de> {

@@ -20,14 +20,14 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// The key of these 32 bytes; `None` if they are no public key, or one with which anything
-    /// could be signed (a point of small order).
+    /// The key of these 32 bytes; `None` if they are not a public key, or one with which anything could be
+    /// signed (a point of small order).
     pub fn ed25519(public: &[u8]) -> Option<Key> {
         let key = VerifyingKey::from_bytes(public.try_into().ok()?).ok()?;
         (!key.is_weak()).then_some(Key::Ed25519(key))
     }
 
-    /// The algorithm's name, as it stands in `alg`.
+    /// The algorithm's name, as in `alg`.
     pub fn algorithm(&self) -> &'static str {
         match self {
             Key::Ed25519(_) => "ed25519",
@@ -35,7 +35,7 @@ impl Key {
         }
     }
 
-    /// Whether this key's holder signed that base. Takes as long whatever an HMAC differs in.
+    /// Whether this key's holder signed that base. The time does not depend on where an HMAC differs.
     pub(super) fn signed(&self, base: &[u8], signature: &[u8]) -> bool {
         match self {
             Key::Ed25519(key) => Signature::from_slice(signature)

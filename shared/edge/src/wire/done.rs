@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{Answer, Id, List, OrNull, Ulid, answer};
 
-/// An answer that follows from an entry and what was kept beside it.
+/// An answer that follows from an entry and what was stored beside it.
 pub trait OfEntry {
     /// The answer; `None` if the entry is of another kind.
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer>;

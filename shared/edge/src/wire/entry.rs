@@ -119,7 +119,7 @@ answer! {
     }
 }
 
-/// What only one kind of entry tells, or few.
+/// Details that only one kind of entry has, or few.
 #[derive(Default)]
 struct Details<'a> {
     tier: Option<TierChange<'a>>,
@@ -180,7 +180,7 @@ impl Show<'_> {
         }
     }
 
-    /// Holds are not told apart: shares of one expiry and brand are one.
+    /// Holds are not distinguished: shares of one expiry and brand are merged.
     fn shares<'a>(&self, shares: &'a [Share]) -> List<EntryLot<'a>, 0, 2_000> {
         let mut lots: Vec<(&'a Share, i64)> = Vec::new();
         for share in shares {
@@ -200,7 +200,7 @@ impl Show<'_> {
         lots.into_iter().map(shown).collect()
     }
 
-    /// What an entry of each kind tells that no other kind does.
+    /// The details that only one kind of entry has, for each kind.
     fn details<'a>(&self, kind: &'a EntryKind) -> Details<'a> {
         let tier = |tier: TierChange<'a>| Details { tier: Some(tier), ..Details::default() };
         let change = |change, from: &'a TierId, to: &'a TierId, valid_until| TierChange {

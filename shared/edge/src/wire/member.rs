@@ -255,7 +255,7 @@ impl<'p> Show<'p> {
         'p: 'a,
     {
         let standing = &member.standing;
-        // A programme that has the member's tier no more shows the way from its lowest.
+        // A programme that no longer has the member's tier shows the way from its lowest.
         let rank = self.programme.rank(&standing.tier).unwrap_or(0);
         let next = self.programme.tiers.get(rank + 1).map(|next| NextTier {
             id: Id(&next.id),

@@ -1,4 +1,4 @@
-//! What answers look like: the JSON that the contract names, field by field.
+//! The form of answers: the JSON of the contract, field by field.
 
 mod done;
 mod entry;
@@ -86,7 +86,7 @@ pub struct RequestId(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntryId(pub [u8; 16]);
 
-/// What a link code follows from; it is remembered in the code's place.
+/// The number from which a link code follows; it is remembered instead of the code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CodeNumber(pub [u8; 16]);
 
@@ -95,7 +95,7 @@ pub fn id<T: Shown>(id: T) -> String {
     format!("{}{}", T::PREFIX, ulid::Ulid::from_bytes(id.bytes()))
 }
 
-/// The id that is shown like that.
+/// The id that is shown as that text.
 pub fn read_id<T: Shown>(text: &str) -> Option<T> {
     let ulid = text.strip_prefix(T::PREFIX).filter(|_| domain::shape::is_ulid(text, T::PREFIX))?;
     ulid::Ulid::from_string(ulid).ok().map(|ulid| T::of(ulid.to_bytes()))
@@ -111,8 +111,8 @@ pub fn read_member_id(text: &str) -> Option<MemberId> {
     read_id(text)
 }
 
-/// An entry's id. It follows from the member and the entry's number, so that it is the same before
-/// and after the entry is written down.
+/// An entry's id. It follows from the member and the entry's number, so it is the same before and after the
+/// entry is written down.
 fn entry_id(entry: &EntryRecord) -> Ulid<EntryId> {
     let mut hash = Sha256::new();
     hash.update(entry.member.0);

@@ -1,5 +1,5 @@
-//! What a partner is told: structs of their own, so that a field which somebody adds to an entry or
-//! an answer is not told to partners by accident.
+//! What a partner sees: separate structs, so that a field that somebody adds to an entry or an answer does
+//! not reach partners by accident.
 
 use domain::{
     event::Moves,

@@ -73,7 +73,7 @@ fn the_requests_of_the_standard() {
         ";keyid=\"test-key-ed25519\";created=1618884473",
     );
     assert!(!held(&message, &turned, signed, &ed25519()).1);
-    // Space that the canonical spelling does not have is nothing that was signed.
+    // Space that the canonical spelling lacks was not signed.
     assert!(
         held(&message, &said.replace("\"date\" \"@method\"", "  \"date\"   \"@method\""), signed, &ed25519())
             .1
@@ -207,7 +207,7 @@ fn the_digests_of_the_standard() {
     }
 }
 
-/// Keys with which anybody could sign anything, or that are no points of the curve.
+/// Keys with which anybody could sign anything, or that are not points of the curve.
 #[test]
 fn weak_public_keys_are_refused() {
     let mut one = [0; 32];

@@ -1,12 +1,12 @@
-//! What is taken, and what is refused: changed on the way, or signed wrongly.
+//! What is accepted, and what is refused: changed on the way, or signed wrongly.
 
 use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 
 use super::*;
 
-/// A request on its way, and what its signature says. Changes before signing are the signer's own;
-/// after it, somebody else's.
+/// A request on its way, and its signature's contents. Changes before signing are the signer's own; after it,
+/// somebody else's.
 #[derive(Clone)]
 struct Sent {
     method: String,
@@ -64,7 +64,7 @@ impl Sent {
         format!("{}=({}){}", self.label, self.covered, self.parameters)
     }
 
-    /// Signs it as it is, whether or not a verifier should take it.
+    /// Signs it as it is, whether or not a verifier should accept it.
     fn sign(mut self) -> Sent {
         let said = self.said();
         let headers = self.headers();
@@ -119,7 +119,7 @@ impl Sent {
     }
 }
 
-/// A change that nobody should get through with, and why not.
+/// A change that must be refused, and why.
 type Row = (&'static str, Refused, fn(&mut Sent));
 
 /// A change that leaves a request good.
@@ -242,7 +242,7 @@ fn what_is_changed_after_signing_is_refused() {
     }
 }
 
-/// The key's holder signs what is not taken.
+/// The key's holder signs something unacceptable.
 #[test]
 fn what_is_signed_wrongly_is_refused() {
     let rows: [Row; 46] = [
@@ -346,7 +346,7 @@ fn a_second_signature_is_refused() {
     }
 }
 
-/// Fields that are not what they should be at all.
+/// Fields of a wrong form.
 #[test]
 fn rubbish_is_refused() {
     let rubbish = [
