@@ -72,15 +72,17 @@ impl Access {
     /// The store failed.
     pub(crate) async fn forget_requests(&self, now: Instant) -> Result<bool, Error> {
         let note = keys::note(keys::LOOKED_THROUGH_NOTE);
-        let target = u64::try_from(now.0 / DAY_MILLIS).unwrap_or(0) * SLICES_A_DAY;
+        // Before 1970, which a test's clock may say, there is nothing to look through.
+        let target = (now.0 / DAY_MILLIS).max(0).unsigned_abs() * SLICES_A_DAY;
         let known = self.records.read::<Progress>(&note).await?;
         let version = known.as_ref().map(|(_, version)| *version);
+        // Nor is there a day before the first.
         let yesterday = Progress { slices: target.saturating_sub(SLICES_A_DAY), from: None };
         let mut progress = known.map_or(yesterday, |(progress, _)| progress);
         if progress.left(target).is_none() {
             return Ok(true);
         }
-        // However long nobody swept, one round over all of them is enough.
+        // However long nobody swept, one round over all of them is enough; in the first days there is none.
         let round = target.saturating_sub(keys::REQUEST_SLICES);
         if progress.slices < round {
             progress = Progress { slices: round, from: None };

@@ -93,7 +93,7 @@ impl<Id: Borrow<BrandId>> Owner<Id> {
         }
     }
 
-    /// The price of a point in that version of the programme; zero if it has none.
+    /// The price of a point in that version of the programme; zero if the brand is not in it.
     fn price(&self, programme: &Programme) -> Rate {
         match self {
             Owner::Brand(brand) => {
@@ -135,6 +135,7 @@ impl Account {
             0 => return Some(Terms::default()),
             number => self.programmes.version(number)?,
         };
+        // A brand that is not in it was held to nothing.
         Some(self.owner.terms(programme, newest.currency).unwrap_or_default())
     }
 
@@ -147,7 +148,13 @@ impl Account {
     }
 
     /// The price of a point of the brand in that version of the programme.
+    ///
+    /// # Panics
+    /// This instance does not know the version; the caller has checked that it does.
     pub(super) fn price(&self, version: u32) -> Rate {
-        self.programmes.version(version).map_or(Rate::ZERO, |programme| self.owner.price(programme))
+        let programme = self.programmes.version(version);
+        let programme =
+            programme.unwrap_or_else(|| panic!("a price of version {version}, which is not known"));
+        self.owner.price(programme)
     }
 }

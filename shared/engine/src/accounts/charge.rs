@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// A command's part in an account.
+/// A command's part in an account. Nothing of it where it takes and gives nothing.
 #[derive(Default)]
 pub(crate) struct Charge {
     /// The writes for the command's commit.
@@ -28,6 +28,21 @@ pub(crate) struct Charge {
     pub(crate) blocks: Points,
     /// Whether the brand's credit paid.
     pub(crate) credit: bool,
+}
+
+impl Charge {
+    /// What a command took from that account, by the record as it becomes.
+    fn taken(account: &Account, need: Need, write: Write, blocks: Points) -> Charge {
+        let drawn: u64 = blocks.iter().map(|(_, points)| points).sum();
+        let owed = if account.terms.prepaid { need.issue } else { 0 };
+        assert!(drawn == owed, "{drawn} points come from blocks, which {owed} must");
+        Charge { write: Some(write), blocks, credit: account.terms.takes_credit(need) }
+    }
+
+    /// What a refund gave back to an account, by the record as it becomes.
+    fn given_back(back: &Back, write: Write) -> Charge {
+        Charge { write: Some(write), blocks: back.blocks.clone(), credit: false }
+    }
 }
 
 impl Accounts {
@@ -40,7 +55,7 @@ impl Accounts {
         wanted: impl Fn(&Terms) -> bool,
     ) -> Option<Account> {
         // Without a programme an account has no terms.
-        let programmes = self.programme.timeline().ok()?;
+        let programmes = self.programme.timeline_if_any()?;
         let newest = programmes.newest();
         let terms = owner.terms(newest, newest.currency)?;
         // A member's commands all go to one shard; ids end in random bits.
@@ -93,6 +108,8 @@ impl Accounts {
             let price = account.terms.credit.filter(|_| order.charged).map(|_| account.price(order.version));
             let (before, after) = (refund.after.taken - refund.taken, refund.after.taken);
             let back = Back::of(&order.blocks, before, after, price);
+            let returned: u64 = back.blocks.iter().map(|(_, points)| points).sum();
+            assert!(returned <= refund.taken, "{returned} of {} points go back to blocks", refund.taken);
             if dry_run || back.is_nothing() {
                 return Ok(Charge::default());
             }
@@ -151,8 +168,7 @@ impl Accounts {
                 }
                 Step::Direct(after, blocks) => {
                     let write = put(account.pool_key(), unchanged(pool.version), &after);
-                    let credit = account.terms.takes_credit(need);
-                    return Ok(Charge { write: Some(write), blocks, credit });
+                    return Ok(Charge::taken(account, need, write, blocks));
                 }
                 // As long as something comes back it is worth continuing.
                 Step::Gather if self.gather(account, pool, tries).await? => tries = 0,
@@ -179,8 +195,7 @@ impl Accounts {
         let paid = shard.value.pay(&account.terms, moment, need);
         Ok(paid.map(|(after, blocks)| {
             let write = put(account.shard_key(), unchanged(shard.version), &after);
-            let credit = account.terms.takes_credit(need);
-            Charge { write: Some(write), blocks, credit }
+            Charge::taken(account, need, write, blocks)
         }))
     }
 
@@ -193,12 +208,12 @@ impl Accounts {
         patient: bool,
         turns: &mut Turns<'_>,
     ) -> Result<Charge, Error> {
-        let (account, blocks) = (&met.account, back.blocks.clone());
+        let account = &met.account;
         if self.known_terms(account, met.shard.value.version).await? == account.terms
             && let Some(after) = met.shard.value.returned(&account.terms, moment, back)
         {
             let write = put(account.shard_key(), unchanged(met.shard.version), &after);
-            return Ok(Charge { write: Some(write), blocks, credit: false });
+            return Ok(Charge::given_back(back, write));
         }
         if !patient {
             return Err(StoreError::LostRace.into());
@@ -211,7 +226,7 @@ impl Accounts {
             let former = self.known_terms(account, pool.value.version).await?;
             if let Some(after) = pool.value.returned(account.rules(&former), moment, back) {
                 let write = put(account.pool_key(), unchanged(pool.version), &after);
-                return Ok(Charge { write: Some(write), blocks, credit: false });
+                return Ok(Charge::given_back(back, write));
             }
             if self.gather(account, pool, tries).await? {
                 tries = 0;

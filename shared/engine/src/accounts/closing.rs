@@ -4,7 +4,11 @@
 use domain::{id::BrandId, number::Amount, time::Month};
 
 use crate::{
-    accounts::{Accounts, account::Account, stock::add_amount},
+    accounts::{
+        Accounts,
+        account::Account,
+        stock::{Stock, add_amount},
+    },
     store::{
         Write,
         error::{ATTEMPTS_MAX, Error},
@@ -71,18 +75,20 @@ impl Accounts {
 
     /// Moves a shard's notes of that month to the pool; returns whether there were any.
     async fn open_comes_home(&self, account: &Account, month: i32) -> Result<bool, Error> {
-        let of_month = |open: &[(i32, Amount)]| open.iter().find(|(own, _)| *own == month).copied();
-        let shards = self.all_shards(account).await?;
-        let noting =
-            shards.into_iter().zip(0..).find(|(shard, _)| of_month(&shard.value.stock.open).is_some());
-        let Some((mut shard, index)) = noting else {
+        let of_month =
+            |stock: &Stock| stock.open.iter().find(|(own, _)| *own == month).map(|(_, noted)| *noted);
+        let shards = self.all_shards(account).await?.into_iter().zip(0..);
+        let mut noting =
+            shards.filter_map(|(shard, index)| Some((of_month(&shard.value.stock)?, shard, index)));
+        let Some((noted, mut shard, index)) = noting.next() else {
             return Ok(false);
         };
         let mut pool = self.pool(account).await?;
-        if let Some((_, noted)) = of_month(&shard.value.stock.open) {
-            add_amount(&mut pool.value.stock.open, month, noted);
-            shard.value.stock.open.retain(|(own, _)| *own != month);
-        }
+        let before = of_month(&pool.value.stock).map_or(0, |open| open.0);
+        add_amount(&mut pool.value.stock.open, month, noted);
+        shard.value.stock.open.retain(|(own, _)| *own != month);
+        let after = of_month(&pool.value.stock).map_or(0, |open| open.0);
+        assert!(after == before + noted.0, "what a shard noted of a month comes to the pool");
         let writes = vec![
             put(account.pool_key(), unchanged(pool.version), &pool.value),
             put(account.key_of(index), unchanged(shard.version), &shard.value),
@@ -93,6 +99,7 @@ impl Accounts {
 }
 
 /// The month as accounts note it.
+#[expect(clippy::expect_used, reason = "a month's number is below 10,000 × 12")]
 fn number(month: Month) -> i32 {
-    i32::try_from(month.number()).unwrap_or(i32::MAX) // below 10,000 × 12
+    i32::try_from(month.number()).expect("a month of four digits' years")
 }

@@ -91,8 +91,8 @@ impl Accounts {
     pub(super) async fn whole_account(&self, account: &Account, moment: Moment) -> Result<Pool, Error> {
         let whole = self.unsettled_account(account).await?;
         let former = self.known_terms(account, whole.version).await?;
-        // Nothing is out, so that it is ready.
-        Ok(whole.ready(account.rules(&former), moment).unwrap_or(whole))
+        #[expect(clippy::expect_used, reason = "a pool that has taken in all that was out is ready")]
+        Ok(whole.ready(account.rules(&former), moment).expect("nothing is out"))
     }
 
     /// The same under the terms and at the moment it was last written.

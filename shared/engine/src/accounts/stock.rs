@@ -1,5 +1,5 @@
 //! What an account can give out, and how it is moved between its records: the state machine, without
-//! a store. Nothing here fails and nothing waits.
+//! a store. Nothing here fails and nothing waits; what does not add up panics, before anything is written.
 //!
 //! An account is one pool and [`SHARDS`] shards. A shard holds allotments drawn from the pool, and a
 //! command spends from one shard, so that no record is written by all. What the brand may still give
@@ -7,7 +7,7 @@
 //! been used is the limit less that sum. The pool knows which shards may hold anything. While none
 //! does, the pool's stock is the whole truth.
 
-use domain::number::Amount;
+use domain::number::{Amount, signed};
 
 pub(crate) use crate::store::records::{Pool, Shard, Stock, Window};
 
@@ -50,7 +50,12 @@ impl Stock {
     }
 
     fn in_blocks(&self) -> u64 {
-        self.blocks.iter().fold(0, |sum: u64, (_, points)| sum.saturating_add(*points))
+        self.blocks.iter().map(|(_, points)| points).sum()
+    }
+
+    /// What is left of the credit, and what months that are not closed have taken of it.
+    fn of_credit(&self) -> i128 {
+        self.credit.0 + self.open.iter().map(|(_, cost)| cost.0).sum::<i128>()
     }
 
     /// What is lacking for that, the first in order.
@@ -58,7 +63,8 @@ impl Stock {
         for meter in 0..METERS.len() {
             let (wanted, left) = (need.of_meter(meter), self.left(meter, moment));
             if terms.caps[meter].is_some() && wanted > 0 && left < signed(wanted) {
-                return Some(Lack::Meter(meter, u64::try_from(left).unwrap_or(0)));
+                // Below 0 where the limit was lowered.
+                return Some(Lack::Meter(meter, left.max(0).unsigned_abs()));
             }
         }
         if terms.prepaid && self.in_blocks() < need.issue {
@@ -70,6 +76,8 @@ impl Stock {
 
     /// Takes what nothing lacks for; returns what came from which block.
     fn take(&mut self, terms: &Terms, moment: Moment, need: Need) -> Points {
+        let lack = self.lack(terms, moment, need);
+        assert!(lack.is_none(), "{need:?} is taken of what lacks {lack:?}");
         for (meter, window) in self.windows.iter_mut().enumerate() {
             if let Some(window) = window {
                 window.left -= signed(need.of_meter(meter));
@@ -99,6 +107,7 @@ impl Stock {
 
     /// Takes in another's. Allotments of another day or month than one's own are over.
     fn merge(&mut self, other: &Stock) {
+        let held = (self.in_blocks() + other.in_blocks(), self.of_credit() + other.of_credit());
         for (own, theirs) in self.windows.iter_mut().zip(other.windows) {
             if let (Some(own), Some(theirs)) = (own, theirs)
                 && own.number == theirs.number
@@ -109,6 +118,7 @@ impl Stock {
         add_points(&mut self.blocks, &other.blocks);
         self.credit.0 += other.credit.0;
         other.open.iter().for_each(|(month, cost)| add_amount(&mut self.open, *month, *cost));
+        assert_eq!((self.in_blocks(), self.of_credit()), held, "nothing is lost on the way to the pool");
     }
 }
 
@@ -222,17 +232,23 @@ impl Pool {
             && (terms.credit.is_none() || credit >= need.cost.0)
     }
 
-    /// Fills the shard up to its part of what there is.
+    /// Fills the shard up to its part of what there is, if it does not hold more already.
     fn draw(&mut self, terms: &Terms, index: u8, shard: &Shard) -> Shard {
         let mut shard = shard.clone();
         if shard.version == 0 {
             shard = Shard::default();
         }
+        let held = |pool: &Pool, shard: &Shard| {
+            let (pool, shard) = (&pool.stock, &shard.stock);
+            (pool.in_blocks() + shard.in_blocks(), pool.of_credit() + shard.of_credit())
+        };
+        let before = held(self, &shard);
         for (own, held) in self.stock.windows.iter_mut().zip(&mut shard.stock.windows) {
             let Some(own) = own else {
                 *held = None;
                 continue;
             };
+            // What was allotted of an earlier day or month is over.
             let empty = Window { number: own.number, left: 0 };
             let window = held.insert(held.filter(|held| held.number == own.number).unwrap_or(empty));
             let added = (own.left / PARTS - window.left).max(0);
@@ -241,7 +257,7 @@ impl Pool {
         }
         if terms.prepaid {
             let part = self.stock.in_blocks() / PARTS.unsigned_abs();
-            let added = part.saturating_sub(shard.stock.in_blocks());
+            let added = part.saturating_sub(shard.stock.in_blocks()); // it may hold more than its part
             add_points(&mut shard.stock.blocks, &take_points(&mut self.stock.blocks, added));
         }
         if terms.credit.is_some() {
@@ -251,6 +267,7 @@ impl Pool {
             shard.stock.credit.0 += added;
         }
         shard.stock.open.drain(..).for_each(|(month, cost)| add_amount(&mut self.stock.open, month, cost));
+        assert_eq!(held(self, &shard), before, "nothing is lost on the way to a shard");
         shard.version = self.version;
         self.out |= 1 << index;
         shard
@@ -259,6 +276,7 @@ impl Pool {
     /// Takes in all that shard number `index` holds; the shard is empty from then on. With the last
     /// one the gathering ends.
     pub(crate) fn collect(&mut self, index: u8, shard: &Shard) {
+        assert!(self.out & (1 << index) != 0, "shard {index} holds nothing of the pool's");
         self.stock.merge(&shard.stock);
         self.out &= !(1 << index);
         self.gathering = self.out != 0;
@@ -282,22 +300,35 @@ impl Pool {
         if self.closed.iter().any(|(closed, _)| *closed == month) {
             return;
         }
+        let counted = self.counted();
         let place = self.stock.open.iter().position(|(open, _)| *open == month);
+        // A month may have issued nothing.
         let open = place.map_or(Amount(0), |place| self.stock.open.remove(place).1);
         self.stock.credit.0 += open.0 - balance.0;
         self.closed.push((month, balance));
+        assert_eq!(self.counted(), counted, "a balance takes the place of what was open");
     }
 
     /// Gives back the credit that a closed month's balance took, once.
     pub(crate) fn settle(&mut self, month: i32) {
+        let counted = self.counted();
         if let Some((_, balance)) = self.closed.iter_mut().find(|(closed, _)| *closed == month) {
             self.stock.credit.0 += balance.0;
             *balance = Amount(0);
         }
+        assert_eq!(self.counted(), counted, "what is paid comes back");
+    }
+
+    /// All that the pool says of the credit: what is left of it, what is open and what closed months owe.
+    fn counted(&self) -> i128 {
+        self.stock.of_credit() + self.closed.iter().map(|(_, balance)| balance.0).sum::<i128>()
     }
 }
 
-/// Takes so many points, oldest block first; there are enough.
+/// Takes so many points, oldest block first.
+///
+/// # Panics
+/// There are not enough.
 fn take_points(blocks: &mut Points, points: u64) -> Points {
     let mut rest = points;
     let mut taken = Vec::new();
@@ -309,6 +340,7 @@ fn take_points(blocks: &mut Points, points: u64) -> Points {
             rest -= part;
         }
     }
+    assert!(rest == 0, "blocks hold {rest} points less than the {points} that are taken");
     blocks.retain(|(_, left)| *left > 0);
     taken
 }
@@ -329,11 +361,6 @@ pub(crate) fn add_amount(amounts: &mut Vec<(i32, Amount)>, month: i32, added: Am
         None => amounts.push((month, added)),
     }
     amounts.retain(|(_, amount)| *amount != Amount(0));
-}
-
-/// A figure as a signed one. Figures stay below 2^53, so that nothing is lost.
-fn signed(figure: u64) -> i64 {
-    i64::try_from(figure).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

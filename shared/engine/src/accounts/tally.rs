@@ -48,7 +48,7 @@ impl Accounts {
     pub(crate) async fn begin_tally(&self) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         // Before the first programme there are no brands.
-        let Ok(programmes) = self.programme.timeline() else {
+        let Some(programmes) = self.programme.timeline_if_any() else {
             return Ok(tally);
         };
         for brand in &programmes.newest().brands {

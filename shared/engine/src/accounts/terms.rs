@@ -124,9 +124,11 @@ impl Back {
     /// What a refund gives back of an order that took `drawn` from blocks and whose other points
     /// cost `price` each. `before` and `after` are the points taken back of the order so far.
     pub(crate) fn of(drawn: &[(u32, u64)], before: u64, after: u64, price: Option<Rate>) -> Back {
-        let (mut passed, mut rest) = (before, after.saturating_sub(before));
+        assert!(before <= after, "{after} points are taken back of an order, after {before} were");
+        let (mut passed, mut rest) = (before, after - before);
         let mut blocks = Vec::new();
         for (number, points) in drawn.iter().rev() {
+            // What earlier refunds took of it, or all of it.
             let left = points.saturating_sub(passed);
             passed = passed.saturating_sub(*points);
             let returned = left.min(rest);
@@ -135,7 +137,8 @@ impl Back {
                 rest -= returned;
             }
         }
-        Back { blocks, cost: Amount::product(rest, price.unwrap_or(Rate::ZERO)) }
+        // Without a price they cost nothing.
+        Back { blocks, cost: price.map_or(Amount(0), |price| Amount::product(rest, price)) }
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
@@ -159,7 +162,9 @@ impl Lack {
         match self {
             Lack::Meter(meter, left) => {
                 let (way, per) = METERS[meter];
-                Refusal::BrandLimit { per, way, total: terms.caps[meter].unwrap_or(0), left }
+                let total = terms.caps[meter];
+                let total = total.unwrap_or_else(|| panic!("meter {meter} lacks points of no limit"));
+                Refusal::BrandLimit { per, way, total, left }
             }
             Lack::Blocks(left) => Refusal::BlockExhausted { left },
             Lack::Credit(left) => Refusal::CreditExhausted { left, currency },

@@ -2,7 +2,7 @@
 
 use domain::{
     id::BrandId,
-    number::Amount,
+    number::{Amount, signed},
     programme::{BrandPer, Way},
     refusal::Refusal,
     time::Instant,
@@ -76,8 +76,9 @@ impl Accounts {
         let metered = |(meter, cap): (usize, Option<u64>)| {
             let ((way, per), total) = (METERS[meter], cap?);
             let left = whole.stock.windows[meter].map_or(0, |Window { left, .. }| left);
-            let used = i64::try_from(total).unwrap_or(i64::MAX).saturating_sub(left);
-            Some(Metered { way, per, total, used: u64::try_from(used).unwrap_or(0) })
+            let used = signed(total) - left;
+            assert!(used >= 0, "{left} points are left of a limit of {total}");
+            Some(Metered { way, per, total, used: used.unsigned_abs() })
         };
         Ok(Usage {
             limits: account.terms.caps.into_iter().enumerate().filter_map(metered).collect(),

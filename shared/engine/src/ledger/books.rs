@@ -98,7 +98,8 @@ impl Ledger {
     pub async fn strays(&self, books: &Books) -> Result<Strays, Error> {
         let mut found: HashMap<MemberId, Counts> = HashMap::with_capacity(books.members.len());
         let mut tally = self.accounts.begin_tally().await?;
-        let zone = self.programme.timeline().ok().map(|programmes| programmes.newest().zone);
+        // Where there is no programme yet there is no entry either.
+        let zone = self.programme.timeline_if_any().map(|programmes| programmes.newest().zone);
         // References less the links that stand: there is one of each or none.
         let mut loose: BTreeMap<MemberId, i64> = BTreeMap::new();
         let mut from = None;
@@ -109,9 +110,8 @@ impl Ledger {
                 if ENTRIES.contains(&key.kind()) {
                     let entry: EntryRecord = decode(key, &record.value)?;
                     found.entry(entry.member).or_default().entries += 1;
-                    if let Some(zone) = zone {
-                        tally.note_entry(&entry, |at| Moment::of(zone, at));
-                    }
+                    let zone = zone.ok_or(Error::NoProgram)?;
+                    tally.note_entry(&entry, |at| Moment::of(zone, at));
                 } else if key.kind() == kind::IDENTITY {
                     let claim: ClaimRecord = decode(key, &record.value)?;
                     found.entry(claim.member).or_default().claims += 1;

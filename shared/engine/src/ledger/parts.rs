@@ -117,8 +117,17 @@ impl<'a> Parts<'a> {
     pub(crate) fn target(&mut self, target: Target, order: Option<OrderState>) {
         let Target { key, mut entry, version } = target;
         match order {
-            Some(state) => entry.order = Some(state),
-            None => entry.cancelled = true,
+            Some(after) => {
+                let before = entry.order.as_ref();
+                let goes_on =
+                    |before: &OrderState| before.taken <= after.taken && before.refunds <= after.refunds;
+                assert!(before.is_some_and(goes_on), "a refund adds to what has become of an order");
+                entry.order = Some(after);
+            }
+            None => {
+                assert!(!entry.cancelled, "a redemption is cancelled once");
+                entry.cancelled = true;
+            }
         }
         self.writes.push(put(key, Expect::Version(version), &entry));
     }

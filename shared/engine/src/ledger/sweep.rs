@@ -23,7 +23,7 @@ use crate::{
         error::{ATTEMPTS_MAX, Error},
         keys,
         reading::Loaded,
-        records::decode,
+        records::{Unreadable, decode},
         turns::Turn,
     },
 };
@@ -137,8 +137,11 @@ impl Ledger {
         let due = try_join_all(due).await?;
         let whole = due.iter().all(|found| found.len() < room);
         let turns = (0..room).flat_map(|turn| due.iter().filter_map(move |found| found.get(turn)));
-        let members = turns.filter_map(|(key, _)| keys::read_due(key)).map(|(_, id)| id);
-        Ok((members.collect(), whole))
+        let members = turns.map(|(key, _)| match keys::read_due(key) {
+            Some((_, id)) => Ok(id),
+            None => Err(Unreadable { key: key.clone() }.into()),
+        });
+        Ok((members.collect::<Result<_, Error>>()?, whole))
     }
 
     /// Settles one member by `as_of`.

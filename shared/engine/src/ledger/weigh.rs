@@ -81,6 +81,7 @@ impl Ledger {
             if !wants.person {
                 return Ok(None);
             }
+            // Whoever was erased is nobody.
             let known = self.records.person(record.member.id).await?;
             Ok(Some(known.map(|(person, _)| person).unwrap_or_default()))
         };

@@ -59,6 +59,7 @@ impl Partners {
     /// The store failed, or the record is unreadable.
     pub async fn partner_keys(&self, brand: &BrandId) -> Result<Vec<PartnerKeyRecord>, Error> {
         let read = self.records.read::<PartnerRecord>(&keys::partner(brand)).await?;
+        // Without a record there are no keys.
         Ok(read.map(|(record, _)| record.keys).unwrap_or_default())
     }
 
@@ -167,6 +168,7 @@ impl Partners {
             }
             let read = self.records.read::<PartnerRecord>(&at).await?;
             let version = read.as_ref().map(|(_, version)| *version);
+            // Without a record there are no keys.
             let mut record = read.map(|(record, _)| record).unwrap_or_default();
             let answer = match change(&mut record.keys)? {
                 Ok(answer) => answer,

@@ -50,6 +50,11 @@ impl Programmes {
         self.known.timeline().ok_or(Error::NoProgram)
     }
 
+    /// Every version of the programme; `None` before the first.
+    pub(crate) fn timeline_if_any(&self) -> Option<Arc<Timeline>> {
+        self.known.timeline()
+    }
+
     /// Every version of the programme, up to the ones that the member's tiers are of: another instance may
     /// just have saved them, and an unknown tier would be treated as the first.
     pub(crate) async fn timeline_of(&self, member: &Member) -> Result<Arc<Timeline>, Error> {

@@ -168,7 +168,7 @@ pub fn requests(slices: std::ops::Range<u64>) -> Range {
 
 /// The slice that a request's key stands in.
 pub fn request_slice(key: &Key) -> u64 {
-    key.as_bytes().get(1).copied().unwrap_or(0).into()
+    u64::from(key.as_bytes()[1])
 }
 
 /// An answer with a member's personal data, by the request it answered.

@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     future::ready,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use crate::store::{
@@ -31,8 +31,11 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A commit is judged before it is applied, and applying does not panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        #[expect(
+            clippy::expect_used,
+            reason = "a commit is judged before it is applied, and applying does not panic"
+        )]
+        self.state.lock().expect("nobody panics while they hold it")
     }
 }
 

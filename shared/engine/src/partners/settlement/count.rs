@@ -176,6 +176,7 @@ impl Partners {
 impl Step {
     /// How many more entries may be counted before their writes are too much for one commit.
     fn room(&self) -> usize {
+        // The last entry may have touched more than there was room for.
         HONOURING_MAX.saturating_sub(self.tally.honoured.len())
     }
 
