@@ -202,7 +202,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     }
     if route.remembers {
         let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
-        let description = "the same key and body get the first answer again, byte for byte";
+        let description = "the same request under the same key gets the first answer again, byte for byte";
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": schema, "description": description,
         }));
