@@ -116,7 +116,7 @@ pub(crate) async fn blocks(api: &Api) -> Result<Vec<Value>, StartError> {
         json!({
             "brand": block.brand.as_str(),
             "block": block.number,
-            "reference": block.reference,
+            "reference": block.reference.as_str(),
             "points": block.points,
             "price": block.price.show(currency),
             "bought_at": zone.show(block.bought_at),

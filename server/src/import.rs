@@ -6,7 +6,7 @@ use std::{io::Read, process::ExitCode};
 use csv::StringRecord;
 use domain::{
     decide::Adjust,
-    id::BrandId,
+    id::{AdjustmentId, BrandId},
     json::Json,
     member::{Identity, MemberId},
     time::Instant,
@@ -337,7 +337,7 @@ async fn give(
         half
     };
     let expires_at = adjust.expires_at.map_or(i64::MAX, |at| at.0).to_be_bytes();
-    let name = digest(&[&id.0, &expires_at, adjust.brand.as_str().as_bytes()]);
+    let name = digest(&[&id.0, &expires_at, adjust.brand.as_bytes()]);
     let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut request = Request { any_age: true, dry_run, ..Request::plain(By::Import, now) };
     let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
@@ -345,7 +345,7 @@ async fn give(
     let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };
     request.content = ContentHash(digest(&[&figures, bill]));
     let points = adjust.points;
-    let act = Act::adjust(Whom::Id(id), &format!("import:{name}"), adjust);
+    let act = Act::adjust(Whom::Id(id), &AdjustmentId::of_checked(&format!("import:{name}")), adjust);
     let done = api.engine.ledger().execute(&request, &act).await.map_err(|error| match error {
         engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => {
             let detail = "an opening balance of this member, brand and expiry was imported before with other figures, or billed otherwise";

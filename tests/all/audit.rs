@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    id::{BrandId, OrderId, TierId},
+    id::{BlockRef, BrandId, OrderId, TierId},
     member::{MemberId, Standing, Status},
 };
 use edge::wire::read_member_id;
@@ -449,7 +449,7 @@ fn an_account_that_says_something_else_than_the_ledger_is_found() {
 
         // A block that is larger than it was sold.
         let (shop, store) = counted().await;
-        let key = keys::block(&BrandId::of_checked("acme"), "PO-1");
+        let key = keys::block(&BrandId::of_checked("acme"), &BlockRef::of_checked("PO-1"));
         let stored = store.get(std::slice::from_ref(&key)).await.unwrap()[0].clone().unwrap();
         let mut block: engine::records::BlockRecord = decode(&key, &stored.value).unwrap();
         block.points += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     event::{EntryKind, Event, Movement, Order, OrderRefunded, OrderState, Share},
-    id::{BrandId, OrderId, TierId},
+    id::{BadgeId, BrandId, OrderId, TierId},
     json::Json,
     number::{Currency, Money},
     programme::{self, Timeline},
@@ -179,9 +179,10 @@ fn counted(dice: &mut Dice) -> Counted {
             let sign = if dice.roll(2) == 0 { 1 } else { -1 };
             plain(event(of(vec![share(&brand, sign * points)], 0), kind))
         }
-        _ => {
-            plain(event(Movement::default(), EntryKind::BadgeIssued { badge: "b".to_owned(), reason: None }))
-        }
+        _ => plain(event(
+            Movement::default(),
+            EntryKind::BadgeIssued { badge: BadgeId::of_checked("b"), reason: None },
+        )),
     }
 }
 

@@ -1,9 +1,14 @@
 //! `POST /adjust`: an operator moves points or growth by hand, with a reason.
 
-use domain::{decide::Adjust, id::BrandId, member::MemberId, time::Instant};
+use domain::{
+    decide::Adjust,
+    id::{AdjustmentId, BrandId},
+    member::MemberId,
+    time::Instant,
+};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, Problem, Role, Route,
-    Text, Ulid, body, given, taking, wire::Adjusted,
+    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, Method, Problem, Role, Route, Text,
+    Ulid, body, given, taking, wire::Adjusted,
 };
 use engine::Act;
 
@@ -23,7 +28,7 @@ body! {
         /// why; kept with the entry
         reason: Text<500>,
         /// the adjustment's natural key
-        adjustment_id: Id,
+        adjustment_id: AdjustmentId,
         /// of added points; by the programme's rule unless given
         expires_at: Option<Instant>,
         /// whether the brand settles added points as issued and taken ones as taken back; false unless given

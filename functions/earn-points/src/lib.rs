@@ -2,14 +2,14 @@
 
 use domain::{
     decide::{EarnActivity, EarnLine, EarnOrder},
-    id::{BrandId, OrderId, OrderLineId},
+    id::{ActivityId, ActivityRef, BrandId, OrderId, OrderLineId},
     member::MemberId,
     shape::Shape,
     time::Instant,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, List, Method, MoneyText,
-    Partners, Positive, Problem, Role, Route, Text, Ulid, body, given, need, taking,
+    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, List, Method, MoneyText, Partners,
+    Positive, Problem, Role, Route, Text, Ulid, body, given, need, taking,
     wire::{Earned, PartnerDone},
 };
 use engine::{Act, id::Reference};
@@ -48,9 +48,9 @@ body! {
         /// its lines
         lines: Option<List<OrderLine, 1, 200>>,
         /// in place of an order: what was done
-        activity: Option<Id>,
+        activity: Option<ActivityId>,
         /// the activity's natural key
-        activity_ref: Option<Id>,
+        activity_ref: Option<ActivityRef>,
         /// when it happened; now unless given
         occurred_at: Option<Instant>,
         /// answer what would happen and write nothing
@@ -103,14 +103,9 @@ async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Prob
     api.done::<Earned>(call, &done).await
 }
 
-fn activity(form: &mut Form<'_>, body: EarnPoints, activity: Id) -> EarnActivity {
+fn activity(form: &mut Form<'_>, body: EarnPoints, activity: ActivityId) -> EarnActivity {
     form.takes_no(given!(body: order_id, amount, lines), "an activity has none");
-    EarnActivity {
-        brand: body.brand,
-        activity: activity.into(),
-        reference: body.activity_ref.map(Into::into),
-        occurred_at: body.occurred_at,
-    }
+    EarnActivity { brand: body.brand, activity, reference: body.activity_ref, occurred_at: body.occurred_at }
 }
 
 fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {

@@ -1,6 +1,6 @@
 //! `POST /issue-badge`: a badge is issued by hand, at most once per member.
 
-use domain::{decide::IssueBadge, member::MemberId};
+use domain::{decide::IssueBadge, id::BadgeId, member::MemberId};
 use edge::{
     Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, OrNull, Problem, Role,
     Route, Text, Ulid, answer, body, taking,
@@ -16,7 +16,7 @@ body! {
         /// in place of `member_id`
         identity: Option<IdentitySent>,
         /// a badge of the programme
-        badge: Id,
+        badge: BadgeId,
         /// why; kept with the entry
         reason: Option<Text<500>>,
     }
@@ -28,7 +28,7 @@ answer! {
         /// the member
         member_id: Ulid<MemberId>,
         /// the badge
-        badge: Id<&'a str>,
+        badge: Id<&'a BadgeId>,
         /// false: the member had it
         issued: bool,
         /// null if the member had it
@@ -55,7 +55,7 @@ async fn handle(api: &Api, call: &Call, body: GiveBadge) -> Result<Answer, Probl
     let mut form = Form::new(api, call)?;
     let whom = form.whom(body.member_id, body.identity.as_ref(), None);
     let whom = form.finish(whom)?;
-    let issue = IssueBadge { badge: body.badge.0.clone(), reason: body.reason.map(Into::into) };
+    let issue = IssueBadge { badge: body.badge.clone(), reason: body.reason.map(Into::into) };
 
     let done = api.engine.ledger().execute(&call.request, &Act::issue_badge(whom, issue)).await?;
 

@@ -1,6 +1,10 @@
 //! `/partners/{id}/blocks`: blocks of points that a prepaid brand buys.
 
-use domain::{id::BrandId, number::Currency, shape::is_id, time::Zone};
+use domain::{
+    id::{BlockRef, BrandId},
+    number::Currency,
+    time::Zone,
+};
 use edge::{
     Access, Answer, Api, At, Call, Code, Form, Id, Kind, List, Method, MoneyText, OrNull, Partners, Positive,
     Problem, Role, Route, answer, asking, body, taking,
@@ -17,7 +21,7 @@ body! {
         /// what they cost together
         price: MoneyText,
         /// the block's natural key; bought once, for ever
-        reference: Id,
+        reference: BlockRef,
     }
 }
 
@@ -29,7 +33,7 @@ answer! {
         /// its number among the brand's, from 1: the order in which they are used
         number: u32,
         /// as it was sent
-        reference: Id<&'a str>,
+        reference: Id<&'a BlockRef>,
         /// how many were bought
         points: u64,
         /// what they cost together
@@ -47,7 +51,7 @@ answer! {
         /// by reference
         blocks: List<Block<'a>, 0, 200>,
         /// null at the end
-        next_cursor: OrNull<Id<&'a str>>,
+        next_cursor: OrNull<Id<&'a BlockRef>>,
     }
 }
 
@@ -94,7 +98,7 @@ async fn buy(api: &Api, call: &Call, body: BuyBlock) -> Result<Answer, Problem> 
     let (currency, zone) = (form.currency, form.zone);
     let price = form.money(&body.price, "/price");
     let price = form.finish(price)?;
-    let purchase = Purchase { reference: body.reference.into(), points: body.points.count(), price };
+    let purchase = Purchase { reference: body.reference, points: body.points.count(), price };
     let tell = |block: &BlockRecord| Answer::new(201, &shown(block, currency, zone)).kept();
 
     let told = api.engine.accounts().buy_block(&call.request, &brand, &purchase, tell).await?;
@@ -105,17 +109,17 @@ async fn buy(api: &Api, call: &Call, body: BuyBlock) -> Result<Answer, Problem> 
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (brand, limit) = (named(api, call)?, call.limit()?);
     let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
-    let after = call.query("cursor").map(|cursor| if is_id(cursor) { Ok(cursor) } else { Err(wrong()) });
+    let after = call.query("cursor").map(|text| text.parse::<BlockRef>().map_err(|_| wrong()));
     let after = after.transpose()?;
 
     // One more shows whether there are more.
-    let mut blocks = api.engine.accounts().blocks(&brand, after, limit + 1).await?;
+    let mut blocks = api.engine.accounts().blocks(&brand, after.as_ref(), limit + 1).await?;
     let usage = api.engine.accounts().usage(&brand, call.request.now).await?;
 
     let more = blocks.len() > limit;
     blocks.truncate(limit);
     let (currency, zone) = api.engine.programme().currency_and_zone()?;
-    let next_cursor = OrNull(blocks.last().filter(|_| more).map(|last| Id(last.reference.as_str())));
+    let next_cursor = OrNull(blocks.last().filter(|_| more).map(|last| Id(&last.reference)));
     let mut shown_blocks = Vec::with_capacity(blocks.len());
     for block in &blocks {
         shown_blocks.push(Block { left: Some(usage.in_block(block.number)), ..shown(block, currency, zone) });

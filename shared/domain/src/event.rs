@@ -5,7 +5,7 @@ mod row;
 use std::collections::HashSet;
 
 use crate::{
-    id::{BrandId, OrderId, OrderLineId, RedemptionId, TierId},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::Status,
     number::Money,
     programme::Way,
@@ -130,7 +130,7 @@ pub enum EntryKind {
     /// A badge was issued.
     BadgeIssued {
         /// The badge.
-        badge: String,
+        badge: BadgeId,
         /// Why, if it was issued by hand.
         reason: Option<String>,
     },
@@ -243,9 +243,9 @@ pub struct ActivityEarned {
     /// Where.
     pub brand: BrandId,
     /// Which.
-    pub activity: String,
+    pub activity: ActivityId,
     /// The caller's own reference.
-    pub reference: Option<String>,
+    pub reference: Option<ActivityRef>,
     /// Points before limits.
     pub calculated: u64,
     /// Points.
@@ -304,10 +304,10 @@ impl History {
     }
 
     /// How many times an activity was done on the local days from `first` through `last`.
-    pub fn times(&self, id: &str, first: Day, last: Day) -> u32 {
+    pub fn times(&self, id: &ActivityId, first: Day, last: Day) -> u32 {
         let done = self.events.iter().filter_map(|event| event.kind.row().activity);
         let days = first.number()..=last.number();
-        let counted = done.filter(|done| done.activity == id && days.contains(&done.day)).count();
+        let counted = done.filter(|done| done.activity == *id && days.contains(&done.day)).count();
         // Each is an entry of one ledger that was read into memory.
         u32::try_from(counted).unwrap_or_else(|_| panic!("{counted} entries of one member"))
     }

@@ -54,6 +54,11 @@ macro_rules! text_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The bytes of its text.
+            pub fn as_bytes(&self) -> &[u8] {
+                self.0.as_bytes()
+            }
         }
 
         impl ::std::str::FromStr for $name {
@@ -113,6 +118,18 @@ text_id! {
     OrderLineId;
     /// A shop's id of a refund of an order.
     RefundId;
+    /// An activity's id, in the programme.
+    ActivityId;
+    /// A shop's name for one doing of an activity, by which it earns once.
+    ActivityRef;
+    /// A badge's id, in the programme.
+    BadgeId;
+    /// The staff's name for an adjustment, by which it is made once.
+    AdjustmentId;
+    /// A buyer's name for a block of points, by which it is bought once.
+    BlockRef;
+    /// A code that somebody was referred with.
+    ReferralCode;
 }
 
 #[cfg(test)]

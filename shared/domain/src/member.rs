@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 pub use crate::id::MemberId;
 use crate::{
-    id::{BrandId, TierId},
+    id::{ActivityId, BadgeId, BrandId, ReferralCode, TierId},
     number::{Money, signed},
     time::{Day, Instant},
 };
@@ -75,7 +75,7 @@ pub struct Trial {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Badge {
     /// The badge's id.
-    pub id: String,
+    pub id: BadgeId,
     /// When.
     pub issued_at: Instant,
 }
@@ -84,7 +84,7 @@ pub struct Badge {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ActivityCount {
     /// The activity's id.
-    pub id: String,
+    pub id: ActivityId,
     /// Times per local day, of the last [`COUNTED_DAYS`] days.
     pub days: Vec<(i32, u32)>,
     /// The last local day that counted for the streak.
@@ -205,8 +205,8 @@ impl Member {
     }
 
     /// Whether the member has that badge.
-    pub fn has_badge(&self, id: &str) -> bool {
-        self.badges.iter().any(|badge| badge.id == id)
+    pub fn has_badge(&self, id: &BadgeId) -> bool {
+        self.badges.iter().any(|badge| badge.id == *id)
     }
 
     /// The tier whose benefits apply: a running trial's, else the real one.
@@ -215,8 +215,8 @@ impl Member {
     }
 
     /// What an activity has counted so far.
-    pub fn activity(&self, id: &str) -> Option<&ActivityCount> {
-        self.activities.iter().find(|activity| activity.id == id)
+    pub fn activity(&self, id: &ActivityId) -> Option<&ActivityCount> {
+        self.activities.iter().find(|activity| activity.id == *id)
     }
 
     /// The next instant at which time alone changes anything; `None` is never.
@@ -286,7 +286,7 @@ pub struct Person {
     /// The channel of registration.
     pub channel: Option<String>,
     /// The code that the person came with. It is stored; rewards for referrals are not computed yet.
-    pub referral_code: Option<String>,
+    pub referral_code: Option<ReferralCode>,
     /// The terms the person agreed to.
     pub terms_version: Option<String>,
     /// What the person agreed to, by channel.

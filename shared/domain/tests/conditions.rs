@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use domain::{
     condition::{Condition, Reader, Subject, Wants},
     event::History,
-    id::TierId,
+    id::{BadgeId, TierId},
     json::Json,
     member::{Badge, Lot, Member, MemberId, OrderStats, Person, Trial},
     number::{Currency, Money},
@@ -46,7 +46,7 @@ fn member() -> Member {
             lot(20, Some("2026-07-01T00:00:00+08:00"), Some("2026-06-16T00:00:00+08:00")),
             lot(7, None, None),
         ],
-        badges: vec![Badge { id: "founder".to_owned(), issued_at: registered }],
+        badges: vec![Badge { id: BadgeId::of_checked("founder"), issued_at: registered }],
         tags: vec!["vip".to_owned()],
         orders: OrderStats {
             count: 10,

@@ -14,7 +14,7 @@ use domain::{
         Share, TierCause,
     },
     evolve, evolve_unchecked,
-    id::{BrandId, OrderId, OrderLineId, TierId},
+    id::{ActivityId, BrandId, OrderId, OrderLineId, TierId},
     json::Json,
     member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
     number::Money,
@@ -64,7 +64,7 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
 fn done(activity: &str, day: i32, points: u64) -> Event {
     let kind = ActivityEarned {
         brand: "acme".parse().unwrap(),
-        activity: activity.to_owned(),
+        activity: ActivityId::of_checked(activity),
         reference: None,
         calculated: points,
         granted: points,
@@ -143,7 +143,11 @@ fn an_activity_was_done_as_often_as_it_was() {
         earned("acme", "1", TODAY, 1, &[]),
     ]);
     let times = |first: i32, last: i32| {
-        of.times("check_in", Day::from_number(TODAY + first), Day::from_number(TODAY + last))
+        of.times(
+            &ActivityId::of_checked("check_in"),
+            Day::from_number(TODAY + first),
+            Day::from_number(TODAY + last),
+        )
     };
     assert_eq!([times(-1, -1), times(0, 0), times(0, 1), times(1, 1), times(2, 3)], [0, 2, 3, 1, 0]);
 }

@@ -17,14 +17,15 @@
 //!     /// What was given.
 //!     pub struct Given<'a> {
 //!         /// by whom
-//!         pub brand: edge::Id<&'a str>,
+//!         pub brand: edge::Id<&'a domain::id::BrandId>,
 //!         /// null: for ever
 //!         pub until: edge::OrNull<edge::At>,
 //!         /// left out where nobody said
 //!         pub reason: Option<edge::Text<100, &'a str>>,
 //!     }
 //! }
-//! let given = Given { brand: edge::Id("acme"), until: edge::OrNull(None), reason: None };
+//! let brand = "acme".parse().unwrap();
+//! let given = Given { brand: edge::Id(&brand), until: edge::OrNull(None), reason: None };
 //! assert_eq!(serde_json::to_string(&given).unwrap(), r#"{"brand":"acme","until":null}"#);
 //! ```
 

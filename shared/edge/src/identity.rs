@@ -2,7 +2,7 @@
 //! systems' ids stay as they are.
 
 use domain::{
-    id::BrandId,
+    id::{BrandId, ReferralCode},
     member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, IdentityKind, Person},
     shape::Fault,
     time::Day,
@@ -10,7 +10,7 @@ use domain::{
 use engine::id::IdentityHash;
 use phonenumber::{Mode, country};
 
-use crate::{Api, Change, DayText, Id, List, Named, Problem, Text, body, words};
+use crate::{Api, Change, DayText, List, Named, Problem, Text, body, words};
 
 words! {
     /// What an identity is, in words.
@@ -78,7 +78,7 @@ body! {
         /// for example store:0042
         pub channel: Option<Text<64>>,
         /// kept; rewards for referrals are not computed yet
-        pub referral_code: Option<Id>,
+        pub referral_code: Option<ReferralCode>,
         /// what the person agreed to
         pub terms_version: Option<Text<64>>,
         /// by channel
@@ -176,7 +176,7 @@ pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
         identities,
         brand: sent.brand.to_string(),
         channel: sent.channel.map(Into::into),
-        referral_code: sent.referral_code.map(Into::into),
+        referral_code: sent.referral_code,
         terms_version: sent.terms_version.map(Into::into),
         ..Person::default()
     };

@@ -6,7 +6,10 @@
 use std::ops::Deref;
 
 use domain::{
-    id::{BrandId, OrderId, OrderLineId, RefundId, TierId},
+    id::{
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BlockRef, BrandId, OrderId, OrderLineId,
+        ReferralCode, RefundId, TierId,
+    },
     json::{Json, Text as JsonText},
     number::FIGURE_MAX,
     shape::{COUNT, Shape},
@@ -146,34 +149,14 @@ macro_rules! ids {
     )*};
 }
 
-ids! { BrandId OrderLineId OrderId RefundId TierId }
+ids! { ActivityId ActivityRef AdjustmentId BadgeId BlockRef BrandId OrderId OrderLineId ReferralCode RefundId TierId }
 
-/// An id of the operator's or a shop's.
+/// An id of the operator's or a shop's, as it is shown. A body holds the id's own type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Id<T = String>(pub T);
+pub struct Id<T>(pub T);
 
 impl<T> Kind for Id<T> {
     const SHAPE: Shape = Shape::Id;
-}
-
-impl Read for Id {
-    fn read(json: &Json) -> Option<Self> {
-        json.text().map(|text| Id(text.to_owned()))
-    }
-}
-
-impl From<Id> for String {
-    fn from(id: Id) -> String {
-        id.0
-    }
-}
-
-impl Deref for Id {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
 }
 
 impl<T: AsRef<str>> Serialize for Id<T> {
@@ -361,8 +344,9 @@ mod tests {
         check("-7", Some(-7_i64));
         check("3", Some(Whole::<1, 3>(3)));
         check::<Whole<1, 3>>("4", None);
-        check("\"a\"", Some(Id("a".to_owned())));
-        check::<Id>("1", None);
+        check("\"a\"", Some(BrandId::of_checked("a")));
+        check::<BrandId>("1", None);
+        check::<BrandId>("\"a b\"", None);
         check("[1,2]", Some(List::<u64, 1, 2>(vec![1, 2])));
         check::<List<u64, 1, 2>>("{}", None);
         check("{\"a\":true}", Some(Named::<bool, 2>(vec![("a".into(), true)])));

@@ -29,7 +29,7 @@ pub(crate) struct PartnerKey {
 
 /// A partner as a caller: its id follows from the brand, so that what is remembered for it outlives its keys.
 pub fn partner_id(brand: &BrandId) -> CallerId {
-    CallerId::of(hash(&[b"laurel partner\0", brand.as_str().as_bytes()]))
+    CallerId::of(hash(&[b"laurel partner\0", brand.as_bytes()]))
 }
 
 impl Api {

@@ -154,7 +154,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use engine::{
-        id::{BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
+        id::{BlockRef, BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
         keys::{self, kind},
     };
 
@@ -195,7 +195,7 @@ mod tests {
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
             (keys::caller(CallerId::of([5; 16])), 1),
             (keys::used("brand", "b"), 1),
-            (keys::block(&BrandId::of_checked("b"), "1"), 1),
+            (keys::block(&BrandId::of_checked("b"), &BlockRef::of_checked("1")), 1),
             (keys::account(&BrandId::of_checked("b"), 7), 4),
             (key(&[&b"m"[..], &ID].concat()), 17),
             (keys::order(&BrandId::of_checked("b"), &OrderId::of_checked("1")), 4),

@@ -94,7 +94,7 @@ impl Facts for Subject<'_> {
     fn has(&self, fact: Words, word: &str) -> Result<bool, Wants> {
         let orders = &self.member.orders;
         Ok(match fact {
-            Words::Badges => self.member.has_badge(word),
+            Words::Badges => self.member.badges.iter().any(|badge| badge.id == *word),
             Words::Tags => self.member.tags.iter().any(|tag| tag == word),
             Words::Categories if orders.categories.iter().any(|category| category == word) => true,
             Words::Categories if !orders.more_categories => false,

@@ -6,7 +6,7 @@ use super::{Draft, Stop, must_move, share};
 use crate::{
     condition::Wants,
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
-    id::{BrandId, OrderId},
+    id::{ActivityId, ActivityRef, BrandId, OrderId},
     member::COUNTED_DAYS,
     number::{FIGURE_MAX, Money, Rate, Term, floor_of_product, signed},
     programme::{Activity, Expiry, Per, Programme, Way},
@@ -39,9 +39,9 @@ pub struct EarnActivity {
     /// Where.
     pub brand: BrandId,
     /// Which.
-    pub activity: String,
+    pub activity: ActivityId,
     /// The caller's own reference.
-    pub reference: Option<String>,
+    pub reference: Option<ActivityRef>,
     /// When it happened; now unless told.
     pub occurred_at: Option<Instant>,
 }
@@ -213,7 +213,7 @@ impl Draft<'_> {
         Ok(within.map(|(_, points)| points).sum())
     }
 
-    fn times_between(&self, id: &str, first: Day, last: Day) -> Result<u32, Wants> {
+    fn times_between(&self, id: &ActivityId, first: Day, last: Day) -> Result<u32, Wants> {
         if !self.is_counted(first) {
             return Ok(self.wanted_history(first)?.times(id, first, last));
         }

@@ -13,7 +13,7 @@ use crate::{
     condition::Wants,
     event::{EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
     evolve::evolve,
-    id::{BrandId, RedemptionId, TierId},
+    id::{BadgeId, BrandId, RedemptionId, TierId},
     member::{LOTS_MAX, Member, Person, Status},
     number::FIGURE_MAX,
     programme::{Programme, Timeline},
@@ -106,7 +106,7 @@ impl Decision {
     }
 
     /// Badges that followed from the command.
-    pub fn badges_issued(&self) -> impl Iterator<Item = &str> {
+    pub fn badges_issued(&self) -> impl Iterator<Item = &BadgeId> {
         self.events.iter().filter_map(|event| event.kind.row().badge)
     }
 }

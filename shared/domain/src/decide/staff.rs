@@ -3,7 +3,7 @@
 use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Movement},
-    id::BrandId,
+    id::{BadgeId, BrandId},
     member::Status,
     number::signed,
     programme::Expiry,
@@ -34,7 +34,7 @@ pub struct Adjust {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IssueBadge {
     /// The badge.
-    pub badge: String,
+    pub badge: BadgeId,
     /// Why.
     pub reason: Option<String>,
 }

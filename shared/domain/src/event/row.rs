@@ -9,7 +9,7 @@
 
 use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
 use crate::{
-    id::{BrandId, OrderId, RedemptionId, TierId},
+    id::{BadgeId, BrandId, OrderId, RedemptionId, TierId},
     programme::Way,
 };
 
@@ -47,7 +47,7 @@ pub struct Row<'a> {
     /// The refund, if it was one.
     pub refund: Option<&'a OrderRefunded>,
     /// The badge it issued, if it did.
-    pub badge: Option<&'a str>,
+    pub badge: Option<&'a BadgeId>,
     /// What it did to the tier, if anything.
     pub tier: Option<TierStep<'a>>,
     /// What it means that points move.
@@ -182,7 +182,7 @@ pub enum Once<'a> {
     /// That redemption is cancelled.
     Cancellation(RedemptionId),
     /// That badge is issued.
-    Badge(&'a str),
+    Badge(&'a BadgeId),
 }
 
 impl EntryKind {

@@ -6,7 +6,7 @@ mod shape;
 
 use crate::{
     condition::Condition,
-    id::{BrandId, TierId},
+    id::{ActivityId, BadgeId, BrandId, TierId},
     member::Member,
     number::{Currency, Rate},
     time::{Day, Instant, Zone},
@@ -200,7 +200,7 @@ impl Tier {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Activity {
     /// Its id.
-    pub id: String,
+    pub id: ActivityId,
     /// Points each time.
     pub points: u64,
     /// Growth each time.
@@ -219,7 +219,7 @@ pub struct Activity {
 #[derive(Clone, PartialEq, Debug)]
 pub struct BadgeRule {
     /// Its id.
-    pub id: String,
+    pub id: BadgeId,
     /// The condition; without one it is issued by hand.
     pub when: Option<Condition>,
 }
@@ -294,13 +294,13 @@ impl Programme {
     }
 
     /// The activity of that id.
-    pub fn activity(&self, id: &str) -> Option<&Activity> {
-        self.activities.iter().find(|activity| activity.id == id)
+    pub fn activity(&self, id: &ActivityId) -> Option<&Activity> {
+        self.activities.iter().find(|activity| activity.id == *id)
     }
 
     /// The badge of that id.
-    pub fn badge(&self, id: &str) -> Option<&BadgeRule> {
-        self.badges.iter().find(|badge| badge.id == id)
+    pub fn badge(&self, id: &BadgeId) -> Option<&BadgeRule> {
+        self.badges.iter().find(|badge| badge.id == *id)
     }
 
     /// The multiplier of an order's points in that tier.

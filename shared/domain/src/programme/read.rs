@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     condition::{Condition, Reader},
-    id::TierId,
+    id::{ActivityId, BadgeId, TierId},
     json::Json,
     number::{Currency, Money, Rate},
     shape::Fault,
@@ -72,7 +72,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
     let mut reader = Reader { amount: &amount, faults: &mut faults };
     let tiers = list(document, "tiers", |json, at| tier(json, at, &mut reader));
     let badges = list(document, "badges", |json, at| BadgeRule {
-        id: text(json, "id").to_owned(),
+        id: BadgeId::of_checked(text(json, "id")),
         when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
     });
     let brands = list(document, "brands", |json, at| brand(json, at, currency, &mut faults));
@@ -243,7 +243,7 @@ fn tier(json: &Json, at: &str, reader: &mut Reader<'_>) -> Tier {
 
 fn activity(json: &Json) -> Activity {
     Activity {
-        id: text(json, "id").to_owned(),
+        id: ActivityId::of_checked(text(json, "id")),
         points: count(json, "points"),
         growth: count(json, "growth"),
         per_day: small(json, "per_day"),
@@ -324,7 +324,8 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
 fn check_names(programme: &Programme, condition: &Condition, at: &str, faults: &mut Vec<Fault>) {
     let tiers = condition.tiers().into_iter().filter(|id| programme.tier(id).is_none());
     faults.extend(tiers.map(|id| Fault::new(at, "unknown_tier", format!("no tier {id}"))));
-    let badges = condition.badges().into_iter().filter(|id| programme.badge(id).is_none());
+    let badges =
+        condition.badges().into_iter().filter(|id| programme.badge(&BadgeId::of_checked(id)).is_none());
     faults.extend(badges.map(|id| Fault::new(at, "unknown_badge", format!("no badge {id}"))));
 }
 

@@ -3,7 +3,7 @@
 
 use domain::{
     event::Moves,
-    id::{RedemptionId, TierId},
+    id::{BadgeId, RedemptionId, TierId},
     programme::Way,
 };
 use engine::records::{EntryRecord, Outcome};
@@ -32,7 +32,7 @@ answer! {
         /// the tier reached
         upgraded_to: OrNull<Id<&'a TierId>>,
         /// badges that followed
-        badges_issued: List<Id<&'a str>, 0, 100>,
+        badges_issued: List<Id<&'a BadgeId>, 0, 100>,
         /// afterwards
         balance: Balance,
         /// afterwards
@@ -88,7 +88,7 @@ answer! {
         /// the tier reached
         upgraded_to: OrNull<Id<&'a TierId>>,
         /// badges that followed
-        badges_issued: List<Id<&'a str>, 0, 100>,
+        badges_issued: List<Id<&'a BadgeId>, 0, 100>,
         /// afterwards
         balance: Balance,
         /// afterwards
@@ -102,8 +102,8 @@ fn upgraded(outcome: &Outcome) -> OrNull<Id<&TierId>> {
     OrNull(outcome.upgraded_to.as_ref().map(Id))
 }
 
-fn badges(outcome: &Outcome) -> List<Id<&str>, 0, 100> {
-    outcome.badges_issued.iter().map(|badge| Id(badge.as_str())).collect()
+fn badges(outcome: &Outcome) -> List<Id<&BadgeId>, 0, 100> {
+    outcome.badges_issued.iter().map(Id).collect()
 }
 
 impl OfEntry for Earned<'_> {

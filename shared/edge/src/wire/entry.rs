@@ -3,7 +3,7 @@
 
 use domain::{
     event::{EntryKind, Redemption, Share, TierCause},
-    id::{BrandId, OrderId, RedemptionId, TierId},
+    id::{ActivityId, BadgeId, BrandId, OrderId, RedemptionId, TierId},
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -105,9 +105,9 @@ answer! {
         /// what happened to the tier
         tier: Option<TierChange<'a>>,
         /// the badge
-        badge: Option<Id<&'a str>>,
+        badge: Option<Id<&'a BadgeId>>,
         /// the activity
-        activity: Option<Id<&'a str>>,
+        activity: Option<Id<&'a ActivityId>>,
         /// why, where somebody did it by hand
         reason: Option<Text<500, &'a str>>,
         /// true: an adjustment that is settled as if it had been earned or refunded
@@ -172,7 +172,7 @@ impl Show<'_> {
             program_version: entry.version,
             tier: details.tier,
             badge: row.badge.map(Id),
-            activity: row.activity.map(|done| Id(done.activity.as_str())),
+            activity: row.activity.map(|done| Id(&done.activity)),
             reason: details.reason.map(Text),
             bill: row.moves.is_billed().then_some(true),
             blocks: (!entry.blocks.is_empty()).then(|| blocks.collect()),

@@ -1,7 +1,7 @@
 //! A member, with what is known of the person.
 
 use domain::{
-    id::{BrandId, TierId},
+    id::{BadgeId, BrandId, TierId},
     member::{self, Lot, MemberId, Person},
     number::Currency,
 };
@@ -127,7 +127,7 @@ answer! {
     /// A badge that a member has.
     pub struct MemberBadge<'a> {
         /// the badge
-        id: Id<&'a str>,
+        id: Id<&'a BadgeId>,
         /// when it was issued
         issued_at: At,
     }

@@ -1,7 +1,7 @@
 //! Blocks of points that prepaid brands buy.
 
 use domain::{
-    id::BrandId,
+    id::{BlockRef, BrandId},
     number::{FIGURE_MAX, Money},
     refusal::Refusal,
 };
@@ -28,7 +28,7 @@ const HOLDING_MAX: usize = 100;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Purchase {
     /// The buyer's own name for it.
-    pub reference: String,
+    pub reference: BlockRef,
     /// How many points.
     pub points: u64,
     /// What they cost together.
@@ -126,7 +126,7 @@ impl Accounts {
     pub async fn blocks(
         &self,
         brand: &BrandId,
-        after: Option<&str>,
+        after: Option<&BlockRef>,
         limit: usize,
     ) -> Result<Vec<BlockRecord>, Error> {
         let Range { from, to } = keys::blocks(brand);

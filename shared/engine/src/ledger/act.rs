@@ -3,7 +3,7 @@
 
 use domain::{
     decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
-    id::{BrandId, OrderId, RedemptionId, RefundId},
+    id::{ActivityRef, AdjustmentId, BadgeId, BrandId, OrderId, RedemptionId, RefundId},
     member::{Member, MemberId, Status},
     programme::Way,
     refusal::Refusal,
@@ -86,7 +86,7 @@ pub(super) enum Counted {
 #[derive(Clone, Debug)]
 enum Idle {
     Never,
-    WithBadge(String),
+    WithBadge(BadgeId),
     WithStatus(Status),
 }
 
@@ -134,7 +134,7 @@ impl Act {
 
     /// An activity earns; once, if it has a reference.
     pub fn earn_activity(whom: Whom, done: EarnActivity) -> Act {
-        let named = |reference: &String| keys::activity(&done.brand, &done.activity, reference);
+        let named = |reference: &ActivityRef| keys::activity(&done.brand, &done.activity, reference);
         Act {
             brand: Some(done.brand.clone()),
             natural_key: done.reference.as_ref().map(named),
@@ -178,7 +178,7 @@ impl Act {
     }
 
     /// An operator moves points or growth, once for each id.
-    pub fn adjust(whom: Whom, id: &str, adjust: Adjust) -> Act {
+    pub fn adjust(whom: Whom, id: &AdjustmentId, adjust: Adjust) -> Act {
         Act {
             brand: Some(adjust.brand.clone()),
             natural_key: Some(keys::adjustment(id)),

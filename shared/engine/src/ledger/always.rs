@@ -107,7 +107,7 @@ mod tests {
             lots: vec![lot(1_000, None, 3), lot(2_000, None, 10), lot(3_000, Some(1_500), 20)],
             debt: 5,
             growth: 50,
-            badges: vec![Badge { id: "founder".to_owned(), issued_at: Instant(0) }],
+            badges: vec![Badge { id: "founder".parse().unwrap(), issued_at: Instant(0) }],
             ..Member::new(MemberId([1; 16]), Instant(0), Instant(0), &"basic".parse().unwrap())
         }
     }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_happens_once_happens_once() {
         let plain = |kind: EntryKind| entry(kind, Movement::default());
-        let badge = |id: &str| plain(EntryKind::BadgeIssued { badge: id.to_owned(), reason: None });
+        let badge = |id: &str| plain(EntryKind::BadgeIssued { badge: id.parse().unwrap(), reason: None });
         look(&member(), &[plain(redeemed("1")), plain(redeemed("2"))], &[]);
         look(&member(), &[plain(redeemed("1")), plain(redeemed("1"))], &["redeem of the same a second time"]);
         look(&member(), &[plain(cancelled(1)), plain(cancelled(2))], &[]);
@@ -243,7 +243,7 @@ mod tests {
         let done = || {
             plain(EntryKind::ActivityEarned(ActivityEarned {
                 brand: "acme".parse().unwrap(),
-                activity: "check_in".to_owned(),
+                activity: "check_in".parse().unwrap(),
                 reference: None,
                 calculated: 0,
                 granted: 0,

@@ -224,6 +224,6 @@ fn outcome(decision: &Decision) -> Outcome {
         growth: member.growth,
         tier: member.standing.tier.clone(),
         upgraded_to: decision.upgraded_to().cloned(),
-        badges_issued: decision.badges_issued().map(str::to_owned).collect(),
+        badges_issued: decision.badges_issued().cloned().collect(),
     }
 }

@@ -5,7 +5,7 @@
 //! numbering append; the rest are short.
 
 use domain::{
-    id::{BrandId, OrderId, RedemptionId, RefundId},
+    id::{ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RefundId},
     member::MemberId,
     time::{Instant, Month},
 };
@@ -113,7 +113,7 @@ pub fn entry(id: MemberId, seq: u64) -> Key {
 
 /// An order.
 pub fn order(brand: &BrandId, order_id: &OrderId) -> Key {
-    key(kind::ORDER, &[brand.as_str().as_bytes(), b"\0", order_id.as_str().as_bytes()])
+    key(kind::ORDER, &[brand.as_bytes(), b"\0", order_id.as_bytes()])
 }
 
 /// A redemption; its id follows from the order it is for.
@@ -123,24 +123,18 @@ pub fn redemption(id: RedemptionId) -> Key {
 
 /// A refund that the caller has named.
 pub fn refund(brand: &BrandId, order_id: &OrderId, refund_id: &RefundId) -> Key {
-    let parts = [
-        brand.as_str().as_bytes(),
-        b"\0",
-        order_id.as_str().as_bytes(),
-        b"\0",
-        refund_id.as_str().as_bytes(),
-    ];
+    let parts = [brand.as_bytes(), b"\0", order_id.as_bytes(), b"\0", refund_id.as_bytes()];
     key(kind::REFUND, &parts)
 }
 
 /// An adjustment that the caller has named.
-pub fn adjustment(id: &str) -> Key {
+pub fn adjustment(id: &AdjustmentId) -> Key {
     key(kind::ADJUSTMENT, &[id.as_bytes()])
 }
 
 /// An activity that the caller has named.
-pub fn activity(brand: &BrandId, activity: &str, reference: &str) -> Key {
-    let parts = [brand.as_str().as_bytes(), b"\0", activity.as_bytes(), b"\0", reference.as_bytes()];
+pub fn activity(brand: &BrandId, activity: &ActivityId, reference: &ActivityRef) -> Key {
+    let parts = [brand.as_bytes(), b"\0", activity.as_bytes(), b"\0", reference.as_bytes()];
     key(kind::ACTIVITY, &parts)
 }
 
@@ -241,8 +235,8 @@ pub fn used(what: &str, id: &str) -> Key {
 }
 
 /// A block of points, by its buyer's name for it.
-pub fn block(brand: &BrandId, reference: &str) -> Key {
-    key(kind::BLOCK, &[brand.as_str().as_bytes(), b"\0", reference.as_bytes()])
+pub fn block(brand: &BrandId, reference: &BlockRef) -> Key {
+    key(kind::BLOCK, &[brand.as_bytes(), b"\0", reference.as_bytes()])
 }
 
 /// A nonce, by the hash of it and of the key it was signed with.
@@ -252,7 +246,7 @@ pub fn nonce(hash: NonceHash) -> Key {
 
 /// The keys of a partner brand.
 pub fn partner(brand: &BrandId) -> Key {
-    key(kind::PARTNER, &[brand.as_str().as_bytes()])
+    key(kind::PARTNER, &[brand.as_bytes()])
 }
 
 /// The brand of a key of a partner's.
@@ -269,7 +263,7 @@ pub fn link_code(hash: LinkCodeHash) -> Key {
 /// A partner's reference to a member. The brand is part of the key: to another brand there is no
 /// such record.
 pub fn reference(brand: &BrandId, reference: Reference) -> Key {
-    key(kind::REFERENCE, &[brand.as_str().as_bytes(), b"\0", &reference.0])
+    key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference.0])
 }
 
 /// Parts of what a member's links hold: codes that were asked for, and links.
@@ -298,7 +292,7 @@ pub fn asked_codes(id: MemberId) -> Range {
 /// A link of a member with a brand, by its number from 1. The newest of a brand comes first.
 pub fn member_link(id: MemberId, brand: &BrandId, number: u32) -> Key {
     let descending = (u32::MAX - number).to_be_bytes();
-    key(kind::MEMBER_LINK, &[&id.0, &[LINKED], brand.as_str().as_bytes(), b"\0", &descending])
+    key(kind::MEMBER_LINK, &[&id.0, &[LINKED], brand.as_bytes(), b"\0", &descending])
 }
 
 /// The member, the brand and the number of a link's key.
@@ -315,10 +309,9 @@ pub fn read_member_link(key: &Key) -> Option<(MemberId, BrandId, u32)> {
 pub fn member_links(id: MemberId, brand: Option<&BrandId>) -> Range {
     let from = |part: u8, brand: &[u8], end: &[u8]| key(kind::MEMBER_LINK, &[&id.0, &[part], brand, end]);
     match brand {
-        Some(brand) => Range {
-            from: from(LINKED, brand.as_str().as_bytes(), b"\0"),
-            to: from(LINKED, brand.as_str().as_bytes(), b"\x01"),
-        },
+        Some(brand) => {
+            Range { from: from(LINKED, brand.as_bytes(), b"\0"), to: from(LINKED, brand.as_bytes(), b"\x01") }
+        }
         None => Range { from: from(LINKED, b"", b""), to: from(LINKED + 1, b"", b"") },
     }
 }
@@ -330,7 +323,8 @@ pub fn links_and_codes(id: MemberId) -> Range {
 
 /// All blocks that a brand has bought, by reference.
 pub fn blocks(brand: &BrandId) -> Range {
-    Range { from: block(brand, ""), to: key(kind::BLOCK, &[brand.as_str().as_bytes(), b"\x01"]) }
+    let end = |end: &[u8]| key(kind::BLOCK, &[brand.as_bytes(), end]);
+    Range { from: end(b"\0"), to: end(b"\x01") }
 }
 
 /// The place of the pool among a brand's account's records; the lower ones are its shards'.
@@ -338,7 +332,7 @@ pub const POOL: u8 = 0xff;
 
 /// A record of a brand's account: the pool or a shard.
 pub fn account(brand: &BrandId, place: u8) -> Key {
-    key(kind::ACCOUNT, &[brand.as_str().as_bytes(), b"\0", &[place]])
+    key(kind::ACCOUNT, &[brand.as_bytes(), b"\0", &[place]])
 }
 
 /// The brand and the place of a key of an account's record.

@@ -1,7 +1,7 @@
 //! Keys sort as they are scanned, and read back.
 
 use super::*;
-use domain::id::{BrandId, OrderId, RefundId};
+use domain::id::{BlockRef, BrandId, OrderId, RefundId};
 
 #[test]
 fn the_due_index_sorts_by_time_and_reads_back() {
@@ -48,11 +48,12 @@ fn links_sort_by_brand_and_the_newest_first_and_read_back() {
 fn accounts_and_blocks_are_found_by_their_brand() {
     assert_eq!(read_account(&account(&named("bean"), POOL)), Some((named("bean"), POOL)));
     assert_eq!(read_account(&account(&named("b.1"), 0)), Some((named("b.1"), 0)));
-    for reference in ["A", "z-9", &"z".repeat(64)] {
+    for reference in ["A", "z-9", &"z".repeat(64)].map(BlockRef::of_checked) {
         let Range { from, to } = blocks(&named("bean"));
-        assert!((from..to).contains(&block(&named("bean"), reference)));
+        assert!((from..to).contains(&block(&named("bean"), &reference)));
         assert!(
-            !(blocks(&named("be")).from..blocks(&named("be")).to).contains(&block(&named("bean"), reference))
+            !(blocks(&named("be")).from..blocks(&named("be")).to)
+                .contains(&block(&named("bean"), &reference))
         );
     }
 }

@@ -1,6 +1,10 @@
 //! A block of points.
 
-use domain::{id::BrandId, number::Money, time::Instant};
+use domain::{
+    id::{BlockRef, BrandId},
+    number::Money,
+    time::Instant,
+};
 
 use super::{Stored, layout::layout};
 use crate::store::id::ContentHash;
@@ -13,7 +17,7 @@ pub struct BlockRecord {
     /// Its number among the brand's blocks, from 1: the order in which they are used.
     pub number: u32,
     /// The buyer's own name for it.
-    pub reference: String,
+    pub reference: BlockRef,
     /// How many points.
     pub points: u64,
     /// What they cost together.

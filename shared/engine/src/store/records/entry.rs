@@ -5,7 +5,7 @@ use domain::{
         ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
         Share, TierCause,
     },
-    id::TierId,
+    id::{BadgeId, TierId},
     member::MemberId,
     time::Instant,
 };
@@ -64,7 +64,7 @@ pub struct Outcome {
     /// The tier the member was raised to.
     pub upgraded_to: Option<TierId>,
     /// Badges that followed.
-    pub badges_issued: Vec<String>,
+    pub badges_issued: Vec<BadgeId>,
 }
 
 impl Stored for EntryRecord {}

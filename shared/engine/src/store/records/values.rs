@@ -1,7 +1,10 @@
 //! Values that records of several kinds hold.
 
 use domain::{
-    id::{BrandId, MemberId, OrderId, OrderLineId, RedemptionId, TierId},
+    id::{
+        ActivityId, ActivityRef, BadgeId, BlockRef, BrandId, MemberId, OrderId, OrderLineId, RedemptionId,
+        ReferralCode, TierId,
+    },
     number::{Amount, Money},
     settlement::SignedMoney,
     time::Instant,
@@ -37,7 +40,7 @@ macro_rules! text {
     )*};
 }
 
-text! { BrandId OrderLineId OrderId TierId }
+text! { ActivityId ActivityRef BadgeId BlockRef BrandId OrderId OrderLineId ReferralCode TierId }
 
 impl Layout for CallerId {
     fn write(&self, out: &mut Vec<u8>) {

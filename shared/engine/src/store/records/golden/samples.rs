@@ -5,7 +5,7 @@ mod entry;
 use std::collections::BTreeMap;
 
 use domain::{
-    id::{BrandId, TierId},
+    id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
     member::{
         ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Person, Standing,
         Status, Trial,
@@ -95,11 +95,11 @@ fn full_member() -> Member {
         ],
         debt: 7,
         active_on: 20_454,
-        badges: vec![Badge { id: text("first_order"), issued_at: AT }],
+        badges: vec![Badge { id: BadgeId::of_checked("first_order"), issued_at: AT }],
         tags: texts(&["vip", "茶"]),
         granted: vec![(20_453, 5), (20_454, 6)],
         activities: vec![ActivityCount {
-            id: text("check_in"),
+            id: ActivityId::of_checked("check_in"),
             days: vec![(-1, 1), (20_454, 2)],
             streak_day: 20_454,
             streak: 2,
@@ -156,7 +156,7 @@ pub(super) fn person() -> Samples<Person> {
         region: BTreeMap::from([(text("country"), text("CN")), (text("city"), text("上海"))]),
         brand: text("acme"),
         channel: Some(text("pos")),
-        referral_code: Some(text("R-1")),
+        referral_code: Some("R-1".parse().unwrap()),
         terms_version: Some(text("2026-01")),
         consents: BTreeMap::from([(text("sms"), true), (text("email"), false)]),
     };
@@ -167,7 +167,7 @@ pub(super) fn block() -> Samples<BlockRecord> {
     let block = BlockRecord {
         brand: BrandId::of_checked("bean"),
         number: 1,
-        reference: text("PO-1"),
+        reference: BlockRef::of_checked("PO-1"),
         points: 5_000_000,
         price: Money(5_000_000),
         bought_at: AT,

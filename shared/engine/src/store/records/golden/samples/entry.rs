@@ -5,13 +5,13 @@ use domain::{
         ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
         Share, TierCause,
     },
-    id::{BrandId, OrderId, OrderLineId, RedemptionId, TierId},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::Status,
     number::Money,
     time::Instant,
 };
 
-use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, text, texts};
+use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, text};
 use crate::store::{
     id::{CallerId, ContentHash},
     records::{By, EntryRecord, Outcome},
@@ -54,8 +54,8 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
     let unlimited = Order { lot: Some(OrderLot { expires_at: None, held_until: None }), ..bare.clone() };
     let activity = ActivityEarned {
         brand: BrandId::of_checked("acme"),
-        activity: text("check_in"),
-        reference: Some(text("2026-01-01")),
+        activity: ActivityId::of_checked("check_in"),
+        reference: Some(ActivityRef::of_checked("2026-01-01")),
         calculated: 55,
         granted: 50,
         day: 20_454,
@@ -113,8 +113,14 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("tier_raised", changed(TierCause::Raised, Some(AT), true)),
         ("tier_lapsed", changed(TierCause::Lapsed, None, false)),
         ("trial_started", EntryKind::TrialStarted { tier: TierId::of_checked("gold"), until: AT }),
-        ("badge_issued", EntryKind::BadgeIssued { badge: text("founder"), reason: Some(text("was there")) }),
-        ("badge_issued_by_rule", EntryKind::BadgeIssued { badge: text("first_order"), reason: None }),
+        (
+            "badge_issued",
+            EntryKind::BadgeIssued { badge: BadgeId::of_checked("founder"), reason: Some(text("was there")) },
+        ),
+        (
+            "badge_issued_by_rule",
+            EntryKind::BadgeIssued { badge: BadgeId::of_checked("first_order"), reason: None },
+        ),
         ("active", status(Status::Active)),
         ("suspended", status(Status::Suspended)),
         ("closed", status(Status::Closed)),
@@ -140,7 +146,7 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         growth: 4_000,
         tier: TierId::of_checked("gold"),
         upgraded_to: Some(TierId::of_checked("gold")),
-        badges_issued: texts(&["first_order"]),
+        badges_issued: vec![BadgeId::of_checked("first_order")],
     };
     let movement = Movement {
         shares: vec![share(Some(AT), None, 100), share(None, Some(LONG_AGO), -64)],
