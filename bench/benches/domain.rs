@@ -23,7 +23,7 @@ fn programmes() -> Timeline {
 
 fn order(programmes: &Timeline, lines: usize) -> EarnOrder {
     let line = |index: usize| EarnLine {
-        line_id: format!("{index}"),
+        line_id: index.to_string().parse().unwrap(),
         sku: Some(format!("sku-{index}")),
         category: Some("tea".to_owned()),
         quantity: 2,
@@ -31,7 +31,7 @@ fn order(programmes: &Timeline, lines: usize) -> EarnOrder {
     };
     EarnOrder {
         brand: programmes.newest().brands[0].id.clone(),
-        order_id: "A-1001".to_owned(),
+        order_id: "A-1001".parse().unwrap(),
         amount: (lines == 0).then_some(Money(8_850)),
         lines: (0..lines).map(line).collect(),
         occurred_at: None,
@@ -58,7 +58,7 @@ fn measure(criterion: &mut Criterion) {
     let member = member(&programmes, start);
     let context = context(&programmes, now);
     let (twenty, plain) = (order(&programmes, 20), order(&programmes, 0));
-    let redeem = Redeem { brand: plain.brand.clone(), points: 10, order_id: "A-1002".to_owned() };
+    let redeem = Redeem { brand: plain.brand.clone(), points: 10, order_id: "A-1002".parse().unwrap() };
 
     let mut untouched = member.clone();
     let mut case = |name: &str, run: &mut dyn FnMut()| {
