@@ -1,7 +1,7 @@
-"""Makes requests that schemathesis makes up name what there is: or nearly all would get a 404 or a 422.
+"""Makes the requests that schemathesis generates name existing things: otherwise nearly all would get a 404 or a 422.
 
-A document says nothing of which members there are, that one of two fields is to be there, or what an identity of a
-kind looks like. Only what has the right form is replaced, so that what is wrong stays wrong.
+The document does not say which members exist, that one of two fields is required, or what an identity of a kind
+looks like. Only values with the right form are replaced, so that wrong ones stay wrong.
 """
 
 import json
@@ -13,7 +13,7 @@ import schemathesis
 
 with open(os.environ["LAUREL_KNOWN"], encoding="utf-8") as file:
     KNOWN = json.load(file)
-# Who is erased is gone: those are other members than the others ask for.
+# Erased members are gone, so these are not the members in other requests.
 ERASED, MEMBERS = KNOWN["members"][:5], KNOWN["members"][5:]
 ID = re.compile(r"^[a-z]{2,3}_[0-7][0-9A-HJKMNP-TV-Z]{25}$")
 WORD = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")

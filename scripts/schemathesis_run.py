@@ -1,8 +1,8 @@
-"""Has schemathesis test a fresh server by docs/openapi.json.
+"""Has schemathesis test a fresh server against docs/openapi.json.
 
     scripts/check-schemathesis path/to/laurel      makes the environment this needs, and runs it
 
-The same requests each time. Exits 1 if an answer is not as the document says.
+It sends the same requests each time. Exits 1 if an answer is not as the document says.
 """
 
 import json

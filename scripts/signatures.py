@@ -1,4 +1,4 @@
-"""Signs requests to a fresh server with a client nobody here wrote, and tampers with them.
+"""Signs requests to a fresh server with a client that we did not write, and tampers with them.
 
     scripts/check-signatures path/to/laurel      makes the environment this needs, and runs it
 

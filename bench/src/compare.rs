@@ -208,7 +208,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What the other one left in the air lands first; then whoever works is a neighbour.
+    /// The other one's unfinished writes finish first; then any load comes from a neighbour.
     fn pause(&self) {
         sleep(Duration::from_millis(300));
         let (busy, all) = machine::processor_time();

@@ -115,7 +115,7 @@ impl Server {
         format!("{what}\n{}, its log's end:\n{tail}", self.data.display()).into()
     }
 
-    /// Drives this server; what goes wrong is told with its log.
+    /// Drives this server; an error includes its log.
     pub(crate) async fn drive<T: Traffic>(
         &self,
         traffic: Vec<T>,

@@ -13,7 +13,7 @@ use crate::table;
 #[derive(Parser, Debug)]
 #[command(
     version,
-    after_help = "Start:    laurel serve\nAsk:      curl -H \"Authorization: Bearer $(cat laurel-data/admin-key)\" http://127.0.0.1:9000/program\nCheck:    laurel audit\n\nEvery command but serve works on a data folder that no other process has open,\nor on a table (--table)."
+    after_help = "Start:    laurel serve\nAsk:      curl -H \"Authorization: Bearer $(cat laurel-data/admin-key)\" http://127.0.0.1:9000/program\nCheck:    laurel audit\n\nEvery command except serve works on a data folder that no other process has open,\nor on a table (--table)."
 )]
 pub struct Cli {
     /// What to do; `serve` unless given.

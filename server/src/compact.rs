@@ -31,7 +31,7 @@ async fn renewed(store: &dyn Store) -> Result<Renewed, StartError> {
     let (mut all, mut from) = (Renewed::default(), None);
     loop {
         let page = renew(store, from).await;
-        let (renewed, next) = page.map_err(|error| failed("cannot write records anew", &error))?;
+        let (renewed, next) = page.map_err(|error| failed("cannot rewrite records", &error))?;
         all.records += renewed.records;
         all.written += renewed.written;
         bar.set_length(all.records);

@@ -145,7 +145,7 @@ fn finish(report: &Path, mut totals: Totals, before: usize, is_whole: bool) -> R
         println!("why is in {}", report.display());
     }
     if !is_whole {
-        println!("more was refused before; the report of it was no longer in {}", report.display());
+        println!("earlier runs refused more; their report is no longer in {}", report.display());
     }
     // Too few points is an answer, not a fault of the file.
     let faulty = totals.rejected.len() > short || !is_whole;
@@ -231,7 +231,7 @@ async fn play(
     let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     if response.status().as_u16() == 503 {
         return Err(StartError(format!(
-            "line {line}: {}; run the same command again to go on",
+            "line {line}: {}; run the same command again to continue",
             answer["detail"]
         )));
     }

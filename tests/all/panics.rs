@@ -42,8 +42,8 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// It is told as a 500 like any other problem, logged once with the request's id and without what was sent, and the
-/// member's turn goes to who comes next.
+/// It is answered with a 500 like any other problem, logged once with the request's id and without what was
+/// sent, and the member's turn goes to who comes next.
 #[tokio::test]
 async fn a_panic_ends_its_request_and_nothing_else() {
     edge::note_panics();

@@ -266,7 +266,7 @@ fn without_grace_what_has_expired_is_lost() {
     });
 }
 
-/// Rule 7: whoever still fulfils a tier's other condition falls no lower; whoever does not falls.
+/// Rule 7: a member who still fulfils a tier's other condition falls no lower; one who does not, falls.
 #[test]
 fn a_lapse_goes_down_to_what_is_fulfilled() {
     let tiers = json!([

@@ -13,7 +13,7 @@ pub mod account;
 pub trait Spec: Clone + Eq + Hash {
     /// What is asked.
     type Ask: Debug;
-    /// What is told.
+    /// An answer.
     type Answer: PartialEq + Debug;
 
     /// Does it, and tells.

@@ -119,12 +119,12 @@ impl Books {
         entries.reverse(); // oldest first
         let mut differ = |what: String| self.differences.push(format!("{id}: {what}"));
         if !self.seen.insert(id.clone()) {
-            differ("its entries stand in two places".to_owned());
+            differ("its entries are in two places".to_owned());
         }
         let (mut before, mut balance) = (0, 0);
         for entry in &entries {
             if entry.seq == before {
-                differ(format!("entry {} stands twice", entry.seq));
+                differ(format!("entry {} occurs twice", entry.seq));
             } else if entry.seq != before + 1 {
                 differ(format!("entry {} follows entry {before}", entry.seq));
             }

@@ -35,7 +35,7 @@ pub(super) fn differences(lines: &BTreeMap<LineId, Line>, statement: &Value) -> 
         }
     }
     if !all.is_nought() {
-        differences.push(format!("all accounts come to {}, not to nought", all.show(6)));
+        differences.push(format!("all accounts add up to {}, not to zero", all.show(6)));
     }
     for (id, line) in lines {
         match stated.remove(id) {

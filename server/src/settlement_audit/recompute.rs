@@ -64,7 +64,7 @@ impl Prices {
             let version = line["version"].as_u64().unwrap_or(0);
             let wrong = |what: &str| StartError(format!("version {version} of the programme: {what}"));
             let code = line["document"]["currency"].as_str().unwrap_or_default();
-            digits = Currency::of(code).ok_or_else(|| wrong("its currency is none"))?.digits;
+            digits = Currency::of(code).ok_or_else(|| wrong("it has no known currency"))?.digits;
             for brand in line["document"]["brands"].as_array().into_iter().flatten() {
                 let price = |name: &str| match &brand[name] {
                     Value::Null => Ok(Fraction::nought()),
@@ -159,13 +159,13 @@ impl Sums {
                 "reverse_earn" if entry.points != 0 => {
                     match orders.get(&(entry.brand.as_str(), entry.order_id.as_str())) {
                         Some(order) => self.issued(entry, order),
-                        None => Err("the refunded order is not there".to_owned()),
+                        None => Err("the refunded order does not exist".to_owned()),
                     }
                 }
                 "redeem" => self.honoured(entry, -1),
                 "reverse_redeem" => match redemptions.get(entry.redemption_id.as_str()) {
                     Some(redemption) => self.honoured(redemption, 1),
-                    None => Err("the cancelled redemption is not there".to_owned()),
+                    None => Err("the cancelled redemption does not exist".to_owned()),
                 },
                 "expire" => {
                     for (brand, points) in &entry.lots {

@@ -132,7 +132,7 @@ pub struct Member {
     pub as_of: Instant,
     /// The number of its last ledger entry; 0 before the first.
     pub seq: u64,
-    /// Growth, never below nought.
+    /// Growth, never below zero.
     pub growth: u64,
     /// Growth recorded in the tier's period, net of refunds.
     pub period_growth: i64,

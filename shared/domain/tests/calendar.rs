@@ -1,7 +1,7 @@
-//! The calendar in every zone that there is: each local day, month and year begins at the first instant that
-//! shows it. What is wanted is found by asking instants for their local time alone, never the other way about.
+//! The calendar in every zone: each local day, month and year begins at the first instant that shows it. The
+//! expected instants are found only by asking instants for their local time, never the other way round.
 
-// A test that cannot go on fails where it stands.
+// A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use domain::{
 
 const HOUR: i64 = 3_600_000;
 
-/// The years whose ends are looked at. Miri, which is slow, looks at a few in a few zones.
+/// The years whose ends are checked. Miri, which is slow, checks a few in a few zones.
 const YEARS: std::ops::RangeInclusive<i32> = if cfg!(miri) { 2011..=2012 } else { 1994..=2030 };
 
 /// Zones with something odd at midnight, and one without.
@@ -50,8 +50,8 @@ fn first_instant(zone: Tz, date: NaiveDate) -> i64 {
     found.next().unwrap_or_else(|| panic!("{zone} has nothing from {date} on"))
 }
 
-/// The same within six hours, in which no clock is set forward and back again: where it runs evenly the
-/// instant follows by subtraction, else the halves are looked at, the earlier one first.
+/// The same within six hours, in which no clock is set both forward and back: if it runs evenly, the instant
+/// follows by subtraction; otherwise both halves are checked, the earlier one first.
 fn first_between(zone: Tz, wanted: i64, from: i64, to: i64) -> Option<i64> {
     let missing = wanted - shown(zone, from);
     if missing <= 0 {
@@ -75,7 +75,7 @@ fn date(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()
 }
 
-/// The date begins where it does, for everything that is asked of dates.
+/// The date begins there, by every function about dates.
 fn check_day(tz: Tz, date: NaiveDate) -> i64 {
     let zone = Zone::of(tz.name()).unwrap();
     let want = first_instant(tz, date);
@@ -180,8 +180,8 @@ fn earned(programmes: &Timeline, at: Instant) -> Member {
     decision.member
 }
 
-/// Points of a year are there a millisecond before the next one begins, and gone from its first instant on;
-/// those earned at that instant are the next year's. A clock behind brings nothing back.
+/// Points of a year exist a millisecond before the next one begins, and are gone at its first instant; those
+/// earned at that instant belong to the next year. A clock that is behind brings nothing back.
 #[test]
 fn years_end_with_their_last_millisecond_in_every_zone() {
     for tz in zones() {

@@ -1,6 +1,6 @@
 //! The condition language, a row for each fact, comparison and edge of it (rules, 9).
 
-// A test that cannot go on fails where it stands.
+// A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -102,7 +102,7 @@ fn asked<'a>(
     Subject { member, person, history, recent: &[], programme, now: at(NOW) }
 }
 
-/// Says what holds of the member and the person.
+/// Sets up the member and the person.
 fn check(member: &Member, person: &Person, rows: &[(&str, &str, &str, bool)]) {
     let programme = programme();
     let history = History { since: Instant::MIN, events: Vec::new() };
@@ -229,7 +229,7 @@ fn words_compare_and_tiers_are_ordered_by_the_ladder() {
     check(&member(), &person(), &rows);
 }
 
-/// Every comparison with what is not there is false, but for `!=`.
+/// Every comparison with a missing fact is false, except `!=`.
 #[test]
 fn what_is_not_there_equals_nothing() {
     let member = Member::new(MemberId([1; 16]), at(NOW), at(NOW), &TierId::of_checked("basic"));
@@ -265,7 +265,7 @@ fn what_is_not_there_equals_nothing() {
     check(&member, &person, &rows);
 }
 
-/// A tier that the programme does not have any more lies below all that it has.
+/// A tier that the programme no longer has is below all others.
 #[test]
 fn a_tier_that_is_gone_is_below_all() {
     let gone = Member::new(MemberId([1; 16]), at(NOW), at(NOW), &TierId::of_checked("bronze"));
@@ -285,7 +285,8 @@ fn ages_are_whole_years() {
     }
 }
 
-/// What settles a condition settles it whatever is not known of the rest; else what is wanted is told.
+/// A deciding branch decides a condition, whatever is unknown about the rest; otherwise the condition says
+/// what it wants.
 #[test]
 fn branches_settle_and_what_is_not_known_is_asked_for() {
     let (programme, mut member) = (programme(), member());
@@ -305,7 +306,7 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
         (format!(r#"{{"any": [{no}, {no}]}}"#), Ok(false)),
         (format!(r#"{{"any": [{no}, {yes}]}}"#), Ok(true)),
         (format!(r#"{{"any": [{person}, {yes}]}}"#), Ok(true)),
-        // What costs less is looked at first, whichever stands first.
+        // The cheaper branch is evaluated first, in whichever order they are.
         (format!(r#"{{"any": [{history}, {person}]}}"#), wants_person),
         (format!(r#"{{"any": [{history}, {recent}]}}"#), Err(Wants::history(since))),
         (format!(r#"{{"all": [{recent}, {history}]}}"#), Err(Wants::history(since))),
@@ -323,7 +324,7 @@ fn branches_settle_and_what_is_not_known_is_asked_for() {
     let known =
         Member { orders: OrderStats { more_categories: false, ..member.orders.clone() }, ..member.clone() };
     assert_eq!(read(history).unwrap().holds(&asked(&known, None, None, &programme)), Ok(false));
-    // A history that does not reach back far enough is none.
+    // A history that does not reach back far enough counts as missing.
     for (reaches, want) in [(since, Ok(false)), (since.plus_millis(1), Err(Wants::history(since)))] {
         let history = History { since: reaches, events: Vec::new() };
         let subject = asked(&member, None, Some(&history), &programme);
@@ -415,7 +416,7 @@ fn values_have_the_facts_type_and_lists_a_length() {
     }
 }
 
-/// What a value should have been is told in words.
+/// The fault says in words what the value should have been.
 #[test]
 fn wanted_values_are_told() {
     for (name, op, wanted) in [
@@ -438,7 +439,7 @@ fn wanted_values_are_told() {
     }
 }
 
-/// A badge that can be lost again must be looked at with everything that may end it; one that cannot need not.
+/// A badge that can be lost again must be checked with everything that may end it; one that cannot need not.
 #[test]
 fn only_what_never_falls_is_said_to() {
     let rows = [

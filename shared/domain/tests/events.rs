@@ -1,6 +1,6 @@
-//! What entries do to a member, and what is told from many of them.
+//! What entries do to a member, and what follows from many of them.
 
-// A test that cannot go on fails where it stands.
+// A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -186,7 +186,7 @@ fn categories_are_those_of_every_line() {
     assert_eq!(of.categories(&[]).collect::<Vec<_>>(), ["tea", "book"]);
 }
 
-/// A member's record holds so many categories, and knows that there were more.
+/// A member's record holds a limited number of categories, and knows that there were more.
 #[test]
 fn categories_of_a_member_are_bounded() {
     let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), &TierId::of_checked("basic"));
@@ -220,7 +220,7 @@ fn a_tier_is_held_since_it_was_reached_or_lapsed() {
     }
 }
 
-/// What counts for limits is known day by day, for as long as it may be asked for and no longer.
+/// What counts for limits is known day by day, for as long as it may be needed and no longer.
 #[test]
 fn days_are_counted_for_a_while() {
     let mut member = Member::new(MemberId([1; 16]), Instant(0), Instant(0), &TierId::of_checked("basic"));
@@ -234,7 +234,7 @@ fn days_are_counted_for_a_while() {
     assert_eq!(member.activities[0].days, last.iter().map(|day| (*day, 2)).collect::<Vec<_>>());
 }
 
-/// Days are local dates, and a bound is outside of what it ends.
+/// Days are local dates, and bounds are exclusive.
 #[test]
 fn a_life_is_new_active_dormant_and_lost() {
     let bounds = Lifecycle { new_days: 30, active_days: 90, lost_days: 365 };
@@ -265,7 +265,7 @@ fn a_life_is_new_active_dormant_and_lost() {
     }
 }
 
-/// A programme with that in its points beside the least there must be.
+/// A minimal programme with that in its points.
 fn programmes(points: &str) -> Timeline {
     programmes_with(points, "")
 }
@@ -282,7 +282,7 @@ fn programmes_with(points: &str, beside: &str) -> Timeline {
     Timeline::new(vec![Arc::new(programme)]).unwrap()
 }
 
-/// What a limit has counted of the last days is known without the ledger, which only older days are looked up in.
+/// A limit's count of the last days is known without the ledger; only older days are looked up there.
 #[test]
 fn a_limit_asks_the_ledger_for_old_days_only() {
     let programmes = programmes(r#", "limits": [{"per": "day", "points": 50}]"#);
@@ -312,7 +312,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
     }
 }
 
-/// Whatever has to be known for one step is asked for together, and reaches back as far as any of it must.
+/// Everything needed for one step is requested together, and reaches back as far as any part of it must.
 #[test]
 fn what_is_wanted_is_asked_for_at_once() {
     let fact = |fact: &str, op: &str, value: &str| {
@@ -361,7 +361,7 @@ fn what_is_wanted_is_asked_for_at_once() {
     }
 }
 
-/// One settling records so much and no more; the next goes on.
+/// One settling records a limited number of events; the next continues.
 #[test]
 fn a_settling_is_bounded() {
     let programmes = programmes("");
@@ -380,7 +380,7 @@ fn a_settling_is_bounded() {
     assert_eq!((member.lots.len(), member.as_of), (0, now));
 }
 
-/// Whoever asks for what cannot be has decided wrongly: nothing of it is written.
+/// An impossible event means a wrong decision: nothing of it is written.
 #[test]
 fn what_does_not_follow_stops() {
     let lot =
@@ -411,7 +411,7 @@ fn what_does_not_follow_stops() {
         (refunded("acme", "1", TODAY, true), Some("0 orders of which 1 closes are 0 of 10")),
     ] {
         assert_eq!(stops(&member(), &event).as_deref(), want);
-        // The audit goes on, and takes all there is.
+        // The audit continues, and takes all there is.
         evolve_unchecked(&mut member(), &event);
     }
 }

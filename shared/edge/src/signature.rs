@@ -57,7 +57,7 @@ pub enum Refused {
     Flags,
     /// An unknown parameter, or one of the wrong kind.
     Parameter,
-    /// A parameter is not there.
+    /// A parameter is missing.
     Missing,
     /// Percent-encoding, or another spelling of a path.
     Spelling,

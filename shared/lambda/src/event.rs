@@ -19,7 +19,7 @@ use http::{Request, Uri};
 use lambda_http::{Body, aws_lambda_events::apigw::ApiGatewayV2httpRequest, request::LambdaRequest};
 use serde_json::{Map, Value};
 
-/// An event, told apart.
+/// A classified event.
 #[derive(Debug)]
 pub enum Event {
     /// A request by the function's URL.

@@ -21,7 +21,7 @@ pub const NAMESPACE: &str = "Laurel";
 /// Every metric: name, unit, what it counts.
 pub const METRICS: &[(&str, &str, &str)] = &[
     ("ColdStart", "Count", "an instance's first invocation"),
-    ("Unauthenticated", "Count", "requests refused for want of a key that is known (401)"),
+    ("Unauthenticated", "Count", "requests refused for lack of a known key (401)"),
     ("Unavailable", "Count", "requests answered 503: nothing was written, the caller tries again"),
     ("Internal", "Count", "requests answered 500: something is wrong on our side"),
     ("Replayed", "Count", "requests answered with an earlier answer"),

@@ -137,7 +137,7 @@ fn test_clock(text: &str) -> Result<Instant, SettingsError> {
 
 #[cfg(not(feature = "test-clock"))]
 fn test_clock(_: &str) -> Result<Instant, SettingsError> {
-    Err(SettingsError::Wrong(TEST_CLOCK, "this binary lives by the machine's clock alone"))
+    Err(SettingsError::Wrong(TEST_CLOCK, "this binary uses only the machine's clock"))
 }
 
 #[cfg(test)]

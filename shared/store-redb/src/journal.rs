@@ -55,7 +55,7 @@ impl From<io::Error> for JournalError {
 /// Why a frame was not appended.
 #[derive(Debug)]
 pub(crate) enum AppendError {
-    /// It is not there.
+    /// It does not exist.
     Write(io::Error),
     /// It may be there or not.
     Sync(io::Error),

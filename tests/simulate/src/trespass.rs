@@ -20,7 +20,7 @@ const HOUSE: &str = "acme";
 #[derive(Clone, Copy)]
 enum By<'a> {
     Admin,
-    /// Whoever has that key.
+    /// The holder of that key.
     Key(&'a str),
 }
 

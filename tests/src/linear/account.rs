@@ -61,7 +61,7 @@ impl Ask {
     }
 }
 
-/// What is told.
+/// An answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Answer {
     /// Done now, or done before and answered again.

@@ -1,10 +1,10 @@
-//! What a question needs beside the member, as a set: whoever looks it up does so once for all of it.
+//! What a question needs besides the member, as a set, so that one look-up serves all of it.
 
 use std::cmp::Reverse;
 
 use crate::time::Instant;
 
-/// What was needed and not given. All of it is needed to go on, so that it is looked up at once.
+/// What was needed and missing. All of it is needed to continue, so it is looked up at once.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Wants {
     /// The person behind the member.
@@ -30,20 +30,20 @@ impl Wants {
         Wants { person, history: since }
     }
 
-    /// What the cheaper of two needs, either of which may settle it. A person is one record; a history is walked
-    /// entry by entry.
+    /// What the cheaper of two questions needs, either of which may decide. A person is one record; a history
+    /// is read entry by entry.
     #[must_use]
     pub fn or(self, other: Wants) -> Wants {
         let cost = |wants: Wants| (wants.history.map(Reverse), wants.person);
         if cost(other) < cost(self) { other } else { self }
     }
 
-    /// What was read, or nothing, and what it needs is wanted as well.
+    /// The value, or nothing, in which case what it needs is added to the wants.
     pub fn collect<T>(&mut self, read: Result<T, Wants>) -> Option<T> {
         read.map_err(|wanted| *self = self.and(wanted)).ok()
     }
 
-    /// Goes on, if nothing is wanted.
+    /// Succeeds if nothing is wanted.
     ///
     /// # Errors
     /// What is.

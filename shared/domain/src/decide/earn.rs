@@ -68,7 +68,7 @@ pub(super) fn earned(
             })
             .collect()
     };
-    // The brand was there when the order was made, and this is that version or the first to know it.
+    // The brand existed when the order was made, and this is that version or the first with the brand.
     let brand = programme.brand(&order.brand);
     let brand = brand.unwrap_or_else(|| panic!("version {} has no brand {}", programme.version, order.brand));
     let rates = [programme.points.per_unit, brand.rate, programme.earn_multiplier(&order.tier)];

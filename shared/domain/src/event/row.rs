@@ -1,10 +1,10 @@
-//! What each kind of entry is to everybody who does not apply it: one row a kind.
+//! What each kind of entry means to all code that does not apply it: one row for each kind.
 //!
-//! Limits, settlement, marks of use, the audit and the wire read the row of an entry and never match on
-//! its kind. So a kind that is new does not compile until its row says everything that any of them asks,
-//! and a column that is new does not compile until every kind has it. No column has a default.
+//! Limits, settlement, marks of use, the audit and the wire read the row of an entry and never match on its
+//! kind. So a new kind does not compile until its row answers every question that any of them asks, and a new
+//! column does not compile until every kind has it. No column has a default.
 //!
-//! Where a kind's own content is needed (applying it, the details that an answer shows), a `match`
+//! If a kind's own content is needed (to apply it, or for the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
@@ -13,8 +13,8 @@ use crate::{
     programme::Way,
 };
 
-/// Words for kinds of entry on the wire, in the order in which they are told. `transfer` and `merge`
-/// are promised and no kind has them yet.
+/// Words for kinds of entry on the wire, in the order in which they are published. `transfer` and `merge` are
+/// reserved; no kind has them yet.
 pub const WORDS: &[&str] = &[
     "earn",
     "redeem",
@@ -50,7 +50,7 @@ pub struct Row<'a> {
     pub badge: Option<&'a BadgeId>,
     /// What it did to the tier, if anything.
     pub tier: Option<TierStep<'a>>,
-    /// What it means that points move.
+    /// Why points move.
     pub moves: Moves,
     /// The points it earned, as the programme's limits count them.
     pub granted: Option<Granted>,
@@ -64,7 +64,7 @@ pub struct Row<'a> {
     pub for_partners: bool,
 }
 
-/// What it means that an entry moves points: who has issued, honoured or lost them.
+/// Why an entry moves points: who has issued, honoured or lost them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Moves {
     /// It moves none.

@@ -7,8 +7,8 @@
 //! its own; or pays itself, if little remains; or, if it holds too little too, takes the allotments of all
 //! shards back, and then holds everything. `stock` decides this; this module reads and writes.
 //!
-//! Every commit expects what it read. Whoever breaks off between two of them leaves points in another
-//! record than before and none lost, and the next one goes on from there.
+//! Every commit expects what it read. If a command breaks off between two of them, points are in another
+//! record than before but none is lost, and the next command continues from there.
 
 mod account;
 mod blocks;

@@ -33,8 +33,8 @@ impl Accounts {
         keys.iter().zip(found).map(|(key, record)| Held::read(key, record)).collect()
     }
 
-    /// The terms of the version of the programme that a record was filled under. Whoever does not know
-    /// that version is behind: it reads what is new, and starts again.
+    /// The terms of the version of the programme under which a record was filled. An instance that does not
+    /// know that version is behind: it reads the new versions, and starts again.
     pub(super) async fn known_terms(&self, account: &Account, version: u32) -> Result<Terms, Error> {
         match account.terms_of(version) {
             Some(terms) => Ok(terms),
@@ -45,7 +45,8 @@ impl Accounts {
         }
     }
 
-    /// Commits; `None` if it has to be looked at again, because somebody was quicker or nobody knows.
+    /// Commits; `None` if the records must be read again, because another commit was faster or the outcome is
+    /// unknown.
     pub(super) async fn try_commit(&self, writes: Vec<Write>) -> Result<Option<Version>, Error> {
         match self.records.store.commit(writes).await {
             Ok(version) => Ok(Some(version)),
@@ -54,9 +55,9 @@ impl Accounts {
         }
     }
 
-    /// Takes allotments back into the pool, one shard after another, until none is out or somebody was
-    /// quicker; whether any came back. While they come back, none is drawn. `round` says where to
-    /// begin, so that one shard that is written all the time does not hold up the others.
+    /// Takes allotments back into the pool, one shard after another, until none is out or another commit was
+    /// faster; returns whether any came back. While they come back, none is drawn. `round` says where to
+    /// begin, so that a shard that is written all the time does not hold up the others.
     pub(super) async fn gather(
         &self,
         account: &Account,
@@ -85,9 +86,9 @@ impl Accounts {
         Ok(any)
     }
 
-    /// The account as if everything lay in the pool, at that moment and under the terms in force.
-    /// Nothing is moved. Between its two looks at the pool nothing was, so that nothing is missed and
-    /// nothing seen twice.
+    /// The account as if everything lay in the pool, at that moment and under the terms in force. This moves
+    /// nothing. The pool is the same at its two reads, so nothing moved in between, and nothing is missed or
+    /// seen twice.
     pub(super) async fn whole_account(&self, account: &Account, moment: Moment) -> Result<Pool, Error> {
         let whole = self.unsettled_account(account).await?;
         let former = self.known_terms(account, whole.version).await?;
@@ -95,7 +96,7 @@ impl Accounts {
         Ok(whole.ready(account.rules(&former), moment).expect("nothing is out"))
     }
 
-    /// The same under the terms and at the moment it was last written.
+    /// The same, under the terms and at the moment of its last write.
     pub(super) async fn unsettled_account(&self, account: &Account) -> Result<Pool, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let pool = self.pool(account).await?;

@@ -1,11 +1,10 @@
-//! What an account can give out, and how it is moved between its records: the state machine, without
-//! a store. Nothing here fails and nothing waits; what does not add up panics, before anything is written.
+//! What an account can give out, and how that moves between its records: the state machine, without a store.
+//! Nothing here fails and nothing waits; sums that do not add up panic, before anything is written.
 //!
-//! An account is one pool and [`SHARDS`] shards. A shard holds allotments drawn from the pool, and a
-//! command spends from one shard, so that no record is written by all. What the brand may still give
-//! out is the pool's stock and those of the shards together: moving is never losing, so what has
-//! been used is the limit less that sum. The pool knows which shards may hold anything. While none
-//! does, the pool's stock is the whole truth.
+//! An account is one pool and [`SHARDS`] shards. A shard holds allotments drawn from the pool, and a command
+//! spends from one shard, so that no record is written by all. What the brand may still give out is the sum
+//! of the pool's stock and the shards': a move loses nothing, so what has been used is the limit less that
+//! sum. The pool knows which shards may hold anything. If none does, the pool's stock is all there is.
 
 use domain::number::{Amount, signed};
 
@@ -16,20 +15,20 @@ use crate::accounts::terms::{Back, Lack, METERS, Moment, Need, Points, Terms};
 /// Shards of an account. A bit of [`Pool::out`] stands for each.
 pub(crate) const SHARDS: u8 = 32;
 
-/// A shard is allotted this part of what the pool holds, so that it comes back after many commands
-/// and a full set of shards leaves three quarters in the pool.
+/// A shard gets this part of what the pool holds, so that it comes back only after many commands and a full
+/// set of shards leaves three quarters in the pool.
 const PARTS: i64 = 4 * SHARDS as i64;
 
-/// What becomes of a command that its shard cannot pay for.
+/// What happens to a command that its shard cannot pay for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
-    /// The shard is given an allotment that pays for it: the pool and the shard as they become.
+    /// The shard gets an allotment that pays for it: the new pool and the new shard.
     Draw(Pool, Shard),
-    /// The pool pays: the pool as it becomes, and what it took from blocks.
+    /// The pool pays: the new pool, and what it took from blocks.
     Direct(Pool, Points),
     /// Allotments must come back first, one shard after another: [`Pool::collect`].
     Gather,
-    /// All there is lies in the pool, and it is too little.
+    /// Everything is in the pool, and it is too little.
     Refused(Lack),
 }
 
@@ -42,8 +41,8 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Stock {
-    /// What is left at that moment. What was left of an earlier day or month is over; whoever lives
-    /// by a clock that is behind is counted in the later.
+    /// What is left at that moment. What was left of an earlier day or month is void; an instance whose clock
+    /// is behind counts in the later one.
     fn left(&self, meter: usize, moment: Moment) -> i64 {
         let window = self.windows[meter].filter(|window| window.number >= moment.window(meter));
         window.map_or(0, |window| window.left)
@@ -58,7 +57,7 @@ impl Stock {
         self.credit.0 + self.open.iter().map(|(_, cost)| cost.0).sum::<i128>()
     }
 
-    /// What is lacking for that, the first in order.
+    /// The first thing that is lacking for that, in order.
     pub(crate) fn lack(&self, terms: &Terms, moment: Moment, need: Need) -> Option<Lack> {
         for meter in 0..METERS.len() {
             let (wanted, left) = (need.of_meter(meter), self.left(meter, moment));
@@ -74,7 +73,7 @@ impl Stock {
         poor.then_some(Lack::Credit(self.credit.max(Amount(0))))
     }
 
-    /// Takes what nothing lacks for; returns what came from which block.
+    /// Takes an amount for which nothing is lacking; returns what came from which block.
     fn take(&mut self, terms: &Terms, moment: Moment, need: Need) -> Points {
         let lack = self.lack(terms, moment, need);
         assert!(lack.is_none(), "{need:?} is taken of what lacks {lack:?}");
@@ -105,7 +104,7 @@ impl Stock {
         }
     }
 
-    /// Takes in another's. Allotments of another day or month than one's own are over.
+    /// Adds another stock. Allotments of another day or month are void.
     fn merge(&mut self, other: &Stock) {
         let held = (self.in_blocks() + other.in_blocks(), self.of_credit() + other.of_credit());
         for (own, theirs) in self.windows.iter_mut().zip(other.windows) {
@@ -136,8 +135,8 @@ impl Shard {
         Some((after, blocks))
     }
 
-    /// The shard after it was given back to; `None` if it holds nothing and must stay so, because
-    /// the pool does not look for anything there.
+    /// The shard after it gets points back; `None` if it holds nothing and must stay empty, because the pool
+    /// does not look for anything there.
     pub(crate) fn returned(&self, terms: &Terms, moment: Moment, back: &Back) -> Option<Shard> {
         let mut after = self.clone();
         after.stock.give(terms, moment, back);
@@ -146,7 +145,7 @@ impl Shard {
 }
 
 impl Pool {
-    /// What becomes of a command that shard number `index` cannot pay for.
+    /// What happens to a command that shard number `index` cannot pay for.
     pub(crate) fn step(
         &self,
         rules: Rules<'_>,
@@ -172,7 +171,7 @@ impl Pool {
         }
     }
 
-    /// The pool after it was given back to; `None` if allotments must come back first.
+    /// The pool after it gets points back; `None` if allotments must come back first.
     pub(crate) fn returned(&self, rules: Rules<'_>, moment: Moment, back: &Back) -> Option<Pool> {
         let mut pool = self.clone();
         if rules.terms != rules.former {
@@ -197,7 +196,7 @@ impl Pool {
         Some(pool)
     }
 
-    /// Goes on to the moment's day and month, each of which starts with the whole limit.
+    /// Advances to the moment's day and month, each of which starts with the whole limit.
     fn roll(&mut self, terms: &Terms, moment: Moment) {
         for (meter, window) in self.stock.windows.iter_mut().enumerate() {
             let number = moment.window(meter);
@@ -206,7 +205,7 @@ impl Pool {
         }
     }
 
-    /// Goes over to other terms: what has been used stays used.
+    /// Changes to other terms: what has been used stays used.
     fn rebase(&mut self, former: &Terms, terms: &Terms) {
         for (meter, window) in self.stock.windows.iter_mut().enumerate() {
             *window = match (former.caps[meter], terms.caps[meter], *window) {
@@ -273,8 +272,8 @@ impl Pool {
         shard
     }
 
-    /// Takes in all that shard number `index` holds; the shard is empty from then on. With the last
-    /// one the gathering ends.
+    /// Takes in everything that shard number `index` holds, which empties the shard. The last one ends the
+    /// gathering.
     pub(crate) fn collect(&mut self, index: u8, shard: &Shard) {
         assert!(self.out & (1 << index) != 0, "shard {index} holds nothing of the pool's");
         self.stock.merge(&shard.stock);
@@ -295,7 +294,7 @@ impl Pool {
         self.bought
     }
 
-    /// Puts a closed month's balance in the place of what it had open. A month is closed once.
+    /// Replaces a month's open credit with its balance when the month is closed. A month is closed once.
     pub(crate) fn close(&mut self, month: i32, balance: Amount) {
         if self.closed.iter().any(|(closed, _)| *closed == month) {
             return;
@@ -325,7 +324,7 @@ impl Pool {
     }
 }
 
-/// Takes so many points, oldest block first.
+/// Takes that many points, oldest block first.
 ///
 /// # Panics
 /// There are not enough.
@@ -354,7 +353,7 @@ fn add_points(blocks: &mut Points, added: &[(u32, u64)]) {
     }
 }
 
-/// Adds to the amount of a month. One that comes to nought is not kept.
+/// Adds to the amount of a month. An amount of zero is not kept.
 pub(crate) fn add_amount(amounts: &mut Vec<(i32, Amount)>, month: i32, added: Amount) {
     match amounts.iter_mut().find(|(own, _)| *own == month) {
         Some((_, amount)) => amount.0 += added.0,

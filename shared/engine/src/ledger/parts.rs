@@ -31,7 +31,7 @@ pub(crate) struct Primary {
     pub(crate) key: Option<Key>,
     /// The hash of the request's content.
     pub(crate) content: ContentHash,
-    /// What the caller is told.
+    /// What the answer adds.
     pub(crate) outcome: Outcome,
     /// Which of its brand's blocks its points came from, or went back to.
     pub(crate) blocks: Points,

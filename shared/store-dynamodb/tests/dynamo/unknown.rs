@@ -138,7 +138,7 @@ async fn a_put_with_an_end_goes_alone() {
     assert_eq!(*seen.lock().unwrap(), ["PutItem", "PutItem", "TransactWriteItems"]);
 }
 
-/// The end is where DynamoDB looks for it, in seconds, and it has been told to look there.
+/// The end is where DynamoDB looks for it, in seconds, and DynamoDB is set to look there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_is_one_that_dynamodb_knows() {
     let Some(local) = Local::shared() else { return };

@@ -126,7 +126,7 @@ fn damage_in_the_middle_of_the_journal_is_told() {
         world.parts = None;
         world.disk.kill();
         world.disk.damage(journal::FILES[0], 512 + 512 * place as usize + 40);
-        // The last frame cannot be told from one that a power cut tore.
+        // The last frame cannot be distinguished from one that a power cut tore.
         if place == 19 {
             world.model.in_doubt = Some((world.model.contents.clone(), 20));
             world.model.contents.remove(&Key::new(vec![1, 19]));

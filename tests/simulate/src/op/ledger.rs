@@ -17,18 +17,18 @@ pub(crate) struct Ledger {
     member: usize,
     /// How many entries.
     limit: usize,
-    /// Where it goes on from.
+    /// Where it continues from.
     cursor: Option<Cursor>,
 }
 
 /// Where to continue reading a ledger: the text, and how many of the moving entries lie below it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor {
-    /// As it was told.
+    /// As the answer gave it.
     text: String,
     /// Moving entries that were not shown yet.
     below: usize,
-    /// The moment it was told at.
+    /// The moment of that answer.
     at: i64,
 }
 

@@ -16,7 +16,7 @@ const MASTER_KEY: &str = "lambda-gateway-master-key-0123456789abcdef";
 /// Instances of a function at once, unless given.
 const INSTANCES_MAX: usize = 3;
 
-/// What this gateway is told.
+/// This gateway's settings.
 pub(crate) struct Settings {
     /// Where it listens.
     pub(crate) address: SocketAddr,
@@ -44,7 +44,7 @@ impl Settings {
         let address = take(&mut words, "--addr").unwrap_or_else(|| "127.0.0.1:9000".to_owned());
         let flag = |name: &str| take(&mut words.clone(), name);
         let own = env::current_exe()?;
-        let beside = own.parent().ok_or("this program is in no folder")?;
+        let beside = own.parent().ok_or("this program has no folder")?;
         let number = variable("LAMBDA_GATEWAY_INSTANCES").map(|number| number.parse()).transpose()?;
         Ok(Settings {
             address: address.parse()?,
@@ -77,7 +77,7 @@ impl Settings {
         // Everything it wrote is durable by then.
         let _ = laurel.kill();
         laurel.wait()?;
-        if serves { Ok(()) } else { Err(failed("it did not come to serve").into()) }
+        if serves { Ok(()) } else { Err(failed("it did not start serving").into()) }
     }
 
     /// The binary of that function, if there is one.

@@ -98,7 +98,7 @@ impl World {
         *self.seen.entry(what).or_default() += 1;
     }
 
-    /// Whether whoever acts breaks off here.
+    /// Whether the current instance breaks off here.
     fn breaks_off(&mut self) -> bool {
         let breaks = self.dice.percent(4);
         if breaks {
