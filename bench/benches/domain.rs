@@ -8,7 +8,7 @@ use domain::{
     decide::{Command, Context, EarnLine, EarnOrder, Redeem, decide},
     json::Json,
     member::{Member, MemberId},
-    number::Money,
+    number::{Figure, Money},
     programme::{Timeline, read},
     settle,
     time::Instant,
@@ -58,7 +58,7 @@ fn measure(criterion: &mut Criterion) {
     let member = member(&programmes, start);
     let context = context(&programmes, now);
     let (twenty, plain) = (order(&programmes, 20), order(&programmes, 0));
-    let redeem = Redeem { brand: plain.brand.clone(), points: 10, order_id: "A-1002".parse().unwrap() };
+    let redeem = Redeem { brand: plain.brand.clone(), points: Figure::of(10).unwrap(), order_id: "A-1002".parse().unwrap() };
 
     let mut untouched = member.clone();
     let mut case = |name: &str, run: &mut dyn FnMut()| {

@@ -9,6 +9,7 @@ use domain::{
     id::{AdjustmentId, BrandId},
     json::Json,
     member::{Identity, MemberId},
+    number::{Figure, SignedFigure},
     time::Instant,
 };
 use edge::{Api, Code, Problem};
@@ -305,15 +306,11 @@ fn opening(
     let figure = |name: &str| {
         let wrong = || Problem::field(&format!("/{name}"), "wrong_format", "a whole number from 0");
         let told = columns.get(row, name).map(|told| told.parse::<u64>().map_err(|_| wrong())).transpose()?;
-        let told = told.unwrap_or(0);
-        i64::try_from(told)
-            .ok()
-            .filter(|told| told.unsigned_abs() <= domain::number::FIGURE_MAX)
-            .ok_or_else(wrong)
+        Figure::of(told.unwrap_or(0)).map(SignedFigure::from).ok_or_else(wrong)
     };
     let (points, growth) = (figure("points")?, figure("growth")?);
     let expires_at = instant(columns.get(row, "expires_at"), "/expires_at")?;
-    if points == 0 && growth == 0 {
+    if points.get() == 0 && growth.get() == 0 {
         return Ok(None);
     }
     let (brand, reason) = (brand.clone(), "opening balance".to_owned());
@@ -340,11 +337,11 @@ async fn give(
     let name = digest(&[&id.0, &expires_at, adjust.brand.as_bytes()]);
     let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut request = Request { any_age: true, dry_run, ..Request::plain(By::Import, now) };
-    let figures = [adjust.points.to_be_bytes(), adjust.growth.to_be_bytes()].concat();
+    let figures = [adjust.points.get().to_be_bytes(), adjust.growth.get().to_be_bytes()].concat();
     // Settled and unsettled balances are different balances.
     let bill: &[u8] = if adjust.bill { b"bill" } else { b"" };
     request.content = ContentHash(digest(&[&figures, bill]));
-    let points = adjust.points;
+    let points = adjust.points.get();
     let act = Act::adjust(Whom::Id(id), &AdjustmentId::of_checked(&format!("import:{name}")), adjust);
     let done = api.engine.ledger().execute(&request, &act).await.map_err(|error| match error {
         engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => {

@@ -18,7 +18,7 @@ use domain::{
     decide::{Ask as RefundAsk, EarnOrder, Redeem},
     id::{BrandId, OrderId, RefundId},
     member::MemberId,
-    number::Money,
+    number::{Figure, Money},
     refusal::{Refusal, Remaining},
     time::Instant,
 };
@@ -117,7 +117,7 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
             Act::earn_order(whom, EarnOrder { brand, order_id, amount, lines: Vec::new(), occurred_at: None })
         }
         Ask::Redeem { order, points, .. } => {
-            let (order_id, points) = (order_id(*order), u64::from(*points));
+            let (order_id, points) = (order_id(*order), Figure::of(*points).expect("a figure"));
             Act::redeem(whom, Redeem { brand, points, order_id })
         }
         Ask::Refund { order, amount, name } => {

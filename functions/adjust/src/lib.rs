@@ -4,6 +4,7 @@ use domain::{
     decide::Adjust,
     id::{AdjustmentId, BrandId},
     member::MemberId,
+    number::SignedFigure,
     time::Instant,
 };
 use edge::{
@@ -22,9 +23,9 @@ body! {
         /// the brand that issues added points
         brand: BrandId,
         /// a minus takes; 0 unless given
-        points: Option<i64>,
+        points: Option<SignedFigure>,
         /// a minus takes; 0 unless given
-        growth: Option<i64>,
+        growth: Option<SignedFigure>,
         /// why; kept with the entry
         reason: Text<500>,
         /// the adjustment's natural key
@@ -61,11 +62,12 @@ async fn handle(api: &Api, call: &Call, body: AdjustPoints) -> Result<Answer, Pr
     let mut form = Form::new(api, call)?;
     let whom = form.whom(body.member_id, body.identity.as_ref(), None);
     // A missing figure moves nothing.
-    let (points, growth) = (body.points.unwrap_or(0), body.growth.unwrap_or(0));
-    if points == 0 && growth == 0 {
+    let (points, growth) =
+        (body.points.unwrap_or(SignedFigure::ZERO), body.growth.unwrap_or(SignedFigure::ZERO));
+    if (points, growth) == (SignedFigure::ZERO, SignedFigure::ZERO) {
         form.fault("/points", "required", "points or growth, not 0");
     }
-    if points <= 0 {
+    if points <= SignedFigure::ZERO {
         form.takes_no(given!(body: expires_at), "only added points expire");
     }
     let whom = form.finish(whom)?;

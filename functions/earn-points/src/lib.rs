@@ -129,6 +129,6 @@ fn order_line(form: &mut Form<'_>, index: usize, line: OrderLine) -> Option<Earn
         line_id: line.line_id,
         sku: line.sku.map(Into::into),
         category: line.category.map(Into::into),
-        quantity: line.quantity.count(),
+        quantity: line.quantity.0.get(),
     })
 }

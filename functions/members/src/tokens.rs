@@ -62,7 +62,7 @@ async fn create(api: &Api, call: &Call, body: MakeToken) -> Result<Answer, Probl
         None => call.caller.brand.clone(),
     };
     let spend =
-        body.redeem.map(|redeem| Spend { order_id: redeem.order_id, points_max: redeem.points_max.count() });
+        body.redeem.map(|redeem| Spend { order_id: redeem.order_id, points_max: redeem.points_max.0 });
 
     // Checks only that the member exists.
     api.engine.people().member(member, call.request.now).await?;

@@ -98,7 +98,7 @@ async fn buy(api: &Api, call: &Call, body: BuyBlock) -> Result<Answer, Problem> 
     let (currency, zone) = (form.currency, form.zone);
     let price = form.money(&body.price, "/price");
     let price = form.finish(price)?;
-    let purchase = Purchase { reference: body.reference, points: body.points.count(), price };
+    let purchase = Purchase { reference: body.reference, points: body.points.0, price };
     let tell = |block: &BlockRecord| Answer::new(201, &shown(block, currency, zone)).kept();
 
     let told = api.engine.accounts().buy_block(&call.request, &brand, &purchase, tell).await?;

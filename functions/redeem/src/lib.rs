@@ -56,7 +56,7 @@ body! {
 /// What a body asks to spend, for a token that names what it allows.
 fn spends(body: &Json) -> Option<Spend> {
     let asked = RedeemPoints::read(body)?;
-    Some(Spend { order_id: asked.r#for.order_id, points_max: asked.points.count() })
+    Some(Spend { order_id: asked.r#for.order_id, points_max: asked.points.0 })
 }
 
 /// The function.
@@ -90,7 +90,7 @@ async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Pr
     let whom = form.finish(whom)?;
     let redeem = Redeem {
         brand: body.brand,
-        points: body.points.count(),
+        points: body.points.0,
         order_id: match body.r#for.kind {
             SpentOnWhat::Order => body.r#for.order_id,
         },

@@ -107,7 +107,7 @@ fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {
         (Some(amount), None) => form.money(&amount, "/refund/amount").map(Ask::Amount),
         (None, Some(List(lines))) => {
             let line =
-                |line: ReturnedLine| RefundLine { line_id: line.line_id, quantity: line.quantity.count() };
+                |line: ReturnedLine| RefundLine { line_id: line.line_id, quantity: line.quantity.0.get() };
             Some(Ask::Lines(lines.into_iter().map(line).collect()))
         }
         (Some(_), Some(_)) | (None, None) => {

@@ -12,7 +12,7 @@ mod wants;
 use crate::id::TierId;
 
 pub use self::{
-    compare::{Figure, InYear, Order, Rank, Same, Truth, When},
+    compare::{InYear, Order, Quantity, Rank, Same, Truth, When},
     fact::{Amount, Facts, Flag, Moment, MonthDay, Number, Region, Word, Words},
     read::{Reader, schema},
     subject::Subject,
@@ -38,9 +38,9 @@ pub enum Pair {
     /// The tier.
     Tier(Rank),
     /// A whole number.
-    Number(Number, Figure<i64>),
+    Number(Number, Quantity<i64>),
     /// An amount of money.
-    Amount(Amount, Figure<i64>),
+    Amount(Amount, Quantity<i64>),
     /// A moment.
     Moment(Moment, When),
     /// A set of words has that word.
@@ -127,7 +127,7 @@ impl Pair {
 
     fn never_falls(&self) -> bool {
         match self {
-            Pair::Number(Number::ReferralsCount, Figure::Order(Order::AtLeast(_) | Order::More(_)))
+            Pair::Number(Number::ReferralsCount, Quantity::Order(Order::AtLeast(_) | Order::More(_)))
             | Pair::Words(Words::Badges, _)
             | Pair::Moment(Moment::RegisteredAt, When::BeforeDays(_)) => true,
             Pair::Tier(_)

@@ -6,13 +6,63 @@ use std::fmt;
 
 use num_bigint::BigUint;
 
-/// The largest figure of any kind: 2^53 − 1, so that every JSON reader keeps it whole.
-pub const FIGURE_MAX: u64 = (1 << 53) - 1;
+/// A whole number that counts something: points, growth, units, minor units of money. From 0 to 2^53 − 1, so that
+/// every JSON reader keeps it whole.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Figure(u64);
+
+impl Figure {
+    /// The largest: 2^53 − 1.
+    pub const MAX: u64 = (1 << 53) - 1;
+
+    /// The figure of that number; `None` of one that is none.
+    pub fn of(number: impl TryInto<u64>) -> Option<Figure> {
+        number.try_into().ok().filter(|number| *number <= Figure::MAX).map(Figure)
+    }
+
+    /// All of them together; `None` beyond [`Figure::MAX`].
+    pub fn sum(parts: impl IntoIterator<Item = u64>) -> Option<Figure> {
+        parts.into_iter().try_fold(0u64, u64::checked_add).and_then(Figure::of)
+    }
+
+    /// The number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a figure changes by, up or down: from −(2^53 − 1) to 2^53 − 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SignedFigure(i64);
+
+impl SignedFigure {
+    /// The largest: 2^53 − 1.
+    pub const MAX: i64 = Figure::MAX.cast_signed();
+
+    /// No change.
+    pub const ZERO: SignedFigure = SignedFigure(0);
+
+    /// The change by that number; `None` beyond what a figure can change by.
+    pub fn of(number: impl TryInto<i64>) -> Option<SignedFigure> {
+        number.try_into().ok().filter(|number| Figure::of(number.unsigned_abs()).is_some()).map(SignedFigure)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl From<Figure> for SignedFigure {
+    fn from(figure: Figure) -> SignedFigure {
+        SignedFigure(figure.0.cast_signed())
+    }
+}
 
 /// A figure as a signed number.
 ///
 /// # Panics
-/// It is beyond 2^63 − 1, which no figure reaches: each is at most [`FIGURE_MAX`] when it comes in, and
+/// It is beyond 2^63 − 1, which no figure reaches: each is a [`Figure`] when it comes in, and
 /// commands refuse to make it larger.
 pub fn signed(figure: u64) -> i64 {
     i64::try_from(figure).unwrap_or_else(|_| panic!("{figure} is beyond every figure"))
@@ -162,10 +212,10 @@ impl Rate {
         Some(Rate { mantissa, scale })
     }
 
-    /// `ceil(whole × rate)`; `None` beyond [`FIGURE_MAX`].
-    pub fn ceil_of(self, whole: u64) -> Option<u64> {
+    /// `ceil(whole × rate)`; `None` beyond every figure.
+    pub fn ceil_of(self, whole: u64) -> Option<Figure> {
         let product = u128::from(whole) * u128::from(self.mantissa);
-        figure(product.div_ceil(10u128.pow(self.scale)))
+        Figure::of(product.div_ceil(10u128.pow(self.scale)))
     }
 }
 
@@ -199,10 +249,6 @@ fn decimal(text: &str, whole_max: usize, fraction_max: usize) -> Option<(u64, u3
     Some((mantissa, scale))
 }
 
-fn figure(value: u128) -> Option<u64> {
-    u64::try_from(value).ok().filter(|figure| *figure <= FIGURE_MAX)
-}
-
 /// One term of an exact sum: `amount × rate × part / of`.
 #[derive(Clone, Copy, Debug)]
 pub struct Term {
@@ -216,10 +262,10 @@ pub struct Term {
     pub of: u64,
 }
 
-/// `floor(Σ terms × Π rates)`, in units of the currency, rounded once; `None` beyond [`FIGURE_MAX`].
-pub fn floor_of_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u64> {
+/// `floor(Σ terms × Π rates)`, in units of the currency, rounded once; `None` beyond every figure.
+pub fn floor_of_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<Figure> {
     match quick_product(terms, rates, currency) {
-        Some(product) => figure(product),
+        Some(product) => Figure::of(product),
         None => slow_product(terms, rates, currency),
     }
 }
@@ -250,7 +296,7 @@ fn quick_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u
     Some(sum / divisor)
 }
 
-fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u64> {
+fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<Figure> {
     let (mut above, mut below) = (BigUint::ZERO, BigUint::from(1u8));
     for term in terms.iter().filter(|term| term.part > 0) {
         let denominator = BigUint::from(term.of) * BigUint::from(10u8).pow(term.rate.scale);
@@ -267,12 +313,30 @@ fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u6
         above *= rate.mantissa;
     }
     let floor = above / (below * BigUint::from(10u8).pow(scale));
-    u64::try_from(floor).ok().filter(|figure| *figure <= FIGURE_MAX)
+    Figure::of(floor)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What every JSON reader keeps whole, and nothing beyond it.
+    #[test]
+    fn a_figure_is_at_most_what_json_keeps_whole() {
+        let most = 9_007_199_254_740_991;
+        for (number, want) in
+            [(-1, None), (0, Some(0)), (most, Some(most)), (most + 1, None), (i128::MAX, None)]
+        {
+            assert_eq!(Figure::of(number).map(|figure| i128::from(figure.get())), want, "{number}");
+        }
+        let changes = [(-most, Some(-most)), (-most - 1, None), (most, Some(most)), (most + 1, None)];
+        for (number, want) in changes {
+            assert_eq!(SignedFigure::of(number).map(|figure| i128::from(figure.get())), want, "{number}");
+        }
+        assert_eq!(SignedFigure::of(i64::MIN), None);
+        assert_eq!(Figure::sum([Figure::MAX - 1, 1]), Figure::of(Figure::MAX));
+        assert_eq!((Figure::sum([Figure::MAX, 1]), Figure::sum([u64::MAX, u64::MAX])), (None, None));
+    }
 
     fn cny() -> Currency {
         Currency::of("CNY").unwrap()
@@ -306,8 +370,8 @@ mod tests {
             assert_eq!(Rate::parse(long), Rate::parse(short));
             assert_eq!(Rate::parse(long).unwrap().to_string(), short);
         }
-        assert_eq!(Rate::parse("0.9").unwrap().ceil_of(5), Some(5));
-        assert_eq!(Rate::parse("0.9").unwrap().ceil_of(10), Some(9));
+        assert_eq!(Rate::parse("0.9").unwrap().ceil_of(5), Figure::of(5));
+        assert_eq!(Rate::parse("0.9").unwrap().ceil_of(10), Figure::of(9));
     }
 
     #[test]
@@ -322,7 +386,7 @@ mod tests {
         assert_eq!(show(-1, jpy), "-0.000001");
         assert_eq!([show(0, cny), show(0, jpy)], ["0.00", "0"]);
         assert_eq!(show(1_000_000, jpy), "1");
-        let most = Amount::product(FIGURE_MAX, Rate::parse("999999.999999").unwrap());
+        let most = Amount::product(Figure::MAX, Rate::parse("999999.999999").unwrap());
         assert_eq!(most.show(cny), "9007199254731983800745.259009");
     }
 
@@ -332,11 +396,11 @@ mod tests {
         let whole = |amount, text| Term { amount: Money(amount), rate: rate(text), part: 1, of: 1 };
         let terms = [whole(2_000, "1"), whole(2_000, "2.5"), whole(1, "0.333333")];
         let rates = [rate("0.333333"), rate("1.2")];
-        let quick = quick_product(&terms, &rates, cny()).and_then(figure);
+        let quick = quick_product(&terms, &rates, cny()).and_then(Figure::of);
         assert!(quick.is_some());
         assert_eq!(quick, slow_product(&terms, &rates, cny()));
         let thirds = [Term { amount: Money(2_000), rate: rate("2.5"), part: 2, of: 3 }];
-        assert_eq!(floor_of_product(&thirds, &[], cny()), Some(33));
+        assert_eq!(floor_of_product(&thirds, &[], cny()), Figure::of(33));
         let vast = [whole(999_999_999_999_999, "999999.999999")];
         assert_eq!(floor_of_product(&vast, &[rate("999999.999999")], cny()), None);
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     json::{Json, Text},
-    number::{FIGURE_MAX, Rate},
+    number::{Rate, SignedFigure},
     time::{Day, Instant, Month},
 };
 
@@ -125,7 +125,7 @@ pub const fn optional(name: &'static str, shape: Shape, doc: &'static str) -> Fi
 }
 
 /// A whole number from 0 to 2^53 − 1.
-pub const COUNT: Shape = Shape::Whole { min: 0, max: FIGURE_MAX as i64 };
+pub const COUNT: Shape = Shape::Whole { min: 0, max: SignedFigure::MAX };
 
 /// Whether the text is an id: 1–64 of `[A-Za-z0-9._:-]`.
 pub fn is_id(text: &str) -> bool {

@@ -11,7 +11,7 @@ use domain::{
         ReferralCode, RefundId, TierId,
     },
     json::{Json, Text as JsonText},
-    number::FIGURE_MAX,
+    number::{Figure, SignedFigure},
     shape::{COUNT, Shape},
     time::{Day, Instant, Month},
 };
@@ -32,8 +32,6 @@ pub trait Read: Kind + Sized {
     fn read(json: &Json) -> Option<Self>;
 }
 
-const FIGURE: i64 = FIGURE_MAX.cast_signed();
-
 macro_rules! plain {
     ($($kind:ty: $shape:expr, |$json:ident| $read:expr;)+) => {$(
         impl Kind for $kind {
@@ -50,23 +48,32 @@ macro_rules! plain {
 
 plain! {
     bool: Shape::Bool, |json| json.bool();
-    u64: COUNT, |json| json.whole().and_then(|whole| u64::try_from(whole).ok());
-    i64: Shape::Whole { min: -FIGURE, max: FIGURE }, |json| json.whole();
+    Figure: COUNT, |json| json.whole().and_then(Figure::of);
+    SignedFigure: Shape::Whole { min: -SignedFigure::MAX, max: SignedFigure::MAX },
+        |json| json.whole().and_then(SignedFigure::of);
     Instant: Shape::Instant, |json| json.text().and_then(Instant::parse);
     Day: Shape::Day, |json| json.text().and_then(Day::parse);
     Month: Shape::Month, |json| json.text().and_then(Month::parse);
 }
 
-impl Kind for u32 {
-    const SHAPE: Shape = COUNT;
+/// Figures as an answer shows them; a body holds a [`Figure`] or a [`SignedFigure`].
+macro_rules! shown {
+    ($($number:ty: $shape:expr;)+) => {$(
+        impl Kind for $number {
+            const SHAPE: Shape = $shape;
+        }
+    )+};
+}
+
+shown! {
+    u32: COUNT;
+    u64: COUNT;
+    i64: SignedFigure::SHAPE;
 }
 
 /// A whole number of that range.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Whole<const MIN: i64, const MAX: i64>(pub i64);
-
-/// From 1 to 2^53 − 1.
-pub type Positive = Whole<1, FIGURE>;
 
 impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
     /// The number, in a range without negative numbers.
@@ -83,6 +90,20 @@ impl<const MIN: i64, const MAX: i64> Kind for Whole<MIN, MAX> {
 impl<const MIN: i64, const MAX: i64> Read for Whole<MIN, MAX> {
     fn read(json: &Json) -> Option<Self> {
         json.whole().filter(|whole| (MIN..=MAX).contains(whole)).map(Whole)
+    }
+}
+
+/// A figure that is not 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Positive(pub Figure);
+
+impl Kind for Positive {
+    const SHAPE: Shape = Shape::Whole { min: 1, max: SignedFigure::MAX };
+}
+
+impl Read for Positive {
+    fn read(json: &Json) -> Option<Self> {
+        Figure::read(json).filter(|figure| figure.get() > 0).map(Positive)
     }
 }
 
@@ -338,20 +359,25 @@ mod tests {
     fn what_has_the_shape_is_read() {
         check("true", Some(true));
         check::<bool>("1", None);
-        check("9007199254740991", Some(9_007_199_254_740_991_u64));
-        check::<u64>("-1", None);
-        check::<u64>("1.0", None);
-        check("-7", Some(-7_i64));
+        check("9007199254740991", Figure::of(9_007_199_254_740_991_u64));
+        for none in ["-1", "1.0", "9007199254740992"] {
+            check::<Figure>(none, None);
+        }
+        check("-7", SignedFigure::of(-7));
+        check("-9007199254740991", SignedFigure::of(-SignedFigure::MAX));
+        check::<SignedFigure>("-9007199254740992", None);
+        check("1", Figure::of(1).map(Positive));
+        check::<Positive>("0", None);
         check("3", Some(Whole::<1, 3>(3)));
         check::<Whole<1, 3>>("4", None);
         check("\"a\"", Some(BrandId::of_checked("a")));
         check::<BrandId>("1", None);
         check::<BrandId>("\"a b\"", None);
-        check("[1,2]", Some(List::<u64, 1, 2>(vec![1, 2])));
-        check::<List<u64, 1, 2>>("{}", None);
+        check("[true]", Some(List::<bool, 1, 2>(vec![true])));
+        check::<List<bool, 1, 2>>("{}", None);
         check("{\"a\":true}", Some(Named::<bool, 2>(vec![("a".into(), true)])));
-        check("\"all\"", Some(AllOr::<u64>::All));
-        check("5", Some(AllOr::Part(5_u64)));
+        check("\"all\"", Some(AllOr::<bool>::All));
+        check("false", Some(AllOr::Part(false)));
         check("\"2026-01\"", Month::parse("2026-01"));
         check::<Month>("\"2026-13\"", None);
         check(

@@ -11,6 +11,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
     id::{BrandId, OrderId},
     member::MemberId,
+    number::Figure,
     time::Instant,
 };
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ pub struct Spend {
     /// The order.
     pub order_id: OrderId,
     /// The most points.
-    pub points_max: u64,
+    pub points_max: Figure,
 }
 
 /// What is sealed.
@@ -74,9 +75,10 @@ impl Api {
             member: wire::member_id(grant.member),
             expires_at: expires_at.0,
             brand: brand.map(|brand| brand.to_string()),
-            spend: grant
-                .spend
-                .map(|spend| Spending { order_id: spend.order_id.to_string(), points_max: spend.points_max }),
+            spend: grant.spend.map(|spend| Spending {
+                order_id: spend.order_id.to_string(),
+                points_max: spend.points_max.get(),
+            }),
         };
         // A plain struct with string keys: writing it to memory does not fail.
         let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).ok()?);
@@ -98,9 +100,13 @@ impl Api {
         }
         let member = wire::read_member_id(&told.member)?;
         // Its seal is ours, and so is its content.
-        let spend = told
-            .spend
-            .map(|told| Spend { order_id: OrderId::of_checked(&told.order_id), points_max: told.points_max });
+        let spend = match told.spend {
+            Some(told) => Some(Spend {
+                order_id: OrderId::of_checked(&told.order_id),
+                points_max: Figure::of(told.points_max)?,
+            }),
+            None => None,
+        };
         let grant = Some(Grant { member, spend });
         let brand = told.brand.as_deref().map(BrandId::of_checked);
         Some(Arc::new(Caller { by: By::Member(member), roles: vec![Role::Member], brand, grant }))

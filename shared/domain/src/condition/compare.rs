@@ -49,19 +49,19 @@ impl<T> Order<T> {
 /// How a number or an amount compares.
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs)]
-pub enum Figure<T> {
+pub enum Quantity<T> {
     Same(Same<T>),
     Order(Order<T>),
     /// From the first to the second, both included.
     Between(T, T),
 }
 
-impl<T: Copy + Ord> Figure<T> {
+impl<T: Copy + Ord> Quantity<T> {
     pub(super) fn holds(&self, own: Option<T>) -> bool {
         match self {
-            Figure::Same(same) => same.holds(own.as_ref()),
-            Figure::Order(order) => own.is_some_and(|own| order.holds(own, |value| *value)),
-            Figure::Between(from, to) => own.is_some_and(|own| *from <= own && own <= *to),
+            Quantity::Same(same) => same.holds(own.as_ref()),
+            Quantity::Order(order) => own.is_some_and(|own| order.holds(own, |value| *value)),
+            Quantity::Between(from, to) => own.is_some_and(|own| *from <= own && own <= *to),
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Amount, Condition, Figure, Flag, InYear, Moment, MonthDay, Number, Order, Pair, Rank, Region, Same,
+    Amount, Condition, Flag, InYear, Moment, MonthDay, Number, Order, Pair, Quantity, Rank, Region, Same,
     Truth, When, Word, Words,
 };
 use crate::{id::TierId, json::Json, number::Money, shape::Fault, time::Instant};
@@ -192,11 +192,11 @@ impl Said<'_> {
         matches!(self.op, Op::Equal | Op::NotEqual | Op::In)
     }
 
-    fn figure<T>(self, of: &Type<'_, T>) -> Result<Figure<T>, Wrong> {
+    fn quantity<T>(self, of: &Type<'_, T>) -> Result<Quantity<T>, Wrong> {
         Ok(match self.op {
-            Op::Between => self.two(of).map(|(from, to)| Figure::Between(from, to))?,
-            _ if self.is_equal() => Figure::Same(self.same(of)?),
-            _ => Figure::Order(self.order(of)?),
+            Op::Between => self.two(of).map(|(from, to)| Quantity::Between(from, to))?,
+            _ if self.is_equal() => Quantity::Same(self.same(of)?),
+            _ => Quantity::Order(self.order(of)?),
         })
     }
 
@@ -332,8 +332,8 @@ impl Reader<'_> {
         let word = Type { read: &word, wanted: "a word" };
         Ok(match fact {
             Fact::Tier => Pair::Tier(said.rank(&tier)?),
-            Fact::Number(fact) => Pair::Number(fact, said.figure(&whole)?),
-            Fact::Amount(fact) => Pair::Amount(fact, said.figure(&amount)?),
+            Fact::Number(fact) => Pair::Number(fact, said.quantity(&whole)?),
+            Fact::Amount(fact) => Pair::Amount(fact, said.quantity(&amount)?),
             Fact::Moment(fact) => Pair::Moment(fact, said.when(&instant)?),
             Fact::Words(fact) => Pair::Words(fact, said.contained(&word)?),
             Fact::Word(fact) => Pair::Word(fact, said.same(&word)?),

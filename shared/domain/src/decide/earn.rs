@@ -8,7 +8,7 @@ use crate::{
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
     id::{ActivityId, ActivityRef, BrandId, OrderId},
     member::COUNTED_DAYS,
-    number::{FIGURE_MAX, Money, Rate, Term, floor_of_product, signed},
+    number::{Figure, Money, Rate, Term, floor_of_product, signed},
     programme::{Activity, Expiry, Per, Programme, Way},
     refusal::Refusal,
     shape::Fault,
@@ -75,7 +75,7 @@ pub(super) fn earned(
     let points = floor_of_product(&terms, &rates, programme.currency)?;
     let plain: Vec<Term> = terms.iter().map(|term| Term { rate: Rate::ONE, ..*term }).collect();
     let growth = floor_of_product(&plain, &[programme.growth_per_unit], programme.currency)?;
-    Some((points, growth))
+    Some((points.get(), growth.get()))
 }
 
 impl Draft<'_> {
@@ -124,8 +124,8 @@ impl Draft<'_> {
         let day = programme.zone.day(occurred_at);
         self.check_times(rules, day)?;
         let (streak, bonus) = self.streak(rules, day);
-        let calculated = rules.points.checked_add(bonus).filter(|points| *points <= FIGURE_MAX);
-        let calculated = calculated.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        let calculated = Figure::sum([rules.points, bonus]);
+        let calculated = calculated.ok_or(Refusal::LimitExceeded { what: "figure" })?.get();
         let granted = self.within_limits(calculated, day)?;
         self.check_member_day(&told.brand, Way::Issue, granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
@@ -260,8 +260,8 @@ fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
         Fault::new(format!("/lines/{index}/line_id"), "duplicate", "line ids differ within an order")
     });
     let mut faults: Vec<Fault> = twice.collect();
-    let sum = told.lines.iter().try_fold(0u64, |sum, line| sum.checked_add(line.amount.0));
-    let sum = sum.filter(|sum| *sum <= FIGURE_MAX).ok_or(Refusal::LimitExceeded { what: "figure" })?;
+    let sum = Figure::sum(told.lines.iter().map(|line| line.amount.0));
+    let sum = sum.ok_or(Refusal::LimitExceeded { what: "figure" })?.get();
     let amount = match (told.amount, told.lines.is_empty()) {
         (None, true) => {
             faults.push(Fault::new("/amount", "required", "an amount, or lines"));

@@ -15,7 +15,7 @@ use crate::{
     evolve::evolve,
     id::{BadgeId, BrandId, RedemptionId, TierId},
     member::{LOTS_MAX, Member, Person, Status},
-    number::FIGURE_MAX,
+    number::Figure,
     programme::{Programme, Timeline},
     refusal::Refusal,
     shape::Fault,
@@ -215,12 +215,10 @@ impl<'a> Draft<'a> {
         if member.lots.len() > LOTS_MAX {
             return Err(Refusal::LimitExceeded { what: "lots" });
         }
-        let points = member.lots.iter().try_fold(0u64, |sum, lot| sum.checked_add(lot.points));
-        let figures = [points, Some(member.debt), Some(member.growth), Some(member.orders.amount.0)];
+        let points = Figure::sum(member.lots.iter().map(|lot| lot.points));
         let period = member.period_growth.unsigned_abs();
-        if figures.into_iter().any(|figure| figure.is_none_or(|figure| figure > FIGURE_MAX))
-            || period > FIGURE_MAX
-        {
+        let figures = [member.debt, member.growth, member.orders.amount.0, period].map(Figure::of);
+        if points.is_none() || figures.contains(&None) {
             return Err(Refusal::LimitExceeded { what: "figure" });
         }
         Ok(())

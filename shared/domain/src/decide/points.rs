@@ -4,7 +4,7 @@ use super::{Draft, Stop, must_move, share};
 use crate::{
     event::{EntryKind, Event, Movement, Redemption, Share},
     id::{BrandId, OrderId, RedemptionId},
-    number::signed,
+    number::{Figure, signed},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
     time::{Day, Instant},
@@ -16,7 +16,7 @@ pub struct Redeem {
     /// The honouring brand.
     pub brand: BrandId,
     /// How many, from 1.
-    pub points: u64,
+    pub points: Figure,
     /// The order.
     pub order_id: OrderId,
 }
@@ -26,17 +26,13 @@ impl Draft<'_> {
         let programme = self.programme();
         programme.brand(&told.brand).ok_or(Refusal::BrandNotFound)?;
         self.must_be_active()?;
-        let available = self.member.available();
-        if told.points == 0 || available < told.points {
+        let (available, points) = (self.member.available(), told.points.get());
+        if points == 0 || available < points {
             return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
         }
-        self.check_member_day(&told.brand, Way::Redeem, told.points)?;
-        let (shares, missing) = self.take(told.points, false);
-        assert!(
-            missing == 0,
-            "{missing} of {} points are missing from lots that hold {available}",
-            told.points
-        );
+        self.check_member_day(&told.brand, Way::Redeem, points)?;
+        let (shares, missing) = self.take(points, false);
+        assert!(missing == 0, "{missing} of {points} points are missing from lots that hold {available}");
         let zone = programme.zone;
         let moves_expiry_to = match programme.points.expiry {
             rule @ Expiry::Inactivity { .. } => {
@@ -45,7 +41,7 @@ impl Draft<'_> {
             _ => None,
         };
         let movement = Movement { shares, ..Movement::default() };
-        must_move(&movement, -signed(told.points), "a redemption spends");
+        must_move(&movement, -signed(points), "a redemption spends");
         let kind = EntryKind::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
         self.record(self.context.now, movement, moves_expiry_to, kind);
         Ok(())

@@ -5,7 +5,7 @@ use crate::{
     event::{EntryKind, Movement},
     id::{BadgeId, BrandId},
     member::Status,
-    number::signed,
+    number::{SignedFigure, signed},
     programme::Expiry,
     refusal::Refusal,
     time::Instant,
@@ -17,9 +17,9 @@ pub struct Adjust {
     /// The brand that issues added points.
     pub brand: BrandId,
     /// Points; below zero they are taken.
-    pub points: i64,
+    pub points: SignedFigure,
     /// Growth; below zero it is taken.
-    pub growth: i64,
+    pub growth: SignedFigure,
     /// Why.
     pub reason: String,
     /// When added points expire; by the programme's rule unless given.
@@ -54,7 +54,7 @@ impl Draft<'_> {
         if matches!(self.member.status, Status::Closed | Status::Erased) {
             self.must_be_active()?;
         }
-        let mut movement = match told.points {
+        let mut movement = match told.points.get() {
             0 => Movement::default(),
             points @ 1.. => {
                 let expires_at = match told.expires_at {
@@ -70,7 +70,7 @@ impl Draft<'_> {
                 Movement { shares, debt: self.short(missing), ..Movement::default() }
             }
         };
-        movement.growth = told.growth.max(-signed(self.member.growth));
+        movement.growth = told.growth.get().max(-signed(self.member.growth));
         let (brand, reason) = (told.brand.clone(), told.reason.clone());
         let kind = EntryKind::Adjusted { brand, reason, bill: told.bill };
         self.record(occurred_at, movement, None, kind);

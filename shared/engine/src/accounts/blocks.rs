@@ -2,7 +2,7 @@
 
 use domain::{
     id::{BlockRef, BrandId},
-    number::{FIGURE_MAX, Money},
+    number::{Figure, Money},
     refusal::Refusal,
 };
 
@@ -30,7 +30,7 @@ pub struct Purchase {
     /// The buyer's own name for it.
     pub reference: BlockRef,
     /// How many points.
-    pub points: u64,
+    pub points: Figure,
     /// What they cost together.
     pub price: Money,
 }
@@ -91,16 +91,16 @@ impl Accounts {
         if pool.value.bought >= BLOCKS_MAX || held.len() >= HOLDING_MAX {
             return Err(Refusal::LimitExceeded { what: "blocks" }.into());
         }
-        let sum = held.iter().try_fold(purchase.points, |sum, (_, points)| sum.checked_add(*points));
-        if sum.is_none_or(|sum| sum > FIGURE_MAX) {
+        let all = held.iter().map(|(_, points)| *points).chain([purchase.points.get()]);
+        if Figure::sum(all).is_none() {
             return Err(Refusal::LimitExceeded { what: "figure" }.into());
         }
         let mut after = pool.value.clone();
         let block = BlockRecord {
             brand: brand.clone(),
-            number: after.add_block(purchase.points),
+            number: after.add_block(purchase.points.get()),
             reference: purchase.reference.clone(),
-            points: purchase.points,
+            points: purchase.points.get(),
             price: purchase.price,
             bought_at: request.now,
             content: request.content,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     id::BrandId,
-    number::FIGURE_MAX,
+    number::Figure,
     refusal::Refusal,
     settlement::{Account, SignedMoney, Tally},
     time::Month,
@@ -151,7 +151,7 @@ impl Partners {
 
 /// Whether that many points, owed or due, are more than an answer can hold.
 fn is_beyond(points: i128) -> bool {
-    points.unsigned_abs() > u128::from(FIGURE_MAX)
+    Figure::of(points.unsigned_abs()).is_none()
 }
 
 #[cfg(test)]
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_statement_says_figures_that_callers_can_read() {
-        let most = i128::from(FIGURE_MAX);
+        let most = i128::from(Figure::MAX);
         for (points, want) in [
             (0, false),
             (most, false),
