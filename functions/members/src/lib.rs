@@ -200,9 +200,10 @@ async fn ledger(api: &Api, call: &Call) -> Result<Answer, Problem> {
 async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Problem> {
     let id = named(call)?;
     let mut trial = domain::member::Person::default();
-    api.corrected(&mut trial, &body).map_err(|fault| Problem::invalid_field(&[fault]))?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    api.corrected(&mut trial, &body, zone).map_err(|fault| Problem::invalid_field(&[fault]))?;
 
-    api.engine.people().correct(id, |person| _ = api.corrected(person, &body)).await?;
+    api.engine.people().correct(id, |person| _ = api.corrected(person, &body, zone)).await?;
 
     shown(api, id, call).await
 }

@@ -159,6 +159,7 @@ fn used_limit(limit: &BrandLimit, usage: &Usage) -> UsedLimit {
     let of = |way: Way, total: Option<u64>| {
         let metered = usage.limits.iter().find(|metered| metered.way == way && metered.per == limit.per);
         let used = metered.filter(|_| limit.per != BrandPer::MemberDay).map(|metered| metered.used);
+        // More may be used than the limit, where that was lowered.
         total.map(|total| UsedOfLimit { total, used, left: used.map(|used| total.saturating_sub(used)) })
     };
     UsedLimit {

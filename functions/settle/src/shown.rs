@@ -267,7 +267,10 @@ fn issuer(line: &Line) -> Option<&BrandId> {
 fn points(line: &Line) -> Option<i64> {
     match line.kind {
         LineKind::BlockBought => None,
-        // A figure below 2^53: the close ensures it.
-        _ => i64::try_from(line.sum.points).ok(),
+        // The close ensures that it is a figure.
+        _ => {
+            let points = i64::try_from(line.sum.points);
+            Some(points.unwrap_or_else(|_| panic!("{} points are beyond every figure", line.sum.points)))
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use engine::{
@@ -83,9 +83,8 @@ impl Api {
             true => self.live_keys(&self.engine.partners().all().await?),
             false => PartnerKeys::default(),
         };
-        // Plain assignments: nothing panics while these are held.
-        *self.callers.write().unwrap_or_else(PoisonError::into_inner) = live;
-        *self.partners.write().unwrap_or_else(PoisonError::into_inner) = partners;
+        *writing(&self.callers) = live;
+        *writing(&self.partners) = partners;
         self.freshness.was_read(began);
         Ok(())
     }
@@ -94,12 +93,12 @@ impl Api {
     /// comparison reveals nothing about them.
     pub fn caller(&self, key: &str) -> Option<Arc<Caller>> {
         let hash = key_hash(key);
-        self.callers.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
+        reading(&self.callers).get(&hash).cloned()
     }
 
     /// The partner's key of that id, if it is live.
     pub(crate) fn partner_key(&self, id: PartnerKeyId) -> Option<Arc<PartnerKey>> {
-        self.partners.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        reading(&self.partners).get(&id).cloned()
     }
 
     /// The hash of a caller's key of that generation.
@@ -109,7 +108,7 @@ impl Api {
 
     /// The live key of the caller of that id, as its hash, and the caller.
     pub(crate) fn keyed(&self, id: CallerId) -> Option<(KeyHash, Arc<Caller>)> {
-        let callers = self.callers.read().unwrap_or_else(PoisonError::into_inner);
+        let callers = reading(&self.callers);
         let own = callers.iter().find(|(_, caller)| caller.by == By::Caller(id));
         own.map(|(hash, caller)| (*hash, caller.clone()))
     }
@@ -150,6 +149,18 @@ impl Api {
         id[6..].copy_from_slice(&chance);
         Ok(T::of(id))
     }
+}
+
+/// For reading. Nobody panics while holding it for writing: they only replace what is in it.
+fn reading<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    #[expect(clippy::expect_used, reason = "nobody panics while holding it for writing")]
+    lock.read().expect("nobody panics while holding it")
+}
+
+/// For writing.
+fn writing<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    #[expect(clippy::expect_used, reason = "nobody panics while holding it for writing")]
+    lock.write().expect("nobody panics while holding it")
 }
 
 /// The hash under which a caller's key is stored.

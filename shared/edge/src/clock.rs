@@ -54,7 +54,9 @@ impl Clock {
             Clock::Machine => {
                 #[allow(clippy::disallowed_methods)] // the one place that asks the machine
                 let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-                Instant(now.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0))
+                let millis = now.ok().and_then(|since| i64::try_from(since.as_millis()).ok());
+                // Any other value would be written into ledgers.
+                Instant(millis.unwrap_or_else(|| panic!("the machine's clock is before 1970")))
             }
             Clock::Test(at) => Instant(at.load(Ordering::SeqCst)),
             Clock::Simulated(own) => Instant(own.now.load(Ordering::Relaxed)),

@@ -1,20 +1,24 @@
 //! Makes commands from checked bodies. What a shape cannot say (the currency's digits, either this field or
 //! that) is checked here, all faults at once.
 
+use std::sync::Arc;
+
 use domain::{
     member::MemberId,
     number::{Currency, Money},
+    programme::Timeline,
     shape::Fault,
     time::Zone,
 };
 use engine::{Whom, id::Reference};
 
-use crate::{Api, Call, IdentitySent, MoneyText, Problem, Ulid, access::Naming};
+use crate::{Api, Call, IdentitySent, MoneyText, Problem, Ulid, access::Naming, identity};
 
 /// A command in the making: the faults of the body so far.
 pub struct Form<'a> {
     api: &'a Api,
     naming: Naming,
+    programmes: Arc<Timeline>,
     /// The programme's money.
     pub currency: Currency,
     /// The programme's calendar.
@@ -44,8 +48,9 @@ impl<'a> Form<'a> {
     /// # Errors
     /// There is no programme yet.
     pub fn new(api: &'a Api, call: &'a Call) -> Result<Form<'a>, Problem> {
-        let (currency, zone) = api.engine.programme().currency_and_zone()?;
-        Ok(Form { api, naming: call.caller.naming(), currency, zone, faults: Vec::new() })
+        let programmes = api.engine.programme().timeline()?;
+        let (currency, zone) = (programmes.newest().currency, programmes.newest().zone);
+        Ok(Form { api, naming: call.caller.naming(), programmes, currency, zone, faults: Vec::new() })
     }
 
     /// Notes a fault.
@@ -125,8 +130,8 @@ impl<'a> Form<'a> {
                 None
             }
             (Some(id), None) => Some(Whom::Id(id.0)),
-            (None, Some(identity)) => match crate::identity::normalize(self.api, identity, "/identity") {
-                Ok(identity) => Some(Whom::Identity(crate::identity::claim(self.api, &identity))),
+            (None, Some(sent)) => match identity::normalize(self.programmes.newest(), sent, "/identity") {
+                Ok(identity) => Some(Whom::Identity(identity::claim(self.api, &identity))),
                 Err(fault) => {
                     self.faults.push(fault);
                     None

@@ -2,7 +2,7 @@
 //! another instance wrote within half a minute, or it answers nothing.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,7 @@ enum Verdict {
 
 impl State {
     fn verdict(self, now: Instant, test: bool) -> Verdict {
+        // Another request may have read it since this one looked at the clock.
         let age = self.read_at.map(|at| now.saturating_duration_since(at));
         match age {
             _ if !self.shared => Verdict::Fresh,
@@ -63,8 +64,8 @@ impl Drop for Reading<'_> {
 
 impl Freshness {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Plain assignments: nothing panics between them.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        #[expect(clippy::expect_used, reason = "only plain assignments happen under it")]
+        self.0.lock().expect("nobody panics while holding it")
     }
 
     pub(crate) fn share(&self) {

@@ -4,8 +4,9 @@
 use domain::{
     id::{BrandId, ReferralCode},
     member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, IdentityKind, Person},
+    programme::Programme,
     shape::Fault,
-    time::Day,
+    time::{Day, Instant, Zone},
 };
 use engine::id::IdentityHash;
 use phonenumber::{Mode, country};
@@ -102,11 +103,15 @@ body! {
 ///
 /// # Errors
 /// It is not a number, an address, or lacks its channel.
-pub(crate) fn normalize(api: &Api, sent: &IdentitySent, pointer: &str) -> Result<Identity, Fault> {
+pub(crate) fn normalize(
+    programme: &Programme,
+    sent: &IdentitySent,
+    pointer: &str,
+) -> Result<Identity, Fault> {
     let wrong =
         |part: &str, detail: &str| Err(Fault::new(format!("{pointer}/{part}"), "wrong_format", detail));
     let (kind, value) = match sent.kind {
-        IdentityWord::Phone => match phone(api, &sent.value) {
+        IdentityWord::Phone => match phone(programme, &sent.value) {
             Some(number) => (IdentityKind::Phone, number),
             None => {
                 return wrong("value", "a telephone number, with its country or of the programme's region");
@@ -132,9 +137,9 @@ pub(crate) fn normalize(api: &Api, sent: &IdentitySent, pointer: &str) -> Result
     Ok(Identity { kind, channel, value, verified: sent.verified == Some(true) })
 }
 
-fn phone(api: &Api, text: &str) -> Option<String> {
-    let programmes = api.engine.programme().timeline().ok()?;
-    let region: country::Id = programmes.newest().default_region.parse().ok()?;
+/// The number in the one form; `None` if it is none, or the programme's region has none.
+fn phone(programme: &Programme, text: &str) -> Option<String> {
+    let region: country::Id = programme.default_region.parse().ok()?;
     let number = phonenumber::parse(Some(region), text).ok()?;
     phonenumber::is_valid(&number).then(|| number.format().mode(Mode::E164).to_string())
 }
@@ -154,11 +159,13 @@ pub fn claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
 /// # Errors
 /// All that is wrong with it.
 pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
+    let programmes = api.engine.programme().timeline()?;
+    let programme = programmes.newest();
     let mut faults = Vec::new();
     let mut identities: Vec<Identity> = Vec::new();
     for (index, sent) in sent.identities.iter().enumerate() {
         let pointer = format!("/identities/{index}");
-        match normalize(api, sent, &pointer) {
+        match normalize(programme, sent, &pointer) {
             Ok(one) => {
                 let same = |own: &Identity| {
                     (own.kind, &own.channel, &own.value) == (one.kind, &one.channel, &one.value)
@@ -184,15 +191,14 @@ pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
         correct_profile(&mut person, profile);
     }
     correct_consents(&mut person, sent.consents.as_ref());
-    faults.extend(birthday_fault(api, &person));
+    faults.extend(birthday_fault(&person, programme.zone, api.clock.now()));
     if faults.is_empty() { Ok(person) } else { Err(Problem::invalid_field(&faults)) }
 }
 
 /// A birthday lies between 1900 and today.
-pub(crate) fn birthday_fault(api: &Api, person: &Person) -> Option<Fault> {
+fn birthday_fault(person: &Person, zone: Zone, now: Instant) -> Option<Fault> {
     let day = Day::parse(person.birthday.as_deref()?)?;
-    let (_, zone) = api.engine.programme().currency_and_zone().ok()?;
-    let good = day >= Day::new_year(1900) && day <= zone.day(api.clock.now());
+    let good = day >= Day::new_year(1900) && day <= zone.day(now);
     (!good).then(|| Fault::new("/profile/birthday", "out_of_range", "from 1900 to today"))
 }
 
@@ -201,7 +207,7 @@ impl Api {
     ///
     /// # Errors
     /// The birthday is impossible.
-    pub fn corrected(&self, person: &mut Person, sent: &Correction) -> Result<(), Fault> {
+    pub fn corrected(&self, person: &mut Person, sent: &Correction, zone: Zone) -> Result<(), Fault> {
         if let Some(profile) = sent.profile.clone() {
             correct_profile(person, profile);
         }
@@ -209,7 +215,7 @@ impl Api {
             person.terms_version = Some(terms.into());
         }
         correct_consents(person, sent.consents.as_ref());
-        birthday_fault(self, person).map_or(Ok(()), Err)
+        birthday_fault(person, zone, self.clock.now()).map_or(Ok(()), Err)
     }
 }
 

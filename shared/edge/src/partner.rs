@@ -123,6 +123,7 @@ impl Api {
         let mut signer = None;
         let find = |keyid: &str| {
             let found = self.partner_key(wire::read_id(keyid)?)?;
+            // Without a programme nobody is a partner.
             self.partner(&found.brand).ok().flatten()?;
             let key = found.key.clone();
             signer = Some(found);

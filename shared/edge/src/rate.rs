@@ -4,7 +4,7 @@
 use engine::records::By;
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -85,8 +85,8 @@ impl Rates {
     }
 
     fn lock(&self) -> MutexGuard<'_, Buckets> {
-        // Plain assignments: nothing panics between them.
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+        #[expect(clippy::expect_used, reason = "only plain assignments happen under it")]
+        self.buckets.lock().expect("nobody panics while holding it")
     }
 
     /// Takes a request out of the caller's bucket, if there is one in it.
@@ -95,12 +95,14 @@ impl Rates {
         let mut buckets = self.lock();
         buckets.forget_full(now);
         let full_at = buckets.full_at.entry(caller).or_insert(now);
+        // A bucket that was full before now lacks nothing.
         let missing = full_at.saturating_duration_since(now) + cost;
         if missing > policy.window {
             return Standing { policy, left: 0, wait: missing - policy.window, refused: true };
         }
         *full_at = now + missing;
         let left = (policy.window - missing).as_nanos() / cost.as_nanos().max(1);
+        // The cost is rounded down, so that more may seem left than the quota.
         Standing { policy, left: u32::try_from(left).unwrap_or(u32::MAX), wait: missing, refused: false }
     }
 
@@ -108,6 +110,7 @@ impl Rates {
     pub fn give_back(&self, caller: By) {
         let cost = self.policy.cost();
         if let Some(full_at) = self.lock().full_at.get_mut(&caller) {
+            // A moment before the machine started is full as well.
             *full_at = full_at.checked_sub(cost).unwrap_or(*full_at);
         }
     }

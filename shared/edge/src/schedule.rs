@@ -119,7 +119,7 @@ fn add(totals: &mut Map<String, Value>, body: &[u8]) -> Result<(), Problem> {
     for (name, value) in step {
         let before = totals.get(&name).and_then(Value::as_u64);
         let value = match (before, value.as_u64()) {
-            (Some(before), Some(more)) => before.saturating_add(more).into(),
+            (Some(before), Some(more)) => (before + more).into(),
             _ => value,
         };
         totals.insert(name, value);

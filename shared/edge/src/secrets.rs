@@ -94,7 +94,7 @@ impl Secrets {
 
     /// Seals a secret under the newest version of the master key, so that it can be opened again under the
     /// same name alone: a byte for the version, random bytes, and the output of XChaCha20-Poly1305. `None` if
-    /// the machine has no source of randomness.
+    /// the machine has no source of randomness, or the master key has more than 255 versions.
     pub fn seal(&self, name: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
         let nonce: [u8; SEAL_NONCE_BYTES] = random().ok()?;
         let version = u8::try_from(self.seals.len()).ok()?;

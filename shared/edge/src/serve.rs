@@ -59,7 +59,8 @@ impl Api {
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(TOLD_TO_PAGES));
         }
         let status = response.status().as_u16();
-        tracing::debug!(request_id, method = %head.method, function = first_segment(head.uri.path()), status, "answered");
+        let function = self.function(head.uri.path()).map(|function| function.name);
+        tracing::debug!(request_id, method = %head.method, function, status, "answered");
         response
     }
 
@@ -72,6 +73,7 @@ impl Api {
     }
 
     fn request_id(&self) -> String {
+        // An answer without a number of its own is better than none.
         self.new_id(self.clock.now()).map_or_else(|_| "req_".to_owned(), wire::id::<RequestId>)
     }
 

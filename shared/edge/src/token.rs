@@ -80,8 +80,9 @@ impl Api {
                 points_max: spend.points_max.get(),
             }),
         };
-        // A plain struct with string keys: writing it to memory does not fail.
-        let content = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).ok()?);
+        #[expect(clippy::expect_used, reason = "a struct with string keys, written to memory")]
+        let content = serde_json::to_vec(&content).expect("a struct with string keys");
+        let content = BASE64_URL_SAFE_NO_PAD.encode(content);
         let (hash, _) = self.keyed(maker)?;
         let seal = BASE64_URL_SAFE_NO_PAD.encode(self.secrets.sign_token(content.as_bytes(), hash));
         Some(format!("{PREFIX}{content}.{seal}"))

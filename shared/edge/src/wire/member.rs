@@ -259,6 +259,7 @@ impl<'p> Show<'p> {
         let rank = self.programme.rank(&standing.tier).unwrap_or(0);
         let next = self.programme.tiers.get(rank + 1).map(|next| NextTier {
             id: Id(&next.id),
+            // More growth than the next tier needs stands until something makes it rise.
             growth_needed: next.growth.saturating_sub(member.growth),
         });
         MemberTier {
