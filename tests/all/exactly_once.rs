@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN_KEY, Shop};
+use crate::{
+    difference::same,
+    support::{ADMIN_KEY, Shop},
+};
 
 /// A POST that writes: twice what is asked, differently.
 struct Write {
@@ -116,11 +119,21 @@ async fn no_route_that_remembers_is_left_out() {
         let routes = function.routes.iter().filter(|route| route.remembers);
         routes.map(|route| format!("/{}{}", function.name, route.path))
     });
-    assert_eq!(tested, remembering.collect());
+    same(
+        "routes that are asked twice",
+        tested,
+        remembering,
+        "give a new route that remembers a row in `writes` above; or test it beside its function, and add it here",
+    );
     // A POST that does not remember writes nothing.
     let others = server::FUNCTIONS.iter().flat_map(|function| function.routes);
     let others = others.filter(|route| route.method == edge::Method::Post && !route.remembers);
-    assert_eq!(others.map(|route| route.path).collect::<Vec<_>>(), ["/find", "/{id}/tokens"]);
+    same(
+        "POSTs that do not remember",
+        others.map(|route| route.path),
+        ["/find", "/{id}/tokens"],
+        "a POST that writes says `remembers: true`; one that writes nothing is added here",
+    );
 }
 
 /// The path with ids as `{id}`.

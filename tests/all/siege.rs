@@ -33,6 +33,10 @@ const LOOK_EVERY: u64 = 500;
 /// The most violations that are listed for each kind of attack; all are counted.
 const TOLD_MAX: usize = 3;
 
+/// Where the expected answers stand.
+const WHERE_TOLD: &str = "statuses stand in ROUTES of tests/all/walk.rs; the code for something that does not exist in \
+    `absent_code` of tests/all/siege/stage.rs, `member_not_found` unless the route's function is named there";
+
 /// What came of it.
 #[derive(Default)]
 struct Tally {
@@ -228,7 +232,7 @@ async fn a_long_siege() {
     let mut siege = Siege::open(number("LAUREL_HOSTILE_SEED").unwrap_or(1)).await;
     siege.lay(requests).await;
     println!("{}", siege.tally.line());
-    assert_eq!(siege.tally.violations, 0, "{:#?}", siege.tally.told);
+    assert_eq!(siege.tally.violations, 0, "{:#?}\n{WHERE_TOLD}", siege.tally.told);
 }
 
 /// Each request is right before it is twisted: otherwise it would be refused for something else.
@@ -242,7 +246,14 @@ async fn untwisted_every_request_gets_what_the_walk_says() {
             let reply = answered(&stage, ask.request().unwrap()).await.unwrap();
             // An answer may hold a code of its own.
             let told = if cell.succeeds() { reply.status.to_string() } else { reply.verdict() };
-            assert_eq!(told, cell.plain.told(), "{:?}: {} {}", cell.who, cell.method, cell.path);
+            assert_eq!(
+                told,
+                cell.plain.told(),
+                "{:?}: {} {}: {WHERE_TOLD}",
+                cell.who,
+                cell.method,
+                cell.path
+            );
         }
     }
 }

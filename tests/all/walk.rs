@@ -425,7 +425,8 @@ fn no_route_is_left_out() {
         "rows of ROUTES in tests/all/walk.rs",
         tested,
         routes().into_keys(),
-        "give a new route a row there, with the status that each caller gets; see docs/ADDING.md, \"A route\"",
+        "give a new route a row there, with the status that each caller gets; what its path holds in braces `Walk::filling` \
+         fills in and `route_of` turns into the route's own names; see docs/ADDING.md, \"A route\"",
     );
 }
 
@@ -436,7 +437,8 @@ fn what_a_route_says_is_what_is_answered() {
     let routes = routes();
     for (method, path, ..) in ROUTES {
         let name = route_of(method, path);
-        let access = routes[&name].access;
+        let route = routes.get(&name);
+        let access = route.unwrap_or_else(|| panic!("{name}: no route; see `no_route_is_left_out`")).access;
         let rows: Vec<_> = ROUTES.iter().filter(|row| route_of(row.0, row.1) == name).collect();
         for role in
             [Role::Admin, Role::Operator, Role::Storefront, Role::Scheduler, Role::Partner, Role::Member]
