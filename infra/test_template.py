@@ -169,7 +169,8 @@ class Itself(unittest.TestCase):
 class Functions(unittest.TestCase):
     def assert_same(self, there, wanted, to_do: str):
         """Tells the names on one side alone, and what to do."""
-        missing, more = set(wanted) - set(there), set(there) - set(wanted)
+        there, wanted = set(there), set(wanted)
+        missing, more = wanted - there, there - wanted
         if missing or more:
             self.fail(f"missing: {sorted(missing) or 'nothing'}; too many: {sorted(more) or 'nothing'}. Wanted: {to_do}")
 
