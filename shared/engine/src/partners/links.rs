@@ -22,7 +22,7 @@ use crate::{
         id::{LinkCodeHash, Reference},
         keys,
         reading::Loaded,
-        records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, decode},
+        records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, Unreadable, decode},
         write::{delete, put, still},
     },
 };
@@ -275,10 +275,11 @@ impl Partners {
         limit: usize,
     ) -> Result<Vec<(Link, Version)>, Error> {
         let found = self.records.store.scan(range, limit).await?;
-        let links = found.iter().filter_map(|(key, record)| {
-            let (_, brand, number) = keys::read_member_link(key)?;
-            let read = decode(key, &record.value);
-            Some(read.map(|stored| (Link { brand, number, record: stored }, record.version)))
+        let links = found.iter().map(|(key, record)| {
+            let unreadable = || Unreadable { key: key.clone() };
+            let (_, brand, number) = keys::read_member_link(key).ok_or_else(unreadable)?;
+            let stored = decode(key, &record.value)?;
+            Ok::<_, Unreadable>((Link { brand, number, record: stored }, record.version))
         });
         Ok(links.collect::<Result<_, _>>()?)
     }
