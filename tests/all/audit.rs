@@ -262,7 +262,7 @@ fn a_member_that_was_changed_is_found() {
         ("orders", |member| member.orders.count += 1),
         ("what was granted", |member| member.granted[0].1 -= 1),
         ("activities", |member| member.activities[0].days.clear()),
-        ("the day it was active", |member| member.active_on += 1),
+        ("the day it was active", |member| member.active_on = member.active_on.plus(1)),
         ("the status", |member| member.status = Status::Suspended),
     ];
     run(async {

@@ -10,7 +10,7 @@ use domain::{
     number::{Currency, Money},
     programme::{self, Timeline},
     settlement::{Account, LineKind, Made, Tally, reversed, round_half_even},
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 use num_bigint::BigInt;
 use serde_json::json;
@@ -84,7 +84,7 @@ struct Counted {
 
 fn event(movement: Movement, kind: EntryKind) -> Event {
     let at = Instant(0);
-    Event { occurred_at: at, at, today: 0, movement, moves_expiry_to: None, kind }
+    Event { occurred_at: at, at, today: DayNumber(0), movement, moves_expiry_to: None, kind }
 }
 
 fn share(brand: &BrandId, points: i64) -> Share {
@@ -96,7 +96,7 @@ fn order(brand: &BrandId) -> EntryKind {
     EntryKind::OrderEarned(Box::new(Order {
         brand: brand.clone(),
         order_id,
-        day: 0,
+        day: DayNumber(0),
         amount: Money(0),
         lines: Vec::new(),
         tier,

@@ -9,7 +9,7 @@ use crate::{
     member::Status,
     number::Money,
     programme::Way,
-    time::{Day, Instant},
+    time::{Day, DayNumber, Instant},
 };
 
 pub use row::{Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
@@ -53,7 +53,7 @@ pub struct Event {
     /// The moment to which the member was settled when it was decided.
     pub at: Instant,
     /// The local day of that moment (its number).
-    pub today: i32,
+    pub today: DayNumber,
     /// What moved.
     pub movement: Movement,
     /// The instant to which all lots' expiry then moves (`inactivity` expiry).
@@ -160,7 +160,7 @@ pub struct Order {
     /// The brand's id of it.
     pub order_id: OrderId,
     /// The local day it happened on (its number).
-    pub day: i32,
+    pub day: DayNumber,
     /// What it came to.
     pub amount: Money,
     /// Its lines, if it was sent with any.
@@ -251,9 +251,9 @@ pub struct ActivityEarned {
     /// Points.
     pub granted: u64,
     /// The local day it counts for (its number).
-    pub day: i32,
+    pub day: DayNumber,
     /// The streak after it, and the day it reaches to.
-    pub streak: (i32, u32),
+    pub streak: (DayNumber, u32),
 }
 
 /// A refund.
@@ -294,7 +294,7 @@ impl History {
 
     /// Points that a brand issued (or honoured, cancelled ones too) in entries recorded on that local
     /// day (its number).
-    pub fn counted_at(&self, brand: &BrandId, way: Way, today: i32) -> u64 {
+    pub fn counted_at(&self, brand: &BrandId, way: Way, today: DayNumber) -> u64 {
         let own = self.events.iter().filter(|event| {
             let row = event.kind.row();
             event.today == today && row.brand == Some(brand) && row.moves.counts_as() == Some(way)

@@ -6,7 +6,7 @@ use crate::{
     id::BrandId,
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::{Money, signed},
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 
 /// The member after the event.
@@ -177,8 +177,12 @@ impl Member {
     fn count_activity(&mut self, done: &ActivityEarned) {
         let known = self.activities.iter().position(|count| count.id == done.activity);
         let index = known.unwrap_or_else(|| {
-            let count =
-                ActivityCount { id: done.activity.clone(), days: Vec::new(), streak_day: 0, streak: 0 };
+            let count = ActivityCount {
+                id: done.activity.clone(),
+                days: Vec::new(),
+                streak_day: DayNumber::NEVER,
+                streak: 0,
+            };
             self.activities.push(count);
             self.activities.len() - 1
         });
@@ -191,12 +195,12 @@ impl Member {
     }
 
     /// Counts granted points for their local day and forgets days beyond [`COUNTED_DAYS`].
-    fn count_granted(&mut self, day: i32, points: u64, today: i32) {
+    fn count_granted(&mut self, day: DayNumber, points: u64, today: DayNumber) {
         match self.granted.iter_mut().find(|(counted, _)| *counted == day) {
             Some((_, granted)) => *granted += points,
             None => self.granted.push((day, points)),
         }
-        let horizon = today - COUNTED_DAYS;
+        let horizon = today.plus(-COUNTED_DAYS);
         self.granted.retain(|(day, _)| *day >= horizon);
         for activity in &mut self.activities {
             activity.days.retain(|(day, _)| *day >= horizon);

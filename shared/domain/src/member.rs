@@ -8,7 +8,7 @@ pub use crate::id::MemberId;
 use crate::{
     id::{ActivityId, BadgeId, BrandId, ReferralCode, TierId},
     number::{Money, signed},
-    time::{Day, Instant},
+    time::{Day, DayNumber, Instant},
 };
 
 /// Whether a member takes part.
@@ -86,9 +86,9 @@ pub struct ActivityCount {
     /// The activity's id.
     pub id: ActivityId,
     /// Times per local day, of the last [`COUNTED_DAYS`] days.
-    pub days: Vec<(i32, u32)>,
+    pub days: Vec<(DayNumber, u32)>,
     /// The last local day that counted for the streak.
-    pub streak_day: i32,
+    pub streak_day: DayNumber,
     /// Consecutive days up to that one.
     pub streak: u32,
 }
@@ -149,13 +149,13 @@ pub struct Member {
     /// Points owed. A member in debt has no lots.
     pub debt: u64,
     /// The local day (its number) of the last earn, activity or redemption; 0 before the first.
-    pub active_on: i32,
+    pub active_on: DayNumber,
     /// Badges, in order of issue.
     pub badges: Vec<Badge>,
     /// Tags.
     pub tags: Vec<String>,
     /// Points granted per local day of `occurred_at`, of the last [`COUNTED_DAYS`] days.
-    pub granted: Vec<(i32, u64)>,
+    pub granted: Vec<(DayNumber, u64)>,
     /// Activities done.
     pub activities: Vec<ActivityCount>,
     /// Orders.
@@ -179,7 +179,7 @@ impl Member {
             tried: Vec::new(),
             lots: Vec::new(),
             debt: 0,
-            active_on: 0,
+            active_on: DayNumber::NEVER,
             badges: Vec::new(),
             tags: Vec::new(),
             granted: Vec::new(),

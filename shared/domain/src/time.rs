@@ -2,6 +2,8 @@
 //!
 //! Nothing here asks what time it is: every instant is an argument.
 
+use std::fmt;
+
 use chrono::{
     DateTime, Datelike, Days, FixedOffset, LocalResult, Months, NaiveDate, NaiveTime, Offset, SecondsFormat,
     TimeZone, Utc,
@@ -59,14 +61,14 @@ impl Instant {
 pub struct Day(NaiveDate);
 
 impl Day {
-    /// Days since 0001-01-01, the form in which days are stored.
-    pub fn number(self) -> i32 {
-        self.0.num_days_from_ce()
+    /// Its number, the form in which days are stored.
+    pub fn number(self) -> DayNumber {
+        DayNumber(self.0.num_days_from_ce())
     }
 
     /// The day of that number.
-    pub fn from_number(number: i32) -> Day {
-        let date = NaiveDate::from_num_days_from_ce_opt(number);
+    pub fn from_number(number: DayNumber) -> Day {
+        let date = NaiveDate::from_num_days_from_ce_opt(number.0);
         Day(date.unwrap_or_else(|| panic!("no calendar has a day of number {number}")))
     }
 
@@ -129,6 +131,38 @@ impl Day {
             return self;
         }
         start.plus_months(step - into)
+    }
+}
+
+/// A day as it is stored and counted with: days since 0001-01-01, which is 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DayNumber(pub i32);
+
+impl DayNumber {
+    /// Before every day: of what has not happened.
+    pub const NEVER: DayNumber = DayNumber(0);
+
+    /// So many days later, or earlier.
+    #[must_use]
+    pub const fn plus(self, days: i32) -> DayNumber {
+        DayNumber(self.0 + days)
+    }
+
+    /// How many days it lies after that one; below 0 if before.
+    pub fn since(self, other: DayNumber) -> i64 {
+        i64::from(self.0) - i64::from(other.0)
+    }
+}
+
+impl fmt::Display for DayNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for DayNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -20,7 +20,7 @@ use domain::{
     number::Money,
     programme::{self, Lifecycle, Timeline, Way},
     settle::{EVENTS_MAX, settle},
-    time::{Day, Instant, Zone},
+    time::{Day, DayNumber, Instant, Zone},
 };
 
 /// The fifteenth of June 2026, by which the rows below count.
@@ -28,13 +28,20 @@ const TODAY: i32 = 739_782;
 
 /// Ten in the morning of a day, in UTC.
 fn ten_of(day: i32) -> Instant {
-    Zone::of("UTC").unwrap().midnight(Day::from_number(day)).plus_millis(36_000_000)
+    Zone::of("UTC").unwrap().midnight(Day::from_number(DayNumber(day))).plus_millis(36_000_000)
 }
 
 fn event(day: i32, points: i64, kind: EntryKind) -> Event {
     let share = Share { expires_at: None, brand: "acme".parse().unwrap(), held_until: None, points };
     let movement = Movement { shares: vec![share], ..Movement::default() };
-    Event { occurred_at: ten_of(day), at: ten_of(day), today: day, movement, moves_expiry_to: None, kind }
+    Event {
+        occurred_at: ten_of(day),
+        at: ten_of(day),
+        today: DayNumber(day),
+        movement,
+        moves_expiry_to: None,
+        kind,
+    }
 }
 
 fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Option<&str>]) -> Event {
@@ -48,7 +55,7 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
     let order = Order {
         brand: BrandId::of_checked(brand),
         order_id: OrderId::of_checked(order_id),
-        day,
+        day: DayNumber(day),
         amount: Money(100),
         lines: categories.iter().map(line).collect(),
         tier: TierId::of_checked("basic"),
@@ -68,8 +75,8 @@ fn done(activity: &str, day: i32, points: u64) -> Event {
         reference: None,
         calculated: points,
         granted: points,
-        day,
-        streak: (day, 1),
+        day: DayNumber(day),
+        streak: (DayNumber(day), 1),
     };
     event(day, points as i64, EntryKind::ActivityEarned(kind))
 }
@@ -112,7 +119,7 @@ fn a_brands_points_of_a_day_are_its_own() {
         refunded("acme", "1", TODAY, true),
     ]);
     let counted = |brand: &str| {
-        [Way::Issue, Way::Redeem].map(|way| of.counted_at(&BrandId::of_checked(brand), way, TODAY))
+        [Way::Issue, Way::Redeem].map(|way| of.counted_at(&BrandId::of_checked(brand), way, DayNumber(TODAY)))
     };
     assert_eq!(counted("acme"), [15, 3]);
     assert_eq!(counted("moon"), [400, 60]);
@@ -127,8 +134,9 @@ fn granted_points_are_those_of_the_days_asked_for() {
         earned("acme", "2", TODAY + 2, 100, &[]),
         redeemed("acme", TODAY + 1, 1_000),
     ]);
-    let between =
-        |first: i32, last: i32| of.granted(Day::from_number(TODAY + first), Day::from_number(TODAY + last));
+    let between = |first: i32, last: i32| {
+        of.granted(Day::from_number(DayNumber(TODAY + first)), Day::from_number(DayNumber(TODAY + last)))
+    };
     assert_eq!([between(-1, -1), between(0, 0), between(1, 1), between(2, 2)], [0, 1, 10, 100]);
     assert_eq!([between(0, 1), between(1, 2), between(0, 2), between(3, 9)], [11, 110, 111, 0]);
 }
@@ -145,8 +153,8 @@ fn an_activity_was_done_as_often_as_it_was() {
     let times = |first: i32, last: i32| {
         of.times(
             &ActivityId::of_checked("check_in"),
-            Day::from_number(TODAY + first),
-            Day::from_number(TODAY + last),
+            Day::from_number(DayNumber(TODAY + first)),
+            Day::from_number(DayNumber(TODAY + last)),
         )
     };
     assert_eq!([times(-1, -1), times(0, 0), times(0, 1), times(1, 1), times(2, 3)], [0, 2, 3, 1, 0]);
@@ -229,7 +237,7 @@ fn days_are_counted_for_a_while() {
         evolve(&mut member, &done("check_in", day, 3));
         evolve(&mut member, &done("check_in", day, 3));
     }
-    let last: Vec<i32> = (TODAY + COUNTED_DAYS..=TODAY + 2 * COUNTED_DAYS).collect();
+    let last: Vec<_> = (TODAY + COUNTED_DAYS..=TODAY + 2 * COUNTED_DAYS).map(DayNumber).collect();
     assert_eq!(member.granted, last.iter().map(|day| (*day, 8)).collect::<Vec<_>>());
     assert_eq!(member.activities[0].days, last.iter().map(|day| (*day, 2)).collect::<Vec<_>>());
 }
@@ -330,7 +338,7 @@ fn what_is_wanted_is_asked_for_at_once() {
     let limits = r#", "limits": [{"per": "day", "points": 50}, {"per": "month", "points": 500}]"#;
     let now = ten_of(TODAY);
     let midnight = |day: i32| ten_of(day).plus_millis(-36_000_000);
-    let month = Zone::of("UTC").unwrap().day(ten_of(TODAY - COUNTED_DAYS - 40)).first_of_month().number();
+    let month = Zone::of("UTC").unwrap().day(ten_of(TODAY - COUNTED_DAYS - 40)).first_of_month().number().0;
     let day = month + 10;
     let ninety = Wants::history(midnight(TODAY - 89));
     for (points, beside, occurred, want) in [

@@ -122,7 +122,7 @@ impl Overtaken {
             let Some(brand) = row.brand.filter(|_| points > 0) else { continue };
             let own = self.zone.day(entry.recorded_at);
             let (days, months) =
-                ([own.number(), newest.number()], [own.month_number(), newest.month_number()]);
+                ([own.number().0, newest.number().0], [own.month_number(), newest.month_number()]);
             for (per, [own, newest]) in [("day", days), ("month", months)] {
                 let late = self
                     .windows

@@ -63,7 +63,7 @@ impl Facts for Subject<'_> {
             }
             Number::OrdersCount => count(member.orders.count),
             Number::OrdersCountLast { days } => {
-                let first = Day::from_number(self.today().number() + 1 - i32::from(days));
+                let first = Day::from_number(self.today().number().plus(1 - i32::from(days)));
                 let since = self.programme.zone.midnight(first);
                 count(self.history(since)?.orders_standing(self.recent, since))
             }
@@ -88,7 +88,7 @@ impl Facts for Subject<'_> {
     }
 
     fn days_since(&self, moment: Instant) -> i64 {
-        i64::from(self.today().number()) - i64::from(self.programme.zone.day(moment).number())
+        self.today().number().since(self.programme.zone.day(moment).number())
     }
 
     fn has(&self, fact: Words, word: &str) -> Result<bool, Wants> {

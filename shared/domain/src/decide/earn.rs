@@ -12,7 +12,7 @@ use crate::{
     programme::{Activity, Expiry, Per, Programme, Way},
     refusal::Refusal,
     shape::Fault,
-    time::{Day, Instant},
+    time::{Day, DayNumber, Instant},
 };
 
 /// An order as a caller sends it.
@@ -184,7 +184,7 @@ impl Draft<'_> {
                 Per::Day => self.granted_between(day, day),
                 Per::Month => {
                     let first = day.first_of_month();
-                    self.granted_between(first, Day::from_number(first.plus_months(1).number() - 1))
+                    self.granted_between(first, Day::from_number(first.plus_months(1).number().plus(-1)))
                 }
             };
             let Some(before) = wants.collect(before) else { continue };
@@ -196,7 +196,7 @@ impl Draft<'_> {
     }
 
     fn is_counted(&self, first: Day) -> bool {
-        first.number() >= self.programme().zone.day(self.context.now).number() - COUNTED_DAYS
+        first.number() >= self.programme().zone.day(self.context.now).number().plus(-COUNTED_DAYS)
     }
 
     pub(super) fn wanted_history(&self, first: Day) -> Result<&crate::event::History, Wants> {
@@ -224,7 +224,7 @@ impl Draft<'_> {
 
     fn check_times(&self, rules: &Activity, day: Day) -> Result<(), Stop> {
         let first = day.first_of_month();
-        let last = Day::from_number(first.plus_months(1).number() - 1);
+        let last = Day::from_number(first.plus_months(1).number().plus(-1));
         let reached = (rules.once && self.member.activity(&rules.id).is_some())
             || match rules.per_day {
                 Some(most) => self.times_between(&rules.id, day, day)? >= most,
@@ -238,7 +238,7 @@ impl Draft<'_> {
     }
 
     /// The streak after an activity on that day (its last day and length), and the bonus it pays.
-    fn streak(&self, rules: &Activity, day: Day) -> ((i32, u32), u64) {
+    fn streak(&self, rules: &Activity, day: Day) -> ((DayNumber, u32), u64) {
         let zone = self.programme().zone;
         let length = match self.member.activity(&rules.id) {
             // The same day counts once; a day before it leaves the streak as it is.

@@ -7,7 +7,7 @@ use crate::{
     number::{Figure, signed},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
-    time::{Day, Instant},
+    time::{Day, DayNumber, Instant},
 };
 
 /// Points spent on an order, as a caller sends it.
@@ -139,7 +139,8 @@ impl Draft<'_> {
     /// existing points (a grace may have made it later), else by the last activity.
     pub(super) fn inactivity_instant(&self) -> Option<Instant> {
         let programme = self.programme();
-        let active = (self.member.active_on != 0).then(|| Day::from_number(self.member.active_on));
+        let active =
+            (self.member.active_on != DayNumber::NEVER).then(|| Day::from_number(self.member.active_on));
         let active = active
             .and_then(|day| programme.points.expiry.day_after(day))
             .map(|day| programme.zone.midnight(day));

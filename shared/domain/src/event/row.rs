@@ -11,6 +11,7 @@ use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
 use crate::{
     id::{BadgeId, BrandId, OrderId, RedemptionId, TierId},
     programme::Way,
+    time::DayNumber,
 };
 
 /// Words for kinds of entry on the wire, in the order in which they are published. `transfer` and `merge` are
@@ -160,7 +161,7 @@ pub struct Granted {
     /// After them.
     pub points: u64,
     /// The local day whose limits count them (its number).
-    pub day: i32,
+    pub day: DayNumber,
 }
 
 /// What an entry takes back.

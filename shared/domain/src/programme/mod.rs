@@ -238,7 +238,7 @@ pub struct Lifecycle {
 impl Lifecycle {
     /// The member's lifecycle. Days are local dates; bounds are exclusive.
     pub fn of(&self, member: &Member, zone: Zone, now: Instant) -> &'static str {
-        let days_back = |at: Instant| i64::from(zone.day(now).number()) - i64::from(zone.day(at).number());
+        let days_back = |at: Instant| zone.day(now).number().since(zone.day(at).number());
         let within = |at: Instant, days: u32| days_back(at) < i64::from(days);
         match (member.orders.first_at, member.orders.last_at) {
             (Some(first), _) if within(first, self.new_days) => "new",

@@ -155,7 +155,7 @@ fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
         }),
     };
     if let Some(refund_days) = small(json, "refund_days")
-        && shortest_life(rules.expiry).is_some_and(|days| days < refund_days)
+        && shortest_life(rules.expiry).is_some_and(|days| days < i64::from(refund_days))
     {
         let detail = "points can expire within the refund window; refunds of spent points would be lost";
         faults.push(Fault::new("/points/refund_days", "outlives_points", detail));
@@ -165,11 +165,11 @@ fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
 
 /// The least number of full days that points live, whenever they are earned; `None` is for ever. Checks every
 /// date of a leap year's cycle, so that short months and roundings count.
-fn shortest_life(expiry: Expiry) -> Option<u32> {
+fn shortest_life(expiry: Expiry) -> Option<i64> {
     let start = Day::new_year(2021).number();
-    let lives = (start..start + 1_461).map(Day::from_number).map(|day| {
+    let lives = (0..1_461).map(|days| Day::from_number(start.plus(days))).map(|day| {
         // Points live to the end of their first day at least.
-        expiry.day_after(day).map(|end| (end.number() - day.number() - 1).cast_unsigned())
+        expiry.day_after(day).map(|end| end.number().since(day.number()) - 1)
     });
     lives.min().flatten()
 }

@@ -5,7 +5,7 @@ use domain::{
     number::{Amount, Currency, Rate},
     programme::{Brand, BrandPer, Funding, Way},
     refusal::Refusal,
-    time::{Instant, Zone},
+    time::{DayNumber, Instant, Zone},
 };
 
 pub(crate) use crate::store::records::Points;
@@ -57,7 +57,7 @@ impl Terms {
 /// The local day and month of a moment, by number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Moment {
-    pub(crate) day: i32,
+    pub(crate) day: DayNumber,
     pub(crate) month: i32,
 }
 
@@ -71,7 +71,7 @@ impl Moment {
     pub(crate) fn window(self, meter: usize) -> i32 {
         match METERS[meter].1 {
             BrandPer::Month => self.month,
-            BrandPer::Day | BrandPer::MemberDay => self.day,
+            BrandPer::Day | BrandPer::MemberDay => self.day.0,
         }
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         id::{BrandId, RedemptionId},
         member::{Badge, Lot, MemberId},
         number::Money,
-        time::Instant,
+        time::{DayNumber, Instant},
     };
 
     use super::*;
@@ -226,7 +226,7 @@ mod tests {
             plain(EntryKind::OrderEarned(Box::new(Order {
                 brand: BrandId::of_checked(brand),
                 order_id: order_id.parse().unwrap(),
-                day: 1,
+                day: DayNumber(1),
                 amount: Money(0),
                 lines: Vec::new(),
                 tier: "basic".parse().unwrap(),
@@ -247,8 +247,8 @@ mod tests {
                 reference: None,
                 calculated: 0,
                 granted: 0,
-                day: 1,
-                streak: (1, 1),
+                day: DayNumber(1),
+                streak: (DayNumber(1), 1),
             }))
         };
         look(&member(), &[done(), done()], &[]);

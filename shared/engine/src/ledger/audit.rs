@@ -204,7 +204,7 @@ mod tests {
     use domain::{
         event::{EntryKind, Order, OrderRefunded},
         number::Money,
-        time::Instant,
+        time::{DayNumber, Instant},
     };
 
     use super::*;
@@ -215,7 +215,7 @@ mod tests {
         let order = Order {
             brand: "acme".parse().unwrap(),
             order_id: "A-1".parse().unwrap(),
-            day: 1,
+            day: DayNumber(1),
             amount: Money(0),
             lines: Vec::new(),
             tier: TierId::of_checked("basic"),

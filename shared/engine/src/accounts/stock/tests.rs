@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::programme::Way;
+use domain::{programme::Way, time::DayNumber};
 
 use super::*;
 
@@ -62,7 +62,7 @@ struct World {
 const PRICE: i128 = 250;
 
 fn moment(day: i32) -> Moment {
-    Moment { day, month: day / 10 }
+    Moment { day: DayNumber(day), month: day / 10 }
 }
 
 fn terms(dice: &mut Dice) -> Terms {

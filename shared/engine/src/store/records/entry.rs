@@ -112,7 +112,14 @@ impl EntryRecord {
     /// The first entry of member 1, written down when it happened, which moves nothing.
     pub(crate) fn plain(at: Instant, kind: EntryKind) -> EntryRecord {
         let movement = domain::event::Movement::default();
-        let event = Event { occurred_at: at, at, today: 1, movement, moves_expiry_to: None, kind };
+        let event = Event {
+            occurred_at: at,
+            at,
+            today: domain::time::DayNumber(1),
+            movement,
+            moves_expiry_to: None,
+            kind,
+        };
         EntryRecord {
             member: MemberId([1; 16]),
             seq: 1,

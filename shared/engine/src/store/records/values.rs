@@ -7,13 +7,14 @@ use domain::{
     },
     number::{Amount, Money},
     settlement::SignedMoney,
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 
 use super::layout::{Damaged, Layout, Reader, layout, write_text};
 use crate::store::id::{AskedHash, CallerId, ContentHash, KeyHash, PartnerKeyId, Reference};
 
 layout! { struct Instant(millis) }
+layout! { struct DayNumber(number) }
 layout! { struct MemberId(bytes) }
 layout! { struct RedemptionId(bytes) }
 layout! { struct PartnerKeyId(bytes) }

@@ -12,7 +12,7 @@ use domain::{
     },
     number::{Amount, Money},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 
 pub(super) use self::entry::entry;
@@ -94,14 +94,14 @@ fn full_member() -> Member {
             Lot { expires_at: None, brand: BrandId::of_checked("bean"), held_until: Some(AT), points: 128 },
         ],
         debt: 7,
-        active_on: 20_454,
+        active_on: DayNumber(20_454),
         badges: vec![Badge { id: BadgeId::of_checked("first_order"), issued_at: AT }],
         tags: texts(&["vip", "茶"]),
-        granted: vec![(20_453, 5), (20_454, 6)],
+        granted: vec![(DayNumber(20_453), 5), (DayNumber(20_454), 6)],
         activities: vec![ActivityCount {
             id: ActivityId::of_checked("check_in"),
-            days: vec![(-1, 1), (20_454, 2)],
-            streak_day: 20_454,
+            days: vec![(DayNumber(-1), 1), (DayNumber(20_454), 2)],
+            streak_day: DayNumber(20_454),
             streak: 2,
         }],
         orders: OrderStats {
@@ -129,8 +129,11 @@ pub(super) fn member() -> Samples<MemberRecord> {
             Member { seq: whole, growth: whole, period_growth: signed, debt: whole, ..newborn.clone() };
         samples.push((format!("numbers_{at}"), record(member)));
     }
-    let member =
-        Member { granted: vec![(i32::MIN, u64::MAX), (i32::MAX, 0)], active_on: i32::MIN, ..newborn };
+    let member = Member {
+        granted: vec![(DayNumber(i32::MIN), u64::MAX), (DayNumber(i32::MAX), 0)],
+        active_on: DayNumber(i32::MIN),
+        ..newborn
+    };
     samples.push((text("days"), record(member)));
     samples
 }

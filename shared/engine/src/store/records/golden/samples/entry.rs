@@ -8,7 +8,7 @@ use domain::{
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::Status,
     number::Money,
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 
 use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, text};
@@ -28,7 +28,7 @@ fn order() -> Order {
     Order {
         brand: BrandId::of_checked("acme"),
         order_id: OrderId::of_checked("A-1"),
-        day: 20_454,
+        day: DayNumber(20_454),
         amount: Money(8_850),
         lines: vec![line("1", Some("SKU-1"), 2, 8_000), line("2", None, 1, 850)],
         tier: TierId::of_checked("silver"),
@@ -58,8 +58,8 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         reference: Some(ActivityRef::of_checked("2026-01-01")),
         calculated: 55,
         granted: 50,
-        day: 20_454,
-        streak: (20_454, 3),
+        day: DayNumber(20_454),
+        streak: (DayNumber(20_454), 3),
     };
     let brand = || BrandId::of_checked("bean");
     let refund = OrderRefunded {
@@ -85,7 +85,11 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("activity_earned", EntryKind::ActivityEarned(activity.clone())),
         (
             "activity_earned_bare",
-            EntryKind::ActivityEarned(ActivityEarned { reference: None, streak: (-1, 0), ..activity }),
+            EntryKind::ActivityEarned(ActivityEarned {
+                reference: None,
+                streak: (DayNumber(-1), 0),
+                ..activity
+            }),
         ),
         (
             "points_redeemed",
@@ -165,7 +169,7 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         event: Event {
             occurred_at: LONG_AGO,
             at: AT,
-            today: 20_454,
+            today: DayNumber(20_454),
             movement,
             moves_expiry_to: Some(Instant(AT.0 + 9)),
             kind,
