@@ -40,7 +40,19 @@ fn order() -> Order {
     }
 }
 
-fn kinds() -> Vec<(&'static str, EntryKind)> {
+fn activity() -> ActivityEarned {
+    ActivityEarned {
+        brand: BrandId::of_checked("acme"),
+        activity: ActivityId::of_checked("check_in"),
+        reference: Some(ActivityRef::of_checked("2026-01-01")),
+        calculated: 55,
+        granted: 50,
+        day: DayNumber(20_454),
+        streak: (DayNumber(20_454), 3),
+    }
+}
+
+fn refund() -> OrderRefunded {
     let after = OrderState {
         units: vec![2, 0],
         amount: Money(5),
@@ -50,26 +62,36 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         closed: true,
         taken: 100,
     };
-    let bare = Order { lines: Vec::new(), lot: None, ..order() };
-    let unlimited = Order { lot: Some(OrderLot { expires_at: None, held_until: None }), ..bare.clone() };
-    let activity = ActivityEarned {
-        brand: BrandId::of_checked("acme"),
-        activity: ActivityId::of_checked("check_in"),
-        reference: Some(ActivityRef::of_checked("2026-01-01")),
-        calculated: 55,
-        granted: 50,
-        day: DayNumber(20_454),
-        streak: (DayNumber(20_454), 3),
-    };
-    let brand = || BrandId::of_checked("bean");
-    let refund = OrderRefunded {
-        brand: brand(),
+    OrderRefunded {
+        brand: BrandId::of_checked("bean"),
         order_id: OrderId::of_checked("A-1"),
         amount: Money(4_000),
         closes: true,
         taken: 50,
         after,
-    };
+    }
+}
+
+fn outcome() -> Outcome {
+    Outcome {
+        available: 100,
+        held: 20,
+        debt: 3,
+        growth: 4_000,
+        tier: gold(),
+        upgraded_to: Some(gold()),
+        badges_issued: vec![BadgeId::of_checked("first_order")],
+    }
+}
+
+fn gold() -> TierId {
+    TierId::of_checked("gold")
+}
+
+fn kinds() -> Vec<(&'static str, EntryKind)> {
+    let bare = Order { lines: Vec::new(), lot: None, ..order() };
+    let unlimited = Order { lot: Some(OrderLot { expires_at: None, held_until: None }), ..bare.clone() };
+    let brand = || BrandId::of_checked("bean");
     let changed = |why, valid_until, ends_trial| EntryKind::TierChanged {
         from: TierId::of_checked("basic"),
         to: TierId::of_checked("silver"),
@@ -82,13 +104,13 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("order_earned", EntryKind::OrderEarned(Box::new(order()))),
         ("order_earned_bare", EntryKind::OrderEarned(Box::new(bare))),
         ("order_earned_never_ends", EntryKind::OrderEarned(Box::new(unlimited))),
-        ("activity_earned", EntryKind::ActivityEarned(activity.clone())),
+        ("activity_earned", EntryKind::ActivityEarned(activity())),
         (
             "activity_earned_bare",
             EntryKind::ActivityEarned(ActivityEarned {
                 reference: None,
                 streak: (DayNumber(-1), 0),
-                ..activity
+                ..activity()
             }),
         ),
         (
@@ -96,7 +118,7 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             EntryKind::PointsRedeemed { brand: brand(), order_id: OrderId::of_checked("A-2") },
         ),
         ("points_expired", EntryKind::PointsExpired),
-        ("order_refunded", EntryKind::OrderRefunded(refund)),
+        ("order_refunded", EntryKind::OrderRefunded(refund())),
         (
             "redemption_cancelled",
             EntryKind::RedemptionCancelled {
@@ -106,17 +128,11 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             },
         ),
         ("adjusted", EntryKind::Adjusted { brand: brand(), reason: text("for luck"), bill: true }),
-        (
-            "tier_kept",
-            EntryKind::TierKept { tier: TierId::of_checked("gold"), valid_until: Some(AT), lifetime: false },
-        ),
-        (
-            "tier_kept_for_life",
-            EntryKind::TierKept { tier: TierId::of_checked("gold"), valid_until: None, lifetime: true },
-        ),
+        ("tier_kept", EntryKind::TierKept { tier: gold(), valid_until: Some(AT), lifetime: false }),
+        ("tier_kept_for_life", EntryKind::TierKept { tier: gold(), valid_until: None, lifetime: true }),
         ("tier_raised", changed(TierCause::Raised, Some(AT), true)),
         ("tier_lapsed", changed(TierCause::Lapsed, None, false)),
-        ("trial_started", EntryKind::TrialStarted { tier: TierId::of_checked("gold"), until: AT }),
+        ("trial_started", EntryKind::TrialStarted { tier: gold(), until: AT }),
         (
             "badge_issued",
             EntryKind::BadgeIssued { badge: BadgeId::of_checked("founder"), reason: Some(text("was there")) },
@@ -143,15 +159,6 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         held_until,
         points,
     };
-    let outcome = Outcome {
-        available: 100,
-        held: 20,
-        debt: 3,
-        growth: 4_000,
-        tier: TierId::of_checked("gold"),
-        upgraded_to: Some(TierId::of_checked("gold")),
-        badges_issued: vec![BadgeId::of_checked("first_order")],
-    };
     let movement = Movement {
         shares: vec![share(Some(AT), None, 100), share(None, Some(LONG_AGO), -64)],
         debt: -3,
@@ -175,14 +182,14 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
             kind,
         },
         balance_after: -12,
-        outcome: Some(outcome.clone()),
+        outcome: Some(outcome()),
         content: Some(ContentHash([0xcd; 16])),
         order: Some(state.clone()),
         cancelled: false,
         blocks: vec![(1, 50), (2, 128)],
         charged: true,
     };
-    let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome };
+    let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome() };
     samples.extend(named([
         ("full", full.clone()),
         ("cancelled", EntryRecord { cancelled: true, outcome: Some(quiet), ..plain.clone() }),
