@@ -1,5 +1,7 @@
 //! The table.
 
+use std::sync::LazyLock;
+
 use edge::Function;
 use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Partners, People, Programme};
 
@@ -218,27 +220,5 @@ pub const DEPLOYED: &[Deployed] = &[
 ];
 
 /// Every function, under each of its names, in the table's order.
-pub const FUNCTIONS: &[&Function] = &LISTED;
-
-const LISTED: [&Function; count()] = {
-    let mut listed = [DEPLOYED[0].functions[0]; count()];
-    let (mut row, mut at) = (0, 0);
-    while row < DEPLOYED.len() {
-        let mut name = 0;
-        while name < DEPLOYED[row].functions.len() {
-            listed[at] = DEPLOYED[row].functions[name];
-            (name, at) = (name + 1, at + 1);
-        }
-        row += 1;
-    }
-    listed
-};
-
-const fn count() -> usize {
-    let (mut row, mut count) = (0, 0);
-    while row < DEPLOYED.len() {
-        count += DEPLOYED[row].functions.len();
-        row += 1;
-    }
-    count
-}
+pub static FUNCTIONS: LazyLock<Vec<&Function>> =
+    LazyLock::new(|| DEPLOYED.iter().flat_map(|row| row.functions).copied().collect());

@@ -23,7 +23,7 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     let listener = listener.map_err(|error| failed(&format!("cannot listen on {}", serve.addr), &error))?;
     let address = listener.local_addr().map_err(|error| failed("no address", &error))?;
     greet(serve, &address.to_string(), &opened.admin_key);
-    let document = edge::openapi::document(FUNCTIONS);
+    let document = edge::openapi::document(&FUNCTIONS);
     let socket = serve.socket.as_deref().map(unix_socket).transpose()?;
     let extra = Extra { openapi: document.to_string().into(), embedded: opened.embedded.clone() };
     let (stop, stopped) = watch::channel(false);
@@ -66,7 +66,7 @@ fn unix_socket(path: &Path) -> Result<UnixListener, StartError> {
 
 fn greet(serve: &Serve, address: &str, admin_key: &AdminKey) {
     println!("Laurel serves http://{address} from {}", serve.data);
-    for function in FUNCTIONS {
+    for function in FUNCTIONS.iter() {
         println!("  http://{address}/{}", function.name);
     }
     println!("  http://{address}/openapi.json  what each takes and answers");

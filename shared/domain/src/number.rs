@@ -117,6 +117,11 @@ const TWO_DIGITS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BG
     XCD YER ZAR ZMW ZWG";
 
 impl Currency {
+    /// Amounts of so many minor digits in no particular currency: `XXX` is ISO 4217's code for none.
+    pub const fn unnamed(digits: u32) -> Currency {
+        Currency { code: *b"XXX", digits }
+    }
+
     /// The currency of this code, if ISO 4217 knows it.
     pub fn of(code: &str) -> Option<Currency> {
         let letters: [u8; 3] = code.as_bytes().try_into().ok()?;

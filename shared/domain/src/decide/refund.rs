@@ -239,8 +239,7 @@ fn remaining_amount(order: &Order, state: &OrderState) -> Money {
             of: line.quantity,
         })
         .collect();
-    let minor = Currency { code: *b"XXX", digits: 0 };
-    let remaining = floor_of_product(&terms, &[], minor);
+    let remaining = floor_of_product(&terms, &[], Currency::unnamed(0));
     let remaining =
         remaining.unwrap_or_else(|| panic!("a part of {} is beyond every figure", order.amount.0));
     Money(remaining.get())

@@ -165,7 +165,7 @@ mod tests {
         }
         // The currency's digits: JPY, a currency with a tenth of a cent, and one with 4 digits.
         for (digits, want) in [(0, 2), (2, 250), (3, 2_500), (4, 25_000)] {
-            let currency = Currency { code: *b"XXX", digits };
+            let currency = Currency::unnamed(digits);
             let line = Line::new(LineKind::Issued, Sum { points: 1, millionths: 2_500_000 }, currency);
             assert_eq!(line.amount, SignedMoney(want), "{digits}");
         }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn amounts_show_with_their_sign_and_all_their_digits() {
-        let currency = |digits| Currency { code: *b"XXX", digits };
+        let currency = Currency::unnamed;
         for (value, digits, want) in [
             (0, 2, "0.00"),
             (-5, 2, "-0.05"),
