@@ -7,7 +7,7 @@ use crate::{
     patience::Patient,
 };
 use bytes::Bytes;
-use edge::{Api, BODY_BYTES_MAX, Code, Problem};
+use edge::{Api, Code, Problem};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, channel::Channel};
 use hyper::{
@@ -152,12 +152,13 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
         return response;
     }
     let (head, body) = request.into_parts();
-    let too_large = || api.refuse(&Problem::of(Code::BodyTooLarge)).map(Full::new);
+    let bytes_max = api.body_bytes_max(&head.method, head.uri.path());
+    let too_large = || api.refuse(&Problem::body_too_large(bytes_max)).map(Full::new);
     // A body that is declared too long is neither awaited nor requested (`Expect: 100-continue`).
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+    if body.size_hint().lower() > bytes_max as u64 {
         return too_large();
     }
-    let body = match timeout(READ_PATIENCE, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+    let body = match timeout(READ_PATIENCE, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => return too_large(),
         Ok(Err(_)) => {

@@ -47,6 +47,7 @@ const ROWS: &[(&str, &str, &str, u16, &str)] = &[
     ("POST /redeem HTTP/1.1", "Content-Length: 100\r\n", "{}", 400, "malformed_json"),
     // Nothing of these bodies arrives: the server does not wait for them.
     ("POST /redeem HTTP/1.1", "Content-Length: 262145\r\n", "", 413, "body_too_large"),
+    ("PUT /program HTTP/1.1", "Content-Length: 1048577\r\n", "", 413, "body_too_large"),
     (
         "POST /redeem HTTP/1.1",
         "Expect: 100-continue\r\nContent-Length: 1000000000\r\n",

@@ -59,6 +59,11 @@ impl Problem {
         Problem::invalid_field(&[Fault::new(pointer, code, detail)])
     }
 
+    /// The body has more bytes than are taken here.
+    pub fn body_too_large(bytes_max: usize) -> Problem {
+        Problem::saying(Code::BodyTooLarge, format!("at most {bytes_max} bytes"))
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_passing(&self) -> bool {
         self.code.repeat() == Repeat::Later

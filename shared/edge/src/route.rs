@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{json::Json, shape::Shape};
 use engine::Request;
 
-use crate::{Access, Answer, Api, Caller, Code, Problem, Read, said::Said};
+use crate::{Access, Answer, Api, BODY_BYTES_MAX, Caller, Code, Problem, Read, said::Said};
 
 /// A function: one folder, one function URL.
 #[derive(Debug)]
@@ -60,6 +60,8 @@ pub struct Route {
     pub access: Access,
     /// The shape of the body, if it takes one.
     pub body: Option<Shape>,
+    /// The longest body, in bytes.
+    pub body_bytes_max: usize,
     /// Whether it remembers its answer under an `Idempotency-Key`.
     pub remembers: bool,
     /// Statuses of success and the shape of their body.
@@ -99,6 +101,7 @@ impl Route {
         summary: "",
         access: Access::ADMIN,
         body: None,
+        body_bytes_max: BODY_BYTES_MAX,
         remembers: false,
         answers: &[],
         problems: &[],

@@ -16,7 +16,7 @@ use crate::{
     said::Said, secrets::half, signature, wire, wire::RequestId,
 };
 
-/// The longest body, in bytes.
+/// The longest body of a route that names no other, in bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The longest path and query, in bytes.
@@ -136,6 +136,12 @@ impl Api {
         let mut problem = Problem::of(Code::MethodNotAllowed);
         problem.allow = Some(allowed.join(", "));
         Err(problem)
+    }
+
+    /// The longest body, in bytes, that this method and path take: what need not be read to be refused. Where there
+    /// is no such route, as long as of most.
+    pub fn body_bytes_max(&self, method: &http::Method, path: &str) -> usize {
+        self.route(method, path).map_or(BODY_BYTES_MAX, |(_, route, _)| route.body_bytes_max)
     }
 
     /// The caller whose key the headers carry. Without one the store is not touched.
@@ -293,8 +299,8 @@ fn read_query(route: &Route, query: Option<&str>) -> Result<Vec<(String, String)
 }
 
 fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, Bytes), Problem> {
-    if body.len() > BODY_BYTES_MAX {
-        return Err(Problem::of(Code::BodyTooLarge));
+    if body.len() > route.body_bytes_max {
+        return Err(Problem::body_too_large(route.body_bytes_max));
     }
     let Some(shape) = route.body else {
         return match body.is_empty() {

@@ -92,7 +92,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         malformed()
     }),
     attack("oversized_body", WITH_BODY, |dice, _, cell, ask| {
-        ask.body = bodies::oversized(dice, &cell.body);
+        ask.body = bodies::oversized(dice, cell.route.body_bytes_max, &cell.body);
         Some(Verdict::at(Point::Body, 413, "body_too_large"))
     }),
     attack("not_an_object", WITH_BODY, |dice, _, cell, ask| {

@@ -77,8 +77,8 @@ pub(super) fn deep(dice: &mut Dice, body: &str) -> Vec<u8> {
 }
 
 /// Longer than is read.
-pub(super) fn oversized(dice: &mut Dice, body: &str) -> Vec<u8> {
-    let long = edge::BODY_BYTES_MAX + 1 + index(dice, 100_000);
+pub(super) fn oversized(dice: &mut Dice, bytes_max: usize, body: &str) -> Vec<u8> {
+    let long = bytes_max + 1 + index(dice, 100_000);
     format!("{body}{}", " ".repeat(long - body.len())).into_bytes()
 }
 
