@@ -55,6 +55,7 @@ fn functions() -> Vec<String> {
 const LAYERS: &[(&str, &[&str])] = &[
     ("laurel-domain", &[]),
     ("laurel-engine", &["laurel-domain"]),
+    ("laurel-files", &["laurel-domain"]),
     ("laurel-store-redb", &["laurel-engine"]),
     ("laurel-store-dynamodb", &["laurel-engine"]),
     ("laurel-edge", &["laurel-domain", "laurel-engine"]),
@@ -63,7 +64,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "laurel-lambda",
         &["laurel-domain", "laurel-engine", "laurel-store-dynamodb", "laurel-edge", "function"],
     ),
-    ("function", &["laurel-domain", "laurel-engine", "laurel-edge", "laurel-lambda"]),
+    ("function", &["laurel-domain", "laurel-engine", "laurel-files", "laurel-edge", "laurel-lambda"]),
     // The table of functions, and the template made of it.
     ("laurel-infra", &["laurel-engine", "laurel-edge", "function"]),
     (
@@ -71,10 +72,12 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "laurel-domain",
             "laurel-engine",
+            "laurel-files",
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-edge",
             "laurel-infra",
+            "function",
         ],
     ),
     (
@@ -82,6 +85,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "laurel-domain",
             "laurel-engine",
+            "laurel-files",
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-edge",
@@ -115,6 +119,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("lambda_http", &["laurel-lambda"]),
     ("lambda_runtime", &["laurel-lambda"]),
     ("phonenumber", &["laurel-edge"]),
+    ("calamine", &["laurel-files"]),
+    ("encoding_rs", &["laurel-files"]),
     ("hmac", &["laurel-edge", "laurel-tests"]),
     ("sfv", &["laurel-edge"]),
     ("ed25519-dalek", &["laurel-edge", "laurel-tests"]),

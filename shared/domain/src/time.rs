@@ -253,7 +253,13 @@ impl Zone {
     /// Local midnight at the start of that date: the first moment after a gap that swallows it, the earlier
     /// of two if the clock was set back (rules, 2).
     pub fn midnight(self, day: Day) -> Instant {
-        let local = day.0.and_time(NaiveTime::MIN);
+        self.moment(day, 0)
+    }
+
+    /// The moment so many milliseconds of a clock, less than a day, after the start of that date: after a gap that
+    /// swallows it the first one, the earlier of two if the clock was set back.
+    pub fn moment(self, day: Day, millis: i64) -> Instant {
+        let local = day.0.and_time(NaiveTime::MIN) + chrono::TimeDelta::milliseconds(millis);
         match self.0.from_local_datetime(&local) {
             LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => Instant(one.timestamp_millis()),
             LocalResult::None => self.after_gap(local.and_utc().timestamp_millis()),
