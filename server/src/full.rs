@@ -10,12 +10,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::keys;
 use engine::store::{Change, Expect, Key, Range, Record, Store, StoreError, WRITES_MAX, Write as Change_};
+use engine::{Engine, keys};
 use serde_json::{Value, json};
 use store_redb::Snapshot;
 
-use crate::start::{Opened, StartError, failed};
+use crate::{
+    home,
+    start::{self, Opened, StartError, failed},
+};
 
 /// The file's name.
 pub(crate) const FILE: &str = "full.jsonl";
@@ -28,6 +31,9 @@ const COMMIT_BYTES: usize = 1024 * 1024;
 
 /// Secrets without which the records are of little use; they travel beside the file.
 const SECRETS: [&str; 2] = ["master-key", "admin-key"];
+
+/// The refusal of a file whose master key is not at hand.
+const KEY_NEEDED: &str = "it needs the master key it was written under; put the file master-key beside it, or the key into LAUREL_MASTER_KEY";
 
 /// The first line.
 pub(crate) fn header() -> String {
@@ -94,8 +100,10 @@ impl Pages {
     }
 }
 
-/// Writes everything, and the folder's secrets beside it; readable by the owner alone.
+/// Writes everything, and the folder's secrets beside it; readable by the owner alone. Under another master key
+/// than that of the data it writes nothing: what lies beside the file would not open it.
 pub(crate) async fn export(opened: &Opened, data: &Path, out: &Path) -> Result<u64, StartError> {
+    start::check_master_key(&Engine::new(opened.store.clone()), &opened.secrets).await?;
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", out.display()), &error);
     let create = |name: &str| {
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(out.join(name))
@@ -118,6 +126,17 @@ pub(crate) async fn export(opened: &Opened, data: &Path, out: &Path) -> Result<u
         }
     }
     Ok(pages.records)
+}
+
+/// Refuses a file that is not whole, or was written under another master key than the one at hand: that of the
+/// environment, of the folder, or beside the file. Nothing is made or written.
+pub(crate) fn must_open(file: &Path, data: &Path) -> Result<(), StartError> {
+    let unreadable = |error: io::Error| failed(&format!("cannot read {}", file.display()), &error);
+    let beside = file.parent().unwrap_or(Path::new(""));
+    let secrets = home::secrets_if_any(&[data, beside]);
+    let secrets = secrets.map_err(|error| failed("cannot read the master key", &error))?;
+    let Some(secrets) = secrets else { return Err(StartError(KEY_NEEDED.to_owned())) };
+    check(file, secrets.fingerprint()).map(|_| ()).map_err(unreadable)
 }
 
 /// Puts the secrets that lie beside the file into a folder that has none yet.
@@ -210,9 +229,7 @@ fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
             Some((key, value)) => {
                 let other = key == keys::note(keys::MASTER_KEY_NOTE).as_bytes() && value != fingerprint;
                 if other {
-                    let detail =
-                        "it needs the master key it was written under; put the file master-key beside it";
-                    return Err(wrong(detail.to_owned()));
+                    return Err(wrong(KEY_NEEDED.to_owned()));
                 }
                 records += 1;
             }

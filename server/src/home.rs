@@ -17,14 +17,37 @@ pub(crate) enum AdminKey {
     File(String, PathBuf),
 }
 
+/// The name of the master key's file.
+const MASTER_KEY: &str = "master-key";
+
 /// The secrets of the folder's master key: `LAUREL_MASTER_KEY`, or the folder's own, made at the
 /// first start.
 pub(crate) fn secrets(folder: &Path) -> io::Result<Secrets> {
-    let key = match std::env::var("LAUREL_MASTER_KEY") {
-        Ok(key) if !key.is_empty() => key,
-        _ => kept(&folder.join("master-key"))?,
-    };
-    if !edge::is_master_key(&key) {
+    match secrets_if_any(&[folder])? {
+        Some(secrets) => Ok(secrets),
+        None => of_master_key(&kept(&folder.join(MASTER_KEY))?),
+    }
+}
+
+/// The secrets of `LAUREL_MASTER_KEY`, or of the first of these folders that has a master key; none is made.
+pub(crate) fn secrets_if_any(folders: &[&Path]) -> io::Result<Option<Secrets>> {
+    if let Ok(key) = std::env::var("LAUREL_MASTER_KEY")
+        && !key.is_empty()
+    {
+        return of_master_key(&key).map(Some);
+    }
+    for folder in folders {
+        match fs::read_to_string(folder.join(MASTER_KEY)) {
+            Ok(key) => return of_master_key(&key).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn of_master_key(key: &str) -> io::Result<Secrets> {
+    if !edge::is_master_key(key) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "the master key must have at least 32 characters, on each line",

@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod bare;
 pub mod cli;
 mod compact;
 mod export;
@@ -84,6 +85,7 @@ fn log() {
 }
 
 async fn import_full(import: &cli::Import) -> Result<ExitCode, StartError> {
+    full::must_open(&import.file, &import.data.data)?;
     full::adopt_secrets(&import.file, &import.data.data)?;
     let opened = start::open(&import.data).await?;
     let records = full::import(&opened, &import.file).await?;

@@ -1,9 +1,19 @@
 //! The socket: reads requests, within limits, and writes answers. Stops gracefully.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     backup::{BrokenOff, backup},
+    bare::Spoken,
     patience::Patient,
 };
 use bytes::Bytes;
@@ -18,7 +28,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use store_redb::RedbStore;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -29,6 +39,10 @@ use tokio::{
 const CONNECTIONS_MAX: usize = 4_096;
 /// How long a client may take to send a request's head, and its body.
 const READ_PATIENCE: Duration = Duration::from_secs(30);
+/// How long, and how many bytes, a client that was refused may go on sending before its connection is cut. Whoever
+/// writes first and reads then would lose the answer with it.
+const LINGER: Duration = Duration::from_secs(5);
+const LINGER_BYTES: usize = 2 * 1024 * 1024;
 /// How long requests in flight have after SIGTERM.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -112,37 +126,76 @@ async fn connection(
     extra: Arc<Extra>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let service = service_fn(move |request| {
-        let (api, extra) = (api.clone(), extra.clone());
-        async move { Ok::<_, Infallible>(respond(&api, &extra, request).await) }
+    let unread = Arc::new(AtomicBool::new(false));
+    let service = service_fn(|request| {
+        let (api, extra, unread) = (api.clone(), extra.clone(), unread.clone());
+        let responding = async move { Ok::<_, Infallible>(respond(&api, &extra, request, &unread).await) };
+        Box::pin(responding) as Pin<Box<dyn Future<Output = _> + Send>>
     });
     let mut http = http1::Builder::new();
     // A caller that hangs up must not stop its request between two of its steps, so the server does not read
     // the socket while it answers a request.
     http.half_close(true);
     http.timer(TokioTimer::new()).header_read_timeout(READ_PATIENCE).max_buf_size(64 * 1024);
-    let serving = http.serve_connection(TokioIo::new(Patient::new(stream)), service);
-    tokio::pin!(serving);
+    let stream = Spoken::new(Patient::new(stream), api.clone());
+    let mut serving = http.serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+        ended = poll_fn(|context| serving.poll_without_shutdown(context)) => ended,
         _ = stop.changed() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+            Pin::new(&mut serving).graceful_shutdown();
+            poll_fn(|context| serving.poll_without_shutdown(context)).await
         }
     };
+    let was_refused = ended.as_ref().is_err_and(hyper::Error::is_parse) || unread.load(Ordering::Relaxed);
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
-}
-
-async fn respond(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Response<Body> {
-    if (request.method(), request.uri().path()) == (&http::Method::GET, "/backup") {
-        return backup(api, extra.embedded.as_ref(), request.headers()).await;
+    let mut stream = serving.into_parts().io.into_inner();
+    if stream.shutdown().await.is_ok() && was_refused {
+        linger(stream).await;
     }
-    answer(api, extra, request).await.map(Either::Left)
 }
 
-async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Reads what the client still sends, and discards it, until it has closed or sent or waited too much.
+async fn linger(mut stream: impl AsyncRead + Unpin) {
+    let discarding = async {
+        let (mut buffer, mut left) = (vec![0; 16 * 1024], LINGER_BYTES);
+        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+            left = left.saturating_sub(length);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LINGER, discarding).await;
+}
+
+/// The response; and whether something of the request was left unread, in which case it is the connection's last.
+async fn respond(
+    api: &Arc<Api>,
+    extra: &Extra,
+    request: Request<Incoming>,
+    unread: &AtomicBool,
+) -> Response<Body> {
+    unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
+    let mut response = if (request.method(), request.uri().path()) == (&http::Method::GET, "/backup") {
+        backup(api, extra.embedded.as_ref(), request.headers()).await
+    } else {
+        answer(api, extra, request, unread).await.map(Either::Left)
+    };
+    if unread.load(Ordering::Relaxed) {
+        let close = http::HeaderValue::from_static("close");
+        response.headers_mut().insert(http::header::CONNECTION, close);
+    }
+    response
+}
+
+async fn answer(
+    api: &Arc<Api>,
+    extra: &Extra,
+    request: Request<Incoming>,
+    unread: &AtomicBool,
+) -> Response<Full<Bytes>> {
     let local = match (request.method().as_str(), request.uri().path()) {
         ("GET", "/healthz") => return health(api, extra).await,
         ("GET", "/openapi.json") => Some(json_response(extra.openapi.clone())),
@@ -168,6 +221,7 @@ async fn answer(api: &Arc<Api>, extra: &Extra, request: Request<Incoming>) -> Re
             return api.refuse(&Problem::of(Code::RequestTimeout)).map(Full::new);
         }
     };
+    unread.store(false, Ordering::Relaxed);
     api.serve(Request::from_parts(head, body)).await.map(Full::new)
 }
 

@@ -97,7 +97,16 @@ async fn open_store(data: &Data, pace: Pace) -> Result<Found, StartError> {
 async fn open_paced(data: &Data, pace: Pace) -> Result<Opened, StartError> {
     let folder: &Path = &data.data;
     let (store, embedded) = open_store(data, pace).await?;
-    let secrets = home::secrets(folder).map_err(|error| failed("cannot read the master key", &error))?;
+    let unreadable = |error| failed("cannot read the master key", &error);
+    let secrets = match home::secrets_if_any(&[folder]).map_err(unreadable)? {
+        Some(secrets) => secrets,
+        // A new key opens nothing of data that are there.
+        None if master_key_note(&Engine::new(store.clone())).await?.is_some() => {
+            let detail = "the master key is missing that the data was written under: put the file master-key into the data folder, or the key into LAUREL_MASTER_KEY";
+            return Err(StartError(detail.to_owned()));
+        }
+        None => home::secrets(folder).map_err(unreadable)?,
+    };
     let admin_key = home::admin_key(folder).map_err(|error| failed("cannot read the admin key", &error))?;
     Ok(Opened { store, embedded, secrets, admin_key })
 }
@@ -155,13 +164,26 @@ async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartErro
         let detail = "the import into it was cut off; remove it and import again";
         return Err(StartError(detail.to_owned()));
     }
-    let own = secrets.fingerprint();
-    match engine.records().note(keys::MASTER_KEY_NOTE).await.map_err(unreadable)? {
-        Some(known) if known[..] == own => Ok(()),
-        Some(_) => Err(StartError("this is not the master key that the data was written under".to_owned())),
-        None => {
-            engine.records().set_note(keys::MASTER_KEY_NOTE, own.to_vec().into()).await.map_err(unreadable)
+    if check_master_key(engine, secrets).await? {
+        return Ok(());
+    }
+    let own = secrets.fingerprint().to_vec();
+    engine.records().set_note(keys::MASTER_KEY_NOTE, own.into()).await.map_err(unreadable)
+}
+
+/// What the data say of the master key that they were written under.
+async fn master_key_note(engine: &Engine) -> Result<Option<bytes::Bytes>, StartError> {
+    let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    engine.records().note(keys::MASTER_KEY_NOTE).await.map_err(unreadable)
+}
+
+/// Refuses another master key than the one that the data was written under. Whether there are any data.
+pub(crate) async fn check_master_key(engine: &Engine, secrets: &Secrets) -> Result<bool, StartError> {
+    match master_key_note(engine).await? {
+        Some(known) if known[..] != secrets.fingerprint() => {
+            Err(StartError("this is not the master key that the data was written under".to_owned()))
         }
+        known => Ok(known.is_some()),
     }
 }
 

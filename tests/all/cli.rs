@@ -184,6 +184,23 @@ fn everything_moves_to_an_empty_folder_and_goes_on_there() {
 
     // Without its master key the file is refused: people would register twice.
     desk.run("import backup.jsonl --full --data wrong", 2);
+    assert!(!desk.path().join("wrong").exists(), "nothing was made");
+    // Nor is anything exported, or served, under another key, or under none: no key is made for data that are there.
+    let (own, kept) = (desk.path().join("data/master-key"), desk.path().join("kept"));
+    fs::rename(&own, &kept).unwrap();
+    for key in [None, Some("another-master-key-0123456789abcdef")] {
+        key.iter().for_each(|key| fs::write(&own, key).unwrap());
+        desk.run("export --data data --out none --full", 2);
+        desk.run("export --data data --out none", 2);
+        desk.run("audit --data data", 2);
+        desk.run("import backup.jsonl --data data", 2);
+        assert!(!desk.path().join("none/full.jsonl").exists());
+        assert_eq!(own.exists(), key.is_some());
+    }
+    fs::write(desk.path().join("master-key"), "another-master-key-0123456789abcdef").unwrap();
+    desk.run("import backup.jsonl --full --data wrong", 2);
+    assert!(!desk.path().join("wrong").exists(), "nothing was made");
+    fs::rename(&kept, &own).unwrap();
     fs::copy(desk.path().join("data/master-key"), desk.path().join("master-key")).unwrap();
     desk.run("import backup.jsonl --full --data restored", 0);
     desk.run("import backup.jsonl --full --data restored", 2); // it is not empty any more

@@ -94,6 +94,8 @@ macro_rules! codes {
 codes! {
     /// the body is not JSON, holds a name twice, is nested too deeply (128), or broke off
     MalformedJson 400 "malformed_json" "the body is not JSON" No Nothing Data::None;
+    /// the bytes are no HTTP/1.1 request
+    MalformedRequest 400 "malformed_request" "this is no HTTP/1.1 request" No Nothing Data::None;
     /// no key, or one that is unknown or revoked
     Unauthenticated 401 "unauthenticated" "Authorization: Bearer <key> is needed" No Nothing Data::None;
     /// the signature does not hold, was used before, or is not by a live key; it is not said which
@@ -158,6 +160,8 @@ codes! {
     ProgramConflict 409 "program_conflict" "the programme has changed meanwhile" No Nothing Data::Plain("`version`, the newest");
     /// over 256 KiB (of `PUT /program` over 1 MiB), or a path and query over 8 KiB
     BodyTooLarge 413 "body_too_large" "at most 262144 bytes" No Nothing Data::None;
+    /// the target has more than 65,534 bytes
+    UriTooLong 414 "uri_too_long" "the path and query are too long" No Nothing Data::None;
     /// `Content-Type` is not JSON
     UnsupportedMediaType 415 "unsupported_media_type" "Content-Type: application/json is needed" No Nothing Data::None;
     /// fields are wrong: all whose form is, up to 100; where no form is wrong, all that mean nothing (a number that is no telephone number, digits the currency does not have); where none is, all that do not fit together
@@ -176,6 +180,8 @@ codes! {
     TestClockRefused 422 "test_clock_refused" "Test-Clock is an RFC 3339 instant" No Nothing Data::None;
     /// see [How often](#how-often); nothing was looked at
     TooManyRequests 429 "too_many_requests" "too many requests; see Retry-After" Later Nothing Data::None;
+    /// over 64 KiB, or over 100 headers
+    HeadTooLarge 431 "head_too_large" "the head has at most 64 KiB and 100 headers" No Nothing Data::None;
     /// something is wrong here, a stored record that cannot be read for one; the log says what
     Internal 500 "internal" "something is wrong on our side" Yes Perhaps Data::None;
     /// too much at once, or the store too slow to write within a minute
