@@ -8,16 +8,12 @@ use domain::{
     decide::Adjust,
     id::{AdjustmentId, BrandId},
     json::Json,
-    member::{Identity, MemberId},
+    member::MemberId,
     number::{Figure, SignedFigure},
     time::Instant,
 };
 use edge::{Api, Code, Problem};
-use engine::{
-    Act, Registration, Request, Whom,
-    id::{ContentHash, IdentityHash},
-    records::By,
-};
+use engine::{Act, Registration, Request, Whom, id::ContentHash, records::By, store::Claim};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -206,7 +202,7 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
     let only = &programmes.newest().brands;
     let brand = get("brand").map(str::to_owned).or_else(|| (only.len() == 1).then(|| only[0].id.to_string()));
     let body = registration(columns, row, brand.as_deref(), vouched.verified);
-    let person = edge::person(api, edge::checked(&body)?)?;
+    let (person, claims) = edge::person(api, edge::checked(&body)?)?;
     let brand = BrandId::of_checked(&person.brand);
     if programmes.newest().brand(&brand).is_none() {
         return Err(Problem::of(Code::BrandNotFound).into());
@@ -216,7 +212,6 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
         return Err(Problem::field("/registered_at", "out_of_range", "not ahead of now").into());
     }
     let opening = opening(columns, row, &brand, vouched.bill)?;
-    let claims = edge::claims(api, &person);
     if let Some(adjust) = opening.clone().filter(|adjust| adjust.expires_at.is_some_and(|at| at <= now)) {
         return ended(api, &claims, adjust, now).await;
     }
@@ -224,15 +219,9 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
         Registration { id: api.new_id(now).map_err(Problem::from)?, registered_at, person, claims };
     let request = Request::plain(By::Import, now);
     let cell = std::sync::Mutex::new((registration.id, false, true));
-    let told = registration.person.identities.clone();
     let tell = |registered: &engine::Registered| {
-        let own = &registered.view.person.identities;
-        let same = |told: &Identity, own: &Identity| {
-            (told.kind, &told.channel, &told.value) == (own.kind, &own.channel, &own.value)
-        };
-        let has_all = told.iter().all(|told| own.iter().any(|own| same(told, own)));
         *cell.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            (registered.view.member.id, registered.created, has_all);
+            (registered.view.member.id, registered.created, registered.has_all);
         engine::records::Answer { status: 200, body: Vec::new() }
     };
     api.engine.people().register(&request, &registration, tell).await?;
@@ -250,9 +239,9 @@ async fn take(api: &Api, columns: &Columns, row: &StringRecord, vouched: Vouched
 }
 
 /// A balance whose end has passed: it was imported before, or there is nothing to import.
-async fn ended(api: &Api, claims: &[IdentityHash], adjust: Adjust, now: Instant) -> Result<Landed, Refused> {
+async fn ended(api: &Api, claims: &[Claim], adjust: Adjust, now: Instant) -> Result<Landed, Refused> {
     for claim in claims {
-        if let Some(id) = api.engine.records().claimed_by(*claim).await?
+        if let Some(id) = api.engine.records().claimed_by(claim).await?
             && let Ok(None) = give(api, id, adjust.clone(), now, true).await
         {
             return Ok(Landed { created: false, points: None });

@@ -348,7 +348,7 @@ async fn faults_are_told_all_at_once() {
         json!({"brand": "acme", "identities": [{"kind": "phone", "value": "12"}, {"kind": "email", "value": "no"}, {"kind": "external", "value": "x"}],
                "profile": {"birthday": "2027-01-01"}}),
         &[
-            "/identities/0/value wrong_format",
+            "/identities/0/value too_short",
             "/identities/1/value wrong_format",
             "/identities/2/channel wrong_format",
             "/profile/birthday out_of_range",

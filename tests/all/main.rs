@@ -23,6 +23,7 @@ mod hangups;
 mod histories;
 mod hostile;
 mod idempotency_keys;
+mod identities;
 mod instances;
 mod kinds;
 mod lambda;

@@ -175,7 +175,7 @@ async fn find(api: &Api, call: &Call, body: FindMember) -> Result<Answer, Proble
     let whom = form.finish(whom)?;
 
     let found = match whom {
-        Whom::Identity(hash) => api.engine.records().claimed_by(hash).await?,
+        Whom::Identity(claim) => api.engine.records().claimed_by(&claim).await?,
         Whom::Id(id) => Some(id),
         // Not in this route's shape.
         Whom::Linked(_) | Whom::Nobody => None,
@@ -236,7 +236,7 @@ async fn set_status(api: &Api, call: &Call, body: SetMemberStatus) -> Result<Ans
 async fn erase(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = named(call)?;
 
-    api.engine.people().erase(&call.request, id, |person| edge::claims(api, person)).await?;
+    api.engine.people().erase(&call.request, id, |person| edge::stored_claims(api, person)).await?;
 
     shown(api, id, call).await
 }

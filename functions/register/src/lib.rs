@@ -35,10 +35,9 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let brand = body.brand.clone();
-    let person = edge::person(api, body)?;
+    let (person, claims) = edge::person(api, body)?;
     api.may_act_for(call, &brand)?;
     let now = call.request.now;
-    let claims = edge::claims(api, &person);
     let registration = engine::Registration { id: api.new_id(now)?, registered_at: now, person, claims };
 
     let show = Show { programme: programmes.newest() };

@@ -131,7 +131,7 @@ impl<'a> Form<'a> {
             }
             (Some(id), None) => Some(Whom::Id(id.0)),
             (None, Some(sent)) => match identity::normalize(self.programmes.newest(), sent, "/identity") {
-                Ok(identity) => Some(Whom::Identity(identity::claim(self.api, &identity))),
+                Ok(known) => Some(Whom::Identity(known.claim(self.api))),
                 Err(fault) => {
                     self.faults.push(fault);
                     None

@@ -1,5 +1,11 @@
-//! Identities and people as callers send them: numbers become E.164, addresses lower-case, other
-//! systems' ids stay as they are.
+//! Identities and people as callers send them: numbers become E.164, addresses lower-case with their domain in
+//! ASCII, other systems' ids stay as they are.
+
+mod email;
+mod fold;
+mod phone;
+#[cfg(test)]
+mod tests;
 
 use domain::{
     id::{BrandId, ReferralCode},
@@ -8,8 +14,14 @@ use domain::{
     shape::Fault,
     time::{Day, Instant, Zone},
 };
-use engine::id::IdentityHash;
-use phonenumber::{Mode, country};
+use engine::{
+    id::IdentityHash,
+    store::{Claim, ClaimedForm},
+};
+
+use email::Earlier;
+pub use email::email;
+pub use phone::phone;
 
 use crate::{Api, Change, DayText, List, Named, Problem, Text, body, words};
 
@@ -99,81 +111,105 @@ body! {
     }
 }
 
+/// Why a text is no telephone number or no address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unread {
+    /// Stable; one of those that `docs/API.md` lists.
+    pub code: &'static str,
+    /// What was sent, and what would be right.
+    pub detail: String,
+}
+
+impl Unread {
+    fn new(code: &'static str, detail: String) -> Unread {
+        Unread { code, detail }
+    }
+}
+
+/// An identity that was read.
+pub(crate) struct Known {
+    /// It, in the one form.
+    identity: Identity,
+    /// Other forms in which 0.1.0 may have stored it.
+    earlier: Earlier,
+}
+
 /// The identity in its canonical form.
 ///
 /// # Errors
 /// It is not a number, an address, or lacks its channel.
-pub(crate) fn normalize(
-    programme: &Programme,
-    sent: &IdentitySent,
-    pointer: &str,
-) -> Result<Identity, Fault> {
+pub(crate) fn normalize(programme: &Programme, sent: &IdentitySent, pointer: &str) -> Result<Known, Fault> {
     let wrong =
         |part: &str, detail: &str| Err(Fault::new(format!("{pointer}/{part}"), "wrong_format", detail));
-    let (kind, value) = match sent.kind {
-        IdentityWord::Phone => match phone(programme, &sent.value) {
-            Some(number) => (IdentityKind::Phone, number),
-            None => {
-                return wrong("value", "a telephone number, with its country or of the programme's region");
-            }
-        },
+    let unread = |unread: Unread| Fault::new(format!("{pointer}/value"), unread.code, unread.detail);
+    let (kind, value, earlier) = match sent.kind {
+        IdentityWord::Phone => {
+            let number = phone(&sent.value, &programme.default_region).map_err(unread)?;
+            (IdentityKind::Phone, number, Earlier::default())
+        }
         IdentityWord::Email => {
-            let address = sent.value.trim().to_lowercase();
-            if !email_address::EmailAddress::is_valid(&address) {
-                return wrong("value", "an email address");
-            }
-            (IdentityKind::Email, address)
+            let address = email(&sent.value).map_err(unread)?;
+            let earlier = Earlier::of(&sent.value, &address);
+            (IdentityKind::Email, address, earlier)
         }
         IdentityWord::External if sent.channel.is_none() => {
             return wrong("channel", "an external identity needs its channel");
         }
-        IdentityWord::External => (IdentityKind::External, sent.value.0.clone()),
+        IdentityWord::External => (IdentityKind::External, sent.value.0.clone(), Earlier::default()),
     };
     if kind != IdentityKind::External && sent.channel.is_some() {
         return wrong("channel", "only an external identity has a channel");
     }
     // Only an external identity has a channel, and nobody vouches for an identity unless the caller says so.
     let channel = sent.channel.as_deref().unwrap_or_default().to_owned();
-    Ok(Identity { kind, channel, value, verified: sent.verified == Some(true) })
+    let identity = Identity { kind, channel, value, verified: sent.verified == Some(true) };
+    Ok(Known { identity, earlier })
 }
 
-/// The number in the one form; `None` if it is none, or the programme's region has none.
-fn phone(programme: &Programme, text: &str) -> Option<String> {
-    let region: country::Id = programme.default_region.parse().ok()?;
-    let number = phonenumber::parse(Some(region), text).ok()?;
-    phonenumber::is_valid(&number).then(|| number.format().mode(Mode::E164).to_string())
+impl Known {
+    /// What the identity may be claimed by.
+    pub(crate) fn claim(&self, api: &Api) -> Claim {
+        let Known { identity, earlier } = self;
+        let form = |value: &String| ClaimedForm {
+            hash: api.secrets.identity_hash(identity.kind.word(), &identity.channel, value),
+            value: value.clone(),
+        };
+        Claim {
+            own: form(&identity.value),
+            before: earlier.sent.as_ref().map(form),
+            other: earlier.other.as_ref().map(form),
+        }
+    }
 }
 
-/// The keyed hash that claims an identity.
-pub(crate) fn claim(api: &Api, identity: &Identity) -> IdentityHash {
-    api.secrets.identity_hash(identity.kind.word(), &identity.channel, &identity.value)
+/// The keyed hashes that claim a person's identities, in the forms in which they are stored.
+pub fn stored_claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
+    let hash = |own: &Identity| api.secrets.identity_hash(own.kind.word(), &own.channel, &own.value);
+    person.identities.iter().map(hash).collect()
 }
 
-/// The claims of a person's identities.
-pub fn claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
-    person.identities.iter().map(|identity| claim(api, identity)).collect()
-}
-
-/// The person of a registration.
+/// The person of a registration, and what claims each identity, in the same order.
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
+pub fn person(api: &Api, sent: Registration) -> Result<(Person, Vec<Claim>), Problem> {
     let programmes = api.engine.programme().timeline()?;
     let programme = programmes.newest();
     let mut faults = Vec::new();
-    let mut identities: Vec<Identity> = Vec::new();
+    let (mut identities, mut claims): (Vec<Identity>, Vec<Claim>) = (Vec::new(), Vec::new());
     for (index, sent) in sent.identities.iter().enumerate() {
         let pointer = format!("/identities/{index}");
         match normalize(programme, sent, &pointer) {
-            Ok(one) => {
+            Ok(known) => {
+                let one = &known.identity;
                 let same = |own: &Identity| {
                     (own.kind, &own.channel, &own.value) == (one.kind, &one.channel, &one.value)
                 };
                 if identities.iter().any(same) {
                     faults.push(Fault::new(pointer, "duplicate", "this identity stands twice"));
                 } else {
-                    identities.push(one);
+                    claims.push(known.claim(api));
+                    identities.push(known.identity);
                 }
             }
             Err(fault) => faults.push(fault),
@@ -192,7 +228,7 @@ pub fn person(api: &Api, sent: Registration) -> Result<Person, Problem> {
     }
     correct_consents(&mut person, sent.consents.as_ref());
     faults.extend(birthday_fault(&person, programme.zone, api.clock.now()));
-    if faults.is_empty() { Ok(person) } else { Err(Problem::invalid_field(&faults)) }
+    if faults.is_empty() { Ok((person, claims)) } else { Err(Problem::invalid_field(&faults)) }
 }
 
 /// A birthday lies between 1900 and today.

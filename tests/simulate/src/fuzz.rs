@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "signature", feed: shop::signature },
     Target { name: "cursor", feed: shop::cursor },
     Target { name: "import", feed: shop::import },
+    Target { name: "identity", feed: identity },
     Target { name: "history", feed: history },
 ];
 
@@ -128,6 +129,27 @@ fn product(data: &[u8]) {
     let rates: Vec<Rate> = rates.into_iter().map(rate).collect();
     let product = floor_of_product(&terms, &rates, currency);
     assert_eq!(product.map(Figure::get), floor, "{terms:?} times {rates:?}");
+}
+
+/// A number or an address that is read is read again as itself, a number under every region.
+fn identity(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let regions = ["CN", "US", "IT", "RU", "AR", "ZZ"];
+    for region in regions {
+        match edge::phone(text, region) {
+            Ok(number) => {
+                let again = regions.map(|region| edge::phone(&number, region));
+                assert!(
+                    again.iter().all(|again| again.as_ref() == Ok(&number)),
+                    "{text:?} in {region}: {again:?}"
+                );
+            }
+            Err(refused) => assert!(!refused.detail.is_empty(), "{text:?} in {region}: {}", refused.code),
+        }
+    }
+    if let Ok(address) = edge::email(text) {
+        assert_eq!(edge::email(&address).as_ref(), Ok(&address), "{text:?}");
+    }
 }
 
 /// An instant that is read and shown, in any zone, is read as the same again.

@@ -10,20 +10,15 @@ use domain::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::store::{
-    Key,
-    id::{IdentityHash, Reference},
-    keys,
-    records::EntryRecord,
-};
+use crate::store::{Key, id::Reference, keys, reading::Claim, records::EntryRecord};
 
 /// Who a command is about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Whom {
     /// A member by id.
     Id(MemberId),
-    /// A member by the keyed hash of an identity.
-    Identity(IdentityHash),
+    /// A member by an identity.
+    Identity(Claim),
     /// A member by the reference of the partner that asks.
     Linked(Reference),
     /// The member of a request that does not name one properly: nobody.

@@ -57,8 +57,8 @@ impl Ledger {
     /// # Errors
     /// [`Refusal::MemberNotFound`] for a reference that means nobody, or the store failed.
     pub(super) async fn named(&self, request: &Request, act: &Act) -> Result<Option<MemberId>, Error> {
-        match act.about {
-            About::Member(Whom::Id(id)) => Ok(Some(id)),
+        match &act.about {
+            About::Member(Whom::Id(id)) => Ok(Some(*id)),
             // First of all: a reference that has ended is unknown, even to a repeat of what was done under
             // it.
             About::Member(whom @ (Whom::Linked(_) | Whom::Nobody)) => {
@@ -79,7 +79,7 @@ impl Ledger {
     ) -> Result<(MemberId, Option<Target>), Error> {
         let (key, missing) = match &act.about {
             About::Member(whom) => {
-                let id = self.member_of(request, *whom).await?.ok_or(Refusal::MemberNotFound)?;
+                let id = self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?;
                 return Ok((id, None));
             }
             About::Target { key, missing } => (key, missing),
@@ -124,11 +124,11 @@ impl Ledger {
         Place { id, member, target, account }
     }
 
-    async fn member_of(&self, request: &Request, whom: Whom) -> Result<Option<MemberId>, Error> {
+    async fn member_of(&self, request: &Request, whom: &Whom) -> Result<Option<MemberId>, Error> {
         match (whom, &request.brand) {
-            (Whom::Id(id), _) => Ok(Some(id)),
-            (Whom::Identity(hash), _) => self.records.claimed_by(hash).await,
-            (Whom::Linked(reference), Some(brand)) => self.records.referred(brand, reference).await,
+            (Whom::Id(id), _) => Ok(Some(*id)),
+            (Whom::Identity(claim), _) => self.records.claimed_by(claim).await,
+            (Whom::Linked(reference), Some(brand)) => self.records.referred(brand, *reference).await,
             // A reference means something to its brand alone.
             (Whom::Linked(_), None) | (Whom::Nobody, _) => Ok(None),
         }

@@ -15,11 +15,11 @@ use crate::{
     },
     people::{People, view::MemberView},
     store::{
-        Expect, Key, StoreError, Write,
+        Expect, StoreError, Write,
         error::{Error, until_settled},
-        id::IdentityHash,
         keys,
-        records::{Answer, ClaimRecord, Remembered, decode},
+        reading::{Claim, Holder},
+        records::{Answer, ClaimRecord, Remembered},
         write::{put, still},
     },
 };
@@ -33,8 +33,8 @@ pub struct Registration {
     pub registered_at: Instant,
     /// Who it is.
     pub person: Person,
-    /// The keyed hash of each identity, in the person's order.
-    pub claims: Vec<IdentityHash>,
+    /// What claims each identity, in the person's order.
+    pub claims: Vec<Claim>,
 }
 
 /// What a registration came to.
@@ -44,6 +44,8 @@ pub struct Registered {
     pub view: MemberView,
     /// Whether it is new.
     pub created: bool,
+    /// Whether it has every identity of the registration.
+    pub has_all: bool,
 }
 
 impl People {
@@ -70,18 +72,13 @@ impl People {
         if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
-        let claims: Vec<Key> = registration.claims.iter().map(|hash| keys::identity(*hash)).collect();
-        let mut holders = Vec::new();
-        for (key, record) in claims.iter().zip(self.records.store.get(&claims).await?) {
-            let claim = record.map(|record| decode::<ClaimRecord>(key, &record.value)).transpose()?;
-            holders.push(claim.map(|claim| claim.member));
-        }
-        let mut members: Vec<MemberId> = holders.iter().flatten().copied().collect();
+        let holders = self.records.holders(&registration.claims).await?;
+        let mut members: Vec<MemberId> = holders.iter().flatten().map(|holder| holder.member).collect();
         members.sort();
         members.dedup();
         let (registered, mut writes) = match members.as_slice() {
-            [] => self.create(request, registration, &claims)?,
-            [id] => self.join(request, registration, *id, &holders, &claims).await?,
+            [] => self.create(request, registration)?,
+            [id] => self.join(request, registration, *id, &holders).await?,
             _ => return Err(Error::IdentityConflict { members }),
         };
         let answer = tell(&registered);
@@ -101,7 +98,6 @@ impl People {
         &self,
         request: &Request,
         registration: &Registration,
-        claims: &[Key],
     ) -> Result<(Registered, Vec<Write>), Error> {
         let programmes = self.programme.timeline()?;
         let born = newborn(&programmes, registration.id, registration.registered_at);
@@ -111,9 +107,10 @@ impl People {
         let mut writes = parts.into_writes();
         writes.push(put(keys::person(registration.id), Expect::Absent, &registration.person));
         let claim = ClaimRecord { member: registration.id };
-        writes.extend(claims.iter().map(|key| put(key.clone(), Expect::Absent, &claim)));
+        let own = |claimed: &Claim| put(keys::identity(claimed.own.hash), Expect::Absent, &claim);
+        writes.extend(registration.claims.iter().map(own));
         let view = self.view(&born, registration.person.clone(), request.now)?;
-        Ok((Registered { view, created: true }, writes))
+        Ok((Registered { view, created: true, has_all: true }, writes))
     }
 
     /// The identity is known. A shop that vouches for it may add new data.
@@ -122,8 +119,7 @@ impl People {
         request: &Request,
         registration: &Registration,
         id: MemberId,
-        holders: &[Option<MemberId>],
-        claims: &[Key],
+        holders: &[Option<Holder<'_>>],
     ) -> Result<(Registered, Vec<Write>), Error> {
         let loaded = self.records.load(id).await?.ok_or(StoreError::LostRace)?;
         let (mut person, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
@@ -136,12 +132,13 @@ impl People {
         let mut writes = Vec::new();
         if vouched {
             let before = person.clone();
-            for ((identity, holder), key) in told.identities.iter().zip(holders).zip(claims) {
+            for ((identity, holder), claim) in told.identities.iter().zip(holders).zip(&registration.claims) {
                 match holder {
-                    Some(_) => verify(&mut person, identity),
+                    Some(holder) => verify(&mut person, identity, &holder.form.value),
                     None => {
                         person.identities.push(identity.clone());
-                        writes.push(put(key.clone(), Expect::Absent, &ClaimRecord { member: id }));
+                        let key = keys::identity(claim.own.hash);
+                        writes.push(put(key, Expect::Absent, &ClaimRecord { member: id }));
                     }
                 }
             }
@@ -161,7 +158,8 @@ impl People {
             writes.push(still(keys::person(id), version));
         }
         let view = self.view(&loaded.record.member, person, request.now)?;
-        Ok((Registered { view, created: false }, writes))
+        let has_all = vouched || holders.iter().all(Option::is_some);
+        Ok((Registered { view, created: false, has_all }, writes))
     }
 
     /// Changes what is known of a person.
@@ -186,12 +184,12 @@ impl People {
     }
 }
 
-/// The shop vouches for an identity that the person already has.
-fn verify(person: &mut Person, told: &Identity) {
+/// The shop vouches for an identity that the person already has, stored as that value.
+fn verify(person: &mut Person, told: &Identity, value: &str) {
     let own = person
         .identities
         .iter_mut()
-        .find(|own| own.kind == told.kind && own.channel == told.channel && own.value == told.value);
+        .find(|own| own.kind == told.kind && own.channel == told.channel && own.value == value);
     if let Some(own) = own {
         own.verified |= told.verified;
     }

@@ -23,5 +23,5 @@ pub use port::{
     BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Page, Pending, Record, Store, StoreError,
     VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
 };
-pub use reading::Records;
+pub use reading::{Claim, ClaimedForm, Records};
 pub use renew::{Renewed, renew};

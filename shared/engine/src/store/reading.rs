@@ -33,6 +33,41 @@ pub(crate) struct Loaded {
     pub(crate) version: Version,
 }
 
+/// What an identity is claimed by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Its one form, which a new member claims.
+    pub own: ClaimedForm,
+    /// What earlier builds made of the text that was sent, if that differs: it goes on finding whom it found then,
+    /// whoever has the one form. It cannot be the one form of another identity, nor can `other`.
+    pub before: Option<ClaimedForm>,
+    /// Another form in which earlier builds may have stored it.
+    pub other: Option<ClaimedForm>,
+}
+
+/// A form of an identity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClaimedForm {
+    /// The keyed hash under which it is indexed.
+    pub hash: IdentityHash,
+    /// As it is shown.
+    pub value: String,
+}
+
+impl Claim {
+    /// All forms, in the order in which they are looked up.
+    pub(crate) fn forms(&self) -> impl Iterator<Item = &ClaimedForm> {
+        self.before.iter().chain([&self.own]).chain(&self.other)
+    }
+}
+
+/// Who holds an identity, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder<'a> {
+    pub(crate) member: MemberId,
+    pub(crate) form: &'a ClaimedForm,
+}
+
 impl Records {
     pub(crate) fn new(store: Arc<dyn Store>) -> Records {
         Records { store }
@@ -84,13 +119,32 @@ impl Records {
         self.read(&keys::person(id)).await
     }
 
-    /// The member that an identity belongs to.
+    /// The member that an identity belongs to, in any of its forms.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
-    pub async fn claimed_by(&self, hash: IdentityHash) -> Result<Option<MemberId>, Error> {
-        let read = self.read::<ClaimRecord>(&keys::identity(hash)).await?;
-        Ok(read.map(|(claim, _)| claim.member))
+    pub async fn claimed_by(&self, claim: &Claim) -> Result<Option<MemberId>, Error> {
+        let holders = self.holders(std::slice::from_ref(claim)).await?;
+        Ok(holders.into_iter().flatten().next().map(|holder| holder.member))
+    }
+
+    /// Who holds each of these identities, in all its forms: one call of the store.
+    pub(crate) async fn holders<'a>(&self, claims: &'a [Claim]) -> Result<Vec<Option<Holder<'a>>>, Error> {
+        let keys: Vec<Key> =
+            claims.iter().flat_map(Claim::forms).map(|form| keys::identity(form.hash)).collect();
+        let mut found = keys.iter().zip(self.store.get(&keys).await?);
+        let mut holders = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let mut holder = None;
+            for (form, (key, record)) in claim.forms().zip(&mut found) {
+                if let (None, Some(record)) = (&holder, record) {
+                    let member = decode::<ClaimRecord>(key, &record.value)?.member;
+                    holder = Some(Holder { member, form });
+                }
+            }
+            holders.push(holder);
+        }
+        Ok(holders)
     }
 
     /// The member that the brand's reference means.
