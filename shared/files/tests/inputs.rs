@@ -1,5 +1,8 @@
 //! Files as shops have them, and what is read of each.
 
+// A test that cannot continue fails where it is.
+#![allow(clippy::expect_used)]
+
 use domain::time::Zone;
 use files::{
     DateOrder, Options, Reader, Sheet, names, read, read_json_lines,
