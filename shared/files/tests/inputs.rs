@@ -137,7 +137,7 @@ fn a_file_that_is_no_utf8_is_refused_with_what_it_looks_like() {
             "windows-1252",
             "2: phone=13800138001|name=Müller\n3: phone=13800138002|name=François",
         ),
-        (big5, "Big5", 2, "big5", "2: phone=13800138001|name=李雷陳美玲"),
+        (big5, "Big5", 2, "big5", "2: phone=13800138001|name=李雷陳美芬"),
     ] {
         let error = read(bytes, &Options::default(), &names::MEMBERS).unwrap_err();
         assert_eq!((error.code, error.line), ("wrong_encoding", Some(line)), "{looks}: {error}");
