@@ -432,3 +432,22 @@ fn a_tier_of_a_version_that_is_not_known_yet_is_kept() {
         assert_eq!((&earned["tier"], &earned["upgraded_to"]), (&json!("jade"), &Value::Null), "{earned}");
     });
 }
+
+/// The same while a command waits to commit: it loses the race to that tier's member, and decides anew by the
+/// versions that it knew when it began.
+#[test]
+fn a_tier_of_a_version_that_was_saved_in_between_is_kept() {
+    run(async {
+        let two = Two::open().await;
+        let mut next = program();
+        next["tiers"].as_array_mut().unwrap().push(json!({"id": "jade", "growth": 5_000}));
+        let (second, member) = (two.second.clone(), two.member.clone());
+        two.between.before(async move {
+            second.ok("PUT", "/program", next).await;
+            second.earn(&member, "N-1", "5000").await;
+        });
+        let earned = two.first.ok("POST", "/earn-points", two.order("N-2", "1")).await;
+        assert!(two.between.is_done());
+        assert_eq!((&earned["tier"], &earned["upgraded_to"]), (&json!("jade"), &Value::Null), "{earned}");
+    });
+}

@@ -16,7 +16,7 @@ use domain::{
     number::Money,
     programme::{self, Expiry, Timeline},
     settle,
-    time::{Day, Instant, Month, Zone},
+    time::{Day, DayNumber, Instant, Month, Zone},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -236,4 +236,10 @@ fn ends_by_months_and_days_follow_the_calendar_and_not_the_clock() {
             assert_eq!(zone.midnight(by_months), Instant(first_instant(*tz, wanted)), "{tz} {told}");
         }
     }
+}
+
+#[test]
+fn a_days_number_is_told_as_its_number() {
+    let day = DayNumber(-1);
+    assert_eq!((day.to_string(), format!("{day:?}")), ("-1".to_owned(), "-1".to_owned()));
 }

@@ -157,6 +157,8 @@ fn moments_compare_by_instant_or_by_local_date() {
         ("orders.first_at", "<", r#""2025-12-31T16:00:00Z""#, false),
         ("orders.first_at", ">=", r#""2025-12-31T16:00:00Z""#, true),
         ("orders.first_at", "between", r#"["2025-12-31T16:00:00Z", "2026-01-01T00:00:00Z"]"#, true),
+        ("orders.first_at", "between", r#"["2025-12-31T16:00:00.001Z", "2026-01-01T00:00:00Z"]"#, false),
+        ("orders.first_at", "between", r#"["2025-12-30T00:00:00Z", "2025-12-31T15:59:59.999Z"]"#, false),
         ("orders.last_at", ">", r#""2026-06-01T00:00:00+08:00""#, true),
         ("registered_at", "<=", r#""2025-06-15T12:00:00+08:00""#, true),
         // Fourteen local dates back, though by the clock it is thirteen and a half days.
