@@ -10,6 +10,7 @@ mod block;
 mod caller;
 mod claim;
 mod entry;
+mod first;
 pub mod layout;
 mod link;
 mod link_code;

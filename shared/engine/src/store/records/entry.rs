@@ -10,7 +10,10 @@ use domain::{
     time::Instant,
 };
 
-use super::{By, Stored, layout::layout};
+use super::{
+    By, Stored, first,
+    layout::{Damaged, Layout as _, Reader, layout},
+};
 use crate::store::id::ContentHash;
 
 /// A ledger entry. Entries of one member are a chain, newest first.
@@ -67,7 +70,16 @@ pub struct Outcome {
     pub badges_issued: Vec<BadgeId>,
 }
 
-impl Stored for EntryRecord {}
+impl Stored for EntryRecord {
+    const FORMAT: u8 = 2;
+
+    fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<EntryRecord, Damaged> {
+        match format {
+            1 => first::Entry::read(from).map(EntryRecord::from),
+            _ => Err(Damaged),
+        }
+    }
+}
 
 layout! {
     struct EntryRecord {

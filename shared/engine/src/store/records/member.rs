@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::member::{ActivityCount, Badge, Lot, Member, OrderStats, Standing, Status, Trial};
 
 use super::{
-    Stored,
+    Stored, first,
     layout::{Damaged, Layout, Reader, layout},
 };
 
@@ -17,7 +17,16 @@ pub struct MemberRecord {
     pub last: Option<Vec<u8>>,
 }
 
-impl Stored for MemberRecord {}
+impl Stored for MemberRecord {
+    const FORMAT: u8 = 2;
+
+    fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<MemberRecord, Damaged> {
+        match format {
+            1 => first::Member::read(from).map(MemberRecord::from),
+            _ => Err(Damaged),
+        }
+    }
+}
 
 /// The record of these, without copying the member.
 pub(crate) fn encode_member(member: &Member, last: &Option<Vec<u8>>) -> Bytes {
