@@ -34,6 +34,7 @@ mod linear;
 mod linear_runs;
 mod links;
 mod openapi;
+mod orders;
 mod overload;
 mod panics;
 mod partners;

@@ -22,23 +22,49 @@ bytes_id! {
     RedemptionId[16];
 }
 
-/// The text is not an id: not 1 to 64 of `[A-Za-z0-9._:-]`.
+/// The text is not an id of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NotAnId;
+pub enum NotAnId {
+    /// Not 1 to 64 of `[A-Za-z0-9._:-]`, as ids in a programme are.
+    OfProgramme,
+    /// Not what a shop may call something of its own: see [`is_shop_id`](crate::shape::is_shop_id).
+    OfShop,
+}
 
 impl fmt::Display for NotAnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not 1 to 64 of A-Z a-z 0-9 . _ : -")
+        f.write_str(match self {
+            NotAnId::OfProgramme => "not 1 to 64 of A-Z a-z 0-9 . _ : -",
+            NotAnId::OfShop => "not 1 to 64 characters of NFC text, without control characters, and without blanks at its ends",
+        })
     }
 }
 
 impl std::error::Error for NotAnId {}
 
-/// Makes types for textual ids, which callers give. One is made by reading it (`"acme".parse()`), and short
-/// ones need no allocation.
+/// Makes types for textual ids that a programme gives: 1 to 64 of `[A-Za-z0-9._:-]`. One is made by reading it
+/// (`"acme".parse()`), and short ones need no allocation.
 #[macro_export]
 macro_rules! text_id {
-    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        $crate::text! { $crate::shape::is_id, $crate::id::NotAnId::OfProgramme; $($(#[$doc])* $name;)+ }
+    };
+}
+
+/// Makes types for textual ids of what a shop calls something of its own, in its own script: see
+/// [`is_shop_id`](crate::shape::is_shop_id).
+#[macro_export]
+macro_rules! shop_id {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        $crate::text! { $crate::shape::is_shop_id, $crate::id::NotAnId::OfShop; $($(#[$doc])* $name;)+ }
+    };
+}
+
+/// Makes types for textual ids by their rule.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! text {
+    ($rule:path, $error:path; $($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($crate::json::Text);
@@ -65,7 +91,7 @@ macro_rules! text_id {
             type Err = $crate::id::NotAnId;
 
             fn from_str(text: &str) -> Result<$name, $crate::id::NotAnId> {
-                if $crate::shape::is_id(text) { Ok($name(text.into())) } else { Err($crate::id::NotAnId) }
+                if $rule(text) { Ok($name(text.into())) } else { Err($error) }
             }
         }
 
@@ -112,24 +138,31 @@ text_id! {
     BrandId;
     /// A tier's id.
     TierId;
-    /// A shop's id of an order, which means something together with the brand.
-    OrderId;
-    /// A shop's id of a line of an order.
-    OrderLineId;
-    /// A shop's id of a refund of an order.
-    RefundId;
     /// An activity's id, in the programme.
     ActivityId;
-    /// A shop's name for one doing of an activity, by which it earns once.
-    ActivityRef;
     /// A badge's id, in the programme.
     BadgeId;
-    /// The staff's name for an adjustment, by which it is made once.
-    AdjustmentId;
     /// A buyer's name for a block of points, by which it is bought once.
     BlockRef;
     /// A code that somebody was referred with.
     ReferralCode;
+}
+
+shop_id! {
+    /// A shop's id of an order, which means something together with the brand.
+    OrderId;
+    /// A shop's id of a line of an order.
+    OrderLineId;
+    /// A shop's name for where an order was placed.
+    OrderChannel;
+    /// A shop's id of a refund of an order.
+    RefundId;
+    /// A shop's id of one of several redemptions for an order.
+    RedemptionPart;
+    /// A shop's name for one doing of an activity, by which it earns once.
+    ActivityRef;
+    /// The staff's name for an adjustment, by which it is made once.
+    AdjustmentId;
 }
 
 #[cfg(test)]
@@ -154,8 +187,37 @@ mod tests {
             assert!(id == *text && id != *"other");
         }
         for text in ["", "a b", "a/b", "é", "a\n", &long] {
-            assert_eq!(text.parse::<BrandId>(), Err(NotAnId), "{text:?}");
+            assert_eq!(text.parse::<BrandId>(), Err(NotAnId::OfProgramme), "{text:?}");
             assert_eq!(BrandId::of_checked(text).as_str(), text, "what is stored is read");
+        }
+    }
+
+    /// As shops write them, in whatever script; counted in characters and not in bytes.
+    #[test]
+    fn what_a_shop_names_it_names_in_its_own_way() {
+        let (long, longer) = ("单".repeat(64), "单".repeat(65));
+        for text in ["#1001", "Shop/0001", "订单1", "SO 17-1", "gid://shop/Order/1", "\u{e9}", "-0", &long]
+        {
+            assert_eq!(text.parse(), Ok(OrderId::of_checked(text)), "{text:?}");
+        }
+        let wrong = [
+            "",
+            " A1",
+            "A1 ",
+            "\u{3000}A1",
+            "A1\u{a0}",
+            "\u{feff}A1",
+            "A\n1",
+            "A\u{7}",
+            "A\u{85}1",
+            "\0",
+            "e\u{301}",
+            "\u{212b}",
+            &longer,
+        ];
+        for text in wrong {
+            assert_eq!(text.parse::<OrderId>(), Err(NotAnId::OfShop), "{text:?}");
+            assert_eq!(OrderId::of_checked(text).as_str(), text, "what is stored is read");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A small language for the shape of a document: one description checks what comes in (every fault at once,
 //! each with its JSON pointer) and publishes its schema.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -38,8 +39,10 @@ pub enum Shape {
         /// Most characters.
         max: usize,
     },
-    /// An id: 1–64 of `[A-Za-z0-9._:-]`.
+    /// An id of a programme's: 1–64 of `[A-Za-z0-9._:-]`.
     Id,
+    /// An id of a shop's: see [`is_shop_id`].
+    ShopId,
     /// A member's, entry's … id: the prefix and a ULID.
     Ulid {
         /// With its underscore, for example `mbr_`.
@@ -133,6 +136,60 @@ pub fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
 }
 
+/// Whether a shop may call something of its own (an order, a line, a refund …) that: 1–64 characters of NFC text
+/// without control characters, and without blanks at its ends.
+pub fn is_shop_id(text: &str) -> bool {
+    wrong_in_shop_id(text).is_none()
+}
+
+/// The most characters of an id.
+const ID_CHARS_MAX: usize = 64;
+
+/// What is wrong with a shop's id, if anything, in words that follow the text itself.
+fn wrong_in_shop_id(text: &str) -> Option<String> {
+    // Most are plain ASCII, and short: nothing to look up.
+    if is_id(text) {
+        return None;
+    }
+    let blank = |letter: char| letter.is_whitespace() || INVISIBLE.contains(&letter);
+    let length = text.chars().count();
+    if length == 0 {
+        return Some("is empty".into());
+    }
+    if length > ID_CHARS_MAX {
+        return Some(format!("has {length} characters"));
+    }
+    if let Some(control) = text.chars().find(|letter| letter.is_control()) {
+        return Some(format!("holds the control character U+{:04X}", u32::from(control)));
+    }
+    if text.starts_with(blank) {
+        return Some("begins with a blank".into());
+    }
+    if text.ends_with(blank) {
+        return Some("ends with a blank".into());
+    }
+    let nfc = ComposingNormalizerBorrowed::new_nfc();
+    (!nfc.is_normalized(text)).then(|| {
+        let composed = nfc.normalize(text);
+        let codes: Vec<String> =
+            composed.chars().map(|letter| format!("U+{:04X}", u32::from(letter))).collect();
+        format!("is not in normal form C, in which it is {}", codes.join(" "))
+    })
+}
+
+/// What no one sees at the end of an id, though Unicode does not call it a blank: a zero-width space and a byte order
+/// mark.
+const INVISIBLE: [char; 2] = ['\u{200b}', '\u{feff}'];
+
+/// The text as a refusal repeats it: quoted, and cut where it is long.
+fn quoted(text: &str) -> String {
+    const SHOWN_MAX: usize = 80;
+    match text.char_indices().nth(SHOWN_MAX) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+    }
+}
+
 /// Whether the text is the prefix and a ULID.
 pub fn is_ulid(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).is_some_and(|rest| {
@@ -220,6 +277,13 @@ impl Shape {
                 !text.chars().any(char::is_control)
             }
             Shape::Id => is_id(text),
+            Shape::ShopId => match wrong_in_shop_id(text) {
+                Some(wrong) => {
+                    let detail = format!("{} {wrong}; wanted: {}", quoted(text), self.wanted());
+                    return Some(("wrong_format", detail));
+                }
+                None => true,
+            },
             Shape::Ulid { prefix } => is_ulid(text, prefix),
             Shape::Money => text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'),
             Shape::Rate => Rate::parse(text).is_some(),
@@ -231,13 +295,27 @@ impl Shape {
             Shape::OneOf(words) => words.contains(&text),
             _ => return Some(("wrong_type", self.wanted())),
         };
-        (!good).then(|| ("wrong_format", self.wanted()))
+        (!good).then(|| ("wrong_format", self.wanted_not(text)))
+    }
+
+    /// What is wanted in place of that text; the text too, where it is short and names nobody.
+    fn wanted_not(&self, text: &str) -> String {
+        match self {
+            Shape::Id | Shape::Money | Shape::Rate | Shape::Decimal | Shape::Instant => {
+                format!("{}, not {}", self.wanted(), quoted(text))
+            }
+            _ => self.wanted(),
+        }
     }
 
     fn wanted(&self) -> String {
         match self {
             Shape::Text { .. } => "text without control characters".into(),
             Shape::Id => "1 to 64 of A-Z a-z 0-9 . _ : -".into(),
+            Shape::ShopId => {
+                "1 to 64 characters of NFC text, without control characters, and without blanks at its ends"
+                    .into()
+            }
             Shape::Ulid { prefix } => format!("{prefix} and 26 characters"),
             Shape::Whole { min, max } => format!("a whole number from {min} to {max}"),
             Shape::Bool => "true or false".into(),
@@ -283,6 +361,7 @@ impl Shape {
             Shape::Object(fields) => fields.iter().for_each(|field| field.shape.name_schemas(schemas)),
             Shape::Text { .. }
             | Shape::Id
+            | Shape::ShopId
             | Shape::Ulid { .. }
             | Shape::Whole { .. }
             | Shape::Bool
@@ -305,6 +384,10 @@ impl Shape {
         match self {
             Shape::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max}),
             Shape::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}),
+            Shape::ShopId => json!({
+                "type": "string", "minLength": 1, "maxLength": ID_CHARS_MAX,
+                "pattern": "^[^\\s\\p{Cc}]([^\\p{Cc}]*[^\\s\\p{Cc}])?$",
+            }),
             Shape::Ulid { prefix } => {
                 json!({"type": "string", "pattern": format!("^{prefix}[0-7][0-9A-HJKMNP-TV-Z]{{25}}$")})
             }

@@ -7,8 +7,8 @@ use std::ops::Deref;
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BadgeId, BlockRef, BrandId, OrderId, OrderLineId,
-        ReferralCode, RefundId, TierId,
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BlockRef, BrandId, OrderChannel, OrderId,
+        OrderLineId, RedemptionPart, ReferralCode, RefundId, TierId,
     },
     json::{Json, Text as JsonText},
     number::{Figure, SignedFigure},
@@ -157,9 +157,9 @@ texts! {
 }
 
 macro_rules! ids {
-    ($($id:ty)*) => {$(
+    ($shape:expr; $($id:ty)*) => {$(
         impl Kind for $id {
-            const SHAPE: Shape = Shape::Id;
+            const SHAPE: Shape = $shape;
         }
 
         impl Read for $id {
@@ -170,13 +170,19 @@ macro_rules! ids {
     )*};
 }
 
-ids! { ActivityId ActivityRef AdjustmentId BadgeId BlockRef BrandId OrderId OrderLineId ReferralCode RefundId TierId }
+ids! { Shape::Id; ActivityId BadgeId BlockRef BrandId ReferralCode TierId }
+ids! { Shape::ShopId; ActivityRef AdjustmentId OrderChannel OrderId OrderLineId RedemptionPart RefundId }
 
 /// An id of the operator's or a shop's, as it is shown. A body holds the id's own type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Id<T>(pub T);
 
-impl<T> Kind for Id<T> {
+impl<T: Kind + ?Sized> Kind for Id<&T> {
+    const SHAPE: Shape = T::SHAPE;
+}
+
+/// An id of the programme's that was checked when it was stored, as its text.
+impl Kind for str {
     const SHAPE: Shape = Shape::Id;
 }
 

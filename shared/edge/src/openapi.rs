@@ -22,7 +22,7 @@ const FAULT: Shape = Shape::Named(
 const REMAINING: Shape = Shape::Named(
     "RemainingLine",
     &Shape::Object(&[
-        required("line_id", Shape::Id, "the line"),
+        required("line_id", Shape::ShopId, "the line"),
         required("quantity", COUNT, "how many units of it"),
     ]),
 );

@@ -140,6 +140,17 @@ impl Writer {
         self.number
     }
 
+    /// An id that nothing has had, as a shop might write one.
+    pub(crate) fn name(&mut self, letter: &str) -> String {
+        let number = self.fresh();
+        match self.dice.below(12) {
+            0 => format!("#{letter}{number}"),
+            1 => format!("店{letter}/{number}"),
+            2 => format!("{letter} {number}"),
+            _ => format!("{letter}{number}"),
+        }
+    }
+
     pub(crate) fn member(&mut self) -> i64 {
         self.dice.between(1, self.members)
     }

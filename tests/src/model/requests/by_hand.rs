@@ -13,7 +13,7 @@ impl Writer {
             "points": self.dice.between(-200, 300),
             "growth": if self.dice.percent(50) { 0 } else { self.dice.between(-300, 600) },
             "reason": "model",
-            "adjustment_id": format!("j{}", self.fresh()),
+            "adjustment_id": self.name("j"),
         });
         if body["points"] == 0 && body["growth"] == 0 {
             body["points"] = json!(1);

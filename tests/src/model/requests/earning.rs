@@ -20,7 +20,7 @@ impl Writer {
         let mut body = json!({
             "member_id": format!("{{{{m{member}}}}}"),
             "brand": self.brand(),
-            "order_id": format!("o{}", self.fresh()),
+            "order_id": self.name("o"),
         });
         if self.dice.percent(50) {
             let (lines, sum) = self.lines();
@@ -63,7 +63,7 @@ impl Writer {
             "activity": self.dice.pick(&activities),
         });
         if self.dice.percent(20) {
-            body["activity_ref"] = json!(format!("a{}", self.fresh()));
+            body["activity_ref"] = json!(self.name("a"));
         }
         if self.dice.percent(50) {
             self.date_it(&mut body);

@@ -27,7 +27,7 @@ impl Writer {
         // Sometimes for an order that earned: another natural key of the same name.
         let order = match self.dice.one_of(&self.orders) {
             Some(order) if self.dice.percent(20) => order["order_id"].clone(),
-            _ => json!(format!("r{}", self.fresh())),
+            _ => json!(self.name("r")),
         };
         let mut body = json!({
             "member_id": format!("{{{{m{member}}}}}"),

@@ -45,7 +45,7 @@ impl Writer {
             body["order_id"] = json!("never-seen");
         }
         if self.dice.percent(80) {
-            body["refund_id"] = json!(format!("f{}", self.fresh()));
+            body["refund_id"] = json!(self.name("f"));
         }
         if self.dice.percent(3) {
             body["dry_run"] = json!(true);
@@ -58,7 +58,7 @@ impl Writer {
 
     /// An order refunded two hundred times, and once more.
     pub(crate) fn many_refunds(&mut self) {
-        let (brand, order) = (self.brand(), format!("o{}", self.fresh()));
+        let (brand, order) = (self.brand(), self.name("o"));
         let (amount, unit) = (self.money(30_000), self.money(100));
         let body = json!({"member_id": "{{m1}}", "brand": brand, "order_id": order, "amount": amount});
         self.post("/earn-points", body);

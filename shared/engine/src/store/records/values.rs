@@ -2,8 +2,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BlockRef, BrandId, MemberId, OrderId, OrderLineId, RedemptionId,
-        ReferralCode, TierId,
+        ActivityId, ActivityRef, BadgeId, BlockRef, BrandId, MemberId, OrderChannel, OrderId, OrderLineId,
+        RedemptionId, RedemptionPart, ReferralCode, TierId,
     },
     number::{Amount, Money},
     settlement::SignedMoney,
@@ -41,7 +41,10 @@ macro_rules! text {
     )*};
 }
 
-text! { ActivityId ActivityRef BadgeId BlockRef BrandId OrderId OrderLineId ReferralCode TierId }
+text! {
+    ActivityId ActivityRef BadgeId BlockRef BrandId OrderChannel OrderId OrderLineId RedemptionPart ReferralCode
+    TierId
+}
 
 impl Layout for CallerId {
     fn write(&self, out: &mut Vec<u8>) {
