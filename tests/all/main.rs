@@ -60,6 +60,7 @@ mod sweeps;
 mod table;
 mod template;
 mod tidy;
+mod tiers;
 mod timely;
 mod tokens;
 mod told;

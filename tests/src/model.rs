@@ -15,6 +15,8 @@
 //!
 //! - 1: the limits on sizes (2^53 − 1, lots, lines) are not modelled, except for 200 refunds: the next one is
 //!   `too_many_refunds`. `"all"` of nothing left is none and never refused.
+//! - 2: a version raises by growth alone; `or` is judged as ever. Versions that come into force at one
+//!   moment raise one after the other. Those who are suspended or have left are raised too.
 //! - 2: a moment before the one up to which a member is settled in writing counts as that one.
 //! - 2: `occurred_at` is cut, not rounded, to the millisecond. Exactly five minutes ahead and
 //!   exactly `late_days` × 24 h behind are accepted. `late_days` is the programme's own field.
@@ -50,6 +52,8 @@
 //!   alone. A refund does not free what the order counted in limits.
 //! - 6: with nothing left to refund an entry of 0 points is made (so badges are judged).
 //! - 7: the first tier has a period too if it names one. A tier with no `on_lapse` resets.
+//! - 7: whether a version has changed N is judged at the lapse: by the N of the period that ends and the N of
+//!   the version that judges it.
 //! - 7: with a lapse that leads to the lifetime tier, that tier has no end at once.
 //! - 7: a count of periods kept belongs to one tier: a raise starts it again for the new tier.
 //! - 7: `or` is judged whenever an entry is recorded and at lapses; it starts no trial.
@@ -102,7 +106,7 @@ use draft::Draft;
 use earning::Earned;
 use member::{Entry, Member, Standing, Versions};
 pub use program::Program;
-pub use programs::{expiry as random_expiry, program as random_program};
+pub use programs::{change_tiers, expiry as random_expiry, program as random_program};
 use redeeming::Redemption;
 use serde_json::Value;
 use smol_str::SmolStr;

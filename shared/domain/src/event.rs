@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use crate::{
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
-    member::Status,
+    member::{Periods, Status},
     number::Money,
     programme::Way,
     time::{Day, DayNumber, Instant},
@@ -104,6 +104,8 @@ pub enum EntryKind {
         tier: TierId,
         /// The new end; `None` is never.
         valid_until: Option<Instant>,
+        /// What that end is counted from, if not from the date since which the tier is held.
+        counted: Option<Periods>,
         /// Whether it is for life from now on.
         lifetime: bool,
     },
@@ -150,6 +152,8 @@ pub enum TierCause {
     Raised,
     /// The period ended.
     Lapsed,
+    /// That version of the programme came into force, and asks for no more growth than there is.
+    Version(u32),
 }
 
 /// An order as it was recorded. What has since been refunded is in [`OrderState`].

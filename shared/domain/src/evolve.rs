@@ -59,8 +59,9 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
             member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
             member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
         }
-        EntryKind::TierKept { valid_until, lifetime, tier } => {
+        EntryKind::TierKept { valid_until, counted, lifetime, tier } => {
             member.standing.valid_until = *valid_until;
+            member.standing.counted = *counted;
             member.standing.kept += 1;
             member.period_growth = 0;
             if *lifetime {
@@ -68,8 +69,12 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
             }
         }
         EntryKind::TierChanged { to, valid_until, why, ends_trial, .. } => {
-            let since = if *why == TierCause::Lapsed { event.occurred_at } else { event.at };
-            member.standing = Standing { tier: to.clone(), since, valid_until: *valid_until, kept: 0 };
+            let since = match why {
+                TierCause::Raised => event.at,
+                TierCause::Lapsed | TierCause::Version(_) => event.occurred_at,
+            };
+            let (tier, valid_until) = (to.clone(), *valid_until);
+            member.standing = Standing { tier, since, valid_until, kept: 0, counted: None };
             member.period_growth = 0;
             if *ends_trial {
                 member.trial = None;

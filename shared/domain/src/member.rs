@@ -60,6 +60,21 @@ pub struct Standing {
     pub valid_until: Option<Instant>,
     /// How many times in a row it was kept.
     pub kept: u32,
+    /// What its periods count from since a version of the programme has changed their length; before, they
+    /// count from `since`.
+    pub counted: Option<Periods>,
+}
+
+/// Periods of one length in a row: they all count from one date, so that none clamps the next one's day (31
+/// January, 28 February, 31 March).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Periods {
+    /// The local day (its number) from which they count.
+    pub from: DayNumber,
+    /// Months of each, from 1.
+    pub months: u32,
+    /// Which of them runs, from 1.
+    pub number: u32,
 }
 
 /// A trial of a higher tier.
@@ -130,6 +145,9 @@ pub struct Member {
     pub registered_at: Instant,
     /// The moment up to which it has been settled; it never goes back.
     pub as_of: Instant,
+    /// The newest version of the programme whose coming into force it has been settled over; 0 where only
+    /// `as_of` tells.
+    pub version: u32,
     /// The number of its last ledger entry; 0 before the first.
     pub seq: u64,
     /// Growth, never below zero.
@@ -170,10 +188,17 @@ impl Member {
             status: Status::Active,
             registered_at,
             as_of,
+            version: 0,
             seq: 0,
             growth: 0,
             period_growth: 0,
-            standing: Standing { tier: base_tier.clone(), since: registered_at, valid_until: None, kept: 0 },
+            standing: Standing {
+                tier: base_tier.clone(),
+                since: registered_at,
+                valid_until: None,
+                kept: 0,
+                counted: None,
+            },
             lifetime: None,
             trial: None,
             tried: Vec::new(),

@@ -2,14 +2,15 @@
 //!
 //! Holds and trials end at instants that were written down when they began; they need no event and
 //! are brought up to date by [`Member::mature`]. At one instant holds end first, then lots expire,
-//! then a trial ends, then the tier's period lapses.
+//! then a trial ends, then the tier's period lapses, then a version of the programme that comes into force
+//! raises the tier.
 
 use crate::{
     event::{EntryKind, Event, Movement, Share, TierCause},
     evolve::evolve,
     member::Member,
     number::signed,
-    programme::{OnLapse, Programme, Timeline},
+    programme::{OnLapse, Programme, Tier, Timeline},
     time::Instant,
 };
 
@@ -19,24 +20,77 @@ pub const EVENTS_MAX: usize = 40;
 /// Brings the member up to `now` and returns what was recorded on the way. [`Member::due_at`] says whether
 /// anything is still due (after [`EVENTS_MAX`] events).
 ///
-/// A `now` before the moment to which the member is settled changes nothing.
+/// A `now` before the moment to which the member is settled changes nothing, but for a version of the
+/// programme that was not known then.
 pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<Event> {
+    if member.version == 0 {
+        // Recorded before versions raised anybody: those up to that moment are past.
+        member.version = programmes.at(member.as_of).version;
+    }
     let mut events = Vec::new();
     while events.len() < EVENTS_MAX {
         let lots = member.lots.iter().filter_map(|lot| lot.expires_at);
         let due = lots.chain(member.standing.valid_until).min().filter(|due| *due <= now);
+        if let Some(raised) = raise_by_versions(programmes, member, due, now) {
+            events.push(raised);
+            continue;
+        }
         let Some(due) = due else {
             member.mature(now.max(member.as_of));
             break;
         };
-        let programme = programmes.at(due);
         member.mature(due);
-        let expired = expire_at(programme, member, due);
+        let expired = expire_at(programmes, member, due);
         for event in expired.into_iter().chain(lapse_at(programmes, member, due)) {
             events.push(event);
         }
     }
     events
+}
+
+/// The next version of the programme that asks for less growth than the member has for a higher tier raises it
+/// at the moment from which it is in force (rules, 2); what else falls due at that moment goes first. Looks at
+/// each version once.
+fn raise_by_versions(
+    programmes: &Timeline,
+    member: &mut Member,
+    due: Option<Instant>,
+    now: Instant,
+) -> Option<Event> {
+    for programme in programmes.after(member.version) {
+        let since = programme.since;
+        if due.is_some_and(|due| due <= since) || since > now {
+            return None;
+        }
+        member.version = programme.version;
+        let higher = programme.tiers.iter().skip(programme.place_of(&member.standing.tier) + 1);
+        let Some(to) = higher.rev().find(|tier| tier.growth <= member.growth) else { continue };
+        member.mature(since);
+        let kind = tier_changed(programme, member, to, TierCause::Version(programme.version), since);
+        let event = event(programme, member, since, Movement::default(), kind);
+        evolve(member, &event);
+        return Some(event);
+    }
+    None
+}
+
+/// The member gets that tier, with a period from that moment.
+pub(crate) fn tier_changed(
+    programme: &Programme,
+    member: &Member,
+    to: &Tier,
+    why: TierCause,
+    since: Instant,
+) -> EntryKind {
+    let for_life = member.lifetime.as_ref() == Some(&to.id);
+    let trial = member.trial.as_ref();
+    EntryKind::TierChanged {
+        from: member.standing.tier.clone(),
+        to: to.id.clone(),
+        why,
+        valid_until: if for_life { None } else { programme.period_end(to, since) },
+        ends_trial: trial.is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id)),
+    }
 }
 
 fn event(programme: &Programme, member: &Member, due: Instant, movement: Movement, kind: EntryKind) -> Event {
@@ -48,7 +102,7 @@ fn event(programme: &Programme, member: &Member, due: Instant, movement: Movemen
 }
 
 /// Lots that expire at `due` leave together: one entry.
-fn expire_at(programme: &Programme, member: &mut Member, due: Instant) -> Option<Event> {
+fn expire_at(programmes: &Timeline, member: &mut Member, due: Instant) -> Option<Event> {
     let expiring = member.lots.iter().filter(|lot| lot.expires_at == Some(due));
     let shares: Vec<Share> = expiring
         .map(|lot| Share {
@@ -62,7 +116,7 @@ fn expire_at(programme: &Programme, member: &mut Member, due: Instant) -> Option
         return None;
     }
     let movement = Movement { shares, ..Movement::default() };
-    let event = event(programme, member, due, movement, EntryKind::PointsExpired);
+    let event = event(programmes.before(due), member, due, movement, EntryKind::PointsExpired);
     evolve(member, &event);
     Some(event)
 }
@@ -72,7 +126,7 @@ fn lapse_at(programmes: &Timeline, member: &mut Member, due: Instant) -> Option<
     if member.standing.valid_until != Some(due) {
         return None;
     }
-    let programme = programmes.at(due);
+    let programme = programmes.before(due);
     let (movement, kind) = lapse(programme, member, due);
     let event = event(programme, member, due, movement, kind);
     evolve(member, &event);
@@ -88,8 +142,12 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     if endless || retained {
         let kept = member.standing.kept + 1;
         let lifetime = rules.lifetime_periods.is_some_and(|periods| kept >= periods);
-        let valid_until = if lifetime { None } else { programme.period_end(rules, due) };
-        return (Movement::default(), EntryKind::TierKept { tier: own.clone(), valid_until, lifetime });
+        let next = if lifetime { None } else { programme.next_period(rules, &member.standing, due) };
+        let (valid_until, counted) = next.map_or((None, None), |(end, counted)| (Some(end), counted));
+        return (
+            Movement::default(),
+            EntryKind::TierKept { tier: own.clone(), valid_until, counted, lifetime },
+        );
     }
     let growth = match rules.on_lapse {
         OnLapse::Reset => 0,
@@ -102,23 +160,13 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
     assert!(growth <= member.growth, "a lapse raises growth from {} to {growth}", member.growth);
     let lowered = signed(member.growth - growth);
     let movement = Movement { growth: -lowered, ..Movement::default() };
-    let for_life = member.lifetime.as_ref() == Some(&to.id);
-    let ends_trial =
-        member.trial.as_ref().is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id));
-    let kind = EntryKind::TierChanged {
-        from: own.clone(),
-        to: to.id.clone(),
-        why: TierCause::Lapsed,
-        valid_until: if for_life { None } else { programme.period_end(to, due) },
-        ends_trial,
-    };
-    (movement, kind)
+    (movement, tier_changed(programme, member, to, TierCause::Lapsed, due))
 }
 
 /// The highest tier that the growth reaches, or the other condition, or that is held for life. The other
 /// conditions of tiers test facts that never fall; those that need more than the member itself took effect
 /// when they came true.
-fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a crate::programme::Tier {
+fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a Tier {
     let subject = crate::condition::Subject {
         member,
         person: None,
@@ -127,7 +175,7 @@ fn rerated<'a>(programme: &'a Programme, member: &Member, growth: u64) -> &'a cr
         programme,
         now: member.as_of,
     };
-    let reached = |tier: &&crate::programme::Tier| {
+    let reached = |tier: &&Tier| {
         let other = tier.or.as_ref().is_some_and(|or| or.holds(&subject) == Ok(true));
         tier.growth <= growth || other || member.lifetime.as_ref() == Some(&tier.id)
     };

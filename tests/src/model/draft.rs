@@ -113,11 +113,10 @@ impl<'m> Draft<'m> {
     }
 
     fn settle(&mut self) {
-        let was = self.member.as_of;
         let mut due: Vec<Due> = Vec::new();
         self.member.settle(self.versions(), self.now, &mut due);
         for (kind, points, growth, lots, at) in due {
-            let version = self.versions().at(at.max(was)).version;
+            let version = self.versions().before(at).version;
             self.push(Entry {
                 kind,
                 points,

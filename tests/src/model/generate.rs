@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub struct Step {
     /// Milliseconds since the epoch; never before the step before.
     pub now_ms: i64,
-    /// GET or POST.
+    /// GET, POST or PUT.
     pub method: &'static str,
     /// With placeholders.
     pub path: String,
@@ -59,7 +59,7 @@ pub fn history(seed: u64, length: usize) -> History {
         writer.act();
     }
     writer.look_at_all();
-    History { program: writer.program, start_ms, steps: writer.steps }
+    History { program: writer.first, start_ms, steps: writer.steps }
 }
 
 /// Puts real ids into a request's body.
@@ -86,6 +86,8 @@ pub fn fill_text(text: &str, real: &dyn Fn(&str) -> String) -> String {
 
 /// Writes a history down while the model plays it.
 pub(crate) struct Writer {
+    /// Its first version, and the newest.
+    first: Value,
     pub(crate) program: Value,
     pub(crate) calendar: Calendar,
     pub(crate) model: Model,
@@ -107,6 +109,7 @@ impl Writer {
         Writer {
             calendar: Calendar::new(&text(&program["time_zone"])),
             model: Model::new(&program),
+            first: program.clone(),
             program,
             dice,
             now,

@@ -20,6 +20,10 @@ impl Model {
             ("GET", ["members", id]) => self.call_show(id, now),
             ("GET", ["members", id, "ledger"]) => self.call_ledger(id, now),
             ("POST", ["expire-points" | "evaluate-tier"]) => self.call_sweep(body, now),
+            ("PUT", ["program"]) => {
+                self.save(body, now);
+                (200, json!({"version": self.versions()}))
+            }
             ("POST", _) => self.command(path, body, now),
             _ => panic!("the model does not know {method} {path}"),
         }
@@ -157,6 +161,7 @@ impl Model {
             "period_growth": member.period_growth,
             "tier": {
                 "id": tier(member.tier),
+                "since": calendar.show(member.since),
                 "valid_until": calendar.show(member.valid_until),
                 "lifetime": member.lifetime == Some(member.tier),
                 "trial": trial,

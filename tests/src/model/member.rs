@@ -1,6 +1,6 @@
 //! One member's state: lots and debt (rules 3 to 6), the entries, and what time alone does (rule 2).
 
-use super::calendar::{DAY, NEVER};
+use super::calendar::{DAY, NEVER, add_months};
 use super::facts::{Condition, Facts};
 use super::program::{OnLapse, Program};
 use chrono::NaiveDate;
@@ -96,10 +96,16 @@ pub struct Standing {
     pub growth: i64,
     /// Growth of the tier's period.
     pub period_growth: i64,
+    /// How many versions of the programme it is settled over.
+    pub(crate) versions: usize,
     /// The tier, by its place on the ladder.
     pub tier: usize,
+    /// Since when.
+    pub since: i64,
     /// When its period lapses.
     pub valid_until: i64,
+    /// Its periods: from which date they count, how many months each has, and which one runs.
+    pub(crate) periods: Option<(NaiveDate, u32, u32)>,
     /// How often in a row the tier was kept.
     pub(crate) kept: i64,
     /// The tier below which the member never falls.
@@ -140,6 +146,12 @@ impl<'a> Versions<'a> {
         known.unwrap_or(&self.0[0])
     }
 
+    /// What falls due at a moment is judged by the version in force just before it (rule 2).
+    pub(crate) fn before(&self, at: i64) -> &'a Program {
+        let known = self.0.iter().rev().find(|program| program.since < at);
+        known.unwrap_or(&self.0[0])
+    }
+
     pub(crate) fn newest(&self) -> &'a Program {
         &self.0[self.0.len() - 1]
     }
@@ -150,7 +162,7 @@ pub(crate) type Due = (&'static str, i64, i64, Vec<Lot>, i64);
 
 impl Member {
     pub(crate) fn new(program: &Program, now: i64) -> Member {
-        let standing = Standing {
+        let mut standing = Standing {
             registered_at: now,
             status: "active",
             as_of: now,
@@ -159,8 +171,11 @@ impl Member {
             active_at: None,
             growth: 0,
             period_growth: 0,
+            versions: program.version as usize,
             tier: 0,
-            valid_until: program.period_end(0, now),
+            since: now,
+            valid_until: NEVER,
+            periods: None,
             kept: 0,
             lifetime: None,
             trial: None,
@@ -169,6 +184,7 @@ impl Member {
             badges: Vec::new(),
             orders: OrderFacts::default(),
         };
+        standing.count_periods(program, now);
         Member { standing, entries: Vec::new(), granted: BTreeMap::new(), done: Vec::new() }
     }
 
@@ -278,7 +294,8 @@ impl Standing {
         loop {
             let release = self.lots.iter().filter_map(|lot| lot.held_until).min();
             let expiry = self.lots.iter().map(|lot| lot.expires_at).min();
-            let due = [release, expiry, self.trial.map(|(_, until)| until), Some(self.valid_until)];
+            let version = versions.0.get(self.versions).map(|version| version.since);
+            let due = [release, expiry, self.trial.map(|(_, until)| until), Some(self.valid_until), version];
             // The earliest; of equal ones the first in this list.
             let next = (0..due.len()).filter_map(|what| due[what].map(|at| (at, what))).min();
             match next {
@@ -286,7 +303,8 @@ impl Standing {
                     0 => self.release(at),
                     1 => self.expire(at, told),
                     2 => self.trial = None,
-                    _ => self.lapse(versions.at(at), at, told),
+                    3 => self.lapse(versions.before(at), at, told),
+                    _ => self.meet(&versions.0[self.versions]),
                 },
                 _ => return,
             }
@@ -327,7 +345,13 @@ impl Standing {
                 self.lifetime = Some(self.tier);
                 self.valid_until = NEVER;
             } else {
-                self.valid_until = program.period_end(self.tier, at);
+                match (self.periods, tier.validity) {
+                    (Some((from, months, number)), Some(same)) if months == same => {
+                        self.run(program, Some((from, months, number + 1)));
+                    }
+                    // A version has changed the months: they count from this end on.
+                    _ => self.count_periods(program, at),
+                }
             }
             return;
         }
@@ -360,9 +384,40 @@ impl Standing {
         !matches!(or, Condition::Never) && Facts { program, member: self }.hold(or)
     }
 
+    /// A version of the programme comes into force: who has the growth of a higher tier has that tier.
+    fn meet(&mut self, program: &Program) {
+        self.versions += 1;
+        let tiers = program.tiers.iter().enumerate();
+        let highest = tiers.filter(|(_, tier)| tier.growth <= self.growth).map(|(tier, _)| tier).max();
+        if let Some(tier) = highest.filter(|&tier| tier > self.tier) {
+            self.tier = tier;
+            self.kept = 0;
+            self.period_growth = 0;
+            self.start_period(program, program.since);
+        }
+    }
+
+    /// The tier's periods count from the date of that moment.
+    fn count_periods(&mut self, program: &Program, from: i64) {
+        let months = program.tiers[self.tier].validity;
+        self.run(program, months.map(|months| (program.calendar.date(from), months, 1)));
+    }
+
+    /// The k-th period ends k × N months after the date that they count from.
+    fn run(&mut self, program: &Program, periods: Option<(NaiveDate, u32, u32)>) {
+        self.periods = periods;
+        self.valid_until = periods.map_or(NEVER, |(from, months, number)| {
+            program.calendar.midnight(add_months(from, months * number))
+        });
+    }
+
     fn start_period(&mut self, program: &Program, since: i64) {
-        self.valid_until =
-            if self.lifetime == Some(self.tier) { NEVER } else { program.period_end(self.tier, since) };
+        self.since = since;
+        if self.lifetime == Some(self.tier) {
+            self.run(program, None);
+        } else {
+            self.count_periods(program, since);
+        }
         if self.trial.is_some_and(|(trial, _)| trial <= self.tier) {
             self.trial = None;
         }
@@ -381,7 +436,6 @@ impl Standing {
     /// Raises the tier if a higher one is reached, then starts the trial that the step from `before` to the
     /// growth crosses. Returns the new tier.
     pub(crate) fn raise(&mut self, program: &Program, before: i64, now: i64) -> Option<usize> {
-        // A new version that lowers a threshold rates nobody again: only a change of growth does.
         let rated = (0..program.tiers.len()).rev().find(|&tier| {
             (self.growth != before && self.growth >= program.tiers[tier].growth)
                 || self.honours(program, tier)

@@ -187,14 +187,6 @@ impl Program {
             _ => None,
         }
     }
-
-    /// When a tier's period that starts at `since` ends.
-    pub(crate) fn period_end(&self, tier: usize, since: i64) -> i64 {
-        match self.tiers[tier].validity {
-            Some(months) => self.calendar.midnight_after_months(since, months),
-            None => NEVER,
-        }
-    }
 }
 
 impl Brand {

@@ -150,6 +150,26 @@ fn tiers(dice: &mut Dice) -> Value {
     json!(tiers)
 }
 
+/// A new version's ladder: a threshold moves, up or down, so that some have the growth of a higher tier at
+/// once; or periods get another length. A threshold stays at most half of the next one: no two trials start at
+/// once.
+pub fn change_tiers(program: &mut Value, dice: &mut Dice) {
+    let growth = |tier: &Value| tier["growth"].as_i64().unwrap_or(0);
+    let thresholds: Vec<i64> = list(&program["tiers"]).iter().map(growth).collect();
+    if thresholds.len() < 2 {
+        return;
+    }
+    let which = 1 + dice.below(thresholds.len() as i64 - 1) as usize;
+    let tier = &mut program["tiers"][which];
+    if tier["validity"].is_object() && dice.percent(40) {
+        tier["validity"] = json!({"months": dice.pick(&[&1, &2, &3, &12])});
+    } else {
+        let least = (thresholds[which - 1] * 2).max(100);
+        let most = thresholds.get(which + 1).map_or(least * 2, |above| above / 2);
+        tier["growth"] = json!(dice.between(least, most.max(least)));
+    }
+}
+
 fn badges(currency: &str, tiers: &Value) -> Value {
     // A condition names only existing tiers.
     let ids = list(tiers).iter().map(|tier| tier["id"].clone());

@@ -97,7 +97,8 @@ impl Draft<'_> {
 
         let (mut taken, mut lots) = (0, Vec::new());
         // For a lot that has ended, the programme in force at its end decides what kind of lot it was.
-        let judged = self.versions().at(order.expires_at.min(self.now));
+        let ended = order.expires_at <= self.now;
+        let judged = if ended { self.versions().before(order.expires_at) } else { &**self.program() };
         if order.program.by_inactivity() || judged.by_inactivity() {
             (taken, lots) = self.take(None, points);
         } else if order.expires_at > self.now {

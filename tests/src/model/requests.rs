@@ -12,7 +12,7 @@ use super::generate::Writer;
 type Asks = fn(&mut Writer) -> i64;
 
 /// A request, and how many times in a hundred it comes.
-const ROWS: [(i64, Asks); 9] = [
+const ROWS: [(i64, Asks); 10] = [
     (34, Writer::order),
     (18, Writer::activity),
     (14, Writer::redeem),
@@ -21,7 +21,8 @@ const ROWS: [(i64, Asks); 9] = [
     (4, Writer::adjust),
     (2, Writer::badge),
     (4, Writer::sweep),
-    (2, Writer::somebody),
+    (1, Writer::version),
+    (1, Writer::somebody),
 ];
 
 impl Writer {

@@ -7,7 +7,7 @@ use crate::{
     member::{Member, Status},
     number::signed,
     programme::Tier,
-    settle::settle,
+    settle::{settle, tier_changed},
 };
 
 impl Draft<'_> {
@@ -65,14 +65,7 @@ impl Draft<'_> {
         wants.nothing()?;
         let Some(to) = reached else { return Ok(()) };
         let now = self.context.now;
-        let trial = self.member.trial.as_ref();
-        let kind = EntryKind::TierChanged {
-            from: self.member.standing.tier.clone(),
-            to: to.id.clone(),
-            why: TierCause::Raised,
-            valid_until: programme.period_end(to, now),
-            ends_trial: trial.is_some_and(|trial| programme.rank(&trial.tier) <= programme.rank(&to.id)),
-        };
+        let kind = tier_changed(programme, &self.member, to, TierCause::Raised, now);
         self.record(now, Movement::default(), None, kind);
         Ok(())
     }

@@ -100,7 +100,7 @@ impl Decision {
     /// The tier that the command raised the member to.
     pub fn upgraded_to(&self) -> Option<&TierId> {
         self.events.iter().rev().find_map(|event| match event.kind.row().tier {
-            Some(TierStep::Changed { from: _, to }) => Some(to),
+            Some(TierStep::Changed { from: _, to, by_version: _ }) => Some(to),
             Some(TierStep::Kept | TierStep::TrialStarted) | None => None,
         })
     }

@@ -115,7 +115,11 @@ impl Draft<'_> {
     fn own_lot<'o>(&self, order: &'o Order) -> Option<&'o OrderLot> {
         let own = order.lot.as_ref()?;
         let now = self.context.now;
-        let judged = self.context.programmes.at(own.expires_at.map_or(now, |at| at.min(now)));
+        // For a lot that has ended, the programme at its end says what kind of lot it was.
+        let judged = match own.expires_at {
+            Some(end) if end <= now => self.context.programmes.before(end),
+            _ => self.programme(),
+        };
         (!matches!(judged.points.expiry, Expiry::Inactivity { .. })).then_some(own)
     }
 

@@ -7,7 +7,7 @@
 //! If a kind's own content is needed (to apply it, or for the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
-use super::{ActivityEarned, EntryKind, Order, OrderRefunded};
+use super::{ActivityEarned, EntryKind, Order, OrderRefunded, TierCause};
 use crate::{
     id::{BadgeId, BrandId, OrderId, RedemptionId, TierId},
     programme::Way,
@@ -148,6 +148,8 @@ pub enum TierStep<'a> {
         from: &'a TierId,
         /// To; the same one may be reached again.
         to: &'a TierId,
+        /// The version of the programme that raised it by coming into force, if one did.
+        by_version: Option<u32>,
     },
     /// A trial of a higher one began.
     TrialStarted,
@@ -318,7 +320,13 @@ impl EntryKind {
                 for_partners: false,
             },
             EntryKind::TierKept { .. } => tier_row(TierStep::Kept),
-            EntryKind::TierChanged { from, to, .. } => tier_row(TierStep::Changed { from, to }),
+            EntryKind::TierChanged { from, to, why, .. } => {
+                let by_version = match why {
+                    TierCause::Version(version) => Some(*version),
+                    TierCause::Raised | TierCause::Lapsed => None,
+                };
+                tier_row(TierStep::Changed { from, to, by_version })
+            }
             EntryKind::TrialStarted { .. } => tier_row(TierStep::TrialStarted),
             EntryKind::BadgeIssued { badge, reason: _ } => Row {
                 word: "badge",

@@ -7,7 +7,7 @@ mod shape;
 use crate::{
     condition::Condition,
     id::{ActivityId, BadgeId, BrandId, TierId},
-    member::Member,
+    member::{Member, Periods, Standing},
     number::{Currency, Rate},
     time::{Day, Instant, Zone},
 };
@@ -309,9 +309,37 @@ impl Programme {
         self.tier(tier).map_or(Rate::ONE, |tier| tier.earn_multiplier)
     }
 
-    /// The end of a period of the tier that starts (or starts again) at that moment.
+    /// The end of the tier's first period from that moment; `None` is never.
     pub fn period_end(&self, tier: &Tier, start: Instant) -> Option<Instant> {
-        tier.validity_months.map(|months| self.zone.midnight(self.zone.day(start).plus_months(months)))
+        tier.validity_months.map(|months| self.months_after(self.zone.day(start), months))
+    }
+
+    /// The end of the next period of a tier that is kept at the end of one, and what it is counted from, if not
+    /// from the date since which the tier is held. All count from one date, unless a version has changed their
+    /// months: then they count from that end on.
+    pub fn next_period(
+        &self,
+        tier: &Tier,
+        standing: &Standing,
+        end: Instant,
+    ) -> Option<(Instant, Option<Periods>)> {
+        let (months, ended) = (tier.validity_months?, self.zone.day(end));
+        let (since, number) = (self.zone.day(standing.since), standing.kept + 1);
+        let from_since = Periods { from: since.number(), months, number };
+        // The months since then, for they are not recorded.
+        let apart = i64::from(ended.month_number()) - i64::from(since.month_number());
+        let so_far = match standing.counted {
+            None if apart == i64::from(months) * i64::from(number) => from_since,
+            Some(counted) if counted.months == months => counted,
+            _ => Periods { from: ended.number(), months, number: 0 },
+        };
+        let next = Periods { number: so_far.number + 1, ..so_far };
+        let end = self.months_after(Day::from_number(next.from), months * next.number);
+        Some((end, Some(next).filter(|_| so_far != from_since)))
+    }
+
+    fn months_after(&self, day: Day, months: u32) -> Instant {
+        self.zone.midnight(day.plus_months(months))
     }
 }
 
@@ -356,6 +384,18 @@ impl Timeline {
         let later = self.versions.iter().rev().find(|version| version.since <= instant);
         // Events before the first version are judged by the first. There is always one.
         later.unwrap_or(&self.versions[0])
+    }
+
+    /// The version in force just before that moment: it judges what falls due at it (rules, 2).
+    pub fn before(&self, instant: Instant) -> &Programme {
+        let earlier = self.versions.iter().rev().find(|version| version.since < instant);
+        earlier.unwrap_or(&self.versions[0]) // as in `at`
+    }
+
+    /// The versions after that one, oldest first.
+    pub fn after(&self, number: u32) -> &[std::sync::Arc<Programme>] {
+        let known = self.versions.partition_point(|version| version.version <= number);
+        &self.versions[known..]
     }
 
     /// The newest version.

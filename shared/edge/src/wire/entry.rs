@@ -215,12 +215,12 @@ impl Show<'_> {
         match kind {
             EntryKind::TierChanged { from, to, valid_until, why, .. } => {
                 let word = match why {
-                    TierCause::Raised => TierWord::Raised,
+                    TierCause::Raised | TierCause::Version(_) => TierWord::Raised,
                     TierCause::Lapsed => TierWord::Lapsed,
                 };
                 tier(change(word, from, to, *valid_until))
             }
-            EntryKind::TierKept { tier: own, valid_until, lifetime } => tier(TierChange {
+            EntryKind::TierKept { tier: own, valid_until, lifetime, .. } => tier(TierChange {
                 lifetime: Some(*lifetime),
                 ..change(TierWord::Kept, own, own, *valid_until)
             }),

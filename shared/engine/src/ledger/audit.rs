@@ -128,6 +128,8 @@ fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Find
         evolve_unchecked(&mut folded, &entry.event);
     }
     folded.mature(stored.as_of);
+    // The entries tell only of the versions that raised somebody.
+    folded.version = stored.version;
     folded.tags.clone_from(&stored.tags);
     compare(stored, &folded, &mut finding.differences);
     check_states(entries, &mut finding.differences);

@@ -12,6 +12,7 @@ use domain::{
 
 use crate::{
     accounts::Points,
+    ledger::standing::version_of,
     programme::Programmes,
     store::{
         Change, Expect, Key, Version, Write,
@@ -163,7 +164,7 @@ impl<'a> Parts<'a> {
             next += 1;
             balance += event.movement.points();
             let own = part.primary.take_if(|primary| primary.index == index);
-            let is_primary = own.is_some();
+            let (is_primary, is_timely) = (own.is_some(), index < part.timely);
             let (natural, content, outcome, blocks, charged) = match own {
                 Some(own) => (own.key, Some(own.content), Some(own.outcome), own.blocks, own.charged),
                 None => (None, None, None, Vec::new(), false),
@@ -172,8 +173,11 @@ impl<'a> Parts<'a> {
                 member: part.after.id,
                 seq,
                 previous: last.take(),
-                by: if index < part.timely { By::Time } else { self.by },
-                version: self.programmes.at(event.at).version,
+                by: if is_timely { By::Time } else { self.by },
+                version: match is_timely {
+                    true => version_of(self.programmes, &event),
+                    false => self.programmes.at(event.at).version,
+                },
                 recorded_at: self.recorded_at,
                 balance_after: balance,
                 content: content.filter(|_| natural.is_some()),

@@ -8,7 +8,10 @@ use domain::{
 };
 
 use crate::{
-    ledger::{Ledger, standing::settled},
+    ledger::{
+        Ledger,
+        standing::{settled, version_of},
+    },
     store::{
         Key,
         error::Error,
@@ -109,7 +112,7 @@ impl Ledger {
                 seq: record.member.seq + 1 + index as u64,
                 previous: None,
                 by: By::Time,
-                version: programmes.at(event.at).version,
+                version: version_of(&programmes, event),
                 recorded_at: event.at,
                 event: event.clone(),
                 balance_after: balance,

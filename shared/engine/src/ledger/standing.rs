@@ -1,7 +1,7 @@
 //! A member as time alone makes it, without anything being written.
 
 use domain::{
-    event::Event,
+    event::{Event, TierStep},
     member::{Member, MemberId},
     programme::{Programme, Timeline},
     settle,
@@ -13,8 +13,18 @@ pub(crate) fn newborn(programmes: &Timeline, id: MemberId, registered_at: Instan
     let programme: &Programme = programmes.at(registered_at);
     let base = programme.base_tier();
     let mut member = Member::new(id, registered_at, registered_at, &base.id);
+    member.version = programme.version;
     member.standing.valid_until = programme.period_end(base, registered_at);
     member
+}
+
+/// The version of the programme that an entry of time's is made under: the one that raised the member, else the
+/// one in force just before what it tells fell due.
+pub(crate) fn version_of(programmes: &Timeline, event: &Event) -> u32 {
+    match event.kind.row().tier {
+        Some(TierStep::Changed { by_version: Some(version), .. }) => version,
+        _ => programmes.before(event.occurred_at).version,
+    }
 }
 
 /// Brings a copy of the member up to `now` without writing, in as many steps as it takes.

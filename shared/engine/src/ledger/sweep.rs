@@ -204,10 +204,12 @@ impl Ledger {
     async fn due(&self, request: &Request, loaded: &Loaded, as_of: Instant) -> Result<Option<Due>, Error> {
         let mut member = loaded.record.member.clone();
         let programmes = self.programme.timeline_of(&member).await?;
-        if member.due_at().is_none_or(|due| due > as_of) {
+        let nothing = member.due_at().is_none_or(|due| due > as_of);
+        let events = settle(&programmes, &mut member, as_of);
+        // A version of the programme raises members who are not in the due index.
+        if nothing && events.is_empty() {
             return Ok(None);
         }
-        let events = settle(&programmes, &mut member, as_of);
         let more = member.due_at().is_some_and(|due| due <= as_of);
         let writes = self.settled_writes(request, loaded, &member, &events)?;
         Ok(Some(Due { id: member.id, writes, events, more }))
@@ -299,11 +301,13 @@ impl Swept {
             }
             match row.tier {
                 Some(TierStep::Kept) => self.renewed += 1,
-                Some(TierStep::Changed { from, to }) => match ladder.rank(to).cmp(&ladder.rank(from)) {
-                    std::cmp::Ordering::Less => self.downgraded += 1,
-                    std::cmp::Ordering::Equal => self.renewed += 1,
-                    std::cmp::Ordering::Greater => self.upgraded += 1,
-                },
+                Some(TierStep::Changed { from, to, by_version: _ }) => {
+                    match ladder.rank(to).cmp(&ladder.rank(from)) {
+                        std::cmp::Ordering::Less => self.downgraded += 1,
+                        std::cmp::Ordering::Equal => self.renewed += 1,
+                        std::cmp::Ordering::Greater => self.upgraded += 1,
+                    }
+                }
                 // Time alone begins no trial.
                 Some(TierStep::TrialStarted) | None => {}
             }

@@ -27,6 +27,7 @@ struct GotMember<'a> {
 #[derive(Deserialize)]
 struct GotTier<'a> {
     id: &'a str,
+    since: &'a str,
     valid_until: Option<&'a str>,
     lifetime: bool,
     #[serde(borrow)]
@@ -83,6 +84,7 @@ fn compare_shown(got: &GotMember<'_>, id: &str, shown: &Shown, program: &Program
     same("growth", got.growth, want.growth)?;
     same("period_growth", got.period_growth, want.period_growth)?;
     same("tier", got.tier.id, tier(want.tier))?;
+    same_instant("tier/since", Some(got.tier.since), want.since)?;
     same_instant("tier/valid_until", got.tier.valid_until, want.valid_until)?;
     same("tier/lifetime", got.tier.lifetime, want.lifetime == Some(want.tier))?;
     same("tier/trial", got.tier.trial.as_ref().map(|own| own.id), want.trial.map(|(own, _)| tier(own)))?;

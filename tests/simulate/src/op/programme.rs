@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use laurel_tests::model::{Model, random_expiry};
+use laurel_tests::model::{Model, change_tiers, random_expiry};
 use serde_json::json;
 
 use super::{Asked, Names, Op, Sent};
@@ -66,7 +66,7 @@ impl Writer {
     fn program(&mut self) -> Op {
         let dice = &mut self.dice;
         let next = &mut self.document;
-        match dice.below(10) {
+        match dice.below(12) {
             0 => {
                 let yen = ["0.01", "0.02", "0.005"];
                 let rates = if self.yen { yen } else { ["1", "0.5", "2"] };
@@ -98,6 +98,7 @@ impl Writer {
                 next["points"]["hold_days"] = json!(hold_days);
             }
             7 => accounts::change(next, dice),
+            8..10 => change_tiers(next, dice),
             _ => next["points"]["on_short"] = json!(dice.pick(&["debt", "forgive"])),
         }
         Op::Program(Program { document: Rc::from(next.to_string()) })

@@ -1,7 +1,8 @@
-//! What staff do: points and badges by hand.
+//! What staff do: points and badges by hand, and new versions of the programme.
 
 use crate::model::calendar::NEVER;
 use crate::model::generate::Writer;
+use crate::model::programs::change_tiers;
 use serde_json::json;
 
 impl Writer {
@@ -28,6 +29,16 @@ impl Writer {
         }
         self.post("/adjust", body);
         member
+    }
+
+    /// A new version of the programme, unless chance leaves it as it is.
+    pub(super) fn version(&mut self) -> i64 {
+        let before = self.program.clone();
+        change_tiers(&mut self.program, &mut self.dice);
+        if self.program != before {
+            self.step("PUT", "/program", Some(self.program.clone()));
+        }
+        self.member()
     }
 
     pub(super) fn badge(&mut self) -> i64 {

@@ -100,14 +100,14 @@ layout! {
         4 = OrderRefunded(refund),
         5 = RedemptionCancelled { brand, redemption, lost },
         6 = Adjusted { brand, reason, bill },
-        7 = TierKept { tier, valid_until, lifetime },
+        7 = TierKept { tier, valid_until, counted, lifetime },
         8 = TierChanged { from, to, why, valid_until, ends_trial },
         9 = TrialStarted { tier, until },
         10 = BadgeIssued { badge, reason },
         11 = StatusChanged { status, reason },
     }
 }
-layout! { enum TierCause { 0 = Raised, 1 = Lapsed } }
+layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }
 layout! {
     struct Order {
         brand, order_id, day, amount, lines, tier, version, calculated, granted, growth, lot,

@@ -1,7 +1,7 @@
 //! A member's standing.
 
 use bytes::Bytes;
-use domain::member::{ActivityCount, Badge, Lot, Member, OrderStats, Standing, Status, Trial};
+use domain::member::{ActivityCount, Badge, Lot, Member, OrderStats, Periods, Standing, Status, Trial};
 
 use super::{
     Stored, first,
@@ -51,12 +51,13 @@ impl Layout for MemberRecord {
 
 layout! {
     struct Member {
-        id, status, registered_at, as_of, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
+        id, status, registered_at, as_of, version, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
         active_on, badges, tags, granted, activities, orders,
     }
 }
 layout! { enum Status { 0 = Active, 1 = Suspended, 2 = Closed, 3 = Erased } }
-layout! { struct Standing { tier, since, valid_until, kept } }
+layout! { struct Standing { tier, since, valid_until, kept, counted } }
+layout! { struct Periods { from, months, number } }
 layout! { struct Trial { tier, until } }
 layout! { struct Lot { expires_at, brand, held_until, points } }
 layout! { struct Badge { id, issued_at } }

@@ -184,7 +184,7 @@ impl From<EntryKind> for event::EntryKind {
             }
             EntryKind::Adjusted { brand, reason, bill } => Newest::Adjusted { brand, reason, bill },
             EntryKind::TierKept { tier, valid_until, lifetime } => {
-                Newest::TierKept { tier, valid_until, lifetime }
+                Newest::TierKept { tier, valid_until, counted: None, lifetime }
             }
             EntryKind::TierChanged { from, to, why, valid_until, ends_trial } => {
                 Newest::TierChanged { from, to, why, valid_until, ends_trial }

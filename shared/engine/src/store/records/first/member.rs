@@ -76,6 +76,8 @@ impl From<Whole> for member::Member {
             status: whole.status,
             registered_at: whole.registered_at,
             as_of: whole.as_of,
+            // Settled over the versions up to that moment.
+            version: 0,
             seq: whole.seq,
             growth: whole.growth,
             period_growth: whole.period_growth,
@@ -98,7 +100,8 @@ impl From<Whole> for member::Member {
 impl From<Standing> for member::Standing {
     fn from(standing: Standing) -> member::Standing {
         let Standing { tier, since, valid_until, kept } = standing;
-        member::Standing { tier, since, valid_until, kept }
+        // Its periods count from `since`.
+        member::Standing { tier, since, valid_until, kept, counted: None }
     }
 }
 

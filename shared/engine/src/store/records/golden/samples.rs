@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use domain::{
     id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
     member::{
-        ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Person, Standing,
-        Status, Trial,
+        ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Periods, Person,
+        Standing, Status, Trial,
     },
     number::{Amount, Money},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
@@ -72,6 +72,7 @@ fn full_member() -> Member {
         status: Status::Active,
         registered_at: LONG_AGO,
         as_of: AT,
+        version: 0,
         seq: 300,
         growth: 2_500,
         period_growth: -20,
@@ -80,6 +81,7 @@ fn full_member() -> Member {
             since: AT,
             valid_until: Some(Instant(AT.0 + 1)),
             kept: 3,
+            counted: None,
         },
         lifetime: Some(TierId::of_checked("silver")),
         trial: Some(Trial { tier: TierId::of_checked("black"), until: Instant(AT.0 + 2) }),
@@ -129,6 +131,9 @@ pub(super) fn member() -> Samples<MemberRecord> {
             Member { seq: whole, growth: whole, period_growth: signed, debt: whole, ..newborn.clone() };
         samples.push((format!("numbers_{at}"), record(member)));
     }
+    let counted = Periods { from: DayNumber(20_454), months: 1_200, number: u32::MAX };
+    let standing = Standing { counted: Some(counted), ..newborn.standing.clone() };
+    samples.push((text("periods"), record(Member { version: 128, standing, ..newborn.clone() })));
     let member = Member {
         granted: vec![(DayNumber(i32::MIN), u64::MAX), (DayNumber(i32::MAX), 0)],
         active_on: DayNumber(i32::MIN),

@@ -6,7 +6,7 @@ use domain::{
         Share, TierCause,
     },
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
-    member::Status,
+    member::{Periods, Status},
     number::Money,
     time::{DayNumber, Instant},
 };
@@ -99,6 +99,9 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         valid_until,
         ends_trial,
     };
+    let kept =
+        |valid_until, counted, lifetime| EntryKind::TierKept { tier: gold(), valid_until, counted, lifetime };
+    let counted = Periods { from: DayNumber(20_454), months: 3, number: 128 };
     let status = |status: Status| EntryKind::StatusChanged { status, reason: text("asked for") };
     vec![
         ("order_earned", EntryKind::OrderEarned(Box::new(order()))),
@@ -128,8 +131,10 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             },
         ),
         ("adjusted", EntryKind::Adjusted { brand: brand(), reason: text("for luck"), bill: true }),
-        ("tier_kept", EntryKind::TierKept { tier: gold(), valid_until: Some(AT), lifetime: false }),
-        ("tier_kept_for_life", EntryKind::TierKept { tier: gold(), valid_until: None, lifetime: true }),
+        ("tier_kept", kept(Some(AT), None, false)),
+        ("tier_kept_for_life", kept(None, None, true)),
+        ("tier_kept_counted_anew", kept(Some(AT), Some(counted), false)),
+        ("tier_raised_by_a_version", changed(TierCause::Version(128), Some(AT), false)),
         ("tier_raised", changed(TierCause::Raised, Some(AT), true)),
         ("tier_lapsed", changed(TierCause::Lapsed, None, false)),
         ("trial_started", EntryKind::TrialStarted { tier: gold(), until: AT }),
