@@ -114,7 +114,10 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
     match ask {
         Ask::Earn { order, amount } => {
             let (order_id, amount) = (order_id(*order), Some(money(*amount)));
-            Act::earn_order(whom, EarnOrder { brand, order_id, amount, lines: Vec::new(), occurred_at: None })
+            Act::earn_order(
+                whom,
+                EarnOrder { brand, order_id, channel: None, amount, lines: Vec::new(), occurred_at: None },
+            )
         }
         Ask::Redeem { order, points, .. } => {
             let (order_id, points) = (order_id(*order), Figure::of(*points).expect("a figure"));

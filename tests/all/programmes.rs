@@ -172,6 +172,32 @@ async fn faults_of_a_programme_are_told_all_at_once() {
         ],
     )
     .await;
+    // What orders earn, in amounts of the programme's currency.
+    check(
+        changed(&[
+            ("/points/block", json!({"amount": "0.00", "points": 5})),
+            ("/points/minimum", json!({"amount": "1.005"})),
+            (
+                "/growth/steps",
+                json!([{"from": "0.0", "growth": 5}, {"from": "10.0000", "growth": 5}, {"from": "9", "growth": 9}]),
+            ),
+        ]),
+        &[
+            "/growth/steps/0/from out_of_range",
+            "/growth/steps/1/growth out_of_range",
+            "/growth/steps/2/from out_of_range",
+            "/points/block unknown_field",
+            "/points/block/amount out_of_range",
+            "/points/minimum/amount wrong_format",
+        ],
+    )
+    .await;
+    check(
+        changed(&[("/growth/per_order", json!(-1)), ("/growth/steps", json!([{"from": "-1", "growth": 5}]))]),
+        &["/growth/per_order out_of_range", "/growth/steps/0/from wrong_format"],
+    )
+    .await;
+    check(changed(&[("/points/per_unit", Value::Null)]), &["/points/per_unit required"]).await;
     // A value that is wrong by itself is not reported again for not agreeing with others.
     check(
         changed(&[("/time_zone", json!(8)), ("/tiers/0/growth", json!(5))]),

@@ -2,14 +2,15 @@
 
 use domain::{
     decide::{EarnActivity, EarnLine, EarnOrder},
-    id::{ActivityId, ActivityRef, BrandId, OrderId, OrderLineId},
+    id::{ActivityId, ActivityRef, BrandId, OrderChannel, OrderId, OrderLineId},
     member::MemberId,
+    number::Quantity,
     shape::Shape,
     time::Instant,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, List, Method, MoneyText, Partners,
-    Positive, Problem, Role, Route, Text, Ulid, body, given, need, taking,
+    Access, Answer, Api, Call, Code, Decimal, Form, Function, IdentitySent, Kind, List, Method, MoneyText,
+    Partners, Problem, Role, Route, Text, Ulid, body, given, need, taking,
     wire::{Earned, PartnerDone},
 };
 use engine::{Act, id::Reference};
@@ -23,10 +24,10 @@ body! {
         sku: Option<Text<64>>,
         /// may be excluded or multiplied by the programme
         category: Option<Text<64>>,
-        /// how many
-        quantity: Positive,
-        /// what they come to together
-        amount: MoneyText,
+        /// how many, or how much
+        quantity: Quantity,
+        /// what they come to together; below 0 for a discount
+        amount: Decimal,
     }
 }
 
@@ -45,6 +46,10 @@ body! {
         order_id: Option<OrderId>,
         /// what the order came to; the sum of the lines, if both are given
         amount: Option<MoneyText>,
+        /// where it was placed; in no rule of earning
+        channel: Option<OrderChannel>,
+        /// the programme's, if it is given
+        currency: Option<Text<64>>,
         /// its lines
         lines: Option<List<OrderLine, 1, 200>>,
         /// in place of an order: what was done
@@ -80,6 +85,7 @@ pub static FUNCTION: Function = Function {
             Code::CreditExhausted,
             Code::OccurredInFuture,
             Code::OccurredTooLongAgo,
+            Code::CurrencyMismatch,
             Code::LimitExceeded,
         ],
         ..taking!(EarnPoints => handle)
@@ -88,6 +94,7 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
+    in_the_currency(&form, &body)?;
     let whom = form.whom(body.member_id, body.identity.as_ref(), body.member_ref);
     let act = match body.activity.clone() {
         Some(done) => {
@@ -103,8 +110,20 @@ async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Prob
     api.done::<Earned>(call, &done).await
 }
 
+/// Amounts of another currency would be read as the programme's: that comes before anything they say.
+fn in_the_currency(form: &Form<'_>, body: &EarnPoints) -> Result<(), Problem> {
+    let own = String::from_utf8_lossy(&form.currency.code);
+    match body.currency.as_deref().filter(|told| *told != own && body.activity.is_none()) {
+        Some(told) => {
+            let detail = format!("the programme counts in {own}, and the order says {told:?}");
+            Err(Problem::saying(Code::CurrencyMismatch, detail).with("currency", &*own))
+        }
+        None => Ok(()),
+    }
+}
+
 fn activity(form: &mut Form<'_>, body: EarnPoints, activity: ActivityId) -> EarnActivity {
-    form.takes_no(given!(body: order_id, amount, lines), "an activity has none");
+    form.takes_no(given!(body: order_id, amount, lines, channel, currency), "an activity has none");
     EarnActivity { brand: body.brand, activity, reference: body.activity_ref, occurred_at: body.occurred_at }
 }
 
@@ -118,6 +137,7 @@ fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {
         lines: lines.into_iter().collect::<Option<_>>()?,
         brand: body.brand,
         order_id: order_id?,
+        channel: body.channel,
         amount: amount?,
         occurred_at: body.occurred_at,
     })
@@ -125,10 +145,10 @@ fn order(form: &mut Form<'_>, body: EarnPoints) -> Option<EarnOrder> {
 
 fn order_line(form: &mut Form<'_>, index: usize, line: OrderLine) -> Option<EarnLine> {
     Some(EarnLine {
-        amount: form.money(&line.amount, &format!("/lines/{index}/amount"))?,
+        amount: form.signed_money(&line.amount, &format!("/lines/{index}/amount"))?,
         line_id: line.line_id,
         sku: line.sku.map(Into::into),
         category: line.category.map(Into::into),
-        quantity: line.quantity.0.get(),
+        quantity: line.quantity,
     })
 }

@@ -3,11 +3,12 @@
 use domain::{
     decide::{Ask, RefundLine},
     id::{BrandId, OrderId, OrderLineId, RedemptionId, RefundId},
+    number::Quantity,
     shape::Shape,
 };
 use edge::{
-    Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners,
-    Positive, Problem, Role, Route, Ulid, body, given, need, taking,
+    Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners, Problem,
+    Role, Route, Ulid, body, given, need, taking,
     wire::{PartnerDone, Reversed},
 };
 use engine::Act;
@@ -17,8 +18,8 @@ body! {
     struct ReturnedLine {
         /// a line of the order
         line_id: OrderLineId,
-        /// how many units of it
-        quantity: Positive,
+        /// how many, or how much of it
+        quantity: Quantity,
     }
 }
 
@@ -106,8 +107,7 @@ fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {
     match (part.amount, part.lines) {
         (Some(amount), None) => form.money(&amount, "/refund/amount").map(Ask::Amount),
         (None, Some(List(lines))) => {
-            let line =
-                |line: ReturnedLine| RefundLine { line_id: line.line_id, quantity: line.quantity.0.get() };
+            let line = |line: ReturnedLine| RefundLine { line_id: line.line_id, quantity: line.quantity };
             Some(Ask::Lines(lines.into_iter().map(line).collect()))
         }
         (Some(_), Some(_)) | (None, None) => {

@@ -5,9 +5,11 @@ mod row;
 use std::collections::HashSet;
 
 use crate::{
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
+    id::{
+        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId, TierId,
+    },
     member::{Periods, Status},
-    number::Money,
+    number::{Money, Quantity, SignedMoney},
     programme::Way,
     time::{Day, DayNumber, Instant},
 };
@@ -165,6 +167,8 @@ pub struct Order {
     pub order_id: OrderId,
     /// The local day it happened on (its number).
     pub day: DayNumber,
+    /// Where it was placed, if that was said.
+    pub channel: Option<OrderChannel>,
     /// What it came to.
     pub amount: Money,
     /// Its lines, if it was sent with any.
@@ -201,17 +205,17 @@ pub struct OrderLine {
     pub sku: Option<String>,
     /// The category.
     pub category: Option<String>,
-    /// How many, from 1.
-    pub quantity: u64,
-    /// What they came to together.
-    pub amount: Money,
+    /// How many, or how much; above 0.
+    pub quantity: Quantity,
+    /// What they came to together; below 0 for a discount.
+    pub amount: SignedMoney,
 }
 
 /// What has been refunded of an order, and what it has earned after that.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct OrderState {
-    /// Units refunded, by line.
-    pub units: Vec<u64>,
+    /// How much of each line was refunded.
+    pub units: Vec<Quantity>,
     /// The amount refunded of an order without lines.
     pub amount: Money,
     /// Points so far.
@@ -230,7 +234,7 @@ impl OrderState {
     /// The state of an order without refunds.
     pub fn new(order: &Order) -> OrderState {
         OrderState {
-            units: vec![0; order.lines.len()],
+            units: vec![Quantity::NONE; order.lines.len()],
             amount: Money(0),
             points: order.granted,
             growth: order.growth,
@@ -267,8 +271,8 @@ pub struct OrderRefunded {
     pub brand: BrandId,
     /// The order.
     pub order_id: OrderId,
-    /// What remained of its amount before, less what remains after.
-    pub amount: Money,
+    /// What remained of its amount before, less what remains after; below 0 if a discount was refunded.
+    pub amount: SignedMoney,
     /// Whether nothing remains from now on, having remained before.
     pub closes: bool,
     /// Points taken, debt included; what was let go or had expired is not.

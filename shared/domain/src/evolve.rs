@@ -57,7 +57,8 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         }
         EntryKind::OrderRefunded(refund) => {
             member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
-            member.orders.amount = Money(member.orders.amount.0.saturating_sub(refund.amount.0));
+            let left = i128::from(member.orders.amount.0) - refund.amount.0;
+            member.orders.amount = Money(u64::try_from(left.max(0)).unwrap_or(u64::MAX));
         }
         EntryKind::TierKept { valid_until, counted, lifetime, tier } => {
             member.standing.valid_until = *valid_until;

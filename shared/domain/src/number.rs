@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use num_bigint::BigUint;
+use num_bigint::{BigInt, BigUint, Sign};
 
 /// A whole number that counts something: points, growth, units, minor units of money. From 0 to 2^53 − 1, so that
 /// every JSON reader keeps it whole.
@@ -141,9 +141,16 @@ impl Money {
     /// Digits an amount may have before the point.
     pub const WHOLE_DIGITS_MAX: usize = 13;
 
-    /// Reads a decimal string such as `88.50`: ASCII digits, at most the currency's minor digits.
+    /// One unit of the currency.
+    pub fn unit(currency: Currency) -> Money {
+        Money(10u64.pow(currency.digits))
+    }
+
+    /// Reads a decimal string such as `88.50`: ASCII digits, at most the currency's minor digits but for zeros
+    /// beyond them.
     pub fn parse(text: &str, currency: Currency) -> Option<Money> {
-        let (mantissa, scale) = decimal(text, Money::WHOLE_DIGITS_MAX, currency.digits as usize)?;
+        let digits = currency.digits as usize;
+        let (mantissa, scale) = decimal(without_zeros_beyond(text, digits), Money::WHOLE_DIGITS_MAX, digits)?;
         Some(Money(mantissa.checked_mul(10u64.checked_pow(currency.digits - scale)?)?))
     }
 
@@ -153,6 +160,96 @@ impl Money {
         match currency.digits {
             0 => self.0.to_string(),
             digits => format!("{}.{:0width$}", self.0 / unit, self.0 % unit, width = digits as usize),
+        }
+    }
+}
+
+/// Money that may be below zero, in the currency's minor unit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct SignedMoney(pub i128);
+
+impl SignedMoney {
+    /// Reads a decimal string such as `-12.30`: as [`Money::parse`] does, with or without a minus.
+    pub fn parse(text: &str, currency: Currency) -> Option<SignedMoney> {
+        match text.strip_prefix('-') {
+            Some(rest) => Money::parse(rest, currency).map(|money| SignedMoney(-i128::from(money.0))),
+            None => Money::parse(text, currency).map(SignedMoney::from),
+        }
+    }
+
+    /// The amount as a decimal string with all of the currency's minor digits: `-12.30`.
+    pub fn show(self, currency: Currency) -> String {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (unit, value) = (10u128.pow(currency.digits), self.0.unsigned_abs());
+        match currency.digits {
+            0 => format!("{sign}{value}"),
+            digits => format!("{sign}{}.{:0width$}", value / unit, value % unit, width = digits as usize),
+        }
+    }
+
+    /// A balance seen from the brand: what it owes; below zero, what it is owed.
+    pub fn owed(self, currency: Currency) -> Amount {
+        Amount(-self.0 * 10i128.pow(6 - currency.digits))
+    }
+}
+
+impl From<Money> for SignedMoney {
+    fn from(money: Money) -> SignedMoney {
+        SignedMoney(money.0.into())
+    }
+}
+
+/// How much of an article: pieces, or a weight. Exact to a thousandth.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Quantity(
+    /// In thousandths: at most [`Figure::MAX`] thousands of them.
+    pub u64,
+);
+
+impl Quantity {
+    /// Thousandths in one.
+    const ONE: u64 = 1_000;
+
+    /// Nothing of it.
+    pub const NONE: Quantity = Quantity(0);
+
+    /// So many pieces.
+    pub fn whole(pieces: Figure) -> Quantity {
+        Quantity(pieces.get() * Quantity::ONE) // below 2^63
+    }
+
+    /// Reads a decimal string such as `0.350`: ASCII digits, at most three of them after the point.
+    pub fn parse(text: &str) -> Option<Quantity> {
+        let (mantissa, scale) = decimal(text, 16, 3)?;
+        let thousandths = mantissa.checked_mul(10u64.pow(3 - scale))?;
+        (thousandths <= Figure::MAX * Quantity::ONE).then_some(Quantity(thousandths))
+    }
+
+    /// The number of pieces, if it is a whole one.
+    pub fn pieces(self) -> Option<u64> {
+        self.0.is_multiple_of(Quantity::ONE).then_some(self.0 / Quantity::ONE)
+    }
+}
+
+/// In JSON a whole number where it is one, else a decimal string.
+impl serde::Serialize for Quantity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.pieces() {
+            Some(pieces) => serializer.serialize_u64(pieces),
+            None => serializer.collect_str(self),
+        }
+    }
+}
+
+/// As a decimal string: without a point if it is whole, else without closing zeros.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pieces() {
+            Some(pieces) => write!(f, "{pieces}"),
+            None => {
+                let fraction = format!("{:03}", self.0 % Quantity::ONE);
+                write!(f, "{}.{}", self.0 / Quantity::ONE, fraction.trim_end_matches('0'))
+            }
         }
     }
 }
@@ -236,6 +333,14 @@ impl fmt::Display for Rate {
     }
 }
 
+/// The decimal string without the zeros that follow so many digits after the point, where nothing else does.
+fn without_zeros_beyond(text: &str, digits: usize) -> &str {
+    let Some(point) = text.find('.') else { return text };
+    let kept = if digits == 0 { point } else { point + 1 + digits };
+    let beyond = text.as_bytes().get(point + 1 + digits..).unwrap_or_default();
+    if !beyond.is_empty() && beyond.iter().all(|digit| *digit == b'0') { &text[..kept] } else { text }
+}
+
 /// Mantissa and scale of a plain decimal string; no sign, no exponent, no other digits than ASCII.
 fn decimal(text: &str, whole_max: usize, fraction_max: usize) -> Option<(u64, u32)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "")); // a whole number
@@ -258,67 +363,133 @@ fn decimal(text: &str, whole_max: usize, fraction_max: usize) -> Option<(u64, u3
 #[derive(Clone, Copy, Debug)]
 pub struct Term {
     /// The line's amount.
-    pub amount: Money,
+    pub amount: SignedMoney,
     /// The line's own multiplier.
     pub rate: Rate,
-    /// Units of the line that count …
+    /// How much of the line counts …
     pub part: u64,
-    /// … out of this many (at least 1).
+    /// … out of this much (at least 1).
     pub of: u64,
 }
 
-/// `floor(Σ terms × Π rates)`, in units of the currency, rounded once; `None` beyond every figure.
-pub fn floor_of_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<Figure> {
-    match quick_product(terms, rates, currency) {
-        Some(product) => Figure::of(product),
-        None => slow_product(terms, rates, currency),
+/// An exact sum of terms, in the currency's minor unit. Nothing of it is rounded.
+#[derive(Clone, Debug)]
+pub struct Total(Sum);
+
+/// A fraction.
+#[derive(Clone, Debug)]
+enum Sum {
+    /// The usual case in machine integers: no line is split and nothing overflows.
+    Small { above: i128, below: u128 },
+    /// Any other.
+    Large { above: BigInt, below: BigUint },
+}
+
+impl Total {
+    /// The sum of these.
+    pub fn of(terms: &[Term]) -> Total {
+        Total(Total::quick(terms).unwrap_or_else(|| Total::slow(terms)))
+    }
+
+    /// `None` says only that it must be computed the long way.
+    fn quick(terms: &[Term]) -> Option<Sum> {
+        let scale = terms.iter().map(|term| term.rate.scale).max().unwrap_or(0); // no terms, nothing to scale
+        let mut above = 0i128;
+        for term in terms {
+            if term.part == 0 {
+                continue;
+            }
+            if term.part != term.of {
+                return None;
+            }
+            let value = term
+                .amount
+                .0
+                .checked_mul(i128::from(term.rate.mantissa))?
+                .checked_mul(10i128.pow(scale - term.rate.scale))?;
+            above = above.checked_add(value)?;
+        }
+        Some(Sum::Small { above, below: 10u128.pow(scale) })
+    }
+
+    fn slow(terms: &[Term]) -> Sum {
+        let (mut above, mut below) = (BigInt::ZERO, BigUint::from(1u8));
+        for term in terms.iter().filter(|term| term.part > 0) {
+            let denominator = BigUint::from(term.of) * BigUint::from(10u8).pow(term.rate.scale);
+            let numerator = BigInt::from(term.amount.0) * term.rate.mantissa * term.part;
+            if denominator == below {
+                above += numerator;
+            } else {
+                above = above * BigInt::from(denominator.clone()) + numerator * BigInt::from(below.clone());
+                below *= denominator;
+            }
+        }
+        Sum::Large { above, below }
+    }
+
+    /// Whether it is above 0.
+    pub fn is_above_zero(&self) -> bool {
+        match &self.0 {
+            Sum::Small { above, .. } => *above > 0,
+            Sum::Large { above, .. } => above.sign() == Sign::Plus,
+        }
+    }
+
+    /// Whether it is that amount, or more.
+    pub fn reaches(&self, amount: Money) -> bool {
+        match &self.0 {
+            Sum::Small { above, below } => {
+                // Both are at most 20 digits, and `below` at most 7.
+                i128::try_from(*below).is_ok_and(|below| *above >= i128::from(amount.0) * below)
+            }
+            Sum::Large { above, below } => *above >= BigInt::from(below * amount.0),
+        }
+    }
+
+    /// `floor(sum × Π rates / per)`, rounded once; 0 where the sum is below it, `None` beyond every figure. `per` is
+    /// not 0.
+    pub fn floor_of(&self, rates: &[Rate], per: Money) -> Option<Figure> {
+        let quick = match &self.0 {
+            Sum::Small { above, below } => {
+                u128::try_from(*above).map_or(Some(0), |above| quick_floor(above, *below, rates, per))
+            }
+            Sum::Large { .. } => None,
+        };
+        match quick {
+            Some(floor) => Figure::of(floor),
+            None => self.slow_floor(rates, per),
+        }
+    }
+
+    fn slow_floor(&self, rates: &[Rate], per: Money) -> Option<Figure> {
+        let (above, below) = match &self.0 {
+            Sum::Small { above, below } => (BigInt::from(*above), BigUint::from(*below)),
+            Sum::Large { above, below } => (above.clone(), below.clone()),
+        };
+        // What is below 0 is no figure, and counts as none.
+        let mut above = above.to_biguint().unwrap_or(BigUint::ZERO);
+        for rate in rates {
+            above *= rate.mantissa;
+        }
+        let scale = rates.iter().map(|rate| rate.scale).sum();
+        Figure::of(above / (below * BigUint::from(10u8).pow(scale) * per.0))
     }
 }
 
-/// The usual case in machine integers: no line is split and nothing overflows. `None` says only
-/// that it must be computed the long way.
-fn quick_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<u128> {
-    let scale = terms.iter().map(|term| term.rate.scale).max().unwrap_or(0); // no terms, nothing to scale
-    let mut sum = 0u128;
-    for term in terms {
-        if term.part == 0 {
-            continue;
-        }
-        if term.part != term.of {
-            return None;
-        }
-        let value = u128::from(term.amount.0)
-            .checked_mul(u128::from(term.rate.mantissa))?
-            .checked_mul(10u128.pow(scale - term.rate.scale))?;
-        sum = sum.checked_add(value)?;
-    }
-    let mut divisor = scale + currency.digits;
+/// `None` says only that it must be computed the long way.
+fn quick_floor(above: u128, below: u128, rates: &[Rate], per: Money) -> Option<u128> {
+    let (mut sum, mut scale) = (above, 0);
     for rate in rates {
         sum = sum.checked_mul(u128::from(rate.mantissa))?;
-        divisor += rate.scale;
+        scale += rate.scale;
     }
-    let divisor = 10u128.checked_pow(divisor)?;
+    let divisor = below.checked_mul(10u128.checked_pow(scale)?)?.checked_mul(u128::from(per.0))?;
     Some(sum / divisor)
 }
 
-fn slow_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<Figure> {
-    let (mut above, mut below) = (BigUint::ZERO, BigUint::from(1u8));
-    for term in terms.iter().filter(|term| term.part > 0) {
-        let denominator = BigUint::from(term.of) * BigUint::from(10u8).pow(term.rate.scale);
-        let numerator = BigUint::from(term.amount.0) * term.rate.mantissa * term.part;
-        if denominator == below {
-            above += numerator;
-        } else {
-            above = above * &denominator + numerator * &below;
-            below *= denominator;
-        }
-    }
-    let scale = rates.iter().map(|rate| rate.scale).sum::<u32>() + currency.digits;
-    for rate in rates {
-        above *= rate.mantissa;
-    }
-    let floor = above / (below * BigUint::from(10u8).pow(scale));
-    Figure::of(floor)
+/// `floor(Σ terms × Π rates)`, in units of the currency, rounded once; at least 0, `None` beyond every figure.
+pub fn floor_of_product(terms: &[Term], rates: &[Rate], currency: Currency) -> Option<Figure> {
+    Total::of(terms).floor_of(rates, Money::unit(currency))
 }
 
 #[cfg(test)]
@@ -395,18 +566,89 @@ mod tests {
         assert_eq!(most.show(cny), "9007199254731983800745.259009");
     }
 
+    /// Zeros beyond the minor digits say nothing; any other digit there is refused, and so is a point alone.
+    #[test]
+    fn zeros_beyond_the_minor_digits_are_harmless() {
+        let jpy = Currency::of("JPY").unwrap();
+        for (text, cents, yen) in [
+            ("88.5000", Some(8_850), None),
+            ("88.50000000000000000000", Some(8_850), None),
+            ("12999.00", Some(1_299_900), Some(12_999)),
+            ("12999.0", Some(1_299_900), Some(12_999)),
+            ("0.00000", Some(0), Some(0)),
+            ("88.505", None, None),
+            ("88.5001", None, None),
+            ("88.", None, None),
+            (".00", None, None),
+            ("88.50é0", None, None),
+            ("88.0.0", None, None),
+        ] {
+            let read = |currency| Money::parse(text, currency).map(|money| money.0);
+            assert_eq!((read(cny()), read(jpy)), (cents, yen), "{text}");
+            let below = SignedMoney::parse(&format!("-{text}"), cny()).map(|money| money.0);
+            assert_eq!(below, cents.map(|cents| -i128::from(cents)), "-{text}");
+        }
+        assert_eq!(SignedMoney::parse("--1", cny()), None);
+        assert_eq!(SignedMoney(-8_850).show(cny()), "-88.50");
+    }
+
+    #[test]
+    fn quantities_keep_three_digits_and_show_without_closing_zeros() {
+        for (text, thousandths, shown) in [
+            ("0.350", 350, "0.35"),
+            ("0.001", 1, "0.001"),
+            ("1.5", 1_500, "1.5"),
+            ("3", 3_000, "3"),
+            ("3.000", 3_000, "3"),
+            ("0", 0, "0"),
+            ("9007199254740991", 9_007_199_254_740_991_000, "9007199254740991"),
+        ] {
+            assert_eq!(Quantity::parse(text), Some(Quantity(thousandths)), "{text}");
+            assert_eq!(Quantity(thousandths).to_string(), shown);
+        }
+        for text in ["", "-1", "0.3501", "1e3", "1.", ".5", "9007199254740992", "9007199254740991.001", "１"]
+        {
+            assert_eq!(Quantity::parse(text), None, "{text}");
+        }
+        assert_eq!(Quantity::whole(Figure::of(7).unwrap()), Quantity(7_000));
+        assert_eq!((Quantity(7_000).pieces(), Quantity(350).pieces()), (Some(7), None));
+    }
+
     #[test]
     fn the_long_way_and_the_quick_way_agree() {
         let rate = |text| Rate::parse(text).unwrap();
-        let whole = |amount, text| Term { amount: Money(amount), rate: rate(text), part: 1, of: 1 };
-        let terms = [whole(2_000, "1"), whole(2_000, "2.5"), whole(1, "0.333333")];
+        let whole = |amount, text| Term { amount: SignedMoney(amount), rate: rate(text), part: 1, of: 1 };
+        let unit = Money::unit(cny());
         let rates = [rate("0.333333"), rate("1.2")];
-        let quick = quick_product(&terms, &rates, cny()).and_then(Figure::of);
-        assert!(quick.is_some());
-        assert_eq!(quick, slow_product(&terms, &rates, cny()));
-        let thirds = [Term { amount: Money(2_000), rate: rate("2.5"), part: 2, of: 3 }];
+        for terms in [
+            vec![whole(2_000, "1"), whole(2_000, "2.5"), whole(1, "0.333333")],
+            vec![whole(2_000, "1"), whole(-1_999, "1")],
+            vec![whole(2_000, "1"), whole(-2_001, "1.000001")],
+            vec![],
+        ] {
+            let (quick, slow) = (Total(Total::quick(&terms).unwrap()), Total(Total::slow(&terms)));
+            assert_eq!(quick.floor_of(&rates, unit), slow.slow_floor(&rates, unit), "{terms:?}");
+            assert_eq!(quick.slow_floor(&rates, unit), slow.floor_of(&rates, unit), "{terms:?}");
+            assert_eq!(quick.is_above_zero(), slow.is_above_zero(), "{terms:?}");
+            for amount in [0, 1, 4_000, 7_000].map(Money) {
+                assert_eq!(quick.reaches(amount), slow.reaches(amount), "{terms:?} {amount:?}");
+            }
+        }
+        let thirds = [Term { amount: SignedMoney(2_000), rate: rate("2.5"), part: 2, of: 3 }];
         assert_eq!(floor_of_product(&thirds, &[], cny()), Figure::of(33));
         let vast = [whole(999_999_999_999_999, "999999.999999")];
         assert_eq!(floor_of_product(&vast, &[rate("999999.999999")], cny()), None);
+    }
+
+    /// A full block is one, and the smallest part short of it is none; what is below 0 is none.
+    #[test]
+    fn a_total_is_compared_and_divided_exactly() {
+        let third = |amount| Term { amount: SignedMoney(amount), rate: Rate::ONE, part: 1, of: 3 };
+        let total = Total::of(&[third(749), third(1)]);
+        assert_eq!((total.floor_of(&[], Money(250)), total.reaches(Money(250))), (Figure::of(1), true));
+        let short = Total::of(&[third(749)]);
+        assert_eq!((short.floor_of(&[], Money(250)), short.reaches(Money(250))), (Figure::of(0), false));
+        let below = Total::of(&[third(749), third(-750)]);
+        assert_eq!((below.floor_of(&[], Money(1)), below.is_above_zero()), (Figure::of(0), false));
     }
 }

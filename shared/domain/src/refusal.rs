@@ -2,7 +2,7 @@
 
 use crate::{
     id::OrderLineId,
-    number::{Amount, Currency, Money},
+    number::{Amount, Currency, Money, Quantity},
     programme::{BrandPer, Way},
     shape::Fault,
     time::{Instant, Zone},
@@ -107,6 +107,6 @@ pub enum Refusal {
 pub enum Remaining {
     /// An amount, of an order without lines.
     Amount(Money, Currency),
-    /// Units by line.
-    Lines(Vec<(OrderLineId, u64)>),
+    /// How much of each line.
+    Lines(Vec<(OrderLineId, Quantity)>),
 }

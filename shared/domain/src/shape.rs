@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     json::{Json, Text},
-    number::{Rate, SignedFigure},
+    number::{Quantity, Rate, SignedFigure},
     time::{Day, Instant, Month},
 };
 
@@ -59,6 +59,8 @@ pub enum Shape {
     Bool,
     /// An amount of money as a decimal string; the currency's digits are checked where it is known.
     Money,
+    /// A quantity above 0: a whole number, or a decimal string with at most 3 digits after the point.
+    Quantity,
     /// A rate as a decimal string, at most 6 digits before and 6 after the point.
     Rate,
     /// An RFC 3339 instant.
@@ -234,6 +236,11 @@ impl Shape {
                     fault("out_of_range", format!("from {min} to {max}"));
                 }
             }
+            (Shape::Quantity, Json::Whole(number)) => {
+                if !(1..=SignedFigure::MAX).contains(number) {
+                    fault("out_of_range", format!("{}, not {number}", self.wanted()));
+                }
+            }
             (Shape::List { of, min, max }, Json::List(elements)) => {
                 if !(*min..=*max).contains(&elements.len()) {
                     fault("wrong_count", format!("{min} to {max} elements"));
@@ -286,6 +293,7 @@ impl Shape {
             },
             Shape::Ulid { prefix } => is_ulid(text, prefix),
             Shape::Money => text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'),
+            Shape::Quantity => Quantity::parse(text).is_some_and(|quantity| quantity > Quantity::NONE),
             Shape::Rate => Rate::parse(text).is_some(),
             Shape::Decimal => is_decimal(text),
             Shape::Pointer => text.is_empty() || text.starts_with('/'),
@@ -301,7 +309,7 @@ impl Shape {
     /// What is wanted in place of that text; the text too, where it is short and names nobody.
     fn wanted_not(&self, text: &str) -> String {
         match self {
-            Shape::Id | Shape::Money | Shape::Rate | Shape::Decimal | Shape::Instant => {
+            Shape::Id | Shape::Money | Shape::Quantity | Shape::Rate | Shape::Decimal | Shape::Instant => {
                 format!("{}, not {}", self.wanted(), quoted(text))
             }
             _ => self.wanted(),
@@ -320,6 +328,10 @@ impl Shape {
             Shape::Whole { min, max } => format!("a whole number from {min} to {max}"),
             Shape::Bool => "true or false".into(),
             Shape::Money => "an amount as a decimal string, such as \"88.50\"".into(),
+            Shape::Quantity => {
+                "a quantity above 0: a whole number, or a decimal string with at most 3 digits after the point, such as \"0.350\""
+                    .into()
+            }
             Shape::Rate => "a rate as a decimal string, at most 6 digits before and 6 after the point".into(),
             Shape::Decimal => "a decimal string, such as \"-88.50\"".into(),
             Shape::Pointer => "a JSON pointer, such as \"/lines/0\"".into(),
@@ -366,6 +378,7 @@ impl Shape {
             | Shape::Whole { .. }
             | Shape::Bool
             | Shape::Money
+            | Shape::Quantity
             | Shape::Rate
             | Shape::Decimal
             | Shape::Pointer
@@ -393,9 +406,13 @@ impl Shape {
             }
             Shape::Whole { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
             Shape::Bool => json!({"type": "boolean"}),
-            Shape::Money => json!({"type": "string", "pattern": "^[0-9]{1,13}(\\.[0-9]{1,4})?$"}),
+            Shape::Money => json!({"type": "string", "pattern": "^[0-9]{1,13}(\\.[0-9]+)?$"}),
+            Shape::Quantity => json!({"anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": SignedFigure::MAX},
+                {"type": "string", "pattern": "^[0-9]{1,16}(\\.[0-9]{1,3})?$"},
+            ]}),
             Shape::Rate => json!({"type": "string", "pattern": "^[0-9]{1,6}(\\.[0-9]{1,6})?$"}),
-            Shape::Decimal => json!({"type": "string", "pattern": "^-?[0-9]{1,39}(\\.[0-9]{1,20})?$"}),
+            Shape::Decimal => json!({"type": "string", "pattern": "^-?[0-9]{1,39}(\\.[0-9]+)?$"}),
             Shape::Pointer => json!({"type": "string", "pattern": "^(/|$)"}),
             Shape::Instant => json!({"type": "string", "format": "date-time"}),
             Shape::Day => json!({"type": "string", "format": "date"}),

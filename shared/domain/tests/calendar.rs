@@ -170,6 +170,7 @@ fn earned(programmes: &Timeline, at: Instant) -> Member {
     let order = EarnOrder {
         brand: "acme".parse().unwrap(),
         order_id: OrderId::of_checked("A-1"),
+        channel: None,
         amount: Some(Money(1_000)),
         lines: Vec::new(),
         occurred_at: None,

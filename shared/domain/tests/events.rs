@@ -17,7 +17,7 @@ use domain::{
     id::{ActivityId, BrandId, OrderId, OrderLineId, TierId},
     json::Json,
     member::{CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, MemberId},
-    number::Money,
+    number::{Money, Quantity, SignedMoney},
     programme::{self, Lifecycle, Timeline, Way},
     settle::{EVENTS_MAX, settle},
     time::{Day, DayNumber, Instant, Zone},
@@ -49,13 +49,14 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
         line_id: OrderLineId::of_checked("1"),
         sku: None,
         category: category.map(str::to_owned),
-        quantity: 1,
-        amount: Money(100),
+        quantity: Quantity(1_000),
+        amount: SignedMoney(100),
     };
     let order = Order {
         brand: BrandId::of_checked(brand),
         order_id: OrderId::of_checked(order_id),
         day: DayNumber(day),
+        channel: None,
         amount: Money(100),
         lines: categories.iter().map(line).collect(),
         tier: TierId::of_checked("basic"),
@@ -93,7 +94,7 @@ fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
     let kind = OrderRefunded {
         brand: BrandId::of_checked(brand),
         order_id: OrderId::of_checked(order_id),
-        amount: Money(100),
+        amount: SignedMoney(100),
         closes,
         taken: 0,
         after: OrderState::default(),
@@ -310,6 +311,7 @@ fn a_limit_asks_the_ledger_for_old_days_only() {
         let order = EarnOrder {
             brand: "acme".parse().unwrap(),
             order_id: OrderId::of_checked("1"),
+            channel: None,
             amount: Some(Money(10_000)),
             lines: Vec::new(),
             occurred_at: Some(ten_of(TODAY - days)),
@@ -360,6 +362,7 @@ fn what_is_wanted_is_asked_for_at_once() {
         let order = EarnOrder {
             brand: "acme".parse().unwrap(),
             order_id: OrderId::of_checked("1"),
+            channel: None,
             amount: Some(Money(10_000)),
             lines: Vec::new(),
             occurred_at: Some(ten_of(occurred)),

@@ -172,6 +172,8 @@ codes! {
     OccurredInFuture 422 "occurred_in_future" "occurred_at is more than 5 minutes ahead" No Nothing Data::None;
     /// further back than allowed
     OccurredTooLongAgo 422 "occurred_too_long_ago" "occurred_at is further back than allowed" No Nothing Data::Plain("`late_days`");
+    /// an order's `currency` is not the programme's
+    CurrencyMismatch 422 "currency_mismatch" "the order is not in the programme's currency" No Nothing Data::Plain("`currency`");
     /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks; see the limits in [RULES.md](RULES.md#limits)
     LimitExceeded 422 "limit_exceeded" "a limit would be passed" No Nothing Data::Member("`limit`");
     /// the key stands for another request

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use domain::{
     member::MemberId,
-    number::{Currency, Money},
+    number::{Currency, Money, SignedMoney},
     programme::Timeline,
     shape::Fault,
     time::Zone,
 };
 use engine::{Whom, id::Reference};
 
-use crate::{Api, Call, IdentitySent, MoneyText, Problem, Ulid, access::Naming, identity};
+use crate::{Api, Call, Decimal, IdentitySent, MoneyText, Problem, Ulid, access::Naming, identity};
 
 /// A command in the making: the faults of the body so far.
 pub struct Form<'a> {
@@ -76,14 +76,28 @@ impl<'a> Form<'a> {
     /// An amount of the programme's currency, or `None` and a fault.
     pub fn money(&mut self, sent: &MoneyText, pointer: &str) -> Option<Money> {
         let money = Money::parse(sent, self.currency);
-        if money.is_none() {
-            let detail = match self.currency.digits {
-                0 => "whole units without a point, at most 13 digits".to_owned(),
-                digits => format!("at most 13 digits before the point and {digits} after it"),
+        self.is_money(money.is_some(), sent, pointer);
+        money
+    }
+
+    /// The same for an amount that may be below 0.
+    pub fn signed_money(&mut self, sent: &Decimal, pointer: &str) -> Option<SignedMoney> {
+        let money = SignedMoney::parse(sent, self.currency);
+        self.is_money(money.is_some(), sent, pointer);
+        money
+    }
+
+    fn is_money(&mut self, it_is: bool, sent: &str, pointer: &str) {
+        if !it_is {
+            let code = String::from_utf8_lossy(&self.currency.code);
+            let digits = match self.currency.digits {
+                0 => "whole units".to_owned(),
+                digits => format!("at most {digits} digits after the point but for zeros"),
             };
+            let detail =
+                format!("an amount of {code}: at most 13 digits before the point, {digits}; not {sent:?}");
             self.faults.push(Fault::new(pointer, "wrong_format", detail));
         }
-        money
     }
 
     /// The same for an optional field.

@@ -11,7 +11,7 @@ use domain::{
         OrderLineId, RedemptionPart, ReferralCode, RefundId, TierId,
     },
     json::{Json, Text as JsonText},
-    number::{Figure, SignedFigure},
+    number::{Figure, Quantity, SignedFigure},
     shape::{COUNT, Shape},
     time::{Day, Instant, Month},
 };
@@ -51,6 +51,10 @@ plain! {
     Figure: COUNT, |json| json.whole().and_then(Figure::of);
     SignedFigure: Shape::Whole { min: -SignedFigure::MAX, max: SignedFigure::MAX },
         |json| json.whole().and_then(SignedFigure::of);
+    Quantity: Shape::Quantity, |json| match json {
+        Json::Whole(pieces) => Figure::of(*pieces).map(Quantity::whole).filter(|quantity| *quantity > Quantity::NONE),
+        json => json.text().and_then(Quantity::parse).filter(|quantity| *quantity > Quantity::NONE),
+    };
     Instant: Shape::Instant, |json| json.text().and_then(Instant::parse);
     Day: Shape::Day, |json| json.text().and_then(Day::parse);
     Month: Shape::Month, |json| json.text().and_then(Month::parse);
@@ -374,6 +378,11 @@ mod tests {
         check::<SignedFigure>("-9007199254740992", None);
         check("1", Figure::of(1).map(Positive));
         check::<Positive>("0", None);
+        check("3", Some(Quantity(3_000)));
+        check("\"0.350\"", Some(Quantity(350)));
+        for none in ["0", "-1", "0.5", "\"0\"", "\"0.000\"", "\"-1\"", "\"0.3501\"", "\"1e3\"", "true"] {
+            check::<Quantity>(none, None);
+        }
         check("3", Some(Whole::<1, 3>(3)));
         check::<Whole<1, 3>>("4", None);
         check("\"a\"", Some(BrandId::of_checked("a")));

@@ -18,12 +18,15 @@ const FAULT: Shape = Shape::Named(
     ]),
 );
 
+/// How much of a line is left, which may be nothing.
+const QUANTITY_LEFT: Shape = Shape::Either(&COUNT, &Shape::Quantity);
+
 /// Units of a line that can still be refunded.
 const REMAINING: Shape = Shape::Named(
     "RemainingLine",
     &Shape::Object(&[
         required("line_id", Shape::ShopId, "the line"),
-        required("quantity", COUNT, "how many units of it"),
+        required("quantity", QUANTITY_LEFT, "how much of it"),
     ]),
 );
 
@@ -60,6 +63,7 @@ pub const PROBLEM: Shape = Shape::Named(
             Shape::Either(&Shape::List { of: &REMAINING, min: 0, max: 200 }, &Shape::Money),
             "over_refund: what can still be refunded",
         ),
+        optional("currency", Shape::Text { max: 3 }, "currency_mismatch: the programme's currency"),
         optional("late_days", COUNT, "occurred_too_long_ago: how many days back it may be"),
         optional(
             "limit",

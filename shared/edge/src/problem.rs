@@ -3,6 +3,7 @@
 use domain::{
     id::OrderLineId,
     json::Json,
+    number::Quantity,
     refusal::{Refusal, Remaining},
     shape::{FAULTS_MAX, Fault},
 };
@@ -247,8 +248,7 @@ fn remaining_value(remaining: &Remaining) -> Value {
     match remaining {
         Remaining::Amount(amount, currency) => Value::String(amount.show(*currency)),
         Remaining::Lines(lines) => {
-            let line =
-                |(id, quantity): &(OrderLineId, u64)| json!({"line_id": id.as_str(), "quantity": quantity});
+            let line = |(id, quantity): &(OrderLineId, Quantity)| json!({"line_id": id.as_str(), "quantity": quantity});
             Value::Array(lines.iter().map(line).collect())
         }
     }

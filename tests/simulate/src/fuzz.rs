@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use domain::{
     condition::Reader,
     json::Json,
-    number::{Currency, Figure, Money, Rate, Term, floor_of_product},
+    number::{Currency, Figure, Money, Rate, SignedMoney, Term, floor_of_product},
     programme,
     time::{Day, Instant, Month, Zone},
 };
@@ -20,7 +20,7 @@ use engine::{
         decode, encode,
     },
 };
-use num_bigint::BigUint;
+use num_bigint::{BigInt, BigUint};
 use serde_json::Value;
 
 use crate::{Settings, run};
@@ -112,16 +112,18 @@ fn product(data: &[u8]) {
         Rate::parse(&text).expect("a rate")
     };
     let minor = 10_u64.pow(currency.digits);
-    let (mut terms, mut top) = (Vec::new(), BigUint::ZERO);
+    let (mut terms, mut top) = (Vec::new(), BigInt::ZERO);
     // Every part of every line, over one denominator.
     let (rates, ofs): ([u64; 2], [u64; 2]) = ([next(), next()], [next() % 9 + 1, next() % 999 + 1]);
     for of in ofs {
-        let amount = Money(next() % 1_000_000_000_000);
+        let amount = i128::from(next() % 1_000_000_000_000) - 300_000_000_000;
         let (own, part) = (next(), next() % (of + 1));
-        terms.push(Term { amount, rate: rate(own), part, of });
+        terms.push(Term { amount: SignedMoney(amount), rate: rate(own), part, of });
         let others: u64 = ofs.iter().product::<u64>() / of;
-        top += BigUint::from(amount.0) * millionths(own) * part * others;
+        top += BigInt::from(amount) * millionths(own) * part * others;
     }
+    // What is below zero earns nothing.
+    let top = top.to_biguint().unwrap_or(BigUint::ZERO);
     let bottom = BigUint::from(ofs.iter().product::<u64>()) * minor * 1_000_000_u64;
     let top = rates.iter().fold(top, |top, word| top * millionths(*word));
     let bottom = rates.iter().fold(bottom, |bottom, _| bottom * 1_000_000_u64);

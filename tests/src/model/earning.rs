@@ -21,6 +21,10 @@ pub struct Order {
     pub brand: SmolStr,
     /// Its id there.
     pub order_id: SmolStr,
+    /// Where it was placed.
+    pub channel: Option<SmolStr>,
+    /// Of which currency it says it is.
+    pub currency: Option<SmolStr>,
     /// A decimal string.
     pub amount: Option<SmolStr>,
     /// Its lines.
@@ -36,8 +40,8 @@ pub struct Line {
     pub line_id: SmolStr,
     /// Its category.
     pub category: Option<SmolStr>,
-    /// How many units.
-    pub quantity: i64,
+    /// How many units, as it was sent: `2`, or `"0.350"`.
+    pub quantity: SmolStr,
     /// A decimal string.
     pub amount: SmolStr,
 }
@@ -68,7 +72,8 @@ pub(crate) fn read(body: &Body<'_>) -> Option<Command> {
     } else {
         let (order_id, amount) = (body.word("order_id"), body.maybe("amount"));
         let lines = list(&body.value["lines"]).iter().map(read_line).collect();
-        Command::Order(Order { member, brand, order_id, amount, lines, occurred_at })
+        let (channel, currency) = (body.maybe("channel"), body.maybe("currency"));
+        Command::Order(Order { member, brand, order_id, channel, currency, amount, lines, occurred_at })
     })
 }
 
@@ -76,7 +81,7 @@ fn read_line(line: &Value) -> Line {
     Line {
         line_id: SmolStr::new(text(&line["line_id"])),
         category: line["category"].as_str().map(SmolStr::new),
-        quantity: line["quantity"].as_i64().unwrap_or(1),
+        quantity: format_smolstr!("{}", line["quantity"]),
         amount: SmolStr::new(text(&line["amount"])),
     }
 }
@@ -87,6 +92,11 @@ impl Asked for Order {
     }
 
     fn replayed(&self, model: &Model) -> Option<Told> {
+        // Amounts of another currency say nothing: that comes first.
+        let own = &model.program(model.versions()).currency;
+        if self.currency.as_ref().is_some_and(|told| told != own) {
+            return Some(refuse(422, "currency_mismatch"));
+        }
         let order = model.orders.get(&(self.brand.clone(), self.order_id.clone()))?;
         // Natural keys come first: a known request gets its first answer.
         let same = *order.sent == *self;
@@ -119,8 +129,22 @@ pub(crate) struct Part {
     pub(crate) id: SmolStr,
     category: Option<SmolStr>,
     amount: Exact,
-    quantity: i64,
-    pub(crate) left: i64,
+    quantity: Exact,
+    pub(crate) left: Exact,
+}
+
+impl Part {
+    /// Whether anything is left of what is no discount.
+    pub(crate) fn is_something(&self) -> bool {
+        !self.left.is_zero() && self.amount >= Exact::zero()
+    }
+}
+
+/// A quantity as it was sent.
+pub(crate) fn quantity(sent: &str) -> Option<Exact> {
+    let amount = Exact::decimal(sent.trim_matches('"'))?;
+    let digits = sent.trim_matches('"').split_once('.').map_or(0, |(_, digits)| digits.len());
+    (digits <= 3 && !amount.is_zero()).then_some(amount)
 }
 
 /// An order that has earned.
@@ -152,7 +176,7 @@ impl Earned {
     /// Each line with the share of its amount that remains.
     fn remaining_lines(&self) -> impl Iterator<Item = (&Part, Exact)> {
         self.lines.iter().map(|line| {
-            let share = Exact::ratio(line.left, line.quantity);
+            let share = line.left.times(&line.quantity.inverse());
             (line, line.amount.times(&share))
         })
     }
@@ -166,7 +190,8 @@ impl Earned {
         if self.gone {
             return 0;
         }
-        self.remaining_amount().times(&Exact::whole(10_i64.pow(self.program.minor))).floor()
+        let remaining = self.remaining_amount().at_least_zero();
+        remaining.times(&Exact::whole(10_i64.pow(self.program.minor))).floor()
     }
 
     /// Points and growth of what remains (rules 4.1 to 4.3), before limits.
@@ -184,12 +209,22 @@ impl Earned {
                 });
             }
         }
-        let points = weighted
-            .times(&program.points_per_unit)
+        let eligible = eligible.at_least_zero();
+        let (parts, points) = &program.given;
+        let parts = weighted
+            .at_least_zero()
+            .times(parts)
             .times(&program.brands[self.brand.as_str()].rate)
             .times(&self.tier_multiplier);
-        let growth = eligible.times(&program.growth_per_unit);
-        (points.floor(), growth.floor())
+        let points = if eligible < program.minimum { 0 } else { parts.floor() * points };
+        if eligible.is_zero() {
+            return (points, 0);
+        }
+        let reached = program.growth_steps.iter().filter(|(from, _)| eligible >= *from);
+        let growth = eligible.times(&program.growth_per_unit).floor()
+            + program.growth_per_order
+            + reached.map(|(_, growth)| growth).max().unwrap_or(&0);
+        (points, growth)
     }
 
     /// The lot that its points went to, as it is known now.
@@ -247,9 +282,9 @@ impl Draft<'_> {
             order.lines.push(Part {
                 id: line.line_id.clone(),
                 category: line.category.clone(),
-                amount: order.program.money(&line.amount).ok_or_else(invalid)?,
-                quantity: line.quantity,
-                left: line.quantity,
+                amount: order.program.signed_money(&line.amount).ok_or_else(invalid)?,
+                quantity: quantity(&line.quantity).ok_or_else(invalid)?,
+                left: quantity(&line.quantity).ok_or_else(invalid)?,
             });
         }
         if let Some(amount) = &sent.amount {
@@ -260,6 +295,9 @@ impl Draft<'_> {
                 return Err(invalid());
             }
         } else if order.lines.is_empty() {
+            return Err(invalid());
+        }
+        if order.remaining_amount() < Exact::zero() {
             return Err(invalid());
         }
         let (calculated, growth) = order.worth();

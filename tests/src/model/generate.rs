@@ -170,12 +170,17 @@ impl Writer {
         brands[index]["id"].clone()
     }
 
+    pub(crate) fn currency(&self) -> String {
+        text(&self.program["currency"])
+    }
+
     /// An amount in the currency's smallest units as a decimal string.
     pub(crate) fn money(&self, units: i64) -> String {
         if self.program["currency"] == "JPY" {
             units.to_string()
         } else {
-            format!("{}.{:02}", units / 100, units % 100)
+            let sign = if units < 0 { "-" } else { "" };
+            format!("{sign}{}.{:02}", units.abs() / 100, units.abs() % 100)
         }
     }
 

@@ -30,6 +30,27 @@ impl Exact {
         matches!(self, Exact::Plain { top: 0, .. })
     }
 
+    /// `"88.50"`, or below zero `"-88.50"`; `None` as for [`Exact::decimal`].
+    pub(crate) fn signed_decimal(text: &str) -> Option<Exact> {
+        match text.strip_prefix('-') {
+            Some(rest) => Exact::decimal(rest).map(|amount| Exact::zero().minus(&amount)),
+            None => Exact::decimal(text),
+        }
+    }
+
+    /// It, or zero if it is below.
+    pub(crate) fn at_least_zero(self) -> Exact {
+        if self < Exact::zero() { Exact::zero() } else { self }
+    }
+
+    /// One divided by a fraction above zero.
+    pub(crate) fn inverse(&self) -> Exact {
+        match self {
+            Exact::Plain { top, bottom } => Exact::Plain { top: *bottom, bottom: *top },
+            Exact::Big { top, bottom } => Exact::Big { top: bottom.clone(), bottom: top.clone() },
+        }
+    }
+
     /// `"88.50"`; `None` if it is not digits, or digits, a point and digits.
     pub(crate) fn decimal(text: &str) -> Option<Exact> {
         let (before, after) = text.split_once('.').unwrap_or((text, "0"));

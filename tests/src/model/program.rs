@@ -18,8 +18,16 @@ pub struct Program {
     /// How many digits the currency has after the point.
     pub(crate) minor: u32,
     pub(crate) brands: BTreeMap<String, Brand>,
-    pub(crate) points_per_unit: Exact,
+    /// Parts of each unit of money, and points for each full part.
+    pub(crate) given: (Exact, i64),
+    /// An order below it earns no points.
+    pub(crate) minimum: Exact,
     pub(crate) growth_per_unit: Exact,
+    pub(crate) growth_per_order: i64,
+    /// From which amount, and how much, from the lowest.
+    pub(crate) growth_steps: Vec<(Exact, i64)>,
+    /// Its currency's code.
+    pub(crate) currency: String,
     pub(crate) hold_days: i64,
     pub(crate) late_days: i64,
     pub(crate) expiry: Expiry,
@@ -105,8 +113,18 @@ impl Program {
             calendar: Calendar::new(&text(&document["time_zone"])),
             minor: if document["currency"] == "JPY" { 0 } else { 2 },
             brands: list(&document["brands"]).iter().map(|brand| (id(brand), Brand::new(brand))).collect(),
-            points_per_unit: rate(&points["per_unit"]),
+            given: match points["block"].is_object() {
+                true => (rate(&points["block"]["amount"]).inverse(), number(&points["block"]["points"])),
+                false => (rate(&points["per_unit"]), 1),
+            },
+            minimum: rate_or_zero(&points["minimum"]["amount"]),
             growth_per_unit: rate(&document["growth"]["per_unit"]),
+            growth_per_order: document["growth"]["per_order"].as_i64().unwrap_or(0),
+            growth_steps: list(&document["growth"]["steps"])
+                .iter()
+                .map(|step| (rate(&step["from"]), number(&step["growth"])))
+                .collect(),
+            currency: text(&document["currency"]),
             hold_days: points["hold_days"].as_i64().unwrap_or(0),
             late_days: document["late_days"].as_i64().unwrap_or(1100),
             expiry: Expiry::new(&points["expiry"]),
@@ -151,6 +169,13 @@ impl Program {
             Expiry::Inactivity { months } => self.calendar.midnight_after_months(now, months),
             Expiry::Never => NEVER,
         }
+    }
+
+    /// The same, which may be below zero.
+    pub(crate) fn signed_money(&self, text: &str) -> Option<Exact> {
+        let amount = Exact::signed_decimal(text)?;
+        self.money(text.strip_prefix('-').unwrap_or(text))?;
+        Some(amount)
     }
 
     /// Money with at most the currency's minor digits.
@@ -269,6 +294,11 @@ pub(crate) fn list(value: &Value) -> &[Value] {
 
 fn number(value: &Value) -> i64 {
     value.as_i64().expect("a whole number")
+}
+
+/// A decimal string; 0 where it is not given.
+fn rate_or_zero(value: &Value) -> Exact {
+    value.as_str().map_or_else(Exact::zero, |_| rate(value))
 }
 
 /// A decimal string; 1 where it is not given.

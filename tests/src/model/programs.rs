@@ -50,6 +50,10 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
     if dice.percent(50) {
         points["limits"] = limits(dice);
     }
+    if dice.percent(25) {
+        let least = if currency == "JPY" { &["2000", "10000"] } else { &["20", "100.00"] };
+        points["minimum"] = json!({"amount": dice.pick(least)});
+    }
     let brands: Vec<Value> = ["acme", "bean", "cora"]
         .iter()
         .take(dice.between(1, 3) as usize)
@@ -65,6 +69,21 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
         points["per_unit"] = json!(dice.pick(&["0.01", "0.005", "0.003333"]));
         growth = dice.pick(&["0.01", "0.02"]);
     }
+    if dice.percent(20) {
+        let amount = if currency == "JPY" { &["250", "1000"] } else { &["2.50", "9.99"] };
+        points["block"] = json!({"amount": dice.pick(amount), "points": dice.between(1, 5)});
+        points["per_unit"] = Value::Null;
+    }
+    let mut growth = json!({"per_unit": growth});
+    if dice.percent(30) {
+        growth["per_order"] = json!(dice.between(1, 40));
+    }
+    if dice.percent(30) {
+        let from = if currency == "JPY" { ["5000", "50000"] } else { ["50.00", "500"] };
+        let first = dice.between(0, 60);
+        let second = dice.between(first + 1, 300);
+        growth["steps"] = json!([{"from": from[0], "growth": first}, {"from": from[1], "growth": second}]);
+    }
     let tiers = tiers(dice);
     let badges = badges(currency, &tiers);
     let program = json!({
@@ -74,7 +93,7 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
         "default_region": "CN",
         "brands": brands,
         "points": points,
-        "growth": {"per_unit": growth},
+        "growth": growth,
         "tiers": tiers,
         "activities": [
             {"id": "check_in", "points": 5, "growth": 1, "per_day": 1,

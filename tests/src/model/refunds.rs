@@ -3,7 +3,7 @@
 use super::Model;
 use super::command::{Asked, Body, Command, OrderKey, Refused, Told, Whom, invalid, refuse};
 use super::draft::{About, Draft};
-use super::earning::Earned;
+use super::earning::{Earned, quantity};
 use super::number::{Exact, money};
 use super::program::text;
 use serde_json::Value;
@@ -27,8 +27,8 @@ pub enum Refunded {
     All,
     /// So much.
     Amount(SmolStr),
-    /// So many units of lines.
-    Lines(Vec<(SmolStr, i64)>),
+    /// So many units of lines, as they were sent: `2`, or `"0.350"`.
+    Lines(Vec<(SmolStr, SmolStr)>),
 }
 
 pub(crate) fn read(body: &Body<'_>) -> Option<Command> {
@@ -43,8 +43,9 @@ fn read_refunded(refund: &Value) -> Refunded {
     match (refund["lines"].as_array(), refund["amount"].as_str()) {
         _ if refund == "all" => Refunded::All,
         (Some(lines), _) => {
-            let part =
-                |part: &Value| (SmolStr::new(text(&part["line_id"])), part["quantity"].as_i64().unwrap_or(0));
+            let part = |part: &Value| {
+                (SmolStr::new(text(&part["line_id"])), format_smolstr!("{}", part["quantity"]))
+            };
             Refunded::Lines(lines.iter().map(part).collect())
         }
         (None, amount) => Refunded::Amount(SmolStr::new(amount.unwrap_or_default())),
@@ -92,6 +93,7 @@ impl Draft<'_> {
 
         let (worth, growth) = order.worth();
         let points = order.points - order.points.min(worth);
+        let growth = growth.min(order.growth);
         let growth_lost = order.growth - growth;
         (order.points, order.growth) = (order.points - points, growth);
 
@@ -124,19 +126,20 @@ fn reduce(order: &mut Earned, what: &Refunded) -> Result<(), Told> {
     match what {
         Refunded::All => {
             order.left = Exact::zero();
-            order.lines.iter_mut().for_each(|line| line.left = 0);
+            order.lines.iter_mut().for_each(|line| line.left = Exact::zero());
         }
         Refunded::Lines(parts) if with_lines => {
             let known = |id: &SmolStr| order.lines.iter().any(|line| line.id == *id);
-            if parts.iter().any(|(id, quantity)| !known(id) || *quantity < 1) {
+            if parts.iter().any(|(id, sent)| !known(id) || quantity(sent).is_none()) {
                 return Err(invalid());
             }
-            for (id, quantity) in parts {
+            for (id, sent) in parts {
+                let Some(quantity) = quantity(sent) else { continue };
                 let Some(line) = order.lines.iter_mut().find(|line| line.id == *id) else { continue };
-                if *quantity > line.left {
+                if quantity > line.left {
                     return Err(refuse(409, "over_refund"));
                 }
-                line.left -= quantity;
+                line.left = line.left.minus(&quantity);
             }
         }
         Refunded::Lines(_) => return Err(invalid()),
@@ -151,6 +154,6 @@ fn reduce(order: &mut Earned, what: &Refunded) -> Result<(), Told> {
             order.left = order.left.minus(&amount);
         }
     }
-    order.gone = order.left.is_zero() && order.lines.iter().all(|line| line.left == 0);
+    order.gone = order.left.is_zero() && !order.lines.iter().any(|line| line.is_something());
     Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Draft, Stop, must_move, share};
+use super::{Content, Draft, Rates, Stop, Worth, must_move, share};
 use crate::{
     condition::Wants,
     event::{ActivityEarned, EntryKind, Movement, Order, OrderLine, OrderLot, Share},
-    id::{ActivityId, ActivityRef, BrandId, OrderId},
+    id::{ActivityId, ActivityRef, BrandId, OrderChannel, OrderId},
     member::COUNTED_DAYS,
-    number::{Figure, Money, Rate, Term, floor_of_product, signed},
-    programme::{Activity, Expiry, Per, Programme, Way},
+    number::{Currency, Figure, Money, SignedMoney, signed},
+    programme::{Activity, Expiry, Per, Way},
     refusal::Refusal,
     shape::Fault,
     time::{Day, DayNumber, Instant},
@@ -22,6 +22,8 @@ pub struct EarnOrder {
     pub brand: BrandId,
     /// The brand's id of it.
     pub order_id: OrderId,
+    /// Where it was placed, if that is said; no rule of earning asks.
+    pub channel: Option<OrderChannel>,
     /// Its amount; required if there are no lines.
     pub amount: Option<Money>,
     /// Its lines.
@@ -46,38 +48,6 @@ pub struct EarnActivity {
     pub occurred_at: Option<Instant>,
 }
 
-/// What an order, or what remains of one, earns: points and growth. `remaining(line)` are the units
-/// of a line that count; `amount` is what counts of an order without lines.
-pub(super) fn earned(
-    programme: &Programme,
-    order: &Order,
-    amount: Money,
-    remaining: impl Fn(usize) -> u64,
-) -> Option<(u64, u64)> {
-    let terms: Vec<Term> = if order.lines.is_empty() {
-        vec![Term { amount, rate: Rate::ONE, part: 1, of: 1 }]
-    } else {
-        let lines = order.lines.iter().enumerate();
-        let earning = lines.filter(|(_, line)| programme.points.earns(line.category.as_deref()));
-        earning
-            .map(|(index, line)| Term {
-                amount: line.amount,
-                rate: programme.points.multiplier(line.category.as_deref()),
-                part: remaining(index),
-                of: line.quantity,
-            })
-            .collect()
-    };
-    // The brand existed when the order was made, and this is that version or the first with the brand.
-    let brand = programme.brand(&order.brand);
-    let brand = brand.unwrap_or_else(|| panic!("version {} has no brand {}", programme.version, order.brand));
-    let rates = [programme.points.per_unit, brand.rate, programme.earn_multiplier(&order.tier)];
-    let points = floor_of_product(&terms, &rates, programme.currency)?;
-    let plain: Vec<Term> = terms.iter().map(|term| Term { rate: Rate::ONE, ..*term }).collect();
-    let growth = floor_of_product(&plain, &[programme.growth_per_unit], programme.currency)?;
-    Some((points.get(), growth.get()))
-}
-
 impl Draft<'_> {
     pub(super) fn earn_order(&mut self, told: &EarnOrder) -> Result<(), Stop> {
         let programme = self.programme();
@@ -88,7 +58,8 @@ impl Draft<'_> {
             brand: told.brand.clone(),
             order_id: told.order_id.clone(),
             day: day.number(),
-            amount: order_amount(told)?,
+            channel: told.channel.clone(),
+            amount: order_amount(told, programme.currency)?,
             lines: told.lines.clone(),
             tier: self.member.tier_in_effect().clone(),
             version: programme.version,
@@ -97,9 +68,9 @@ impl Draft<'_> {
             growth: 0,
             lot: None,
         };
-        let whole = |index: usize| told.lines[index].quantity;
-        let earned = earned(programme, &order, order.amount, whole);
-        (order.calculated, order.growth) = earned.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        let worth = Worth::of(&Content::whole(&order), &Rates::of(programme, &order));
+        let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        (order.calculated, order.growth) = (worth.points, worth.growth);
         order.granted = self.within_limits(order.calculated, day)?;
         self.check_member_day(&told.brand, Way::Issue, order.granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
@@ -253,15 +224,20 @@ impl Draft<'_> {
 }
 
 /// The order's amount: the sum of its lines, which `amount` must equal if both are given.
-fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
+fn order_amount(told: &EarnOrder, currency: Currency) -> Result<Money, Refusal> {
     let mut seen = HashSet::new();
     let twice = told.lines.iter().enumerate().filter(|(_, line)| !seen.insert(line.line_id.as_str()));
     let twice = twice.map(|(index, _)| {
         Fault::new(format!("/lines/{index}/line_id"), "duplicate", "line ids differ within an order")
     });
     let mut faults: Vec<Fault> = twice.collect();
-    let sum = Figure::sum(told.lines.iter().map(|line| line.amount.0));
-    let sum = sum.ok_or(Refusal::LimitExceeded { what: "figure" })?.get();
+    // At most 200 of at most 17 digits.
+    let sum: i128 = told.lines.iter().map(|line| line.amount.0).sum();
+    if sum < 0 {
+        let detail = format!("an order of 0 or more; its lines come to {}", SignedMoney(sum).show(currency));
+        faults.push(Fault::new("/lines", "below_zero", detail));
+    }
+    let sum = Figure::of(sum.max(0)).ok_or(Refusal::LimitExceeded { what: "figure" })?.get();
     let amount = match (told.amount, told.lines.is_empty()) {
         (None, true) => {
             faults.push(Fault::new("/amount", "required", "an amount, or lines"));
@@ -269,8 +245,10 @@ fn order_amount(told: &EarnOrder) -> Result<Money, Refusal> {
         }
         (Some(amount), true) => amount,
         (amount, false) => {
-            if amount.is_some_and(|amount| amount.0 != sum) {
-                faults.push(Fault::new("/amount", "not_the_sum", "the sum of the lines"));
+            if let Some(amount) = amount.filter(|amount| amount.0 != sum) {
+                let (sum, amount) = (Money(sum).show(currency), amount.show(currency));
+                let detail = format!("the sum of the lines, {sum}, not {amount}");
+                faults.push(Fault::new("/amount", "not_the_sum", detail));
             }
             Money(sum)
         }

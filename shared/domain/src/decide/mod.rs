@@ -8,6 +8,7 @@ mod follow;
 mod points;
 mod refund;
 mod staff;
+mod worth;
 
 use crate::{
     condition::Wants,
@@ -26,6 +27,7 @@ pub use earn::{EarnActivity, EarnLine, EarnOrder};
 pub use points::Redeem;
 pub use refund::{Ask, RefundLine};
 pub use staff::{Adjust, IssueBadge, SetStatus};
+pub use worth::{Content, Rates, Worth};
 
 /// How far ahead of now an event may lie, for clocks that differ.
 pub const AHEAD_MILLIS_MAX: i64 = 5 * 60 * 1_000;

@@ -1,11 +1,11 @@
 //! Refunds (rules, 6): after one, the order has earned exactly what it would have earned had it
 //! been placed with only what remains of it.
 
-use super::{Draft, Stop, earn::earned, invalid, share};
+use super::{Content, Draft, Rates, Stop, Worth, invalid, share};
 use crate::{
     event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
     id::OrderLineId,
-    number::{Currency, Money, Rate, Term, floor_of_product, signed},
+    number::{Currency, Money, Quantity, SignedMoney, signed},
     programme::Expiry,
     refusal::{Refusal, Remaining},
     shape::Fault,
@@ -30,8 +30,8 @@ pub enum Ask {
 pub struct RefundLine {
     /// The line.
     pub line_id: OrderLineId,
-    /// How many units, from 1.
-    pub quantity: u64,
+    /// How much of it, above 0.
+    pub quantity: Quantity,
 }
 
 impl Draft<'_> {
@@ -57,12 +57,10 @@ impl Draft<'_> {
         let made_under = self.context.programmes.version(order.version);
         let programme =
             made_under.unwrap_or_else(|| panic!("an order of version {}, which is not known", order.version));
-        let remains = |index: usize| order.lines[index].quantity - after.units[index];
-        let rest = Money(order.amount.0 - after.amount.0);
-        let (points, growth) =
-            earned(programme, order, rest, remains).ok_or(Refusal::LimitExceeded { what: "figure" })?;
-        after.points = if after.closed { 0 } else { state.points.min(points) };
-        after.growth = if after.closed { 0 } else { state.growth.min(growth) };
+        let worth = Worth::of(&Content::left(order, &after), &Rates::of(programme, order));
+        let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        after.points = if after.closed { 0 } else { state.points.min(worth.points) };
+        after.growth = if after.closed { 0 } else { state.growth.min(worth.growth) };
         let (movement, taken) =
             self.take_back(order, state.points - after.points, state.growth - after.growth);
         after.taken += taken;
@@ -82,7 +80,7 @@ impl Draft<'_> {
         let kind = EntryKind::OrderRefunded(OrderRefunded {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),
-            amount: Money(remaining_amount(order, state).0 - remaining_amount(order, &after).0),
+            amount: SignedMoney(remaining(order, state).0 - remaining(order, &after).0),
             closes,
             taken,
             after: after.clone(),
@@ -208,43 +206,24 @@ fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) ->
             }
             for asked in lines {
                 let Some(line) = place(asked) else { unreachable!("unknown lines are refused above") };
-                if asked.quantity > order.lines[line].quantity - after.units[line] {
+                let gone = &mut after.units[line];
+                if asked.quantity.0 > order.lines[line].quantity.0 - gone.0 {
                     return Err(Refusal::OverRefund { remaining: remaining_lines(order, state) });
                 }
-                after.units[line] += asked.quantity;
+                *gone = Quantity(gone.0 + asked.quantity.0);
             }
         }
     }
-    after.closed = match order.lines.is_empty() {
-        true => after.amount == order.amount,
-        false => order.lines.iter().zip(&after.units).all(|(line, units)| line.quantity == *units),
-    };
+    after.closed = Content::left(order, &after).is_nothing();
     Ok(after)
 }
 
 fn remaining_lines(order: &Order, state: &OrderState) -> Remaining {
-    let lines = order.lines.iter().zip(&state.units);
-    Remaining::Lines(lines.map(|(line, units)| (line.line_id.clone(), line.quantity - units)).collect())
+    let lines = Content::left(order, state).remaining();
+    Remaining::Lines(lines.map(|(line, left)| (line.line_id.clone(), left)).collect())
 }
 
-/// What remains of an order's amount, rounded down to the minor unit once.
-fn remaining_amount(order: &Order, state: &OrderState) -> Money {
-    if order.lines.is_empty() {
-        return Money(order.amount.0 - state.amount.0);
-    }
-    let terms: Vec<Term> = order
-        .lines
-        .iter()
-        .zip(&state.units)
-        .map(|(line, units)| Term {
-            amount: line.amount,
-            rate: Rate::ONE,
-            part: line.quantity - units,
-            of: line.quantity,
-        })
-        .collect();
-    let remaining = floor_of_product(&terms, &[], Currency::unnamed(0));
-    let remaining =
-        remaining.unwrap_or_else(|| panic!("a part of {} is beyond every figure", order.amount.0));
-    Money(remaining.get())
+/// What remains of an order's amount; nothing of a discount that remains alone.
+fn remaining(order: &Order, state: &OrderState) -> SignedMoney {
+    Content::left(order, state).money().into()
 }

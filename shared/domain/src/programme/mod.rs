@@ -8,7 +8,7 @@ use crate::{
     condition::Condition,
     id::{ActivityId, BadgeId, BrandId, TierId},
     member::{Member, Periods, Standing},
-    number::{Currency, Rate},
+    number::{Currency, Money, Rate},
     time::{Day, Instant, Zone},
 };
 
@@ -37,8 +37,8 @@ pub struct Programme {
     pub brands: Vec<Brand>,
     /// Points.
     pub points: PointsRules,
-    /// Growth per unit of currency.
-    pub growth_per_unit: Rate,
+    /// What orders give in growth.
+    pub growth: GrowthRules,
     /// The ladder, rising.
     pub tiers: Vec<Tier>,
     /// What members do besides buying.
@@ -52,8 +52,10 @@ pub struct Programme {
 /// How points are earned, held and lost.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PointsRules {
-    /// Points per unit of currency.
-    pub per_unit: Rate,
+    /// What an order's eligible amount gives, before limits.
+    pub given: Given,
+    /// The least eligible amount of an order that earns points; growth it earns in any case.
+    pub minimum: Option<Money>,
     /// Days (of 24 hours) before points of an order can be spent.
     pub hold_days: u32,
     /// When points expire.
@@ -68,6 +70,31 @@ pub struct PointsRules {
     pub category_multipliers: Vec<(String, Rate)>,
     /// Most points per order, day, month.
     pub limits: Vec<Limit>,
+}
+
+/// What an eligible amount gives in points.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Given {
+    /// So many per unit of currency.
+    PerUnit(Rate),
+    /// So many for every full block of money.
+    Block {
+        /// The block; not 0.
+        amount: Money,
+        /// What each gives.
+        points: u64,
+    },
+}
+
+/// What orders give in growth (rules, 4.3).
+#[derive(Clone, PartialEq, Debug)]
+pub struct GrowthRules {
+    /// Growth per unit of currency.
+    pub per_unit: Rate,
+    /// Growth of every order whose eligible amount is above 0.
+    pub per_order: u64,
+    /// Further growth of an order that reaches an amount: that of the highest it reaches. They rise in both.
+    pub steps: Vec<(Money, u64)>,
 }
 
 impl PointsRules {

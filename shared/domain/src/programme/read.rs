@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Activity, BadgeRule, Expiry, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per, PointsRules, Programme,
-    Tier, TrialRule, brand::brand,
+    Activity, BadgeRule, Expiry, Given, GrowthRules, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per,
+    PointsRules, Programme, Tier, TrialRule, brand::brand,
 };
 use crate::{
     condition::{Condition, Reader},
@@ -76,7 +76,8 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
     });
     let brands = list(document, "brands", |json, at| brand(json, at, currency, &mut faults));
-    let points = points(document.get("points").unwrap_or(&Json::Null), &mut faults);
+    let points = points(document.get("points").unwrap_or(&Json::Null), currency, &mut faults);
+    let growth = growth(document.get("growth").unwrap_or(&Json::Null), currency, &mut faults);
     let Some(known_zone) = zone.or_else(|| Zone::of("UTC")) else { return (None, faults) };
     let programme = Programme {
         version,
@@ -88,7 +89,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         late_days: small(document, "late_days").unwrap_or(1_100),
         brands,
         points,
-        growth_per_unit: rate(document.get("growth").unwrap_or(&Json::Null), "per_unit"),
+        growth,
         tiers,
         activities: list(document, "activities", |json, _| activity(json)),
         badges,
@@ -131,11 +132,70 @@ pub(super) fn list<T>(json: &Json, name: &str, mut each: impl FnMut(&Json, &str)
     elements.iter().enumerate().map(|(index, element)| each(element, &format!("/{name}/{index}"))).collect()
 }
 
-fn points(json: &Json, faults: &mut Vec<Fault>) -> PointsRules {
+/// An amount of the programme's currency in that field; `None` without one, and if it is none of it.
+fn money(
+    json: &Json,
+    name: &str,
+    at: &str,
+    currency: Option<Currency>,
+    faults: &mut Vec<Fault>,
+) -> Option<Money> {
+    let (told, currency) = (json.text_of(name)?, currency?);
+    let money = Money::parse(told, currency);
+    if money.is_none() {
+        let detail =
+            format!("at most 13 digits before the point and {} after it, not {told:?}", currency.digits);
+        faults.push(Fault::new(format!("{at}/{name}"), "wrong_format", detail));
+    }
+    money
+}
+
+/// What the programme gives for an amount: per unit or by blocks, and one of them.
+fn given(json: &Json, currency: Option<Currency>, faults: &mut Vec<Fault>) -> Given {
+    let Some(block) = json.get("block") else {
+        if json.get("per_unit").is_none() {
+            faults.push(Fault::new("/points/per_unit", "required", "per_unit or block"));
+        }
+        return Given::PerUnit(rate(json, "per_unit"));
+    };
+    if json.get("per_unit").is_some() {
+        faults.push(Fault::new("/points/block", "unknown_field", "per_unit or block, not both"));
+    }
+    let amount = money(block, "amount", "/points/block", currency, faults);
+    if amount == Some(Money(0)) {
+        faults.push(Fault::new("/points/block/amount", "out_of_range", "above 0"));
+    }
+    Given::Block { amount: amount.unwrap_or(Money(1)), points: count(block, "points") }
+}
+
+fn growth(json: &Json, currency: Option<Currency>, faults: &mut Vec<Fault>) -> GrowthRules {
+    let mut steps: Vec<(Money, u64)> = Vec::new();
+    for (index, step) in json.get("steps").map_or(&[][..], Json::list).iter().enumerate() {
+        let at = format!("/growth/steps/{index}");
+        let growth = count(step, "growth");
+        let Some(from) = money(step, "from", &at, currency, faults) else { continue };
+        let below = steps.last();
+        if from.0 <= below.map_or(0, |(below, _)| below.0) {
+            let detail = if below.is_none() { "above 0" } else { "above the step before it" };
+            faults.push(Fault::new(format!("{at}/from"), "out_of_range", detail));
+        }
+        if below.is_some_and(|(_, below)| growth <= *below) {
+            let detail = "above that of the step before it";
+            faults.push(Fault::new(format!("{at}/growth"), "out_of_range", detail));
+        }
+        steps.push((from, growth));
+    }
+    GrowthRules { per_unit: rate(json, "per_unit"), per_order: count(json, "per_order"), steps }
+}
+
+fn points(json: &Json, currency: Option<Currency>, faults: &mut Vec<Fault>) -> PointsRules {
     let words = |name: &str| json.get(name).map_or(&[][..], Json::list).iter().filter_map(Json::text);
     let multipliers = json.get("category_multipliers").map_or(&[][..], Json::fields);
     let rules = PointsRules {
-        per_unit: rate(json, "per_unit"),
+        given: given(json, currency, faults),
+        minimum: json
+            .get("minimum")
+            .and_then(|minimum| money(minimum, "amount", "/points/minimum", currency, faults)),
         hold_days: small(json, "hold_days").unwrap_or(0),
         expiry: expiry(json.get("expiry").unwrap_or(&Json::Null), faults),
         on_short: if json.text_of("on_short") == Some("forgive") { OnShort::Forgive } else { OnShort::Debt },

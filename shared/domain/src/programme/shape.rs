@@ -36,8 +36,34 @@ const LIMIT: Shape = Shape::Object(&[
     required("points", COUNT, "the most points granted"),
 ]);
 
+const BLOCK: Shape = Shape::Object(&[
+    required("amount", Shape::Money, "the block; above 0"),
+    required("points", COUNT, "points for each full one"),
+]);
+
+const MINIMUM: Shape = Shape::Object(&[required("amount", Shape::Money, "the least eligible amount")]);
+
+const GROWTH: Shape = Shape::Object(&[
+    required("per_unit", Shape::Rate, "growth per unit of currency"),
+    optional("per_order", COUNT, "growth of every order that has an eligible amount; 0 unless given"),
+    optional(
+        "steps",
+        Shape::List {
+            of: &Shape::Object(&[
+                required("from", Shape::Money, "an eligible amount; above 0"),
+                required("growth", COUNT, "further growth of an order that reaches it"),
+            ]),
+            min: 0,
+            max: 50,
+        },
+        "the highest that an order reaches counts; they rise in both",
+    ),
+]);
+
 const POINTS: Shape = Shape::Object(&[
-    required("per_unit", Shape::Rate, "points per unit of currency"),
+    optional("per_unit", Shape::Rate, "points per unit of currency; this or block"),
+    optional("block", BLOCK, "points for every full block of money, in place of per_unit"),
+    optional("minimum", MINIMUM, "an order below it earns no points; growth as always"),
     optional("hold_days", DAYS, "times 24 hours before points can be spent; 0 unless given"),
     optional("expiry", EXPIRY, "year_end with 1 year unless given"),
     optional(
@@ -154,11 +180,7 @@ const FIELDS: [Field; 12] = [
     ),
     required("brands", Shape::List { of: &BRAND, min: 1, max: 200 }, "who issues and honours points"),
     required("points", POINTS, "how points are earned, held and lost"),
-    required(
-        "growth",
-        Shape::Object(&[required("per_unit", Shape::Rate, "growth per unit of currency")]),
-        "成长值",
-    ),
+    required("growth", GROWTH, "成长值"),
     required("tiers", Shape::List { of: &TIER, min: 1, max: 50 }, "the ladder, rising by growth"),
     optional("activities", Shape::List { of: &ACTIVITY, min: 0, max: 100 }, "签到, 评价 …"),
     optional("badges", Shape::List { of: &BADGE, min: 0, max: 80 }, "勋章"),

@@ -16,8 +16,8 @@ use crate::{
     time::Instant,
 };
 
-pub use crate::event::Reversed;
-pub use statement::{Account, Line, LineKind, SignedMoney, round_half_even};
+pub use crate::{event::Reversed, number::SignedMoney};
+pub use statement::{Account, Line, LineKind, round_half_even};
 pub use tally::{Sum, Tally, Unpriced};
 
 /// A ledger entry as a settlement sees it.

@@ -5,24 +5,8 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use super::{Sum, Tally};
 use crate::{
     id::BrandId,
-    number::{Amount, Currency},
+    number::{Currency, SignedMoney},
 };
-
-/// Money that may be below zero, in the currency's minor unit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub struct SignedMoney(pub i128);
-
-impl SignedMoney {
-    /// The amount as a decimal string with all of the currency's minor digits: `-12.30`.
-    pub fn show(self, currency: Currency) -> String {
-        decimal(self.0, currency.digits)
-    }
-
-    /// A balance seen from the brand: what it owes; below zero, what it is owed.
-    pub fn owed(self, currency: Currency) -> Amount {
-        Amount(-self.0 * 10i128.pow(6 - currency.digits))
-    }
-}
 
 /// What a line is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

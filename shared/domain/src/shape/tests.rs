@@ -26,6 +26,14 @@ fn what_is_wanted_is_told() {
     for (shape, wanted) in [
         (Shape::Text { max: 9 }, "text without control characters"),
         (Shape::Id, "1 to 64 of A-Z a-z 0-9 . _ : -"),
+        (
+            Shape::ShopId,
+            "1 to 64 characters of NFC text, without control characters, and without blanks at its ends",
+        ),
+        (
+            Shape::Quantity,
+            "a quantity above 0: a whole number, or a decimal string with at most 3 digits after the point, such as \"0.350\"",
+        ),
         (Shape::Ulid { prefix: "mbr_" }, "mbr_ and 26 characters"),
         (Shape::Whole { min: 1, max: 9 }, "a whole number from 1 to 9"),
         (Shape::Bool, "true or false"),

@@ -227,6 +227,7 @@ mod tests {
                 brand: BrandId::of_checked(brand),
                 order_id: order_id.parse().unwrap(),
                 day: DayNumber(1),
+                channel: None,
                 amount: Money(0),
                 lines: Vec::new(),
                 tier: "basic".parse().unwrap(),

@@ -205,7 +205,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
 mod tests {
     use domain::{
         event::{EntryKind, Order, OrderRefunded},
-        number::Money,
+        number::{Money, SignedMoney},
         time::{DayNumber, Instant},
     };
 
@@ -218,6 +218,7 @@ mod tests {
             brand: "acme".parse().unwrap(),
             order_id: "A-1".parse().unwrap(),
             day: DayNumber(1),
+            channel: None,
             amount: Money(0),
             lines: Vec::new(),
             tier: TierId::of_checked("basic"),
@@ -233,7 +234,7 @@ mod tests {
             .map(|&(takes, points, taken)| {
                 state = OrderState { points, taken, refunds: state.refunds + 1, ..state.clone() };
                 let (brand, order_id) = (order.brand.clone(), order.order_id.clone());
-                let (amount, after) = (Money(0), state.clone());
+                let (amount, after) = (SignedMoney(0), state.clone());
                 let refund = OrderRefunded { brand, order_id, amount, closes: false, taken: takes, after };
                 EntryRecord::plain(Instant(1_000), EntryKind::OrderRefunded(refund))
             })

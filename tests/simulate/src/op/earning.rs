@@ -26,12 +26,17 @@ impl Commanded for Order {
     fn write(&self, names: &Names<'_>, way: Way, out: &mut String) -> String {
         let ((name, member), brand, order_id) = (names.who(self.member, way), &self.brand, &self.order_id);
         _ = write!(out, r#"{{"{name}":"{member}","brand":"{brand}","order_id":"{order_id}""#);
+        for (name, said) in [("channel", &self.channel), ("currency", &self.currency)] {
+            if let Some(said) = said {
+                _ = write!(out, r#","{name}":"{said}""#);
+            }
+        }
         if let Some(amount) = &self.amount {
             _ = write!(out, r#","amount":"{amount}""#);
         }
         for (place, line) in self.lines.iter().enumerate() {
             out.push_str(if place == 0 { r#","lines":["# } else { "," });
-            let (line_id, quantity, amount) = (&line.line_id, line.quantity, &line.amount);
+            let (line_id, quantity, amount) = (&line.line_id, &line.quantity, &line.amount);
             _ = write!(out, r#"{{"line_id":"{line_id}","quantity":{quantity},"amount":"{amount}""#);
             if let Some(category) = &line.category {
                 _ = write!(out, r#","category":"{category}""#);
@@ -87,6 +92,8 @@ impl Writer {
             member: self.whom(model),
             brand: self.brand(),
             order_id: format_smolstr!("o{}", self.fresh()),
+            channel: self.dice.percent(10).then(|| SmolStr::new_static("店/1")),
+            currency: None,
             amount: None,
             lines: Vec::new(),
             occurred_at: self.occurred(now),
@@ -94,14 +101,21 @@ impl Writer {
         if self.dice.percent(35) {
             let mut sum = 0;
             for line in 0..self.dice.between(1, 4) {
-                let units = self.amount();
+                let discount = sum > 0 && self.dice.percent(15);
+                let units: i64 = if discount { -self.dice.between(1, sum) } else { self.amount() };
                 sum += units;
                 let category = self.dice.pick(&["tea", "book", "misc", "gift_card"]);
                 order.lines.push(Line {
                     line_id: format_smolstr!("{line}"),
                     category: self.dice.percent(85).then(|| SmolStr::new(category)),
-                    quantity: self.dice.between(1, 6),
-                    amount: self.money(units),
+                    quantity: match self.dice.below(4) {
+                        0 => format_smolstr!("{:?}", self.dice.pick(&["0.350", "1.5", "0.001", "2.25"])),
+                        _ => format_smolstr!("{}", self.dice.between(1, 6)),
+                    },
+                    amount: match discount {
+                        true => format_smolstr!("-{}", self.money(-units)),
+                        false => self.money(units),
+                    },
                 });
             }
             if self.dice.percent(20) {

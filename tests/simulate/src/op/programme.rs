@@ -70,7 +70,11 @@ impl Writer {
             0 => {
                 let yen = ["0.01", "0.02", "0.005"];
                 let rates = if self.yen { yen } else { ["1", "0.5", "2"] };
-                next["points"]["per_unit"] = json!(rates[dice.below(3) as usize]);
+                let rate = rates[dice.below(3) as usize];
+                match next["points"]["block"].is_object() {
+                    true => next["points"]["block"]["points"] = json!(dice.between(1, 7)),
+                    false => next["points"]["per_unit"] = json!(rate),
+                }
             }
             1 => next["points"]["category_multipliers"]["tea"] = json!(dice.pick(&["2", "3", "1.5"])),
             2 => {
@@ -87,6 +91,7 @@ impl Writer {
                     }
                 }
             }
+            4 if dice.percent(50) => next["growth"]["per_order"] = json!(dice.between(0, 30)),
             4 => next["activities"][0]["points"] = json!(dice.between(1, 9)),
             5 => {
                 next["points"]["expiry"] =

@@ -76,11 +76,18 @@ impl Writer {
             let mut parts = Vec::new();
             for line in &order.lines {
                 if parts.is_empty() || self.dice.percent(40) {
-                    parts.push((line.line_id.clone(), self.dice.between(1, line.quantity)));
+                    let part = match line.quantity.parse() {
+                        Ok(pieces) => format_smolstr!("{}", self.dice.between(1, pieces)),
+                        // Of a weight.
+                        Err(_) => {
+                            SmolStr::new_static(self.dice.pick(&[r#""0.001""#, r#""0.25""#, r#""1.1""#]))
+                        }
+                    };
+                    parts.push((line.line_id.clone(), part));
                 }
             }
             if parts.is_empty() {
-                parts.push((SmolStr::new_static("0"), 1));
+                parts.push((SmolStr::new_static("0"), SmolStr::new_static("1")));
             }
             Refunded::Lines(parts)
         } else {

@@ -22,6 +22,13 @@ impl Writer {
             "brand": self.brand(),
             "order_id": self.name("o"),
         });
+        if self.dice.percent(20) {
+            body["channel"] = json!(self.dice.pick(&["web", "store:0042", "店/1"]));
+        }
+        if self.dice.percent(10) {
+            let own = self.currency();
+            body["currency"] = json!(if self.dice.percent(5) { "XAU" } else { &own });
+        }
         if self.dice.percent(50) {
             let (lines, sum) = self.lines();
             body["lines"] = lines;
@@ -100,14 +107,19 @@ impl Writer {
     }
 
     fn lines(&mut self) -> (Value, i64) {
-        let (mut lines, mut sum) = (Vec::new(), 0);
+        let (mut lines, mut sum): (_, i64) = (Vec::new(), 0);
         for line in 0..self.dice.between(1, 4) {
-            let units = self.amount();
+            let units = match self.dice.below(100) {
+                // A discount; seldom one of more than there is.
+                0..15 if sum > 0 => -self.dice.between(1, sum),
+                15 => -self.amount(),
+                _ => self.amount(),
+            };
             sum += units;
             let mut one = json!({
                 "line_id": format!("{line}"),
                 "sku": format!("s{line}"),
-                "quantity": self.dice.between(1, 6),
+                "quantity": self.quantity(),
                 "amount": self.money(units),
             });
             if self.dice.percent(85) {
@@ -117,6 +129,14 @@ impl Writer {
             lines.push(one);
         }
         (json!(lines), sum)
+    }
+
+    /// Pieces, or a weight.
+    fn quantity(&mut self) -> Value {
+        match self.dice.below(4) {
+            0 => json!(self.dice.pick(&["0.350", "1.5", "0.001", "2.25", "0.5"])),
+            _ => json!(self.dice.between(1, 6)),
+        }
     }
 
     /// Often now; late by days to years; at the very limits of what is accepted.

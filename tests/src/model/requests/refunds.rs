@@ -1,8 +1,9 @@
 //! Refunds.
 
 use crate::model::generate::Writer;
+use crate::model::number::Exact;
 use crate::model::program::{list, text};
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Writer {
     pub(super) fn refund(&mut self) -> i64 {
@@ -22,9 +23,8 @@ impl Writer {
         } else if order["lines"].is_array() != other_way {
             let mut parts = Vec::new();
             for line in list(&order["lines"]) {
-                let most = line["quantity"].as_i64().unwrap_or(1);
                 if parts.is_empty() || self.dice.percent(40) {
-                    let quantity = self.dice.between(1, most);
+                    let quantity = self.part_of(&line["quantity"]);
                     parts.push(json!({"line_id": line["line_id"], "quantity": quantity}));
                 }
             }
@@ -54,6 +54,20 @@ impl Writer {
             self.refunds.push(body);
         }
         member
+    }
+
+    /// Some of a quantity: pieces of pieces, and of a weight any part.
+    fn part_of(&mut self, whole: &Value) -> Value {
+        match whole.as_i64() {
+            Some(pieces) if self.dice.percent(85) => json!(self.dice.between(1, pieces)),
+            Some(_) => json!(self.dice.pick(&["0.5", "1.0", "0.333"])),
+            None => {
+                let thousandths = Exact::decimal(&text(whole))
+                    .map_or(1_000, |whole| whole.times(&Exact::whole(1_000)).floor());
+                let part = self.dice.between(1, thousandths);
+                json!(format!("{}.{:03}", part / 1_000, part % 1_000))
+            }
+        }
     }
 
     /// An order refunded two hundred times, and once more.

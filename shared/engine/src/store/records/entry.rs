@@ -110,7 +110,7 @@ layout! {
 layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }
 layout! {
     struct Order {
-        brand, order_id, day, amount, lines, tier, version, calculated, granted, growth, lot,
+        brand, order_id, day, channel, amount, lines, tier, version, calculated, granted, growth, lot,
     }
 }
 layout! { struct OrderLot { expires_at, held_until } }

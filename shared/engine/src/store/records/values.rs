@@ -5,7 +5,7 @@ use domain::{
         ActivityId, ActivityRef, BadgeId, BlockRef, BrandId, MemberId, OrderChannel, OrderId, OrderLineId,
         RedemptionId, RedemptionPart, ReferralCode, TierId,
     },
-    number::{Amount, Money},
+    number::{Amount, Money, Quantity},
     settlement::SignedMoney,
     time::{DayNumber, Instant},
 };
@@ -23,6 +23,7 @@ layout! { struct KeyHash(bytes) }
 layout! { struct ContentHash(bytes) }
 layout! { struct AskedHash(bytes) }
 layout! { struct Money(minor) }
+layout! { struct Quantity(thousandths) }
 layout! { struct SignedMoney(minor) }
 layout! { struct Amount(millionths) }
 

@@ -5,7 +5,7 @@ use domain::{
     event::{Movement, OrderLot, TierCause},
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::{MemberId, Status},
-    number::Money,
+    number::{Money, Quantity},
     time::{DayNumber, Instant},
 };
 
@@ -201,20 +201,39 @@ impl From<Order> for event::Order {
         let Order { brand, order_id, day, amount, lines, tier, version, calculated, granted, growth, lot } =
             order;
         let lines = lines.into_iter().map(event::OrderLine::from).collect();
-        event::Order { brand, order_id, day, amount, lines, tier, version, calculated, granted, growth, lot }
+        event::Order {
+            brand,
+            order_id,
+            day,
+            channel: None,
+            amount,
+            lines,
+            tier,
+            version,
+            calculated,
+            granted,
+            growth,
+            lot,
+        }
     }
+}
+
+/// Quantities were whole numbers.
+fn pieces(number: u64) -> Quantity {
+    Quantity(number.saturating_mul(1_000)) // at most 2^53 − 1 of them
 }
 
 impl From<OrderLine> for event::OrderLine {
     fn from(line: OrderLine) -> event::OrderLine {
         let OrderLine { line_id, sku, category, quantity, amount } = line;
-        event::OrderLine { line_id, sku, category, quantity, amount }
+        event::OrderLine { line_id, sku, category, quantity: pieces(quantity), amount: amount.into() }
     }
 }
 
 impl From<OrderState> for event::OrderState {
     fn from(state: OrderState) -> event::OrderState {
         let OrderState { units, amount, points, growth, refunds, closed, taken } = state;
+        let units = units.into_iter().map(pieces).collect();
         event::OrderState { units, amount, points, growth, refunds, closed, taken }
     }
 }
@@ -229,6 +248,6 @@ impl From<ActivityEarned> for event::ActivityEarned {
 impl From<OrderRefunded> for event::OrderRefunded {
     fn from(refund: OrderRefunded) -> event::OrderRefunded {
         let OrderRefunded { brand, order_id, amount, closes, taken, after } = refund;
-        event::OrderRefunded { brand, order_id, amount, closes, taken, after: after.into() }
+        event::OrderRefunded { brand, order_id, amount: amount.into(), closes, taken, after: after.into() }
     }
 }

@@ -5,9 +5,11 @@ use domain::{
         ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
         Share, TierCause,
     },
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
+    id::{
+        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId, TierId,
+    },
     member::{Periods, Status},
-    number::Money,
+    number::{Money, Quantity, SignedMoney},
     time::{DayNumber, Instant},
 };
 
@@ -22,15 +24,16 @@ fn order() -> Order {
         line_id: OrderLineId::of_checked(line_id),
         sku: sku.map(text),
         category: sku.map(|_| text("tea")),
-        quantity,
-        amount: Money(amount),
+        quantity: Quantity(quantity),
+        amount: SignedMoney(amount),
     };
     Order {
         brand: BrandId::of_checked("acme"),
         order_id: OrderId::of_checked("A-1"),
         day: DayNumber(20_454),
+        channel: None,
         amount: Money(8_850),
-        lines: vec![line("1", Some("SKU-1"), 2, 8_000), line("2", None, 1, 850)],
+        lines: vec![line("1", Some("SKU-1"), 2_000, 8_000), line("2", None, 1_000, 850)],
         tier: TierId::of_checked("silver"),
         version: 3,
         calculated: 120,
@@ -54,7 +57,7 @@ fn activity() -> ActivityEarned {
 
 fn refund() -> OrderRefunded {
     let after = OrderState {
-        units: vec![2, 0],
+        units: vec![Quantity(2_000), Quantity::NONE],
         amount: Money(5),
         points: 6,
         growth: 7,
@@ -65,7 +68,7 @@ fn refund() -> OrderRefunded {
     OrderRefunded {
         brand: BrandId::of_checked("bean"),
         order_id: OrderId::of_checked("A-1"),
-        amount: Money(4_000),
+        amount: SignedMoney(4_000),
         closes: true,
         taken: 50,
         after,
@@ -90,6 +93,9 @@ fn gold() -> TierId {
 
 fn kinds() -> Vec<(&'static str, EntryKind)> {
     let bare = Order { lines: Vec::new(), lot: None, ..order() };
+    let mut weighed = Order { channel: Some(OrderChannel::of_checked("店:0042")), ..order() };
+    weighed.lines[0].quantity = Quantity(350);
+    weighed.lines[1].amount = SignedMoney(-850);
     let unlimited = Order { lot: Some(OrderLot { expires_at: None, held_until: None }), ..bare.clone() };
     let brand = || BrandId::of_checked("bean");
     let changed = |why, valid_until, ends_trial| EntryKind::TierChanged {
@@ -105,6 +111,7 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
     let status = |status: Status| EntryKind::StatusChanged { status, reason: text("asked for") };
     vec![
         ("order_earned", EntryKind::OrderEarned(Box::new(order()))),
+        ("order_earned_weighed", EntryKind::OrderEarned(Box::new(weighed))),
         ("order_earned_bare", EntryKind::OrderEarned(Box::new(bare))),
         ("order_earned_never_ends", EntryKind::OrderEarned(Box::new(unlimited))),
         ("activity_earned", EntryKind::ActivityEarned(activity())),
@@ -169,7 +176,7 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         debt: -3,
         growth: 88,
     };
-    let state = OrderState { units: vec![0, 1], ..OrderState::new(&order()) };
+    let state = OrderState { units: vec![Quantity::NONE, Quantity(1_000)], ..OrderState::new(&order()) };
     let kind = EntryKind::OrderEarned(Box::new(order()));
     let full = EntryRecord {
         member: ID,

@@ -1,0 +1,143 @@
+//! What an order is worth (rules, 4.1 to 4.3): a function of what it consists of and of the rates of its own time, and
+//! of nothing else. Earning, refunds and revisions ask it alike.
+
+use crate::{
+    event::{Order, OrderLine, OrderState},
+    number::{Figure, Money, Quantity, Rate, SignedMoney, Term, Total},
+    programme::{Brand, Given, Programme},
+};
+
+/// What an order consists of, or what remains of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// What counts of an order without lines.
+    pub amount: Money,
+    /// Its lines, if it has any.
+    pub lines: &'a [OrderLine],
+    /// How much of each line no longer counts; nothing where there is none.
+    pub gone: &'a [Quantity],
+}
+
+/// The rates that an order earns at: those of its own time.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates<'a> {
+    /// The version of the programme that it earned under.
+    pub programme: &'a Programme,
+    /// Its brand, in that version.
+    pub brand: &'a Brand,
+    /// The multiplier of the tier in effect just before it was recorded.
+    pub tier: Rate,
+}
+
+impl<'a> Rates<'a> {
+    /// The rates of an order that was recorded under that version.
+    ///
+    /// # Panics
+    /// The version has no such brand: it was there when the order was made, and this is that version or the first
+    /// with the brand.
+    pub fn of(programme: &'a Programme, order: &Order) -> Rates<'a> {
+        let brand = programme.brand(&order.brand);
+        let brand =
+            brand.unwrap_or_else(|| panic!("version {} has no brand {}", programme.version, order.brand));
+        Rates { programme, brand, tier: programme.earn_multiplier(&order.tier) }
+    }
+}
+
+/// What an order with that content earns at these rates, before limits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Worth {
+    /// Points.
+    pub points: u64,
+    /// Growth.
+    pub growth: u64,
+}
+
+impl Worth {
+    /// What that content is worth; `None` beyond every figure.
+    pub fn of(content: &Content<'_>, rates: &Rates<'_>) -> Option<Worth> {
+        let rules = &rates.programme.points;
+        let earning = |line: &OrderLine| rules.earns(line.category.as_deref());
+        let eligible = content.total(|line| earning(line).then_some(Rate::ONE));
+        let weighed = content.total(|line| earning(line).then(|| rules.multiplier(line.category.as_deref())));
+        let points = match rules.minimum {
+            Some(least) if !eligible.reaches(least) => 0,
+            Some(_) | None => rates.points(&weighed)?,
+        };
+        Some(Worth { points, growth: rates.growth(&eligible)? })
+    }
+}
+
+impl Rates<'_> {
+    /// One floor for the whole order, to whole points or to full blocks.
+    fn points(&self, weighed: &Total) -> Option<u64> {
+        let (brand, tier) = (self.brand.rate, self.tier);
+        let points = match self.programme.points.given {
+            Given::PerUnit(rate) => {
+                weighed.floor_of(&[rate, brand, tier], Money::unit(self.programme.currency))?
+            }
+            Given::Block { amount, points } => {
+                let blocks = weighed.floor_of(&[brand, tier], amount)?;
+                Figure::of(u128::from(blocks.get()) * u128::from(points))?
+            }
+        };
+        Some(points.get())
+    }
+
+    fn growth(&self, eligible: &Total) -> Option<u64> {
+        if !eligible.is_above_zero() {
+            return Some(0);
+        }
+        let rules = &self.programme.growth;
+        let by_amount = eligible.floor_of(&[rules.per_unit], Money::unit(self.programme.currency))?;
+        let reached = rules.steps.iter().rev().find(|(from, _)| eligible.reaches(*from));
+        let step = reached.map_or(0, |(_, growth)| *growth);
+        Figure::sum([by_amount.get(), rules.per_order, step]).map(Figure::get)
+    }
+}
+
+impl<'a> Content<'a> {
+    /// All of an order.
+    pub fn whole(order: &'a Order) -> Content<'a> {
+        Content { amount: order.amount, lines: &order.lines, gone: &[] }
+    }
+
+    /// What a state leaves of an order.
+    pub fn left(order: &'a Order, state: &'a OrderState) -> Content<'a> {
+        Content { amount: Money(order.amount.0 - state.amount.0), lines: &order.lines, gone: &state.units }
+    }
+
+    /// Each line, and how much of it remains.
+    pub fn remaining(self) -> impl Iterator<Item = (&'a OrderLine, Quantity)> {
+        let gone = self.gone.iter().copied().chain(std::iter::repeat(Quantity::NONE));
+        self.lines.iter().zip(gone).map(|(line, gone)| (line, Quantity(line.quantity.0 - gone.0)))
+    }
+
+    /// What remains of the lines with a rate, each times its own; of an order without lines its amount.
+    fn total(&self, rate: impl Fn(&OrderLine) -> Option<Rate>) -> Total {
+        if self.lines.is_empty() {
+            return Total::of(&[Term { amount: self.amount.into(), rate: Rate::ONE, part: 1, of: 1 }]);
+        }
+        let terms = self.remaining().filter_map(|(line, remaining)| {
+            let (part, of) = (remaining.0, line.quantity.0);
+            rate(line).map(|rate| Term { amount: line.amount, rate, part, of })
+        });
+        Total::of(&terms.collect::<Vec<_>>())
+    }
+
+    /// What it comes to, rounded down to the minor unit once; at least 0.
+    pub fn money(&self) -> Money {
+        if self.lines.is_empty() {
+            return self.amount;
+        }
+        let whole = self.total(|_| Some(Rate::ONE)).floor_of(&[], Money(1));
+        Money(whole.unwrap_or_else(|| panic!("a part of an order is beyond every figure")).get())
+    }
+
+    /// Whether it is nothing: a discount alone is nothing.
+    pub fn is_nothing(&self) -> bool {
+        if self.lines.is_empty() {
+            return self.amount == Money(0);
+        }
+        self.remaining().all(|(line, left)| left == Quantity::NONE || line.amount < SignedMoney(0))
+    }
+}
