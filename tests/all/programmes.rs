@@ -40,6 +40,8 @@ async fn a_programme_comes_back_as_it_was_saved() {
     assert_eq!(shop.ok("PUT", "/program", next.clone()).await, json!({"version": 2}));
     let reply = shop.refused("409 program_conflict", "PUT", "/program", next.clone()).await;
     assert_eq!(reply.body["version"], 2, "the caller's version is stale; the newest is told");
+    assert!(reply.body["by"].as_str().is_some_and(|by| by.starts_with("key_")), "{}", reply.body);
+    assert_eq!(reply.body["at"], START);
     next["version"] = json!(4_294_967_298_u64);
     shop.refused("409 program_conflict", "PUT", "/program", next.clone()).await;
     next["version"] = json!(2);

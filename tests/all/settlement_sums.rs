@@ -247,6 +247,7 @@ fn plainly(
             | EntryKind::TierChanged { .. }
             | EntryKind::TrialStarted { .. }
             | EntryKind::BadgeIssued { .. }
+            | EntryKind::BadgeTaken { .. }
             | EntryKind::StatusChanged { .. } => {}
         }
     }

@@ -93,6 +93,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     ("DELETE", "/members/{member}", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     (
+        "DELETE",
+        "/members/{member}/badges/first_order?reason=r",
+        "",
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
         "POST",
         "/members/{member}/link-code",
         r#"{"brand":"tea"}"#,
@@ -402,6 +408,7 @@ fn route_of(method: &str, path: &str) -> String {
         .replace("{member}", "{id}")
         .replace("{key}", "{id}")
         .replace("/links/tea", "/links/{brand}")
+        .replace("/badges/first_order?reason=r", "/badges/{badge}")
         .replace("/new/", "/{id}/")
         .replace("/partners/acme", "/partners/{id}")
         .replace("/partners/tea", "/partners/{id}");

@@ -25,11 +25,11 @@
 //!   `round` is `none` where it is not given.
 //! - 3: lots are listed by end, then brand, then free before held, then by release (vectors); what
 //!   is taken comes from all free lots before any held one (rule 6).
-//! - 3, inactivity: the date is that of recording, however late the order. Restored or adjusted
-//!   points that stay make their end the one instant for as long as there are any; while it runs, others
-//!   that come back take it. An adjustment moves nothing; it takes the running instant, or N months from
-//!   its own date where none runs (points given by hand must not be gone at once). An earning of no
-//!   points, or one that only repays debt, moves the instant. No end moves nearer.
+//! - 3, inactivity: the date is that of recording, however late the order. Restored points take the one
+//!   instant while it runs; it is as it last moved, whatever the months are now. An adjustment moves nothing; it
+//!   takes the running instant, or N months from its own date where none runs (points given by hand must not
+//!   be gone at once). An earning of no points, or one that only repays debt, moves the instant. No end moves
+//!   nearer: lots from before the programme counted inactivity keep a later one, also when they come back.
 //! - 3: in an expiry by inactivity an entry shows the end that its lots had when it was made; a
 //!   redemption's lots the end before it moved.
 //! - 4.2: while a trial runs its tier's multiplier counts, 1 where it names none.

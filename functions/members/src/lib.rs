@@ -1,7 +1,8 @@
 //! `/members`: reading a member and its ledger, finding one by identity; correcting, suspending,
-//! closing and erasing; linking it with partners; tokens for its own page.
+//! closing and erasing; taking a badge back; linking it with partners; tokens for its own page.
 
 mod answers;
+mod badges;
 mod links;
 mod tokens;
 
@@ -13,11 +14,11 @@ use domain::{
 };
 use edge::{
     Access, Answer, Api, Call, Code, Correction, Form, Function, Id, IdentitySent, Kind, List, Members,
-    Method, OrNull, Problem, Role, Route, Text, Ulid, answer, asking, body, taking,
+    Method, OrNull, Problem, Role, Route, Text, Ulid, answer, asking, body, changed, taking,
     wire::{Balance, Entry, Member, Show, read_id},
     words,
 };
-use engine::{Act, Whom};
+use engine::{Act, Error, Whom};
 
 words! {
     /// What a member is made.
@@ -124,7 +125,8 @@ pub static FUNCTION: Function = Function {
             access: STAFF,
             remembers: false,
             answers: &[(200, Member::SHAPE)],
-            problems: &[Code::MemberNotFound, Code::LimitExceeded],
+            problems: &[Code::MemberNotFound, Code::LimitExceeded, Code::VersionConflict],
+            if_match: true,
             ..taking!(Correction => correct)
         },
         Route {
@@ -147,6 +149,7 @@ pub static FUNCTION: Function = Function {
             problems: UNKNOWN,
             ..asking!(erase)
         },
+        badges::TAKE,
         links::ASK,
         links::LIST,
         links::END,
@@ -162,7 +165,8 @@ fn named(call: &Call) -> Result<MemberId, Problem> {
 async fn shown(api: &Api, id: MemberId, call: &Call) -> Result<Answer, Problem> {
     let view = api.engine.people().member(id, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
-    Ok(Answer::new(200, &Show { programme: programmes.newest() }.member(&view)))
+    let etag = api.tag_of(&view.person);
+    Ok(Answer::new(200, &Show { programme: programmes.newest() }.member(&view)).tagged(etag))
 }
 
 async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -203,7 +207,19 @@ async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Pro
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     api.corrected(&mut trial, &body, zone).map_err(|fault| Problem::invalid_field(&[fault]))?;
 
-    api.engine.people().correct(id, |person| _ = api.corrected(person, &body, zone)).await?;
+    let change = |person: &mut domain::member::Person| {
+        if !call.goes_on(&api.tag_of(person)) {
+            return Err(Error::PersonChanged { last: person.changed.clone(), zone });
+        }
+        let before = person.clone();
+        // It was tried above.
+        _ = api.corrected(person, &body, zone);
+        if *person != before {
+            person.changed = Some(changed(call));
+        }
+        Ok(())
+    };
+    api.engine.people().correct(id, change).await?;
 
     shown(api, id, call).await
 }

@@ -1,5 +1,6 @@
 //! `POST /register`: somebody becomes a member, or is found to be one.
 
+use domain::member::Person;
 use edge::{
     Access, Answer, Api, Call, Code, Function, Kind, Method, Problem, Registration, Role, Route, answer,
     taking,
@@ -35,7 +36,14 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let brand = body.brand.clone();
-    let (person, claims) = edge::person(api, body)?;
+    let person = match edge::person(api, body) {
+        Ok(person) => Person { changed: Some(edge::changed(call)), ..person },
+        // What was answered before is answered again, whatever would be refused now: a birthday is judged by today.
+        Err(problem) => {
+            let before = api.engine.access().remembered(&call.request).await?;
+            return before.map(|answer| Answer::from(answer).replayed(true)).ok_or(problem);
+        }
+    };
     api.may_act_for(call, &brand)?;
     let now = call.request.now;
     let registration = engine::Registration { id: api.new_id(now)?, registered_at: now, person, claims };

@@ -14,7 +14,7 @@ use crate::{
     time::{Day, DayNumber, Instant},
 };
 
-pub use row::{Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
+pub use row::{BadgeStep, Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -136,6 +136,13 @@ pub enum EntryKind {
         /// The badge.
         badge: BadgeId,
         /// Why, if it was issued by hand.
+        reason: Option<String>,
+    },
+    /// A badge was taken back by hand.
+    BadgeTaken {
+        /// The badge.
+        badge: BadgeId,
+        /// Why.
         reason: Option<String>,
     },
     /// The member was suspended, made active again, closed or erased.

@@ -39,13 +39,11 @@ pub fn evolve(member: &mut Member, event: &Event) {
 pub fn evolve_unchecked(member: &mut Member, event: &Event) {
     member.mature(event.at);
     member.seq += 1;
-    member.apply(&event.movement);
-    if let Some(instant) = event.moves_expiry_to {
-        member.move_expiry(instant);
-    }
     if event.kind.row().is_activity {
         member.active_on = event.today;
+        member.ends_with = member.ends_with.filter(|_| event.moves_expiry_to.is_some());
     }
+    member.move_points(&event.movement, event.moves_expiry_to);
     match &event.kind {
         EntryKind::OrderEarned(order) => {
             member.count_order(order, event.occurred_at);
@@ -88,6 +86,12 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         EntryKind::BadgeIssued { badge, .. } => {
             member.badges.push(Badge { id: badge.clone(), issued_at: event.occurred_at });
         }
+        EntryKind::BadgeTaken { badge, .. } => {
+            member.badges.retain(|own| own.id != *badge);
+            if !member.by_hand.contains(badge) {
+                member.by_hand.push(badge.clone());
+            }
+        }
         EntryKind::StatusChanged { status, .. } => member.status = *status,
         EntryKind::PointsRedeemed { .. }
         | EntryKind::PointsExpired
@@ -125,6 +129,14 @@ impl Member {
         });
     }
 
+    /// Moves points and growth, and then the ends of all lots if they move.
+    pub(crate) fn move_points(&mut self, movement: &Movement, expiry_to: Option<Instant>) {
+        self.apply(movement);
+        if let Some(instant) = expiry_to {
+            self.move_expiry(instant);
+        }
+    }
+
     fn apply(&mut self, movement: &Movement) {
         for share in &movement.shares {
             self.change_lot(share);
@@ -156,6 +168,7 @@ impl Member {
 
     /// Never moves an expiry nearer: a lot from before the programme counted inactivity keeps its own.
     fn move_expiry(&mut self, instant: Instant) {
+        self.ends_with = self.ends_with.max(Some(instant));
         for lot in &mut self.lots {
             lot.expires_at = lot.expires_at.map(|own| own.max(instant));
         }

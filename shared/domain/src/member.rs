@@ -168,8 +168,13 @@ pub struct Member {
     pub debt: u64,
     /// The local day (its number) of the last earn, activity or redemption; 0 before the first.
     pub active_on: DayNumber,
+    /// The one instant of all points with `inactivity` expiry, as what was last recorded moved it; `None` if that
+    /// moved none.
+    pub ends_with: Option<Instant>,
     /// Badges, in order of issue.
     pub badges: Vec<Badge>,
+    /// Badges that were taken back once: they are issued by hand alone.
+    pub by_hand: Vec<BadgeId>,
     /// Tags.
     pub tags: Vec<String>,
     /// Points granted per local day of `occurred_at`, of the last [`COUNTED_DAYS`] days.
@@ -205,7 +210,9 @@ impl Member {
             lots: Vec::new(),
             debt: 0,
             active_on: DayNumber::NEVER,
+            ends_with: None,
             badges: Vec::new(),
+            by_hand: Vec::new(),
             tags: Vec::new(),
             granted: Vec::new(),
             activities: Vec::new(),
@@ -293,6 +300,15 @@ pub const CONSENTS_MAX: usize = 20;
 /// Most identities of one member.
 pub const IDENTITIES_MAX: usize = 20;
 
+/// A change of what is known of a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Changed {
+    /// Who asked for it, in the words of answers.
+    pub by: String,
+    /// When.
+    pub at: Instant,
+}
+
 /// Who a member is. Stored apart from [`Member`]: commands rarely need it, and erasure deletes it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Person {
@@ -316,6 +332,8 @@ pub struct Person {
     pub terms_version: Option<String>,
     /// What the person agreed to, by channel.
     pub consents: BTreeMap<String, bool>,
+    /// The last change of what is known; `None` before one was recorded.
+    pub changed: Option<Changed>,
 }
 
 impl Person {

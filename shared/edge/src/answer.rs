@@ -17,6 +17,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The body's type, for `Content-Type`.
     pub media_type: &'static str,
+    /// What its contents are known by, for `ETag`.
+    pub etag: Option<String>,
     /// Whether it repeats an earlier answer.
     pub replayed: bool,
 }
@@ -29,13 +31,20 @@ impl Answer {
     #[expect(clippy::expect_used, reason = "an answer that cannot be written must not go out empty")]
     pub fn new(status: u16, body: &(impl Kind + Serialize)) -> Answer {
         let body = serde_json::to_vec(body).expect("structs with string keys, written to memory");
-        Answer { status, body, media_type: JSON, replayed: false }
+        Answer { status, body, media_type: JSON, etag: None, replayed: false }
     }
 
     /// A table (RFC 4180).
     pub fn csv(body: String) -> Answer {
         let media_type = "text/csv; charset=utf-8; header=present";
-        Answer { status: 200, body: body.into_bytes(), media_type, replayed: false }
+        Answer { status: 200, body: body.into_bytes(), media_type, etag: None, replayed: false }
+    }
+
+    /// The same with an `ETag`.
+    #[must_use]
+    pub fn tagged(mut self, etag: String) -> Answer {
+        self.etag = Some(etag);
+        self
     }
 
     /// The same, marked as a repeat of an earlier answer or not.
@@ -78,13 +87,13 @@ impl KeptAnswer {
     /// The answer.
     pub fn answer(&self, status: u16) -> Answer {
         let body = Value::Object(self.0.clone()).to_string().into_bytes();
-        Answer { status, body, media_type: JSON, replayed: false }
+        Answer { status, body, media_type: JSON, etag: None, replayed: false }
     }
 }
 
 impl From<engine::records::Answer> for Answer {
     fn from(kept: engine::records::Answer) -> Answer {
-        Answer { status: kept.status, body: kept.body, media_type: JSON, replayed: false }
+        Answer { status: kept.status, body: kept.body, media_type: JSON, etag: None, replayed: false }
     }
 }
 

@@ -157,8 +157,10 @@ codes! {
     /// two keys of the partner are live
     TooManyKeys 409 "too_many_keys" "two keys of this partner are live; revoke one first" No Nothing Data::None;
     /// somebody else saved a version meanwhile
-    ProgramConflict 409 "program_conflict" "the programme has changed meanwhile" No Nothing Data::Plain("`version`, the newest");
-    /// over 256 KiB, or a path and query over 8 KiB
+    ProgramConflict 409 "program_conflict" "the programme has changed meanwhile" No Nothing Data::Plain("`version`, the newest; `by` and `at`: who saved it, and when");
+    /// what `If-Match` names is not as the member is now
+    VersionConflict 412 "version_conflict" "the member has changed since it was read; nothing was written" No Nothing Data::Plain("`by` and `at`: who changed it last, and when; null before a change was recorded");
+    /// over 256 KiB (of `PUT /program` over 1 MiB), or a path and query over 8 KiB
     BodyTooLarge 413 "body_too_large" "at most 262144 bytes" No Nothing Data::None;
     /// the target has more than 65,534 bytes
     UriTooLong 414 "uri_too_long" "the path and query are too long" No Nothing Data::None;

@@ -9,7 +9,7 @@ mod tests;
 
 use domain::{
     id::{BrandId, ReferralCode},
-    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, IdentityKind, Person},
+    member::{CONSENTS_MAX, Changed, IDENTITIES_MAX, Identity, IdentityKind, Person},
     programme::Programme,
     shape::Fault,
     time::{Day, Instant, Zone},
@@ -23,7 +23,7 @@ use email::Earlier;
 pub use email::email;
 pub use phone::phone;
 
-use crate::{Api, Change, DayText, List, Named, Problem, Text, body, words};
+use crate::{Api, Call, Change, DayText, List, Named, Problem, Text, body, serve::hash, wire, words};
 
 words! {
     /// What an identity is, in words.
@@ -238,7 +238,21 @@ fn birthday_fault(person: &Person, zone: Zone, now: Instant) -> Option<Fault> {
     (!good).then(|| Fault::new("/profile/birthday", "out_of_range", "from 1900 to today"))
 }
 
+/// The change that a call makes of a person.
+pub fn changed(call: &Call) -> Changed {
+    Changed { by: wire::by(call.request.by), at: call.request.now }
+}
+
 impl Api {
+    /// The `ETag` of what is known of a person and may be corrected: of profile, consents and terms.
+    pub fn tag_of(&self, person: &Person) -> String {
+        let Person { name, birthday, gender, region, terms_version, consents, .. } = person;
+        let known = serde_json::json!([name, birthday, gender, region, terms_version, consents]);
+        let hash = hash(&[self.secrets.content_key(), known.to_string().as_bytes()]);
+        let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("\"{digits}\"")
+    }
+
     /// Corrects a person as the body of a `PATCH` says.
     ///
     /// # Errors

@@ -40,8 +40,7 @@ pub use code::{Code, Data, Repeat, Written};
 pub use document::{Taken, Told, made};
 pub use form::Form;
 pub use identity::{
-    Correction, IdentitySent, IdentityWord, ProfileSent, RegionSent, Registration, Unread, email, person,
-    phone, stored_claims,
+    Correction, IdentitySent, IdentityWord, ProfileSent, RegionSent, Registration, changed, claims, person,
 };
 pub use kinds::{
     AllOr, At, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,

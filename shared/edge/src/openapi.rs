@@ -78,6 +78,12 @@ pub const PROBLEM: Shape = Shape::Named(
         optional("member_status", Shape::OneOf(&["suspended", "closed", "erased"]), "why it is not active"),
         optional("from", Shape::Instant, "month_not_ended: when it can be closed"),
         optional("version", COUNT, "program_conflict: the newest"),
+        optional(
+            "by",
+            Shape::OrNull(&Shape::Text { max: 64 }),
+            "program_conflict, version_conflict: who changed it last",
+        ),
+        optional("at", Shape::OrNull(&Shape::Instant), "program_conflict, version_conflict: when that was"),
     ]),
 );
 
@@ -203,6 +209,13 @@ fn parameters(route: &Route) -> Vec<Value> {
             _ => json!({"type": "string"}),
         };
         parameters.push(json!({"name": name, "in": "query", "required": false, "schema": schema}));
+    }
+    if route.if_match {
+        let schema = json!({"type": "string", "minLength": 1, "maxLength": 1_000});
+        let description = "only on top of what the ETag of `GET` stands for; else 412 version_conflict";
+        parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false, "schema": schema, "description": description,
+        }));
     }
     if route.remembers {
         let schema = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});

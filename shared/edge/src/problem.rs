@@ -180,7 +180,22 @@ impl Problem {
             Error::AnswerErased => {
                 Problem::saying(Code::MemberNotFound, "the member was erased, and the answer with it")
             }
-            Error::ProgramChanged { version } => Problem::of(Code::ProgramConflict).with("version", *version),
+            Error::ProgramChanged { version, saved } => {
+                let problem = Problem::of(Code::ProgramConflict).with("version", *version);
+                match saved {
+                    Some((by, at, zone)) => {
+                        problem.with("by", crate::wire::by(*by)).with("at", zone.show(*at))
+                    }
+                    None => problem,
+                }
+            }
+            Error::PersonChanged { last, zone } => {
+                let problem = Problem::of(Code::VersionConflict);
+                match last {
+                    Some(last) => problem.with("by", last.by.as_str()).with("at", zone.show(last.at)),
+                    None => problem.with("by", Value::Null).with("at", Value::Null),
+                }
+            }
             Error::ForeignPlace => {
                 Problem::field("/query/cursor", "wrong_format", "a next_cursor of this ledger")
             }

@@ -68,6 +68,8 @@ pub struct Route {
     pub answers: &'static [(u16, Shape)],
     /// Codes of problems it can answer with, besides those of every route.
     pub problems: &'static [Code],
+    /// Whether it takes `If-Match`, the `ETag` of an earlier answer.
+    pub if_match: bool,
     /// Query parameters.
     pub query: &'static [&'static str],
     /// What answers.
@@ -89,6 +91,8 @@ pub struct Call {
     pub(crate) said: Said,
     /// The body as it was sent.
     pub text: Bytes,
+    /// `If-Match`, where the route takes it.
+    pub(crate) if_match: Option<String>,
     /// What surrounds the command.
     pub request: Request,
 }
@@ -105,6 +109,7 @@ impl Route {
         remembers: false,
         answers: &[],
         problems: &[],
+        if_match: false,
         query: &[],
         handler: |_, _| Box::pin(async { Err(Problem::of(Code::NotFound)) }),
     };
@@ -145,6 +150,30 @@ impl Call {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether the call may go on top of what that tag stands for: it names no other in `If-Match`.
+    pub fn goes_on(&self, tag: &str) -> bool {
+        let Some(sent) = &self.if_match else { return true };
+        sent.split(',').map(str::trim).any(|one| one == "*" || one == tag)
+    }
+
+    /// Words of a query parameter, percent-encoding undone; `None` without any.
+    ///
+    /// # Errors
+    /// They are more than so many characters, broken, no UTF-8 or hold control characters.
+    pub fn words(&self, name: &str, most: usize) -> Result<Option<String>, Problem> {
+        let Some(sent) = self.query(name).filter(|sent| !sent.is_empty()) else { return Ok(None) };
+        let (pointer, detail) = (format!("/query/{name}"), "text in UTF-8, percent-encoded");
+        let wrong = || Problem::field(&pointer, "wrong_format", detail);
+        let words = unescaped(sent).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?;
+        if words.chars().any(char::is_control) {
+            return Err(wrong());
+        }
+        if words.chars().count() > most {
+            return Err(Problem::field(&pointer, "out_of_range", &format!("at most {most} characters")));
+        }
+        Ok(Some(words))
+    }
+
     /// `?limit=`: 1 to 200, 50 unless given.
     ///
     /// # Errors
@@ -155,6 +184,45 @@ impl Call {
             None => Ok(50),
             Some(Some(limit)) if (1..=200).contains(&limit) => Ok(limit),
             Some(_) => Err(Problem::field("/query/limit", "out_of_range", "1 to 200")),
+        }
+    }
+}
+
+/// The bytes that percent-encoded text stands for (RFC 3986, 2.1); `None` if an escape is broken.
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        rest = others;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (two, others) = rest.split_at_checked(2)?;
+        let digits = std::str::from_utf8(two).ok().filter(|_| two.iter().all(u8::is_ascii_hexdigit))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = others;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone() {
+        for (text, want) in [
+            ("", Some("")),
+            ("a+b", Some("a+b")),
+            ("%E8%AF%AF%20a%25", Some("误 a%")),
+            ("%e8%af%af", Some("误")),
+            ("%", None),
+            ("%2", None),
+            ("a%2g", None),
+            ("%+2", None),
+        ] {
+            assert_eq!(unescaped(text), want.map(|want| want.as_bytes().to_vec()), "{text}");
         }
     }
 }

@@ -69,6 +69,7 @@ impl Api {
                 body: body.clone(),
                 said: said.clone(),
                 text,
+                if_match: None,
                 request,
             };
             let answer = (route.handler)(self, &call).await?;

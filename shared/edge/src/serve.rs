@@ -24,7 +24,7 @@ const TARGET_BYTES_MAX: usize = 8 * 1024;
 
 /// Headers of an answer that a page of another origin may read beside those that every page may.
 const TOLD_TO_PAGES: &str =
-    "request-id, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, test-clock";
+    "etag, request-id, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, test-clock";
 
 impl Api {
     /// Answers a request. Never fails: an error is an answer too.
@@ -101,7 +101,8 @@ impl Api {
         let said = Said::of(&body)?;
         self.admit_body(&caller, route, &body, &said)?;
         let request = self.request(&caller, (function, route), &path, head, (&body, &said))?;
-        let call = Call { caller, path, query, body, said, text, request };
+        let if_match = if_match(route, &head.headers);
+        let call = Call { caller, path, query, body, said, text, if_match, request };
         let answered = (route.handler)(self, &call).await;
         answered.map_err(|problem| self.told(problem, &call.caller))
     }
@@ -217,7 +218,7 @@ impl Api {
         if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         }
-        let taken = HeaderValue::from_static("authorization, content-type, idempotency-key");
+        let taken = HeaderValue::from_static("authorization, content-type, idempotency-key, if-match");
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, taken);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         response
@@ -354,6 +355,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
+/// All that `If-Match` says, as one list, where the route takes it. What is no text names nothing.
+fn if_match(route: &Route, headers: &HeaderMap) -> Option<String> {
+    let sent: Vec<&str> =
+        headers.get_all(header::IF_MATCH).iter().map(|one| one.to_str().unwrap_or_default()).collect();
+    (route.if_match && !sent.is_empty()).then(|| sent.join(","))
+}
+
 /// Headers of every answer.
 fn common_headers(response: &mut Response<Bytes>, request_id: &str) {
     let headers = response.headers_mut();
@@ -370,6 +378,9 @@ fn answered(answer: Answer) -> Response<Bytes> {
     let headers = response.headers_mut();
     if !matches!(answer.status, 204) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media_type));
+    }
+    if let Some(tag) = answer.etag.as_ref().and_then(|tag| HeaderValue::from_str(tag).ok()) {
+        headers.insert(header::ETAG, tag);
     }
     if answer.replayed {
         headers.insert("idempotency-replayed", HeaderValue::from_static("true"));

@@ -27,6 +27,7 @@ const ROWS: &[(i64, Draw)] = &[
     (4, Writer::cancel),
     (4, Writer::adjust),
     (2, Writer::badge),
+    (1, Writer::take_badge),
     (1, Writer::status),
     (2, Writer::sweep),
     (1, Writer::register),

@@ -96,6 +96,14 @@ impl World {
                 now = entry.recorded_at.0;
             }
         }
+        // Nor need an entry name the newest version that the member was settled over.
+        for (id, value) in told.members.iter().filter(|(id, _)| whose.is_none_or(|whose| whose == *id)) {
+            let key = engine::keys::member(*id);
+            let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
+            let before = self.places.get(id).map_or(0, |place| self.model.member(*place).standing.versions);
+            let settled = record.member.version as usize;
+            newest = newest.max(if settled > before { settled } else { 1 });
+        }
         known = known.min(newest.max(attempt.known[0]));
         Ok((now, known))
     }

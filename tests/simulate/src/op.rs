@@ -127,7 +127,11 @@ trait Commanded {
         false
     }
 
-    /// Writes the body without its last brace, and returns the path.
+    fn method(&self) -> &'static str {
+        "POST"
+    }
+
+    /// Writes the body without its last brace, or nothing if it has none, and returns the path.
     fn write(&self, names: &Names<'_>, way: Way, out: &mut String) -> String;
 }
 
@@ -141,6 +145,7 @@ fn commanded(command: &Command) -> &dyn Commanded {
         Command::Cancel(sent) => sent,
         Command::Adjust(sent) => sent,
         Command::Badge(sent) => sent,
+        Command::Take(sent) => sent,
         Command::Status(sent) => sent,
     }
 }
@@ -203,8 +208,10 @@ impl Asked for Dispatch {
     fn request(&self, names: &Names<'_>) -> Sent {
         let mut body = String::with_capacity(192);
         let path = commanded(&self.command).write(names, self.way, &mut body);
-        body.push_str(if self.way == Way::DryRun { r#","dry_run":true}"# } else { "}" });
-        Sent { method: "POST", path, body }
+        if !body.is_empty() {
+            body.push_str(if self.way == Way::DryRun { r#","dry_run":true}"# } else { "}" });
+        }
+        Sent { method: commanded(&self.command).method(), path, body }
     }
 
     fn about(&self, world: &World) -> Option<usize> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 pub use super::adjusting::Adjust;
-pub use super::badges::Badge;
+pub use super::badges::{Badge, Take};
 pub use super::earning::{Activity, Line, Order};
 pub use super::redeeming::{Cancel, Redeem};
 pub use super::refunds::{Refund, Refunded};
@@ -38,6 +38,8 @@ pub enum Command {
     Adjust(Adjust),
     /// A badge by hand.
     Badge(Badge),
+    /// A badge is taken back.
+    Take(Take),
     /// `active`, `suspended` or `closed`.
     Status(Status),
 }
@@ -169,6 +171,7 @@ impl Command {
             Command::Cancel(sent) => sent,
             Command::Adjust(sent) => sent,
             Command::Badge(sent) => sent,
+            Command::Take(sent) => sent,
             Command::Status(sent) => sent,
         }
     }

@@ -239,6 +239,13 @@ impl Earned {
 }
 
 impl Draft<'_> {
+    /// When points end that are earned now; with `inactivity` never before the one instant.
+    fn ends(&self, program: &Program, occurred: i64) -> i64 {
+        let end = program.expires_at(occurred, self.now);
+        let running = self.member.ends_with.filter(|_| program.by_inactivity());
+        running.map_or(end, |running| running.max(end))
+    }
+
     /// When it happened, if it may still be recorded.
     fn occurred(&self, brand: &str, told: Option<i64>) -> Result<i64, Told> {
         let program = self.program();
@@ -272,7 +279,7 @@ impl Draft<'_> {
             tier_multiplier: tier.earn_multiplier.clone(),
             points: 0,
             growth: 0,
-            expires_at: program.expires_at(occurred, now),
+            expires_at: self.ends(&program, occurred),
             held_until: Some(hold).filter(|&until| program.hold_days > 0 && until > now),
             refunds: 0,
             gone: false,
@@ -334,7 +341,7 @@ impl Draft<'_> {
         let (calculated, growth) = (activity.points + bonus, activity.growth);
         let granted = self.grant(date, calculated);
         let lot = Lot {
-            expires_at: program.expires_at(occurred, self.now),
+            expires_at: self.ends(&program, occurred),
             brand: sent.brand.clone(),
             held_until: None,
             points: granted,

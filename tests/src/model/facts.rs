@@ -28,6 +28,7 @@ pub(crate) enum Condition {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NumberFact {
     Growth,
+    PeriodGrowth,
     Available,
     OrdersCount,
     OrdersAmount,
@@ -51,6 +52,7 @@ impl Condition {
         let (op, value) = (text(&when["op"]), &when["value"]);
         let number = match text(&when["fact"]).as_str() {
             "growth" => NumberFact::Growth,
+            "period_growth" => NumberFact::PeriodGrowth,
             "points.available" => NumberFact::Available,
             "orders.count" => NumberFact::OrdersCount,
             "orders.amount" => NumberFact::OrdersAmount,
@@ -107,6 +109,7 @@ impl Facts<'_> {
         let member = self.member;
         match fact {
             NumberFact::Growth => Exact::whole(member.growth),
+            NumberFact::PeriodGrowth => Exact::whole(member.period_growth),
             NumberFact::Available => Exact::whole(member.available()),
             NumberFact::OrdersCount => Exact::whole(member.orders.count),
             NumberFact::OrdersAmount => Exact::ratio(member.orders.units, 10_i64.pow(self.program.minor)),

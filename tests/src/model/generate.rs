@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub struct Step {
     /// Milliseconds since the epoch; never before the step before.
     pub now_ms: i64,
-    /// GET, POST or PUT.
+    /// GET, POST, PUT or DELETE.
     pub method: &'static str,
     /// With placeholders.
     pub path: String,

@@ -1,6 +1,6 @@
 //! Requests and answers as JSON.
 
-use super::command::{Command, Done, Refused, Told, invalid, refuse};
+use super::command::{Command, Done, Refused, Take, Told, invalid, refuse};
 use super::member::Versions;
 use super::program::{list, text};
 use super::{Answer, Model, calendar};
@@ -23,6 +23,13 @@ impl Model {
             ("PUT", ["program"]) => {
                 self.save(body, now);
                 (200, json!({"version": self.versions()}))
+            }
+            ("DELETE", ["members", id, "badges", badge]) => {
+                let member = self.names.get(*id).copied();
+                let take = Command::Take(Take { member, badge: SmolStr::new(badge) });
+                let (told, after) = self.judge(&take, now, self.versions());
+                after.into_iter().for_each(|after| self.install(after));
+                self.told(&told)
             }
             ("POST", _) => self.command(path, body, now),
             _ => panic!("the model does not know {method} {path}"),

@@ -92,12 +92,14 @@ pub struct Standing {
     pub debt: i64,
     /// When an earn, an activity or a redemption was last recorded.
     pub(crate) active_at: Option<i64>,
+    /// With `inactivity`, the one instant that this moved.
+    pub(crate) ends_with: Option<i64>,
     /// Growth.
     pub growth: i64,
     /// Growth of the tier's period.
     pub period_growth: i64,
     /// How many versions of the programme it is settled over.
-    pub(crate) versions: usize,
+    pub versions: usize,
     /// The tier, by its place on the ladder.
     pub tier: usize,
     /// Since when.
@@ -116,6 +118,8 @@ pub struct Standing {
     pub(crate) trials_used: u64,
     /// Activity to its last counted date and the streak's length.
     pub(crate) streaks: BTreeMap<SmolStr, (NaiveDate, i64)>,
+    /// Badges that were taken back once.
+    pub(crate) by_hand: Vec<SmolStr>,
     /// Badges, and when they were issued.
     pub badges: Vec<(SmolStr, i64)>,
     /// Its orders.
@@ -169,6 +173,7 @@ impl Member {
             lots: Vec::new(),
             debt: 0,
             active_at: None,
+            ends_with: None,
             growth: 0,
             period_growth: 0,
             versions: program.version as usize,
@@ -181,6 +186,7 @@ impl Member {
             trial: None,
             trials_used: 0,
             streaks: BTreeMap::new(),
+            by_hand: Vec::new(),
             badges: Vec::new(),
             orders: OrderFacts::default(),
         };
@@ -270,16 +276,21 @@ impl Standing {
     /// every lot, none of them nearer.
     pub(crate) fn is_active(&mut self, program: &Program, now: i64) {
         self.active_at = Some(now);
-        let Some(end) = program.inactive_after(now) else { return };
+        let moved = program.inactive_after(now);
+        self.ends_with = moved.map(|end| self.ends_with.map_or(end, |before| before.max(end)));
+        let Some(end) = self.ends_with else { return };
         for lot in &mut self.lots {
             lot.expires_at = lot.expires_at.max(end);
         }
         self.tidy();
     }
 
-    /// The one instant of `inactivity`, if it runs: that of the points there are, which a grace may have made
-    /// later, else by what was last done. Points that never end are not bound to it.
+    /// The one instant of `inactivity`, if it runs: as it last moved. Where nothing moved it yet, that of the
+    /// points there are, else by what was last done; points that never end are not bound to it.
     pub(crate) fn running(&self, program: &Program, now: i64) -> Option<i64> {
+        if let Some(end) = self.ends_with {
+            return Some(end).filter(|&end| end > now);
+        }
         let lots = self.lots.iter().map(|lot| lot.expires_at);
         let active = self.active_at.and_then(|at| program.inactive_after(at));
         lots.filter(|&end| end != NEVER).chain(active).max().filter(|&end| end > now)

@@ -199,6 +199,7 @@ fn badges(currency: &str, tiers: &Value) -> Value {
         {"id": "founder", "name": name("founder")},
         badge("first_order", json!({"fact": "orders.count", "op": ">=", "value": 1})),
         badge("grown", json!({"fact": "growth", "op": ">=", "value": 1000})),
+        badge("keen", json!({"fact": "period_growth", "op": "between", "value": [150, 600]})),
         badge("rich", json!({"fact": "points.available", "op": ">", "value": 400})),
         badge("much", json!({"fact": "orders.amount", "op": ">=", "value": much})),
         badge("after_many", json!({"fact": "badges", "op": "contains", "value": "many"})),

@@ -12,14 +12,15 @@ use super::generate::Writer;
 type Asks = fn(&mut Writer) -> i64;
 
 /// A request, and how many times in a hundred it comes.
-const ROWS: [(i64, Asks); 10] = [
-    (34, Writer::order),
+const ROWS: [(i64, Asks); 11] = [
+    (33, Writer::order),
     (18, Writer::activity),
     (14, Writer::redeem),
     (16, Writer::refund),
     (6, Writer::cancel),
     (4, Writer::adjust),
     (2, Writer::badge),
+    (1, Writer::take_badge),
     (4, Writer::sweep),
     (1, Writer::version),
     (1, Writer::somebody),

@@ -11,6 +11,7 @@ use crate::{
 #[allow(missing_docs)] // named as on the wire
 pub enum Number {
     Growth,
+    PeriodGrowth,
     PointsAvailable,
     /// Points that expire within so many days.
     PointsExpiring {

@@ -30,6 +30,7 @@ enum Fact {
 const FACTS: &[(&str, Fact)] = &[
     ("tier", Fact::Tier),
     ("growth", Fact::Number(Number::Growth)),
+    ("period_growth", Fact::Number(Number::PeriodGrowth)),
     ("points.available", Fact::Number(Number::PointsAvailable)),
     ("points.expiring_30d", Fact::Number(Number::PointsExpiring { days: 30 })),
     ("orders.count", Fact::Number(Number::OrdersCount)),

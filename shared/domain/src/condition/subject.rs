@@ -55,6 +55,7 @@ impl Facts for Subject<'_> {
         let count = |value: u64| Some(signed(value));
         Ok(match fact {
             Number::Growth => count(member.growth),
+            Number::PeriodGrowth => Some(member.period_growth),
             Number::PointsAvailable => count(member.available()),
             Number::PointsExpiring { days } => {
                 let horizon = self.programme.zone.midnight(self.today().plus_days(u32::from(days)));

@@ -124,6 +124,8 @@ impl Draft<'_> {
             rule @ Expiry::Inactivity { .. } => {
                 // Counted from the day it is recorded, not from the day it happened.
                 let instant = rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day));
+                // It never moves back.
+                let instant = instant.max(self.member.ends_with);
                 (instant, instant)
             }
             rule => (rule.day_after(day).map(|day| zone.midnight(day)), None),

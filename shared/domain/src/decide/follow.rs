@@ -95,9 +95,9 @@ impl Draft<'_> {
         let programme = self.programme();
         let (mut issued, mut wants) = (false, Wants::default());
         for badge in &programme.badges {
-            let Some(when) = badge.when.as_ref().filter(|_| !self.member.has_badge(&badge.id)) else {
-                continue;
-            };
+            // One that was taken back is issued by hand only.
+            let out = self.member.has_badge(&badge.id) || self.member.by_hand.contains(&badge.id);
+            let Some(when) = badge.when.as_ref().filter(|_| !out) else { continue };
             if wants.collect(when.holds(&self.subject())) == Some(true) {
                 let kind = EntryKind::BadgeIssued { badge: badge.id.clone(), reason: None };
                 self.record(self.context.now, Movement::default(), None, kind);

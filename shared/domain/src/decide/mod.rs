@@ -8,11 +8,12 @@ mod follow;
 mod points;
 mod refund;
 mod staff;
+mod unite;
 mod worth;
 
 use crate::{
     condition::Wants,
-    event::{EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
+    event::{BadgeStep, EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
     evolve::evolve,
     id::{BadgeId, BrandId, RedemptionId, TierId},
     member::{LOTS_MAX, Member, Person, Status},
@@ -26,7 +27,7 @@ use crate::{
 pub use earn::{EarnActivity, EarnLine, EarnOrder};
 pub use points::Redeem;
 pub use refund::{Ask, RefundLine};
-pub use staff::{Adjust, IssueBadge, SetStatus};
+pub use staff::{Adjust, IssueBadge, SetStatus, TakeBadge};
 pub use worth::{Content, Rates, Worth};
 
 /// How far ahead of now an event may lie, for clocks that differ.
@@ -83,6 +84,8 @@ pub enum Command<'a> {
     Adjust(&'a Adjust),
     /// A badge is issued by hand.
     IssueBadge(&'a IssueBadge),
+    /// A badge is taken back by hand.
+    TakeBadge(&'a TakeBadge),
     /// A member is suspended, made active again, closed or erased.
     SetStatus(&'a SetStatus),
 }
@@ -109,7 +112,10 @@ impl Decision {
 
     /// Badges that followed from the command.
     pub fn badges_issued(&self) -> impl Iterator<Item = &BadgeId> {
-        self.events.iter().filter_map(|event| event.kind.row().badge)
+        self.events.iter().filter_map(|event| match event.kind.row().badge {
+            Some(BadgeStep::Issued(badge)) => Some(badge),
+            Some(BadgeStep::Taken(_)) | None => None,
+        })
     }
 }
 
@@ -153,6 +159,7 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         }
         Command::Adjust(adjust) => draft.adjust(adjust)?,
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
+        Command::TakeBadge(take) => draft.take_badge(take)?,
         Command::SetStatus(set) => draft.set_status(set)?,
     }
     draft.follow(member)?;
@@ -178,11 +185,12 @@ impl<'a> Draft<'a> {
     fn record(
         &mut self,
         occurred_at: Instant,
-        movement: Movement,
+        mut movement: Movement,
         moves_expiry_to: Option<Instant>,
         kind: EntryKind,
     ) {
         let at = self.context.now.max(self.member.as_of);
+        unite::unite(&self.member, &mut movement, moves_expiry_to, at);
         let today = self.programme().zone.day(at).number();
         let event = Event { occurred_at, at, today, movement, moves_expiry_to, kind };
         evolve(&mut self.member, &event);

@@ -135,10 +135,14 @@ impl Draft<'_> {
         (grace_days > 0).then(|| Some(zone.midnight(zone.day(now).plus_days(grace_days))))
     }
 
-    /// The one instant of all the member's points with `inactivity` expiry, if it lies ahead: that of the
-    /// existing points (a grace may have made it later), else by the last activity.
+    /// The one instant of all the member's points with `inactivity` expiry, if it lies ahead: as it last moved,
+    /// whatever the months are now. Where nothing has moved it (the programme did not count inactivity yet, or
+    /// 0.1.0 did not record it), that of the existing points, or by the last activity.
     pub(super) fn inactivity_instant(&self) -> Option<Instant> {
         let programme = self.programme();
+        if let Some(instant) = self.member.ends_with {
+            return Some(instant).filter(|instant| *instant > self.context.now);
+        }
         let active =
             (self.member.active_on != DayNumber::NEVER).then(|| Day::from_number(self.member.active_on));
         let active = active

@@ -39,6 +39,15 @@ pub struct IssueBadge {
     pub reason: Option<String>,
 }
 
+/// A badge taken back by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TakeBadge {
+    /// The badge.
+    pub badge: BadgeId,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 /// A member's status set by hand.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SetStatus {
@@ -96,6 +105,16 @@ impl Draft<'_> {
         self.programme().badge(&told.badge).ok_or(Refusal::BadgeNotFound)?;
         self.must_be_active()?;
         let kind = EntryKind::BadgeIssued { badge: told.badge.clone(), reason: told.reason.clone() };
+        self.record(self.context.now, Movement::default(), None, kind);
+        Ok(())
+    }
+
+    /// The member may have any status, and the programme may no longer have the badge.
+    pub(super) fn take_badge(&mut self, told: &TakeBadge) -> Result<(), Stop> {
+        if !self.member.has_badge(&told.badge) {
+            return Err(Refusal::BadgeNotFound.into());
+        }
+        let kind = EntryKind::BadgeTaken { badge: told.badge.clone(), reason: told.reason.clone() };
         self.record(self.context.now, Movement::default(), None, kind);
         Ok(())
     }

@@ -47,8 +47,8 @@ pub struct Row<'a> {
     pub activity: Option<&'a ActivityEarned>,
     /// The refund, if it was one.
     pub refund: Option<&'a OrderRefunded>,
-    /// The badge it issued, if it did.
-    pub badge: Option<&'a BadgeId>,
+    /// The badge it issued or took back, if it did.
+    pub badge: Option<BadgeStep<'a>>,
     /// What it did to the tier, if anything.
     pub tier: Option<TierStep<'a>>,
     /// Why points move.
@@ -135,6 +135,15 @@ pub enum Redemption<'a> {
     },
     /// The entry cancelled the one of that id.
     Cancelled(RedemptionId),
+}
+
+/// What an entry did to a badge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BadgeStep<'a> {
+    /// It issued it.
+    Issued(&'a BadgeId),
+    /// It took it back.
+    Taken(&'a BadgeId),
 }
 
 /// What an entry did to the member's tier.
@@ -336,12 +345,29 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
-                badge: Some(badge),
+                badge: Some(BadgeStep::Issued(badge)),
                 tier: None,
                 moves: Moves::Nothing,
                 granted: None,
                 reverses: None,
                 once: Some(Once::Badge(badge)),
+                is_activity: false,
+                for_partners: false,
+            },
+            EntryKind::BadgeTaken { badge, reason: _ } => Row {
+                word: "badge",
+                brand: None,
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: Some(BadgeStep::Taken(badge)),
+                tier: None,
+                moves: Moves::Nothing,
+                granted: None,
+                reverses: None,
+                once: None,
                 is_activity: false,
                 for_partners: false,
             },

@@ -2,7 +2,7 @@
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
 use domain::{
-    event::{EntryKind, Redemption, Share, TierCause},
+    event::{BadgeStep, EntryKind, Redemption, Share, TierCause},
     id::{ActivityId, BadgeId, BrandId, OrderId, RedemptionId, TierId},
 };
 use engine::records::{EntryRecord, Outcome};
@@ -106,6 +106,8 @@ answer! {
         tier: Option<TierChange<'a>>,
         /// the badge
         badge: Option<Id<&'a BadgeId>>,
+        /// true: the badge was taken back
+        taken_back: Option<bool>,
         /// the activity
         activity: Option<Id<&'a ActivityId>>,
         /// why, where somebody did it by hand
@@ -171,7 +173,8 @@ impl Show<'_> {
             balance_after: entry.balance_after,
             program_version: entry.version,
             tier: details.tier,
-            badge: row.badge.map(Id),
+            badge: row.badge.map(|(BadgeStep::Issued(badge) | BadgeStep::Taken(badge))| Id(badge)),
+            taken_back: matches!(row.badge, Some(BadgeStep::Taken(_))).then_some(true),
             activity: row.activity.map(|done| Id(&done.activity)),
             reason: details.reason.map(Text),
             bill: row.moves.is_billed().then_some(true),
@@ -233,7 +236,7 @@ impl Show<'_> {
                 trial: Some(Id(trial)),
                 until: Some(self.instant(*until)),
             }),
-            EntryKind::BadgeIssued { reason, .. } => {
+            EntryKind::BadgeIssued { reason, .. } | EntryKind::BadgeTaken { reason, .. } => {
                 Details { reason: reason.as_deref(), ..Details::default() }
             }
             EntryKind::Adjusted { reason, .. } => Details { reason: Some(reason), ..Details::default() },

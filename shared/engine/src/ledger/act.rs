@@ -2,7 +2,7 @@
 //! change. Each command says so once, where it is made.
 
 use domain::{
-    decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus},
+    decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus, TakeBadge},
     id::{ActivityRef, AdjustmentId, BadgeId, BrandId, OrderId, RedemptionId, RefundId},
     member::{Member, MemberId, Status},
     programme::Way,
@@ -95,6 +95,7 @@ enum Deed {
     Cancel(RedemptionId),
     Adjust(Adjust),
     IssueBadge(IssueBadge),
+    TakeBadge(TakeBadge),
     SetStatus(SetStatus),
 }
 
@@ -186,6 +187,11 @@ impl Act {
         Act { idle: Idle::WithBadge(issue.badge.clone()), ..Act::on(whom, Deed::IssueBadge(issue)) }
     }
 
+    /// A badge that the member has is taken back by hand.
+    pub fn take_badge(whom: Whom, take: TakeBadge) -> Act {
+        Act::on(whom, Deed::TakeBadge(take))
+    }
+
     /// A member is suspended, made active again, closed or erased, unless it already is.
     pub fn set_status(whom: Whom, set: SetStatus) -> Act {
         Act { idle: Idle::WithStatus(set.status), ..Act::on(whom, Deed::SetStatus(set)) }
@@ -211,6 +217,7 @@ impl Act {
             Deed::Redeem(redeem) => Command::Redeem(redeem),
             Deed::Adjust(adjust) => Command::Adjust(adjust),
             Deed::IssueBadge(issue) => Command::IssueBadge(issue),
+            Deed::TakeBadge(take) => Command::TakeBadge(take),
             Deed::SetStatus(set) => Command::SetStatus(set),
             Deed::Refund(ask) => {
                 let entry = target.ok_or(Refusal::OrderNotFound)?;

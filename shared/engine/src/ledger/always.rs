@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use domain::{
-    event::{Event, Moves, Once, Share},
-    member::{Member, Status},
+    event::{BadgeStep, Event, Moves, Once, Share},
+    member::{LOTS_MAX, Member, Status},
 };
 
 use crate::store::records::EntryRecord;
@@ -30,6 +30,9 @@ pub(crate) fn check<'a>(
             differs(what);
         }
     }
+    if let Some(what) = unites(member, event) {
+        differs(what);
+    }
     if member.debt.checked_add_signed(event.movement.debt).is_none() {
         differs(format!("repays {} of a debt of {}", -event.movement.debt, member.debt));
     }
@@ -46,6 +49,16 @@ pub(crate) fn check<'a>(
         Some(once @ (Once::Order(..) | Once::Redemption(..) | Once::Cancellation(_))) => !seen.0.insert(once),
         None => false,
     };
+    match row.badge {
+        Some(BadgeStep::Taken(badge)) if !member.has_badge(badge) => {
+            differs(format!("takes a badge {badge} that the member has not"));
+        }
+        // What follows from a command has no answer of its own.
+        Some(BadgeStep::Issued(badge)) if entry.outcome.is_none() && member.by_hand.contains(badge) => {
+            differs(format!("issues a badge {badge} by rule after it was taken back"));
+        }
+        Some(BadgeStep::Taken(_) | BadgeStep::Issued(_)) | None => {}
+    }
     if again {
         differs(format!("{} of the same a second time", row.word));
     }
@@ -81,6 +94,37 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
     }
 }
 
+/// What is wrong with lots that unite: an entry that brings points takes some out of a lot only where there would be
+/// one lot too many, and then puts as many of that brand into a later one.
+fn unites(member: &Member, event: &Event) -> Option<String> {
+    let brings = match event.kind.row().moves {
+        Moves::Issued | Moves::GivenBack { .. } => true,
+        Moves::ByHand { .. } => event.movement.points() > 0,
+        Moves::Nothing
+        | Moves::Honoured
+        | Moves::Expired
+        | Moves::TakenBack { .. }
+        | Moves::BetweenMembers => false,
+    };
+    let shares = &event.movement.shares;
+    let leaving = || shares.iter().filter(|share| share.points < 0);
+    if !brings || leaving().next().is_none() {
+        return None;
+    }
+    if member.lots.len() + shares.len() <= LOTS_MAX {
+        return Some(format!("lots unite where there are {}", member.lots.len()));
+    }
+    let early = leaving().find(|left| {
+        let later =
+            shares.iter().filter(|share| share.brand == left.brand && share.expires_at > left.expires_at);
+        // Nothing is later than a lot that never ends, and a held one does not unite.
+        left.held_until.is_some()
+            || left.expires_at.is_none()
+            || later.map(|share| share.points).sum::<i64>() <= 0
+    });
+    early.map(|left| format!("{} points leave a lot for none that ends later", -left.points))
+}
+
 #[cfg(test)]
 mod tests {
     use domain::{
@@ -92,6 +136,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::store::records::Outcome;
 
     const NOW: Instant = Instant(1_000);
 
@@ -222,6 +267,25 @@ mod tests {
         look(&member(), &twice, &["reverse_redeem of the same a second time"]);
         look(&member(), &[badge("other")], &[]);
         look(&member(), &[badge("founder")], &["badge of the same a second time"]);
+        let taken = |id: &str| plain(EntryKind::BadgeTaken { badge: id.parse().unwrap(), reason: None });
+        look(&member(), &[taken("founder")], &[]);
+        look(&member(), &[taken("other")], &["takes a badge other that the member has not"]);
+        let twice = &["takes a badge founder that the member has not"];
+        look(&member(), &[taken("founder"), taken("founder")], twice);
+        // After that it is issued by hand alone.
+        let by_rule = &["issues a badge founder by rule after it was taken back"];
+        look(&member(), &[taken("founder"), badge("founder")], by_rule);
+        let outcome = Outcome {
+            available: 0,
+            held: 0,
+            debt: 0,
+            growth: 0,
+            tier: "basic".parse().unwrap(),
+            upgraded_to: None,
+            badges_issued: Vec::new(),
+        };
+        let by_hand = EntryRecord { outcome: Some(outcome), ..badge("founder") };
+        look(&member(), &[taken("founder"), by_hand], &[]);
         let order = |brand: &str, order_id: &str| {
             plain(EntryKind::OrderEarned(Box::new(Order {
                 brand: BrandId::of_checked(brand),

@@ -20,7 +20,7 @@ use crate::{
     ledger::Ledger,
     store::{
         Key, StoreError, Write,
-        error::{ATTEMPTS_MAX, Error},
+        error::{ATTEMPTS_MAX, Doubt, Error},
         keys,
         reading::Loaded,
         records::{Unreadable, decode},
@@ -255,27 +255,32 @@ impl Ledger {
     ) -> Result<(), Error> {
         let mut turns = self.queues.begin();
         turns.take(&[Turn::Member(id)]).await;
+        let mut doubt = Doubt::default();
         for _ in 0..ATTEMPTS_MAX {
-            let request = &*self.access.renewed(request);
-            let Some(loaded) = self.records.load(id).await? else {
-                return Ok(());
-            };
-            let Some(due) = self.due(request, &loaded, as_of).await? else {
-                return Ok(());
-            };
-            match self.programme.commit_timely(request, due.writes.clone()).await {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    let more = due.more;
-                    swept.count(&Due { more: false, ..due }, self.programme.timeline()?.newest());
-                    if !more {
-                        return Ok(());
-                    }
-                }
+            match doubt.settles(self.attempt_alone(request, id, as_of, swept).await) {
+                None | Some(Ok(false)) => {}
+                Some(Ok(true)) => return Ok(()),
+                Some(Err(error)) => return Err(error),
             }
         }
-        Err(Error::Contended)
+        Err(doubt.gives_up())
+    }
+
+    /// Whether nothing is due of the member any more.
+    async fn attempt_alone(
+        &self,
+        request: &Request,
+        id: MemberId,
+        as_of: Instant,
+        swept: &mut Swept,
+    ) -> Result<bool, Error> {
+        let request = &*self.access.renewed(request);
+        let Some(loaded) = self.records.load(id).await? else { return Ok(true) };
+        let Some(due) = self.due(request, &loaded, as_of).await? else { return Ok(true) };
+        self.programme.commit_timely(request, due.writes.clone()).await?;
+        let more = due.more;
+        swept.count(&Due { more: false, ..due }, self.programme.timeline()?.newest());
+        Ok(!more)
     }
 }
 

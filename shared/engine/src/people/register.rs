@@ -2,7 +2,7 @@
 
 use domain::{
     id::BrandId,
-    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, MemberId, Person},
+    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, MemberId, Person, Status},
     refusal::Refusal,
     time::Instant,
 };
@@ -124,11 +124,14 @@ impl People {
         let loaded = self.records.load(id).await?.ok_or(StoreError::LostRace)?;
         let (mut person, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
         let told = &registration.person;
-        let vouched = told
-            .identities
-            .iter()
-            .zip(holders)
-            .any(|(identity, holder)| holder.is_some() && identity.verified);
+        // Somebody who has left is found, and nothing is added.
+        let has_left = matches!(loaded.record.member.status, Status::Closed | Status::Erased);
+        let vouched = !has_left
+            && told
+                .identities
+                .iter()
+                .zip(holders)
+                .any(|(identity, holder)| holder.is_some() && identity.verified);
         let mut writes = Vec::new();
         if vouched {
             let before = person.clone();
@@ -146,11 +149,16 @@ impl People {
                 return Err(Refusal::LimitExceeded { what: "identities" }.into());
             }
             fill(&mut person, told);
+            if person != before {
+                person.changed.clone_from(&told.changed);
+            }
             if person.consents.len() > CONSENTS_MAX {
                 return Err(Refusal::LimitExceeded { what: "consents" }.into());
             }
             if person != before {
                 writes.push(put(keys::person(id), Expect::Version(version), &person));
+                // Nobody leaves in between.
+                writes.push(still(keys::member(id), loaded.version));
             }
         }
         if writes.is_empty() && request.key.is_some() {
@@ -165,15 +173,23 @@ impl People {
     /// Changes what is known of a person.
     ///
     /// # Errors
-    /// [`Refusal::MemberNotFound`], [`Refusal::LimitExceeded`], or the store failed.
-    pub async fn correct(&self, id: MemberId, change: impl Fn(&mut Person)) -> Result<(), Error> {
+    /// [`Refusal::MemberNotFound`], [`Refusal::LimitExceeded`], what `change` says, or the store failed.
+    pub async fn correct(
+        &self,
+        id: MemberId,
+        change: impl Fn(&mut Person) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         until_settled(|_| self.attempt_to_correct(id, &change)).await
     }
 
-    async fn attempt_to_correct(&self, id: MemberId, change: &impl Fn(&mut Person)) -> Result<(), Error> {
+    async fn attempt_to_correct(
+        &self,
+        id: MemberId,
+        change: &impl Fn(&mut Person) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
         let before = person.clone();
-        change(&mut person);
+        change(&mut person)?;
         if person == before {
             return Ok(());
         }

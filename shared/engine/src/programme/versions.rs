@@ -156,7 +156,7 @@ impl Programmes {
         let head = self.versions().head().await?;
         let newest = head.map_or(0, |head| head.number);
         if based_on.is_some_and(|based_on| based_on != newest) {
-            return Err(Error::ProgramChanged { version: newest }.into());
+            return Err(self.changed(newest).await?.into());
         }
         let old = match head {
             Some(head) => {
@@ -196,8 +196,8 @@ impl Programmes {
         match self.access.commit_told(request, writes, &answer).await {
             Err(Error::Store(StoreError::LostRace)) => {
                 self.refresh().await?;
-                let version = self.timeline().map_or(0, |programmes| programmes.newest().version);
-                Err(Error::ProgramChanged { version }.into())
+                let newest = self.timeline()?.newest().version;
+                Err(self.changed(newest).await?.into())
             }
             Err(error) => Err(error.into()),
             Ok(()) => {
@@ -205,6 +205,15 @@ impl Programmes {
                 Ok(answer)
             }
         }
+    }
+
+    /// The newest version is another one than the caller started from.
+    async fn changed(&self, newest: u32) -> Result<Error, Error> {
+        let mut saved = None;
+        if let Some(record) = self.versions().version(newest).await? {
+            saved = Some((record.by, record.since, programme_of(newest, &record)?.zone));
+        }
+        Ok(Error::ProgramChanged { version: newest, saved })
     }
 
     /// Brands and tiers that have been used and are missing from the new version.

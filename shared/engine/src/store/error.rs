@@ -2,9 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
-use domain::{member::MemberId, refusal::Refusal};
+use domain::{
+    member::{Changed, MemberId},
+    refusal::Refusal,
+    time::{Instant, Zone},
+};
 
-use crate::store::{StoreError, records::Unreadable};
+use crate::store::{
+    StoreError,
+    records::{By, Unreadable},
+};
 
 /// Why the engine did not do what was asked. Nothing was written unless the store itself does not
 /// know ([`StoreError::Unknown`]).
@@ -27,6 +34,15 @@ pub enum Error {
     ProgramChanged {
         /// The newest.
         version: u32,
+        /// Who saved it, since when it is in force, and the calendar to show that in; `None` where there is none.
+        saved: Option<(By, Instant, Zone)>,
+    },
+    /// The person has changed since the caller read it.
+    PersonChanged {
+        /// The last change and the programme's calendar to show it in, if known.
+        last: Option<Changed>,
+        /// The programme's calendar.
+        zone: Zone,
     },
     /// The place to continue from is not in this ledger.
     ForeignPlace,
@@ -62,6 +78,7 @@ impl fmt::Display for Error {
             Error::KeyReused => "the idempotency key was used for another request",
             Error::AnswerErased => "the answer was erased with the person",
             Error::ProgramChanged { .. } => "the programme has changed meanwhile",
+            Error::PersonChanged { .. } => "the person has changed meanwhile",
             Error::ForeignPlace => "the place is not of this ledger",
             Error::NoProgram => "there is no programme yet",
             Error::Contended => "too many lost races",

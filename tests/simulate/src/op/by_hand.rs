@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use laurel_tests::model::{
     DAY, Model,
-    command::{Adjust, Badge, Command, Status},
+    command::{Adjust, Badge, Command, Status, Take},
 };
 use smol_str::{SmolStr, format_smolstr};
 
@@ -52,6 +52,33 @@ impl Commanded for Badge {
     }
 }
 
+impl Commanded for Take {
+    fn kind(&self) -> Kind {
+        Kind::Badge
+    }
+
+    /// A second time there is nothing to take.
+    fn is_recognised(&self, _: bool) -> bool {
+        false
+    }
+
+    fn must_repeat(&self, _: bool) -> bool {
+        false
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn method(&self) -> &'static str {
+        "DELETE"
+    }
+
+    fn write(&self, names: &Names<'_>, _: Way, _: &mut String) -> String {
+        format!("/members/{}/badges/{}?reason=simulated", names.id(self.member), self.badge)
+    }
+}
+
 impl Commanded for Status {
     fn kind(&self) -> Kind {
         Kind::Status
@@ -94,6 +121,12 @@ impl Writer {
         let badge = self.dice.pick(&["founder", "many", "grown", "none_such"]);
         let badge = Badge { member: self.whom(model), badge: SmolStr::new(badge) };
         Op::command(Command::Badge(badge), Way::Plain)
+    }
+
+    pub(crate) fn take_badge(&mut self, model: &Model, _: i64) -> Op {
+        let badge = self.dice.pick(&["founder", "many", "grown", "first_order", "none_such"]);
+        let take = Take { member: self.whom(model), badge: SmolStr::new(badge) };
+        Op::command(Command::Take(take), Way::Plain)
     }
 
     pub(crate) fn status(&mut self, model: &Model, _: i64) -> Op {

@@ -48,4 +48,11 @@ impl Writer {
         self.post("/issue-badge", json!({"member_id": id, "badge": badge, "reason": "model"}));
         member
     }
+
+    pub(super) fn take_badge(&mut self) -> i64 {
+        let member = self.member();
+        let badge = self.dice.pick(&["founder", "many", "grown", "first_order", "keen"]);
+        self.step("DELETE", &format!("/members/{{{{m{member}}}}}/badges/{badge}?reason=model"), None);
+        member
+    }
 }

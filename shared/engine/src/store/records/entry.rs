@@ -105,6 +105,7 @@ layout! {
         9 = TrialStarted { tier, until },
         10 = BadgeIssued { badge, reason },
         11 = StatusChanged { status, reason },
+        20 = BadgeTaken { badge, reason },
     }
 }
 layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }

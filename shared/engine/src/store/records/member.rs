@@ -52,7 +52,7 @@ impl Layout for MemberRecord {
 layout! {
     struct Member {
         id, status, registered_at, as_of, version, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
-        active_on, badges, tags, granted, activities, orders,
+        active_on, ends_with, badges, by_hand, tags, granted, activities, orders,
     }
 }
 layout! { enum Status { 0 = Active, 1 = Suspended, 2 = Closed, 3 = Erased } }

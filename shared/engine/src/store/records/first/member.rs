@@ -88,7 +88,10 @@ impl From<Whole> for member::Member {
             lots: whole.lots,
             debt: whole.debt,
             active_on: whole.active_on,
+            // Not recorded: as before, it follows from the points there are.
+            ends_with: None,
             badges: whole.badges,
+            by_hand: Vec::new(),
             tags: whole.tags,
             granted: whole.granted,
             activities: whole.activities.into_iter().map(member::ActivityCount::from).collect(),

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use domain::{
     id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
     member::{
-        ActivityCount, Badge, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Periods, Person,
-        Standing, Status, Trial,
+        ActivityCount, Badge, Changed, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Periods,
+        Person, Standing, Status, Trial,
     },
     number::{Amount, Money},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
@@ -97,7 +97,9 @@ fn full_member() -> Member {
         ],
         debt: 7,
         active_on: DayNumber(20_454),
+        ends_with: None,
         badges: vec![Badge { id: BadgeId::of_checked("first_order"), issued_at: AT }],
+        by_hand: Vec::new(),
         tags: texts(&["vip", "茶"]),
         granted: vec![(DayNumber(20_453), 5), (DayNumber(20_454), 6)],
         activities: vec![ActivityCount {
@@ -137,8 +139,11 @@ pub(super) fn member() -> Samples<MemberRecord> {
     let member = Member {
         granted: vec![(DayNumber(i32::MIN), u64::MAX), (DayNumber(i32::MAX), 0)],
         active_on: DayNumber(i32::MIN),
-        ..newborn
+        ..newborn.clone()
     };
+    let by_hand = vec![BadgeId::of_checked("first_order"), BadgeId::of_checked("founder")];
+    samples.push((text("badges_by_hand"), record(Member { by_hand, ..newborn.clone() })));
+    samples.push((text("ends_with"), record(Member { ends_with: Some(AT), ..newborn })));
     samples.push((text("days"), record(member)));
     samples
 }
@@ -167,8 +172,11 @@ pub(super) fn person() -> Samples<Person> {
         referral_code: Some("R-1".parse().unwrap()),
         terms_version: Some(text("2026-01")),
         consents: BTreeMap::from([(text("sms"), true), (text("email"), false)]),
+        changed: None,
     };
-    named([("nobody", Person::default()), ("full", full)])
+    let changed = Some(Changed { by: text("key_1"), at: AT });
+    let corrected = Person { changed, ..full.clone() };
+    named([("nobody", Person::default()), ("full", full), ("corrected", corrected)])
 }
 
 pub(super) fn block() -> Samples<BlockRecord> {

@@ -153,6 +153,14 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             "badge_issued_by_rule",
             EntryKind::BadgeIssued { badge: BadgeId::of_checked("first_order"), reason: None },
         ),
+        (
+            "badge_taken",
+            EntryKind::BadgeTaken { badge: BadgeId::of_checked("founder"), reason: Some(text("a mistake")) },
+        ),
+        (
+            "badge_taken_for_no_reason",
+            EntryKind::BadgeTaken { badge: BadgeId::of_checked("founder"), reason: None },
+        ),
         ("active", status(Status::Active)),
         ("suspended", status(Status::Suspended)),
         ("closed", status(Status::Closed)),
