@@ -195,7 +195,13 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
     let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
     let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
     match api.engine.programme().save(&request, &document, &normal.to_string(), None, tell).await {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            let read = domain::programme::read(&document, 1, now);
+            for warning in read.iter().flat_map(domain::programme::Programme::warnings) {
+                eprintln!("the programme: {} {}: {}", warning.pointer, warning.code, warning.detail);
+            }
+            Ok(())
+        }
         Err(ProgramError::Invalid(faults)) => {
             let lines =
                 faults.iter().map(|fault| format!("\n  {} {}: {}", fault.pointer, fault.code, fault.detail));

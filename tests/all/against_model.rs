@@ -129,6 +129,8 @@ impl Store for Unreliable {
 fn a_store_that_fails_now_and_then_changes_no_answer() {
     on_seeds(20, |seed| {
         let mut plan = plan(seed, LENGTH);
+        // A new version is refused where a store says that somebody was quicker, and is not tried again.
+        plan.steps.retain(|planned| planned.step.method != "PUT");
         // A request that may need a retry has a key.
         for planned in plan.steps.iter_mut().filter(|planned| planned.step.method == "POST") {
             planned.key = Some(format!("key-{}", planned.number));
@@ -155,7 +157,9 @@ fn embedded(folder: &Path) -> Arc<RedbStore> {
 #[test]
 fn the_embedded_store_gives_the_same_answers_and_may_be_opened_anew_at_any_step() {
     on_seeds(3, |seed| -> Verdict {
-        let plan = plan(seed, LENGTH);
+        let mut plan = plan(seed, LENGTH);
+        // Whoever opens the store anew saves its programme.
+        plan.steps.retain(|planned| planned.step.method != "PUT");
         let folder = tempfile::tempdir().expect("a folder");
         run(async {
             let mut pair = Pair::new(&plan, shop(&plan, embedded(folder.path()), plan.start_ms).await);

@@ -1,9 +1,12 @@
 //! The programme: all its faults at once, what a new version may not change, and what it leaves alone.
 
+use std::sync::Arc;
+
 use domain::{refusal::Refusal, time::Instant};
 use engine::{
     ProgramError, Request,
     id::CallerId,
+    memory::MemoryStore,
     records::{Answer, By},
 };
 use serde_json::{Value, json};
@@ -32,12 +35,12 @@ async fn a_programme_comes_back_as_it_was_saved() {
     assert_eq!(shown, want);
     assert_eq!(
         shop.ok("PUT", "/program", shown.clone()).await,
-        json!({"version": 1}),
+        json!({"version": 1, "warnings": []}),
         "the same again is no new version"
     );
     let mut next = shown;
     next["name"] = json!("Other Club");
-    assert_eq!(shop.ok("PUT", "/program", next.clone()).await, json!({"version": 2}));
+    assert_eq!(shop.ok("PUT", "/program", next.clone()).await, json!({"version": 2, "warnings": []}));
     let reply = shop.refused("409 program_conflict", "PUT", "/program", next.clone()).await;
     assert_eq!(reply.body["version"], 2, "the caller's version is stale; the newest is told");
     assert!(reply.body["by"].as_str().is_some_and(|by| by.starts_with("key_")), "{}", reply.body);
@@ -369,7 +372,7 @@ async fn a_new_version_leaves_alone_what_is() {
         ("/badges/1/when", json!({"fact": "orders.count", "op": ">=", "value": 1})),
     ]);
     shop.at("2026-03-03T10:00:00+08:00");
-    assert_eq!(shop.ok("PUT", "/program", next).await, json!({"version": 2}));
+    assert_eq!(shop.ok("PUT", "/program", next).await, json!({"version": 2, "warnings": []}));
     let mut after = shop.show(&member).await;
     assert_eq!(after["tier"]["next"], json!({"id": "gold", "growth_needed": 1400}));
     after["tier"]["next"] = before["tier"]["next"].clone();
@@ -395,4 +398,93 @@ async fn a_new_version_leaves_alone_what_is() {
         (&json!("basic"), &json!("2027-03-02T00:00:00+08:00"))
     );
     assert_eq!(lapsed["growth"], 210, "510 less the deducted 300");
+}
+
+fn compared(fact: &str, op: &str, value: Value) -> Value {
+    json!({"fact": fact, "op": op, "value": value})
+}
+
+/// A long document is saved whole, on whatever store, and read again by an instance that starts.
+#[tokio::test]
+async fn a_programme_may_be_as_long_as_a_body() {
+    let store = Arc::new(MemoryStore::new());
+    let shop = Shop::over(store.clone(), &program(), START).await;
+    let mut next = program();
+    // Half a million bytes each, in characters that a cut could split.
+    let words: Vec<String> = (0..50).map(|word| format!("{word:02}{}", "茶".repeat(66))).collect();
+    let any: Vec<Value> = (0..49).map(|_| compared("channel", "in", json!(words))).collect();
+    for badge in ["long", "longer"] {
+        next["badges"].as_array_mut().unwrap().push(json!({"id": badge, "when": {"any": any}}));
+    }
+    let bytes = next.to_string().len();
+    assert!((900_000..1024 * 1024).contains(&bytes), "{bytes}");
+    assert_eq!(shop.ok("PUT", "/program", next.clone()).await["version"], 2);
+    let started = Shop::found(store, "tests-master-key-0123456789abcdef", START).await;
+    for shop in [&shop, &started] {
+        let mut told = shop.ok("GET", "/program", Value::Null).await;
+        assert_eq!(told.as_object_mut().unwrap().remove("version"), Some(json!(2)));
+        assert!(told == next, "it is told as it was sent");
+    }
+    // The same again is no new version, and the next one stands on it.
+    assert_eq!(shop.ok("PUT", "/program", next.clone()).await["version"], 2);
+    assert_eq!(shop.ok("PUT", "/program", program()).await["version"], 3);
+}
+
+/// A condition has at most 200 nodes in all, each of which may ask for more of a member.
+#[tokio::test]
+async fn a_condition_has_so_many_nodes() {
+    let leaf = || compared("orders.count", ">=", json!(1));
+    let any = |nodes: usize| json!({"any": vec![leaf(); nodes - 1]});
+    let shop = Shop::usual().await;
+    // 1 + 49 + 50 + 50 + 50, and one more.
+    for (last, want) in [(50, 200), (51, 422)] {
+        let mut next = program();
+        let when = json!({"all": [any(49), any(50), any(50), any(last)]});
+        next["badges"][0]["when"] = when.clone();
+        next["tiers"][2]["or"] = json!({"any": vec![compared("badges", "contains", json!("founder")); 50]});
+        let reply = shop.call("PUT", "/program", next).await;
+        assert_eq!(reply.status, want, "{}", reply.body);
+        if want == 422 {
+            assert_eq!(reply.faults(), ["/badges/0/when too_many_nodes"]);
+            assert_eq!(reply.body["errors"][0]["detail"], "at most 200 nodes in all, and there are 201");
+        }
+    }
+}
+
+/// Saving warns where a member who buys every day would pass 1,000 lots within the points' life.
+#[tokio::test]
+async fn saving_warns_of_too_many_lots() {
+    for (brands, hold_days, expiry, lots) in [
+        (1, 0, json!({"mode": "year_end"}), None),
+        (200, 0, json!({"mode": "never"}), None),
+        (200, 4, json!({"mode": "inactivity", "months": 12}), None),
+        (200, 5, json!({"mode": "inactivity", "months": 12}), Some(1_200)),
+        (1, 0, json!({"mode": "days", "days": 1_000}), None),
+        (1, 0, json!({"mode": "days", "days": 1_001}), Some(1_001)),
+        (1, 30, json!({"mode": "days", "days": 1_001}), Some(1_001)),
+        // 29 February ends with the 28th.
+        (3, 0, json!({"mode": "months", "months": 12}), Some(1_095)),
+        (1, 0, json!({"mode": "months", "months": 36}), Some(1_095)),
+        (3, 0, json!({"mode": "months", "months": 12, "round": "month"}), None),
+        (3, 400, json!({"mode": "months", "months": 24, "round": "month"}), Some(1_236)),
+    ] {
+        let mut next = program();
+        let own = (0..brands).map(|id| json!({"id": format!("b{id}")}));
+        // A partner that may not earn makes no lots.
+        let partner = (brands < 200).then(|| json!({"id": "bean", "kind": "partner"}));
+        next["brands"] = own.chain(partner).collect();
+        next["points"]["expiry"] = expiry.clone();
+        next["points"]["hold_days"] = json!(hold_days);
+        let shop = Shop::usual().await;
+        let warnings = shop.ok("PUT", "/program", next).await["warnings"].clone();
+        match lots {
+            None => assert_eq!(warnings, json!([]), "{expiry}"),
+            Some(lots) => {
+                assert_eq!(warnings[0]["pointer"], "/points/expiry", "{expiry}");
+                assert_eq!(warnings[0]["code"], "too_many_lots", "{expiry}");
+                let detail = warnings[0]["detail"].as_str().unwrap();
+                assert!(detail.contains(&format!("comes to {lots} lots,")), "{expiry}: {detail}");
+            }
+        }
+    }
 }

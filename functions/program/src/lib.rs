@@ -1,9 +1,13 @@
 //! `GET /program` · `PUT /program`: the programme, one versioned document.
 
-use domain::json::Json;
+use domain::{
+    json::Json,
+    programme::{self, Programme},
+    shape::Fault,
+};
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Kind, Method, Problem, ProgrammeDocument, Role, Route, answer,
-    asking, taking,
+    Access, Answer, Api, Call, Code, Function, Kind, List, Method, Problem, ProgrammeDocument, Role, Route,
+    Text, answer, asking, taking,
 };
 use serde_json::Value;
 
@@ -12,6 +16,26 @@ answer! {
     struct SavedProgramme {
         /// the version it is saved as
         version: u32,
+        /// what is allowed, and may not be what is meant
+        warnings: List<Warning, 0, 100>,
+    }
+}
+
+answer! {
+    /// Something about a programme that its author should know.
+    struct Warning {
+        /// RFC 6901, into the programme
+        pointer: Text<200>,
+        /// a stable word for the kind of warning
+        code: Text<64, &'static str>,
+        /// what happens, and what would avoid it, for people
+        detail: Text<2_000>,
+    }
+}
+
+impl From<Fault> for Warning {
+    fn from(fault: Fault) -> Warning {
+        Warning { pointer: Text(fault.pointer), code: Text(fault.code), detail: Text(fault.detail) }
     }
 }
 
@@ -68,7 +92,10 @@ async fn put(
         members.shift_remove("version");
     }
 
-    let tell = |version: u32| Answer::new(200, &SavedProgramme { version }).kept();
+    // What has faults is refused below, and needs no warning.
+    let read = programme::read(&document, 1, call.request.now);
+    let warnings = || read.iter().flat_map(Programme::warnings).map(Warning::from).collect();
+    let tell = |version: u32| Answer::new(200, &SavedProgramme { version, warnings: warnings() }).kept();
     let answer =
         api.engine.programme().save(&call.request, &document, &text.to_string(), based_on, tell).await?;
 

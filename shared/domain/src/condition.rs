@@ -79,6 +79,17 @@ impl Condition {
         }
     }
 
+    /// How many nodes it has: each `all`, `any`, `not` and comparison is one.
+    pub fn nodes(&self) -> usize {
+        match self {
+            Condition::All(branches) | Condition::Any(branches) => {
+                1 + branches.iter().map(Condition::nodes).sum::<usize>()
+            }
+            Condition::Not(inner) => 1 + inner.nodes(),
+            Condition::Holds(_) => 1,
+        }
+    }
+
     /// Ids of the tiers it names, to be checked against the programme.
     pub fn tiers(&self) -> Vec<&TierId> {
         let pairs = self.pairs().into_iter();

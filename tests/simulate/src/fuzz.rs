@@ -16,8 +16,8 @@ use engine::{
     keys::{self, kind},
     records::{
         BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord, LinkRecord, MemberRecord,
-        NonceRecord, PartnerRecord, PersonRecord, ProgramRecord, ReferenceRecord, RequestRecord, Stored,
-        decode, encode,
+        NonceRecord, PartnerRecord, PersonRecord, ProgramPart, ProgramRecord, ReferenceRecord, RequestRecord,
+        Stored, decode, encode,
     },
 };
 use num_bigint::{BigInt, BigUint};
@@ -212,6 +212,7 @@ fn record(data: &[u8]) {
         same::<EntryRecord>,
         same::<BlockRecord>,
         same::<RequestRecord>,
+        same::<ProgramPart>,
         same::<ProgramRecord>,
         same::<CallerRecord>,
         same::<PartnerRecord>,

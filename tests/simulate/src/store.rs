@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use engine::{
-    keys::kind,
+    keys::{self, kind},
     store::{Change, Expect, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write},
 };
 use laurel_tests::model::Dice;
@@ -208,7 +208,9 @@ fn told(writes: &[Write]) -> Committed {
                     told.entries.push((write.key.clone(), value.clone()));
                 }
             }
-            kind::PROGRAM => told.program = Some((write.key.clone(), value.clone())),
+            kind::PROGRAM if !keys::is_program_part(&write.key) => {
+                told.program = Some((write.key.clone(), value.clone()))
+            }
             _ => {}
         }
     }

@@ -120,7 +120,7 @@ pub fn schema() -> Value {
         "additionalProperties": false,
     });
     json!({
-        "description": format!("what must hold of a member, at most {DEPTH_MAX} levels deep"),
+        "description": format!("what must hold of a member, at most {DEPTH_MAX} levels deep, and 200 nodes in all"),
         "oneOf": [one("all", &branches), one("any", &branches), one("not", &own), compared],
     })
 }

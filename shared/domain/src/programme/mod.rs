@@ -3,6 +3,7 @@
 mod brand;
 mod read;
 mod shape;
+mod sizes;
 
 use crate::{
     condition::Condition,

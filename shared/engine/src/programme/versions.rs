@@ -16,10 +16,10 @@ use crate::{
     programme::Programmes,
     store::{
         Change, Expect, Key, StoreError, Write,
-        documents::{Document, Versions},
+        documents::{Document, Saved, Versions},
         error::Error,
         keys,
-        records::{Answer, ProgramRecord, Unreadable},
+        records::{Answer, Unreadable},
     },
 };
 
@@ -167,6 +167,10 @@ impl Programmes {
         };
         let since = request.now;
         let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
+        let too_large = next.beyond_sizes();
+        if old.is_none() && !too_large.is_empty() {
+            return Err(ProgramError::Invalid(too_large));
+        }
         if let Some((old, old_text)) = &old {
             if old_text == text {
                 // The instance that saved it may not have refreshed.
@@ -174,7 +178,8 @@ impl Programmes {
                 return Ok(tell(newest));
             }
             let faults =
-                [programme::unchangeable(old, &next), self.removed_in_use(old, &next).await?].concat();
+                [programme::unchangeable(old, &next), too_large, self.removed_in_use(old, &next).await?]
+                    .concat();
             if !faults.is_empty() {
                 return Err(ProgramError::Invalid(faults));
             }
@@ -185,7 +190,7 @@ impl Programmes {
             }
         }
         let answer = tell(newest + 1);
-        let record = ProgramRecord { since, by: request.by, document: text.to_owned() };
+        let record = Saved { since, by: request.by, document: text.to_owned() };
         let mut writes = self.versions().next(head, newest + 1, &record);
         // What is removed must still be unused when this is written.
         writes.extend(old.iter().flat_map(|(old, _)| removed(old, &next)).map(|(_, key)| Write {
@@ -227,7 +232,7 @@ impl Programmes {
 }
 
 /// The programme in a version's document.
-fn programme_of(number: u32, record: &ProgramRecord) -> Result<Programme, Error> {
+fn programme_of(number: u32, record: &Saved) -> Result<Programme, Error> {
     let unreadable = || Error::Unreadable(Unreadable { key: keys::program(number) });
     let json = Json::parse(record.document.as_bytes()).map_err(|_| unreadable())?;
     programme::read(&json, number, record.since).map_err(|_| unreadable())

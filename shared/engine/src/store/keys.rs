@@ -47,7 +47,7 @@ pub mod kind {
     pub const DUE: Kind = Kind::one(b'd');
     /// A caller's key.
     pub const CALLER: Kind = Kind::one(b'k');
-    /// A version of the programme.
+    /// A version of the programme, and what its document goes on with.
     pub const PROGRAM: Kind = Kind::one(b'g');
     /// The number of the newest version.
     pub const PROGRAM_HEAD: Kind = Kind::one(b'h');
@@ -222,6 +222,16 @@ pub fn read_caller(key: &Key) -> Option<CallerId> {
 /// A version of the programme.
 pub fn program(version: u32) -> Key {
     key(kind::PROGRAM, &[&version.to_be_bytes()])
+}
+
+/// The part of that number, from 1, by which a version's document goes on after its record.
+pub fn program_part(version: u32, part: u32) -> Key {
+    key(kind::PROGRAM, &[&version.to_be_bytes(), &part.to_be_bytes()])
+}
+
+/// Whether the key is that of a part.
+pub fn is_program_part(key: &Key) -> bool {
+    key.kind() == kind::PROGRAM && key.as_bytes().len() == 9
 }
 
 /// The number of the newest version.

@@ -14,7 +14,8 @@ use super::{
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord,
         LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord, Pool,
-        ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard, Stored, Unreadable, decode, encode,
+        ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard, Stored, Unreadable,
+        decode, encode,
     },
 };
 
@@ -172,8 +173,11 @@ pub const KINDS: &[Row] = {
         row(kind::NOTE, "note", Access, Each, |key| {
             (*key == keys::note(keys::LOOKED_THROUGH_NOTE)).then(|| Form::of::<Progress>("Progress"))
         }),
-        row(kind::PROGRAM, "programme", Programme, Each, |_| {
-            Some(Form::of::<ProgramRecord>("ProgramRecord"))
+        row(kind::PROGRAM, "programme", Programme, Each, |key| {
+            Some(match keys::is_program_part(key) {
+                true => Form::of::<ProgramPart>("ProgramPart"),
+                false => Form::of::<ProgramRecord>("ProgramRecord"),
+            })
         }),
         row(kind::PROGRAM_HEAD, "programme head", Programme, Each, |_| Some(Form::of::<u32>("u32"))),
         row(kind::PARTNER, "partner", Partners, Together, |_| {

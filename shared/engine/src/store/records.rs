@@ -47,7 +47,7 @@ pub use self::{
     nonce::NonceRecord,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},
     person::PersonRecord,
-    program::ProgramRecord,
+    program::{ProgramPart, ProgramRecord},
     reference::ReferenceRecord,
     request::{Answer, Held, Remembered, RequestRecord},
     values::By,

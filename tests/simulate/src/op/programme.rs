@@ -48,7 +48,7 @@ impl Program {
     fn is_saved(&self, world: &World, client: &Client, body: &[u8]) -> Result<Next, String> {
         let since = (client.versions.max(1)..).zip(&world.documents[client.versions.max(1) - 1..]);
         let mut own = since.filter(|(_, saved)| **saved == self.document);
-        if own.any(|(version, _)| body == saved_as(version)) {
+        if own.any(|(version, _)| saved_as(version, body)) {
             return Ok(Next::Nothing);
         }
         let (told, newest) = (String::from_utf8_lossy(body), world.model.versions());

@@ -22,8 +22,8 @@ use crate::store::{
     records::{
         AccountRecord, Answer, BlockRecord, By, CallerRecord, ClaimRecord, Held, KeyRecord, LinkCodeRecord,
         LinkEnd, LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerKeyRecord,
-        PartnerRecord, Pool, ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard,
-        Stage, Stock, Window,
+        PartnerRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, Remembered,
+        RequestRecord, Shard, Stage, Stock, Window,
     },
 };
 
@@ -230,8 +230,17 @@ pub(super) fn request() -> Samples<RequestRecord> {
 }
 
 pub(super) fn program() -> Samples<ProgramRecord> {
-    let record = |by| ProgramRecord { since: AT, by, document: text("{\"name\": \"Club\"}") };
-    named(bys().map(|(name, by)| (name, record(by))))
+    let record = |by| ProgramRecord { since: AT, by, document: text("{\"name\": \"Club\"}"), further: 0 };
+    let mut samples = named(bys().map(|(name, by)| (name, record(by))));
+    samples.push((text("in_parts"), ProgramRecord { further: 3, ..record(By::Time) }));
+    samples
+}
+
+pub(super) fn program_part() -> Samples<ProgramPart> {
+    named(
+        [("middle", "\"茶\", \"te"), ("end", "a\"]}")]
+            .map(|(name, part)| (name, ProgramPart { text: text(part) })),
+    )
 }
 
 pub(super) fn program_head() -> Samples<u32> {
