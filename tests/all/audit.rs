@@ -309,7 +309,7 @@ fn an_order_or_a_redemption_that_was_changed_is_found() {
             let mut entries = books.entries().await;
             let at =
                 place(&entries, |entry| entry.event.kind.row().order_id == Some(&OrderId::of_checked(order)));
-            entries[at].1.cancelled ^= true;
+            entries[at].1.cancelled ^= 1;
             books.put(entries.swap_remove(at)).await;
             books.must_find(&format!("redemption {order} (not) cancelled")).await;
         }

@@ -279,7 +279,7 @@ async fn a_dry_run_answers_as_the_real_one() {
     shop.earn(&member, "A-1", "450").await;
     // A lot and a tier's period have ended: the dry run settles, and does not write that either.
     shop.at("2028-06-01T00:00:00+08:00");
-    let redeemed = json!({"redemption_id": edge::wire::id(engine::redemption_id(&BrandId::of_checked("acme"), &OrderId::of_checked("B-3")))});
+    let redeemed = json!({"redemption_id": edge::wire::id(engine::redemption_id(&BrandId::of_checked("acme"), &OrderId::of_checked("B-3"), None))});
     let rows = [
         ("/earn-points", order(&member, "B-1", "700")),
         ("/earn-points", json!({"member_id": member, "brand": "acme", "activity": "bind"})),

@@ -217,7 +217,11 @@ fn what_its_twin_did_after_it_looked_is_no_refusal() {
             let (second, told) = (two.second.clone(), Arc::new(Mutex::new(None)));
             let (heard, twin) = (told.clone(), redeem.clone());
             two.between.after_reading(
-                keys::redemption(redemption_id(&BrandId::of_checked("acme"), &OrderId::of_checked("R-1"))),
+                keys::redemption(redemption_id(
+                    &BrandId::of_checked("acme"),
+                    &OrderId::of_checked("R-1"),
+                    None,
+                )),
                 async move {
                     *heard.lock().unwrap() = Some(second.call_with("POST", "/redeem", &twin, key).await);
                 },

@@ -103,7 +103,7 @@ fn ask(dice: &mut Dice, place: usize) -> Ask {
 
 /// Sixteen bytes that differ where the parts do.
 fn hashed(parts: &impl std::fmt::Debug) -> [u8; 16] {
-    redemption_id(&BrandId::of_checked("hashed"), &OrderId::of_checked(&format!("{parts:?}"))).0
+    redemption_id(&BrandId::of_checked("hashed"), &OrderId::of_checked(&format!("{parts:?}")), None).0
 }
 
 fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
@@ -121,14 +121,16 @@ fn act(member: MemberId, who: usize, ask: &Ask) -> Act {
         }
         Ask::Redeem { order, points, .. } => {
             let (order_id, points) = (order_id(*order), Figure::of(*points).expect("a figure"));
-            Act::redeem(whom, Redeem { brand, points, order_id })
+            Act::redeem(whom, Redeem { brand, points, order_id, part: None, occurred_at: None })
         }
         Ask::Refund { order, amount, name } => {
             let refund_id = name.map(|name| RefundId::of_checked(&name.to_string()));
             let ask = amount.map_or(RefundAsk::All, |amount| RefundAsk::Amount(money(amount)));
             Act::refund(brand, &order_id(*order), refund_id.as_ref(), ask)
         }
-        Ask::Cancel { redemption, .. } => Act::cancel(redemption_id(&brand, &order_id(*redemption))),
+        Ask::Cancel { redemption, .. } => {
+            Act::cancel(redemption_id(&brand, &order_id(*redemption), None), None, None)
+        }
         Ask::Read => unreachable!("reading is no act"),
     }
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod accounts_at_once;
+mod activities;
 mod against_model;
 mod audit;
 mod badges;
@@ -44,6 +45,7 @@ mod programmes;
 mod races;
 mod rates;
 mod recorded;
+mod redemptions;
 mod restless;
 mod rooms;
 mod rules;
@@ -66,6 +68,7 @@ mod tiers;
 mod timely;
 mod tokens;
 mod told;
+mod told_late;
 mod torn;
 mod walk;
 mod wire;

@@ -31,7 +31,10 @@ pub(crate) fn coalition() -> Value {
         "points": {"per_unit": "1", "expiry": {"mode": "year_end", "years": 1}},
         "growth": {"per_unit": "1"},
         "tiers": [{"id": "basic", "growth": 0}],
-        "activities": [{"id": "check_in", "points": 5, "growth": 1}],
+        "activities": [
+            {"id": "check_in", "points": 5, "growth": 1},
+            {"id": "refused", "points": -9, "growth": -1},
+        ],
     })
 }
 

@@ -79,6 +79,7 @@ struct Life {
     members: Vec<String>,
     orders: Vec<(String, String)>,
     redemptions: Vec<String>,
+    activities: Vec<Value>,
     closed: Vec<Month>,
 }
 
@@ -124,7 +125,12 @@ impl Life {
             }
             5 | 6 => {
                 let spent_on = json!({"kind": "order", "order_id": format!("r-{number}")});
-                let body = json!({"member_id": member, "brand": brand, "points": points, "for": spent_on});
+                let mut body =
+                    json!({"member_id": member, "brand": brand, "points": points, "for": spent_on});
+                if self.dice.roll(3) == 0 {
+                    let late = self.now().plus_millis(-(self.dice.roll(3 * 86_400_000)).cast_signed());
+                    body["occurred_at"] = self.zone.show(late).into();
+                }
                 let told = self.ask("/redeem", body).await;
                 self.redemptions.extend(told["redemption_id"].as_str().map(str::to_owned));
             }
@@ -137,7 +143,11 @@ impl Life {
             9 if !self.redemptions.is_empty() => {
                 let at = self.dice.roll(self.redemptions.len() as u64);
                 let id = self.redemptions[usize::try_from(at).unwrap()].clone();
-                self.ask("/reverse", json!({ "redemption_id": id })).await;
+                let mut body = json!({ "redemption_id": id });
+                if self.dice.roll(2) == 0 {
+                    body["points"] = (self.dice.roll(30) + 1).into();
+                }
+                self.ask("/reverse", body).await;
             }
             10 => {
                 let points = points.cast_signed() * self.dice.one(&[1, -1]);
@@ -151,8 +161,16 @@ impl Life {
                 self.shop.ok("PUT", "/program", self.program.clone()).await;
             }
             _ => {
-                let body = json!({"member_id": member, "brand": brand, "activity": "check_in"});
+                let activity = self.dice.one(&["check_in", "check_in", "refused"]);
+                let name = format!("v-{number}");
+                let body =
+                    json!({"member_id": member, "brand": brand, "activity": activity, "activity_ref": name});
                 self.ask("/earn-points", body).await;
+                self.activities.push(json!({"brand": brand, "activity": activity, "activity_ref": name}));
+                if self.dice.roll(2) == 0 {
+                    let at = self.dice.roll(self.activities.len() as u64);
+                    self.ask("/reverse", self.activities[usize::try_from(at).unwrap()].clone()).await;
+                }
             }
         }
     }
@@ -178,7 +196,8 @@ async fn live(folder: &Folder, seed: u64) -> Life {
         members.push(shop.member(&format!("m{number}")).await);
     }
     let (orders, redemptions, closed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut life = Life { dice, shop, program, zone, members, orders, redemptions, closed };
+    let mut life =
+        Life { dice, shop, program, zone, members, orders, redemptions, activities: Vec::new(), closed };
     for number in 0..STEPS {
         life.pass();
         life.step(number).await;

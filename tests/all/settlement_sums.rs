@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    event::{EntryKind, Event, Movement, Order, OrderRefunded, OrderState, Share},
-    id::{BadgeId, BrandId, OrderId, TierId},
+    event::{
+        ActivityReversed, Cancelled, EntryKind, Event, Movement, Order, OrderRefunded, OrderState,
+        RedemptionCancelled, Share,
+    },
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, TierId},
     json::Json,
     number::{Currency, Money, SignedMoney},
     programme::{self, Timeline},
@@ -145,34 +148,55 @@ fn counted(dice: &mut Dice) -> Counted {
             let other = dice.brand();
             let movement = of(vec![share(&other, -paid)], taken.cast_signed() - paid);
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
-            let event = event(movement, EntryKind::OrderRefunded(refund));
+            let kind = match dice.roll(2) {
+                0 => EntryKind::OrderRefunded(refund),
+                _ => EntryKind::ActivityReversed(ActivityReversed {
+                    brand,
+                    activity: ActivityId::of_checked("a"),
+                    reference: ActivityRef::of_checked("1"),
+                    taken,
+                }),
+            };
+            let event = event(movement, kind);
             Counted { event, version, from_blocks: false, reversed: Some(Box::new(earned)) }
         }
         2 => {
             let shares = shares(dice, -1);
             plain(event(
                 of(shares, 0),
-                EntryKind::PointsRedeemed { brand, order_id: OrderId::of_checked("1") },
+                EntryKind::PointsRedeemed { brand, order_id: OrderId::of_checked("1"), part: None },
             ))
         }
         3 => {
             let taken = shares(dice, -1);
-            let redeem =
-                EntryKind::PointsRedeemed { brand: brand.clone(), order_id: OrderId::of_checked("1") };
+            let drawn = taken.iter().map(|share| share.points.unsigned_abs()).sum::<u64>();
+            let redeem = EntryKind::PointsRedeemed {
+                brand: brand.clone(),
+                order_id: OrderId::of_checked("1"),
+                part: None,
+            };
             let redeemed = plain(event(of(taken, 0), redeem));
-            let kind = EntryKind::RedemptionCancelled {
+            // All of it, or a part somewhere within.
+            let before = if dice.roll(2) == 0 { 0 } else { dice.roll(drawn) };
+            let rest = drawn - before;
+            let points = if dice.roll(2) == 0 { rest } else { dice.roll(rest) + 1 };
+            let kind = EntryKind::RedemptionCancelled(RedemptionCancelled {
                 brand,
                 redemption: domain::id::RedemptionId([0; 16]),
-                lost: 5,
-            };
+                cancelled: Cancelled { before, points, lost: 5 },
+            });
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
             // Whatever came back.
             let event = event(of(shares(dice, 1), -3), kind);
             Counted { event, version, from_blocks: false, reversed: Some(Box::new(redeemed)) }
         }
         4 => {
-            let shares = shares(dice, -1);
-            plain(event(of(shares, 0), EntryKind::PointsExpired))
+            let (sign, kind) = match dice.roll(3) {
+                0 => (1, EntryKind::PointsRestored),
+                _ => (-1, EntryKind::PointsExpired),
+            };
+            let shares = shares(dice, sign);
+            plain(event(of(shares, 0), kind))
         }
         5 => {
             let kind =
@@ -229,20 +253,37 @@ fn plainly(
                 let points = i128::from(own.event.movement.shares[0].points);
                 add(brand, LineKind::Issued, points, issue(own, brand));
             }
-            EntryKind::PointsRedeemed { brand, .. } | EntryKind::RedemptionCancelled { brand, .. } => {
-                let (redeemed, sign) = of.map_or((own, -1), |of| (of, 1));
-                let price = prices[&(redeemed.version, brand.clone())].1;
-                for share in &redeemed.event.movement.shares {
-                    let kind = LineKind::Honoured(share.brand.clone());
-                    add(brand, kind, sign * i128::from(share.points), price);
+            EntryKind::PointsRedeemed { brand, .. } => {
+                let price = prices[&(own.version, brand.clone())].1;
+                for share in &own.event.movement.shares {
+                    add(brand, LineKind::Honoured(share.brand.clone()), -i128::from(share.points), price);
                 }
             }
-            EntryKind::PointsExpired => {
+            EntryKind::RedemptionCancelled(gone) => {
+                let redeemed = of.unwrap();
+                let price = prices[&(redeemed.version, gone.brand.clone())].1;
+                // Its points are numbered from the last that was drawn; those of the cancellation lie in a row.
+                let from = i128::from(gone.cancelled.before);
+                let to = from + i128::from(gone.cancelled.points);
+                let mut end = 0;
+                for share in redeemed.event.movement.shares.iter().rev() {
+                    let start = end;
+                    end += -i128::from(share.points);
+                    let back = (end.min(to) - start.max(from)).max(0);
+                    add(&gone.brand, LineKind::Honoured(share.brand.clone()), -back, price);
+                }
+            }
+            EntryKind::PointsExpired | EntryKind::PointsRestored => {
                 for share in &own.event.movement.shares {
                     add(&share.brand, LineKind::Expired, -i128::from(share.points), 0);
                 }
             }
+            EntryKind::ActivityReversed(back) => {
+                let price = issue(of.unwrap(), &back.brand);
+                add(&back.brand, LineKind::Issued, -i128::from(back.taken), price);
+            }
             EntryKind::ActivityEarned(_)
+            | EntryKind::ActivityTook(_)
             | EntryKind::TierKept { .. }
             | EntryKind::TierChanged { .. }
             | EntryKind::TrialStarted { .. }

@@ -80,6 +80,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
     ),
     (
+        "GET",
+        "/members/{member}/activities",
+        "",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    (
         "PATCH",
         "/members/{member}",
         r#"{"profile":{"name":"Li"}}"#,

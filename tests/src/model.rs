@@ -41,8 +41,8 @@
 //! - 4: an order of amount 0 counts in `orders.count` (vectors) until it is refunded (`"all"`).
 //!   `orders.amount` counts excluded categories too. What remains of an order is money: it is
 //!   rounded down to the minor unit, once for the whole order (a third of a line's units).
-//! - 5: the same order redeemed with other content is 409 `order_conflict`; once cancelled it is
-//!   `already_cancelled`, whatever the content.
+//! - 5: the same order redeemed with other content is 409 `order_conflict`; once it is cancelled whole it is
+//!   `already_cancelled`, whatever the content. A cancellation's name is one of its redemption's.
 //! - 6: "the order's lot has expired" is judged by the order's own end, even where its points only
 //!   ever repaid debt and had no lot. Growth is taken back all the same.
 //! - 6 and 7: where growth is cut off at 0 the period loses only what growth really lost (vectors).
@@ -65,6 +65,8 @@
 //! - 8: registering records no entry, settling issues none; a badge is itself an entry, so badges
 //!   that follow from badges are issued with it, in the programme's order. Points that expire as
 //!   they come do not count in `points.available`.
+//! - 8: an activity that takes has no day of a streak; by an own brand alone means that a partner's is refused
+//!   whoever tells it. One that is taken back loses its growth even where its lot has ended.
 //! - 8: an activity or adjustment sent again with its reference gets its first answer.
 //! - 9: `between` takes both ends; the fact `tier` is the real tier, not a trial's; money is compared
 //!   as a decimal string. A fact that the model does not know is a panic.
@@ -77,6 +79,7 @@
 //! - Sweeps answer `done: true`: a driver calls again until it is so. Refusals whose order the
 //!   rules leave open (two faults in one request) are not generated.
 
+mod activities;
 mod adjusting;
 mod badges;
 mod calendar;
@@ -97,8 +100,9 @@ mod refunds;
 mod requests;
 mod status;
 
+use activities::{ActivityKey, Gave};
 pub use calendar::{Calendar, DAY, NEVER};
-use command::{Command, OrderKey, Told, refuse};
+use command::{Command, OrderKey, RedemptionKey, Told, refuse};
 pub use compare::{canonical, difference};
 pub use dice::Dice;
 pub use draft::After;
@@ -123,13 +127,15 @@ pub struct Model {
     members: Vec<Member>,
     /// By brand and order id.
     orders: HashMap<OrderKey, Earned>,
-    /// By the brand and the order for which they were made.
-    redemptions: HashMap<OrderKey, Redemption>,
+    /// By the brand and the order for which they were made, and by part.
+    redemptions: HashMap<RedemptionKey, Redemption>,
+    /// Named activities: what each gave.
+    given: HashMap<ActivityKey, Gave>,
     /// By other natural keys: what was sent and answered.
     answers: HashMap<SmolStr, (Command, Rc<Told>)>,
     /// Of requests as JSON: names of members, of redemptions, and of identities as they were sent.
     names: BTreeMap<String, usize>,
-    redeemed: BTreeMap<String, OrderKey>,
+    redeemed: BTreeMap<String, RedemptionKey>,
     identities: BTreeMap<String, String>,
 }
 
@@ -152,6 +158,7 @@ impl Model {
             members: Vec::new(),
             orders: HashMap::new(),
             redemptions: HashMap::new(),
+            given: HashMap::new(),
             answers: HashMap::new(),
             names: BTreeMap::new(),
             redeemed: BTreeMap::new(),
@@ -197,9 +204,14 @@ impl Model {
         self.orders.get(order).map(|order| order.member)
     }
 
-    /// The member who redeemed for that order, and whether the redemption was cancelled.
-    pub fn redeemer(&self, order: &OrderKey) -> Option<(usize, bool)> {
-        self.redemptions.get(order).map(|redemption| (redemption.member, redemption.cancelled))
+    /// The member who made that redemption, and how much of it remains.
+    pub fn redeemer(&self, key: &RedemptionKey) -> Option<(usize, i64)> {
+        self.redemptions.get(key).map(|redemption| (redemption.member, redemption.remaining()))
+    }
+
+    /// Whose activity that is, if it has such a name.
+    pub fn doer(&self, activity: &ActivityKey) -> Option<usize> {
+        self.given.get(activity).map(|gave| gave.member)
     }
 
     /// The answer to a command at that moment from a decider that knows the first `known` versions of the

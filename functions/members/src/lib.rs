@@ -15,7 +15,7 @@ use domain::{
 use edge::{
     Access, Answer, Api, Call, Code, Correction, Form, Function, Id, IdentitySent, Kind, List, Members,
     Method, OrNull, Problem, Role, Route, Text, Ulid, answer, asking, body, changed, taking,
-    wire::{Balance, Entry, Member, Show, read_id},
+    wire::{Balance, Entry, Member, Show, Tasks, read_id},
     words,
 };
 use engine::{Act, Error, Whom};
@@ -119,6 +119,16 @@ pub static FUNCTION: Function = Function {
             ..asking!(ledger)
         },
         Route {
+            method: Method::Get,
+            path: "/{id}/activities",
+            summary: "A member's task list: what earns, and from when on",
+            access: SHOP_AND_OWN,
+            remembers: false,
+            answers: &[(200, Tasks::SHAPE)],
+            problems: UNKNOWN,
+            ..asking!(activities)
+        },
+        Route {
             method: Method::Patch,
             path: "/{id}",
             summary: "Corrects a member's profile and consents",
@@ -199,6 +209,15 @@ async fn ledger(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let entries = entries.iter().map(|entry| show.listed(entry)).collect();
     let next_cursor = OrNull(next.map(|place| Text(answers::cursor(&place))));
     Ok(Answer::new(200, &Ledger { entries, next_cursor }))
+}
+
+async fn activities(api: &Api, call: &Call) -> Result<Answer, Problem> {
+    let id = named(call)?;
+
+    let view = api.engine.people().member(id, call.request.now).await?;
+
+    let programmes = api.engine.programme().timeline()?;
+    Ok(Answer::new(200, &Show { programme: programmes.newest() }.tasks(&view)))
 }
 
 async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Problem> {

@@ -1,7 +1,7 @@
 //! Tokens for a member's own page: a shop's server makes one, the page in the browser uses it.
 
 use domain::{
-    id::{BrandId, OrderId},
+    id::{BrandId, OrderId, RedemptionPart},
     programme::BrandKind,
 };
 use edge::{
@@ -16,6 +16,8 @@ body! {
     struct TokenSpend {
         /// the order that points may be spent on
         order_id: OrderId,
+        /// which of the order's redemptions; the one without a name of its own unless given
+        part: Option<RedemptionPart>,
         /// at most so many
         points_max: Positive,
         /// the order's brand; the key's own, or the house's only one, unless given
@@ -61,8 +63,11 @@ async fn create(api: &Api, call: &Call, body: MakeToken) -> Result<Answer, Probl
         Some(redeem) => Some(brand(api, call, redeem)?),
         None => call.caller.brand.clone(),
     };
-    let spend =
-        body.redeem.map(|redeem| Spend { order_id: redeem.order_id, points_max: redeem.points_max.0 });
+    let spend = body.redeem.map(|redeem| Spend {
+        order_id: redeem.order_id,
+        part: redeem.part,
+        points_max: redeem.points_max.0,
+    });
 
     // Checks only that the member exists.
     api.engine.people().member(member, call.request.now).await?;

@@ -2,14 +2,15 @@
 
 use domain::{
     decide::Redeem,
-    id::{BrandId, OrderId},
+    id::{BrandId, OrderId, RedemptionPart},
     json::Json,
     member::MemberId,
     shape::Shape,
+    time::Instant,
 };
 use edge::{
     Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, Members, Method, Partners, Positive,
-    Problem, Read, Role, Route, Spend, Ulid, body, taking,
+    Problem, Read, Role, Route, Spend, Ulid, body, given, taking,
     wire::{PartnerDone, Redeemed},
     words,
 };
@@ -28,8 +29,10 @@ body! {
     struct SpentOn {
         /// what they are spent on; rewards and draws come later
         kind: SpentOnWhat,
-        /// the order; points are spent on it once
+        /// the order
         order_id: OrderId,
+        /// which of the order's redemptions it is: points are spent once on each, and once without
+        part: Option<RedemptionPart>,
     }
 }
 
@@ -48,6 +51,8 @@ body! {
         points: Positive,
         /// what they are spent on
         r#for: SpentOn,
+        /// when it happened; now unless given. Not of a member's token: it pays now
+        occurred_at: Option<Instant>,
         /// answer what would happen and write nothing
         dry_run: Option<bool>,
     }
@@ -56,7 +61,7 @@ body! {
 /// What a body asks to spend, for a token that names what it allows.
 fn spends(body: &Json) -> Option<Spend> {
     let asked = RedeemPoints::read(body)?;
-    Some(Spend { order_id: asked.r#for.order_id, points_max: asked.points.0 })
+    Some(Spend { order_id: asked.r#for.order_id, part: asked.r#for.part, points_max: asked.points.0 })
 }
 
 /// The function.
@@ -79,6 +84,8 @@ pub static FUNCTION: Function = Function {
             Code::AlreadyCancelled,
             Code::MemberNotActive,
             Code::BrandLimit,
+            Code::OccurredInFuture,
+            Code::OccurredTooLongAgo,
         ],
         ..taking!(RedeemPoints => handle)
     }],
@@ -87,12 +94,17 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
     let whom = form.whom(body.member_id, body.identity.as_ref(), body.member_ref);
+    if call.caller.grant.is_some() {
+        form.takes_no(given!(body: occurred_at), "a member's token pays now");
+    }
     let whom = form.finish(whom)?;
-    let redeem = Redeem {
-        brand: body.brand,
-        points: body.points.0,
-        order_id: match body.r#for.kind {
-            SpentOnWhat::Order => body.r#for.order_id,
+    let redeem = match body.r#for.kind {
+        SpentOnWhat::Order => Redeem {
+            brand: body.brand,
+            points: body.points.0,
+            order_id: body.r#for.order_id,
+            part: body.r#for.part,
+            occurred_at: body.occurred_at,
         },
     };
 

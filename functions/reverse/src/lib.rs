@@ -1,14 +1,14 @@
-//! `POST /reverse`: an order is refunded, or a redemption cancelled.
+//! `POST /reverse`: an order is refunded, or a redemption cancelled, in part or whole, or an activity taken back.
 
 use domain::{
     decide::{Ask, RefundLine},
-    id::{BrandId, OrderId, OrderLineId, RedemptionId, RefundId},
+    id::{ActivityId, ActivityRef, BrandId, OrderId, OrderLineId, RedemptionId, RefundId},
     number::Quantity,
     shape::Shape,
 };
 use edge::{
-    Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners, Problem,
-    Role, Route, Ulid, body, given, need, taking,
+    Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners,
+    Positive, Problem, Role, Route, Ulid, body, given, need, taking,
     wire::{PartnerDone, Reversed},
 };
 use engine::Act;
@@ -34,7 +34,7 @@ body! {
 }
 
 body! {
-    /// An order is refunded, or a redemption cancelled.
+    /// An order is refunded, a redemption cancelled, or an activity taken back.
     struct Reverse {
         /// the order's brand
         brand: Option<BrandId>,
@@ -42,10 +42,16 @@ body! {
         order_id: Option<OrderId>,
         /// what of it
         refund: Option<AllOr<ReturnedPart>>,
-        /// the refund's natural key
+        /// the natural key of the refund, or of the part of a redemption
         refund_id: Option<RefundId>,
         /// in place of an order: the redemption that is cancelled
         redemption_id: Option<Ulid<RedemptionId>>,
+        /// how many of the redemption's points; all that remain unless given
+        points: Option<Positive>,
+        /// in place of an order: the activity, at `brand`, that is taken back
+        activity: Option<ActivityId>,
+        /// the activity's natural key
+        activity_ref: Option<ActivityRef>,
         /// answer what would happen and write nothing
         dry_run: Option<bool>,
     }
@@ -57,7 +63,7 @@ pub static FUNCTION: Function = Function {
     routes: &[Route {
         method: Method::Post,
         path: "",
-        summary: "An order is refunded, or a redemption cancelled",
+        summary: "An order is refunded, a redemption cancelled, or an activity taken back",
         access: Access::keys(&[Role::Storefront, Role::Operator]).and_partners(Partners::MayReverse),
         remembers: true,
         answers: &[(200, Shape::Either(&Reversed::SHAPE, &PartnerDone::SHAPE))],
@@ -68,6 +74,7 @@ pub static FUNCTION: Function = Function {
             Code::TooManyRefunds,
             Code::AlreadyCancelled,
             Code::OrderConflict,
+            Code::ActivityNotFound,
         ],
         ..taking!(Reverse => handle)
     }],
@@ -75,15 +82,16 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call, body: Reverse) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let act = match body.redemption_id {
-        Some(Ulid(redemption)) => {
+    let act = match (body.redemption_id, body.activity.is_some() || body.activity_ref.is_some()) {
+        (Some(Ulid(redemption)), _) => {
             form.takes_no(
-                given!(body: brand, order_id, refund, refund_id),
+                given!(body: brand, order_id, refund, activity, activity_ref),
                 "a redemption is cancelled by its id alone",
             );
-            Some(Act::cancel(redemption))
+            Some(Act::cancel(redemption, body.points.map(|points| points.0), body.refund_id.as_ref()))
         }
-        None => refund(&mut form, body),
+        (None, true) => activity(&mut form, body),
+        (None, false) => refund(&mut form, body),
     };
     let act = form.finish(act)?;
 
@@ -93,10 +101,22 @@ async fn handle(api: &Api, call: &Call, body: Reverse) -> Result<Answer, Problem
 }
 
 fn refund(form: &mut Form<'_>, body: Reverse) -> Option<Act> {
+    form.takes_no(given!(body: points), "an order is refunded by amount or by line");
     let brand = need!(form, body.brand);
     let order_id = need!(form, body.order_id);
     let ask = need!(form, body.refund).and_then(|refund| ask(form, refund));
     Some(Act::refund(brand?, &order_id?, body.refund_id.as_ref(), ask?))
+}
+
+fn activity(form: &mut Form<'_>, body: Reverse) -> Option<Act> {
+    form.takes_no(
+        given!(body: order_id, refund, refund_id, points),
+        "an activity is taken back whole, and once",
+    );
+    let brand = need!(form, body.brand);
+    let activity = need!(form, body.activity);
+    let reference = need!(form, body.activity_ref);
+    Some(Act::reverse_activity(brand?, &activity?, &reference?))
 }
 
 fn ask(form: &mut Form<'_>, refund: AllOr<ReturnedPart>) -> Option<Ask> {

@@ -29,6 +29,12 @@ pub(super) struct Entry {
     pub(super) version: u64,
     pub(super) from_blocks: bool,
     pub(super) bill: bool,
+    pub(super) activity: String,
+    pub(super) activity_ref: String,
+    /// Of an activity: it took.
+    pub(super) forfeits: bool,
+    /// Of a cancelled redemption: points that did not come back.
+    pub(super) lost: i64,
     balance_after: i64,
 }
 
@@ -52,6 +58,10 @@ impl Entry {
             version: line["program_version"].as_u64()?,
             from_blocks: line["blocks"].as_array().is_some_and(|blocks| !blocks.is_empty()),
             bill: line["bill"] == true,
+            activity: text("activity"),
+            activity_ref: text("activity_ref"),
+            forfeits: line["forfeits"] == true,
+            lost: line["lost"].as_i64().unwrap_or(0),
             balance_after: line["balance_after"].as_i64()?,
         })
     }

@@ -10,8 +10,19 @@ use crate::start::StartError;
 
 /// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
 /// reported, because whatever it moves would be missing from the sums.
-const KINDS: [&str; 9] =
-    ["earn", "activity", "redeem", "expire", "reverse_earn", "reverse_redeem", "adjust", "tier", "badge"];
+const KINDS: [&str; 11] = [
+    "earn",
+    "activity",
+    "redeem",
+    "expire",
+    "reverse_earn",
+    "reverse_redeem",
+    "adjust",
+    "tier",
+    "badge",
+    "restore",
+    "reverse_activity",
+];
 
 /// What a line is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,6 +101,37 @@ struct Sum {
     value: Fraction,
 }
 
+/// A redemption, and what of it has not been given back.
+struct Redemption<'a> {
+    entry: &'a Entry,
+    /// Points by issuer in the order in which they were drawn.
+    left: Vec<(String, i64)>,
+}
+
+impl<'a> Redemption<'a> {
+    fn of(entry: &'a Entry) -> Redemption<'a> {
+        let left = entry.lots.iter().map(|(issuer, points)| (issuer.clone(), -points)).collect();
+        Redemption { entry, left }
+    }
+
+    /// What a cancellation gives back, by issuer, what was drawn last first: what repaid debt and what was lost
+    /// count as given back too.
+    fn give_back(&mut self, cancelled: &Entry) -> Vec<(String, i64)> {
+        let (mut rest, mut back) = (cancelled.points + cancelled.lost, Vec::new());
+        while rest > 0
+            && let Some((issuer, left)) = self.left.pop()
+        {
+            let points = left.min(rest);
+            rest -= points;
+            if left > points {
+                self.left.push((issuer.clone(), left - points));
+            }
+            back.push((issuer, points));
+        }
+        back
+    }
+}
+
 /// The sums of a month.
 pub(super) struct Sums {
     month: String,
@@ -133,7 +175,8 @@ impl Sums {
     /// Counts a member's entries, oldest first; returns what cannot be counted, in words.
     pub(super) fn ledger(&mut self, entries: &[Entry]) -> Vec<String> {
         let mut orders: HashMap<(&str, &str), &Entry> = HashMap::new();
-        let mut redemptions: HashMap<&str, &Entry> = HashMap::new();
+        let mut activities: HashMap<(&str, &str, &str), &Entry> = HashMap::new();
+        let mut redemptions: HashMap<&str, Redemption<'_>> = HashMap::new();
         let mut wrong = Vec::new();
         for entry in entries {
             if !KINDS.contains(&entry.kind.as_str()) {
@@ -142,10 +185,20 @@ impl Sums {
             }
             match entry.kind.as_str() {
                 "earn" => _ = orders.insert((&entry.brand, &entry.order_id), entry),
-                "redeem" => _ = redemptions.insert(&entry.redemption_id, entry),
+                "activity" => {
+                    _ = activities.insert((&entry.brand, &entry.activity, &entry.activity_ref), entry)
+                }
+                "redeem" => _ = redemptions.insert(&entry.redemption_id, Redemption::of(entry)),
                 _ => {}
             }
             self.entries += 1;
+            // In whatever month: later parts continue where this one ends.
+            let given_back = match entry.kind.as_str() {
+                "reverse_redeem" => redemptions
+                    .get_mut(entry.redemption_id.as_str())
+                    .map(|of| (of.entry, of.give_back(entry))),
+                _ => None,
+            };
             // Points that time alone ended, ended at their own instant. Points that a command brought after
             // their end, or took from a member who left, ended with the command.
             let own_instant = entry.kind == "expire" && entry.by_time;
@@ -154,6 +207,8 @@ impl Sums {
                 continue;
             }
             let counted = match entry.kind.as_str() {
+                // What an activity takes is in no line.
+                "activity" if entry.forfeits => continue,
                 "earn" | "activity" => self.issued(entry, entry),
                 "adjust" if entry.bill => self.issued(entry, entry),
                 "reverse_earn" if entry.points != 0 => {
@@ -162,12 +217,20 @@ impl Sums {
                         None => Err("the refunded order does not exist".to_owned()),
                     }
                 }
-                "redeem" => self.honoured(entry, -1),
-                "reverse_redeem" => match redemptions.get(entry.redemption_id.as_str()) {
-                    Some(redemption) => self.honoured(redemption, 1),
+                "reverse_activity" if entry.points != 0 => {
+                    let known = (entry.brand.as_str(), entry.activity.as_str(), entry.activity_ref.as_str());
+                    match activities.get(&known) {
+                        Some(activity) => self.issued(entry, activity),
+                        None => Err("the activity that is taken back does not exist".to_owned()),
+                    }
+                }
+                "redeem" => self.honoured(entry, entry.lots.iter().cloned()),
+                "reverse_redeem" => match given_back {
+                    Some((redemption, lots)) => self.honoured(redemption, lots.into_iter()),
                     None => Err("the cancelled redemption does not exist".to_owned()),
                 },
-                "expire" => {
+                // What comes back for a redemption told late is no longer expired.
+                "expire" | "restore" => {
                     for (brand, points) in &entry.lots {
                         self.add(brand, "expired", None, -points, &Fraction::nought());
                     }
@@ -191,12 +254,15 @@ impl Sums {
         Ok(())
     }
 
-    /// A redemption's lots: points that leave them are honoured (-1), or no longer honoured (1).
-    fn honoured(&mut self, redemption: &Entry, sign: i64) -> Result<(), String> {
+    /// Points of a redemption by issuer: what leaves lots is honoured, what comes back no longer is.
+    fn honoured(
+        &mut self,
+        redemption: &Entry,
+        lots: impl Iterator<Item = (String, i64)>,
+    ) -> Result<(), String> {
         let price = self.prices.of(redemption.version, &redemption.brand)?.1.clone();
-        for (issuer, points) in &redemption.lots {
-            let points = sign * points;
-            self.add(&redemption.brand, "honoured", Some(issuer), points, &price.times(points));
+        for (issuer, points) in lots {
+            self.add(&redemption.brand, "honoured", Some(&issuer), -points, &price.times(-points));
         }
         Ok(())
     }

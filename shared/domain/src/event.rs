@@ -1,12 +1,15 @@
 //! What has happened to a member. Each event is one ledger entry; entries are never changed.
 
+mod drawn;
+mod ended;
 mod row;
 
 use std::collections::HashSet;
 
 use crate::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId, TierId,
+        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId,
+        RedemptionPart, TierId,
     },
     member::{Periods, Status},
     number::{Money, Quantity, SignedMoney},
@@ -14,6 +17,8 @@ use crate::{
     time::{Day, DayNumber, Instant},
 };
 
+pub use drawn::{drawn_last, points_drawn};
+pub use ended::Ended;
 pub use row::{BadgeStep, Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
 
 /// A change of one lot: positive points enter it, negative points leave it.
@@ -77,20 +82,15 @@ pub enum EntryKind {
         brand: BrandId,
         /// The order on which they were spent.
         order_id: OrderId,
+        /// Which of the order's redemptions it is; `None` is the one without a name of its own.
+        part: Option<RedemptionPart>,
     },
     /// Lots expired at `occurred_at`.
     PointsExpired,
     /// An order was refunded, in part or whole.
     OrderRefunded(OrderRefunded),
-    /// A redemption was cancelled.
-    RedemptionCancelled {
-        /// The honouring brand.
-        brand: BrandId,
-        /// The redemption.
-        redemption: RedemptionId,
-        /// Points that did not come back because their lot had expired.
-        lost: u64,
-    },
+    /// A redemption was cancelled, in part or whole.
+    RedemptionCancelled(RedemptionCancelled),
     /// An operator moved points or growth.
     Adjusted {
         /// The brand of new points.
@@ -152,6 +152,12 @@ pub enum EntryKind {
         /// Why.
         reason: String,
     },
+    /// An activity took.
+    ActivityTook(ActivityTook),
+    /// What an activity gave was taken back.
+    ActivityReversed(ActivityReversed),
+    /// Points that had expired came back for a redemption that was told late, which takes all of them.
+    PointsRestored,
 }
 
 /// Why a tier changed.
@@ -271,6 +277,45 @@ pub struct ActivityEarned {
     pub streak: (DayNumber, u32),
 }
 
+/// An activity that took, as a parcel that was refused does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ActivityTook {
+    /// Where.
+    pub brand: BrandId,
+    /// Which.
+    pub activity: ActivityId,
+    /// The caller's own reference.
+    pub reference: Option<ActivityRef>,
+    /// Points that the programme takes for it; what was forgiven is among them.
+    pub calculated: u64,
+    /// The local day it counts for (its number).
+    pub day: DayNumber,
+}
+
+/// What an activity gave was taken back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ActivityReversed {
+    /// The activity's brand.
+    pub brand: BrandId,
+    /// Which.
+    pub activity: ActivityId,
+    /// The reference by which that one is known.
+    pub reference: ActivityRef,
+    /// Points taken, debt included; what was let go or had expired is not.
+    pub taken: u64,
+}
+
+/// An activity that was done, whether it gave or took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deed<'a> {
+    /// Which.
+    pub activity: &'a ActivityId,
+    /// The caller's own reference.
+    pub reference: Option<&'a ActivityRef>,
+    /// The local day it counts for (its number).
+    pub day: DayNumber,
+}
+
 /// A refund.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrderRefunded {
@@ -286,6 +331,37 @@ pub struct OrderRefunded {
     pub taken: u64,
     /// What has become of the order.
     pub after: OrderState,
+}
+
+/// A redemption that was cancelled, in part or whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedemptionCancelled {
+    /// The honouring brand.
+    pub brand: BrandId,
+    /// The redemption.
+    pub redemption: RedemptionId,
+    /// What of it.
+    pub cancelled: Cancelled,
+}
+
+/// Which of a redemption's points a cancellation is about: what was drawn last comes back first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cancelled {
+    /// Points of it that were cancelled before.
+    pub before: u64,
+    /// Points that this cancels.
+    pub points: u64,
+    /// How many of these did not come back because their lot had expired.
+    pub lost: u64,
+}
+
+impl Cancelled {
+    /// Points of the redemption that are cancelled from now on.
+    ///
+    /// A damaged record may hold anything; a saturated sum differs from what is stored.
+    pub fn after(self) -> u64 {
+        self.before.saturating_add(self.points)
+    }
 }
 
 /// Entries of a member, for the few questions that its counters cannot answer.
@@ -322,7 +398,7 @@ impl History {
     pub fn times(&self, id: &ActivityId, first: Day, last: Day) -> u32 {
         let done = self.events.iter().filter_map(|event| event.kind.row().activity);
         let days = first.number()..=last.number();
-        let counted = done.filter(|done| done.activity == *id && days.contains(&done.day)).count();
+        let counted = done.filter(|done| done.activity == id && days.contains(&done.day)).count();
         // Each is an entry of one ledger that was read into memory.
         u32::try_from(counted).unwrap_or_else(|_| panic!("{counted} entries of one member"))
     }

@@ -2,8 +2,8 @@
 //! member, or stops if that is impossible.
 
 use crate::{
-    event::{ActivityEarned, EntryKind, Event, Movement, Order, Share, TierCause},
-    id::BrandId,
+    event::{EntryKind, Event, Movement, Order, Share, TierCause},
+    id::{ActivityId, BrandId},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::{Money, signed},
     time::{DayNumber, Instant},
@@ -29,7 +29,8 @@ pub fn evolve(member: &mut Member, event: &Event) {
         "{count} orders of which {} closes are {now}",
         u8::from(closes)
     );
-    let owes = member.debt > 0 && !member.lots.is_empty();
+    // What is restored is spent next, and repays no debt.
+    let owes = member.debt > 0 && !member.lots.is_empty() && !row.moves.is_restored();
     assert!(!owes, "a member owes {} points and has {} lots", member.debt, member.lots.len());
 }
 
@@ -50,9 +51,10 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
             member.count_granted(order.day, order.granted, event.today);
         }
         EntryKind::ActivityEarned(activity) => {
-            member.count_activity(activity);
+            member.count_activity(&activity.activity, activity.day, Some(activity.streak));
             member.count_granted(activity.day, activity.granted, event.today);
         }
+        EntryKind::ActivityTook(took) => member.count_activity(&took.activity, took.day, None),
         EntryKind::OrderRefunded(refund) => {
             member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
             let left = i128::from(member.orders.amount.0) - refund.amount.0;
@@ -95,7 +97,9 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         EntryKind::StatusChanged { status, .. } => member.status = *status,
         EntryKind::PointsRedeemed { .. }
         | EntryKind::PointsExpired
-        | EntryKind::RedemptionCancelled { .. }
+        | EntryKind::PointsRestored
+        | EntryKind::ActivityReversed(_)
+        | EntryKind::RedemptionCancelled(_)
         | EntryKind::Adjusted { .. } => {}
     }
 }
@@ -193,23 +197,22 @@ impl Member {
         orders.last_at = Some(orders.last_at.map_or(occurred_at, |last| last.max(occurred_at)));
     }
 
-    fn count_activity(&mut self, done: &ActivityEarned) {
-        let known = self.activities.iter().position(|count| count.id == done.activity);
+    /// Counts one for its local day; with the streak that it leaves, if it has any.
+    fn count_activity(&mut self, id: &ActivityId, day: DayNumber, streak: Option<(DayNumber, u32)>) {
+        let known = self.activities.iter().position(|count| count.id == *id);
         let index = known.unwrap_or_else(|| {
-            let count = ActivityCount {
-                id: done.activity.clone(),
-                days: Vec::new(),
-                streak_day: DayNumber::NEVER,
-                streak: 0,
-            };
+            let count =
+                ActivityCount { id: id.clone(), days: Vec::new(), streak_day: DayNumber::NEVER, streak: 0 };
             self.activities.push(count);
             self.activities.len() - 1
         });
         let count = &mut self.activities[index];
-        (count.streak_day, count.streak) = done.streak;
-        match count.days.iter_mut().find(|(day, _)| *day == done.day) {
+        if let Some(streak) = streak {
+            (count.streak_day, count.streak) = streak;
+        }
+        match count.days.iter_mut().find(|(known, _)| *known == day) {
             Some((_, times)) => *times += 1,
-            None => count.days.push((done.day, 1)),
+            None => count.days.push((day, 1)),
         }
     }
 

@@ -155,7 +155,7 @@ shop_id! {
     OrderLineId;
     /// A shop's name for where an order was placed.
     OrderChannel;
-    /// A shop's id of a refund of an order.
+    /// A shop's id of a refund of an order, or of a part of a redemption that is cancelled.
     RefundId;
     /// A shop's id of one of several redemptions for an order.
     RedemptionPart;

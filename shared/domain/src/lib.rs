@@ -22,6 +22,7 @@ pub mod refusal;
 pub mod settle;
 pub mod settlement;
 pub mod shape;
+pub mod tasks;
 pub mod time;
 
 pub use decide::decide;

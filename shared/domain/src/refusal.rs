@@ -41,6 +41,8 @@ pub enum Refusal {
         /// What is owed.
         debt: u64,
     },
+    /// The brand may not: only the house's own take from members.
+    Forbidden,
     /// The activity has reached its limit.
     ActivityLimit,
     /// The order (refund, adjustment …) was recorded before with other content.
@@ -60,6 +62,11 @@ pub enum Refusal {
     OccurredTooLongAgo {
         /// How many days back it may lie.
         late_days: u32,
+    },
+    /// The redemption lies too far back.
+    RedeemedTooLongAgo {
+        /// How many hours back it may lie.
+        hours: u32,
     },
     /// The brand would issue or honour more points than it may.
     BrandLimit {
@@ -102,11 +109,13 @@ pub enum Refusal {
     },
 }
 
-/// What remains of an order.
+/// What remains of an order, or of a redemption.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Remaining {
     /// An amount, of an order without lines.
     Amount(Money, Currency),
     /// How much of each line.
     Lines(Vec<(OrderLineId, Quantity)>),
+    /// Points, of a redemption.
+    Points(u64),
 }

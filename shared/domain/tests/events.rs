@@ -86,7 +86,11 @@ fn redeemed(brand: &str, day: i32, points: i64) -> Event {
     event(
         day,
         -points,
-        EntryKind::PointsRedeemed { brand: BrandId::of_checked(brand), order_id: OrderId::of_checked("r") },
+        EntryKind::PointsRedeemed {
+            brand: BrandId::of_checked(brand),
+            order_id: OrderId::of_checked("r"),
+            part: None,
+        },
     )
 }
 

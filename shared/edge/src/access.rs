@@ -224,6 +224,6 @@ impl Api {
 impl Spend {
     /// Whether the token allows that: for the same order, at most that many points.
     fn allows(&self, asked: &Spend) -> bool {
-        asked.order_id == self.order_id && asked.points_max <= self.points_max
+        asked.order_id == self.order_id && asked.part == self.part && asked.points_max <= self.points_max
     }
 }

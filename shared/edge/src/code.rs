@@ -135,7 +135,7 @@ codes! {
     /// the redemption was cancelled
     AlreadyCancelled 409 "already_cancelled" "the redemption was cancelled" No Nothing Data::None;
     /// more is asked back than remains
-    OverRefund 409 "over_refund" "more is asked back than remains" No Nothing Data::Plain("`remaining`: an amount, or units by line");
+    OverRefund 409 "over_refund" "more is asked back than remains" No Nothing Data::Plain("`remaining`: an amount, units by line, or points");
     /// the order has been refunded 200 times
     TooManyRefunds 409 "too_many_refunds" "the order has been refunded 200 times" No Nothing Data::None;
     /// done as often as it may be
@@ -173,7 +173,7 @@ codes! {
     /// more than 5 minutes ahead
     OccurredInFuture 422 "occurred_in_future" "occurred_at is more than 5 minutes ahead" No Nothing Data::None;
     /// further back than allowed
-    OccurredTooLongAgo 422 "occurred_too_long_ago" "occurred_at is further back than allowed" No Nothing Data::Plain("`late_days`");
+    OccurredTooLongAgo 422 "occurred_too_long_ago" "occurred_at is further back than allowed" No Nothing Data::Plain("`late_days`, or of a redemption `redeem_late_hours`");
     /// an order's `currency` is not the programme's
     CurrencyMismatch 422 "currency_mismatch" "the order is not in the programme's currency" No Nothing Data::Plain("`currency`");
     /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks; see the limits in [RULES.md](RULES.md#limits)

@@ -66,6 +66,11 @@ pub const PROBLEM: Shape = Shape::Named(
         optional("currency", Shape::Text { max: 3 }, "currency_mismatch: the programme's currency"),
         optional("late_days", COUNT, "occurred_too_long_ago: how many days back it may be"),
         optional(
+            "redeem_late_hours",
+            COUNT,
+            "occurred_too_long_ago: how many hours back a redemption may be",
+        ),
+        optional(
             "limit",
             Shape::Either(&PASSED, &Shape::Text { max: 200 }),
             "the limit that would be passed",

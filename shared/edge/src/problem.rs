@@ -119,6 +119,7 @@ impl Problem {
             Refusal::BadgeNotFound => Problem::of(Code::BadgeNotFound),
             Refusal::ActivityNotFound => Problem::of(Code::ActivityNotFound),
             Refusal::SettlementNotFound => Problem::of(Code::SettlementNotFound),
+            Refusal::Forbidden => Problem::of(Code::Forbidden),
             Refusal::ActivityLimit => Problem::of(Code::ActivityLimit),
             Refusal::OrderConflict => Problem::of(Code::OrderConflict),
             Refusal::AlreadyCancelled => Problem::of(Code::AlreadyCancelled),
@@ -140,6 +141,10 @@ impl Problem {
             Refusal::OccurredTooLongAgo { late_days } => {
                 let detail = format!("occurred_at is more than {late_days} days back");
                 Problem::saying(Code::OccurredTooLongAgo, detail).with("late_days", *late_days)
+            }
+            Refusal::RedeemedTooLongAgo { hours } => {
+                let detail = format!("occurred_at is more than {hours} hours back");
+                Problem::saying(Code::OccurredTooLongAgo, detail).with("redeem_late_hours", *hours)
             }
             Refusal::BrandLimit { per, way, total, left } => {
                 let (per, way) = (per.word(), way.word());
@@ -266,5 +271,6 @@ fn remaining_value(remaining: &Remaining) -> Value {
             let line = |(id, quantity): &(OrderLineId, Quantity)| json!({"line_id": id.as_str(), "quantity": quantity});
             Value::Array(lines.iter().map(line).collect())
         }
+        Remaining::Points(points) => Value::from(*points),
     }
 }

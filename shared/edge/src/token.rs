@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{
-    id::{BrandId, OrderId},
+    id::{BrandId, OrderId, RedemptionPart},
     member::MemberId,
     number::Figure,
     time::Instant,
@@ -37,6 +37,8 @@ pub struct Grant {
 pub struct Spend {
     /// The order.
     pub order_id: OrderId,
+    /// Which of the order's redemptions; `None` is the one without a name of its own.
+    pub part: Option<RedemptionPart>,
     /// The most points.
     pub points_max: Figure,
 }
@@ -57,6 +59,7 @@ struct Content {
 #[derive(Serialize, Deserialize)]
 struct Spending {
     order_id: String,
+    part: Option<String>,
     points_max: u64,
 }
 
@@ -77,6 +80,7 @@ impl Api {
             brand: brand.map(|brand| brand.to_string()),
             spend: grant.spend.map(|spend| Spending {
                 order_id: spend.order_id.to_string(),
+                part: spend.part.map(|part| part.to_string()),
                 points_max: spend.points_max.get(),
             }),
         };
@@ -104,6 +108,7 @@ impl Api {
         let spend = match told.spend {
             Some(told) => Some(Spend {
                 order_id: OrderId::of_checked(&told.order_id),
+                part: told.part.as_deref().map(RedemptionPart::of_checked),
                 points_max: Figure::of(told.points_max)?,
             }),
             None => None,

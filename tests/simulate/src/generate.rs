@@ -21,7 +21,8 @@ type Draw = fn(&mut Writer, &Model, i64) -> Op;
 /// A request, and how many times in a hundred it comes.
 const ROWS: &[(i64, Draw)] = &[
     (26, Writer::order),
-    (10, Writer::activity),
+    (9, Writer::activity),
+    (1, Writer::take_back),
     (11, Writer::redeem),
     (10, Writer::refund),
     (4, Writer::cancel),
@@ -39,8 +40,9 @@ const ROWS: &[(i64, Draw)] = &[
 
 /// A request of the partner, and how many times in ten it comes.
 const SIGNED: &[(i64, Draw)] = &[
-    (4, Writer::order),
+    (3, Writer::order),
     (2, Writer::activity),
+    (1, Writer::take_back),
     (2, Writer::redeem),
     (1, Writer::refund),
     (1, Writer::cancel),

@@ -10,10 +10,13 @@ mod redeeming;
 mod refunds;
 mod sweeps;
 
-use domain::id::OrderId;
+use domain::id::{OrderId, RedemptionPart};
 use std::{collections::HashMap, fmt::Write as _};
 
-use laurel_tests::model::{Model, command::Command};
+use laurel_tests::model::{
+    Model,
+    command::{Command, RedemptionKey},
+};
 
 pub(crate) use self::{
     ledger::{Cursor, Ledger},
@@ -143,6 +146,7 @@ fn commanded(command: &Command) -> &dyn Commanded {
         Command::Redeem(sent) => sent,
         Command::Refund(sent) => sent,
         Command::Cancel(sent) => sent,
+        Command::TakeBack(sent) => sent,
         Command::Adjust(sent) => sent,
         Command::Badge(sent) => sent,
         Command::Take(sent) => sent,
@@ -262,11 +266,12 @@ impl Names<'_> {
         ("member_ref", reference.map_or("lnk_00000000000000000000000000", String::as_str))
     }
 
-    /// The id of the redemption for an order.
-    fn redemption(&self, brand: &str, order_id: &str) -> String {
+    /// The id of a redemption.
+    fn redemption(&self, (brand, order_id, part): &RedemptionKey) -> String {
         edge::wire::id(engine::redemption_id(
             &domain::id::BrandId::of_checked(brand),
             &OrderId::of_checked(order_id),
+            part.as_deref().map(RedemptionPart::of_checked).as_ref(),
         ))
     }
 }

@@ -61,7 +61,10 @@ fn issued(world: &World, month: (i32, u32)) -> BTreeMap<String, i64> {
     let mut issued = BTreeMap::new();
     let members = (0..world.model.members()).map(|member| world.model.member(member));
     for entry in members.flat_map(|member| &member.entries) {
-        let counts = matches!(entry.kind, "earn" | "activity" | "reverse_earn");
+        // What an activity takes counts for nobody.
+        let forfeited = entry.kind == "activity" && entry.points < 0;
+        let counts =
+            matches!(entry.kind, "earn" | "activity" | "reverse_earn" | "reverse_activity") && !forfeited;
         if counts && world.model.program(1).month(entry.recorded_at) == month {
             let brand = entry.brand.as_deref().unwrap_or_default();
             *issued.entry(brand.to_owned()).or_default() += entry.points;

@@ -4,10 +4,11 @@ use super::calendar;
 use super::draft::Draft;
 use super::member::{Entry, Standing};
 use super::program::text;
-use super::{Model, adjusting, badges, earning, redeeming, refunds};
+use super::{Model, activities, adjusting, badges, earning, redeeming, refunds};
 use serde_json::Value;
 use smol_str::SmolStr;
 
+pub use super::activities::{ActivityKey, TakeBack};
 pub use super::adjusting::Adjust;
 pub use super::badges::{Badge, Take};
 pub use super::earning::{Activity, Line, Order};
@@ -18,8 +19,11 @@ pub use super::status::Status;
 /// A member by its index in the model; `None` is a member that does not exist.
 pub type Whom = Option<usize>;
 
-/// Brand and order: the name of an order, and of the redemption made for one.
+/// Brand and order: the name of an order.
 pub type OrderKey = (SmolStr, SmolStr);
+
+/// Brand, order and part: the name of a redemption.
+pub type RedemptionKey = (SmolStr, SmolStr, Option<SmolStr>);
 
 /// A command on a member's ledger, by feature.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +38,8 @@ pub enum Command {
     Refund(Refund),
     /// A redemption is cancelled.
     Cancel(Cancel),
+    /// An activity is taken back.
+    TakeBack(TakeBack),
     /// Points or growth by hand.
     Adjust(Adjust),
     /// A badge by hand.
@@ -45,8 +51,8 @@ pub enum Command {
 }
 
 /// Parses a feature's commands.
-const READERS: [fn(&Body<'_>) -> Option<Command>; 5] =
-    [earning::read, redeeming::read, refunds::read, adjusting::read, badges::read];
+const READERS: [fn(&Body<'_>) -> Option<Command>; 6] =
+    [activities::read, earning::read, redeeming::read, refunds::read, adjusting::read, badges::read];
 
 /// What the model needs from a command: each feature's own part.
 pub(crate) trait Asked {
@@ -96,8 +102,8 @@ pub struct Refused {
     pub code: &'static str,
     /// `available` and `debt`.
     pub balance: Option<(i64, i64)>,
-    /// `remaining`, of an order without lines.
-    pub remaining: Option<String>,
+    /// `remaining`, of an order without lines, or of a redemption.
+    pub remaining: Option<Value>,
 }
 
 /// The answer's figures for what was done.
@@ -169,6 +175,7 @@ impl Command {
             Command::Redeem(sent) => sent,
             Command::Refund(sent) => sent,
             Command::Cancel(sent) => sent,
+            Command::TakeBack(sent) => sent,
             Command::Adjust(sent) => sent,
             Command::Badge(sent) => sent,
             Command::Take(sent) => sent,
@@ -186,7 +193,7 @@ impl Command {
         path: &str,
         body: &Value,
         member: impl Fn(&str) -> Whom,
-        redemption: impl Fn(&str) -> Option<OrderKey>,
+        redemption: impl Fn(&str) -> Option<RedemptionKey>,
     ) -> Option<Command> {
         let whom = member(&text(&body["member_id"]));
         let body = Body { path, value: body, whom, redemption: &redemption };
@@ -200,7 +207,7 @@ pub(crate) struct Body<'a> {
     pub(crate) value: &'a Value,
     /// Whom its `member_id` names.
     pub(crate) whom: Whom,
-    redemption: &'a dyn Fn(&str) -> Option<OrderKey>,
+    redemption: &'a dyn Fn(&str) -> Option<RedemptionKey>,
 }
 
 impl Body<'_> {
@@ -221,7 +228,7 @@ impl Body<'_> {
     }
 
     /// The redemption that it names, if any.
-    pub(crate) fn redemption(&self) -> Option<Option<OrderKey>> {
+    pub(crate) fn redemption(&self) -> Option<Option<RedemptionKey>> {
         self.value["redemption_id"].as_str().map(self.redemption)
     }
 }

@@ -2,7 +2,8 @@
 //! installed, so that the same command can be judged at several moments.
 
 use super::Model;
-use super::command::{Command, Done, OrderKey, Told, refuse};
+use super::activities::{ActivityKey, Gave};
+use super::command::{Command, Done, OrderKey, RedemptionKey, Told, refuse};
 use super::earning::Earned;
 use super::member::{Due, Entry, Lot, Member, Standing, Versions};
 use super::program::Program;
@@ -33,7 +34,8 @@ pub(crate) struct Draft<'m> {
     pub(crate) granted: Option<(NaiveDate, i64)>,
     pub(crate) done: Option<(SmolStr, NaiveDate)>,
     pub(crate) order: Option<(OrderKey, Earned)>,
-    pub(crate) redemption: Option<(OrderKey, Redemption)>,
+    pub(crate) redemption: Option<(RedemptionKey, Redemption)>,
+    pub(crate) given: Option<(ActivityKey, Gave)>,
 }
 
 /// What a command changes, for [`Model::install`].
@@ -45,7 +47,8 @@ pub struct After {
     granted: Option<(NaiveDate, i64)>,
     done: Option<(SmolStr, NaiveDate)>,
     order: Option<(OrderKey, Earned)>,
-    redemption: Option<(OrderKey, Redemption)>,
+    redemption: Option<(RedemptionKey, Redemption)>,
+    given: Option<(ActivityKey, Gave)>,
     answer: Option<(SmolStr, Command, Rc<Told>)>,
 }
 
@@ -86,6 +89,7 @@ impl<'m> Draft<'m> {
             done: None,
             order: None,
             redemption: None,
+            given: None,
         };
         draft.settle();
         draft
@@ -103,6 +107,11 @@ impl<'m> Draft<'m> {
     pub(crate) fn program(&self) -> &'m Rc<Program> {
         let known = &self.model.programs[..self.known];
         known.iter().rev().find(|program| program.since <= self.now).unwrap_or(&known[0])
+    }
+
+    /// Every entry so far that moves anything, those of this command too.
+    pub(crate) fn all_entries(&self) -> impl Iterator<Item = &Rc<Entry>> {
+        self.before().entries.iter().chain(&self.entries)
     }
 
     pub(crate) fn must_be_active(&self) -> Result<(), Told> {
@@ -206,8 +215,8 @@ impl<'m> Draft<'m> {
 
     /// The change to install; with the answer, if the command has a name.
     pub(crate) fn after(self, answer: Option<(SmolStr, Command, Rc<Told>)>) -> After {
-        let Draft { id, member, entries, granted, done, order, redemption, .. } = self;
-        After { id, member, entries, granted, done, order, redemption, answer }
+        let Draft { id, member, entries, granted, done, order, redemption, given, .. } = self;
+        After { id, member, entries, granted, done, order, redemption, given, answer }
     }
 
     /// The member as shown, and every entry that moves anything, including those that are due.
@@ -228,6 +237,7 @@ impl Model {
         }
         self.orders.extend(after.order);
         self.redemptions.extend(after.redemption);
+        self.given.extend(after.given);
         if let Some((reference, command, told)) = after.answer {
             self.answers.insert(reference, (command, told));
         }

@@ -331,12 +331,18 @@ impl Draft<'_> {
         let Some(activity) = program.activities.get(id.as_str()) else {
             return Err(refuse(404, "activity_not_found"));
         };
+        if activity.takes() && program.brands[sent.brand.as_str()].partner {
+            return Err(refuse(403, "forbidden"));
+        }
         self.must_be_active()?;
         let date = program.calendar.date(occurred);
         if reached(self.before(), id, activity, date) {
             return Err(refuse(409, "activity_limit"));
         }
         self.done = Some((id.clone(), date));
+        if activity.takes() {
+            return Ok(self.activity_takes(sent, activity, occurred));
+        }
         let bonus = walk_streak(&program, &mut self.member, id, activity, date);
         let (calculated, growth) = (activity.points + bonus, activity.growth);
         let granted = self.grant(date, calculated);
@@ -346,6 +352,7 @@ impl Draft<'_> {
             held_until: None,
             points: granted,
         };
+        self.note_given(sent, Some((granted, growth)), lot.expires_at);
         let about = About { brand: &sent.brand, order_id: None, occurred };
         Ok(self.earned("activity", about, (granted, calculated, growth), lot))
     }

@@ -102,6 +102,7 @@ pub(crate) struct Writer {
     pub(crate) redeems: Vec<Value>,
     pub(crate) activities: Vec<Value>,
     pub(crate) redemptions: Vec<Value>,
+    pub(crate) cancels: Vec<Value>,
 }
 
 impl Writer {
@@ -121,6 +122,7 @@ impl Writer {
             redeems: Vec::new(),
             activities: Vec::new(),
             redemptions: Vec::new(),
+            cancels: Vec::new(),
         }
     }
 

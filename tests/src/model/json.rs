@@ -53,11 +53,11 @@ impl Model {
             if let Command::Redeem(sent) = &command {
                 let id = body["$id"].as_str().map(str::to_owned);
                 let id = id.unwrap_or_else(|| format!("r{}", self.redeemed.len() + 1));
-                self.redeemed.insert(id, (sent.brand.clone(), sent.order_id.clone()));
+                self.redeemed.insert(id, sent.key());
             }
         }
         if let (Command::Redeem(sent), 200) = (&command, status) {
-            let key = (sent.brand.clone(), sent.order_id.clone());
+            let key = sent.key();
             let id = self.redeemed.iter().find(|(_, own)| **own == key);
             answer["redemption_id"] = json!(id.expect("a redemption has an id").0);
         }

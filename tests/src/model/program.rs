@@ -33,6 +33,7 @@ pub struct Program {
     pub(crate) expiry: Expiry,
     pub(crate) forgive: bool,
     pub(crate) grace_days: u64,
+    pub(crate) redeem_late_hours: i64,
     pub(crate) excluded: BTreeSet<String>,
     pub(crate) multipliers: BTreeMap<String, Exact>,
     /// `order`, `day` or `month`, and how many points.
@@ -49,6 +50,7 @@ pub struct Program {
 pub(crate) struct Brand {
     pub(crate) rate: Exact,
     pub(crate) late_days: Option<i64>,
+    pub(crate) partner: bool,
 }
 
 /// `points.expiry`.
@@ -130,6 +132,7 @@ impl Program {
             expiry: Expiry::new(&points["expiry"]),
             forgive: points["on_short"] == "forgive",
             grace_days: points["restore_grace_days"].as_u64().unwrap_or(30),
+            redeem_late_hours: points["redeem_late_hours"].as_i64().unwrap_or(72),
             excluded: list(&points["excluded_categories"]).iter().map(text).collect(),
             multipliers: points["category_multipliers"]
                 .as_object()
@@ -216,7 +219,11 @@ impl Program {
 
 impl Brand {
     fn new(value: &Value) -> Brand {
-        Brand { rate: rate(&value["rate"]), late_days: value["late_days"].as_i64() }
+        Brand {
+            rate: rate(&value["rate"]),
+            late_days: value["late_days"].as_i64(),
+            partner: value["kind"] == "partner",
+        }
     }
 }
 
@@ -269,6 +276,11 @@ impl Tier {
 }
 
 impl Activity {
+    /// Whether it takes, and gives nothing.
+    pub(crate) fn takes(&self) -> bool {
+        self.points < 0 || self.growth < 0
+    }
+
     fn new(value: &Value) -> Activity {
         Activity {
             points: value["points"].as_i64().unwrap_or(0),

@@ -44,6 +44,7 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
         "expiry": expiry(dice, hold_days),
         "on_short": dice.pick(&["debt", "forgive"]),
         "restore_grace_days": dice.pick(&[&0, &7, &30]),
+        "redeem_late_hours": dice.pick(&[&0, &48, &72, &720]),
         "excluded_categories": ["gift_card"],
         "category_multipliers": {"tea": "2", "book": dice.pick(&["1.5", "0.7", "1.000001"])},
     });
@@ -102,6 +103,7 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
              "streak": [{"days": 2, "points": 7}]},
             {"id": "review", "points": 15, "growth": 5, "per_month": 2},
             {"id": "bind", "points": 60, "growth": 95, "once": true},
+            {"id": "refused", "points": -30, "growth": -10, "per_day": 2},
         ],
         "badges": badges,
     });

@@ -147,7 +147,7 @@ fn reduce(order: &mut Earned, what: &Refunded) -> Result<(), Told> {
             let amount = order.program.money(amount).filter(|amount| !with_lines && !amount.is_zero());
             let amount = amount.ok_or_else(invalid)?;
             if amount > order.left {
-                let remaining = Some(money(order.remaining_units(), order.program.minor));
+                let remaining = Some(money(order.remaining_units(), order.program.minor).into());
                 let (status, code) = (409, "over_refund");
                 return Err(Told::Refused(Refused { status, code, balance: None, remaining }));
             }

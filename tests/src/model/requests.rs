@@ -12,9 +12,10 @@ use super::generate::Writer;
 type Asks = fn(&mut Writer) -> i64;
 
 /// A request, and how many times in a hundred it comes.
-const ROWS: [(i64, Asks); 11] = [
+const ROWS: [(i64, Asks); 12] = [
     (33, Writer::order),
-    (18, Writer::activity),
+    (16, Writer::activity),
+    (2, Writer::take_back),
     (14, Writer::redeem),
     (16, Writer::refund),
     (6, Writer::cancel),

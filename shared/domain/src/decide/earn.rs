@@ -91,9 +91,13 @@ impl Draft<'_> {
         let programme = self.programme();
         let occurred_at = self.occurred_at(&told.brand, told.occurred_at)?;
         let rules = programme.activity(&told.activity).ok_or(Refusal::ActivityNotFound)?;
+        self.may_tell(rules, &told.brand)?;
         self.must_be_active()?;
         let day = programme.zone.day(occurred_at);
         self.check_times(rules, day)?;
+        if rules.takes {
+            return self.take_for_activity(told, rules, occurred_at, day);
+        }
         let (streak, bonus) = self.streak(rules, day);
         let calculated = Figure::sum([rules.points, bonus]);
         let calculated = calculated.ok_or(Refusal::LimitExceeded { what: "figure" })?.get();

@@ -3,8 +3,11 @@
 //! Nothing here reads a store: what a decision needs besides the member (the refunded order, older entries,
 //! the person) is passed in, or requested by [`Stop::Wants`].
 
+mod activity;
+mod cancel;
 mod earn;
 mod follow;
+mod late;
 mod points;
 mod refund;
 mod staff;
@@ -73,12 +76,23 @@ pub enum Command<'a> {
         /// What is asked back.
         ask: &'a Ask,
     },
-    /// A redemption is cancelled.
+    /// A redemption is cancelled, in part or whole.
     CancelRedemption {
         /// Its id.
         redemption: RedemptionId,
         /// The event that spent the points.
         redeemed: &'a Event,
+        /// Points of it that were cancelled before.
+        cancelled: u64,
+        /// How many of what remains; all of it unless given.
+        points: Option<Figure>,
+    },
+    /// What an activity gave is taken back.
+    ReverseActivity {
+        /// The event of the activity.
+        done: &'a Event,
+        /// The version of the programme it was recorded under.
+        version: u32,
     },
     /// An operator moves points or growth.
     Adjust(&'a Adjust),
@@ -93,8 +107,10 @@ pub enum Command<'a> {
 /// What was decided.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Decision {
-    /// What happened, in order; the first is what the command asked for.
+    /// What happened, in order.
     pub events: Vec<Event>,
+    /// How many of them had to happen before what the command asked for, which is the next.
+    pub before: usize,
     /// The member afterwards.
     pub member: Member,
     /// The refunded order's state afterwards.
@@ -102,6 +118,11 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What the command asked for.
+    pub fn asked(&self) -> Option<&Event> {
+        self.events.get(self.before)
+    }
+
     /// The tier that the command raised the member to.
     pub fn upgraded_to(&self) -> Option<&TierId> {
         self.events.iter().rev().find_map(|event| match event.kind.row().tier {
@@ -147,16 +168,17 @@ impl From<Wants> for Stop {
 /// # Errors
 /// A refusal, what else must be looked up, or that what was looked up does not belong together.
 pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> Result<Decision, Stop> {
-    let mut draft = Draft { context: *context, member: member.clone(), events: Vec::new() };
+    let mut draft = Draft { context: *context, member: member.clone(), events: Vec::new(), before: 0 };
     let mut order_after = None;
     match command {
         Command::EarnOrder(order) => draft.earn_order(order)?,
         Command::EarnActivity(activity) => draft.earn_activity(activity)?,
         Command::Redeem(redeem) => draft.redeem(redeem)?,
         Command::Refund { order, state, ask } => order_after = Some(draft.refund(order, state, ask)?),
-        Command::CancelRedemption { redemption, redeemed } => {
-            draft.cancel_redemption(*redemption, redeemed)?
+        Command::CancelRedemption { redemption, redeemed, cancelled, points } => {
+            draft.cancel_redemption(*redemption, redeemed, *cancelled, *points)?
         }
+        Command::ReverseActivity { done, version } => draft.reverse_activity(done, *version)?,
         Command::Adjust(adjust) => draft.adjust(adjust)?,
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
         Command::TakeBadge(take) => draft.take_badge(take)?,
@@ -167,7 +189,7 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
     let moved: i64 = draft.events.iter().map(|event| event.movement.points()).sum();
     let (before, after) = (member.balance(), draft.member.balance());
     assert!(before + moved == after, "a balance of {before} and {moved} points that move come to {after}");
-    Ok(Decision { events: draft.events, member: draft.member, order: order_after })
+    Ok(Decision { events: draft.events, before: draft.before, member: draft.member, order: order_after })
 }
 
 /// A decision in the making: the member as it would be, and what led there.
@@ -175,6 +197,8 @@ struct Draft<'a> {
     context: Context<'a>,
     member: Member,
     events: Vec<Event>,
+    /// How many of them had to happen before what is asked.
+    before: usize,
 }
 
 impl<'a> Draft<'a> {
@@ -204,14 +228,21 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Clocks differ, so an event may lie a little ahead.
+    fn must_have_happened(&self, told: Instant) -> Result<(), Refusal> {
+        let now = self.context.now;
+        if told > now.plus_millis(AHEAD_MILLIS_MAX) {
+            return Err(Refusal::OccurredInFuture);
+        }
+        Ok(())
+    }
+
     /// When the event happened, if it may still be recorded.
     fn occurred_at(&self, brand: &BrandId, told: Option<Instant>) -> Result<Instant, Refusal> {
         let now = self.context.now;
         let brand = self.programme().brand(brand).ok_or(Refusal::BrandNotFound)?;
         let Some(told) = told else { return Ok(now) };
-        if told > now.plus_millis(AHEAD_MILLIS_MAX) {
-            return Err(Refusal::OccurredInFuture);
-        }
+        self.must_have_happened(told)?;
         let programme_days = self.programme().late_days;
         let late_days = brand.late_days.map_or(programme_days, |days| days.min(programme_days));
         if told.plus_days(late_days) < now && !self.context.any_age {

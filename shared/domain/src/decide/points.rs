@@ -1,9 +1,9 @@
-//! Spending points, and giving them back (rules, 5 and 6).
+//! Spending points (rules, 5).
 
 use super::{Draft, Stop, must_move, share};
 use crate::{
-    event::{EntryKind, Event, Movement, Redemption, Share},
-    id::{BrandId, OrderId, RedemptionId},
+    event::{EntryKind, Movement, Share},
+    id::{BrandId, OrderId, RedemptionPart},
     number::{Figure, signed},
     programme::{BrandPer, Expiry, OnShort, Way},
     refusal::Refusal,
@@ -19,18 +19,25 @@ pub struct Redeem {
     pub points: Figure,
     /// The order.
     pub order_id: OrderId,
+    /// Which of the order's redemptions it is, if it has a name of its own.
+    pub part: Option<RedemptionPart>,
+    /// When it happened; now unless told.
+    pub occurred_at: Option<Instant>,
 }
 
 impl Draft<'_> {
     pub(super) fn redeem(&mut self, told: &Redeem) -> Result<(), Stop> {
         let programme = self.programme();
-        programme.brand(&told.brand).ok_or(Refusal::BrandNotFound)?;
+        let occurred_at = self.redeemed_at(&told.brand, told.occurred_at)?;
         self.must_be_active()?;
-        let (available, points) = (self.member.available(), told.points.get());
+        let ended = self.ended_since(occurred_at)?;
+        let back: u64 = ended.iter().map(|lot| lot.points).sum();
+        let (available, points) = (self.member.available() + back, told.points.get());
         if points == 0 || available < points {
             return Err(Refusal::InsufficientPoints { available, debt: self.member.debt }.into());
         }
         self.check_member_day(&told.brand, Way::Redeem, points)?;
+        self.restore(&ended, back.min(points));
         let (shares, missing) = self.take(points, false);
         assert!(missing == 0, "{missing} of {points} points are missing from lots that hold {available}");
         let zone = programme.zone;
@@ -42,8 +49,12 @@ impl Draft<'_> {
         };
         let movement = Movement { shares, ..Movement::default() };
         must_move(&movement, -signed(points), "a redemption spends");
-        let kind = EntryKind::PointsRedeemed { brand: told.brand.clone(), order_id: told.order_id.clone() };
-        self.record(self.context.now, movement, moves_expiry_to, kind);
+        let kind = EntryKind::PointsRedeemed {
+            brand: told.brand.clone(),
+            order_id: told.order_id.clone(),
+            part: told.part.clone(),
+        };
+        self.record(occurred_at, movement, moves_expiry_to, kind);
         Ok(())
     }
 
@@ -84,55 +95,6 @@ impl Draft<'_> {
             OnShort::Debt => signed(missing),
             OnShort::Forgive => 0,
         }
-    }
-
-    pub(super) fn cancel_redemption(
-        &mut self,
-        redemption: RedemptionId,
-        redeemed: &Event,
-    ) -> Result<(), Stop> {
-        let Some(Redemption::Made { brand, .. }) = redeemed.kind.row().redemption else {
-            return Err(Refusal::RedemptionNotFound.into());
-        };
-        let mut back = Vec::new();
-        let mut lost = 0;
-        for taken in &redeemed.movement.shares {
-            let points = -taken.points;
-            match self.restored_expiry(taken.expires_at) {
-                Some(expires_at) => back.push(share(expires_at, &taken.brand, None, points)),
-                None => lost += points.unsigned_abs(),
-            }
-        }
-        // Open debt is repaid from what expires first; of one end, in spending order.
-        back.sort_by(|left, right| {
-            let place = |share: &Share| (share.expires_at.is_none(), share.expires_at);
-            place(left).cmp(&place(right)).then_with(|| left.brand.cmp(&right.brand))
-        });
-        let movement = self.credit(back);
-        let given = -redeemed.movement.points() - signed(lost);
-        must_move(&movement, given, "a cancelled redemption gives back");
-        let kind = EntryKind::RedemptionCancelled { brand: brand.clone(), redemption, lost };
-        self.record(self.context.now, movement, None, kind);
-        Ok(())
-    }
-
-    /// The expiry that restored points get; `None` if they are lost.
-    fn restored_expiry(&self, own: Option<Instant>) -> Option<Option<Instant>> {
-        let (programme, now) = (self.programme(), self.context.now);
-        let zone = programme.zone;
-        let alive = match (programme.points.expiry, own) {
-            (_, None) => return Some(None),
-            // No instant moves nearer, so a lot from before the programme counted inactivity keeps its own.
-            (Expiry::Inactivity { .. }, Some(own)) => {
-                self.inactivity_instant().map_or(own, |instant| instant.max(own))
-            }
-            (_, Some(own)) => own,
-        };
-        if alive > now {
-            return Some(Some(alive));
-        }
-        let grace_days = programme.points.restore_grace_days;
-        (grace_days > 0).then(|| Some(zone.midnight(zone.day(now).plus_days(grace_days))))
     }
 
     /// The one instant of all the member's points with `inactivity` expiry, if it lies ahead: as it last moved,

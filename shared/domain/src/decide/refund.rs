@@ -4,7 +4,7 @@
 use super::{Content, Draft, Rates, Stop, Worth, invalid, share};
 use crate::{
     event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
-    id::OrderLineId,
+    id::{BrandId, OrderLineId},
     number::{Currency, Money, Quantity, SignedMoney, signed},
     programme::Expiry,
     refusal::{Refusal, Remaining},
@@ -61,8 +61,12 @@ impl Draft<'_> {
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         after.points = if after.closed { 0 } else { state.points.min(worth.points) };
         after.growth = if after.closed { 0 } else { state.growth.min(worth.growth) };
-        let (movement, taken) =
-            self.take_back(order, state.points - after.points, state.growth - after.growth);
+        let (movement, taken) = self.take_back(
+            &order.brand,
+            order.lot.as_ref(),
+            state.points - after.points,
+            state.growth - after.growth,
+        );
         after.taken += taken;
         let (left, given) = (after.points + after.taken, order.granted);
         assert!(
@@ -89,17 +93,24 @@ impl Draft<'_> {
         Ok(after)
     }
 
-    /// Takes points from the order's own lot, then from the others, then as debt; and growth.
-    fn take_back(&self, order: &Order, points: u64, growth: u64) -> (Movement, u64) {
+    /// Takes points from the own lot of what gave them, at that brand, then from the others, then as debt; and growth.
+    pub(super) fn take_back(
+        &self,
+        brand: &BrandId,
+        lot: Option<&OrderLot>,
+        points: u64,
+        growth: u64,
+    ) -> (Movement, u64) {
         let now = self.context.now;
-        let own_end = self.own_lot(order).and_then(|lot| lot.expires_at);
+        let own_lot = self.own_lot(lot);
+        let own_end = own_lot.and_then(|lot| lot.expires_at);
         let expired = own_end.is_some_and(|at| at <= now);
         let mut movement =
             Movement { growth: -signed(growth.min(self.member.growth)), ..Movement::default() };
         if expired {
             return (movement, 0);
         }
-        let own = self.own_share(order, points);
+        let own = own_lot.and_then(|own| self.own_share(brand, own, points));
         let from_own = own.as_ref().map_or(0, |own| own.points.unsigned_abs());
         let (others, missing) = self.take_others(points - from_own, own.as_ref());
         movement.debt = self.short(missing);
@@ -110,8 +121,8 @@ impl Draft<'_> {
 
     /// The order's own lot. There is none if points end with inactivity: their lot moves with every activity,
     /// whatever it was when the order was made.
-    fn own_lot<'o>(&self, order: &'o Order) -> Option<&'o OrderLot> {
-        let own = order.lot.as_ref()?;
+    fn own_lot<'o>(&self, lot: Option<&'o OrderLot>) -> Option<&'o OrderLot> {
+        let own = lot?;
         let now = self.context.now;
         // For a lot that has ended, the programme at its end says what kind of lot it was.
         let judged = match own.expires_at {
@@ -121,12 +132,11 @@ impl Draft<'_> {
         (!matches!(judged.points.expiry, Expiry::Inactivity { .. })).then_some(own)
     }
 
-    /// What the order's own lot can give, held or since released.
-    fn own_share(&self, order: &Order, points: u64) -> Option<Share> {
-        let own = self.own_lot(order)?;
+    /// What the own lot can give, held or since released.
+    fn own_share(&self, brand: &BrandId, own: &OrderLot, points: u64) -> Option<Share> {
         let held_until = own.held_until.filter(|until| *until > self.context.now);
         let lot = self.member.lots.iter().find(|lot| {
-            lot.expires_at == own.expires_at && lot.brand == order.brand && lot.held_until == held_until
+            lot.expires_at == own.expires_at && lot.brand == *brand && lot.held_until == held_until
         })?;
         let taken = points.min(lot.points);
         (taken > 0).then(|| share(lot.expires_at, &lot.brand, lot.held_until, -signed(taken)))

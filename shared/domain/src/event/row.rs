@@ -7,9 +7,9 @@
 //! If a kind's own content is needed (to apply it, or for the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
-use super::{ActivityEarned, EntryKind, Order, OrderRefunded, TierCause};
+use super::{Cancelled, Deed, EntryKind, Order, OrderRefunded, TierCause};
 use crate::{
-    id::{BadgeId, BrandId, OrderId, RedemptionId, TierId},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
     programme::Way,
     time::DayNumber,
 };
@@ -28,6 +28,8 @@ pub const WORDS: &[&str] = &[
     "merge",
     "tier",
     "badge",
+    "restore",
+    "reverse_activity",
 ];
 
 /// What a kind of entry is, read from an entry of that kind.
@@ -43,8 +45,8 @@ pub struct Row<'a> {
     pub redemption: Option<Redemption<'a>>,
     /// The order that earned, with everything recorded of it, if an order earned.
     pub order: Option<&'a Order>,
-    /// The activity that earned, if an activity earned.
-    pub activity: Option<&'a ActivityEarned>,
+    /// The activity that was done, if one was.
+    pub activity: Option<Deed<'a>>,
     /// The refund, if it was one.
     pub refund: Option<&'a OrderRefunded>,
     /// The badge it issued or took back, if it did.
@@ -76,20 +78,24 @@ pub enum Moves {
     Honoured,
     /// They end.
     Expired,
-    /// What the brand issued for an order is taken back.
+    /// They had ended, and come back for a redemption that was told late.
+    Restored,
+    /// What the brand issued for an order or an activity is taken back.
     TakenBack {
         /// Points taken, debt included; forgiven and expired points excluded.
         taken: u64,
     },
-    /// What a brand honoured is given back.
-    GivenBack {
-        /// Points that did not come back because their lot had expired.
-        lost: u64,
-    },
+    /// What a brand honoured is given back, in part or whole.
+    GivenBack(Cancelled),
     /// An operator moves them: no limit, block or credit counts them.
     ByHand {
         /// Whether the brand settles them as if it had issued them, or taken them back.
         billed: bool,
+    },
+    /// An activity takes them: no limit, block or credit counts them, and nobody is owed them.
+    Forfeited {
+        /// Points that the programme takes for it; what was forgiven is among them.
+        calculated: u64,
     },
     /// They go to another member, or come from one: no brand issues or honours any.
     BetweenMembers,
@@ -102,14 +108,41 @@ impl Moves {
             Moves::Issued => Some(Way::Issue),
             Moves::Honoured => Some(Way::Redeem),
             // Points that are taken or given back free no limit: limits bound how fast points go out.
-            Moves::TakenBack { .. } | Moves::GivenBack { .. } => None,
-            Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => None,
+            Moves::TakenBack { .. } | Moves::GivenBack(_) => None,
+            Moves::Nothing | Moves::Expired | Moves::Restored | Moves::Forfeited { .. } => None,
+            Moves::ByHand { .. } | Moves::BetweenMembers => None,
         }
     }
 
     /// Whether they have ended.
     pub fn is_expiry(self) -> bool {
         self == Moves::Expired
+    }
+
+    /// Whether they had ended and come back.
+    pub fn is_restored(self) -> bool {
+        self == Moves::Restored
+    }
+
+    /// Whether they are of lots that have ended.
+    pub fn is_of_ended(self) -> bool {
+        self.is_expiry() || self.is_restored()
+    }
+
+    /// The points that are taken back, debt included, if any are.
+    pub fn taken_back(self) -> Option<u64> {
+        match self {
+            Moves::TakenBack { taken } => Some(taken),
+            _ => None,
+        }
+    }
+
+    /// What the programme takes for the activity, if one took them.
+    pub fn forfeited(self) -> Option<u64> {
+        match self {
+            Moves::Forfeited { calculated } => Some(calculated),
+            _ => None,
+        }
     }
 
     /// Whether an operator moved them.
@@ -126,14 +159,16 @@ impl Moves {
 /// A redemption, as an entry names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Redemption<'a> {
-    /// The entry made it. Its id follows from the brand and the order.
+    /// The entry made it. Its id follows from the brand, the order and the part.
     Made {
         /// The honouring brand.
         brand: &'a BrandId,
         /// The order that the points were spent on.
         order_id: &'a OrderId,
+        /// Which of the order's redemptions it is.
+        part: Option<&'a RedemptionPart>,
     },
-    /// The entry cancelled the one of that id.
+    /// The entry cancelled the one of that id, in part or whole.
     Cancelled(RedemptionId),
 }
 
@@ -182,6 +217,8 @@ pub enum Reversed<'a> {
     Order(&'a BrandId, &'a OrderId),
     /// A redemption.
     Redemption(RedemptionId),
+    /// An activity, by brand, id and reference.
+    Activity(&'a BrandId, &'a ActivityId, &'a ActivityRef),
 }
 
 /// What happens to one member once.
@@ -189,10 +226,10 @@ pub enum Reversed<'a> {
 pub enum Once<'a> {
     /// That order, by brand and id, earns.
     Order(&'a BrandId, &'a OrderId),
-    /// Points are spent on that order, by brand and id.
-    Redemption(&'a BrandId, &'a OrderId),
-    /// That redemption is cancelled.
-    Cancellation(RedemptionId),
+    /// Points are spent on that order, by brand, id and part.
+    Redemption(&'a BrandId, &'a OrderId, Option<&'a RedemptionPart>),
+    /// What that activity gave, by brand, id and reference, is taken back.
+    ActivityReversed(&'a BrandId, &'a ActivityId, &'a ActivityRef),
     /// That badge is issued.
     Badge(&'a BadgeId),
 }
@@ -228,7 +265,11 @@ impl EntryKind {
                 order_id: None,
                 redemption: None,
                 order: None,
-                activity: Some(activity),
+                activity: Some(Deed {
+                    activity: &activity.activity,
+                    reference: activity.reference.as_ref(),
+                    day: activity.day,
+                }),
                 refund: None,
                 badge: None,
                 tier: None,
@@ -243,11 +284,11 @@ impl EntryKind {
                 is_activity: true,
                 for_partners: true,
             },
-            EntryKind::PointsRedeemed { brand, order_id } => Row {
+            EntryKind::PointsRedeemed { brand, order_id, part } => Row {
                 word: "redeem",
                 brand: Some(brand),
                 order_id: Some(order_id),
-                redemption: Some(Redemption::Made { brand, order_id }),
+                redemption: Some(Redemption::Made { brand, order_id, part: part.as_ref() }),
                 order: None,
                 activity: None,
                 refund: None,
@@ -256,7 +297,7 @@ impl EntryKind {
                 moves: Moves::Honoured,
                 granted: None,
                 reverses: None,
-                once: Some(Once::Redemption(brand, order_id)),
+                once: Some(Once::Redemption(brand, order_id, part.as_ref())),
                 is_activity: true,
                 for_partners: true,
             },
@@ -294,20 +335,20 @@ impl EntryKind {
                 is_activity: false,
                 for_partners: true,
             },
-            EntryKind::RedemptionCancelled { brand, redemption, lost } => Row {
+            EntryKind::RedemptionCancelled(gone) => Row {
                 word: "reverse_redeem",
-                brand: Some(brand),
+                brand: Some(&gone.brand),
                 order_id: None,
-                redemption: Some(Redemption::Cancelled(*redemption)),
+                redemption: Some(Redemption::Cancelled(gone.redemption)),
                 order: None,
                 activity: None,
                 refund: None,
                 badge: None,
                 tier: None,
-                moves: Moves::GivenBack { lost: *lost },
+                moves: Moves::GivenBack(gone.cancelled),
                 granted: None,
-                reverses: Some(Reversed::Redemption(*redemption)),
-                once: Some(Once::Cancellation(*redemption)),
+                reverses: Some(Reversed::Redemption(gone.redemption)),
+                once: None,
                 is_activity: false,
                 for_partners: true,
             },
@@ -382,6 +423,65 @@ impl EntryKind {
                 badge: None,
                 tier: None,
                 moves: Moves::Nothing,
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: false,
+            },
+            EntryKind::ActivityTook(took) => Row {
+                word: "activity",
+                brand: Some(&took.brand),
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: Some(Deed {
+                    activity: &took.activity,
+                    reference: took.reference.as_ref(),
+                    day: took.day,
+                }),
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Forfeited { calculated: took.calculated },
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: false,
+            },
+            EntryKind::ActivityReversed(back) => Row {
+                word: "reverse_activity",
+                brand: Some(&back.brand),
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::TakenBack { taken: back.taken },
+                granted: None,
+                reverses: (back.taken > 0).then_some(Reversed::Activity(
+                    &back.brand,
+                    &back.activity,
+                    &back.reference,
+                )),
+                once: Some(Once::ActivityReversed(&back.brand, &back.activity, &back.reference)),
+                is_activity: false,
+                for_partners: true,
+            },
+            EntryKind::PointsRestored => Row {
+                word: "restore",
+                brand: None,
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                badge: None,
+                tier: None,
+                moves: Moves::Restored,
                 granted: None,
                 reverses: None,
                 once: None,

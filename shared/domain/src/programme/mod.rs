@@ -65,6 +65,8 @@ pub struct PointsRules {
     pub on_short: OnShort,
     /// Days for which points of an expired lot come back; 0 = they do not.
     pub restore_grace_days: u32,
+    /// How many hours late a redemption may be told.
+    pub redeem_late_hours: u32,
     /// Categories that earn nothing.
     pub excluded_categories: Vec<String>,
     /// Multipliers of categories.
@@ -233,6 +235,8 @@ pub struct Activity {
     pub points: u64,
     /// Growth each time.
     pub growth: u64,
+    /// Whether it takes these (a refused parcel); else it gives them.
+    pub takes: bool,
     /// Most times a local day.
     pub per_day: Option<u32>,
     /// Most times a local month.

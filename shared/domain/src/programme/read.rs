@@ -91,7 +91,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         points,
         growth,
         tiers,
-        activities: list(document, "activities", |json, _| activity(json)),
+        activities: list(document, "activities", |json, at| activity(json, at, &mut faults)),
         badges,
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
     };
@@ -200,6 +200,7 @@ fn points(json: &Json, currency: Option<Currency>, faults: &mut Vec<Fault>) -> P
         expiry: expiry(json.get("expiry").unwrap_or(&Json::Null), faults),
         on_short: if json.text_of("on_short") == Some("forgive") { OnShort::Forgive } else { OnShort::Debt },
         restore_grace_days: small(json, "restore_grace_days").unwrap_or(30),
+        redeem_late_hours: small(json, "redeem_late_hours").unwrap_or(72),
         excluded_categories: words("excluded_categories").map(str::to_owned).collect(),
         category_multipliers: multipliers
             .iter()
@@ -301,11 +302,22 @@ fn tier(json: &Json, at: &str, reader: &mut Reader<'_>) -> Tier {
     }
 }
 
-fn activity(json: &Json) -> Activity {
+fn activity(json: &Json, at: &str, faults: &mut Vec<Fault>) -> Activity {
+    let moved = |name: &str| json.whole_of(name).unwrap_or(0);
+    let takes = moved("points") < 0 || moved("growth") < 0;
+    for name in ["points", "growth"].into_iter().filter(|name| takes && moved(name) > 0) {
+        let detail = "an activity gives or takes: points and growth are both at least 0, or both at most 0";
+        faults.push(Fault::new(format!("{at}/{name}"), "out_of_range", detail));
+    }
+    if takes && json.get("streak").is_some_and(|streak| !streak.list().is_empty()) {
+        let detail = "an activity that takes has no streak";
+        faults.push(Fault::new(format!("{at}/streak"), "unknown_field", detail));
+    }
     Activity {
         id: ActivityId::of_checked(text(json, "id")),
-        points: count(json, "points"),
-        growth: count(json, "growth"),
+        points: moved("points").unsigned_abs(),
+        growth: moved("growth").unsigned_abs(),
+        takes,
         per_day: small(json, "per_day"),
         per_month: small(json, "per_month"),
         once: json.get("once").and_then(Json::bool).unwrap_or(false),

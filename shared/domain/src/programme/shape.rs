@@ -1,10 +1,14 @@
 //! The shape of a programme document, for checking it and for publishing it.
 
 use super::brand::BRAND;
+use crate::number::SignedFigure;
 use crate::shape::{COUNT, Field, Shape, optional, required};
 
 const DAYS: Shape = Shape::Whole { min: 0, max: 36_500 };
 const MONTHS: Shape = Shape::Whole { min: 1, max: 1_200 };
+
+/// What an activity gives, or takes.
+const MOVED: Shape = Shape::Whole { min: -SignedFigure::MAX, max: SignedFigure::MAX };
 
 const NAME: Shape = Shape::Object(&[
     required("zh", Shape::Text { max: 100 }, "in Chinese"),
@@ -72,6 +76,11 @@ const POINTS: Shape = Shape::Object(&[
         "points a refund cannot take; debt unless given",
     ),
     optional("restore_grace_days", DAYS, "for points restored to an expired lot; 30 unless given, 0 = lost"),
+    optional(
+        "redeem_late_hours",
+        Shape::Whole { min: 0, max: 87_600 },
+        "how late a redemption may be told; 72 unless given",
+    ),
     optional("refund_days", DAYS, "the shop's refund window; points must outlive it"),
     optional(
         "excluded_categories",
@@ -139,8 +148,8 @@ const TIER: Shape = Shape::Object(&[
 const ACTIVITY: Shape = Shape::Object(&[
     required("id", Shape::Id, "the activity's id"),
     optional("name", NAME, "as people know it"),
-    optional("points", COUNT, "each time; 0 unless given"),
-    optional("growth", COUNT, "each time; 0 unless given"),
+    optional("points", MOVED, "each time, below 0 taken; 0 unless given"),
+    optional("growth", MOVED, "each time, below 0 taken; 0 unless given"),
     optional("per_day", Shape::Whole { min: 1, max: 10_000 }, "most times a local day"),
     optional("per_month", Shape::Whole { min: 1, max: 10_000 }, "most times a local month"),
     optional("once", Shape::Bool, "once for ever"),

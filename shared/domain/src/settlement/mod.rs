@@ -47,9 +47,11 @@ pub fn belongs_to(event: &Event, recorded_at: Instant) -> Instant {
         Moves::Nothing
         | Moves::Issued
         | Moves::Honoured
+        | Moves::Restored
         | Moves::TakenBack { .. }
-        | Moves::GivenBack { .. }
+        | Moves::GivenBack(_)
         | Moves::ByHand { .. }
+        | Moves::Forfeited { .. }
         | Moves::BetweenMembers => recorded_at,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Made;
 use crate::{
-    event::{Moves, Redemption},
+    event::{Moves, Redemption, Share, drawn_last},
     id::BrandId,
     number::{Currency, Money},
     programme::{Brand, Timeline},
@@ -81,18 +81,24 @@ impl Tally {
                 let (brand, price) = (brand_of(made)?, issue_price(programmes, order)?);
                 self.issue(brand, -i128::from(taken), price);
             }
-            Moves::Honoured => self.redeem(programmes, made, -1)?,
+            Moves::Honoured => self.redeem(programmes, made, &made.event.movement.shares)?,
             // Exactly what the redemption took, whatever happened to it since.
-            Moves::GivenBack { .. } => {
-                self.redeem(programmes, reversed.ok_or(Unpriced { version: made.version })?, 1)?;
+            Moves::GivenBack(gone) => {
+                let redemption = reversed.ok_or(Unpriced { version: made.version })?;
+                let back = drawn_last(&redemption.event.movement.shares, gone.before, gone.points);
+                self.redeem(programmes, redemption, &back)?;
             }
-            Moves::Expired => {
+            // What comes back for a redemption told late is no longer expired.
+            Moves::Expired | Moves::Restored => {
                 for share in &made.event.movement.shares {
                     add(&mut self.expired, &share.brand, Sum::of(-i128::from(share.points), 0));
                 }
             }
             // Between the programme and its brands nothing changes.
-            Moves::Nothing | Moves::ByHand { billed: false } | Moves::BetweenMembers => {}
+            Moves::Nothing
+            | Moves::ByHand { billed: false }
+            | Moves::Forfeited { .. }
+            | Moves::BetweenMembers => {}
         }
         Ok(())
     }
@@ -107,16 +113,16 @@ impl Tally {
         add(&mut self.issued, brand, Sum::of(points, price));
     }
 
-    /// Counts a redemption's lots for the brand that honoured it; `sign` turns what left the lots
-    /// (-1), or takes it back (1).
-    fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, sign: i128) -> Result<(), Unpriced> {
+    /// Counts a redemption's lots for the brand that honoured it: what left them was honoured, and what comes
+    /// back no longer is.
+    fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, shares: &[Share]) -> Result<(), Unpriced> {
         let Some(Redemption::Made { brand, .. }) = made.event.kind.row().redemption else {
             return Err(Unpriced { version: made.version });
         };
         let price = priced(programmes, made.version, brand)?.honour_price.millionths();
         let honoured = self.honoured.entry(brand.clone()).or_default();
-        for share in &made.event.movement.shares {
-            add(honoured, &share.brand, Sum::of(sign * i128::from(share.points), price));
+        for share in shares {
+            add(honoured, &share.brand, Sum::of(-i128::from(share.points), price));
         }
         Ok(())
     }

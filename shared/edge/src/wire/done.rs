@@ -4,6 +4,7 @@
 use domain::{
     event::Moves,
     id::{BadgeId, RedemptionId, TierId},
+    number::signed,
     programme::Way,
 };
 use engine::records::{EntryRecord, Outcome};
@@ -25,10 +26,10 @@ answer! {
     pub struct Earned<'a> {
         /// the ledger entry
         entry: Entry<'a>,
-        /// points granted
-        granted: u64,
-        /// points before limits
-        calculated: u64,
+        /// points granted; below 0: taken by an activity that takes, debt included
+        granted: i64,
+        /// points before limits; below 0: what the programme takes
+        calculated: i64,
         /// the tier reached
         upgraded_to: OrNull<Id<&'a TierId>>,
         /// badges that followed
@@ -59,7 +60,7 @@ answer! {
 }
 
 answer! {
-    /// An order was refunded, or a redemption cancelled.
+    /// An order was refunded, or a redemption cancelled, in part or whole.
     pub struct Reversed<'a> {
         /// the ledger entry
         entry: Entry<'a>,
@@ -108,11 +109,15 @@ fn badges(outcome: &Outcome) -> List<Id<&BadgeId>, 0, 100> {
 
 impl OfEntry for Earned<'_> {
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
-        let granted = entry.event.kind.row().granted?;
+        let row = entry.event.kind.row();
+        let (granted, calculated) = match row.granted {
+            Some(granted) => (signed(granted.points), signed(granted.calculated)),
+            None => (entry.event.movement.points(), -signed(row.moves.forfeited()?)),
+        };
         let earned = Earned {
             entry: show.entry(entry),
-            granted: granted.points,
-            calculated: granted.calculated,
+            granted,
+            calculated,
             upgraded_to: upgraded(outcome),
             badges_issued: badges(outcome),
             balance: Balance::of(outcome),
@@ -144,12 +149,14 @@ impl OfEntry for Reversed<'_> {
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
         let (taken, restored, lost) = match entry.event.kind.row().moves {
             Moves::TakenBack { taken } => (Some(taken), None, None),
-            Moves::GivenBack { lost } => (None, Some(entry.event.movement.points()), Some(lost)),
+            Moves::GivenBack(gone) => (None, Some(entry.event.movement.points()), Some(gone.lost)),
             Moves::Nothing
             | Moves::Issued
             | Moves::Honoured
             | Moves::Expired
+            | Moves::Restored
             | Moves::ByHand { .. }
+            | Moves::Forfeited { .. }
             | Moves::BetweenMembers => return None,
         };
         let reversed = Reversed {

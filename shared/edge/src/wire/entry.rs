@@ -3,7 +3,7 @@
 
 use domain::{
     event::{BadgeStep, EntryKind, Redemption, Share, TierCause},
-    id::{ActivityId, BadgeId, BrandId, OrderId, RedemptionId, TierId},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -92,6 +92,10 @@ answer! {
         order_id: OrNull<Id<&'a OrderId>>,
         /// the redemption it is about
         redemption_id: OrNull<Ulid<RedemptionId>>,
+        /// which of the order's redemptions it made, if that has a name of its own
+        part: Option<Id<&'a RedemptionPart>>,
+        /// a redemption that was cancelled: points that did not come back
+        lost: Option<u64>,
         /// who asked: a key's id, the member's own, time, import or schedule
         by: Text<64>,
         /// when it happened or fell due
@@ -108,8 +112,12 @@ answer! {
         badge: Option<Id<&'a BadgeId>>,
         /// true: the badge was taken back
         taken_back: Option<bool>,
-        /// the activity
+        /// the activity that was done or taken back
         activity: Option<Id<&'a ActivityId>>,
+        /// true: an activity that takes, which no settlement counts
+        forfeits: Option<bool>,
+        /// its natural key, if it has one
+        activity_ref: Option<Id<&'a ActivityRef>>,
         /// why, where somebody did it by hand
         reason: Option<Text<500, &'a str>>,
         /// true: an adjustment that is settled as if it had been earned or refunded
@@ -127,6 +135,9 @@ struct Details<'a> {
     tier: Option<TierChange<'a>>,
     reason: Option<&'a str>,
     status: Option<&'static str>,
+    part: Option<&'a RedemptionPart>,
+    lost: Option<u64>,
+    taken_back: Option<(&'a ActivityId, &'a ActivityRef)>,
 }
 
 answer! {
@@ -155,6 +166,8 @@ impl Show<'_> {
         let event = &entry.event;
         let row = event.kind.row();
         let details = self.details(&event.kind);
+        let taken_back = details.taken_back.map(|(activity, reference)| (activity, Some(reference)));
+        let activity = row.activity.map(|done| (done.activity, done.reference)).or(taken_back);
         let blocks = entry.blocks.iter();
         let blocks = blocks.map(|(block, points)| EntryBlock { block: *block, points: *points });
         Entry {
@@ -167,6 +180,8 @@ impl Show<'_> {
             brand: OrNull(row.brand.map(Id)),
             order_id: OrNull(row.order_id.map(Id)),
             redemption_id: OrNull(row.redemption.map(redemption_id)),
+            part: details.part.map(Id),
+            lost: details.lost,
             by: Text(by(entry.by)),
             occurred_at: self.instant(event.occurred_at),
             recorded_at: OrNull(written.then(|| self.instant(entry.recorded_at))),
@@ -175,7 +190,9 @@ impl Show<'_> {
             tier: details.tier,
             badge: row.badge.map(|(BadgeStep::Issued(badge) | BadgeStep::Taken(badge))| Id(badge)),
             taken_back: matches!(row.badge, Some(BadgeStep::Taken(_))).then_some(true),
-            activity: row.activity.map(|done| Id(&done.activity)),
+            activity: activity.map(|(activity, _)| Id(activity)),
+            forfeits: row.moves.forfeited().map(|_| true),
+            activity_ref: activity.and_then(|(_, reference)| reference).map(Id),
             reason: details.reason.map(Text),
             bill: row.moves.is_billed().then_some(true),
             blocks: (!entry.blocks.is_empty()).then(|| blocks.collect()),
@@ -236,6 +253,9 @@ impl Show<'_> {
                 trial: Some(Id(trial)),
                 until: Some(self.instant(*until)),
             }),
+            EntryKind::ActivityReversed(back) => {
+                Details { taken_back: Some((&back.activity, &back.reference)), ..Details::default() }
+            }
             EntryKind::BadgeIssued { reason, .. } | EntryKind::BadgeTaken { reason, .. } => {
                 Details { reason: reason.as_deref(), ..Details::default() }
             }
@@ -245,17 +265,21 @@ impl Show<'_> {
             }
             EntryKind::OrderEarned(_)
             | EntryKind::ActivityEarned(_)
-            | EntryKind::PointsRedeemed { .. }
             | EntryKind::PointsExpired
-            | EntryKind::OrderRefunded(_)
-            | EntryKind::RedemptionCancelled { .. } => Details::default(),
+            | EntryKind::PointsRestored
+            | EntryKind::ActivityTook(_)
+            | EntryKind::OrderRefunded(_) => Details::default(),
+            EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
+            EntryKind::RedemptionCancelled(gone) => {
+                Details { lost: Some(gone.cancelled.lost), ..Details::default() }
+            }
         }
     }
 }
 
 pub(super) fn redemption_id(redemption: Redemption<'_>) -> Ulid<RedemptionId> {
     match redemption {
-        Redemption::Made { brand, order_id } => Ulid(engine::redemption_id(brand, order_id)),
+        Redemption::Made { brand, order_id, part } => Ulid(engine::redemption_id(brand, order_id, part)),
         Redemption::Cancelled(redemption) => Ulid(redemption),
     }
 }

@@ -4,6 +4,7 @@ mod done;
 mod entry;
 mod member;
 mod partner;
+mod tasks;
 
 use domain::{
     id::RedemptionId,
@@ -25,6 +26,7 @@ pub use member::{
     MemberStatus, MemberTier, NextTier, Profile, Region, Trial,
 };
 pub use partner::{PartnerDone, PartnerEntry};
+pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
 use crate::{At, OrNull, Ulid};
 

@@ -80,10 +80,15 @@ impl Show<'_> {
             Moves::Issued => told.granted = row.granted.map(|granted| granted.points),
             Moves::Honoured => told.redemption_id = row.redemption.map(redemption_id),
             Moves::TakenBack { taken } => (told.taken, told.debt) = (Some(taken), debt),
-            Moves::GivenBack { .. } => {
+            Moves::GivenBack(_) => {
                 (told.restored, told.debt) = (Some(entry.event.movement.points()), debt);
             }
-            Moves::Nothing | Moves::Expired | Moves::ByHand { .. } | Moves::BetweenMembers => {}
+            Moves::Nothing
+            | Moves::Expired
+            | Moves::Restored
+            | Moves::Forfeited { .. }
+            | Moves::ByHand { .. }
+            | Moves::BetweenMembers => {}
         }
         told
     }

@@ -98,18 +98,21 @@ impl Accounts {
         patient: bool,
         turns: &mut Turns<'_>,
     ) -> Result<Charge, Error> {
-        let Some(event) = decision.events.first() else {
+        let Some(event) = decision.asked() else {
             return Ok(Charge::default());
         };
         let account = &met.account;
         let moment = account.moment(event.at);
-        if let (Some(refund), Some(order)) = (event.kind.row().refund, order) {
+        let row = event.kind.row();
+        if let (Some(taken), Some(order)) = (row.moves.taken_back(), order) {
             // Points issued before there was a credit give none back.
             let price = account.terms.credit.filter(|_| order.charged).map(|_| account.price(order.version));
-            let (before, after) = (refund.after.taken - refund.taken, refund.after.taken);
+            // An order is refunded in parts, an activity taken back whole.
+            let after = row.refund.map_or(taken, |refund| refund.after.taken);
+            let before = after - taken;
             let back = Back::of(&order.blocks, before, after, price);
             let returned: u64 = back.blocks.iter().map(|(_, points)| points).sum();
-            assert!(returned <= refund.taken, "{returned} of {} points go back to blocks", refund.taken);
+            assert!(returned <= taken, "{returned} of {taken} points go back to blocks");
             if dry_run || back.is_nothing() {
                 return Ok(Charge::default());
             }

@@ -142,8 +142,10 @@ impl Tally {
             | Moves::Issued
             | Moves::Honoured
             | Moves::Expired
-            | Moves::GivenBack { .. }
+            | Moves::Restored
+            | Moves::GivenBack(_)
             | Moves::ByHand { .. }
+            | Moves::Forfeited { .. }
             | Moves::BetweenMembers => -1,
         };
         for (number, points) in &entry.blocks {

@@ -3,8 +3,12 @@
 
 use domain::{
     decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus, TakeBadge},
-    id::{ActivityRef, AdjustmentId, BadgeId, BrandId, OrderId, RedemptionId, RefundId},
+    id::{
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart,
+        RefundId,
+    },
     member::{Member, MemberId, Status},
+    number::Figure,
     programme::Way,
     refusal::Refusal,
 };
@@ -92,17 +96,23 @@ enum Deed {
     EarnActivity(EarnActivity),
     Redeem(Redeem),
     Refund(Ask),
-    Cancel(RedemptionId),
+    Cancel(RedemptionId, Option<Figure>),
+    ReverseActivity,
     Adjust(Adjust),
     IssueBadge(IssueBadge),
     TakeBadge(TakeBadge),
     SetStatus(SetStatus),
 }
 
-/// The id of the redemption of an order: it follows from the order, so that no index is needed.
-pub fn redemption_id(brand: &BrandId, order_id: &OrderId) -> RedemptionId {
+/// The id of a redemption of an order: it follows from the order and the part, so that no index is needed. No
+/// id contains a zero byte, so no two of them hash the same bytes.
+pub fn redemption_id(brand: &BrandId, order_id: &OrderId, part: Option<&RedemptionPart>) -> RedemptionId {
     let mut hash = Sha256::new();
-    for part in ["redemption", "\0", brand.as_str(), "\0", order_id.as_str()] {
+    for text in ["redemption", "\0", brand.as_str(), "\0", order_id.as_str()] {
+        hash.update(text.as_bytes());
+    }
+    if let Some(part) = part {
+        hash.update(b"\0");
         hash.update(part.as_bytes());
     }
     let digest: [u8; 32] = hash.finalize().into();
@@ -139,11 +149,12 @@ impl Act {
         }
     }
 
-    /// Points are spent on an order, once.
+    /// Points are spent on an order, once for each of its parts.
     pub fn redeem(whom: Whom, redeem: Redeem) -> Act {
+        let id = redemption_id(&redeem.brand, &redeem.order_id, redeem.part.as_ref());
         Act {
             brand: Some(redeem.brand.clone()),
-            natural_key: Some(keys::redemption(redemption_id(&redeem.brand, &redeem.order_id))),
+            natural_key: Some(keys::redemption(id)),
             account: Counted::Taken(Way::Redeem),
             ..Act::on(whom, Deed::Redeem(redeem))
         }
@@ -161,15 +172,39 @@ impl Act {
         }
     }
 
-    /// A redemption is cancelled.
-    pub fn cancel(redemption: RedemptionId) -> Act {
+    /// A redemption is cancelled: so many of its points, or all that remain; once, if that has a name of its
+    /// own.
+    pub fn cancel(redemption: RedemptionId, points: Option<Figure>, refund_id: Option<&RefundId>) -> Act {
         Act {
             about: About::Target { key: keys::redemption(redemption), missing: Refusal::RedemptionNotFound },
             brand: None,
-            natural_key: None,
+            natural_key: refund_id.map(|refund_id| keys::cancellation(redemption, refund_id)),
             account: Counted::Nowhere,
             idle: Idle::Never,
-            deed: Deed::Cancel(redemption),
+            deed: Deed::Cancel(redemption, points),
+        }
+    }
+
+    /// What a brand's activity gave is taken back, once.
+    pub fn reverse_activity(brand: BrandId, activity: &ActivityId, reference: &ActivityRef) -> Act {
+        Act {
+            about: About::Target {
+                key: keys::activity(&brand, activity, reference),
+                missing: Refusal::ActivityNotFound,
+            },
+            natural_key: Some(keys::activity_reversed(&brand, activity, reference)),
+            brand: Some(brand),
+            account: Counted::GivenBack,
+            idle: Idle::Never,
+            deed: Deed::ReverseActivity,
+        }
+    }
+
+    /// What a caller is told of something that it does not reach.
+    pub(super) fn missing(&self) -> Option<&Refusal> {
+        match &self.about {
+            About::Member(_) => None,
+            About::Target { key: _, missing } => Some(missing),
         }
     }
 
@@ -225,9 +260,18 @@ impl Act {
                 let state = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
                 Command::Refund { order, state, ask }
             }
-            Deed::Cancel(redemption) => {
+            Deed::ReverseActivity => {
+                let entry = target.ok_or(Refusal::ActivityNotFound)?;
+                Command::ReverseActivity { done: &entry.event, version: entry.version }
+            }
+            Deed::Cancel(redemption, points) => {
                 let entry = target.ok_or(Refusal::RedemptionNotFound)?;
-                Command::CancelRedemption { redemption: *redemption, redeemed: &entry.event }
+                Command::CancelRedemption {
+                    redemption: *redemption,
+                    redeemed: &entry.event,
+                    cancelled: entry.cancelled,
+                    points: *points,
+                }
             }
         })
     }

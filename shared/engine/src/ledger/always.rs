@@ -1,18 +1,78 @@
 //! The invariants between a member and its next ledger entry, whatever the programme says (rules, 11). They
 //! are checked from the entries alone, without deciding anything again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::{
-    event::{BadgeStep, Event, Moves, Once, Share},
+    event::{BadgeStep, Event, Moves, Once, Redemption, Share, points_drawn},
+    id::{BrandId, RedemptionId},
     member::{LOTS_MAX, Member, Status},
+    time::Instant,
 };
 
-use crate::store::records::EntryRecord;
+use crate::{ledger::act::redemption_id, store::records::EntryRecord};
 
-/// What has happened once to a member and must not happen again.
+/// What earlier entries of a member bind later ones to.
 #[derive(Default)]
-pub(crate) struct Seen<'a>(HashSet<Once<'a>>);
+pub(crate) struct Seen<'a> {
+    /// What has happened once and must not happen again.
+    once: HashSet<Once<'a>>,
+    /// Points of each redemption: drawn, and cancelled so far.
+    redeemed: HashMap<RedemptionId, (u64, u64)>,
+    /// Points that expired without hold and have not come back, by the lot's end and brand.
+    ended: HashMap<(Option<Instant>, &'a BrandId), i64>,
+}
+
+impl<'a> Seen<'a> {
+    /// Notes points that expired, or came back; what is wrong with these, if anything.
+    fn ended(&mut self, event: &'a Event) -> Option<String> {
+        let is_back = match event.kind.row().moves {
+            Moves::Expired => false,
+            Moves::Restored => true,
+            Moves::Nothing
+            | Moves::Issued
+            | Moves::Honoured
+            | Moves::TakenBack { .. }
+            | Moves::GivenBack(_)
+            | Moves::ByHand { .. }
+            | Moves::Forfeited { .. }
+            | Moves::BetweenMembers => return None,
+        };
+        let mut wrong = None;
+        for share in event.movement.shares.iter().filter(|share| is_back || share.held_until.is_none()) {
+            let left = self.ended.entry((share.expires_at, &share.brand)).or_default();
+            if is_back && share.points > *left {
+                wrong = Some(format!("{} points come back of {left} that expired", share.points));
+            }
+            *left = left.saturating_sub(share.points);
+        }
+        wrong
+    }
+
+    /// Notes a redemption or its cancellation; what is wrong with that, if anything.
+    fn redemption(&mut self, event: &Event) -> Option<String> {
+        let row = event.kind.row();
+        match row.redemption? {
+            Redemption::Made { brand, order_id, part } => {
+                let drawn = points_drawn(&event.movement.shares);
+                self.redeemed.insert(redemption_id(brand, order_id, part), (drawn, 0));
+                None
+            }
+            Redemption::Cancelled(id) => {
+                let Moves::GivenBack(gone) = row.moves else { return None };
+                let Some((drawn, cancelled)) = self.redeemed.get_mut(&id) else {
+                    return Some("cancels what was never redeemed".to_owned());
+                };
+                let wrong = (gone.before != *cancelled || gone.after() > *drawn).then(|| {
+                    let (before, points) = (gone.before, gone.points);
+                    format!("cancels {points} after {before} of {drawn} points, of which {cancelled} were cancelled")
+                });
+                *cancelled = gone.after();
+                wrong
+            }
+        }
+    }
+}
 
 /// Checks an entry against the member as all earlier entries left it.
 pub(crate) fn check<'a>(
@@ -46,7 +106,9 @@ pub(crate) fn check<'a>(
     let again = match row.once {
         // The member has it, whichever entry gave it.
         Some(Once::Badge(badge)) => member.has_badge(badge),
-        Some(once @ (Once::Order(..) | Once::Redemption(..) | Once::Cancellation(_))) => !seen.0.insert(once),
+        Some(once @ (Once::Order(..) | Once::Redemption(..) | Once::ActivityReversed(..))) => {
+            !seen.once.insert(once)
+        }
         None => false,
     };
     match row.badge {
@@ -61,6 +123,9 @@ pub(crate) fn check<'a>(
     }
     if again {
         differs(format!("{} of the same a second time", row.word));
+    }
+    for what in [seen.redemption(event), seen.ended(event)].into_iter().flatten() {
+        differs(what);
     }
 }
 
@@ -78,7 +143,10 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
     let ended = share.expires_at.is_some_and(|end| end <= event.at);
     let has_left = matches!(member.status, Status::Closed | Status::Erased);
     match event.kind.row().moves {
-        Moves::Honoured if ended => Some("points are spent that have expired".to_owned()),
+        // One that was told late took what could be spent when it happened.
+        Moves::Honoured if share.expires_at.is_some_and(|end| end <= event.at.min(event.occurred_at)) => {
+            Some("points are spent that have expired".to_owned())
+        }
         Moves::Honoured if share.held_until.is_some() => Some("points are spent that are held".to_owned()),
         Moves::Expired if !ended && !has_left => Some("points expire before their end".to_owned()),
         // A refund and an operator take held points too; nothing else takes more than could be spent.
@@ -88,9 +156,11 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
         Moves::Honoured | Moves::Expired | Moves::BetweenMembers => None,
         Moves::Nothing
         | Moves::Issued
+        | Moves::Restored
         | Moves::TakenBack { .. }
-        | Moves::GivenBack { .. }
-        | Moves::ByHand { .. } => None,
+        | Moves::GivenBack(_)
+        | Moves::ByHand { .. }
+        | Moves::Forfeited { .. } => None,
     }
 }
 
@@ -103,7 +173,9 @@ fn unites(member: &Member, event: &Event) -> Option<String> {
         Moves::Nothing
         | Moves::Honoured
         | Moves::Expired
+        | Moves::Restored
         | Moves::TakenBack { .. }
+        | Moves::Forfeited { .. }
         | Moves::BetweenMembers => false,
     };
     let shares = &event.movement.shares;
@@ -128,11 +200,10 @@ fn unites(member: &Member, event: &Event) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use domain::{
-        event::{ActivityEarned, EntryKind, Movement, Order},
-        id::{BrandId, RedemptionId},
+        event::{ActivityEarned, Cancelled, EntryKind, Movement, Order, RedemptionCancelled},
         member::{Badge, Lot, MemberId},
         number::Money,
-        time::{DayNumber, Instant},
+        time::DayNumber,
     };
 
     use super::*;
@@ -175,19 +246,20 @@ mod tests {
     }
 
     fn redeemed(order_id: &str) -> EntryKind {
-        EntryKind::PointsRedeemed { brand: "acme".parse().unwrap(), order_id: order_id.parse().unwrap() }
+        let (brand, order_id) = ("acme".parse().unwrap(), order_id.parse().unwrap());
+        EntryKind::PointsRedeemed { brand, order_id, part: None }
     }
 
     fn adjusted() -> EntryKind {
         EntryKind::Adjusted { brand: "acme".parse().unwrap(), reason: "r".to_owned(), bill: false }
     }
 
-    fn cancelled(redemption: u8) -> EntryKind {
-        EntryKind::RedemptionCancelled {
-            brand: "acme".parse().unwrap(),
-            redemption: RedemptionId([redemption; 16]),
-            lost: 0,
-        }
+    /// Cancels so many of the points of the redemption of that order, after so many.
+    fn cancelled(order_id: &str, before: u64, points: u64) -> EntryKind {
+        let (brand, order_id) = ("acme".parse().unwrap(), order_id.parse().unwrap());
+        let redemption = redemption_id(&brand, &order_id, None);
+        let cancelled = Cancelled { before, points, lost: 0 };
+        EntryKind::RedemptionCancelled(RedemptionCancelled { brand, redemption, cancelled })
     }
 
     #[track_caller]
@@ -257,14 +329,67 @@ mod tests {
     }
 
     #[test]
+    fn no_more_of_a_redemption_is_cancelled_than_was_drawn() {
+        let redeemed = || entry(redeemed("1"), taking(2_000, None, 10));
+        let plain = |before, points| entry(cancelled("1", before, points), Movement::default());
+        let wrong = |before: u64, points: u64, so_far: u64| {
+            format!("cancels {points} after {before} of 10 points, of which {so_far} were cancelled")
+        };
+        for (parts, want) in [
+            (&[(0, 10)][..], None),
+            (&[(0, 4), (4, 6)], None),
+            (&[(0, 11)], Some(wrong(0, 11, 0))),
+            (&[(0, 4), (4, 7)], Some(wrong(4, 7, 4))),
+            (&[(0, 4), (0, 4)], Some(wrong(0, 4, 4))),
+            (&[(3, 4)], Some(wrong(3, 4, 0))),
+        ] {
+            let mut entries = vec![redeemed()];
+            entries.extend(parts.iter().map(|(before, points)| plain(*before, *points)));
+            look(&member(), &entries, &want.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        look(&member(), &[plain(0, 1)], &["cancels what was never redeemed"]);
+    }
+
+    #[test]
+    fn no_more_comes_back_than_expired() {
+        let back = |end: i64, points: i64| entry(EntryKind::PointsRestored, taking(end, None, -points));
+        let late = |end: i64, points: i64, occurred_at: i64| {
+            let mut entry = entry(redeemed("1"), taking(end, None, points));
+            entry.event.occurred_at = Instant(occurred_at);
+            entry
+        };
+        let expired = entry(EntryKind::PointsExpired, taking(1_000, None, 3));
+        for (then, want) in [
+            (vec![], None),
+            (vec![back(1_000, 3)], None),
+            (vec![back(1_000, 2), back(1_000, 1)], None),
+            (vec![back(1_000, 4)], Some("4 points come back of 3 that expired")),
+            (vec![back(1_000, 2), back(1_000, 2)], Some("2 points come back of 1 that expired")),
+            (vec![back(2_000, 1)], Some("1 points come back of 0 that expired")),
+        ] {
+            let entries = [vec![expired.clone()], then].concat();
+            look(&member(), &entries, &want.into_iter().collect::<Vec<_>>());
+        }
+        // What was held had not been free to spend.
+        let mut held = entry(EntryKind::PointsExpired, taking(3_000, Some(3_500), 20));
+        (held.event.at, held.recorded_at) = (Instant(3_000), Instant(3_000));
+        let lots = vec![Lot { held_until: Some(Instant(3_500)), ..member().lots[2].clone() }];
+        look(
+            &Member { lots, ..member() },
+            &[held, back(3_000, 1)],
+            &["1 points come back of 0 that expired"],
+        );
+        look(&member(), &[late(1_000, 3, 999)], &[]);
+        look(&member(), &[late(1_000, 3, 1_000)], &["points are spent that have expired"]);
+        look(&member(), &[late(1_000, 3, 2_000)], &["points are spent that have expired"]);
+    }
+
+    #[test]
     fn what_happens_once_happens_once() {
         let plain = |kind: EntryKind| entry(kind, Movement::default());
         let badge = |id: &str| plain(EntryKind::BadgeIssued { badge: id.parse().unwrap(), reason: None });
         look(&member(), &[plain(redeemed("1")), plain(redeemed("2"))], &[]);
         look(&member(), &[plain(redeemed("1")), plain(redeemed("1"))], &["redeem of the same a second time"]);
-        look(&member(), &[plain(cancelled(1)), plain(cancelled(2))], &[]);
-        let twice = [plain(cancelled(1)), plain(cancelled(1))];
-        look(&member(), &twice, &["reverse_redeem of the same a second time"]);
         look(&member(), &[badge("other")], &[]);
         look(&member(), &[badge("founder")], &["badge of the same a second time"]);
         let taken = |id: &str| plain(EntryKind::BadgeTaken { badge: id.parse().unwrap(), reason: None });

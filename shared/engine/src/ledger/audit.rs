@@ -1,10 +1,10 @@
 //! The audit: recomputes every member from its ledger alone and compares. It shares only [`evolve_unchecked`]
 //! with the engine, and decides no rule again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::{
-    event::{OrderState, Redemption},
+    event::{Moves, OrderState, Redemption},
     evolve_unchecked,
     id::{BrandId, RedemptionId, TierId},
     member::{Member, MemberId},
@@ -157,11 +157,11 @@ fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
     }
 }
 
-/// Every order is as its last refund left it, with never more taken back than it gave; and exactly those
-/// redemptions are cancelled that an entry cancels.
+/// Every order is as its last refund left it, with never more taken back than it gave; and so much of every
+/// redemption is cancelled as entries cancel.
 fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
     let mut left: BTreeMap<(&BrandId, &str), (&OrderState, u64)> = BTreeMap::new();
-    let mut cancelled: BTreeSet<RedemptionId> = BTreeSet::new();
+    let mut cancelled: BTreeMap<RedemptionId, u64> = BTreeMap::new();
     for entry in entries {
         let row = entry.event.kind.row();
         if let Some(refund) = row.refund {
@@ -170,8 +170,10 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
             let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
             left.insert((&refund.brand, refund.order_id.as_str()), (&refund.after, taken));
         }
-        if let Some(Redemption::Cancelled(redemption)) = row.redemption {
-            cancelled.insert(redemption);
+        if let (Some(Redemption::Cancelled(redemption)), Moves::GivenBack(gone)) = (row.redemption, row.moves)
+        {
+            let sum = cancelled.entry(redemption).or_default();
+            *sum = sum.saturating_add(gone.points);
         }
     }
     for entry in entries {
@@ -189,12 +191,12 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
                 differences.push(format!("order {id}: {taken} points were taken of {given} given"));
             }
         }
-        if let Some(Redemption::Made { brand, order_id }) = row.redemption {
-            let is_cancelled = cancelled.contains(&redemption_id(brand, order_id));
-            if entry.cancelled != is_cancelled {
+        if let Some(Redemption::Made { brand, order_id, part }) = row.redemption {
+            let known = cancelled.get(&redemption_id(brand, order_id, part)).copied().unwrap_or(0);
+            if entry.cancelled != known {
                 let stored = entry.cancelled;
                 differences.push(format!(
-                    "the redemption of order {order_id}: stored as cancelled {stored}, by the ledger {is_cancelled}"
+                    "the redemption of order {order_id}: {stored} points are stored as cancelled, {known} by the ledger"
                 ));
             }
         }

@@ -7,7 +7,6 @@ use domain::{
     decide::{Context, Decision},
     event::Event,
     programme::Timeline,
-    refusal::Refusal,
     time::Instant,
 };
 
@@ -18,7 +17,7 @@ use crate::{
         Ledger,
         act::{Act, Done},
         find::Found,
-        parts::{MemberPart, Parts, Primary, Target},
+        parts::{Becomes, MemberPart, Parts, Primary, Target},
         replay::Names,
     },
     store::{
@@ -92,7 +91,7 @@ impl Ledger {
         };
         let seen = self.records.look(asked).await?;
         if let Some(names) = names
-            && let Some(done) = self.replayed(request, &names, &seen).await?
+            && let Some(done) = self.replayed(request, act, &names, &seen).await?
         {
             return Ok(done);
         }
@@ -154,16 +153,14 @@ impl Ledger {
     ) -> Result<Decided, Error> {
         let Found { id, loaded, target, met } = found;
         let entry = target.as_ref().map(|target| &target.entry);
-        if entry.is_some_and(|entry| entry.cancelled) {
-            return Err(Refusal::AlreadyCancelled.into());
-        }
         let programmes = self.programme.timeline_of(&loaded.record.member).await?;
         let now = request.now.max(loaded.record.member.as_of);
         let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
         let context =
             Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
-        let decision =
-            self.decided(context, &loaded, target.as_ref(), &settled, &act.command(entry)?).await?;
+        let decision = self
+            .decided(context, &loaded, target.as_ref(), (&settled, &timely), &act.command(entry)?)
+            .await?;
         let charge = match &met {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
@@ -176,15 +173,17 @@ impl Ledger {
         let Decided { programmes, now, loaded, timely, decision, charge, target } = decided;
         let id = decision.member.id;
         let settled_events = timely.len();
+        let becomes = Becomes::of(&decision);
         let primary = Primary {
-            index: settled_events,
+            index: settled_events + decision.before,
             key: act.natural_key.clone(),
             content: request.content,
             outcome: outcome(&decision),
             blocks: charge.blocks,
             charged: charge.credit,
         };
-        let unnamed = || keys::entry(id, loaded.record.member.seq + 1 + settled_events as u64);
+        let unnamed =
+            || keys::entry(id, loaded.record.member.seq + 1 + (settled_events + decision.before) as u64);
         let primary_key = act.natural_key.clone().unwrap_or_else(unnamed);
         let mut events = timely;
         events.extend(decision.events);
@@ -205,8 +204,8 @@ impl Ledger {
             return self.settle_first(request, &loaded, settled_events, now).await;
         }
         if !request.dry_run {
-            if let Some(target) = target {
-                parts.target(target, decision.order);
+            if let Some((target, becomes)) = target.zip(becomes) {
+                parts.target(target, becomes);
             }
             parts.also(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
             self.programme.commit_timely(request, parts.into_writes()).await?;

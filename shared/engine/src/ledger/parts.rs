@@ -3,7 +3,8 @@
 //! together or not at all, and there may be several of each.
 
 use domain::{
-    event::{Event, OrderState},
+    decide::Decision,
+    event::{Event, Moves, OrderState, points_drawn},
     id::BrandId,
     member::Member,
     programme::Timeline,
@@ -74,6 +75,36 @@ pub(crate) struct Target {
     pub(crate) version: Version,
 }
 
+/// What becomes of the order or redemption that a command is about.
+pub(crate) enum Becomes {
+    /// An order has that state.
+    Order(OrderState),
+    /// So many points of a redemption are cancelled.
+    Redemption {
+        /// All of them so far.
+        cancelled: u64,
+    },
+}
+
+impl Becomes {
+    /// What the decision makes of it, if anything.
+    pub(crate) fn of(decision: &Decision) -> Option<Becomes> {
+        let cancelled = || match decision.asked()?.kind.row().moves {
+            Moves::GivenBack(gone) => Some(Becomes::Redemption { cancelled: gone.after() }),
+            Moves::Nothing
+            | Moves::Issued
+            | Moves::Honoured
+            | Moves::Expired
+            | Moves::Restored
+            | Moves::TakenBack { .. }
+            | Moves::ByHand { .. }
+            | Moves::Forfeited { .. }
+            | Moves::BetweenMembers => None,
+        };
+        decision.order.clone().map(Becomes::Order).or_else(cancelled)
+    }
+}
+
 /// A commit in the making.
 pub(crate) struct Parts<'a> {
     programme: &'a Programmes,
@@ -114,20 +145,24 @@ impl<'a> Parts<'a> {
         entry
     }
 
-    /// The order with its new state, or the redemption as cancelled.
-    pub(crate) fn target(&mut self, target: Target, order: Option<OrderState>) {
+    /// The order with its new state, or the redemption with what is cancelled of it from now on.
+    pub(crate) fn target(&mut self, target: Target, becomes: Becomes) {
         let Target { key, mut entry, version } = target;
-        match order {
-            Some(after) => {
+        match becomes {
+            Becomes::Order(after) => {
                 let before = entry.order.as_ref();
                 let goes_on =
                     |before: &OrderState| before.taken <= after.taken && before.refunds <= after.refunds;
                 assert!(before.is_some_and(goes_on), "a refund adds to what has become of an order");
                 entry.order = Some(after);
             }
-            None => {
-                assert!(!entry.cancelled, "a redemption is cancelled once");
-                entry.cancelled = true;
+            Becomes::Redemption { cancelled } => {
+                let (before, drawn) = (entry.cancelled, points_drawn(&entry.event.movement.shares));
+                assert!(
+                    before < cancelled && cancelled <= drawn,
+                    "{cancelled} points are cancelled of {drawn}, after {before}"
+                );
+                entry.cancelled = cancelled;
             }
         }
         self.writes.push(put(key, Expect::Version(version), &entry));
@@ -184,7 +219,7 @@ impl<'a> Parts<'a> {
                 order: event.kind.row().order.map(OrderState::new),
                 event,
                 outcome,
-                cancelled: false,
+                cancelled: 0,
                 blocks,
                 charged,
             };

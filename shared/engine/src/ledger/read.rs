@@ -119,7 +119,7 @@ impl Ledger {
                 outcome: None,
                 content: None,
                 order: None,
-                cancelled: false,
+                cancelled: 0,
                 blocks: Vec::new(),
                 charged: false,
             }

@@ -42,6 +42,7 @@ impl Ledger {
     pub(super) async fn replayed(
         &self,
         request: &Request,
+        act: &Act,
         names: &Names,
         seen: &Seen,
     ) -> Result<Option<Done>, Error> {
@@ -53,6 +54,12 @@ impl Ledger {
         if let Some(slot) = names.by_name
             && let Some((entry, _)) = seen.read(slot)?
         {
+            // What does not say its brand is found by its name alone, perhaps by a brand that it is not of.
+            if let Some(missing) = act.missing()
+                && !request.reaches(&*self.programme.timeline()?, entry.event.kind.row().brand)
+            {
+                return Err(missing.clone().into());
+            }
             let done = replay_natural(request, entry)?;
             // This key now stands for it too.
             self.commit_remembered(request, Remembered::Entry(seen.key(slot).as_bytes().to_vec())).await?;
@@ -101,7 +108,7 @@ impl Ledger {
 
 /// The first answer again, for something that is known by its own name.
 fn replay_natural(request: &Request, entry: EntryRecord) -> Result<Done, Error> {
-    if entry.cancelled {
+    if entry.is_cancelled() {
         return Err(Refusal::AlreadyCancelled.into());
     }
     if entry.content != Some(request.content) {

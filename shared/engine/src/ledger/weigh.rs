@@ -3,7 +3,7 @@
 use domain::{
     condition::Wants,
     decide::{AHEAD_MILLIS_MAX, Command, Context, Decision, Stop, decide},
-    event::History,
+    event::{Event, History},
     member::{Member, MemberId, Person},
     refusal::Refusal,
     time::Instant,
@@ -26,13 +26,14 @@ use crate::{
 const HISTORY_MAX: usize = 100_000;
 
 impl Ledger {
-    /// Decides, and looks up what the decision asks for.
+    /// Decides for the member as settled, and looks up what the decision asks for. What settling did is not
+    /// stored yet, and belongs to every history.
     pub(super) async fn decided(
         &self,
         context: Context<'_>,
         loaded: &Loaded,
         target: Option<&Target>,
-        settled: &Member,
+        (settled, timely): (&Member, &[Event]),
         command: &Command<'_>,
     ) -> Result<Decision, Error> {
         let mut person: Option<Person> = None;
@@ -51,6 +52,10 @@ impl Ledger {
                     let reaches = reaches.is_some_and(|(history, since)| history.since <= since);
                     assert!(!reaches, "nobody asks again for a history that reaches so far");
                     let (found, past) = self.look_up(&loaded.record, wants).await?;
+                    let past = past.map(|mut past| {
+                        past.events.extend(timely.iter().cloned());
+                        past
+                    });
                     (person, history) = (found.or(person), past.or(history));
                 }
                 Err(Stop::Torn) => return Err(self.torn(settled.id, loaded, target).await?),

@@ -127,6 +127,12 @@ pub fn refund(brand: &BrandId, order_id: &OrderId, refund_id: &RefundId) -> Key 
     key(kind::REFUND, &parts)
 }
 
+/// A cancellation of a part of a redemption that the caller has named. No brand's id is empty, so it is no
+/// order's refund.
+pub fn cancellation(redemption: RedemptionId, refund_id: &RefundId) -> Key {
+    key(kind::REFUND, &[b"\0", &redemption.0, b"\0", refund_id.as_bytes()])
+}
+
 /// An adjustment that the caller has named.
 pub fn adjustment(id: &AdjustmentId) -> Key {
     key(kind::ADJUSTMENT, &[id.as_bytes()])
@@ -135,6 +141,13 @@ pub fn adjustment(id: &AdjustmentId) -> Key {
 /// An activity that the caller has named.
 pub fn activity(brand: &BrandId, activity: &ActivityId, reference: &ActivityRef) -> Key {
     let parts = [brand.as_bytes(), b"\0", activity.as_bytes(), b"\0", reference.as_bytes()];
+    key(kind::ACTIVITY, &parts)
+}
+
+/// What takes back an activity that the caller has named. No reference contains a zero byte, so it is no
+/// activity's key.
+pub fn activity_reversed(brand: &BrandId, id: &ActivityId, reference: &ActivityRef) -> Key {
+    let parts = [brand.as_bytes(), b"\0", id.as_bytes(), b"\0", reference.as_bytes(), b"\0"];
     key(kind::ACTIVITY, &parts)
 }
 

@@ -71,7 +71,7 @@ pub(super) fn compare_refused(body: &[u8], refused: &Refused) -> Verdict {
         same("debt", got.debt, Some(debt))?;
     }
     match &refused.remaining {
-        Some(remaining) => same("remaining", got.remaining.as_str(), Some(remaining)),
+        Some(remaining) => same("remaining", &got.remaining, remaining),
         None => Ok(()),
     }
 }

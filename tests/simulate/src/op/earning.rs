@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use laurel_tests::model::{
     DAY, Model,
-    command::{Activity, Command, Line, Order},
+    command::{Activity, Command, Line, Order, TakeBack},
 };
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{Commanded, Names, Op, Way, instant};
+use super::{Commanded, Names, Op, PARTNER, Way, instant};
 use crate::{
     faults::Kind,
     generate::{MINUTE, Writer},
@@ -77,6 +77,26 @@ impl Commanded for Activity {
     }
 }
 
+impl Commanded for TakeBack {
+    fn kind(&self) -> Kind {
+        Kind::Activity
+    }
+
+    fn about(&self, model: &Model) -> Option<usize> {
+        model.doer(&self.activity)
+    }
+
+    fn reads_apart(&self) -> bool {
+        true
+    }
+
+    fn write(&self, _: &Names<'_>, _: Way, out: &mut String) -> String {
+        let (brand, activity, reference) = &self.activity;
+        _ = write!(out, r#"{{"brand":"{brand}","activity":"{activity}","activity_ref":"{reference}""#);
+        "/reverse".to_owned()
+    }
+}
+
 impl Writer {
     pub(crate) fn order(&mut self, model: &Model, now: i64) -> Op {
         if self.dice.percent(5)
@@ -140,8 +160,8 @@ impl Writer {
         {
             return Op::command(Command::Activity(again), way);
         }
-        let activities = ["check_in", "check_in", "share", "share", "review", "bind", "sleep"];
-        let place = if self.dice.below(60) == 0 { 6 } else { self.dice.below(6) };
+        let activities = ["check_in", "check_in", "share", "share", "review", "bind", "refused", "sleep"];
+        let place = if self.dice.below(60) == 0 { 7 } else { self.dice.below(7) };
         let done = Activity {
             member: self.whom(model),
             brand: self.brand(),
@@ -153,6 +173,21 @@ impl Writer {
             self.activities.push((done.clone(), self.way));
         }
         Op::command(Command::Activity(done), self.way)
+    }
+
+    pub(crate) fn take_back(&mut self, _: &Model, _: i64) -> Op {
+        let done = match self.way {
+            Way::Signed => self.activities.iter().rev().find(|(done, _)| done.brand == PARTNER).cloned(),
+            _ => Writer::one_of(&mut self.dice, &self.activities),
+        };
+        let never = || SmolStr::new_static("never-done");
+        let activity = match done {
+            Some((done, _)) if self.dice.below(50) > 0 => {
+                (done.brand, done.activity, done.reference.unwrap_or_else(never))
+            }
+            _ => (self.brand(), SmolStr::new_static("review"), never()),
+        };
+        Op::command(Command::TakeBack(TakeBack { activity }), self.way)
     }
 
     fn amount(&mut self) -> i64 {

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use laurel_tests::model::{
     Model,
-    command::{Cancel, Command, OrderKey, Redeem},
+    command::{Cancel, Command, Redeem},
 };
 use smol_str::format_smolstr;
 
-use super::{Commanded, Names, Op, PARTNER, Way};
+use super::{Commanded, Names, Op, PARTNER, Way, instant};
 use crate::{faults::Kind, generate::Writer};
 
 impl Commanded for Redeem {
@@ -17,7 +17,7 @@ impl Commanded for Redeem {
     }
 
     fn is_undone(&self, model: &Model) -> bool {
-        model.redeemer(&(self.brand.clone(), self.order_id.clone())).is_some_and(|(_, cancelled)| cancelled)
+        model.redeemer(&self.key()).is_some_and(|(_, remaining)| remaining == 0)
     }
 
     fn about(&self, _: &Model) -> Option<usize> {
@@ -29,8 +29,13 @@ impl Commanded for Redeem {
         let order_id = &self.order_id;
         _ = write!(
             out,
-            r#"{{"{name}":"{member}","brand":"{brand}","points":{points},"for":{{"kind":"order","order_id":"{order_id}"}}"#
+            r#"{{"{name}":"{member}","brand":"{brand}","points":{points},"for":{{"kind":"order","order_id":"{order_id}""#
         );
+        if let Some(part) = &self.part {
+            _ = write!(out, r#","part":"{part}""#);
+        }
+        out.push('}');
+        instant("occurred_at", self.occurred_at, out);
         "/redeem".to_owned()
     }
 }
@@ -40,12 +45,17 @@ impl Commanded for Cancel {
         Kind::Cancel
     }
 
+    /// Without a name, a part is cancelled anew each time.
+    fn is_recognised(&self, keyed: bool) -> bool {
+        keyed || self.refund_id.is_some() || self.points.is_none()
+    }
+
     fn must_repeat(&self, keyed: bool) -> bool {
-        keyed
+        keyed || self.refund_id.is_some()
     }
 
     fn about(&self, model: &Model) -> Option<usize> {
-        model.redeemer(self.order.as_ref()?).map(|(member, _)| member)
+        model.redeemer(self.redemption.as_ref()?).map(|(member, _)| member)
     }
 
     fn reads_apart(&self) -> bool {
@@ -53,15 +63,21 @@ impl Commanded for Cancel {
     }
 
     fn write(&self, names: &Names<'_>, _: Way, out: &mut String) -> String {
-        let known = self.order.as_ref().map(|(brand, order_id)| names.redemption(brand, order_id));
+        let known = self.redemption.as_ref().map(|key| names.redemption(key));
         let id = known.unwrap_or_else(|| "rdm_00000000000000000000000000".to_owned());
         _ = write!(out, r#"{{"redemption_id":"{id}""#);
+        if let Some(points) = self.points {
+            _ = write!(out, r#","points":{points}"#);
+        }
+        if let Some(refund_id) = &self.refund_id {
+            _ = write!(out, r#","refund_id":"{refund_id}""#);
+        }
         "/reverse".to_owned()
     }
 }
 
 impl Writer {
-    pub(crate) fn redeem(&mut self, model: &Model, _: i64) -> Op {
+    pub(crate) fn redeem(&mut self, model: &Model, now: i64) -> Op {
         if self.dice.percent(10)
             && let Some((mut again, way)) = Writer::one_of(&mut self.dice, &self.redeems)
             && self.is_sent(&again.brand, way)
@@ -83,12 +99,32 @@ impl Writer {
         let earned =
             self.orders.last().filter(|(_, way)| plain && *way == Way::Plain && self.dice.percent(20));
         let order_id = earned.map(|(order, _)| order.order_id.clone());
-        let redeem = Redeem {
+        let mut redeem = Redeem {
             member,
             brand: self.brand(),
             points,
             order_id: order_id.unwrap_or_else(|| format_smolstr!("r{}", self.fresh())),
+            part: None,
+            occurred_at: None,
         };
+        // An order may be paid with points more than once.
+        if self.dice.percent(15) {
+            let way = self.way;
+            let other = self.redeems.last().filter(|(_, sent)| *sent == way).map(|(other, _)| other.clone());
+            if let Some(other) = other {
+                (redeem.brand, redeem.order_id) = (other.brand, other.order_id);
+            }
+            redeem.part = Some(format_smolstr!("p{}", self.fresh()));
+        }
+        // Told late: something may have ended since.
+        if self.dice.percent(15) {
+            let back = match self.dice.below(3) {
+                0 => self.dice.below(10 * 60 * 1000),
+                1 => self.dice.below(24 * 60 * 60 * 1000),
+                _ => self.dice.below(4 * 24 * 60 * 60 * 1000),
+            };
+            redeem.occurred_at = Some(now - back);
+        }
         let dry_run = self.way == Way::Plain && self.dice.below(40) == 0;
         if !dry_run {
             self.redeems.push((redeem.clone(), self.way));
@@ -101,8 +137,10 @@ impl Writer {
             Way::Signed => self.redeems.iter().rev().find(|(redeem, _)| redeem.brand == PARTNER).cloned(),
             _ => Writer::one_of(&mut self.dice, &self.redeems),
         };
-        let key: Option<OrderKey> = redeem.map(|(redeem, _)| (redeem.brand, redeem.order_id));
-        let order = key.filter(|_| self.dice.below(50) > 0);
-        Op::command(Command::Cancel(Cancel { order }), self.way)
+        let key = redeem.map(|(redeem, _)| redeem.key());
+        let redemption = key.filter(|_| self.dice.below(50) > 0);
+        let points = self.dice.percent(50).then(|| self.dice.between(1, 30));
+        let refund_id = self.dice.percent(40).then(|| format_smolstr!("c{}", self.fresh()));
+        Op::command(Command::Cancel(Cancel { redemption, points, refund_id }), self.way)
     }
 }

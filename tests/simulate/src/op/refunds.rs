@@ -67,7 +67,10 @@ impl Writer {
             _ => Writer::one_of(&mut self.dice, &self.orders),
         };
         let Some((order, _)) = found else {
-            return Op::command(Command::Cancel(Cancel { order: None }), Way::Plain);
+            return Op::command(
+                Command::Cancel(Cancel { redemption: None, points: None, refund_id: None }),
+                Way::Plain,
+            );
         };
         let other_way = self.dice.percent(3);
         let what = if self.dice.percent(25) {

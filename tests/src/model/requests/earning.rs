@@ -63,7 +63,7 @@ impl Writer {
             }
             return member;
         }
-        let activities = ["check_in", "check_in", "share", "share", "review", "bind"];
+        let activities = ["check_in", "check_in", "share", "share", "review", "bind", "refused"];
         let mut body = json!({
             "member_id": format!("{{{{m{member}}}}}"),
             "brand": self.brand(),
@@ -80,6 +80,18 @@ impl Writer {
             self.activities.push(body);
         }
         member
+    }
+
+    pub(super) fn take_back(&mut self) -> i64 {
+        if let Some(done) = self.dice.one_of(&self.activities) {
+            let mut body = json!({"brand": done["brand"], "activity": done["activity"],
+                "activity_ref": done["activity_ref"]});
+            if self.dice.percent(5) {
+                body["activity_ref"] = json!("never-done");
+            }
+            self.post("/reverse", body);
+        }
+        self.member()
     }
 
     /// Days on end of the same two activities by one member.

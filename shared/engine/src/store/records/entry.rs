@@ -2,8 +2,8 @@
 
 use domain::{
     event::{
-        ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
-        Share, TierCause,
+        ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
+        OrderLine, OrderLot, OrderRefunded, OrderState, RedemptionCancelled, Share, TierCause, points_drawn,
     },
     id::{BadgeId, TierId},
     member::MemberId,
@@ -41,8 +41,8 @@ pub struct EntryRecord {
     pub content: Option<ContentHash>,
     /// The order's later state, if it is an order.
     pub order: Option<OrderState>,
-    /// Whether the redemption was cancelled, if it is one.
-    pub cancelled: bool,
+    /// Points of the redemption that were cancelled so far, those lost among them, if it is one.
+    pub cancelled: u64,
     /// Which of its brand's blocks the issued points were taken from, oldest first, or what a refund
     /// gave back to which; empty where they are billed by the month.
     pub blocks: Vec<(u32, u64)>,
@@ -70,6 +70,13 @@ pub struct Outcome {
     pub badges_issued: Vec<BadgeId>,
 }
 
+impl EntryRecord {
+    /// Whether nothing remains of the redemption, if it is one.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled > 0 && self.cancelled >= points_drawn(&self.event.movement.shares)
+    }
+}
+
 impl Stored for EntryRecord {
     const FORMAT: u8 = 2;
 
@@ -95,16 +102,19 @@ layout! {
     enum EntryKind {
         0 = OrderEarned(order),
         1 = ActivityEarned(activity),
-        2 = PointsRedeemed { brand, order_id },
+        2 = PointsRedeemed { brand, order_id, part },
         3 = PointsExpired,
         4 = OrderRefunded(refund),
-        5 = RedemptionCancelled { brand, redemption, lost },
+        5 = RedemptionCancelled(gone),
         6 = Adjusted { brand, reason, bill },
         7 = TierKept { tier, valid_until, counted, lifetime },
         8 = TierChanged { from, to, why, valid_until, ends_trial },
         9 = TrialStarted { tier, until },
         10 = BadgeIssued { badge, reason },
         11 = StatusChanged { status, reason },
+        12 = PointsRestored,
+        13 = ActivityTook(took),
+        14 = ActivityReversed(back),
         20 = BadgeTaken { badge, reason },
     }
 }
@@ -117,7 +127,11 @@ layout! {
 layout! { struct OrderLot { expires_at, held_until } }
 layout! { struct OrderLine { line_id, sku, category, quantity, amount } }
 layout! { struct OrderState { units, amount, points, growth, refunds, closed, taken } }
+layout! { struct RedemptionCancelled { brand, redemption, cancelled } }
+layout! { struct Cancelled { before, points, lost } }
 layout! { struct ActivityEarned { brand, activity, reference, calculated, granted, day, streak } }
+layout! { struct ActivityTook { brand, activity, reference, calculated, day } }
+layout! { struct ActivityReversed { brand, activity, reference, taken } }
 layout! { struct OrderRefunded { brand, order_id, amount, closes, taken, after } }
 
 #[cfg(test)]
@@ -145,7 +159,7 @@ impl EntryRecord {
             outcome: None,
             content: None,
             order: None,
-            cancelled: false,
+            cancelled: 0,
             blocks: Vec::new(),
             charged: false,
         }

@@ -144,6 +144,7 @@ impl From<Entry> for EntryRecord {
     fn from(entry: Entry) -> EntryRecord {
         let Entry { member, seq, previous, by, version, recorded_at, event, balance_after, .. } = entry;
         let Entry { outcome, content, order, cancelled, blocks, charged, .. } = entry;
+        let drawn = event::points_drawn(&event.movement.shares);
         EntryRecord {
             member,
             seq,
@@ -156,7 +157,8 @@ impl From<Entry> for EntryRecord {
             outcome,
             content,
             order: order.map(event::OrderState::from),
-            cancelled,
+            // A redemption was cancelled whole.
+            cancelled: if cancelled { drawn } else { 0 },
             blocks,
             charged,
         }
@@ -166,21 +168,28 @@ impl From<Entry> for EntryRecord {
 impl From<Event> for event::Event {
     fn from(event: Event) -> event::Event {
         let Event { occurred_at, at, today, movement, moves_expiry_to, kind } = event;
-        event::Event { occurred_at, at, today, movement, moves_expiry_to, kind: kind.into() }
+        let kind = kind.newest(&movement);
+        event::Event { occurred_at, at, today, movement, moves_expiry_to, kind }
     }
 }
 
-impl From<EntryKind> for event::EntryKind {
-    fn from(kind: EntryKind) -> event::EntryKind {
+impl EntryKind {
+    /// The kind as it is now, of an entry that moved that.
+    fn newest(self, movement: &Movement) -> event::EntryKind {
         use event::EntryKind as Newest;
-        match kind {
+        match self {
             EntryKind::OrderEarned(order) => Newest::OrderEarned(Box::new(order.into())),
             EntryKind::ActivityEarned(activity) => Newest::ActivityEarned(activity.into()),
-            EntryKind::PointsRedeemed { brand, order_id } => Newest::PointsRedeemed { brand, order_id },
+            EntryKind::PointsRedeemed { brand, order_id } => {
+                Newest::PointsRedeemed { brand, order_id, part: None }
+            }
             EntryKind::PointsExpired => Newest::PointsExpired,
             EntryKind::OrderRefunded(refund) => Newest::OrderRefunded(refund.into()),
             EntryKind::RedemptionCancelled { brand, redemption, lost } => {
-                Newest::RedemptionCancelled { brand, redemption, lost }
+                // All of it at once: what came back, repaid debt among it, and what was lost.
+                let points = lost.saturating_add_signed(movement.points());
+                let cancelled = event::Cancelled { before: 0, points, lost };
+                Newest::RedemptionCancelled(event::RedemptionCancelled { brand, redemption, cancelled })
             }
             EntryKind::Adjusted { brand, reason, bill } => Newest::Adjusted { brand, reason, bill },
             EntryKind::TierKept { tier, valid_until, lifetime } => {

@@ -2,11 +2,12 @@
 
 use domain::{
     event::{
-        ActivityEarned, EntryKind, Event, Movement, Order, OrderLine, OrderLot, OrderRefunded, OrderState,
-        Share, TierCause,
+        ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
+        OrderLine, OrderLot, OrderRefunded, OrderState, RedemptionCancelled, Share, TierCause,
     },
     id::{
-        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId, TierId,
+        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId,
+        RedemptionPart, TierId,
     },
     member::{Periods, Status},
     number::{Money, Quantity, SignedMoney},
@@ -91,6 +92,16 @@ fn gold() -> TierId {
     TierId::of_checked("gold")
 }
 
+fn took(reference: Option<ActivityRef>) -> ActivityTook {
+    ActivityTook {
+        brand: BrandId::of_checked("acme"),
+        activity: ActivityId::of_checked("refused"),
+        reference,
+        calculated: 30,
+        day: DayNumber(20_454),
+    }
+}
+
 fn kinds() -> Vec<(&'static str, EntryKind)> {
     let bare = Order { lines: Vec::new(), lot: None, ..order() };
     let mut weighed = Order { channel: Some(OrderChannel::of_checked("店:0042")), ..order() };
@@ -125,17 +136,33 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ),
         (
             "points_redeemed",
-            EntryKind::PointsRedeemed { brand: brand(), order_id: OrderId::of_checked("A-2") },
+            EntryKind::PointsRedeemed { brand: brand(), order_id: OrderId::of_checked("A-2"), part: None },
+        ),
+        (
+            "points_redeemed_in_part",
+            EntryKind::PointsRedeemed {
+                brand: brand(),
+                order_id: OrderId::of_checked("A-2"),
+                part: Some(RedemptionPart::of_checked("2")),
+            },
         ),
         ("points_expired", EntryKind::PointsExpired),
         ("order_refunded", EntryKind::OrderRefunded(refund())),
         (
             "redemption_cancelled",
-            EntryKind::RedemptionCancelled {
+            EntryKind::RedemptionCancelled(RedemptionCancelled {
                 brand: brand(),
                 redemption: RedemptionId(*b"redemption-00001"),
-                lost: 9,
-            },
+                cancelled: Cancelled { before: 0, points: 9, lost: 9 },
+            }),
+        ),
+        (
+            "redemption_cancelled_in_part",
+            EntryKind::RedemptionCancelled(RedemptionCancelled {
+                brand: brand(),
+                redemption: RedemptionId(*b"redemption-00001"),
+                cancelled: Cancelled { before: 3, points: 200, lost: 9 },
+            }),
         ),
         ("adjusted", EntryKind::Adjusted { brand: brand(), reason: text("for luck"), bill: true }),
         ("tier_kept", kept(Some(AT), None, false)),
@@ -165,6 +192,18 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("suspended", status(Status::Suspended)),
         ("closed", status(Status::Closed)),
         ("erased", status(Status::Erased)),
+        ("points_restored", EntryKind::PointsRestored),
+        ("activity_took", EntryKind::ActivityTook(took(Some(ActivityRef::of_checked("R-1"))))),
+        ("activity_took_bare", EntryKind::ActivityTook(took(None))),
+        (
+            "activity_reversed",
+            EntryKind::ActivityReversed(ActivityReversed {
+                brand: brand(),
+                activity: ActivityId::of_checked("review"),
+                reference: ActivityRef::of_checked("订单1"),
+                taken: 300,
+            }),
+        ),
     ]
 }
 
@@ -205,14 +244,16 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         outcome: Some(outcome()),
         content: Some(ContentHash([0xcd; 16])),
         order: Some(state.clone()),
-        cancelled: false,
+        cancelled: 0,
         blocks: vec![(1, 50), (2, 128)],
         charged: true,
     };
     let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome() };
     samples.extend(named([
         ("full", full.clone()),
-        ("cancelled", EntryRecord { cancelled: true, outcome: Some(quiet), ..plain.clone() }),
+        // In the first format it says that it was cancelled, of an entry that drew nothing.
+        ("cancelled", EntryRecord { outcome: Some(quiet.clone()), ..plain.clone() }),
+        ("cancelled_in_part", EntryRecord { cancelled: 300, outcome: Some(quiet), ..plain.clone() }),
     ]));
     for (at, (whole, signed)) in WHOLE.into_iter().zip(SIGNED).enumerate() {
         let movement = Movement { shares: vec![share(None, None, signed)], debt: signed, growth: signed };
