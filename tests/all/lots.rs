@@ -85,7 +85,7 @@ fn a_lot_too_many_unites_the_nearest_and_the_entry_shows_it() {
         let near = [&end(501)[..10], "2034-02-11"];
         assert_eq!(near, ["2034-02-12", "2034-02-11"]);
         let shown =
-            json!([row(near[1], "acme", -10), row(near[0], "acme", 10), row("2040-01-01", "bean", 10)]);
+            json!([row("2040-01-01", "bean", 10), row(near[1], "acme", -10), row(near[0], "acme", 10)]);
         assert_eq!(united.body["entry"]["lots"], shown, "{}", united.body);
         assert_eq!(united.body["entry"]["points"], 10);
         let after = lots(&shop, &member).await;
