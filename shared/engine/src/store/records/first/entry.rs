@@ -176,31 +176,34 @@ impl From<Event> for event::Event {
 impl EntryKind {
     /// The kind as it is now, of an entry that moved that.
     fn newest(self, movement: &Movement) -> event::EntryKind {
-        use event::EntryKind as Newest;
         match self {
-            EntryKind::OrderEarned(order) => Newest::OrderEarned(Box::new(order.into())),
-            EntryKind::ActivityEarned(activity) => Newest::ActivityEarned(activity.into()),
+            EntryKind::OrderEarned(order) => event::EntryKind::OrderEarned(Box::new(order.into())),
+            EntryKind::ActivityEarned(activity) => event::EntryKind::ActivityEarned(activity.into()),
             EntryKind::PointsRedeemed { brand, order_id } => {
-                Newest::PointsRedeemed { brand, order_id, part: None }
+                event::EntryKind::PointsRedeemed { brand, order_id, part: None }
             }
-            EntryKind::PointsExpired => Newest::PointsExpired,
-            EntryKind::OrderRefunded(refund) => Newest::OrderRefunded(refund.into()),
+            EntryKind::PointsExpired => event::EntryKind::PointsExpired,
+            EntryKind::OrderRefunded(refund) => event::EntryKind::OrderRefunded(refund.into()),
             EntryKind::RedemptionCancelled { brand, redemption, lost } => {
                 // All of it at once: what came back, repaid debt among it, and what was lost.
                 let points = lost.saturating_add_signed(movement.points());
                 let cancelled = event::Cancelled { before: 0, points, lost };
-                Newest::RedemptionCancelled(event::RedemptionCancelled { brand, redemption, cancelled })
+                event::EntryKind::RedemptionCancelled(event::RedemptionCancelled {
+                    brand,
+                    redemption,
+                    cancelled,
+                })
             }
-            EntryKind::Adjusted { brand, reason, bill } => Newest::Adjusted { brand, reason, bill },
+            EntryKind::Adjusted { brand, reason, bill } => event::EntryKind::Adjusted { brand, reason, bill },
             EntryKind::TierKept { tier, valid_until, lifetime } => {
-                Newest::TierKept { tier, valid_until, counted: None, lifetime }
+                event::EntryKind::TierKept { tier, valid_until, counted: None, lifetime }
             }
             EntryKind::TierChanged { from, to, why, valid_until, ends_trial } => {
-                Newest::TierChanged { from, to, why, valid_until, ends_trial }
+                event::EntryKind::TierChanged { from, to, why, valid_until, ends_trial }
             }
-            EntryKind::TrialStarted { tier, until } => Newest::TrialStarted { tier, until },
-            EntryKind::BadgeIssued { badge, reason } => Newest::BadgeIssued { badge, reason },
-            EntryKind::StatusChanged { status, reason } => Newest::StatusChanged { status, reason },
+            EntryKind::TrialStarted { tier, until } => event::EntryKind::TrialStarted { tier, until },
+            EntryKind::BadgeIssued { badge, reason } => event::EntryKind::BadgeIssued { badge, reason },
+            EntryKind::StatusChanged { status, reason } => event::EntryKind::StatusChanged { status, reason },
         }
     }
 }
