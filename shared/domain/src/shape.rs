@@ -341,7 +341,7 @@ impl Shape {
             Shape::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}),
             Shape::ShopId => json!({
                 "type": "string", "minLength": 1, "maxLength": ID_CHARS_MAX,
-                "pattern": "^[^\\s\\p{Cc}]([^\\p{Cc}]*[^\\s\\p{Cc}])?$",
+                "pattern": "^[^\\s\\x00-\\x1f\\x7f-\\x9f]([^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f])?$",
             }),
             Shape::Ulid { prefix } => {
                 json!({"type": "string", "pattern": format!("^{prefix}[0-7][0-9A-HJKMNP-TV-Z]{{25}}$")})
