@@ -59,7 +59,13 @@ fn measure(criterion: &mut Criterion) {
     let member = member(&programmes, start);
     let context = context(&programmes, now);
     let (twenty, plain) = (order(&programmes, 20), order(&programmes, 0));
-    let redeem = Redeem { brand: plain.brand.clone(), points: Figure::of(10).unwrap(), order_id: "A-1002".parse().unwrap() };
+    let redeem = Redeem {
+        brand: plain.brand.clone(),
+        points: Figure::of(10).unwrap(),
+        order_id: "A-1002".parse().unwrap(),
+        part: None,
+        occurred_at: None,
+    };
 
     let mut untouched = member.clone();
     let mut case = |name: &str, run: &mut dyn FnMut()| {
