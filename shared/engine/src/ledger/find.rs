@@ -89,10 +89,10 @@ impl Ledger {
         if !reaches {
             return Err(missing.clone().into());
         }
-        // An order is judged under its own version, which another instance may just have saved.
-        if let Some(order) = entry.event.kind.row().order
-            && self.programme.timeline()?.version(order.version).is_none()
-        {
+        // An order or an activity is judged under its own version, which another instance may just have saved.
+        let row = entry.event.kind.row();
+        let made_under = row.order.map_or(entry.version, |order| order.version);
+        if self.programme.timeline()?.version(made_under).is_none() {
             self.programme.refresh().await?;
         }
         Ok((entry.member, Some(Target { key: key.clone(), entry, version })))
