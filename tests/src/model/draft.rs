@@ -123,9 +123,12 @@ impl<'m> Draft<'m> {
 
     fn settle(&mut self) {
         let mut due: Vec<Due> = Vec::new();
+        let was = self.member.as_of;
         self.member.settle(self.versions(), self.now, &mut due);
         for (kind, points, growth, lots, at) in due {
-            let version = self.versions().before(at).version;
+            // Points that come after their end expire as they come, under the version that brought them.
+            let versions = self.versions();
+            let version = if at > was { versions.before(at).version } else { versions.at(was).version };
             self.push(Entry {
                 kind,
                 points,

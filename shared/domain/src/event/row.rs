@@ -129,6 +129,14 @@ impl Moves {
         self.is_expiry() || self.is_restored()
     }
 
+    /// What a redemption gives back, if one was cancelled.
+    pub fn given_back(self) -> Option<Cancelled> {
+        match self {
+            Moves::GivenBack(gone) => Some(gone),
+            _ => None,
+        }
+    }
+
     /// The points that are taken back, debt included, if any are.
     pub fn taken_back(self) -> Option<u64> {
         match self {

@@ -59,7 +59,7 @@ impl<'a> Seen<'a> {
                 None
             }
             Redemption::Cancelled(id) => {
-                let Moves::GivenBack(gone) = row.moves else { return None };
+                let gone = row.moves.given_back()?;
                 let Some((drawn, cancelled)) = self.redeemed.get_mut(&id) else {
                     return Some("cancels what was never redeemed".to_owned());
                 };

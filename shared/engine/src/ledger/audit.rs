@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    event::{Moves, OrderState, Redemption},
+    event::{OrderState, Redemption},
     evolve_unchecked,
     id::{BrandId, RedemptionId, TierId},
     member::{Member, MemberId},
@@ -170,7 +170,8 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
             let taken = before.map_or(0, |(_, taken)| *taken).saturating_add(refund.taken);
             left.insert((&refund.brand, refund.order_id.as_str()), (&refund.after, taken));
         }
-        if let (Some(Redemption::Cancelled(redemption)), Moves::GivenBack(gone)) = (row.redemption, row.moves)
+        if let (Some(Redemption::Cancelled(redemption)), Some(gone)) =
+            (row.redemption, row.moves.given_back())
         {
             let sum = cancelled.entry(redemption).or_default();
             *sum = sum.saturating_add(gone.points);

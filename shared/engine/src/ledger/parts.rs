@@ -4,7 +4,7 @@
 
 use domain::{
     decide::Decision,
-    event::{Event, Moves, OrderState, points_drawn},
+    event::{Event, OrderState, points_drawn},
     id::BrandId,
     member::Member,
     programme::Timeline,
@@ -89,18 +89,8 @@ pub(crate) enum Becomes {
 impl Becomes {
     /// What the decision makes of it, if anything.
     pub(crate) fn of(decision: &Decision) -> Option<Becomes> {
-        let cancelled = || match decision.asked()?.kind.row().moves {
-            Moves::GivenBack(gone) => Some(Becomes::Redemption { cancelled: gone.after() }),
-            Moves::Nothing
-            | Moves::Issued
-            | Moves::Honoured
-            | Moves::Expired
-            | Moves::Restored
-            | Moves::TakenBack { .. }
-            | Moves::ByHand { .. }
-            | Moves::Forfeited { .. }
-            | Moves::BetweenMembers => None,
-        };
+        let gone = || decision.asked()?.kind.row().moves.given_back();
+        let cancelled = || Some(Becomes::Redemption { cancelled: gone()?.after() });
         decision.order.clone().map(Becomes::Order).or_else(cancelled)
     }
 }
