@@ -23,7 +23,9 @@ pub(crate) fn newborn(programmes: &Timeline, id: MemberId, registered_at: Instan
 pub(crate) fn version_of(programmes: &Timeline, event: &Event) -> u32 {
     match event.kind.row().tier {
         Some(TierStep::Changed { by_version: Some(version), .. }) => version,
-        _ => programmes.before(event.occurred_at).version,
+        _ if event.occurred_at == event.at => programmes.before(event.at).version,
+        // What had fallen due before the moment that the member was settled to, and was not known then.
+        _ => programmes.at(event.at).version,
     }
 }
 
