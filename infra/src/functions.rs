@@ -106,8 +106,8 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
-        functions: &[&earn_points::FUNCTION],
-        does: "An order or an activity earns.",
+        functions: &[&earn_points::FUNCTION, &earn_points::ORDERS],
+        does: "An order or an activity earns; an order is revised, or found.",
         uses: &[(Ledger, Changes), (Accounts, Adds)],
         ..ROW
     },

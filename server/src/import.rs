@@ -333,7 +333,7 @@ async fn give(
     let points = adjust.points.get();
     let act = Act::adjust(Whom::Id(id), &AdjustmentId::of_checked(&format!("import:{name}")), adjust);
     let done = api.engine.ledger().execute(&request, &act).await.map_err(|error| match error {
-        engine::Error::Refused(domain::refusal::Refusal::OrderConflict) => {
+        engine::Error::Refused(domain::refusal::Refusal::OrderConflict { .. }) => {
             let detail = "an opening balance of this member, brand and expiry was imported before with other figures, or billed otherwise";
             Refused { code: "balance_conflict", detail: detail.to_owned() }
         }

@@ -235,6 +235,11 @@ async fn play(
             answer["detail"]
         )));
     }
+    // The same order was replayed before, and refunded since.
+    if answer["code"] == "order_refunded" {
+        totals.again += 1;
+        return Ok(false);
+    }
     if !response.status().is_success() {
         let detail = faults_or(answer["detail"].as_str().unwrap_or_default(), answer.get("errors"));
         totals.reject(line, answer["code"].as_str().unwrap_or_default(), detail);

@@ -282,11 +282,11 @@ fn a_member_that_was_changed_is_found() {
 fn an_order_or_a_redemption_that_was_changed_is_found() {
     type Damage = (&'static str, fn(&mut EntryRecord));
     let orders: [Damage; 6] = [
-        ("points", |entry| entry.order.as_mut().unwrap().points += 1),
-        ("growth", |entry| entry.order.as_mut().unwrap().growth -= 1),
-        ("what was refunded", |entry| entry.order.as_mut().unwrap().amount.0 += 1),
-        ("refunds", |entry| entry.order.as_mut().unwrap().refunds += 1),
-        ("nothing left", |entry| entry.order.as_mut().unwrap().closed = true),
+        ("points", |entry| entry.order.as_mut().unwrap().now.state.points += 1),
+        ("growth", |entry| entry.order.as_mut().unwrap().now.state.growth -= 1),
+        ("what was refunded", |entry| entry.order.as_mut().unwrap().now.state.amount.0 += 1),
+        ("refunds", |entry| entry.order.as_mut().unwrap().now.state.refunds += 1),
+        ("nothing left", |entry| entry.order.as_mut().unwrap().now.state.closed = true),
         ("no state", |entry| entry.order = None),
     ];
     run(async {

@@ -156,7 +156,7 @@ fn said(done: Result<Done, Error>) -> Said {
             Answer::Insufficient { available, debt }
         }
         Err(Error::Refused(Refusal::OrderNotFound | Refusal::RedemptionNotFound)) => Answer::NotFound,
-        Err(Error::Refused(Refusal::OrderConflict)) => Answer::Conflict,
+        Err(Error::Refused(Refusal::OrderConflict { .. })) => Answer::Conflict,
         Err(Error::Refused(Refusal::AlreadyCancelled)) => Answer::AlreadyCancelled,
         Err(Error::Refused(Refusal::OverRefund { remaining: Remaining::Amount(left, _) })) => {
             Answer::OverRefund(left.0 / 100)

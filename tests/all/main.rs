@@ -47,6 +47,8 @@ mod rates;
 mod recorded;
 mod redemptions;
 mod restless;
+mod revisions;
+mod revisions_of_brands;
 mod rooms;
 mod rules;
 mod settlement;

@@ -77,7 +77,7 @@ struct Life {
     program: Value,
     zone: Zone,
     members: Vec<String>,
-    orders: Vec<(String, String)>,
+    orders: Vec<Value>,
     redemptions: Vec<String>,
     activities: Vec<Value>,
     closed: Vec<Month>,
@@ -112,7 +112,18 @@ impl Life {
         let member = self.members[usize::try_from(self.dice.roll(MEMBERS as u64)).unwrap()].clone();
         let brand = self.dice.one(&BRANDS);
         let points = self.dice.roll(90) + 1;
-        match self.dice.roll(12) {
+        match self.dice.roll(14) {
+            12 | 13 if !self.orders.is_empty() => {
+                let at = usize::try_from(self.dice.roll(self.orders.len() as u64)).unwrap();
+                let order = &mut self.orders[at];
+                order["revision"] = json!(order["revision"].as_u64().unwrap() + 1);
+                order["amount"] = json!((points - 1).to_string());
+                let body = order.clone();
+                if self.ask("/earn-points", body).await.is_null() {
+                    // It never earned, or was refused.
+                    self.orders.remove(at);
+                }
+            }
             0..=4 => {
                 let order = format!("o-{number}");
                 let mut body = json!({"member_id": member, "brand": brand, "order_id": order, "amount": points.to_string()});
@@ -120,8 +131,9 @@ impl Life {
                     let late = self.now().plus_millis(-(self.dice.roll(100) * 86_400_000).cast_signed());
                     body["occurred_at"] = self.zone.show(late).into();
                 }
-                self.ask("/earn-points", body).await;
-                self.orders.push((brand.to_owned(), order));
+                self.ask("/earn-points", body.clone()).await;
+                body["revision"] = json!(1);
+                self.orders.push(body);
             }
             5 | 6 => {
                 let spent_on = json!({"kind": "order", "order_id": format!("r-{number}")});
@@ -136,7 +148,8 @@ impl Life {
             }
             7 | 8 if !self.orders.is_empty() => {
                 let at = self.dice.roll(self.orders.len() as u64);
-                let (brand, order) = self.orders[usize::try_from(at).unwrap()].clone();
+                let order = &self.orders[usize::try_from(at).unwrap()];
+                let (brand, order) = (order["brand"].clone(), order["order_id"].clone());
                 let refund = if self.dice.roll(2) == 0 { json!("all") } else { json!({"amount": "7"}) };
                 self.ask("/reverse", json!({"brand": brand, "order_id": order, "refund": refund})).await;
             }
@@ -235,7 +248,9 @@ fn decides(entry: &Value) -> Option<&'static str> {
     let points = entry["points"] != 0;
     match entry["kind"].as_str().unwrap() {
         "expire" if entry["by"] == "time" => Some("occurred_at"),
-        "earn" | "activity" | "reverse_earn" | "redeem" | "expire" if points => Some("recorded_at"),
+        "earn" | "activity" | "reverse_earn" | "revise" | "redeem" | "expire" if points => {
+            Some("recorded_at")
+        }
         "reverse_redeem" => Some("recorded_at"),
         "adjust" if points && entry["bill"] == true => Some("recorded_at"),
         _ => None,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use domain::{
     event::{
-        ActivityReversed, Cancelled, EntryKind, Event, Movement, Order, OrderRefunded, OrderState,
-        RedemptionCancelled, Share,
+        ActivityReversed, Cancelled, EntryKind, Event, Movement, Order, OrderRefunded, OrderRevised,
+        OrderState, RedemptionCancelled, Share,
     },
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, TierId},
     json::Json,
@@ -81,7 +81,7 @@ fn timeline(dice: &mut Dice, currency: &str) -> (Timeline, Prices) {
 struct Counted {
     event: Event,
     version: u32,
-    from_blocks: bool,
+    in_blocks: u64,
     reversed: Option<Box<Counted>>,
 }
 
@@ -95,8 +95,12 @@ fn share(brand: &BrandId, points: i64) -> Share {
 }
 
 fn order(brand: &BrandId) -> EntryKind {
+    EntryKind::OrderEarned(Box::new(told(brand)))
+}
+
+fn told(brand: &BrandId) -> Order {
     let (order_id, tier) = (OrderId::of_checked("1"), TierId::of_checked("basic"));
-    EntryKind::OrderEarned(Box::new(Order {
+    Order {
         brand: brand.clone(),
         order_id,
         day: DayNumber(0),
@@ -109,12 +113,13 @@ fn order(brand: &BrandId) -> EntryKind {
         granted: 0,
         growth: 0,
         lot: None,
-    }))
+    }
 }
 
 fn counted(dice: &mut Dice) -> Counted {
     let version = u32::try_from(dice.roll(3)).unwrap() + 1;
     let (brand, from_blocks) = (dice.brand(), dice.roll(4) == 0);
+    let blocks = |points: i64| if from_blocks { points.unsigned_abs() } else { 0 };
     let shares = |dice: &mut Dice, sign: i64| {
         let count = dice.roll(4) + 1;
         let shares = (0..count).map(|_| {
@@ -124,9 +129,12 @@ fn counted(dice: &mut Dice) -> Counted {
         shares.collect::<Vec<_>>()
     };
     let of = |shares: Vec<Share>, debt: i64| Movement { shares, debt, growth: 0 };
-    let plain = |event: Event| Counted { event, version, from_blocks, reversed: None };
+    let plain = |event: Event| {
+        let in_blocks = blocks(event.movement.points());
+        Counted { event, version, in_blocks, reversed: None }
+    };
     let points = dice.points();
-    match dice.roll(7) {
+    match dice.roll(9) {
         0 => {
             // Part of it repays debt.
             let repaid = points / 3;
@@ -138,6 +146,7 @@ fn counted(dice: &mut Dice) -> Counted {
             let refund = OrderRefunded {
                 brand: brand.clone(),
                 order_id: OrderId::of_checked("1"),
+                revision: 1,
                 amount: SignedMoney(0),
                 closes: false,
                 taken,
@@ -158,8 +167,9 @@ fn counted(dice: &mut Dice) -> Counted {
                 }),
             };
             let event = event(movement, kind);
-            Counted { event, version, from_blocks: false, reversed: Some(Box::new(earned)) }
+            Counted { event, version, in_blocks: 0, reversed: Some(Box::new(earned)) }
         }
+        7 | 8 => revised(dice, &brand, plain(event(of(vec![share(&brand, points)], 0), order(&brand)))),
         2 => {
             let shares = shares(dice, -1);
             plain(event(
@@ -188,7 +198,7 @@ fn counted(dice: &mut Dice) -> Counted {
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
             // Whatever came back.
             let event = event(of(shares(dice, 1), -3), kind);
-            Counted { event, version, from_blocks: false, reversed: Some(Box::new(redeemed)) }
+            Counted { event, version, in_blocks: 0, reversed: Some(Box::new(redeemed)) }
         }
         4 => {
             let (sign, kind) = match dice.roll(3) {
@@ -211,8 +221,37 @@ fn counted(dice: &mut Dice) -> Counted {
     }
 }
 
+/// An order that is told anew, perhaps when its brand issues from blocks and did not before: some points are added
+/// or taken, or none move.
+fn revised(dice: &mut Dice, brand: &BrandId, earned: Counted) -> Counted {
+    let points = dice.points();
+    let (added, taken) = match dice.roll(3) {
+        0 => (points.unsigned_abs(), 0),
+        1 => (0, points.unsigned_abs()),
+        _ => (0, 0),
+    };
+    let kind = EntryKind::OrderRevised(Box::new(OrderRevised {
+        revision: 2,
+        order: told(brand),
+        counted: added,
+        added,
+        taken,
+        remained: Money(0),
+        reopens: false,
+        closes: false,
+        after: OrderState::default(),
+    }));
+    let moved = added.cast_signed() - taken.cast_signed();
+    // Debt takes part of it, either way.
+    let debt = moved / 3;
+    let movement = Movement { shares: vec![share(brand, moved - debt)], debt: -debt, growth: 0 };
+    let in_blocks = if dice.roll(2) == 0 { dice.roll(moved.unsigned_abs() + 1) } else { 0 };
+    let version = u32::try_from(dice.roll(3)).unwrap() + 1;
+    Counted { event: event(movement, kind), version, in_blocks, reversed: Some(Box::new(earned)) }
+}
+
 fn made(counted: &Counted) -> Made<'_> {
-    Made { event: &counted.event, version: counted.version, from_blocks: counted.from_blocks }
+    Made { event: &counted.event, version: counted.version, in_blocks: counted.in_blocks }
 }
 
 fn count(tally: &mut Tally, programmes: &Timeline, counted: &Counted) {
@@ -236,7 +275,7 @@ fn plainly(
     for own in all {
         let of = own.reversed.as_deref();
         let issue = |counted: &Counted, brand: &BrandId| {
-            if counted.from_blocks { 0 } else { prices[&(counted.version, brand.clone())].0 }
+            if counted.in_blocks > 0 { 0 } else { prices[&(counted.version, brand.clone())].0 }
         };
         match &own.event.kind {
             EntryKind::OrderEarned(order) => {
@@ -247,6 +286,14 @@ fn plainly(
             EntryKind::OrderRefunded(refund) => {
                 let price = issue(of.unwrap(), &refund.brand);
                 add(&refund.brand, LineKind::Issued, -i128::from(refund.taken), price);
+            }
+            EntryKind::OrderRevised(revised) => {
+                // What blocks gave or got back is paid for; the rest is worth what the order's first entry is.
+                let brand = &revised.order.brand;
+                let moved = i128::from(revised.added) - i128::from(revised.taken);
+                let paid = moved.signum() * i128::from(own.in_blocks);
+                add(brand, LineKind::Issued, paid, 0);
+                add(brand, LineKind::Issued, moved - paid, issue(of.unwrap(), brand));
             }
             EntryKind::Adjusted { bill: false, .. } => {}
             EntryKind::Adjusted { brand, bill: true, .. } => {

@@ -137,6 +137,18 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     (
         "POST",
+        "/earn-points",
+        r#"{{who},"brand":"{brand}","order_id":"{order}","amount":"2","revision":2}"#,
+        [401, 401, 200, 403, 200, 200, 403, 403, 200, 404, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/orders/find",
+        r#"{"brand":"{brand}","order_id":"{order}"}"#,
+        [401, 401, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
         "/reverse",
         r#"{"brand":"{brand}","order_id":"{order}","refund":"all"}"#,
         [401, 401, 200, 200, 200, 200, 403, 403, 200, 404, 403, 403, 403],

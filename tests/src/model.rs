@@ -38,9 +38,13 @@
 //!   binds one activity too.
 //! - 4.5: late points whose lot has already ended still repay debt; the rest enters the lot
 //!   and leaves it in an `expire` entry of its own. Held points repay debt at once too.
-//! - 4: an order of amount 0 counts in `orders.count` (vectors) until it is refunded (`"all"`).
-//!   `orders.amount` counts excluded categories too. What remains of an order is money: it is
+//! - 4: an order counts in `orders.count` while goods with a price remain of it; one that never had any counts,
+//!   refunded or not (vectors), and is never `order_refunded`. `orders.amount` counts excluded categories too. What remains of an order is money: it is
 //!   rounded down to the minor unit, once for the whole order (a third of a line's units).
+//! - 4, revisions: what adds points or growth needs an active member, what only takes does not. A revision's
+//!   entry has its order's `occurred_at`. It moves `inactivity` where points came in, those that repay debt
+//!   too. Where points end by inactivity when they come in, no lot is the order's own; else, if the order's own
+//!   version had that, they end as an earning of its day would now. `"all"` of nothing left changes no revision.
 //! - 5: the same order redeemed with other content is 409 `order_conflict`; once it is cancelled whole it is
 //!   `already_cancelled`, whatever the content. A cancellation's name is one of its redemption's.
 //! - 6: "the order's lot has expired" is judged by the order's own end, even where its points only
@@ -98,6 +102,7 @@ mod programs;
 mod redeeming;
 mod refunds;
 mod requests;
+mod revising;
 mod status;
 
 use activities::{ActivityKey, Gave};
@@ -202,6 +207,11 @@ impl Model {
     /// Whose order that is.
     pub fn owner(&self, order: &OrderKey) -> Option<usize> {
         self.orders.get(order).map(|order| order.member)
+    }
+
+    /// The number of that order's last telling, and whether refunds left nothing of it.
+    pub fn revision(&self, order: &OrderKey) -> Option<(i64, bool)> {
+        self.orders.get(order).map(|order| (order.revision(), order.refunded))
     }
 
     /// The member who made that redemption, and how much of it remains.

@@ -1,4 +1,7 @@
-//! `POST /earn-points`: an order or an activity earns points and growth.
+//! `POST /earn-points`: an order or an activity earns points and growth, and an order is revised;
+//! `POST /orders/find`: an order as it now stands.
+
+mod orders;
 
 use domain::{
     decide::{EarnActivity, EarnLine, EarnOrder},
@@ -10,10 +13,12 @@ use domain::{
 };
 use edge::{
     Access, Answer, Api, Call, Code, Decimal, Form, Function, IdentitySent, Kind, List, Method, MoneyText,
-    Partners, Problem, Role, Route, Text, Ulid, body, given, need, taking,
+    Partners, Problem, Role, Route, Text, Ulid, Whole, body, given, need, taking,
     wire::{Earned, PartnerDone},
 };
 use engine::{Act, id::Reference};
+
+pub use orders::ORDERS;
 
 body! {
     /// A line of an order.
@@ -54,6 +59,8 @@ body! {
         lines: Option<List<OrderLine, 1, 200>>,
         /// in place of an order: what was done
         activity: Option<ActivityId>,
+        /// of an order: its first telling is 1; a later one says what the order consists of now, whole
+        revision: Option<Whole<1, 1_000_000>>,
         /// the activity's natural key
         activity_ref: Option<ActivityRef>,
         /// when it happened; now unless given
@@ -69,7 +76,7 @@ pub static FUNCTION: Function = Function {
     routes: &[Route {
         method: Method::Post,
         path: "",
-        summary: "An order or an activity earns points and growth",
+        summary: "An order or an activity earns points and growth, or an order is told anew",
         access: Access::keys(&[Role::Storefront]).and_partners(Partners::MayEarn),
         remembers: true,
         answers: &[(200, Shape::Either(&Earned::SHAPE, &PartnerDone::SHAPE))],
@@ -78,6 +85,8 @@ pub static FUNCTION: Function = Function {
             Code::BrandNotFound,
             Code::ActivityNotFound,
             Code::OrderConflict,
+            Code::OrderRefunded,
+            Code::TooManyRefunds,
             Code::ActivityLimit,
             Code::MemberNotActive,
             Code::BrandLimit,
@@ -101,7 +110,13 @@ async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Prob
             let activity = activity(&mut form, body, done);
             whom.map(|whom| Act::earn_activity(whom, activity))
         }
-        None => whom.zip(order(&mut form, body)).map(|(whom, order)| Act::earn_order(whom, order)),
+        None => {
+            let revision = body.revision.map_or(1, |revision| revision.0);
+            whom.zip(order(&mut form, body)).map(|(whom, order)| match u32::try_from(revision) {
+                Ok(1) => Act::earn_order(whom, order),
+                later => Act::revise(whom, order, later.unwrap_or(u32::MAX)),
+            })
+        }
     };
     let act = form.finish(act)?;
 
@@ -123,7 +138,7 @@ fn in_the_currency(form: &Form<'_>, body: &EarnPoints) -> Result<(), Problem> {
 }
 
 fn activity(form: &mut Form<'_>, body: EarnPoints, activity: ActivityId) -> EarnActivity {
-    form.takes_no(given!(body: order_id, amount, lines, channel, currency), "an activity has none");
+    form.takes_no(given!(body: order_id, amount, lines, revision, channel, currency), "an activity has none");
     EarnActivity { brand: body.brand, activity, reference: body.activity_ref, occurred_at: body.occurred_at }
 }
 

@@ -1,5 +1,5 @@
 //! The Lambda function.
 
 fn main() -> std::process::ExitCode {
-    lambda::run(&earn_points::FUNCTION)
+    lambda::run_with(&earn_points::FUNCTION, &[&earn_points::ORDERS])
 }

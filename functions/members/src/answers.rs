@@ -3,8 +3,9 @@
 use edge::Problem;
 use engine::Place;
 
-/// Longest cursor: a number and a key, in hexadecimal.
-const CURSOR_BYTES_MAX: usize = 400;
+/// Longest cursor: a number and a key, in hexadecimal. The longest key names a brand, an order and a refund, each
+/// text of up to 64 characters.
+const CURSOR_BYTES_MAX: usize = 1_200;
 
 /// The place as opaque text.
 pub(crate) fn cursor(place: &Place) -> String {

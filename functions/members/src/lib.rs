@@ -3,6 +3,7 @@
 
 mod answers;
 mod badges;
+mod filter;
 mod links;
 mod tokens;
 
@@ -56,7 +57,7 @@ answer! {
         /// newest first
         entries: List<Entry<'a>, 0, 200>,
         /// null at the end
-        next_cursor: OrNull<Text<400>>,
+        next_cursor: OrNull<Text<1_200>>,
     }
 }
 
@@ -110,12 +111,12 @@ pub static FUNCTION: Function = Function {
         Route {
             method: Method::Get,
             path: "/{id}/ledger",
-            summary: "A member's ledger, newest first",
+            summary: "A member's ledger, newest first; of one kind, or recorded from since on and before until",
             access: SHOP_AND_OWN,
             remembers: false,
             answers: &[(200, Ledger::SHAPE)],
             problems: UNKNOWN,
-            query: &["limit", "cursor"],
+            query: &["limit", "cursor", "kind", "since", "until"],
             ..asking!(ledger)
         },
         Route {
@@ -201,8 +202,10 @@ async fn find(api: &Api, call: &Call, body: FindMember) -> Result<Answer, Proble
 async fn ledger(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (id, limit) = (named(call)?, call.limit()?);
     let from = answers::read_cursor(call.query("cursor"))?;
+    let filter = filter::read(call)?;
 
-    let (entries, next) = api.engine.ledger().entries(id, from, limit, call.request.now).await?;
+    let ledger = api.engine.ledger();
+    let (entries, next) = ledger.entries_like(&filter, id, from, limit, call.request.now).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };

@@ -27,7 +27,8 @@ pub(super) struct Entry {
     /// `None`: due and not yet written down.
     pub(super) recorded_at: Option<String>,
     pub(super) version: u64,
-    pub(super) from_blocks: bool,
+    /// Points that came from blocks, or went back to them.
+    pub(super) in_blocks: i64,
     pub(super) bill: bool,
     pub(super) activity: String,
     pub(super) activity_ref: String,
@@ -56,7 +57,9 @@ impl Entry {
             occurred_at: line["occurred_at"].as_str()?.to_owned(),
             recorded_at: line["recorded_at"].as_str().map(str::to_owned),
             version: line["program_version"].as_u64()?,
-            from_blocks: line["blocks"].as_array().is_some_and(|blocks| !blocks.is_empty()),
+            in_blocks: line["blocks"]
+                .as_array()
+                .map_or(Some(0), |blocks| blocks.iter().map(|block| block["points"].as_i64()).sum())?,
             bill: line["bill"] == true,
             activity: text("activity"),
             activity_ref: text("activity_ref"),

@@ -10,12 +10,13 @@ use crate::start::StartError;
 
 /// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
 /// reported, because whatever it moves would be missing from the sums.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "earn",
     "activity",
     "redeem",
     "expire",
     "reverse_earn",
+    "revise",
     "reverse_redeem",
     "adjust",
     "tier",
@@ -211,10 +212,10 @@ impl Sums {
                 "activity" if entry.forfeits => continue,
                 "earn" | "activity" => self.issued(entry, entry),
                 "adjust" if entry.bill => self.issued(entry, entry),
-                "reverse_earn" if entry.points != 0 => {
+                "reverse_earn" | "revise" if entry.points != 0 => {
                     match orders.get(&(entry.brand.as_str(), entry.order_id.as_str())) {
                         Some(order) => self.issued(entry, order),
-                        None => Err("the refunded order does not exist".to_owned()),
+                        None => Err("the refunded or revised order does not exist".to_owned()),
                     }
                 }
                 "reverse_activity" if entry.points != 0 => {
@@ -246,10 +247,16 @@ impl Sums {
         wrong
     }
 
-    /// The entry's points, at the price of another entry.
+    /// The entry's points, at the price of another entry. What came from blocks, or goes back to them, was paid for
+    /// with them; all of it is so where the other entry drew from blocks.
     fn issued(&mut self, entry: &Entry, priced_as: &Entry) -> Result<(), String> {
         let price = &self.prices.of(priced_as.version, &priced_as.brand)?.0;
-        let value = if priced_as.from_blocks { Fraction::nought() } else { price.times(entry.points) };
+        let to_pay = match priced_as.in_blocks {
+            0 if entry.points < 0 => entry.points + entry.in_blocks,
+            0 => entry.points - entry.in_blocks,
+            _ => 0,
+        };
+        let value = price.times(to_pay);
         self.add(&entry.brand, "issued", None, entry.points, &value);
         Ok(())
     }

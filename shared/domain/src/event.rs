@@ -2,9 +2,10 @@
 
 mod drawn;
 mod ended;
+mod revision;
 mod row;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::{
     id::{
@@ -19,7 +20,8 @@ use crate::{
 
 pub use drawn::{drawn_last, points_drawn};
 pub use ended::Ended;
-pub use row::{BadgeStep, Granted, Moves, Once, Redemption, Reversed, Row, TierStep, WORDS};
+pub use revision::{OrderNow, OrderRevised};
+pub use row::{BadgeStep, Granted, Moves, Once, OrderChange, Redemption, Reversed, Row, TierStep, WORDS};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,6 +91,8 @@ pub enum EntryKind {
     PointsExpired,
     /// An order was refunded, in part or whole.
     OrderRefunded(OrderRefunded),
+    /// An order was told anew.
+    OrderRevised(Box<OrderRevised>),
     /// A redemption was cancelled, in part or whole.
     RedemptionCancelled(RedemptionCancelled),
     /// An operator moved points or growth.
@@ -171,7 +175,7 @@ pub enum TierCause {
     Version(u32),
 }
 
-/// An order as it was recorded. What has since been refunded is in [`OrderState`].
+/// An order as it was told. What has become of it since is in [`OrderNow`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Order {
     /// The brand.
@@ -323,6 +327,8 @@ pub struct OrderRefunded {
     pub brand: BrandId,
     /// The order.
     pub order_id: OrderId,
+    /// The number of the telling of it that was refunded.
+    pub revision: u32,
     /// What remained of its amount before, less what remains after; below 0 if a discount was refunded.
     pub amount: SignedMoney,
     /// Whether nothing remains from now on, having remained before.
@@ -407,18 +413,27 @@ impl History {
     /// are being recorded.
     pub fn orders_standing(&self, recent: &[Event], since: Instant) -> u64 {
         let events = || self.events.iter().chain(recent);
-        let refunds = events().filter_map(|event| event.kind.row().refund);
-        let closing = refunds.filter(|refund| refund.closes);
-        let closed: HashSet<_> = closing.map(|refund| (&refund.brand, &refund.order_id)).collect();
+        // The newest change of an order is that of its highest revision, and of that the last refund.
+        let mut newest: HashMap<_, ((u32, u32), bool)> = HashMap::new();
+        for change in events().filter_map(|event| event.kind.row().order_change()) {
+            let (place, closed) = ((change.revision, change.after.refunds), change.after.closed);
+            let known = newest.entry((change.brand, change.order_id)).or_insert((place, closed));
+            if known.0 < place {
+                *known = (place, closed);
+            }
+        }
         let since = events().filter(|event| event.occurred_at >= since);
         let orders = since.filter_map(|event| event.kind.row().order);
-        let standing = orders.filter(|order| !closed.contains(&(&order.brand, &order.order_id)));
+        let standing = orders.filter(|order| {
+            let newest = newest.get(&(&order.brand, &order.order_id));
+            newest.is_none_or(|(_, closed)| !closed)
+        });
         standing.count() as u64
     }
 
-    /// The categories of the lines of all orders, with those that are being recorded.
+    /// The categories of the lines of all tellings of orders, with those that are being recorded.
     pub fn categories<'a>(&'a self, recent: &'a [Event]) -> impl Iterator<Item = &'a str> {
-        let orders = self.events.iter().chain(recent).filter_map(|event| event.kind.row().order);
+        let orders = self.events.iter().chain(recent).filter_map(|event| event.kind.row().told());
         orders.flat_map(|order| order.lines.iter().filter_map(|line| line.category.as_deref()))
     }
 }

@@ -2,7 +2,7 @@
 //! member, or stops if that is impossible.
 
 use crate::{
-    event::{EntryKind, Event, Movement, Order, Share, TierCause},
+    event::{EntryKind, Event, Movement, Order, OrderRevised, Share, TierCause},
     id::{ActivityId, BrandId},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
     number::{Money, signed},
@@ -22,7 +22,9 @@ pub fn evolve(member: &mut Member, event: &Event) {
     let (grown, grows) = (signed(member.growth), event.movement.growth);
     assert!(growth + grows == grown, "a growth of {growth} that changes by {grows} comes to {grown}");
     let row = event.kind.row();
-    let (opens, closes) = (row.order.is_some(), row.refund.is_some_and(|refund| refund.closes));
+    let opens = row.order.is_some() || row.revision.is_some_and(|revised| revised.reopens);
+    let closes =
+        row.refund.is_some_and(|refund| refund.closes) || row.revision.is_some_and(|revised| revised.closes);
     let (now, count) = (member.orders.count, orders + u64::from(opens));
     assert!(
         now + u64::from(closes) == count,
@@ -59,6 +61,10 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
             member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
             let left = i128::from(member.orders.amount.0) - refund.amount.0;
             member.orders.amount = Money(u64::try_from(left.max(0)).unwrap_or(u64::MAX));
+        }
+        EntryKind::OrderRevised(revised) => {
+            member.count_revised(revised);
+            member.count_granted(revised.order.day, revised.counted, event.today);
         }
         EntryKind::TierKept { valid_until, counted, lifetime, tier } => {
             member.standing.valid_until = *valid_until;
@@ -184,6 +190,22 @@ impl Member {
         orders.count += 1;
         orders.amount = Money(orders.amount.0.saturating_add(order.amount.0));
         orders.first_at = Some(orders.first_at.map_or(occurred_at, |first| first.min(occurred_at)));
+        orders.last_at = Some(orders.last_at.map_or(occurred_at, |last| last.max(occurred_at)));
+        self.count_categories(order);
+    }
+
+    /// An order was told anew: whether it counts, what remains of it, and what was bought.
+    fn count_revised(&mut self, revised: &OrderRevised) {
+        let orders = &mut self.orders;
+        orders.count += u64::from(revised.reopens);
+        orders.count = orders.count.saturating_sub(revised.closes.into());
+        let others = orders.amount.0.saturating_sub(revised.remained.0);
+        orders.amount = Money(others.saturating_add(revised.order.amount.0));
+        self.count_categories(&revised.order);
+    }
+
+    fn count_categories(&mut self, order: &Order) {
+        let orders = &mut self.orders;
         for category in order.lines.iter().filter_map(|line| line.category.as_ref()) {
             if orders.categories.contains(category) {
                 continue;
@@ -194,7 +216,6 @@ impl Member {
                 orders.more_categories = true;
             }
         }
-        orders.last_at = Some(orders.last_at.map_or(occurred_at, |last| last.max(occurred_at)));
     }
 
     /// Counts one for its local day; with the streak that it leaves, if it has any.

@@ -45,8 +45,16 @@ pub enum Refusal {
     Forbidden,
     /// The activity has reached its limit.
     ActivityLimit,
-    /// The order (refund, adjustment …) was recorded before with other content.
-    OrderConflict,
+    /// The order (refund, adjustment …) was recorded before with other content, or is not to be revised so.
+    OrderConflict {
+        /// Of an order: the number of its newest telling, 0 if there is none.
+        revision: Option<u32>,
+    },
+    /// The order is told again, and refunds have left nothing of it.
+    OrderRefunded {
+        /// The number of its newest telling.
+        revision: u32,
+    },
     /// The redemption was cancelled.
     AlreadyCancelled,
     /// The refund is for more than remains.

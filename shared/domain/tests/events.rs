@@ -98,6 +98,7 @@ fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
     let kind = OrderRefunded {
         brand: BrandId::of_checked(brand),
         order_id: OrderId::of_checked(order_id),
+        revision: 1,
         amount: SignedMoney(100),
         closes,
         taken: 0,

@@ -130,14 +130,16 @@ codes! {
     RequestTimeout 408 "request_timeout" "the body did not arrive in time" Yes Nothing Data::None;
     /// fewer points can be spent
     InsufficientPoints 409 "insufficient_points" "fewer points can be spent" No Nothing Data::Balance("`available`, `debt`");
-    /// recorded before with other content
-    OrderConflict 409 "order_conflict" "it was recorded before with other content; nothing has changed" No Nothing Data::None;
+    /// recorded before with other content, or not the next revision of its order
+    OrderConflict 409 "order_conflict" "it was recorded before with other content; nothing has changed" No Nothing Data::Plain("`revision`, of an order: the number of its newest telling, 0 if there is none");
+    /// the order is told again, and refunds have left nothing of it
+    OrderRefunded 409 "order_refunded" "refunds have left nothing of the order" No Nothing Data::Plain("`revision`, the number of its newest telling");
     /// the redemption was cancelled
     AlreadyCancelled 409 "already_cancelled" "the redemption was cancelled" No Nothing Data::None;
     /// more is asked back than remains
     OverRefund 409 "over_refund" "more is asked back than remains" No Nothing Data::Plain("`remaining`: an amount, units by line, or points");
-    /// the order has been refunded 200 times
-    TooManyRefunds 409 "too_many_refunds" "the order has been refunded 200 times" No Nothing Data::None;
+    /// the order has been refunded 200 times, or told 200 times
+    TooManyRefunds 409 "too_many_refunds" "the order has been refunded or told 200 times" No Nothing Data::None;
     /// done as often as it may be
     ActivityLimit 409 "activity_limit" "the activity was done as often as it may be" No Nothing Data::None;
     /// the brand would issue or honour more than it may

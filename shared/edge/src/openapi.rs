@@ -89,6 +89,7 @@ pub const PROBLEM: Shape = Shape::Named(
             "program_conflict, version_conflict: who changed it last",
         ),
         optional("at", Shape::OrNull(&Shape::Instant), "program_conflict, version_conflict: when that was"),
+        optional("revision", COUNT, "order_conflict, order_refunded: the order's newest, 0 if there is none"),
     ]),
 );
 

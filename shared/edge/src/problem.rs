@@ -121,7 +121,24 @@ impl Problem {
             Refusal::SettlementNotFound => Problem::of(Code::SettlementNotFound),
             Refusal::Forbidden => Problem::of(Code::Forbidden),
             Refusal::ActivityLimit => Problem::of(Code::ActivityLimit),
-            Refusal::OrderConflict => Problem::of(Code::OrderConflict),
+            Refusal::OrderConflict { revision: None } => Problem::of(Code::OrderConflict),
+            Refusal::OrderConflict { revision: Some(revision) } => {
+                let detail = match revision {
+                    0 => "there is no such order to revise: its first telling is revision 1".to_owned(),
+                    last => format!(
+                        "the order stands at revision {last}: what it consists of now is told as revision {}, with its member and occurred_at as they were; nothing has changed",
+                        last + 1
+                    ),
+                };
+                Problem::saying(Code::OrderConflict, detail).with("revision", *revision)
+            }
+            Refusal::OrderRefunded { revision } => {
+                let detail = format!(
+                    "refunds have left nothing of the order; if it stands again, tell it as revision {}",
+                    revision + 1
+                );
+                Problem::saying(Code::OrderRefunded, detail).with("revision", *revision)
+            }
             Refusal::AlreadyCancelled => Problem::of(Code::AlreadyCancelled),
             Refusal::TooManyRefunds => Problem::of(Code::TooManyRefunds),
             Refusal::OccurredInFuture => Problem::of(Code::OccurredInFuture),

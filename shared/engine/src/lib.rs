@@ -25,8 +25,9 @@ pub use ledger::{
     act::{Act, Done, Whom, redemption_id},
     audit::Finding,
     books::{Books, Strays},
-    read::{LedgerEntry, Place},
+    read::{Filter, LedgerEntry, Place},
     sweep::{Part, Swept},
+    told::FoundOrder,
 };
 pub use partners::{
     Partners,

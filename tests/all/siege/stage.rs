@@ -322,7 +322,7 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
 pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
     match pattern.split('/').nth(1).unwrap_or_default() {
         "reverse" if body.contains("redemption") => "redemption_not_found",
-        "reverse" => "order_not_found",
+        "reverse" | "orders" => "order_not_found",
         "link" => "link_code_not_found",
         "settlements" => "settlement_not_found",
         "keys" | "partners" => "key_not_found",

@@ -84,9 +84,9 @@ impl World {
         status: u16,
         body: &[u8],
     ) -> Result<(), String> {
-        // A redemption that was cancelled since is not done again; its key still has the first answer.
+        // What was cancelled or refunded since is not done again; its key still has the first answer.
         let cancelled = client.key.is_none()
-            && code(body) == "already_cancelled"
+            && ["already_cancelled", "order_refunded"].contains(&&*code(body))
             && client.op.asked().is_undone(&self.model);
         if (*first, &**bytes) == (status, body) || cancelled {
             return Ok(());

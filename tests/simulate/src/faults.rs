@@ -171,6 +171,8 @@ pub enum Kind {
     Register,
     /// `POST /earn-points`, an order.
     Order,
+    /// `POST /earn-points`, a later telling of an order.
+    Revise,
     /// `POST /earn-points`, an activity.
     Activity,
     /// `POST /redeem`.
@@ -195,9 +197,10 @@ pub enum Kind {
 
 impl Kind {
     /// All that write.
-    pub const WRITES: [(Kind, &'static str); 11] = [
+    pub const WRITES: [(Kind, &'static str); 12] = [
         (Kind::Register, "register"),
         (Kind::Order, "earn order"),
+        (Kind::Revise, "revise order"),
         (Kind::Activity, "earn activity"),
         (Kind::Redeem, "redeem"),
         (Kind::Refund, "refund"),
@@ -213,7 +216,7 @@ impl Kind {
 /// How often each fault struck each kind of operation.
 #[derive(Clone, Default, Debug)]
 pub struct Struck {
-    counts: [[u64; 12]; Fault::ALL.len()],
+    counts: [[u64; 13]; Fault::ALL.len()],
 }
 
 impl Struck {

@@ -20,8 +20,9 @@ type Draw = fn(&mut Writer, &Model, i64) -> Op;
 
 /// A request, and how many times in a hundred it comes.
 const ROWS: &[(i64, Draw)] = &[
-    (26, Writer::order),
-    (9, Writer::activity),
+    (22, Writer::order),
+    (5, Writer::revise),
+    (8, Writer::activity),
     (1, Writer::take_back),
     (11, Writer::redeem),
     (10, Writer::refund),
@@ -41,6 +42,7 @@ const ROWS: &[(i64, Draw)] = &[
 /// A request of the partner, and how many times in ten it comes.
 const SIGNED: &[(i64, Draw)] = &[
     (3, Writer::order),
+    (1, Writer::revise),
     (2, Writer::activity),
     (1, Writer::take_back),
     (2, Writer::redeem),

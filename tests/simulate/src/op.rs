@@ -8,6 +8,7 @@ mod people;
 mod programme;
 mod redeeming;
 mod refunds;
+mod revising;
 mod sweeps;
 
 use domain::id::{OrderId, RedemptionPart};
@@ -142,6 +143,7 @@ trait Commanded {
 fn commanded(command: &Command) -> &dyn Commanded {
     match command {
         Command::Order(sent) => sent,
+        Command::Revise(sent) => sent,
         Command::Activity(sent) => sent,
         Command::Redeem(sent) => sent,
         Command::Refund(sent) => sent,

@@ -63,8 +63,8 @@ fn issued(world: &World, month: (i32, u32)) -> BTreeMap<String, i64> {
     for entry in members.flat_map(|member| &member.entries) {
         // What an activity takes counts for nobody.
         let forfeited = entry.kind == "activity" && entry.points < 0;
-        let counts =
-            matches!(entry.kind, "earn" | "activity" | "reverse_earn" | "reverse_activity") && !forfeited;
+        let billed = ["earn", "activity", "reverse_earn", "revise", "reverse_activity"];
+        let counts = billed.contains(&entry.kind) && !forfeited;
         if counts && world.model.program(1).month(entry.recorded_at) == month {
             let brand = entry.brand.as_deref().unwrap_or_default();
             *issued.entry(brand.to_owned()).or_default() += entry.points;

@@ -4,7 +4,7 @@ use super::calendar;
 use super::draft::Draft;
 use super::member::{Entry, Standing};
 use super::program::text;
-use super::{Model, activities, adjusting, badges, earning, redeeming, refunds};
+use super::{Model, activities, adjusting, badges, earning, redeeming, refunds, revising};
 use serde_json::Value;
 use smol_str::SmolStr;
 
@@ -14,6 +14,7 @@ pub use super::badges::{Badge, Take};
 pub use super::earning::{Activity, Line, Order};
 pub use super::redeeming::{Cancel, Redeem};
 pub use super::refunds::{Refund, Refunded};
+pub use super::revising::Revise;
 pub use super::status::Status;
 
 /// A member by its index in the model; `None` is a member that does not exist.
@@ -30,6 +31,8 @@ pub type RedemptionKey = (SmolStr, SmolStr, Option<SmolStr>);
 pub enum Command {
     /// An order earns.
     Order(Order),
+    /// An order is told anew.
+    Revise(Revise),
     /// An activity earns.
     Activity(Activity),
     /// Points are spent.
@@ -51,8 +54,15 @@ pub enum Command {
 }
 
 /// Parses a feature's commands.
-const READERS: [fn(&Body<'_>) -> Option<Command>; 6] =
-    [activities::read, earning::read, redeeming::read, refunds::read, adjusting::read, badges::read];
+const READERS: [fn(&Body<'_>) -> Option<Command>; 7] = [
+    revising::read,
+    activities::read,
+    earning::read,
+    redeeming::read,
+    refunds::read,
+    adjusting::read,
+    badges::read,
+];
 
 /// What the model needs from a command: each feature's own part.
 pub(crate) trait Asked {
@@ -104,6 +114,8 @@ pub struct Refused {
     pub balance: Option<(i64, i64)>,
     /// `remaining`, of an order without lines, or of a redemption.
     pub remaining: Option<Value>,
+    /// `revision`, of an order: its last.
+    pub revision: Option<i64>,
 }
 
 /// The answer's figures for what was done.
@@ -159,7 +171,13 @@ impl Told {
 }
 
 pub(crate) fn refuse(status: u16, code: &'static str) -> Told {
-    Told::Refused(Refused { status, code, balance: None, remaining: None })
+    Told::Refused(Refused { status, code, balance: None, remaining: None, revision: None })
+}
+
+/// Refuses with the order's last revision.
+pub(crate) fn refuse_revision(code: &'static str, revision: i64) -> Told {
+    let revision = Some(revision);
+    Told::Refused(Refused { status: 409, code, balance: None, remaining: None, revision })
 }
 
 pub(crate) fn invalid() -> Told {
@@ -171,6 +189,7 @@ impl Command {
     pub(crate) fn asked(&self) -> &dyn Asked {
         match self {
             Command::Order(sent) => sent,
+            Command::Revise(sent) => sent,
             Command::Activity(sent) => sent,
             Command::Redeem(sent) => sent,
             Command::Refund(sent) => sent,

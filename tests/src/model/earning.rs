@@ -70,10 +70,25 @@ pub(crate) fn read(body: &Body<'_>) -> Option<Command> {
         let (activity, reference) = (body.word("activity"), body.maybe("activity_ref"));
         Command::Activity(Activity { member, brand, activity, reference, occurred_at })
     } else {
-        let (order_id, amount) = (body.word("order_id"), body.maybe("amount"));
-        let lines = list(&body.value["lines"]).iter().map(read_line).collect();
-        let (channel, currency) = (body.maybe("channel"), body.maybe("currency"));
-        Command::Order(Order { member, brand, order_id, channel, currency, amount, lines, occurred_at })
+        Command::Order(read_order(body)?)
+    })
+}
+
+/// The order of a body, whichever telling it is.
+pub(crate) fn read_order(body: &Body<'_>) -> Option<Order> {
+    let (member, brand, occurred_at) = (body.whom, body.word("brand"), body.instant("occurred_at"));
+    let (order_id, amount) = (body.word("order_id"), body.maybe("amount"));
+    let lines = list(&body.value["lines"]).iter().map(read_line).collect();
+    let (channel, currency) = (body.maybe("channel"), body.maybe("currency"));
+    (!body.value["activity"].is_string()).then_some(Order {
+        member,
+        brand,
+        order_id,
+        channel,
+        currency,
+        amount,
+        lines,
+        occurred_at,
     })
 }
 
@@ -86,21 +101,27 @@ fn read_line(line: &Value) -> Line {
     }
 }
 
+impl Order {
+    /// Amounts of another currency say nothing: that comes first.
+    pub(crate) fn in_another_currency(&self, model: &Model) -> Option<Told> {
+        let own = &model.program(model.versions()).currency;
+        let other = self.currency.as_ref().is_some_and(|told| told != own);
+        other.then(|| refuse(422, "currency_mismatch"))
+    }
+}
+
 impl Asked for Order {
     fn whom(&self) -> Whom {
         self.member
     }
 
     fn replayed(&self, model: &Model) -> Option<Told> {
-        // Amounts of another currency say nothing: that comes first.
-        let own = &model.program(model.versions()).currency;
-        if self.currency.as_ref().is_some_and(|told| told != own) {
-            return Some(refuse(422, "currency_mismatch"));
+        if let Some(told) = self.in_another_currency(model) {
+            return Some(told);
         }
         let order = model.orders.get(&(self.brand.clone(), self.order_id.clone()))?;
         // Natural keys come first: a known request gets its first answer.
-        let same = *order.sent == *self;
-        Some(if same { (*order.told).clone() } else { refuse(409, "order_conflict") })
+        Some(order.told_again(*order.sent == *self, &order.told))
     }
 
     fn decide(&self, draft: &mut Draft<'_>, _: &Model) -> Result<Told, Told> {
@@ -134,9 +155,9 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Whether anything is left of what is no discount.
+    /// Whether anything with a price is left of it.
     pub(crate) fn is_something(&self) -> bool {
-        !self.left.is_zero() && self.amount >= Exact::zero()
+        !self.left.is_zero() && self.amount > Exact::zero()
     }
 }
 
@@ -168,8 +189,20 @@ pub(crate) struct Earned {
     pub(crate) expires_at: i64,
     held_until: Option<i64>,
     pub(crate) refunds: usize,
-    /// Nothing remains of it.
+    /// Nothing with a price remains of it, though something did.
     pub(crate) gone: bool,
+    /// Refunds left nothing of it.
+    pub(crate) refunded: bool,
+    /// It had something with a price in one of its tellings.
+    pub(crate) was_above: bool,
+    pub(crate) occurred: i64,
+    /// Later tellings as they were sent, and what was answered.
+    pub(crate) revisions: Vec<(Rc<Order>, Rc<Told>)>,
+    /// Points that limits have counted for it.
+    pub(crate) counted: i64,
+    /// Points that were to be taken and were let go or had ended, and growth that was not there.
+    pub(crate) lost: i64,
+    pub(crate) growth_lost: i64,
 }
 
 impl Earned {
@@ -192,6 +225,39 @@ impl Earned {
         }
         let remaining = self.remaining_amount().at_least_zero();
         remaining.times(&Exact::whole(10_i64.pow(self.program.minor))).floor()
+    }
+
+    /// Whether anything with a price remains: a discount alone is nothing.
+    pub(crate) fn goods_left(&self) -> bool {
+        self.left > Exact::zero() || self.lines.iter().any(Part::is_something)
+    }
+
+    /// Takes over what a telling says that the order consists of, all of it.
+    pub(crate) fn retell(&mut self, sent: &Order) -> Result<(), Told> {
+        (self.lines, self.left) = (Vec::new(), Exact::zero());
+        for line in &sent.lines {
+            self.lines.push(Part {
+                id: line.line_id.clone(),
+                category: line.category.clone(),
+                amount: self.program.signed_money(&line.amount).ok_or_else(invalid)?,
+                quantity: quantity(&line.quantity).ok_or_else(invalid)?,
+                left: quantity(&line.quantity).ok_or_else(invalid)?,
+            });
+        }
+        if let Some(amount) = &sent.amount {
+            let amount = self.program.money(amount).ok_or_else(invalid)?;
+            if self.lines.is_empty() {
+                self.left = amount;
+            } else if self.remaining_amount() != amount {
+                return Err(invalid());
+            }
+        } else if self.lines.is_empty() {
+            return Err(invalid());
+        }
+        if self.remaining_amount() < Exact::zero() {
+            return Err(invalid());
+        }
+        Ok(())
     }
 
     /// Points and growth of what remains (rules 4.1 to 4.3), before limits.
@@ -283,34 +349,21 @@ impl Draft<'_> {
             held_until: Some(hold).filter(|&until| program.hold_days > 0 && until > now),
             refunds: 0,
             gone: false,
+            refunded: false,
+            was_above: false,
+            occurred,
+            revisions: Vec::new(),
+            counted: 0,
+            lost: 0,
+            growth_lost: 0,
             program,
         };
-        for line in &sent.lines {
-            order.lines.push(Part {
-                id: line.line_id.clone(),
-                category: line.category.clone(),
-                amount: order.program.signed_money(&line.amount).ok_or_else(invalid)?,
-                quantity: quantity(&line.quantity).ok_or_else(invalid)?,
-                left: quantity(&line.quantity).ok_or_else(invalid)?,
-            });
-        }
-        if let Some(amount) = &sent.amount {
-            let amount = order.program.money(amount).ok_or_else(invalid)?;
-            if order.lines.is_empty() {
-                order.left = amount;
-            } else if order.remaining_amount() != amount {
-                return Err(invalid());
-            }
-        } else if order.lines.is_empty() {
-            return Err(invalid());
-        }
-        if order.remaining_amount() < Exact::zero() {
-            return Err(invalid());
-        }
+        order.retell(sent)?;
+        order.was_above = order.goods_left();
         let (calculated, growth) = order.worth();
         let date = order.program.calendar.date(occurred);
         let granted = self.grant(date, calculated);
-        (order.points, order.growth) = (granted, growth);
+        (order.points, order.growth, order.counted) = (granted, growth, granted);
         let lot = Lot { points: granted, ..order.own_lot(now) };
         let facts = &mut self.member.orders;
         facts.count += 1;
@@ -377,9 +430,17 @@ impl Draft<'_> {
 
     /// How many of the points the limits allow (rule 4.4); granted points count towards them.
     fn grant(&mut self, date: NaiveDate, calculated: i64) -> i64 {
-        let mut granted = calculated;
+        let granted = self.allowed(self.program(), date, calculated, 0);
+        self.granted = Some((date, granted));
+        granted
+    }
+
+    /// How many more points of an order, or an activity, the limits of that programme allow; they have counted so
+    /// many of it already.
+    pub(crate) fn allowed(&self, program: &Program, date: NaiveDate, more: i64, counted: i64) -> i64 {
+        let mut granted = more;
         let by_date = &self.before().granted;
-        for (per, limit) in &self.program().limits {
+        for (per, limit) in &program.limits {
             let used: i64 = match per.as_str() {
                 "day" => by_date.get(&date).copied().unwrap_or(0),
                 "month" => {
@@ -387,11 +448,10 @@ impl Draft<'_> {
                     let last = super::calendar::add_months(first, 1);
                     by_date.range(first..last).map(|(_, points)| points).sum()
                 }
-                _ => 0,
+                _ => counted,
             };
             granted = granted.min((limit - used).max(0));
         }
-        self.granted = Some((date, granted));
         granted
     }
 }

@@ -98,6 +98,8 @@ pub(crate) struct Writer {
     pub(crate) number: i64,
     /// What was accepted, to be repeated, refunded and cancelled.
     pub(crate) orders: Vec<Value>,
+    /// Tellings of orders that later ones have replaced.
+    pub(crate) tellings: Vec<Value>,
     pub(crate) refunds: Vec<Value>,
     pub(crate) redeems: Vec<Value>,
     pub(crate) activities: Vec<Value>,
@@ -118,6 +120,7 @@ impl Writer {
             members: 0,
             number: 0,
             orders: Vec::new(),
+            tellings: Vec::new(),
             refunds: Vec::new(),
             redeems: Vec::new(),
             activities: Vec::new(),

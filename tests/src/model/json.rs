@@ -68,11 +68,14 @@ impl Model {
         match told {
             Told::Done(done) => (done.status, self.done(done)),
             Told::Refused(refused) => {
-                let Refused { status, code, balance, remaining } = refused;
+                let Refused { status, code, balance, remaining, revision } = refused;
                 let mut problem = json!({"code": code});
                 if let Some((available, debt)) = balance {
                     problem["available"] = json!(available);
                     problem["debt"] = json!(debt);
+                }
+                if let Some(revision) = revision {
+                    problem["revision"] = json!(revision);
                 }
                 if let Some(remaining) = remaining {
                     problem["remaining"] = json!(remaining);

@@ -147,7 +147,7 @@ impl Draft<'_> {
         if sent.points > available {
             let balance = Some((available, self.member.debt));
             let (status, code) = (409, "insufficient_points");
-            return Err(Told::Refused(Refused { status, code, balance, remaining: None }));
+            return Err(Told::Refused(Refused { status, code, balance, remaining: None, revision: None }));
         }
         // What has ended comes first, and goes at once; of the others the free lots suffice.
         let mut lots = self.restore(ended, sent.points);
@@ -222,7 +222,7 @@ impl Draft<'_> {
         if asked > remaining {
             let (status, code) = (409, "over_refund");
             let remaining = Some(remaining.into());
-            return Err(Told::Refused(Refused { status, code, balance: None, remaining }));
+            return Err(Told::Refused(Refused { status, code, balance: None, remaining, revision: None }));
         }
         let grace = match program.grace_days {
             0 => None,

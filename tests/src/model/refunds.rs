@@ -4,6 +4,7 @@ use super::Model;
 use super::command::{Asked, Body, Command, OrderKey, Refused, Told, Whom, invalid, refuse};
 use super::draft::{About, Draft};
 use super::earning::{Earned, quantity};
+use super::member::Lot;
 use super::number::{Exact, money};
 use super::program::text;
 use serde_json::Value;
@@ -73,7 +74,8 @@ impl Asked for Refund {
 
 impl Draft<'_> {
     fn refund(&mut self, sent: &Refund, mut order: Earned) -> Result<Told, Told> {
-        if order.gone && sent.what == Refunded::All {
+        let left = order.lines.iter().any(|line| !line.left.is_zero()) || !order.left.is_zero();
+        if (order.gone || !left) && sent.what == Refunded::All {
             let growth = self.member.growth;
             let entry = self.record("reverse_earn", 0, 0, Vec::new(), Some(self.refunding(sent)));
             let mut done = self.finish(200, growth, Some(entry));
@@ -83,11 +85,11 @@ impl Draft<'_> {
         if order.refunds == 200 {
             return Err(refuse(409, "too_many_refunds"));
         }
-        let units = order.remaining_units();
+        let (units, counted) = (order.remaining_units(), !order.gone);
         reduce(&mut order, &sent.what)?;
         order.refunds += 1;
         let facts = &mut self.member.orders;
-        facts.count -= i64::from(order.gone);
+        facts.count -= i64::from(order.gone && counted);
         facts.any_gone |= order.gone;
         facts.units -= units - order.remaining_units();
 
@@ -97,22 +99,35 @@ impl Draft<'_> {
         let growth_lost = order.growth - growth;
         (order.points, order.growth) = (order.points - points, growth);
 
-        let (mut taken, mut lots) = (0, Vec::new());
-        // For a lot that has ended, the programme in force at its end decides what kind of lot it was.
-        let ended = order.expires_at <= self.now;
-        let judged = if ended { self.versions().before(order.expires_at) } else { &**self.program() };
-        if order.program.by_inactivity() || judged.by_inactivity() {
-            (taken, lots) = self.take(None, points);
-        } else if order.expires_at > self.now {
-            (taken, lots) = self.take(Some(&order.own_lot(self.now)), points);
-        }
+        let (taken, lots) = self.take_back(&order, points);
         let before = self.member.growth;
         let change = self.member.change_growth(-growth_lost);
+        order.lost += points - taken;
+        order.growth_lost += growth_lost + change;
         let entry = self.record("reverse_earn", -taken, change, lots, Some(self.refunding(sent)));
         self.order = Some((sent.order.clone(), order));
         let mut done = self.finish(200, before, Some(entry));
         done.taken = Some(taken);
         Ok(Told::Done(Box::new(done)))
+    }
+
+    /// Whether one lot is the order's own. For a lot that has ended, the programme in force at its end decides what
+    /// kind of lot it was.
+    pub(crate) fn has_own_lot(&self, order: &Earned) -> bool {
+        let ended = order.expires_at <= self.now;
+        let judged = if ended { self.versions().before(order.expires_at) } else { &**self.program() };
+        !order.program.by_inactivity() && !judged.by_inactivity()
+    }
+
+    /// Takes points that the order has earned: how many there were, and from which lots.
+    pub(crate) fn take_back(&mut self, order: &Earned, points: i64) -> (i64, Vec<Lot>) {
+        if !self.has_own_lot(order) {
+            self.take(None, points)
+        } else if order.expires_at > self.now {
+            self.take(Some(&order.own_lot(self.now)), points)
+        } else {
+            (0, Vec::new())
+        }
     }
 
     fn refunding<'s>(&self, sent: &'s Refund) -> About<'s> {
@@ -149,11 +164,19 @@ fn reduce(order: &mut Earned, what: &Refunded) -> Result<(), Told> {
             if amount > order.left {
                 let remaining = Some(money(order.remaining_units(), order.program.minor).into());
                 let (status, code) = (409, "over_refund");
-                return Err(Told::Refused(Refused { status, code, balance: None, remaining }));
+                return Err(Told::Refused(Refused {
+                    status,
+                    code,
+                    balance: None,
+                    remaining,
+                    revision: None,
+                }));
             }
             order.left = order.left.minus(&amount);
         }
     }
-    order.gone = order.left.is_zero() && !order.lines.iter().any(|line| line.is_something());
+    let gone = order.was_above && !order.goods_left();
+    order.refunded |= gone && !order.gone;
+    order.gone |= gone;
     Ok(())
 }

@@ -5,6 +5,7 @@ mod earning;
 mod people;
 mod redeeming;
 mod refunds;
+mod revising;
 
 use super::generate::Writer;
 
@@ -12,9 +13,10 @@ use super::generate::Writer;
 type Asks = fn(&mut Writer) -> i64;
 
 /// A request, and how many times in a hundred it comes.
-const ROWS: [(i64, Asks); 12] = [
-    (33, Writer::order),
-    (16, Writer::activity),
+const ROWS: [(i64, Asks); 13] = [
+    (28, Writer::order),
+    (9, Writer::revise),
+    (12, Writer::activity),
     (2, Writer::take_back),
     (14, Writer::redeem),
     (16, Writer::refund),

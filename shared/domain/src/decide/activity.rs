@@ -53,6 +53,7 @@ impl Draft<'_> {
             | EntryKind::PointsRedeemed { .. }
             | EntryKind::PointsExpired
             | EntryKind::OrderRefunded(_)
+            | EntryKind::OrderRevised(_)
             | EntryKind::RedemptionCancelled(_)
             | EntryKind::Adjusted { .. }
             | EntryKind::TierKept { .. }

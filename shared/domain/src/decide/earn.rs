@@ -9,7 +9,7 @@ use crate::{
     id::{ActivityId, ActivityRef, BrandId, OrderChannel, OrderId},
     member::COUNTED_DAYS,
     number::{Currency, Figure, Money, SignedMoney, signed},
-    programme::{Activity, Expiry, Per, Way},
+    programme::{Activity, Expiry, Limit, Per, Way},
     refusal::Refusal,
     shape::Fault,
     time::{Day, DayNumber, Instant},
@@ -71,7 +71,7 @@ impl Draft<'_> {
         let worth = Worth::of(&Content::whole(&order), &Rates::of(programme, &order));
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         (order.calculated, order.growth) = (worth.points, worth.growth);
-        order.granted = self.within_limits(order.calculated, day)?;
+        order.granted = self.within_limits(&programme.points.limits, order.calculated, 0, day)?;
         self.check_member_day(&told.brand, Way::Issue, order.granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
         let hold_days = Some(programme.points.hold_days).filter(|days| *days > 0);
@@ -101,7 +101,7 @@ impl Draft<'_> {
         let (streak, bonus) = self.streak(rules, day);
         let calculated = Figure::sum([rules.points, bonus]);
         let calculated = calculated.ok_or(Refusal::LimitExceeded { what: "figure" })?.get();
-        let granted = self.within_limits(calculated, day)?;
+        let granted = self.within_limits(&programme.points.limits, calculated, 0, day)?;
         self.check_member_day(&told.brand, Way::Issue, granted)?;
         let (expires_at, moves_expiry_to) = self.expiry(day);
         let mut movement = self.credit(vec![share(expires_at, &told.brand, None, signed(granted))]);
@@ -121,7 +121,7 @@ impl Draft<'_> {
     }
 
     /// When points of an event on that day expire, and the instant to which it moves all others.
-    fn expiry(&self, day: Day) -> (Option<Instant>, Option<Instant>) {
+    pub(super) fn expiry(&self, day: Day) -> (Option<Instant>, Option<Instant>) {
         let programme = self.programme();
         let zone = programme.zone;
         match programme.points.expiry {
@@ -152,12 +152,19 @@ impl Draft<'_> {
         Movement { shares, debt: -repaid, ..Movement::default() }
     }
 
-    /// The points that the limits allow (rules, 4.4).
-    fn within_limits(&self, calculated: u64, day: Day) -> Result<u64, Wants> {
-        let (mut granted, mut wants) = (calculated, Wants::default());
-        for limit in &self.programme().points.limits {
+    /// The points that the limits allow (rules, 4.4), of which they have counted so many before for the same
+    /// order: these they allow.
+    pub(super) fn within_limits(
+        &self,
+        limits: &[Limit],
+        calculated: u64,
+        counted: u64,
+        day: Day,
+    ) -> Result<u64, Wants> {
+        let (mut more, mut wants) = (calculated.saturating_sub(counted), Wants::default());
+        for limit in limits {
             let before = match limit.per {
-                Per::Order => Ok(0),
+                Per::Order => Ok(counted),
                 Per::Day => self.granted_between(day, day),
                 Per::Month => {
                     let first = day.first_of_month();
@@ -166,10 +173,10 @@ impl Draft<'_> {
             };
             let Some(before) = wants.collect(before) else { continue };
             // Under an earlier version more may have been granted than this one allows: nothing is left then.
-            granted = granted.min(limit.points.saturating_sub(before));
+            more = more.min(limit.points.saturating_sub(before));
         }
         wants.nothing()?;
-        Ok(granted)
+        Ok(calculated.min(counted) + more)
     }
 
     fn is_counted(&self, first: Day) -> bool {
@@ -230,7 +237,7 @@ impl Draft<'_> {
 }
 
 /// The order's amount: the sum of its lines, which `amount` must equal if both are given.
-fn order_amount(told: &EarnOrder, currency: Currency) -> Result<Money, Refusal> {
+pub(super) fn order_amount(told: &EarnOrder, currency: Currency) -> Result<Money, Refusal> {
     let mut seen = HashSet::new();
     let twice = told.lines.iter().enumerate().filter(|(_, line)| !seen.insert(line.line_id.as_str()));
     let twice = twice.map(|(index, _)| {

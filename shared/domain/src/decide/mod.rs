@@ -10,13 +10,14 @@ mod follow;
 mod late;
 mod points;
 mod refund;
+mod revise;
 mod staff;
 mod unite;
 mod worth;
 
 use crate::{
     condition::Wants,
-    event::{BadgeStep, EntryKind, Event, History, Movement, Order, OrderState, Share, TierStep},
+    event::{BadgeStep, EntryKind, Event, History, Movement, Order, OrderNow, Share, TierStep},
     evolve::evolve,
     id::{BadgeId, BrandId, RedemptionId, TierId},
     member::{LOTS_MAX, Member, Person, Status},
@@ -67,12 +68,25 @@ pub enum Command<'a> {
     EarnActivity(&'a EarnActivity),
     /// Points are spent on an order.
     Redeem(&'a Redeem),
+    /// An order is told anew.
+    Revise {
+        /// The order as it was first told.
+        first: &'a Order,
+        /// When it happened.
+        happened: Instant,
+        /// What has become of it.
+        now: &'a OrderNow,
+        /// What it consists of from now on.
+        told: &'a EarnOrder,
+        /// The number of that telling.
+        revision: u32,
+    },
     /// An order is refunded.
     Refund {
-        /// The order as it was recorded.
-        order: &'a Order,
+        /// The order as it was first told.
+        first: &'a Order,
         /// What has become of it.
-        state: &'a OrderState,
+        now: &'a OrderNow,
         /// What is asked back.
         ask: &'a Ask,
     },
@@ -113,8 +127,8 @@ pub struct Decision {
     pub before: usize,
     /// The member afterwards.
     pub member: Member,
-    /// The refunded order's state afterwards.
-    pub order: Option<OrderState>,
+    /// The refunded or revised order afterwards.
+    pub order: Option<OrderNow>,
 }
 
 impl Decision {
@@ -174,7 +188,10 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         Command::EarnOrder(order) => draft.earn_order(order)?,
         Command::EarnActivity(activity) => draft.earn_activity(activity)?,
         Command::Redeem(redeem) => draft.redeem(redeem)?,
-        Command::Refund { order, state, ask } => order_after = Some(draft.refund(order, state, ask)?),
+        Command::Revise { first, happened, now, told, revision } => {
+            order_after = Some(draft.revise(first, *happened, now, told, *revision)?);
+        }
+        Command::Refund { first, now, ask } => order_after = Some(draft.refund(first, now, ask)?),
         Command::CancelRedemption { redemption, redeemed, cancelled, points } => {
             draft.cancel_redemption(*redemption, redeemed, *cancelled, *points)?
         }

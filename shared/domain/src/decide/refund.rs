@@ -3,10 +3,10 @@
 
 use super::{Content, Draft, Rates, Stop, Worth, invalid, share};
 use crate::{
-    event::{EntryKind, Movement, Order, OrderLot, OrderRefunded, OrderState, Share},
+    event::{EntryKind, Movement, Order, OrderLot, OrderNow, OrderRefunded, OrderState, Share},
     id::{BrandId, OrderLineId},
     number::{Currency, Money, Quantity, SignedMoney, signed},
-    programme::Expiry,
+    programme::{Expiry, Programme},
     refusal::{Refusal, Remaining},
     shape::Fault,
 };
@@ -34,29 +34,23 @@ pub struct RefundLine {
     pub quantity: Quantity,
 }
 
-impl Draft<'_> {
-    /// Returns the order's state afterwards.
-    pub(super) fn refund(
-        &mut self,
-        order: &Order,
-        state: &OrderState,
-        ask: &Ask,
-    ) -> Result<OrderState, Stop> {
+impl<'a> Draft<'a> {
+    /// Returns the order as it is afterwards.
+    pub(super) fn refund(&mut self, first: &Order, now: &OrderNow, ask: &Ask) -> Result<OrderNow, Stop> {
+        let (order, state) = (now.order(first), &now.state);
         // `"all"` of nothing left is not a refund: it always gets an answer, and does not count as one.
-        let nothing_left = state.closed && *ask == Ask::All;
+        let nothing_left = *ask == Ask::All && (state.closed || order.is_all_refunded(state));
         if state.refunds >= REFUNDS_MAX && !nothing_left {
             return Err(Refusal::TooManyRefunds.into());
         }
-        let mut after = refunded(order, state, ask, self.programme().currency)?;
+        let mut after = refunded(order, now, ask, self.programme().currency)?;
         after.refunds += u32::from(!nothing_left);
         let closes = after.closed && !state.closed;
         // An open order is counted among the member's.
         if closes && self.member.orders.count == 0 {
             return Err(Stop::Torn);
         }
-        let made_under = self.context.programmes.version(order.version);
-        let programme =
-            made_under.unwrap_or_else(|| panic!("an order of version {}, which is not known", order.version));
+        let programme = self.made_under(order);
         let worth = Worth::of(&Content::left(order, &after), &Rates::of(programme, order));
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         after.points = if after.closed { 0 } else { state.points.min(worth.points) };
@@ -68,29 +62,26 @@ impl Draft<'_> {
             state.growth - after.growth,
         );
         after.taken += taken;
-        let (left, given) = (after.points + after.taken, order.granted);
-        assert!(
-            left <= given,
-            "{} points are taken of an order that gave {given} and has {}",
-            after.taken,
-            after.points
-        );
-        assert!(
-            after.growth <= order.growth,
-            "a refund leaves a growth of {} of {}",
-            after.growth,
-            order.growth
-        );
+        let growth_lost = state.growth - after.growth - movement.growth.unsigned_abs();
+        let after = OrderNow { state: after, growth_lost: now.growth_lost + growth_lost, ..now.clone() };
+        after.must_add_up();
         let kind = EntryKind::OrderRefunded(OrderRefunded {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),
-            amount: SignedMoney(remaining(order, state).0 - remaining(order, &after).0),
+            revision: now.revision,
+            amount: SignedMoney(remaining(order, state).0 - remaining(order, &after.state).0),
             closes,
             taken,
-            after: after.clone(),
+            after: after.state.clone(),
         });
         self.record(self.context.now, movement, None, kind);
         Ok(after)
+    }
+
+    /// The version of the programme that the order earned under.
+    pub(super) fn made_under(&self, order: &Order) -> &'a Programme {
+        let made_under = self.context.programmes.version(order.version);
+        made_under.unwrap_or_else(|| panic!("an order of version {}, which is not known", order.version))
     }
 
     /// Takes points from the own lot of what gave them, at that brand, then from the others, then as debt; and growth.
@@ -121,7 +112,7 @@ impl Draft<'_> {
 
     /// The order's own lot. There is none if points end with inactivity: their lot moves with every activity,
     /// whatever it was when the order was made.
-    fn own_lot<'o>(&self, lot: Option<&'o OrderLot>) -> Option<&'o OrderLot> {
+    pub(super) fn own_lot<'o>(&self, lot: Option<&'o OrderLot>) -> Option<&'o OrderLot> {
         let own = lot?;
         let now = self.context.now;
         // For a lot that has ended, the programme at its end says what kind of lot it was.
@@ -171,7 +162,8 @@ impl Draft<'_> {
 }
 
 /// The order's state once the ask is granted; points and growth are still the old ones.
-fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) -> Result<OrderState, Refusal> {
+fn refunded(order: &Order, now: &OrderNow, ask: &Ask, currency: Currency) -> Result<OrderState, Refusal> {
+    let state = &now.state;
     let mut after = state.clone();
     match ask {
         Ask::All => {
@@ -224,7 +216,7 @@ fn refunded(order: &Order, state: &OrderState, ask: &Ask, currency: Currency) ->
             }
         }
     }
-    after.closed = Content::left(order, &after).is_nothing();
+    after.closed = state.closed || now.was_above && !order.has_goods_left(&after);
     Ok(after)
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     event::{Order, OrderLine, OrderState},
-    number::{Figure, Money, Quantity, Rate, SignedMoney, Term, Total},
+    number::{Figure, Money, Quantity, Rate, Term, Total},
     programme::{Brand, Given, Programme},
 };
 
@@ -131,13 +131,5 @@ impl<'a> Content<'a> {
         }
         let whole = self.total(|_| Some(Rate::ONE)).floor_of(&[], Money(1));
         Money(whole.unwrap_or_else(|| panic!("a part of an order is beyond every figure")).get())
-    }
-
-    /// Whether it is nothing: a discount alone is nothing.
-    pub fn is_nothing(&self) -> bool {
-        if self.lines.is_empty() {
-            return self.amount == Money(0);
-        }
-        self.remaining().all(|(line, left)| left == Quantity::NONE || line.amount < SignedMoney(0))
     }
 }

@@ -7,7 +7,7 @@
 //! If a kind's own content is needed (to apply it, or for the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
-use super::{Cancelled, Deed, EntryKind, Order, OrderRefunded, TierCause};
+use super::{Cancelled, Deed, EntryKind, Order, OrderRefunded, OrderRevised, OrderState, TierCause};
 use crate::{
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
     programme::Way,
@@ -30,6 +30,7 @@ pub const WORDS: &[&str] = &[
     "badge",
     "restore",
     "reverse_activity",
+    "revise",
 ];
 
 /// What a kind of entry is, read from an entry of that kind.
@@ -49,6 +50,8 @@ pub struct Row<'a> {
     pub activity: Option<Deed<'a>>,
     /// The refund, if it was one.
     pub refund: Option<&'a OrderRefunded>,
+    /// The revision of an order, if it was one.
+    pub revision: Option<&'a OrderRevised>,
     /// The badge it issued or took back, if it did.
     pub badge: Option<BadgeStep<'a>>,
     /// What it did to the tier, if anything.
@@ -57,7 +60,8 @@ pub struct Row<'a> {
     pub moves: Moves,
     /// The points it earned, as the programme's limits count them.
     pub granted: Option<Granted>,
-    /// What it takes back, if anything. A refund that took no points takes back nothing.
+    /// What it takes back or adds to, whose prices it has, if anything. A refund that took no points takes back
+    /// nothing.
     pub reverses: Option<Reversed<'a>>,
     /// What must not happen to one member a second time, if it must not.
     pub once: Option<Once<'a>>,
@@ -234,12 +238,52 @@ pub enum Reversed<'a> {
 pub enum Once<'a> {
     /// That order, by brand and id, earns.
     Order(&'a BrandId, &'a OrderId),
+    /// That order, by brand and id, is told anew under that number.
+    Revision(&'a BrandId, &'a OrderId, u32),
     /// Points are spent on that order, by brand, id and part.
     Redemption(&'a BrandId, &'a OrderId, Option<&'a RedemptionPart>),
     /// What that activity gave, by brand, id and reference, is taken back.
     ActivityReversed(&'a BrandId, &'a ActivityId, &'a ActivityRef),
     /// That badge is issued.
     Badge(&'a BadgeId),
+}
+
+/// What an entry left of an order that had been told before.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderChange<'a> {
+    /// The order's brand.
+    pub brand: &'a BrandId,
+    /// The order.
+    pub order_id: &'a OrderId,
+    /// The number of the telling that stands from then on.
+    pub revision: u32,
+    /// What has become of the order.
+    pub after: &'a OrderState,
+}
+
+impl<'a> Row<'a> {
+    /// What it left of an order, if it refunded or revised one.
+    pub fn order_change(&self) -> Option<OrderChange<'a>> {
+        let refunded = self.refund.map(|refund| OrderChange {
+            brand: &refund.brand,
+            order_id: &refund.order_id,
+            revision: refund.revision,
+            after: &refund.after,
+        });
+        refunded.or_else(|| {
+            self.revision.map(|revised| OrderChange {
+                brand: &revised.order.brand,
+                order_id: &revised.order.order_id,
+                revision: revised.revision,
+                after: &revised.after,
+            })
+        })
+    }
+
+    /// The order as it was told, if it was, at first or anew.
+    pub fn told(&self) -> Option<&'a Order> {
+        self.order.or_else(|| self.revision.map(|revised| &revised.order))
+    }
 }
 
 impl EntryKind {
@@ -254,6 +298,7 @@ impl EntryKind {
                 order: Some(order),
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Issued,
@@ -279,6 +324,7 @@ impl EntryKind {
                     day: activity.day,
                 }),
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Issued,
@@ -300,6 +346,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Honoured,
@@ -317,6 +364,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Expired,
@@ -334,6 +382,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: Some(refund),
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::TakenBack { taken: refund.taken },
@@ -341,6 +390,32 @@ impl EntryKind {
                 reverses: (refund.taken > 0).then_some(Reversed::Order(&refund.brand, &refund.order_id)),
                 once: None,
                 is_activity: false,
+                for_partners: true,
+            },
+            EntryKind::OrderRevised(revised) => Row {
+                word: "revise",
+                brand: Some(&revised.order.brand),
+                order_id: Some(&revised.order.order_id),
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                revision: Some(revised),
+                badge: None,
+                tier: None,
+                moves: match revised.added {
+                    0 => Moves::TakenBack { taken: revised.taken },
+                    _ => Moves::Issued,
+                },
+                granted: Some(Granted {
+                    calculated: revised.order.calculated,
+                    points: revised.counted,
+                    day: revised.order.day,
+                }),
+                reverses: (revised.added + revised.taken > 0)
+                    .then_some(Reversed::Order(&revised.order.brand, &revised.order.order_id)),
+                once: Some(Once::Revision(&revised.order.brand, &revised.order.order_id, revised.revision)),
+                is_activity: revised.added > 0,
                 for_partners: true,
             },
             EntryKind::RedemptionCancelled(gone) => Row {
@@ -351,6 +426,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::GivenBack(gone.cancelled),
@@ -368,6 +444,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::ByHand { billed: *bill },
@@ -394,6 +471,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: Some(BadgeStep::Issued(badge)),
                 tier: None,
                 moves: Moves::Nothing,
@@ -411,6 +489,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: Some(BadgeStep::Taken(badge)),
                 tier: None,
                 moves: Moves::Nothing,
@@ -428,6 +507,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Nothing,
@@ -449,6 +529,7 @@ impl EntryKind {
                     day: took.day,
                 }),
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Forfeited { calculated: took.calculated },
@@ -466,6 +547,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::TakenBack { taken: back.taken },
@@ -487,6 +569,7 @@ impl EntryKind {
                 order: None,
                 activity: None,
                 refund: None,
+                revision: None,
                 badge: None,
                 tier: None,
                 moves: Moves::Restored,
@@ -510,6 +593,7 @@ fn tier_row(step: TierStep<'_>) -> Row<'_> {
         order: None,
         activity: None,
         refund: None,
+        revision: None,
         badge: None,
         tier: Some(step),
         moves: Moves::Nothing,

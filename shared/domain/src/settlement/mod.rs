@@ -27,11 +27,12 @@ pub struct Made<'a> {
     pub event: &'a Event,
     /// The version of the programme under which it was made: its prices.
     pub version: u32,
-    /// Whether its points came from blocks, which were paid for when they were bought.
-    pub from_blocks: bool,
+    /// How many of its points came from blocks, which were paid for when they were bought, or went back to them.
+    pub in_blocks: u64,
 }
 
-/// What the entry takes back, whose price it has. A refund that took no points takes back nothing here.
+/// What the entry takes back or adds to, whose price it has. A refund that took no points takes back nothing
+/// here.
 pub fn reversed(event: &Event) -> Option<Reversed<'_>> {
     event.kind.row().reverses
 }

@@ -72,14 +72,17 @@ impl Tally {
         let row = made.event.kind.row();
         match row.moves {
             Moves::Issued | Moves::ByHand { billed: true } => {
-                let (brand, price) = (brand_of(made)?, issue_price(programmes, made)?);
-                self.issue(brand, i128::from(made.event.movement.points()), price);
+                // What a revision adds has the prices of its order's first entry.
+                let priced_as = match row.reverses {
+                    Some(_) => reversed.ok_or(Unpriced { version: made.version })?,
+                    None => made,
+                };
+                self.issue(programmes, made, priced_as, i128::from(made.event.movement.points()))?;
             }
             Moves::TakenBack { taken: 0 } => {}
             Moves::TakenBack { taken } => {
                 let order = reversed.ok_or(Unpriced { version: made.version })?;
-                let (brand, price) = (brand_of(made)?, issue_price(programmes, order)?);
-                self.issue(brand, -i128::from(taken), price);
+                self.issue(programmes, made, order, -i128::from(taken))?;
             }
             Moves::Honoured => self.redeem(programmes, made, &made.event.movement.shares)?,
             // Exactly what the redemption took, whatever happened to it since.
@@ -109,8 +112,21 @@ impl Tally {
         add(&mut self.blocks, brand, Sum { points: 0, millionths });
     }
 
-    fn issue(&mut self, brand: &BrandId, points: i128, price: u64) {
-        add(&mut self.issued, brand, Sum::of(points, price));
+    /// Counts points of an entry at the price of another. Points of blocks were paid for with them: all of an
+    /// order whose first entry drew from blocks, else those that its own entry draws or gives back.
+    fn issue(
+        &mut self,
+        programmes: &Timeline,
+        made: Made<'_>,
+        priced_as: Made<'_>,
+        points: i128,
+    ) -> Result<(), Unpriced> {
+        let brand = brand_of(made)?;
+        let price = priced(programmes, priced_as.version, brand_of(priced_as)?)?.issue_price.millionths();
+        let paid =
+            if priced_as.in_blocks > 0 { points } else { points.signum() * i128::from(made.in_blocks) };
+        add(&mut self.issued, brand, Sum { points, ..Sum::of(points - paid, price) });
+        Ok(())
     }
 
     /// Counts a redemption's lots for the brand that honoured it: what left them was honoured, and what comes
@@ -146,12 +162,6 @@ impl Tally {
         brands.dedup();
         brands
     }
-}
-
-/// Points that came from blocks were paid for with them.
-fn issue_price(programmes: &Timeline, made: Made<'_>) -> Result<u64, Unpriced> {
-    let price = priced(programmes, made.version, brand_of(made)?)?.issue_price.millionths();
-    Ok(if made.from_blocks { 0 } else { price })
 }
 
 /// The brand that the entry is settled with.

@@ -110,8 +110,11 @@ fn badges(outcome: &Outcome) -> List<Id<&BadgeId>, 0, 100> {
 impl OfEntry for Earned<'_> {
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
         let row = entry.event.kind.row();
-        let (granted, calculated) = match row.granted {
-            Some(granted) => (signed(granted.points), signed(granted.calculated)),
+        // A revision tells what the whole order has earned as it stands; its entry is the change.
+        let whole = row.revision.map(|revised| (revised.order.granted, revised.order.calculated));
+        let earned = row.granted.map(|granted| (granted.points, granted.calculated));
+        let (granted, calculated) = match whole.or(earned) {
+            Some((granted, calculated)) => (signed(granted), signed(calculated)),
             None => (entry.event.movement.points(), -signed(row.moves.forfeited()?)),
         };
         let earned = Earned {

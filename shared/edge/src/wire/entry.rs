@@ -268,6 +268,7 @@ impl Show<'_> {
             | EntryKind::PointsExpired
             | EntryKind::PointsRestored
             | EntryKind::ActivityTook(_)
+            | EntryKind::OrderRevised(_)
             | EntryKind::OrderRefunded(_) => Details::default(),
             EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
             EntryKind::RedemptionCancelled(gone) => {

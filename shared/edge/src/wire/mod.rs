@@ -3,6 +3,7 @@
 mod done;
 mod entry;
 mod member;
+mod order;
 mod partner;
 mod tasks;
 
@@ -25,6 +26,7 @@ pub use member::{
     Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot, MemberPoints, MemberStats,
     MemberStatus, MemberTier, NextTier, Profile, Region, Trial,
 };
+pub use order::{LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 

@@ -75,6 +75,10 @@ impl Show<'_> {
             balance: outcome.filter(|_| sees.balance).map(Balance::of),
             tier: outcome.filter(|_| sees.tier).map(|outcome| Id(&outcome.tier)),
         };
+        if let Some(revised) = row.revision {
+            told.granted = Some(revised.order.granted);
+            return told;
+        }
         let debt = outcome.filter(|_| sees.balance).map(|outcome| outcome.debt);
         match row.moves {
             Moves::Issued => told.granted = row.granted.map(|granted| granted.points),

@@ -1,6 +1,6 @@
 //! What a command takes from an account, or gives back to it.
 
-use domain::{decide::Decision, id::BrandId, member::MemberId, programme::Way};
+use domain::{decide::Decision, id::BrandId, member::MemberId, number::Rate, programme::Way};
 
 use crate::{
     accounts::{
@@ -77,10 +77,13 @@ impl Accounts {
 
     /// The account that a refund of that order may give back to, if there is anything to give back.
     pub(crate) fn refunding(&self, order: &EntryRecord) -> Option<Account> {
-        let drew = !order.blocks.is_empty();
+        let (drew, charged) = match &order.order {
+            Some(kept) => (!kept.drawn.is_empty(), kept.credited > 0),
+            None => (!order.blocks.is_empty(), order.charged),
+        };
         let brand = order.event.kind.row().brand?;
         self.account(Owner::Brand(brand), Some(order.member), |terms| {
-            drew || order.charged && terms.credit.is_some()
+            drew || charged && terms.credit.is_some()
         })
     }
 
@@ -103,22 +106,23 @@ impl Accounts {
         };
         let account = &met.account;
         let moment = account.moment(event.at);
-        let row = event.kind.row();
-        if let (Some(taken), Some(order)) = (row.moves.taken_back(), order) {
-            // Points issued before there was a credit give none back.
-            let price = account.terms.credit.filter(|_| order.charged).map(|_| account.price(order.version));
-            // An order is refunded in parts, an activity taken back whole.
-            let after = row.refund.map_or(taken, |refund| refund.after.taken);
-            let before = after - taken;
-            let back = Back::of(&order.blocks, before, after, price);
-            let returned: u64 = back.blocks.iter().map(|(_, points)| points).sum();
-            assert!(returned <= taken, "{returned} of {taken} points go back to blocks");
+        if let (Some(taken), Some(order)) = (event.kind.row().moves.taken_back(), order) {
+            let price = account.terms.credit.map(|_| account.price(order.version));
+            let back = match &order.order {
+                Some(kept) => Back::of_order(kept, taken, price),
+                // An activity is taken back whole.
+                None => Back::of(&order.blocks, 0, taken, price.filter(|_| order.charged)),
+            };
             if dry_run || back.is_nothing() {
                 return Ok(Charge::default());
             }
             return self.give_back(met, moment, &back, patient, turns).await;
         }
-        let price = account.price(account.programmes.at(event.at).version);
+        // A revision has the prices of its order's first entry.
+        let priced_as = order.filter(|_| event.kind.row().revision.is_some());
+        let version = priced_as.map_or(account.programmes.at(event.at).version, |order| order.version);
+        let paid_before = priced_as.is_some_and(|order| !order.blocks.is_empty());
+        let price = if paid_before { Rate::ZERO } else { account.price(version) };
         let need = Need::of(event, price);
         if need.is_nothing() {
             return Ok(Charge::default());

@@ -8,6 +8,7 @@ use domain::{
     time::{DayNumber, Instant, Zone},
 };
 
+use crate::store::records::KeptOrder;
 pub(crate) use crate::store::records::Points;
 
 /// What an account counts by the calendar, each at the index of its figures.
@@ -139,6 +140,17 @@ impl Back {
         }
         // Without a price they cost nothing.
         Back { blocks, cost: price.map_or(Amount(0), |price| Amount::product(rest, price)) }
+    }
+
+    /// What an order gives back of which that many points are taken, each of which had cost `price` if the
+    /// brand's credit was charged for it. Points issued before there was a credit give none back.
+    pub(crate) fn of_order(order: &KeptOrder, taken: u64, price: Option<Rate>) -> Back {
+        let mut back = Back::of(&order.drawn, 0, taken, None);
+        let returned: u64 = back.blocks.iter().map(|(_, points)| points).sum();
+        assert!(returned <= taken, "{returned} of {taken} points go back to blocks");
+        let charged = (taken - returned).min(order.credited);
+        back.cost = price.map_or(Amount(0), |price| Amount::product(charged, price));
+        back
     }
 
     pub(crate) fn is_nothing(&self) -> bool {

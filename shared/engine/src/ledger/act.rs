@@ -67,6 +67,8 @@ pub(super) enum About {
         key: Key,
         /// The refusal if it does not exist.
         missing: Refusal,
+        /// Who must be the member, if the command names one.
+        whom: Option<Whom>,
     },
 }
 
@@ -79,6 +81,8 @@ pub(super) enum Counted {
     Taken(Way),
     /// May give back what its target took.
     GivenBack,
+    /// Takes points from it, or gives back what its target took.
+    Revised,
 }
 
 /// The state of a member that leaves nothing to do.
@@ -93,6 +97,7 @@ enum Idle {
 #[derive(Clone, Debug)]
 enum Deed {
     EarnOrder(EarnOrder),
+    Revise(EarnOrder, u32),
     EarnActivity(EarnActivity),
     Redeem(Redeem),
     Refund(Ask),
@@ -138,6 +143,23 @@ impl Act {
         }
     }
 
+    /// An order is told anew under that number, from 2, once.
+    pub fn revise(whom: Whom, order: EarnOrder, revision: u32) -> Act {
+        let (brand, order_id) = (&order.brand, &order.order_id);
+        Act {
+            about: About::Target {
+                key: keys::order(brand, order_id),
+                missing: Refusal::OrderConflict { revision: Some(0) },
+                whom: Some(whom),
+            },
+            natural_key: Some(keys::revision(brand, order_id, revision)),
+            brand: Some(order.brand.clone()),
+            account: Counted::Revised,
+            idle: Idle::Never,
+            deed: Deed::Revise(order, revision),
+        }
+    }
+
     /// An activity earns; once, if it has a reference.
     pub fn earn_activity(whom: Whom, done: EarnActivity) -> Act {
         let named = |reference: &ActivityRef| keys::activity(&done.brand, &done.activity, reference);
@@ -163,7 +185,11 @@ impl Act {
     /// A brand's order is refunded; once, if the refund has a name of its own.
     pub fn refund(brand: BrandId, order_id: &OrderId, refund_id: Option<&RefundId>, ask: Ask) -> Act {
         Act {
-            about: About::Target { key: keys::order(&brand, order_id), missing: Refusal::OrderNotFound },
+            about: About::Target {
+                key: keys::order(&brand, order_id),
+                missing: Refusal::OrderNotFound,
+                whom: None,
+            },
             natural_key: refund_id.map(|refund_id| keys::refund(&brand, order_id, refund_id)),
             brand: Some(brand),
             account: Counted::GivenBack,
@@ -176,7 +202,11 @@ impl Act {
     /// own.
     pub fn cancel(redemption: RedemptionId, points: Option<Figure>, refund_id: Option<&RefundId>) -> Act {
         Act {
-            about: About::Target { key: keys::redemption(redemption), missing: Refusal::RedemptionNotFound },
+            about: About::Target {
+                key: keys::redemption(redemption),
+                missing: Refusal::RedemptionNotFound,
+                whom: None,
+            },
             brand: None,
             natural_key: refund_id.map(|refund_id| keys::cancellation(redemption, refund_id)),
             account: Counted::Nowhere,
@@ -191,6 +221,7 @@ impl Act {
             about: About::Target {
                 key: keys::activity(&brand, activity, reference),
                 missing: Refusal::ActivityNotFound,
+                whom: None,
             },
             natural_key: Some(keys::activity_reversed(&brand, activity, reference)),
             brand: Some(brand),
@@ -204,7 +235,7 @@ impl Act {
     pub(super) fn missing(&self) -> Option<&Refusal> {
         match &self.about {
             About::Member(_) => None,
-            About::Target { key: _, missing } => Some(missing),
+            About::Target { key: _, missing, whom: _ } => Some(missing),
         }
     }
 
@@ -241,6 +272,14 @@ impl Act {
         }
     }
 
+    /// The order that it tells anew, whose record says whether a repeat is answered.
+    pub(super) fn revised(&self) -> Option<&Key> {
+        match (&self.deed, &self.about) {
+            (Deed::Revise(..), About::Target { key, .. }) => Some(key),
+            _ => None,
+        }
+    }
+
     /// The command for the rules; `target` is the entry that it changes, if it changes one.
     ///
     /// # Errors
@@ -256,9 +295,14 @@ impl Act {
             Deed::SetStatus(set) => Command::SetStatus(set),
             Deed::Refund(ask) => {
                 let entry = target.ok_or(Refusal::OrderNotFound)?;
-                let order = entry.event.kind.row().order.ok_or(Refusal::OrderNotFound)?;
-                let state = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
-                Command::Refund { order, state, ask }
+                let (first, now) = entry.as_order().ok_or(Refusal::OrderNotFound)?;
+                Command::Refund { first, now, ask }
+            }
+            Deed::Revise(told, revision) => {
+                let entry = target.ok_or(Refusal::OrderNotFound)?;
+                let (first, now) = entry.as_order().ok_or(Refusal::OrderNotFound)?;
+                let happened = entry.event.occurred_at;
+                Command::Revise { first, happened, now, told, revision: *revision }
             }
             Deed::ReverseActivity => {
                 let entry = target.ok_or(Refusal::ActivityNotFound)?;

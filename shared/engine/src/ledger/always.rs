@@ -106,9 +106,9 @@ pub(crate) fn check<'a>(
     let again = match row.once {
         // The member has it, whichever entry gave it.
         Some(Once::Badge(badge)) => member.has_badge(badge),
-        Some(once @ (Once::Order(..) | Once::Redemption(..) | Once::ActivityReversed(..))) => {
-            !seen.once.insert(once)
-        }
+        Some(
+            once @ (Once::Order(..) | Once::Revision(..) | Once::Redemption(..) | Once::ActivityReversed(..)),
+        ) => !seen.once.insert(once),
         None => false,
     };
     match row.badge {

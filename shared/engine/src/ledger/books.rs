@@ -18,8 +18,15 @@ use crate::{
 };
 
 /// Kinds of record that are ledger entries.
-const ENTRIES: [Kind; 6] =
-    [kind::ENTRY, kind::ORDER, kind::REDEMPTION, kind::REFUND, kind::ADJUSTMENT, kind::ACTIVITY];
+const ENTRIES: [Kind; 7] = [
+    kind::ENTRY,
+    kind::ORDER,
+    kind::REDEMPTION,
+    kind::REFUND,
+    kind::REVISION,
+    kind::ADJUSTMENT,
+    kind::ACTIVITY,
+];
 
 /// Records in one page of the walk.
 const PAGE: usize = 1_000;

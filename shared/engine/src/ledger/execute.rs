@@ -26,7 +26,7 @@ use crate::{
         keys,
         look::Look,
         reading::Loaded,
-        records::{Outcome, Remembered},
+        records::{Changed, Outcome, Remembered},
         turns::Turns,
     },
 };
@@ -179,7 +179,7 @@ impl Ledger {
             key: act.natural_key.clone(),
             content: request.content,
             outcome: outcome(&decision),
-            blocks: charge.blocks,
+            blocks: charge.blocks.clone(),
             charged: charge.credit,
         };
         let unnamed =
@@ -205,7 +205,8 @@ impl Ledger {
         }
         if !request.dry_run {
             if let Some((target, becomes)) = target.zip(becomes) {
-                parts.target(target, becomes);
+                let changed = Changed { by: &primary_key, blocks: &charge.blocks, charged: charge.credit };
+                parts.target(target, becomes, changed);
             }
             parts.also(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
             self.programme.commit_timely(request, parts.into_writes()).await?;

@@ -1,6 +1,6 @@
 //! Finds whose ledger a command is about and what it changes, waits for them and reads them.
 
-use domain::{member::MemberId, refusal::Refusal};
+use domain::{member::MemberId, programme::Way, refusal::Refusal};
 
 use crate::{
     access::requests::Request,
@@ -64,6 +64,10 @@ impl Ledger {
             About::Member(whom @ (Whom::Linked(_) | Whom::Nobody)) => {
                 Ok(Some(self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?))
             }
+            About::Target { whom: Some(whom @ (Whom::Linked(_) | Whom::Nobody)), .. } => {
+                self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?;
+                Ok(None)
+            }
             About::Member(Whom::Identity(_)) | About::Target { .. } => Ok(None),
         }
     }
@@ -77,12 +81,18 @@ impl Ledger {
         request: &Request,
         act: &Act,
     ) -> Result<(MemberId, Option<Target>), Error> {
+        let mut named = None;
         let (key, missing) = match &act.about {
             About::Member(whom) => {
                 let id = self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?;
                 return Ok((id, None));
             }
-            About::Target { key, missing } => (key, missing),
+            About::Target { key, missing, whom } => {
+                if let Some(whom) = whom {
+                    named = Some(self.existing(request, whom).await?);
+                }
+                (key, missing)
+            }
         };
         let (entry, version) = self.records.read::<EntryRecord>(key).await?.ok_or_else(|| missing.clone())?;
         let reaches = request.reaches(&*self.programme.timeline()?, entry.event.kind.row().brand);
@@ -95,7 +105,22 @@ impl Ledger {
         if self.programme.timeline()?.version(made_under).is_none() {
             self.programme.refresh().await?;
         }
+        if named.is_some_and(|named| named != entry.member) {
+            return Err(Refusal::OrderConflict { revision: entry.revision() }.into());
+        }
+        let mut entry = entry;
+        if act.revised().is_some() {
+            self.complete(&mut entry).await?;
+        }
         Ok((entry.member, Some(Target { key: key.clone(), entry, version })))
+    }
+
+    /// The member that is named, who must exist.
+    async fn existing(&self, request: &Request, whom: &Whom) -> Result<MemberId, Error> {
+        let id = self.member_of(request, whom).await?.ok_or(Refusal::MemberNotFound)?;
+        // Whoever is named otherwise than by an id was found by a record of it.
+        let exists = !matches!(whom, Whom::Id(_)) || self.records.load(id).await?.is_some();
+        if exists { Ok(id) } else { Err(Refusal::MemberNotFound.into()) }
     }
 
     /// Waits for the turns of everything that a command is about, and requests it.
@@ -114,6 +139,11 @@ impl Ledger {
                 act.brand.as_ref().and_then(|brand| self.accounts.spending(brand, way, id))
             }
             Counted::GivenBack => target.as_ref().and_then(|target| self.accounts.refunding(&target.entry)),
+            Counted::Revised => {
+                let brand = act.brand.as_ref();
+                let spending = brand.and_then(|brand| self.accounts.spending(brand, Way::Issue, id));
+                spending.or_else(|| target.as_ref().and_then(|target| self.accounts.refunding(&target.entry)))
+            }
         };
         let shard = account.as_ref().map(Account::shard_key);
         if let Some(shard) = &shard {

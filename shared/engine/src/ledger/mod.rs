@@ -6,12 +6,14 @@ pub(crate) mod audit;
 pub(crate) mod books;
 mod execute;
 mod find;
+mod orders;
 pub(crate) mod parts;
 pub(crate) mod read;
 mod replay;
 pub(crate) mod standing;
 pub(crate) mod sweep;
 mod timely;
+pub(crate) mod told;
 mod weigh;
 
 use std::sync::Arc;

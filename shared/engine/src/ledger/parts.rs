@@ -4,7 +4,7 @@
 
 use domain::{
     decide::Decision,
-    event::{Event, OrderState, points_drawn},
+    event::{Event, OrderNow, points_drawn},
     id::BrandId,
     member::Member,
     programme::Timeline,
@@ -20,7 +20,7 @@ use crate::{
         id::ContentHash,
         keys,
         reading::Loaded,
-        records::{By, EntryRecord, Outcome, encode_member},
+        records::{By, Changed, EntryRecord, KeptOrder, Outcome, encode_member},
         write::{delete, mark, put, unchanged},
     },
 };
@@ -77,8 +77,8 @@ pub(crate) struct Target {
 
 /// What becomes of the order or redemption that a command is about.
 pub(crate) enum Becomes {
-    /// An order has that state.
-    Order(OrderState),
+    /// An order is now so.
+    Order(Box<OrderNow>),
     /// So many points of a redemption are cancelled.
     Redemption {
         /// All of them so far.
@@ -91,7 +91,7 @@ impl Becomes {
     pub(crate) fn of(decision: &Decision) -> Option<Becomes> {
         let gone = || decision.asked()?.kind.row().moves.given_back();
         let cancelled = || Some(Becomes::Redemption { cancelled: gone()?.after() });
-        decision.order.clone().map(Becomes::Order).or_else(cancelled)
+        decision.order.clone().map(Box::new).map(Becomes::Order).or_else(cancelled)
     }
 }
 
@@ -135,16 +135,14 @@ impl<'a> Parts<'a> {
         entry
     }
 
-    /// The order with its new state, or the redemption with what is cancelled of it from now on.
-    pub(crate) fn target(&mut self, target: Target, becomes: Becomes) {
+    /// The order as it is now, or the redemption with what is cancelled of it from now on.
+    pub(crate) fn target(&mut self, target: Target, becomes: Becomes, changed: Changed<'_>) {
         let Target { key, mut entry, version } = target;
         match becomes {
-            Becomes::Order(after) => {
-                let before = entry.order.as_ref();
-                let goes_on =
-                    |before: &OrderState| before.taken <= after.taken && before.refunds <= after.refunds;
-                assert!(before.is_some_and(goes_on), "a refund adds to what has become of an order");
-                entry.order = Some(after);
+            Becomes::Order(now) => {
+                let before = entry.order.take();
+                let before = before.unwrap_or_else(|| panic!("an order that changes is one"));
+                entry.order = Some(before.changed(*now, changed));
             }
             Becomes::Redemption { cancelled } => {
                 let (before, drawn) = (entry.cancelled, points_drawn(&entry.event.movement.shares));
@@ -206,7 +204,7 @@ impl<'a> Parts<'a> {
                 recorded_at: self.recorded_at,
                 balance_after: balance,
                 content: content.filter(|_| natural.is_some()),
-                order: event.kind.row().order.map(OrderState::new),
+                order: event.kind.row().order.map(|order| KeptOrder::new(order, &blocks, charged)),
                 event,
                 outcome,
                 cancelled: 0,

@@ -29,6 +29,37 @@ pub struct LedgerEntry {
     pub written: bool,
 }
 
+/// Entries that one page looks at, at most.
+const LOOKS_MAX: usize = 1_000;
+
+/// How much later than the entry after it one may say that it was recorded: a sweep records at its own moment and a
+/// command at the request's.
+const DISORDER_MILLIS: i64 = 60 * 60 * 1_000;
+
+/// A page in the making.
+struct Page<'a> {
+    filter: &'a Filter,
+    limit: usize,
+    shown: Vec<LedgerEntry>,
+    looked_at: usize,
+    /// The number of the last entry that was looked at.
+    last: Option<u64>,
+}
+
+impl Page<'_> {
+    fn has_room(&self) -> bool {
+        self.shown.len() < self.limit && self.looked_at < LOOKS_MAX
+    }
+
+    fn look_at(&mut self, entry: EntryRecord, written: bool) {
+        self.looked_at += 1;
+        self.last = Some(entry.seq);
+        if self.filter.lets(&entry) {
+            self.shown.push(LedgerEntry { entry, written });
+        }
+    }
+}
+
 /// A place in a member's ledger: the entry to continue with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
@@ -36,6 +67,31 @@ pub struct Place {
     pub seq: u64,
     /// Its key.
     pub key: Vec<u8>,
+}
+
+/// Which entries of a ledger are wanted; by default all.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Filter {
+    /// Of this kind alone, by its word.
+    pub kind: Option<String>,
+    /// Recorded from then on; of an entry that is due, falling due from then on.
+    pub since: Option<Instant>,
+    /// Recorded before; likewise.
+    pub until: Option<Instant>,
+}
+
+impl Filter {
+    fn lets(&self, entry: &EntryRecord) -> bool {
+        self.kind.as_deref().is_none_or(|kind| kind == entry.event.kind.row().word)
+            && self.since.is_none_or(|since| since <= entry.recorded_at)
+            && self.until.is_none_or(|until| entry.recorded_at < until)
+    }
+
+    /// Whether no entry before this one can be wanted. One may say that it was recorded a little later than one that
+    /// follows it, by no more than clocks differ.
+    fn ends_at(&self, entry: &EntryRecord) -> bool {
+        self.since.is_some_and(|since| entry.recorded_at < since.plus_millis(-DISORDER_MILLIS))
+    }
 }
 
 impl Ledger {
@@ -51,6 +107,22 @@ impl Ledger {
         limit: usize,
         now: Instant,
     ) -> Result<(Vec<LedgerEntry>, Option<Place>), Error> {
+        self.entries_like(&Filter::default(), id, from, limit, now).await
+    }
+
+    /// The same of those that are wanted. There may be fewer although more follow: a call looks at a bounded number of
+    /// entries.
+    ///
+    /// # Errors
+    /// As of [`Ledger::entries`].
+    pub async fn entries_like(
+        &self,
+        filter: &Filter,
+        id: MemberId,
+        from: Option<Place>,
+        limit: usize,
+        now: Instant,
+    ) -> Result<(Vec<LedgerEntry>, Option<Place>), Error> {
         let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
         let member = &loaded.record.member;
         let programmes = self.programme.timeline_of(member).await?;
@@ -61,28 +133,35 @@ impl Ledger {
             Some(place) => self.placed(member, place, top).await?,
             None => None,
         };
-        let mut shown = Vec::new();
+        let mut page = Page { filter, limit, shown: Vec::new(), looked_at: 0, last: None };
         let pending = self.pending(&loaded.record, &due)?;
-        let above = pending.into_iter().rev().filter(|entry| entry.seq <= start).take(limit);
-        shown.extend(above.map(|entry| LedgerEntry { entry, written: false }));
+        let mut above = pending.into_iter().rev().filter(|entry| entry.seq <= start);
+        while page.has_room()
+            && let Some(entry) = above.next()
+        {
+            page.look_at(entry, false);
+        }
         let mut next = placed.or_else(|| newest(&loaded.record));
-        while let Some(key) = next.clone().filter(|_| shown.len() < limit) {
+        while let Some(key) = next.clone().filter(|_| page.has_room()) {
             let Some(entry) = self.records.entry_at(&key).await?.filter(|entry| entry.member == id) else {
                 break;
             };
+            if filter.ends_at(&entry) {
+                return Ok((page.shown, None));
+            }
             next = previous(&entry);
             if entry.seq <= start {
-                shown.push(LedgerEntry { entry, written: true });
+                page.look_at(entry, true);
             }
         }
-        let rest = shown.last().map_or(0, |last| last.entry.seq - 1);
+        let rest = page.last.map_or(0, |last| last - 1);
         let place = (rest > 0).then(|| {
             // What is due will be written under the member's own key for it.
             let own = next.filter(|_| rest <= member.seq);
             let key = own.unwrap_or_else(|| crate::store::keys::entry(id, rest));
             Place { seq: rest, key: key.as_bytes().to_vec() }
         });
-        Ok((shown, place))
+        Ok((page.shown, place))
     }
 
     /// The key of the entry at that place; `None` if it is due and not written yet.

@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Names {
     by_key: Option<Slot<RequestRecord>>,
     by_name: Option<Slot<EntryRecord>>,
+    /// The order that is told anew.
+    revised: Option<Slot<EntryRecord>>,
 }
 
 impl Names {
@@ -30,6 +32,7 @@ impl Names {
         Names {
             by_key: request.key.map(|key| asked.at(keys::request(key.hash))),
             by_name: act.natural_key.clone().map(|key| asked.at(key)),
+            revised: act.revised().map(|key| asked.at(key.clone())),
         }
     }
 }
@@ -60,7 +63,11 @@ impl Ledger {
             {
                 return Err(missing.clone().into());
             }
-            let done = replay_natural(request, entry)?;
+            let order = match names.revised {
+                Some(slot) => seen.read(slot)?.map(|(order, _)| order),
+                None => None,
+            };
+            let done = replay_natural(request, entry, order)?;
             // This key now stands for it too.
             self.commit_remembered(request, Remembered::Entry(seen.key(slot).as_bytes().to_vec())).await?;
             return Ok(Some(done));
@@ -106,13 +113,21 @@ impl Ledger {
     }
 }
 
-/// The first answer again, for something that is known by its own name.
-fn replay_natural(request: &Request, entry: EntryRecord) -> Result<Done, Error> {
+/// The first answer again, for something that is known by its own name; `revised` is the order of a revision.
+fn replay_natural(
+    request: &Request,
+    entry: EntryRecord,
+    revised: Option<EntryRecord>,
+) -> Result<Done, Error> {
     if entry.is_cancelled() {
         return Err(Refusal::AlreadyCancelled.into());
     }
+    let order = revised.as_ref().unwrap_or(&entry).order.as_ref().map(|order| &order.now);
     if entry.content != Some(request.content) {
-        return Err(Refusal::OrderConflict.into());
+        return Err(Refusal::OrderConflict { revision: order.map(|now| now.revision) }.into());
+    }
+    if let Some(now) = order.filter(|now| now.is_refunded()) {
+        return Err(Refusal::OrderRefunded { revision: now.revision }.into());
     }
     Ok(Done { member: entry.member, entry: Some(entry), replayed: true })
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most entries a question about the past may read.
-const HISTORY_MAX: usize = 100_000;
+pub(super) const HISTORY_MAX: usize = 100_000;
 
 impl Ledger {
     /// Decides for the member as settled, and looks up what the decision asks for. What settling did is not

@@ -33,6 +33,8 @@ pub mod kind {
     pub const REDEMPTION: Kind = Kind::one(b'r');
     /// A refund, and its ledger entry.
     pub const REFUND: Kind = Kind::one(b'f');
+    /// A revision of an order, and its ledger entry.
+    pub const REVISION: Kind = Kind::extended(b'r');
     /// An adjustment, and its ledger entry.
     pub const ADJUSTMENT: Kind = Kind::one(b'a');
     /// An activity with a reference, and its ledger entry.
@@ -131,6 +133,12 @@ pub fn refund(brand: &BrandId, order_id: &OrderId, refund_id: &RefundId) -> Key 
 /// order's refund.
 pub fn cancellation(redemption: RedemptionId, refund_id: &RefundId) -> Key {
     key(kind::REFUND, &[b"\0", &redemption.0, b"\0", refund_id.as_bytes()])
+}
+
+/// A revision of an order, by its number.
+pub fn revision(brand: &BrandId, order_id: &OrderId, revision: u32) -> Key {
+    let parts = [brand.as_bytes(), b"\0", order_id.as_bytes(), b"\0", &revision.to_be_bytes()];
+    key(kind::REVISION, &parts)
 }
 
 /// An adjustment that the caller has named.

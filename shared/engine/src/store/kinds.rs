@@ -157,6 +157,7 @@ pub const KINDS: &[Row] = {
         row(kind::ORDER, "order", Ledger, Each, |_| Some(ENTRY)),
         row(kind::REDEMPTION, "redemption", Ledger, Each, |_| Some(ENTRY)),
         row(kind::REFUND, "refund", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::REVISION, "revision", Ledger, Each, |_| Some(ENTRY)),
         row(kind::ADJUSTMENT, "adjustment", Ledger, Each, |_| Some(ENTRY)),
         row(kind::ACTIVITY, "activity", Ledger, Each, |_| Some(ENTRY)),
         row(kind::DUE, "due", Ledger, ByByte, |_| None).goes(&[Followed]),

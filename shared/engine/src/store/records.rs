@@ -16,6 +16,7 @@ mod link;
 mod link_code;
 mod member;
 mod nonce;
+mod order;
 mod partner;
 mod person;
 mod program;
@@ -33,6 +34,7 @@ use crate::store::Key;
 pub(crate) use self::{
     account::{Points, Pool, Shard, Stock, Window},
     member::encode_member,
+    order::Changed,
     progress::Progress,
     settlement::{AccountRecord, MonthRecord, PaidRecord, Stage},
 };
@@ -45,6 +47,7 @@ pub use self::{
     link_code::LinkCodeRecord,
     member::MemberRecord,
     nonce::NonceRecord,
+    order::KeptOrder,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},
     person::PersonRecord,
     program::{ProgramPart, ProgramRecord},

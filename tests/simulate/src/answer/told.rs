@@ -43,6 +43,7 @@ struct GotProblem<'a> {
     debt: Option<i64>,
     #[serde(default)]
     remaining: serde_json::Value,
+    revision: Option<i64>,
 }
 
 /// The answer to a command.
@@ -69,6 +70,9 @@ pub(super) fn compare_refused(body: &[u8], refused: &Refused) -> Verdict {
     if let Some((available, debt)) = refused.balance {
         same("available", got.available, Some(available))?;
         same("debt", got.debt, Some(debt))?;
+    }
+    if refused.revision.is_some() {
+        same("revision", got.revision, refused.revision)?;
     }
     match &refused.remaining {
         Some(remaining) => same("remaining", &got.remaining, remaining),

@@ -19,6 +19,10 @@ impl Commanded for Order {
         Kind::Order
     }
 
+    fn is_undone(&self, model: &Model) -> bool {
+        model.revision(&(self.brand.clone(), self.order_id.clone())).is_some_and(|(_, refunded)| refunded)
+    }
+
     fn about(&self, _: &Model) -> Option<usize> {
         self.member
     }
@@ -118,34 +122,7 @@ impl Writer {
             lines: Vec::new(),
             occurred_at: self.occurred(now),
         };
-        if self.dice.percent(35) {
-            let mut sum = 0;
-            for line in 0..self.dice.between(1, 4) {
-                let discount = sum > 0 && self.dice.percent(15);
-                let units: i64 = if discount { -self.dice.between(1, sum) } else { self.amount() };
-                sum += units;
-                let category = self.dice.pick(&["tea", "book", "misc", "gift_card"]);
-                order.lines.push(Line {
-                    line_id: format_smolstr!("{line}"),
-                    category: self.dice.percent(85).then(|| SmolStr::new(category)),
-                    quantity: match self.dice.below(4) {
-                        0 => format_smolstr!("{:?}", self.dice.pick(&["0.350", "1.5", "0.001", "2.25"])),
-                        _ => format_smolstr!("{}", self.dice.between(1, 6)),
-                    },
-                    amount: match discount {
-                        true => format_smolstr!("-{}", self.money(-units)),
-                        false => self.money(units),
-                    },
-                });
-            }
-            if self.dice.percent(20) {
-                let wrong = i64::from(self.dice.percent(5));
-                order.amount = Some(self.money(sum + wrong));
-            }
-        } else {
-            let units = self.amount();
-            order.amount = Some(self.money(units));
-        }
+        (order.amount, order.lines) = self.content();
         let dry_run = self.way == Way::Plain && self.dice.below(40) == 0;
         if !dry_run {
             self.orders.push((order.clone(), self.way));
@@ -188,6 +165,39 @@ impl Writer {
             _ => (self.brand(), SmolStr::new_static("review"), never()),
         };
         Op::command(Command::TakeBack(TakeBack { activity }), self.way)
+    }
+
+    /// An amount, or lines and perhaps their sum.
+    pub(super) fn content(&mut self) -> (Option<SmolStr>, Vec<Line>) {
+        let mut lines = Vec::new();
+        if self.dice.percent(65) {
+            let units = self.amount();
+            return (Some(self.money(units)), lines);
+        }
+        let mut sum = 0;
+        for line in 0..self.dice.between(1, 4) {
+            let discount = sum > 0 && self.dice.percent(15);
+            let units: i64 = if discount { -self.dice.between(1, sum) } else { self.amount() };
+            sum += units;
+            let category = self.dice.pick(&["tea", "book", "misc", "gift_card"]);
+            lines.push(Line {
+                line_id: format_smolstr!("{line}"),
+                category: self.dice.percent(85).then(|| SmolStr::new(category)),
+                quantity: match self.dice.below(4) {
+                    0 => format_smolstr!("{:?}", self.dice.pick(&["0.350", "1.5", "0.001", "2.25"])),
+                    _ => format_smolstr!("{}", self.dice.between(1, 6)),
+                },
+                amount: match discount {
+                    true => format_smolstr!("-{}", self.money(-units)),
+                    false => self.money(units),
+                },
+            });
+        }
+        if !self.dice.percent(20) {
+            return (None, lines);
+        }
+        let wrong = i64::from(self.dice.percent(5));
+        (Some(self.money(sum + wrong)), lines)
     }
 
     fn amount(&mut self) -> i64 {

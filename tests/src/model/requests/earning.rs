@@ -109,7 +109,7 @@ impl Writer {
         }
     }
 
-    fn amount(&mut self) -> i64 {
+    pub(super) fn amount(&mut self) -> i64 {
         match self.dice.below(10) {
             0 => 0,
             1..4 => self.dice.between(1, 3_000),
@@ -118,7 +118,7 @@ impl Writer {
         }
     }
 
-    fn lines(&mut self) -> (Value, i64) {
+    pub(super) fn lines(&mut self) -> (Value, i64) {
         let (mut lines, mut sum): (_, i64) = (Vec::new(), 0);
         for line in 0..self.dice.between(1, 4) {
             let units = match self.dice.below(100) {

@@ -186,7 +186,8 @@ impl Step {
 }
 
 fn made(entry: &EntryRecord) -> Made<'_> {
-    Made { event: &entry.event, version: entry.version, from_blocks: !entry.blocks.is_empty() }
+    let in_blocks = entry.blocks.iter().map(|(_, points)| points).sum();
+    Made { event: &entry.event, version: entry.version, in_blocks }
 }
 
 fn key_of(reversed: &Reversed<'_>) -> Key {

@@ -3,7 +3,8 @@
 use domain::{
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
-        OrderLine, OrderLot, OrderRefunded, OrderState, RedemptionCancelled, Share, TierCause, points_drawn,
+        OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
+        TierCause, points_drawn,
     },
     id::{BadgeId, TierId},
     member::MemberId,
@@ -11,7 +12,7 @@ use domain::{
 };
 
 use super::{
-    By, Stored, first,
+    By, KeptOrder, Stored, first,
     layout::{Damaged, Layout as _, Reader, layout},
 };
 use crate::store::id::ContentHash;
@@ -39,8 +40,8 @@ pub struct EntryRecord {
     pub outcome: Option<Outcome>,
     /// The hash of the request's content, if the entry has a natural key.
     pub content: Option<ContentHash>,
-    /// The order's later state, if it is an order.
-    pub order: Option<OrderState>,
+    /// The order as it now stands, if it is one.
+    pub order: Option<KeptOrder>,
     /// Points of the redemption that were cancelled so far, those lost among them, if it is one.
     pub cancelled: u64,
     /// Which of its brand's blocks the issued points were taken from, oldest first, or what a refund
@@ -49,6 +50,18 @@ pub struct EntryRecord {
     /// Whether its brand's credit was charged for the issued points: only then a refund gives
     /// credit back.
     pub charged: bool,
+}
+
+impl EntryRecord {
+    /// The order as it was first told, and what has become of it, if it is one.
+    pub fn as_order(&self) -> Option<(&Order, &OrderNow)> {
+        Some((self.event.kind.row().order?, &self.order.as_ref()?.now))
+    }
+
+    /// The number of the order's newest telling, if it is one.
+    pub(crate) fn revision(&self) -> Option<u32> {
+        self.order.as_ref().map(|order| order.now.revision)
+    }
 }
 
 /// What an answer adds to the entry, small enough to be stored for ever.
@@ -115,6 +128,7 @@ layout! {
         12 = PointsRestored,
         13 = ActivityTook(took),
         14 = ActivityReversed(back),
+        15 = OrderRevised(revised),
         20 = BadgeTaken { badge, reason },
     }
 }
@@ -132,7 +146,10 @@ layout! { struct Cancelled { before, points, lost } }
 layout! { struct ActivityEarned { brand, activity, reference, calculated, granted, day, streak } }
 layout! { struct ActivityTook { brand, activity, reference, calculated, day } }
 layout! { struct ActivityReversed { brand, activity, reference, taken } }
-layout! { struct OrderRefunded { brand, order_id, amount, closes, taken, after } }
+layout! { struct OrderRefunded { brand, order_id, revision, amount, closes, taken, after } }
+layout! {
+    struct OrderRevised { revision, order, counted, added, taken, remained, reopens, closes, after }
+}
 
 #[cfg(test)]
 impl EntryRecord {

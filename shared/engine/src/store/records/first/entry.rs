@@ -11,7 +11,7 @@ use domain::{
 
 use crate::store::{
     id::ContentHash,
-    records::{By, EntryRecord, Outcome, layout::layout},
+    records::{By, EntryRecord, KeptOrder, Outcome, layout::layout},
 };
 
 /// See [`EntryRecord`].
@@ -144,7 +144,11 @@ impl From<Entry> for EntryRecord {
     fn from(entry: Entry) -> EntryRecord {
         let Entry { member, seq, previous, by, version, recorded_at, event, balance_after, .. } = entry;
         let Entry { outcome, content, order, cancelled, blocks, charged, .. } = entry;
+        let event = event::Event::from(event);
         let drawn = event::points_drawn(&event.movement.shares);
+        let first = event.kind.row().order;
+        let order =
+            first.zip(order).map(|(first, state)| KeptOrder::older(first, state.into(), &blocks, charged));
         EntryRecord {
             member,
             seq,
@@ -152,11 +156,11 @@ impl From<Entry> for EntryRecord {
             by,
             version,
             recorded_at,
-            event: event.into(),
+            event,
             balance_after,
             outcome,
             content,
-            order: order.map(event::OrderState::from),
+            order,
             // A redemption was cancelled whole.
             cancelled: if cancelled { drawn } else { 0 },
             blocks,
@@ -260,6 +264,7 @@ impl From<ActivityEarned> for event::ActivityEarned {
 impl From<OrderRefunded> for event::OrderRefunded {
     fn from(refund: OrderRefunded) -> event::OrderRefunded {
         let OrderRefunded { brand, order_id, amount, closes, taken, after } = refund;
-        event::OrderRefunded { brand, order_id, amount: amount.into(), closes, taken, after: after.into() }
+        let (amount, after) = (amount.into(), after.into());
+        event::OrderRefunded { brand, order_id, revision: 1, amount, closes, taken, after }
     }
 }

@@ -3,7 +3,8 @@
 use domain::{
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
-        OrderLine, OrderLot, OrderRefunded, OrderState, RedemptionCancelled, Share, TierCause,
+        OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
+        TierCause,
     },
     id::{
         ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId,
@@ -17,7 +18,7 @@ use domain::{
 use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, text};
 use crate::store::{
     id::{CallerId, ContentHash},
-    records::{By, EntryRecord, Outcome},
+    records::{By, EntryRecord, KeptOrder, Outcome},
 };
 
 fn order() -> Order {
@@ -69,10 +70,45 @@ fn refund() -> OrderRefunded {
     OrderRefunded {
         brand: BrandId::of_checked("bean"),
         order_id: OrderId::of_checked("A-1"),
+        revision: 1,
         amount: SignedMoney(4_000),
         closes: true,
         taken: 50,
         after,
+    }
+}
+
+fn revised() -> OrderRevised {
+    OrderRevised {
+        revision: 200,
+        order: Order { granted: 40, ..order() },
+        counted: 11,
+        added: 12,
+        taken: 0,
+        remained: Money(4_000),
+        reopens: true,
+        closes: false,
+        after: refund().after,
+    }
+}
+
+/// An order with everything that may have become of it.
+fn kept() -> KeptOrder {
+    KeptOrder {
+        now: OrderNow {
+            state: refund().after,
+            revision: 3,
+            revised: Some(Box::new(order())),
+            given: 118,
+            counted: 117,
+            growth_lost: 9,
+            was_above: true,
+            revised_away: true,
+        },
+        drawn: vec![(1, 50), (2, 128)],
+        credited: 300,
+        refunds: vec![b"facme\0A-1\0f".to_vec(), b"e".to_vec()],
+        complete: false,
     }
 }
 
@@ -148,6 +184,19 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ),
         ("points_expired", EntryKind::PointsExpired),
         ("order_refunded", EntryKind::OrderRefunded(refund())),
+        ("order_refunded_as_revised", EntryKind::OrderRefunded(OrderRefunded { revision: 3, ..refund() })),
+        ("order_revised", EntryKind::OrderRevised(Box::new(revised()))),
+        (
+            "order_revised_away",
+            EntryKind::OrderRevised(Box::new(OrderRevised {
+                counted: 0,
+                added: 0,
+                taken: 30,
+                reopens: false,
+                closes: true,
+                ..revised()
+            })),
+        ),
         (
             "redemption_cancelled",
             EntryKind::RedemptionCancelled(RedemptionCancelled {
@@ -243,7 +292,7 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         balance_after: -12,
         outcome: Some(outcome()),
         content: Some(ContentHash([0xcd; 16])),
-        order: Some(state.clone()),
+        order: Some(KeptOrder::older(&order(), state, &vec![(1, 50), (2, 128)], true)),
         cancelled: 0,
         blocks: vec![(1, 50), (2, 128)],
         charged: true,
@@ -251,6 +300,7 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
     let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome() };
     samples.extend(named([
         ("full", full.clone()),
+        ("order_kept", EntryRecord { order: Some(kept()), ..full.clone() }),
         // In the first format it says that it was cancelled, of an entry that drew nothing.
         ("cancelled", EntryRecord { outcome: Some(quiet.clone()), ..plain.clone() }),
         ("cancelled_in_part", EntryRecord { cancelled: 300, outcome: Some(quiet), ..plain.clone() }),
