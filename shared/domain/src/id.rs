@@ -192,6 +192,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_no_id_says_what_one_is() {
+        assert_eq!(NotAnId::OfProgramme.to_string(), "not 1 to 64 of A-Z a-z 0-9 . _ : -");
+        assert!(NotAnId::OfShop.to_string().starts_with("not 1 to 64 characters of NFC text"));
+    }
+
     /// As shops write them, in whatever script; counted in characters and not in bytes.
     #[test]
     fn what_a_shop_names_it_names_in_its_own_way() {
