@@ -192,7 +192,7 @@ fn a_block_gets_back_what_an_activity_drew() {
         program["brands"][0]["funding"] = json!({"mode": "prepaid"});
         let club = Club::open(&program).await;
         block(&club.shop, "b1", 10).await;
-        let left = async || usage(&club.shop).await["blocks"]["left"].clone();
+        let left = async || usage(&club.shop).await["blocks"][0]["left"].clone();
         club.shop.ok("POST", "/earn-points", club.done("review", Some("1"))).await;
         let drawn = left().await;
         club.shop.ok("POST", "/earn-points", club.done("refused", None)).await;
