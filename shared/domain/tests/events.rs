@@ -102,7 +102,7 @@ fn refunded(brand: &str, order_id: &str, day: i32, closes: bool) -> Event {
         amount: SignedMoney(100),
         closes,
         taken: 0,
-        after: OrderState::default(),
+        after: OrderState { refunds: 1, closed: closes, ..OrderState::default() },
     };
     event(day, 0, EntryKind::OrderRefunded(kind))
 }
