@@ -105,7 +105,7 @@ async fn bodies() {
         (swapped("\"brand\"", "\"Brand\""), invalid),
         (swapped("acme", "../acme"), invalid),
         (swapped("acme", "ac\\u0000me"), invalid),
-        (swapped("B-1", "../../etc/passwd"), invalid),
+        (swapped("B-1", " ../../etc/passwd"), invalid),
         (swapped("B-1", "B 1"), invalid),
         (swapped("B-1", "订单"), invalid),
         (swapped("B-1", &"x".repeat(65)), invalid),

@@ -38,7 +38,9 @@ fn functions() -> &'static Path {
     BUILT.get_or_init(|| {
         let binaries = server::FUNCTIONS.iter().map(|function| function.name);
         // The second name of `settle`.
-        let names = binaries.filter(|name| *name != "settlements").flat_map(|name| ["--bin", name]);
+        let names = binaries
+            .filter(|name| !["settlements", "orders"].contains(name))
+            .flat_map(|name| ["--bin", name]);
         build(&[names.collect(), vec!["--features", "test-clock"]].concat())
     })
 }

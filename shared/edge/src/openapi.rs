@@ -60,8 +60,11 @@ pub const PROBLEM: Shape = Shape::Named(
         ),
         optional(
             "remaining",
-            Shape::Either(&Shape::List { of: &REMAINING, min: 0, max: 200 }, &Shape::Money),
-            "over_refund: what can still be refunded",
+            Shape::Either(
+                &Shape::List { of: &REMAINING, min: 0, max: 200 },
+                &Shape::Either(&Shape::Money, &COUNT),
+            ),
+            "over_refund: what can still be refunded: units by line, an amount, or points",
         ),
         optional("currency", Shape::Text { max: 3 }, "currency_mismatch: the programme's currency"),
         optional("late_days", COUNT, "occurred_too_long_ago: how many days back it may be"),

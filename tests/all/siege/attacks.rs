@@ -194,7 +194,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "order_conflict",
-        |cell| cell.succeeds() && earns(cell),
+        |cell| cell.succeeds() && earns(cell) && !cell.body.contains("\"revision\""),
         |_, stage, cell, ask| {
             let order = format!("\"order_id\":\"{}\"", cell.known(stage, "{order}"));
             ask.body = swapped(cell, &format!("\"order_id\":\"{}\"", cell.known(stage, "{n}")), &order);

@@ -175,10 +175,10 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
     }
     for entry in entries {
         let row = entry.event.kind.row();
-        if let Some(order) = row.order {
-            if let Some(followed) = orders.get(&order.brand, &order.order_id) {
-                followed.differences(entry, differences);
-            }
+        if let Some(order) = row.order
+            && let Some(followed) = orders.get(&order.brand, &order.order_id)
+        {
+            followed.differences(entry, differences);
         }
         if let Some(Redemption::Made { brand, order_id, part }) = row.redemption {
             let known = cancelled.get(&redemption_id(brand, order_id, part)).copied().unwrap_or(0);

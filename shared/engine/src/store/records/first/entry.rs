@@ -172,43 +172,37 @@ impl From<Entry> for EntryRecord {
 impl From<Event> for event::Event {
     fn from(event: Event) -> event::Event {
         let Event { occurred_at, at, today, movement, moves_expiry_to, kind } = event;
-        let kind = kind.newest(&movement);
+        let kind = newest(kind, &movement);
         event::Event { occurred_at, at, today, movement, moves_expiry_to, kind }
     }
 }
 
-impl EntryKind {
-    /// The kind as it is now, of an entry that moved that.
-    fn newest(self, movement: &Movement) -> event::EntryKind {
-        match self {
-            EntryKind::OrderEarned(order) => event::EntryKind::OrderEarned(Box::new(order.into())),
-            EntryKind::ActivityEarned(activity) => event::EntryKind::ActivityEarned(activity.into()),
-            EntryKind::PointsRedeemed { brand, order_id } => {
-                event::EntryKind::PointsRedeemed { brand, order_id, part: None }
-            }
-            EntryKind::PointsExpired => event::EntryKind::PointsExpired,
-            EntryKind::OrderRefunded(refund) => event::EntryKind::OrderRefunded(refund.into()),
-            EntryKind::RedemptionCancelled { brand, redemption, lost } => {
-                // All of it at once: what came back, repaid debt among it, and what was lost.
-                let points = lost.saturating_add_signed(movement.points());
-                let cancelled = event::Cancelled { before: 0, points, lost };
-                event::EntryKind::RedemptionCancelled(event::RedemptionCancelled {
-                    brand,
-                    redemption,
-                    cancelled,
-                })
-            }
-            EntryKind::Adjusted { brand, reason, bill } => event::EntryKind::Adjusted { brand, reason, bill },
-            EntryKind::TierKept { tier, valid_until, lifetime } => {
-                event::EntryKind::TierKept { tier, valid_until, counted: None, lifetime }
-            }
-            EntryKind::TierChanged { from, to, why, valid_until, ends_trial } => {
-                event::EntryKind::TierChanged { from, to, why, valid_until, ends_trial }
-            }
-            EntryKind::TrialStarted { tier, until } => event::EntryKind::TrialStarted { tier, until },
-            EntryKind::BadgeIssued { badge, reason } => event::EntryKind::BadgeIssued { badge, reason },
-            EntryKind::StatusChanged { status, reason } => event::EntryKind::StatusChanged { status, reason },
+/// The kind as it is now, of an entry that moved that.
+fn newest(kind: EntryKind, movement: &Movement) -> event::EntryKind {
+    match kind {
+        EntryKind::OrderEarned(order) => event::EntryKind::OrderEarned(Box::new(order.into())),
+        EntryKind::ActivityEarned(activity) => event::EntryKind::ActivityEarned(activity.into()),
+        EntryKind::PointsRedeemed { brand, order_id } => {
+            event::EntryKind::PointsRedeemed { brand, order_id, part: None }
         }
+        EntryKind::PointsExpired => event::EntryKind::PointsExpired,
+        EntryKind::OrderRefunded(refund) => event::EntryKind::OrderRefunded(refund.into()),
+        EntryKind::RedemptionCancelled { brand, redemption, lost } => {
+            // All of it at once: what came back, repaid debt among it, and what was lost.
+            let points = lost.saturating_add_signed(movement.points());
+            let cancelled = event::Cancelled { before: 0, points, lost };
+            event::EntryKind::RedemptionCancelled(event::RedemptionCancelled { brand, redemption, cancelled })
+        }
+        EntryKind::Adjusted { brand, reason, bill } => event::EntryKind::Adjusted { brand, reason, bill },
+        EntryKind::TierKept { tier, valid_until, lifetime } => {
+            event::EntryKind::TierKept { tier, valid_until, counted: None, lifetime }
+        }
+        EntryKind::TierChanged { from, to, why, valid_until, ends_trial } => {
+            event::EntryKind::TierChanged { from, to, why, valid_until, ends_trial }
+        }
+        EntryKind::TrialStarted { tier, until } => event::EntryKind::TrialStarted { tier, until },
+        EntryKind::BadgeIssued { badge, reason } => event::EntryKind::BadgeIssued { badge, reason },
+        EntryKind::StatusChanged { status, reason } => event::EntryKind::StatusChanged { status, reason },
     }
 }
 
