@@ -116,7 +116,7 @@ answer! {
         activity: Option<Id<&'a ActivityId>>,
         /// true: an activity that takes, which no settlement counts
         forfeits: Option<bool>,
-        /// its natural key, if it has one
+        /// its natural key, of one that was taken back; of one that was done it is not told, as it never was
         activity_ref: Option<Id<&'a ActivityRef>>,
         /// why, where somebody did it by hand
         reason: Option<Text<500, &'a str>>,
@@ -166,8 +166,8 @@ impl Show<'_> {
         let event = &entry.event;
         let row = event.kind.row();
         let details = self.details(&event.kind);
-        let taken_back = details.taken_back.map(|(activity, reference)| (activity, Some(reference)));
-        let activity = row.activity.map(|done| (done.activity, done.reference)).or(taken_back);
+        let taken_back = details.taken_back.map(|(activity, _)| activity);
+        let activity = row.activity.map(|done| done.activity).or(taken_back);
         let blocks = entry.blocks.iter();
         let blocks = blocks.map(|(block, points)| EntryBlock { block: *block, points: *points });
         Entry {
@@ -190,9 +190,9 @@ impl Show<'_> {
             tier: details.tier,
             badge: row.badge.map(|(BadgeStep::Issued(badge) | BadgeStep::Taken(badge))| Id(badge)),
             taken_back: matches!(row.badge, Some(BadgeStep::Taken(_))).then_some(true),
-            activity: activity.map(|(activity, _)| Id(activity)),
+            activity: activity.map(Id),
             forfeits: row.moves.forfeited().map(|_| true),
-            activity_ref: activity.and_then(|(_, reference)| reference).map(Id),
+            activity_ref: details.taken_back.map(|(_, reference)| Id(reference)),
             reason: details.reason.map(Text),
             bill: row.moves.is_billed().then_some(true),
             blocks: (!entry.blocks.is_empty()).then(|| blocks.collect()),
