@@ -25,6 +25,7 @@ mod hangups;
 mod histories;
 mod hostile;
 mod idempotency_keys;
+mod identities;
 mod if_match;
 mod instances;
 mod kinds;

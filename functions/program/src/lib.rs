@@ -11,6 +11,9 @@ use edge::{
 };
 use serde_json::Value;
 
+/// The longest programme, in bytes.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
 answer! {
     /// A version was saved.
     struct SavedProgramme {
@@ -58,6 +61,7 @@ pub static FUNCTION: Function = Function {
             path: "",
             summary: "Saves a new version; with `version`, only on top of that one",
             access: Access::keys(&[Role::Operator]),
+            body_bytes_max: BODY_BYTES_MAX,
             remembers: false,
             answers: &[(200, SavedProgramme::SHAPE)],
             problems: &[Code::ProgramConflict, Code::InvalidProgram],

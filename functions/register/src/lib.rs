@@ -36,8 +36,8 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let brand = body.brand.clone();
-    let person = match edge::person(api, body) {
-        Ok(person) => Person { changed: Some(edge::changed(call)), ..person },
+    let (person, claims) = match edge::person(api, body) {
+        Ok((person, claims)) => (Person { changed: Some(edge::changed(call)), ..person }, claims),
         // What was answered before is answered again, whatever would be refused now: a birthday is judged by today.
         Err(problem) => {
             let before = api.engine.access().remembered(&call.request).await?;
