@@ -1,5 +1,5 @@
-//! Only the row's file may match some kinds of entry and skip the rest: such a match would silently skip a
-//! kind that somebody adds.
+//! Only the files of rows and of their columns may match some kinds of entry and skip the rest: such a match
+//! would silently skip a kind that somebody adds.
 //!
 //! Sources are read as tokens, not as Rust: enough to see a `match`, its arms, and its patterns.
 
@@ -9,7 +9,7 @@ use crate::tidy::{files, name, root};
 
 /// Enums of which every `match` names every variant, and the file that is exempt.
 const WHOLE: [(&str, &str); 2] =
-    [("EntryKind", "shared/domain/src/event/row.rs"), ("Moves", "shared/domain/src/event/row.rs")];
+    [("EntryKind", "shared/domain/src/event/row.rs"), ("Moves", "shared/domain/src/event/columns.rs")];
 
 /// What to do instead.
 const ADVICE: &str = "read the entry's row (shared/domain/src/event/row.rs), or match and name every variant; \

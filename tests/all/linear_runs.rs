@@ -157,6 +157,7 @@ fn said(done: Result<Done, Error>) -> Said {
         }
         Err(Error::Refused(Refusal::OrderNotFound | Refusal::RedemptionNotFound)) => Answer::NotFound,
         Err(Error::Refused(Refusal::OrderConflict { .. })) => Answer::Conflict,
+        Err(Error::Refused(Refusal::OrderRefunded { .. })) => Answer::OrderRefunded,
         Err(Error::Refused(Refusal::AlreadyCancelled)) => Answer::AlreadyCancelled,
         Err(Error::Refused(Refusal::OverRefund { remaining: Remaining::Amount(left, _) })) => {
             Answer::OverRefund(left.0 / 100)
@@ -240,9 +241,11 @@ impl Shared {
             Some(Said::Unknown) | None => Heard::Unknown,
         };
         let mut calls = self.calls.lock().unwrap();
-        // Without a key nobody can tell a redemption that this very call made, and that another cancelled
-        // before it was looked up, from one that was there before.
-        if let (Ask::Redeem { key: None, .. }, Heard::Answer(_, Answer::AlreadyCancelled)) = (&ask, &heard) {
+        // Without a key nobody can tell a redemption or an order that this very call made, and that another
+        // cancelled or refunded before it was looked up, from one that was there before.
+        if let (Ask::Redeem { key: None, .. }, Heard::Answer(_, Answer::AlreadyCancelled))
+        | (Ask::Earn { .. }, Heard::Answer(_, Answer::OrderRefunded)) = (&ask, &heard)
+        {
             calls.push(Call { ask: ask.clone(), began, heard: Heard::Unknown });
         }
         calls.push(Call { ask, began, heard: heard.clone() });

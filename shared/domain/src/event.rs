@@ -1,5 +1,6 @@
 //! What has happened to a member. Each event is one ledger entry; entries are never changed.
 
+mod columns;
 mod drawn;
 mod ended;
 mod revision;
@@ -18,10 +19,11 @@ use crate::{
     time::{Day, DayNumber, Instant},
 };
 
+pub use columns::{BadgeStep, Granted, Moves, Once, OrderChange, Redemption, Reversed, TierStep};
 pub use drawn::{drawn_last, points_drawn};
 pub use ended::Ended;
 pub use revision::{OrderNow, OrderRevised};
-pub use row::{BadgeStep, Granted, Moves, Once, OrderChange, Redemption, Reversed, Row, TierStep, WORDS};
+pub use row::{Row, WORDS};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -95,6 +95,8 @@ pub enum Answer {
     KeyReused,
     /// The redemption was cancelled.
     AlreadyCancelled,
+    /// Refunds have left nothing of the order.
+    OrderRefunded,
     /// The refund is for more than this many remaining units.
     OverRefund(u64),
 }
@@ -158,8 +160,11 @@ impl Account {
     }
 
     fn earn(&mut self, id: u8, amount: u32) -> Answer {
-        if let Some(order) = self.orders.iter().find(|order| order.id == id) {
-            return if order.amount == amount { order.answer.clone() } else { Answer::Conflict };
+        match self.orders.iter().find(|order| order.id == id) {
+            Some(known) if known.amount != amount => return Answer::Conflict,
+            Some(known) if known.refunded == known.amount => return Answer::OrderRefunded,
+            Some(known) => return known.answer.clone(),
+            None => {}
         }
         let answer = self.gains(amount);
         self.orders.push(Order { id, amount, refunded: 0, answer: answer.clone() });

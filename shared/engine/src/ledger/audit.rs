@@ -18,6 +18,7 @@ use crate::{
         act::redemption_id,
         always::{Seen, check},
         orders::Orders,
+        parts::paid_part,
         standing::newborn,
     },
     store::{
@@ -82,6 +83,13 @@ impl Ledger {
             && self.records.get(&keys::due(at, id)).await?.is_none()
         {
             finding.differences.push("is missing from the due index".to_owned());
+        }
+        for entry in &entries {
+            if let Some(key) = paid_part(&entry.event.kind)
+                && self.records.get(&key).await?.is_none()
+            {
+                finding.differences.push(format!("entry {} is missing from its order's parts", entry.seq));
+            }
         }
         Ok(finding)
     }

@@ -4,7 +4,7 @@
 
 use domain::{
     decide::Decision,
-    event::{Event, OrderNow, points_drawn},
+    event::{EntryKind, Event, OrderNow, Redemption, points_drawn},
     id::BrandId,
     member::Member,
     programme::Timeline,
@@ -13,7 +13,7 @@ use domain::{
 
 use crate::{
     accounts::Points,
-    ledger::standing::version_of,
+    ledger::{act::redemption_id, standing::version_of},
     programme::Programmes,
     store::{
         Change, Expect, Key, Version, Write,
@@ -212,6 +212,7 @@ impl<'a> Parts<'a> {
                 charged,
             };
             last = natural.as_ref().map(|key| key.as_bytes().to_vec());
+            self.writes.extend(paid_part(&entry.event.kind).map(mark));
             let key = natural.unwrap_or_else(|| keys::entry(part.after.id, seq));
             self.writes.push(put(key, Expect::Absent, &entry));
             if is_primary {
@@ -251,5 +252,16 @@ impl<'a> Parts<'a> {
         self.marks.extend(brands.chain(tiers).filter(|key| !programme.is_marked(key)));
         self.marks.sort();
         self.marks.dedup();
+    }
+}
+
+/// The mark by which an order's payments in parts are listed, if the entry is one. A payment without a part is found
+/// by the order itself.
+pub(crate) fn paid_part(kind: &EntryKind) -> Option<Key> {
+    match kind.row().redemption? {
+        Redemption::Made { brand, order_id, part } => {
+            Some(keys::paid_part(redemption_id(brand, order_id, None), part?))
+        }
+        Redemption::Cancelled(_) => None,
     }
 }

@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// As many parts of an order as are listed.
+const PARTS_MAX: usize = 199;
+
 /// An order, and the entries about it.
 #[derive(Clone, Debug)]
 pub struct FoundOrder {
@@ -56,9 +59,23 @@ impl Ledger {
         for key in keys {
             refunds.push(self.records.entry_at(&key).await?.ok_or(Unreadable { key })?);
         }
-        let redeemed = keys::redemption(redemption_id(brand, order_id, None));
-        let redemptions = self.records.entry_at(&redeemed).await?.into_iter().collect();
+        let redemptions = self.paid(brand, order_id).await?;
         Ok(FoundOrder { entry, refunds, redemptions })
+    }
+
+    /// The entries of what was paid for an order with points, oldest first: up to [`PARTS_MAX`] in parts, and one
+    /// without.
+    async fn paid(&self, brand: &BrandId, order_id: &OrderId) -> Result<Vec<EntryRecord>, Error> {
+        let whole = redemption_id(brand, order_id, None);
+        let marks = self.records.store.scan(keys::paid_parts(whole), PARTS_MAX).await?;
+        let parts = marks.iter().filter_map(|(key, ..)| keys::read_paid_part(key));
+        let ids = parts.map(|part| redemption_id(brand, order_id, Some(&part)));
+        let mut paid = Vec::new();
+        for id in ids.chain([whole]).collect::<Vec<_>>() {
+            paid.extend(self.records.entry_at(&keys::redemption(id)).await?);
+        }
+        paid.sort_by_key(|entry: &EntryRecord| (entry.recorded_at, entry.seq));
+        Ok(paid)
     }
 
     /// Looks up what 0.1.0 did not keep of an order that was refunded: the keys of its refunds, and the growth that

@@ -1,11 +1,13 @@
 //! The names of records: one function for each kind of key.
 //!
-//! The first byte gives the kind. Parts that vary in length hold only `[A-Za-z0-9._:-]` and are separated by
-//! a zero byte, so that no key is a prefix of another. Keys that grow with time or with a shop's own
+//! The first byte gives the kind, or after `z` the second. Parts that vary in length are text without control
+//! characters and are separated by a zero byte, so that no key is a prefix of another. Keys that grow with time or with a shop's own
 //! numbering append; the rest are short.
 
 use domain::{
-    id::{ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RefundId},
+    id::{
+        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart, RefundId,
+    },
     member::MemberId,
     time::{Instant, Month},
 };
@@ -31,6 +33,8 @@ pub mod kind {
     pub const ORDER: Kind = Kind::one(b'o');
     /// A redemption, and its ledger entry.
     pub const REDEMPTION: Kind = Kind::one(b'r');
+    /// The parts that an order was paid in with points.
+    pub const PAID_PART: Kind = Kind::extended(b'p');
     /// A refund, and its ledger entry.
     pub const REFUND: Kind = Kind::one(b'f');
     /// A revision of an order, and its ledger entry.
@@ -121,6 +125,24 @@ pub fn order(brand: &BrandId, order_id: &OrderId) -> Key {
 /// A redemption; its id follows from the order it is for.
 pub fn redemption(id: RedemptionId) -> Key {
     key(kind::REDEMPTION, &[&id.0])
+}
+
+/// That an order was paid with points under that part: by the id that a redemption of the whole order has, so that
+/// all of an order's parts stand together.
+pub fn paid_part(whole: RedemptionId, part: &RedemptionPart) -> Key {
+    key(kind::PAID_PART, &[&whole.0, part.as_bytes()])
+}
+
+/// All parts that an order was paid in with points.
+pub fn paid_parts(whole: RedemptionId) -> Range {
+    // A part is UTF-8, in which no byte is 0xff.
+    Range { from: key(kind::PAID_PART, &[&whole.0]), to: key(kind::PAID_PART, &[&whole.0, &[0xff]]) }
+}
+
+/// The part of such a key.
+pub fn read_paid_part(key: &Key) -> Option<RedemptionPart> {
+    let part = key.as_bytes().get(18..).filter(|_| key.kind() == kind::PAID_PART)?;
+    std::str::from_utf8(part).ok().map(RedemptionPart::of_checked)
 }
 
 /// A refund that the caller has named.

@@ -35,8 +35,8 @@ pub enum Spread {
     Together,
     /// By the byte after the kind: read in order, written often.
     ByByte,
-    /// By the member, whose 16 bytes follow the kind: each member's in order.
-    ByMember,
+    /// By the 16 bytes that follow the kind, those of a member or of an order: what belongs to it is in order.
+    By16,
 }
 
 impl Spread {
@@ -47,7 +47,7 @@ impl Spread {
             Spread::Each => None,
             Spread::Together => Some(own),
             Spread::ByByte => Some(own + 1),
-            Spread::ByMember => Some(own + 16),
+            Spread::By16 => Some(own + 16),
         }
     }
 }
@@ -148,7 +148,7 @@ impl Row {
 pub const KINDS: &[Row] = {
     use Goes::{Erased, Followed, Timed};
     use Room::{Access, Accounts, Ledger, Partners, People, Programme};
-    use Spread::{ByByte, ByMember, Each, Together};
+    use Spread::{ByByte, By16, Each, Together};
     &[
         row(kind::MEMBER, "member", Ledger, Each, |_| Some(Form::of::<MemberRecord>("MemberRecord"))),
         row(kind::PERSON, "person", People, Each, |_| Some(Form::of::<PersonRecord>("PersonRecord")))
@@ -156,6 +156,7 @@ pub const KINDS: &[Row] = {
         row(kind::ENTRY, "entry", Ledger, Each, |_| Some(ENTRY)),
         row(kind::ORDER, "order", Ledger, Each, |_| Some(ENTRY)),
         row(kind::REDEMPTION, "redemption", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::PAID_PART, "paid part", Ledger, By16, |_| None),
         row(kind::REFUND, "refund", Ledger, Each, |_| Some(ENTRY)),
         row(kind::REVISION, "revision", Ledger, Each, |_| Some(ENTRY)),
         row(kind::ADJUSTMENT, "adjustment", Ledger, Each, |_| Some(ENTRY)),
@@ -166,7 +167,7 @@ pub const KINDS: &[Row] = {
             .personal(&[Erased]),
         row(kind::REQUEST, "request", Access, ByByte, |_| Some(Form::of::<RequestRecord>("RequestRecord")))
             .goes(&[Timed]),
-        row(kind::ANSWER, "answer", People, ByMember, |_| Some(Form::of::<Answer>("Answer")))
+        row(kind::ANSWER, "answer", People, By16, |_| Some(Form::of::<Answer>("Answer")))
             .personal(&[Erased, Timed]),
         row(kind::CALLER, "caller", Access, Together, |_| Some(Form::of::<CallerRecord>("CallerRecord"))),
         row(kind::NONCE, "nonce", Access, Each, |_| Some(Form::of::<NonceRecord>("NonceRecord")))
@@ -208,7 +209,7 @@ pub const KINDS: &[Row] = {
             Some(Form::of::<ReferenceRecord>("ReferenceRecord"))
         })
         .personal(&[Erased, Followed]),
-        row(kind::MEMBER_LINK, "member link", Partners, ByMember, |key| {
+        row(kind::MEMBER_LINK, "member link", Partners, By16, |key| {
             Some(match keys::read_asked_code(key) {
                 Some(_) => Form::of::<domain::time::Instant>("Instant"),
                 None => Form::of::<LinkRecord>("LinkRecord"),

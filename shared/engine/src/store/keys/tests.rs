@@ -45,6 +45,19 @@ fn links_sort_by_brand_and_the_newest_first_and_read_back() {
 }
 
 #[test]
+fn parts_stand_with_their_order_alone_and_read_back() {
+    let [own, next] = [[7; 16], [8; 16]].map(RedemptionId);
+    let parts = paid_parts(own);
+    for part in ["1", "card 2", "\u{10ffff}", &"积".repeat(64)].map(RedemptionPart::of_checked) {
+        let key = paid_part(own, &part);
+        assert!((parts.from.clone()..parts.to.clone()).contains(&key));
+        assert!(paid_part(next, &part) >= parts.to);
+        assert_eq!(read_paid_part(&key), Some(part));
+        assert_eq!(read_paid_part(&redemption(own)), None);
+    }
+}
+
+#[test]
 fn accounts_and_blocks_are_found_by_their_brand() {
     assert_eq!(read_account(&account(&named("bean"), POOL)), Some((named("bean"), POOL)));
     assert_eq!(read_account(&account(&named("b.1"), 0)), Some((named("b.1"), 0)));
