@@ -42,6 +42,7 @@ mod orders;
 mod overload;
 mod panics;
 mod partners;
+mod person_facts;
 mod programmes;
 mod races;
 mod rates;

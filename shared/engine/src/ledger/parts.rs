@@ -168,11 +168,13 @@ impl<'a> Parts<'a> {
 
     /// All that is written.
     pub(crate) fn into_writes(self) -> Vec<Write> {
+        let counted = self.len();
         let mut writes = self.programme.marked(self.marks);
         if writes.is_empty() {
             return self.writes;
         }
         writes.extend(self.writes);
+        assert_eq!(writes.len(), counted, "a commit has as many writes as were counted");
         writes
     }
 

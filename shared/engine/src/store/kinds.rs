@@ -238,6 +238,25 @@ mod tests {
         }
     }
 
+    /// How many bytes of a key name its partition: tables that are there are laid out so.
+    #[test]
+    fn a_partition_is_named_by_so_many_bytes() {
+        for (spread, one, extended) in [
+            (Spread::Each, None, None),
+            (Spread::Together, Some(1), Some(2)),
+            (Spread::ByByte, Some(2), Some(3)),
+            (Spread::By16, Some(17), Some(18)),
+        ] {
+            assert_eq!(spread.prefix(kind::MEMBER), one, "{spread:?}");
+            assert_eq!(spread.prefix(kind::REVISION), extended, "{spread:?}");
+        }
+    }
+
+    #[test]
+    fn a_kind_is_shown_as_its_keys_begin() {
+        assert_eq!(format!("{:?} {:?}", kind::MEMBER, kind::REVISION), "'m' 'zr'");
+    }
+
     #[test]
     fn what_is_personal_is_erased() {
         for row in KINDS {

@@ -124,8 +124,27 @@ mod tests {
         }
     }
 
+    /// A record in its second format, which may be long.
+    #[derive(PartialEq, Debug)]
+    struct Long {
+        text: String,
+    }
+    layout! { struct Long { text } }
+
+    impl Stored for Long {
+        const FORMAT: u8 = 2;
+
+        fn upgrade(_: u8, from: &mut Reader<'_>) -> Result<Long, Damaged> {
+            String::read(from).map(|text| Long { text })
+        }
+    }
+
     fn aged(key: &Key) -> Option<Form> {
-        (key.as_bytes()[0] == b'm').then(|| Form::of::<Aged>("Aged"))
+        match key.as_bytes()[0] {
+            b'm' => Some(Form::of::<Aged>("Aged")),
+            b'l' => Some(Form::of::<Long>("Long")),
+            _ => None,
+        }
     }
 
     fn held(store: &MemoryStore) -> Vec<(Key, Record)> {
@@ -174,6 +193,40 @@ mod tests {
             assert_eq!(is.value, wanted, "{key:?}");
         }
         assert_eq!(pass(&store).unwrap(), Renewed { records: 3_000, written: 0 });
+    }
+
+    /// The kinds themselves say what is renewed; a nonce is not, which would lose its end.
+    #[test]
+    fn every_record_with_a_format_is_renewed_but_nonces() {
+        let golden = include_str!("../../tests/golden/member.txt").lines();
+        let old = golden.filter_map(|line| line.strip_prefix("newborn ")).find(|hex| hex.starts_with("01"));
+        let hex = old.unwrap_or_else(|| panic!("the golden bytes of 0.1.0")).as_bytes();
+        let old: Vec<u8> = hex
+            .chunks(2)
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect();
+        let store = MemoryStore::new();
+        put(&store, "m0123456789abcdef".to_owned(), old);
+        put(&store, "n0123456789abcdef".to_owned(), vec![0, 0]);
+        put(&store, "d0123456789abcdef".to_owned(), Vec::new());
+        let pass = || renew(&store, None).now_or_never().unwrap().unwrap();
+        assert_eq!(pass(), (Renewed { records: 3, written: 1 }, None));
+        assert_eq!(pass(), (Renewed { records: 3, written: 0 }, None));
+        let written = held(&store);
+        let member = written.iter().find(|(key, _)| key.kind() == kind::MEMBER).unwrap();
+        assert_eq!(member.1.value[0], <crate::store::records::MemberRecord as Stored>::FORMAT);
+    }
+
+    /// Together they are more than a commit may hold.
+    #[test]
+    fn long_records_are_written_in_several_commits() {
+        let store = MemoryStore::new();
+        for number in 0..30 {
+            let old = [&[1][..], &encode(&Long { text: "x".repeat(300_000) })[1..]].concat();
+            put(&store, format!("l{number:02}"), old);
+        }
+        assert_eq!(pass(&store).unwrap(), Renewed { records: 30, written: 30 });
+        assert!(held(&store).iter().all(|(_, record)| record.value[0] == 2 && record.value.len() > 300_000));
     }
 
     #[test]

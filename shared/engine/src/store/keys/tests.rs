@@ -89,6 +89,24 @@ fn settlements_sort_from_the_newest_month_and_keep_apart() {
 }
 
 #[test]
+fn a_settlements_key_says_which_part_it_is() {
+    let month = Month::parse("2026-01").unwrap();
+    for (key, want) in [
+        (settlement(month), Some(SettlementPart::Month)),
+        (settlement_sums(month), Some(SettlementPart::Counted)),
+        (settlement_honoured(month, &named("a")), Some(SettlementPart::Counted)),
+        (settlement_account(month, &named("a")), Some(SettlementPart::Account)),
+        (settlement_paid(month, &named("a")), Some(SettlementPart::Paid)),
+        (Key::new(&b"s\x09"[..]), None),
+        (Key::new(&b"s"[..]), None),
+        // Another kind's second byte is no part.
+        (Key::new(&b"b\x00"[..]), None),
+    ] {
+        assert_eq!(read_settlement_part(&key), want, "{key:?}");
+    }
+}
+
+#[test]
 fn ids_cannot_run_into_each_other() {
     let [b, bc, c, dashed] = ["b", "bc", "c", "b-c"].map(OrderId::of_checked);
     assert_ne!(order(&named("a"), &bc), order(&named("ab"), &c));
