@@ -2,6 +2,7 @@
 
 mod entry;
 mod member;
+mod order;
 mod page;
 mod partner;
 mod told;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     member::{compare_member, compare_registered},
+    order::compare_order,
     page::compare_page,
     partner::compare_partner,
     told::{code, compare_told},

@@ -36,7 +36,8 @@ const ROWS: &[(i64, Draw)] = &[
     (1, Writer::program_seldom),
     (3, Writer::find),
     (6, Writer::ledger),
-    (19, Writer::show),
+    (2, Writer::find_order),
+    (17, Writer::show),
 ];
 
 /// A request of the partner, and how many times in ten it comes.

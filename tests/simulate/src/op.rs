@@ -4,6 +4,7 @@
 mod by_hand;
 mod earning;
 mod ledger;
+mod orders;
 mod people;
 mod programme;
 mod redeeming;
@@ -21,6 +22,7 @@ use laurel_tests::model::{
 
 pub(crate) use self::{
     ledger::{Cursor, Ledger},
+    orders::FindOrder,
     people::{Find, Register, Show},
     programme::Program,
     sweeps::{Schedule, Sweep},
@@ -59,6 +61,8 @@ pub(crate) enum Op {
     Find(Find),
     /// A page of a ledger.
     Ledger(Ledger),
+    /// An order is looked for.
+    FindOrder(FindOrder),
     /// A scheduled function by its URL.
     Sweep(Sweep),
     /// A scheduled function by its schedule's event.
@@ -170,6 +174,7 @@ impl Op {
             Op::Show(op) => op,
             Op::Find(op) => op,
             Op::Ledger(op) => op,
+            Op::FindOrder(op) => op,
             Op::Sweep(op) => op,
             Op::Schedule(op) => op,
             Op::Program(op) => op,

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use edge::{Api, Secrets};
 use engine::store::Store;
 use http::Response;
-use laurel_tests::model::{After, Dice, Model, Shown, command::Told, member::Entry, random_program};
+use laurel_tests::model::{
+    After, Dice, Model, OrderNow, Shown, command::Told, member::Entry, random_program,
+};
 use laurel_tests::partner::Partner;
 
 use crate::{
@@ -95,6 +97,8 @@ pub(crate) enum View {
     Told(Box<Told>, Option<Box<After>>),
     Shown(Box<Shown>),
     Ledger(Vec<Rc<Entry>>, usize),
+    /// An order, if there is one of that name.
+    Order(Option<OrderNow>),
     /// There is no such member.
     Nobody,
     /// Nothing that the model knows.

@@ -125,6 +125,11 @@ pub(crate) struct Redemption {
 }
 
 impl Redemption {
+    /// How many points it took.
+    pub(crate) fn paid(&self) -> i64 {
+        self.sent.points
+    }
+
     /// How many of its points are not cancelled.
     pub(crate) fn remaining(&self) -> i64 {
         self.lots.iter().map(|lot| -lot.points).sum()
