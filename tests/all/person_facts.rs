@@ -42,7 +42,7 @@ fn badges_may_ask_who_the_member_is() {
     let badges = [
         ("she", is("gender", &json!("female"))),
         ("hangzhou", is("region.city", &json!("杭州"))),
-        ("by_wechat", is("channel", &json!("wechat"))),
+        ("by_store", is("channel", &json!("store:1"))),
         ("of_bean", is("brand", &json!("bean"))),
         ("of_acme", is("brand", &json!("acme"))),
         ("writes", is("consent.email", &json!(true))),
@@ -53,12 +53,12 @@ fn badges_may_ask_who_the_member_is() {
     ];
     let full = json!({
         "profile": {"gender": "female", "birthday": "1990-05-17", "region": {"city": "杭州"}},
-        "consents": {"email": true},
+        "consents": {"email": true}, "channel": "store:1",
     });
-    let all = ["she", "hangzhou", "by_wechat", "of_bean", "writes", "may_day", "grown", "she_lately"];
+    let all = ["she", "hangzhou", "by_store", "of_bean", "writes", "may_day", "grown", "she_lately"];
     check(&badges, &full, &all);
-    check(&badges, &json!({}), &["by_wechat", "of_bean"]);
+    check(&badges, &json!({}), &["of_bean"]);
     let child =
         json!({"profile": {"birthday": "2015-05-18", "gender": "male"}, "consents": {"email": false}});
-    check(&badges, &child, &["by_wechat", "of_bean"]);
+    check(&badges, &child, &["of_bean"]);
 }

@@ -154,7 +154,10 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use engine::{
-        id::{BlockRef, BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
+        id::{
+            BlockRef, BrandId, CallerId, LinkCodeHash, OrderId, RedemptionId, RedemptionPart, Reference,
+            RequestHash,
+        },
         keys::{self, kind},
     };
 
@@ -189,10 +192,11 @@ mod tests {
 
     #[test]
     fn the_table_of_partitions() {
-        let cases: [(Key, usize); 15] = [
+        let cases: [(Key, usize); 16] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
             (keys::request(RequestHash([3; 16])), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
+            (keys::paid_part(RedemptionId(ID), &RedemptionPart::of_checked("1")), 18),
             (keys::caller(CallerId::of([5; 16])), 1),
             (keys::used("brand", "b"), 1),
             (keys::block(&BrandId::of_checked("b"), &BlockRef::of_checked("1")), 1),
@@ -221,13 +225,14 @@ mod tests {
             let of = |end: &[u8]| key(&[&b"j"[..], &ID, end].concat());
             Range { from: of(from), to: of(to) }
         };
-        let cases: [(&str, Range, Result<usize, NotInOrder>); 14] = [
+        let cases: [(&str, Range, Result<usize, NotInOrder>); 15] = [
             ("one shard that is due", Range { from: key(b"d\x03"), to: key(b"d\x03\x80\x01") }, Ok(1)),
             ("all that is due", keys::all(kind::DUE), Ok(257)),
             ("the last requests", Range { from: key(b"q\xf0"), to: key(b"r") }, Ok(16)),
             ("a member's answers", answers, Ok(1)),
             ("a member's links with a brand", links(b"\x01b\0", b"\x01b\x01"), Ok(1)),
             ("all of a member's links and codes", links(b"\0", b"\x02"), Ok(1)),
+            ("an order's payments", keys::paid_parts(RedemptionId(ID)), Ok(1)),
             ("everybody's answers", keys::all(kind::ANSWER), Err(NotInOrder(kind::ANSWER))),
             ("callers", keys::all(kind::CALLER), Ok(1)),
             ("a brand's blocks", keys::blocks(&BrandId::of_checked("b")), Ok(1)),
@@ -237,7 +242,7 @@ mod tests {
             (
                 "all kinds of two bytes",
                 Range { from: key(b"z"), to: key(b"{") },
-                Err(NotInOrder(kind::REVISION)),
+                Err(NotInOrder(kind::PAID_PART)),
             ),
             ("a turned range", Range { from: key(b"c"), to: key(b"a") }, Ok(0)),
         ];

@@ -230,7 +230,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "from_the_future",
-        |cell| cell.succeeds() && earns(cell),
+        // An order that is told anew says when it happened as it did at first.
+        |cell| cell.succeeds() && earns(cell) && !cell.body.contains("revision"),
         |_, _, cell, ask| {
             ask.body = swapped(cell, "{", "{\"occurred_at\":\"2099-01-01T00:00:00Z\",");
             late(422, "occurred_in_future")

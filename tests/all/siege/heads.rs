@@ -90,7 +90,7 @@ pub(super) fn wrong_method(dice: &mut Dice, stage: &Stage, cell: &Cell, ask: &mu
 
 pub(super) fn path_tricks(dice: &mut Dice, stage: &Stage, cell: &Cell, ask: &mut Ask) -> Option<Verdict> {
     for _ in 0..10 {
-        let path = &cell.path;
+        let (path, query) = cell.path.split_at(cell.path.find('?').unwrap_or(cell.path.len()));
         let at = index(dice, path.len());
         let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
         let slash = slashes[index(dice, slashes.len())];
@@ -116,6 +116,7 @@ pub(super) fn path_tricks(dice: &mut Dice, stage: &Stage, cell: &Cell, ask: &mut
             _ => format!("{}{}", &path[..=slash], path[slash + 1..].to_uppercase()),
         };
         let served = routes_at(&stage.walk.shop.api, &ask.path);
+        ask.path.push_str(query);
         if ask.request().is_none() || served.iter().any(|route| route.method.word() == cell.method) {
             continue;
         }

@@ -9,7 +9,7 @@ use edge::Api;
 use engine::{
     Books, Engine,
     keys::{self, kind},
-    store::{Change, Expect, Key, Record, Write},
+    store::{Change, Expect, Key, Record, Write, kinds::Row},
 };
 
 use crate::{
@@ -172,15 +172,9 @@ fn audit(engine: &Engine, world: &World) -> Result<(), String> {
 
 /// A restore brings back one record of the last commit that wrote down a member: the audit must find it.
 fn split(world: &mut World) -> Result<(), String> {
-    let ledger = [
-        kind::MEMBER,
-        kind::ENTRY,
-        kind::ORDER,
-        kind::REDEMPTION,
-        kind::REFUND,
-        kind::ADJUSTMENT,
-        kind::ACTIVITY,
-    ];
+    let is_of_ledger = |key: &Key| {
+        matches!(key.kind(), kind::MEMBER | kind::PAID_PART) || key.kind().row().is_some_and(Row::is_entry)
+    };
     let last = std::mem::take(&mut lock(&world.weather).last);
     let mut changed = Vec::new();
     for (key, before) in last {
@@ -192,7 +186,7 @@ fn split(world: &mut World) -> Result<(), String> {
         changed.iter().find(|(key, ..)| key.kind() == kind::MEMBER).and_then(|(_, _, now)| now.clone());
     let Some(commit) = commit else { return Ok(()) };
     let whole = |now: &Option<Record>| now.as_ref().is_some_and(|now| now.version == commit.version);
-    changed.retain(|(key, _, now)| ledger.contains(&key.kind()) && whole(now));
+    changed.retain(|(key, _, now)| is_of_ledger(key) && whole(now));
     let several = changed.len() > 1;
     // A record with the same content as before is the same, restored or not.
     changed.retain(|(_, before, now)| {

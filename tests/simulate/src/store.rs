@@ -12,7 +12,9 @@ use std::{
 use bytes::Bytes;
 use engine::{
     keys::{self, kind},
-    store::{Change, Expect, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write},
+    store::{
+        Change, Expect, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write, kinds::Row,
+    },
 };
 use laurel_tests::model::Dice;
 
@@ -202,7 +204,7 @@ fn told(writes: &[Write]) -> Committed {
             }
             kind::REQUEST => told.is_named = true,
             kind::ENTRY => told.entries.push((write.key.clone(), value.clone())),
-            kind::ORDER | kind::REDEMPTION | kind::REFUND | kind::ADJUSTMENT | kind::ACTIVITY => {
+            named if named.row().is_some_and(Row::is_entry) => {
                 told.is_named = true;
                 if write.expect == Expect::Absent {
                     told.entries.push((write.key.clone(), value.clone()));

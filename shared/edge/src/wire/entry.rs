@@ -116,7 +116,7 @@ answer! {
         activity: Option<Id<&'a ActivityId>>,
         /// true: an activity that takes, which no settlement counts
         forfeits: Option<bool>,
-        /// its natural key, of one that was taken back; of one that was done it is not told, as it never was
+        /// its natural key, if it has one: of one that was taken back, and in a ledger of one that was done
         activity_ref: Option<Id<&'a ActivityRef>>,
         /// why, where somebody did it by hand
         reason: Option<Text<500, &'a str>>,
@@ -157,6 +157,14 @@ impl Balance {
     pub fn of(outcome: &Outcome) -> Balance {
         let Outcome { available, held, debt, .. } = *outcome;
         Balance { available, held, debt }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// The same, of an activity that was told by that name.
+    pub(super) fn named(mut self, reference: Option<&'a ActivityRef>) -> Entry<'a> {
+        self.activity_ref = self.activity_ref.or(reference.map(Id));
+        self
     }
 }
 

@@ -153,9 +153,11 @@ impl Show<'_> {
         self.shown_entry(entry, true)
     }
 
-    /// A ledger entry as the ledger shows it.
+    /// A ledger entry as the ledger shows it: also by which name an activity was told. Answers say that of no activity
+    /// that was done, as they never did: they are derived from entries for ever.
     pub fn listed<'a>(&self, listed: &'a LedgerEntry) -> Entry<'a> {
-        self.shown_entry(&listed.entry, listed.written)
+        let done = listed.entry.event.kind.row().activity;
+        self.shown_entry(&listed.entry, listed.written).named(done.and_then(|done| done.reference))
     }
 }
 

@@ -10,23 +10,12 @@ use crate::{
     accounts::Moment,
     ledger::{Ledger, audit::Finding},
     store::{
-        Kind,
         error::Error,
         keys::{self, kind},
+        kinds::Row,
         records::{ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
     },
 };
-
-/// Kinds of record that are ledger entries.
-const ENTRIES: [Kind; 7] = [
-    kind::ENTRY,
-    kind::ORDER,
-    kind::REDEMPTION,
-    kind::REFUND,
-    kind::REVISION,
-    kind::ADJUSTMENT,
-    kind::ACTIVITY,
-];
 
 /// Records in one page of the walk.
 const PAGE: usize = 1_000;
@@ -114,7 +103,7 @@ impl Ledger {
             let page = self.records.store.walk(None, from, PAGE).await?;
             for (key, record) in &page.records {
                 tally.note(key, record)?;
-                if ENTRIES.contains(&key.kind()) {
+                if key.kind().row().is_some_and(Row::is_entry) {
                     let entry: EntryRecord = decode(key, &record.value)?;
                     found.entry(entry.member).or_default().entries += 1;
                     let zone = zone.ok_or(Error::NoProgram)?;

@@ -6,7 +6,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart, RefundId,
+        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart,
+        RefundId,
     },
     member::MemberId,
     time::{Instant, Month},

@@ -135,6 +135,11 @@ const fn row(
 }
 
 impl Row {
+    /// Whether its records are ledger entries.
+    pub fn is_entry(&self) -> bool {
+        (self.form)(&self.kind.range().from).is_some_and(|form| form.record == ENTRY.record)
+    }
+
     const fn goes(self, goes: &'static [Goes]) -> Row {
         Row { goes, ..self }
     }
@@ -148,7 +153,7 @@ impl Row {
 pub const KINDS: &[Row] = {
     use Goes::{Erased, Followed, Timed};
     use Room::{Access, Accounts, Ledger, Partners, People, Programme};
-    use Spread::{ByByte, By16, Each, Together};
+    use Spread::{By16, ByByte, Each, Together};
     &[
         row(kind::MEMBER, "member", Ledger, Each, |_| Some(Form::of::<MemberRecord>("MemberRecord"))),
         row(kind::PERSON, "person", People, Each, |_| Some(Form::of::<PersonRecord>("PersonRecord")))
