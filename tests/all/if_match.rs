@@ -1,11 +1,14 @@
 //! `If-Match`: a correction goes only on top of what the `ETag` that was read stands for; and what registering
 //! again adds.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
+    failing::{Failing, Trouble},
     histories::run,
-    support::{ADMIN_KEY, Reply, START, Shop},
+    support::{ADMIN_KEY, Reply, START, Shop, program},
 };
 
 async fn tag(shop: &Shop, member: &str) -> String {
@@ -61,6 +64,29 @@ fn a_correction_goes_on_top_of_what_was_read() {
         assert_eq!(stale.body["by"], json!(operator));
         shop.ok("PATCH", &format!("/members/{member}"), json!({"consents": {"sms": true}})).await;
         assert_ne!(tag(&shop, &member).await, second);
+    });
+}
+
+/// The answer of the store is lost, and the correction is there: it is not refused because of itself.
+#[test]
+fn a_correction_that_was_done_after_a_doubt_is_done() {
+    run(async {
+        for trouble in [Trouble::DoneButUnknown, Trouble::LostAndUnknown] {
+            let store = Arc::new(Failing::new());
+            let shop = Shop::over(store.clone(), &program(), START).await;
+            let member = shop.somebody().await;
+            let first = tag(&shop, &member).await;
+            store.fails_with(trouble);
+            let corrected = correct(&shop, ADMIN_KEY, &member, &first, &named("Lei")).await;
+            assert_eq!(
+                (corrected.status, &corrected.body["profile"]["name"]),
+                (200, &json!("Lei")),
+                "{trouble:?}"
+            );
+            // The same once more is on top of what is gone.
+            let again = correct(&shop, ADMIN_KEY, &member, &first, &named("Han")).await;
+            assert_eq!(again.verdict(), "412 version_conflict");
+        }
     });
 }
 

@@ -1,5 +1,13 @@
 //! Lots (rules 1 and 3): the one instant of `inactivity`, and lots that unite where there would be one too many.
 
+use std::sync::Arc;
+
+use engine::{
+    keys,
+    memory::MemoryStore,
+    records::{MemberRecord, decode, encode},
+    store::{Change, Expect, Store as _, Write},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,6 +35,30 @@ async fn audited(shop: &Shop, member: &str) {
     let id = edge::wire::read_member_id(member).unwrap();
     let found = shop.api.engine.ledger().audit_member(id).await.unwrap();
     assert_eq!(found.differences, Vec::<String>::new());
+}
+
+/// 0.1.0 recorded the one instant in its entries alone: its members agree with their ledgers, before and after they are
+/// written anew.
+#[test]
+fn members_of_0_1_0_agree_with_their_ledgers() {
+    run(async {
+        let months = |months: u32| with(json!({"mode": "inactivity", "months": months}));
+        let store = Arc::new(MemoryStore::new());
+        let shop = Shop::over(store.clone(), &months(12), "2026-01-31T10:00:00+08:00").await;
+        let member = shop.somebody().await;
+        shop.earn(&member, "A-1", "100").await;
+        let key = keys::member(edge::wire::read_member_id(&member).unwrap());
+        let record = store.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
+        let mut as_read: MemberRecord = decode(&key, &record.value).unwrap();
+        assert!(as_read.member.ends_with.is_some());
+        as_read.member.ends_with = None;
+        let change = Change::Put(encode(&as_read));
+        store.commit(vec![Write { key, expect: Expect::Anything, change }]).await.unwrap();
+        audited(&shop, &member).await;
+        shop.ok("PUT", "/program", months(1)).await;
+        shop.earn(&member, "A-2", "50").await;
+        audited(&shop, &member).await;
+    });
 }
 
 /// A version with fewer months moves nothing back, and points that are earned then join the later instant; what

@@ -258,6 +258,26 @@ fn growth_comes_per_order_and_by_steps() {
     gives(&growth, &lines(&[("tea", "50")]), Ok((100, 70)));
 }
 
+/// Without its discounts an order may be more than any figure: then it is not refunded so.
+#[test]
+fn what_remains_is_a_figure() {
+    run(async {
+        let till = Till::open(&program()).await;
+        let line =
+            |id: usize, amount: &str| json!({"line_id": id.to_string(), "quantity": 1, "amount": amount});
+        let (most, least) = ("9999999999999.99", "-9999999999999.99");
+        let lines: Vec<Value> = (0..21).map(|id| line(id, if id < 11 { most } else { least })).collect();
+        let order = till.order(&json!({"order_id": "A-1", "lines": lines}));
+        assert_eq!(till.hears("/earn-points", order).await.0, "200");
+        let refund = |ids: std::ops::Range<usize>| {
+            let lines: Vec<Value> = ids.map(|id| json!({"line_id": id.to_string(), "quantity": 1})).collect();
+            json!({"brand": "acme", "order_id": "A-1", "refund": {"lines": lines}})
+        };
+        assert_eq!(till.hears("/reverse", refund(11..20)).await.0, "422 limit_exceeded");
+        assert_eq!(till.hears("/reverse", refund(11..12)).await.0, "200");
+    });
+}
+
 /// A refund recomputes all of it, and a discount that remains alone is nothing.
 #[test]
 fn a_refund_leaves_what_the_rest_would_have_earned() {

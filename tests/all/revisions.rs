@@ -199,7 +199,10 @@ fn an_order_is_shown_as_it_stands() {
     let line = |id: &str, quantity: u64, amount: &str| json!({"line_id": id, "sku": format!("s{id}"), "category": "tea", "quantity": quantity, "amount": amount});
     let refund =
         |id: &str, quantity: u64| json!({"refund": {"lines": [{"line_id": id, "quantity": quantity}]}});
-    let spent = json!({"points": 3, "for": {"kind": "order", "order_id": "A"}});
+    let spent = |part: &str| match part {
+        "" => json!({"points": 1, "for": {"kind": "order", "order_id": "A"}}),
+        part => json!({"points": 1, "for": {"kind": "order", "order_id": "A", "part": part}}),
+    };
     Till::check(
         &json!({}),
         &[
@@ -213,7 +216,9 @@ fn an_order_is_shown_as_it_stands() {
             ),
             ("/reverse", refund("1", 1), json!({"taken": 4})),
             ("/reverse", refund("2", 1), json!({"taken": 5})),
-            ("/redeem", spent, json!({})),
+            ("/redeem", spent("2"), json!({})),
+            ("/redeem", spent("1"), json!({})),
+            ("/redeem", spent(""), json!({})),
             (
                 "/orders/find",
                 json!({}),
@@ -223,7 +228,8 @@ fn an_order_is_shown_as_it_stands() {
                     "revision": 1, "remaining": "6.66", "points": 6, "growth": 6,
                     "entry": {"kind": "earn", "points": 15},
                     "refunds": [{"kind": "reverse_earn", "points": -4}, {"kind": "reverse_earn", "points": -5}],
-                    "redemptions": [{"kind": "redeem", "points": -3}], "use": null,
+                    "redemptions": [{"part": "2", "points": -1}, {"part": "1", "points": -1}, {"points": -1}],
+                    "use": null,
                 }),
             ),
             ("/earn-points", tells(2, "20"), json!({"granted": 20})),

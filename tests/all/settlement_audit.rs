@@ -248,6 +248,8 @@ fn decides(entry: &Value) -> Option<&'static str> {
     let points = entry["points"] != 0;
     match entry["kind"].as_str().unwrap() {
         "expire" if entry["by"] == "time" => Some("occurred_at"),
+        // What an activity takes is in no line.
+        "activity" if entry["forfeits"] == true => None,
         "earn" | "activity" | "reverse_earn" | "revise" | "redeem" | "expire" if points => {
             Some("recorded_at")
         }

@@ -230,14 +230,17 @@ async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Pro
     api.corrected(&mut trial, &body, zone).map_err(|fault| Problem::invalid_field(&[fault]))?;
 
     let change = |person: &mut domain::member::Person| {
-        if !call.goes_on(&api.tag_of(person)) {
-            return Err(Error::PersonChanged { last: person.changed.clone(), zone });
-        }
         let before = person.clone();
         // It was tried above.
         _ = api.corrected(person, &body, zone);
+        let own = Some(changed(call));
+        // After a doubt it may be there already, under a tag of its own.
+        let is_there = *person == before && person.changed == own;
+        if !is_there && !call.goes_on(&api.tag_of(&before)) {
+            return Err(Error::PersonChanged { last: before.changed, zone });
+        }
         if *person != before {
-            person.changed = Some(changed(call));
+            person.changed = own;
         }
         Ok(())
     };

@@ -75,6 +75,7 @@ pub static FUNCTION: Function = Function {
             Code::AlreadyCancelled,
             Code::OrderConflict,
             Code::ActivityNotFound,
+            Code::LimitExceeded,
         ],
         ..taking!(Reverse => handle)
     }],

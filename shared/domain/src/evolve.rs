@@ -56,7 +56,10 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
             member.count_activity(&activity.activity, activity.day, Some(activity.streak));
             member.count_granted(activity.day, activity.granted, event.today);
         }
-        EntryKind::ActivityTook(took) => member.count_activity(&took.activity, took.day, None),
+        EntryKind::ActivityTook(took) => {
+            member.count_activity(&took.activity, took.day, None);
+            member.forget_days(event.today);
+        }
         EntryKind::OrderRefunded(refund) => {
             member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
             let left = i128::from(member.orders.amount.0) - refund.amount.0;
@@ -243,6 +246,11 @@ impl Member {
             Some((_, granted)) => *granted += points,
             None => self.granted.push((day, points)),
         }
+        self.forget_days(today);
+    }
+
+    /// Forgets days beyond [`COUNTED_DAYS`].
+    fn forget_days(&mut self, today: DayNumber) {
         let horizon = today.plus(-COUNTED_DAYS);
         self.granted.retain(|(day, _)| *day >= horizon);
         for activity in &mut self.activities {

@@ -117,9 +117,9 @@ codes! {
     /// the programme has none of that id; for a link code, no partner
     BrandNotFound 404 "brand_not_found" "no such brand in the programme" No Nothing Data::None;
     /// the programme has none of that id
-    BadgeNotFound 404 "badge_not_found" "no such badge in the programme" No Nothing Data::None;
+    BadgeNotFound 404 "badge_not_found" "no such badge in the programme, or the member has it not" No Nothing Data::None;
     /// the programme has none of that id
-    ActivityNotFound 404 "activity_not_found" "no such activity in the programme" No Nothing Data::None;
+    ActivityNotFound 404 "activity_not_found" "no such activity in the programme, or it was not done under that reference" No Nothing Data::None;
     /// no such code: unknown, another brand's, used, expired, or of a member who is not active; it is not told which
     LinkCodeNotFound 404 "link_code_not_found" "no such code, or it can no longer be used" No Nothing Data::None;
     /// the member was never linked with that brand

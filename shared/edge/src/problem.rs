@@ -120,7 +120,10 @@ impl Problem {
             Refusal::ActivityNotFound => Problem::of(Code::ActivityNotFound),
             Refusal::SettlementNotFound => Problem::of(Code::SettlementNotFound),
             Refusal::Forbidden => Problem::of(Code::Forbidden),
-            Refusal::ActivityLimit => Problem::of(Code::ActivityLimit),
+            Refusal::ActivityLimit => Problem::saying(
+                Code::ActivityLimit,
+                "it was done as often as it may be in its day, month or for ever; GET /members/{id}/activities says when it is open again".to_owned(),
+            ),
             Refusal::OrderConflict { revision: None } => Problem::of(Code::OrderConflict),
             Refusal::OrderConflict { revision: Some(revision) } => {
                 let detail = match revision {
@@ -140,7 +143,10 @@ impl Problem {
                 Problem::saying(Code::OrderRefunded, detail).with("revision", *revision)
             }
             Refusal::AlreadyCancelled => Problem::of(Code::AlreadyCancelled),
-            Refusal::TooManyRefunds => Problem::of(Code::TooManyRefunds),
+            Refusal::TooManyRefunds => Problem::saying(
+                Code::TooManyRefunds,
+                "an order is refunded, and told anew, 200 times at most; an operator adjusts by hand what comes after".to_owned(),
+            ),
             Refusal::OccurredInFuture => Problem::of(Code::OccurredInFuture),
             Refusal::BlockConflict => Problem::of(Code::BlockConflict),
             Refusal::MemberNotActive { status } => {
@@ -153,7 +159,8 @@ impl Problem {
                     .with("debt", *debt)
             }
             Refusal::OverRefund { remaining } => {
-                Problem::of(Code::OverRefund).with("remaining", remaining_value(remaining))
+                let detail = "more is asked back than remains: ask for `remaining` at most, or for \"all\"".to_owned();
+                Problem::saying(Code::OverRefund, detail).with("remaining", remaining_value(remaining))
             }
             Refusal::OccurredTooLongAgo { late_days } => {
                 let detail = format!("occurred_at is more than {late_days} days back");

@@ -126,19 +126,8 @@ pub(super) const ATTACKS: &[Attack] = &[
         "unicode_in_ids",
         |cell| WITH_BODY(cell) && cell.pattern != "/program",
         |dice, _, cell, ask| {
-            let ends = [
-                "订",
-                "é",
-                "\u{202e}",
-                "\\u0000",
-                "/../x",
-                "\u{a0}",
-                "Ａ",
-                "🦀",
-                " ",
-                "%00",
-                "\\ud83e\\udd80",
-            ];
+            // No id may end so: neither one of a programme nor one of a shop, which is any text in normal form.
+            let ends = ["\\u0000", "\\n", "\\u007f", " ", "\u{a0}", "\u{3000}", "e\u{301}"];
             let end = dice.pick(&ends);
             let put = |value: &Value| format!("\"{}{end}\"", value.as_str().unwrap_or_default());
             ask.body = replaced(dice, &cell.body, is_id, put)?;

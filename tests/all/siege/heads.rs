@@ -165,7 +165,7 @@ pub(super) fn test_clock(dice: &mut Dice, _: &Stage, cell: &Cell, ask: &mut Ask)
     })
 }
 
-pub(super) fn unknown_parameter(dice: &mut Dice, _: &Stage, _: &Cell, ask: &mut Ask) -> Option<Verdict> {
+pub(super) fn unknown_parameter(dice: &mut Dice, _: &Stage, cell: &Cell, ask: &mut Ask) -> Option<Verdict> {
     let parameters = [
         "zz=1",
         "Limit=1",
@@ -177,7 +177,12 @@ pub(super) fn unknown_parameter(dice: &mut Dice, _: &Stage, _: &Cell, ask: &mut 
         "cursor2",
         "limit=1&limit=2",
     ];
-    ask.path.push_str(&format!("?{}", dice.pick(&parameters)));
+    let parameter = dice.pick(&parameters);
+    if parameter.split_once('=').is_some_and(|(name, _)| cell.route.query.contains(&name)) {
+        return None;
+    }
+    let mark = if ask.path.contains('?') { '&' } else { '?' };
+    ask.path.push_str(&format!("{mark}{parameter}"));
     Some(Verdict::at(Point::Query, 422, "invalid_field"))
 }
 

@@ -174,8 +174,8 @@ impl Account {
 
     fn redeem(&mut self, id: u8, points: u32) -> Answer {
         match self.redemptions.iter().find(|redemption| redemption.id == id) {
-            Some(known) if known.cancelled => return Answer::AlreadyCancelled,
             Some(known) if known.points != points => return Answer::Conflict,
+            Some(known) if known.cancelled => return Answer::AlreadyCancelled,
             Some(known) => return known.answer.clone(),
             None => {}
         }

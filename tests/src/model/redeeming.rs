@@ -70,12 +70,12 @@ impl Asked for Redeem {
 
     fn replayed(&self, model: &Model) -> Option<Told> {
         let known = model.redemptions.get(&self.key())?;
-        Some(if known.remaining() == 0 {
-            refuse(409, "already_cancelled")
-        } else if *known.sent == *self {
-            (*known.told).clone()
-        } else {
+        Some(if *known.sent != *self {
             refuse(409, "order_conflict")
+        } else if known.remaining() == 0 {
+            refuse(409, "already_cancelled")
+        } else {
+            (*known.told).clone()
         })
     }
 

@@ -53,6 +53,9 @@ impl<'a> Draft<'a> {
         let programme = self.made_under(order);
         let worth = Worth::of(&Content::left(order, &after), &Rates::of(programme, order));
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        // Without discounts that are refunded more may remain than there was.
+        let remained = Content::left(order, state).recorded_money();
+        let left = Content::left(order, &after).money().ok_or(Refusal::LimitExceeded { what: "figure" })?;
         after.points = if after.closed { 0 } else { state.points.min(worth.points) };
         after.growth = if after.closed { 0 } else { state.growth.min(worth.growth) };
         let (movement, taken) = self.take_back(
@@ -69,7 +72,7 @@ impl<'a> Draft<'a> {
             brand: order.brand.clone(),
             order_id: order.order_id.clone(),
             revision: now.revision,
-            amount: SignedMoney(remaining(order, state).0 - remaining(order, &after.state).0),
+            amount: SignedMoney(i128::from(remained.0) - i128::from(left.0)),
             closes,
             taken,
             after: after.state.clone(),
@@ -223,9 +226,4 @@ fn refunded(order: &Order, now: &OrderNow, ask: &Ask, currency: Currency) -> Res
 fn remaining_lines(order: &Order, state: &OrderState) -> Remaining {
     let lines = Content::left(order, state).remaining();
     Remaining::Lines(lines.map(|(line, left)| (line.line_id.clone(), left)).collect())
-}
-
-/// What remains of an order's amount; nothing of a discount that remains alone.
-fn remaining(order: &Order, state: &OrderState) -> SignedMoney {
-    Content::left(order, state).money().into()
 }

@@ -46,7 +46,7 @@ impl Draft<'_> {
         }
         let (before, state) = (now.order(first), &now.state);
         let order = self.retold(before, now, told)?;
-        let remained = Content::left(before, state).money();
+        let remained = Content::left(before, state).recorded_money();
         let Moved { mut movement, moves_expiry_to, added, taken } =
             self.move_points(&order, happened, now)?;
         let growth_lost = self.move_growth(&mut movement, order.growth, now);

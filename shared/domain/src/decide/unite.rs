@@ -18,34 +18,35 @@ pub(super) fn unite(member: &Member, movement: &mut Movement, moves_to: Option<I
     if member.lots.len() + movement.shares.len() <= LOTS_MAX {
         return;
     }
-    loop {
-        let mut after = member.clone();
-        after.move_points(movement, moves_to);
-        let living = |lot: &&Lot| lot.expires_at.is_none_or(|end| end > now);
-        if after.lots.iter().filter(living).count() <= LOTS_MAX {
-            return;
-        }
-        let fixed = |end: Instant| end > now && moves_to.is_none_or(|moved| end > moved);
-        let Some((earlier, later)) = nearest(&after.lots, fixed) else { return };
-        let points = signed(earlier.points);
-        add(movement, earlier, earlier.expires_at, -points);
-        add(movement, earlier, later.expires_at, points);
+    let mut after = member.clone();
+    after.move_points(movement, moves_to);
+    let mut lots = after.lots;
+    let living = |lot: &&Lot| lot.expires_at.is_none_or(|end| end > now);
+    let fixed = |end: Instant| end > now && moves_to.is_none_or(|moved| end > moved);
+    for _ in LOTS_MAX..lots.iter().filter(living).count() {
+        let Some((earlier, later)) = nearest(&lots, fixed) else { return };
+        let united = lots.remove(earlier);
+        // It stood before the other.
+        let into = &mut lots[later - 1];
+        into.points += united.points;
+        add(movement, &united, united.expires_at, -signed(united.points));
+        add(movement, &united, into.expires_at, signed(united.points));
     }
 }
 
-/// The neighbours of one brand, without hold, whose ends are nearest; of equals the first in spending order, in
-/// which the lots are. Lots that never end have no neighbours.
-fn nearest(lots: &[Lot], fixed: impl Fn(Instant) -> bool) -> Option<(&Lot, &Lot)> {
-    let mut before: HashMap<&BrandId, (&Lot, Instant)> = HashMap::new();
-    let mut best: Option<(i64, &Lot, &Lot)> = None;
-    for lot in lots.iter().filter(|lot| lot.held_until.is_none()) {
+/// The places of the neighbours of one brand, without hold, whose ends are nearest; of equals the first in spending
+/// order, in which the lots are. Lots that never end have no neighbours.
+fn nearest(lots: &[Lot], fixed: impl Fn(Instant) -> bool) -> Option<(usize, usize)> {
+    let mut before: HashMap<&BrandId, (usize, Instant)> = HashMap::new();
+    let mut best: Option<(i64, usize, usize)> = None;
+    for (place, lot) in lots.iter().enumerate().filter(|(_, lot)| lot.held_until.is_none()) {
         let Some(end) = lot.expires_at.filter(|end| fixed(*end)) else { continue };
-        if let Some((earlier, ended)) = before.insert(&lot.brand, (lot, end)) {
+        if let Some((earlier, ended)) = before.insert(&lot.brand, (place, end)) {
             let apart = end.0 - ended.0;
             // In spending order the first of equally near ones is met first.
             let is_nearer = best.is_none_or(|(nearest, ..)| apart < nearest);
             if is_nearer {
-                best = Some((apart, earlier, lot));
+                best = Some((apart, earlier, place));
             }
         }
     }

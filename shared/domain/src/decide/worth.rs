@@ -124,12 +124,21 @@ impl<'a> Content<'a> {
         Total::of(&terms.collect::<Vec<_>>())
     }
 
-    /// What it comes to, rounded down to the minor unit once; at least 0.
-    pub fn money(&self) -> Money {
+    /// What it comes to, rounded down to the minor unit once; at least 0. `None` beyond every figure, where discounts
+    /// are gone that had been larger than that.
+    pub fn money(&self) -> Option<Money> {
         if self.lines.is_empty() {
-            return self.amount;
+            return Some(self.amount);
         }
         let whole = self.total(|_| Some(Rate::ONE)).floor_of(&[], Money(1));
-        Money(whole.unwrap_or_else(|| panic!("a part of an order is beyond every figure")).get())
+        whole.map(|whole| Money(whole.get()))
+    }
+
+    /// The same of what is recorded of an order: all of it has been told or left within figures.
+    ///
+    /// # Panics
+    /// It is beyond every figure.
+    pub fn recorded_money(&self) -> Money {
+        self.money().unwrap_or_else(|| panic!("what is recorded of an order is beyond every figure"))
     }
 }

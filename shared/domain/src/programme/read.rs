@@ -358,14 +358,10 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
             }
             _ => {}
         }
-        let period =
-            [("retain", tier.retain_growth.is_some()), ("lifetime", tier.lifetime_periods.is_some())];
-        for (name, _) in period.iter().filter(|(_, given)| *given && tier.validity_months.is_none()) {
-            faults.push(Fault::new(
-                format!("{at}/{name}"),
-                "needs_validity",
-                "a tier without validity never lapses",
-            ));
+        // What a period must bring means nothing where there is none, and does no harm.
+        if tier.lifetime_periods.is_some() && tier.validity_months.is_none() {
+            let detail = "a tier without validity never lapses";
+            faults.push(Fault::new(format!("{at}/lifetime"), "needs_validity", detail));
         }
         if let Some(or) = &tier.or {
             if !or.never_falls() {

@@ -2,7 +2,7 @@
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
 use domain::{
-    event::{BadgeStep, EntryKind, Redemption, Share, TierCause},
+    event::{BadgeStep, EntryKind, Redemption, Row, Share, TierCause},
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
 };
 use engine::records::{EntryRecord, Outcome};
@@ -94,7 +94,7 @@ answer! {
         redemption_id: OrNull<Ulid<RedemptionId>>,
         /// which of the order's redemptions it made, if that has a name of its own
         part: Option<Id<&'a RedemptionPart>>,
-        /// a redemption that was cancelled: points that did not come back
+        /// in a ledger, of a redemption that was cancelled: points that did not come back
         lost: Option<u64>,
         /// who asked: a key's id, the member's own, time, import or schedule
         by: Text<64>,
@@ -136,7 +136,6 @@ struct Details<'a> {
     reason: Option<&'a str>,
     status: Option<&'static str>,
     part: Option<&'a RedemptionPart>,
-    lost: Option<u64>,
     taken_back: Option<(&'a ActivityId, &'a ActivityRef)>,
 }
 
@@ -161,9 +160,12 @@ impl Balance {
 }
 
 impl<'a> Entry<'a> {
-    /// The same, of an activity that was told by that name.
-    pub(super) fn named(mut self, reference: Option<&'a ActivityRef>) -> Entry<'a> {
-        self.activity_ref = self.activity_ref.or(reference.map(Id));
+    /// The same with what answers do not say of what 0.1.0 could record too: they are derived from entries for ever, and
+    /// never said it. By which name an activity was told, and what of a cancelled redemption did not come back.
+    pub(super) fn in_full(mut self, row: Row<'a>) -> Entry<'a> {
+        let named = row.activity.and_then(|done| done.reference);
+        self.activity_ref = self.activity_ref.or(named.map(Id));
+        self.lost = row.moves.given_back().map(|gone| gone.lost);
         self
     }
 }
@@ -189,7 +191,7 @@ impl Show<'_> {
             order_id: OrNull(row.order_id.map(Id)),
             redemption_id: OrNull(row.redemption.map(redemption_id)),
             part: details.part.map(Id),
-            lost: details.lost,
+            lost: None,
             by: Text(by(entry.by)),
             occurred_at: self.instant(event.occurred_at),
             recorded_at: OrNull(written.then(|| self.instant(entry.recorded_at))),
@@ -277,11 +279,9 @@ impl Show<'_> {
             | EntryKind::PointsRestored
             | EntryKind::ActivityTook(_)
             | EntryKind::OrderRevised(_)
+            | EntryKind::RedemptionCancelled(_)
             | EntryKind::OrderRefunded(_) => Details::default(),
             EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
-            EntryKind::RedemptionCancelled(gone) => {
-                Details { lost: Some(gone.cancelled.lost), ..Details::default() }
-            }
         }
     }
 }

@@ -153,11 +153,9 @@ impl Show<'_> {
         self.shown_entry(entry, true)
     }
 
-    /// A ledger entry as the ledger shows it: also by which name an activity was told. Answers say that of no activity
-    /// that was done, as they never did: they are derived from entries for ever.
+    /// A ledger entry as the ledger shows it.
     pub fn listed<'a>(&self, listed: &'a LedgerEntry) -> Entry<'a> {
-        let done = listed.entry.event.kind.row().activity;
-        self.shown_entry(&listed.entry, listed.written).named(done.and_then(|done| done.reference))
+        self.shown_entry(&listed.entry, listed.written).in_full(listed.entry.event.kind.row())
     }
 }
 

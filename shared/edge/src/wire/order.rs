@@ -90,7 +90,7 @@ impl Show<'_> {
             entry: self.entry(&found.entry),
             revision: kept.now.revision,
             refunds: found.refunds.iter().map(|refund| self.entry(refund)).collect(),
-            remaining: self.money(Content::left(order, state).money()),
+            remaining: self.money(Content::left(order, state).recorded_money()),
             points: state.points,
             growth: state.growth,
             redemptions: found.redemptions.iter().map(|redeemed| self.entry(redeemed)).collect(),

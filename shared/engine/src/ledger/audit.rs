@@ -140,6 +140,10 @@ fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Find
     // The entries tell only of the versions that raised somebody.
     folded.version = stored.version;
     folded.tags.clone_from(&stored.tags);
+    // 0.1.0 recorded in its entries alone how far they moved the one instant of all points.
+    if stored.ends_with < folded.ends_with {
+        folded.ends_with = stored.ends_with;
+    }
     compare(stored, &folded, &mut finding.differences);
     check_states(entries, &mut finding.differences);
     finding

@@ -206,7 +206,7 @@ impl Ledger {
         if !request.dry_run {
             if let Some((target, becomes)) = target.zip(becomes) {
                 let changed = Changed { by: &primary_key, blocks: &charge.blocks, charged: charge.credit };
-                parts.target(target, becomes, changed);
+                parts.target(target, becomes, changed)?;
             }
             parts.also(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
             self.programme.commit_timely(request, parts.into_writes()).await?;

@@ -8,6 +8,7 @@ use domain::{
     id::BrandId,
     member::Member,
     programme::Timeline,
+    refusal::Refusal,
     time::Instant,
 };
 
@@ -16,11 +17,11 @@ use crate::{
     ledger::{act::redemption_id, standing::version_of},
     programme::Programmes,
     store::{
-        Change, Expect, Key, Version, Write,
+        Change, Expect, Key, VALUE_BYTES_MAX, Version, Write,
         id::ContentHash,
         keys,
         reading::Loaded,
-        records::{By, Changed, EntryRecord, KeptOrder, Outcome, encode_member},
+        records::{By, Changed, EntryRecord, KeptOrder, Outcome, encode, encode_member},
         write::{delete, mark, put, unchanged},
     },
 };
@@ -136,7 +137,15 @@ impl<'a> Parts<'a> {
     }
 
     /// The order as it is now, or the redemption with what is cancelled of it from now on.
-    pub(crate) fn target(&mut self, target: Target, becomes: Becomes, changed: Changed<'_>) {
+    ///
+    /// # Errors
+    /// The order has so many long lines and refunds that it passes what a record holds.
+    pub(crate) fn target(
+        &mut self,
+        target: Target,
+        becomes: Becomes,
+        changed: Changed<'_>,
+    ) -> Result<(), Refusal> {
         let Target { key, mut entry, version } = target;
         match becomes {
             Becomes::Order(now) => {
@@ -153,7 +162,13 @@ impl<'a> Parts<'a> {
                 entry.cancelled = cancelled;
             }
         }
-        self.writes.push(put(key, Expect::Version(version), &entry));
+        let value = encode(&entry);
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(Refusal::LimitExceeded { what: "order" });
+        }
+        let change = Change::Put(value);
+        self.writes.push(Write { key, expect: Expect::Version(version), change });
+        Ok(())
     }
 
     /// What an account gives or takes.

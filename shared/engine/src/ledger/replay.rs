@@ -119,12 +119,12 @@ fn replay_natural(
     entry: EntryRecord,
     revised: Option<EntryRecord>,
 ) -> Result<Done, Error> {
-    if entry.is_cancelled() {
-        return Err(Refusal::AlreadyCancelled.into());
-    }
     let order = revised.as_ref().unwrap_or(&entry).order.as_ref().map(|order| &order.now);
     if entry.content != Some(request.content) {
         return Err(Refusal::OrderConflict { revision: order.map(|now| now.revision) }.into());
+    }
+    if entry.is_cancelled() {
+        return Err(Refusal::AlreadyCancelled.into());
     }
     if let Some(now) = order.filter(|now| now.is_refunded()) {
         return Err(Refusal::OrderRefunded { revision: now.revision }.into());

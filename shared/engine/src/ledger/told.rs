@@ -55,10 +55,9 @@ impl Ledger {
         self.complete(&mut entry).await?;
         let kept = entry.order.as_ref().ok_or(Refusal::OrderNotFound)?;
         let keys: Vec<Key> = kept.refunds.iter().map(|key| Key::new(key.clone())).collect();
-        let mut refunds = Vec::with_capacity(keys.len());
-        for key in keys {
-            refunds.push(self.records.entry_at(&key).await?.ok_or(Unreadable { key })?);
-        }
+        let found = self.records.entries_at(&keys).await?;
+        let refunds = found.into_iter().zip(keys).map(|(entry, key)| entry.ok_or(Unreadable { key }));
+        let refunds = refunds.collect::<Result<_, _>>()?;
         let redemptions = self.paid(brand, order_id).await?;
         Ok(FoundOrder { entry, refunds, redemptions })
     }
@@ -70,11 +69,10 @@ impl Ledger {
         let marks = self.records.store.scan(keys::paid_parts(whole), PARTS_MAX).await?;
         let parts = marks.iter().filter_map(|(key, ..)| keys::read_paid_part(key));
         let ids = parts.map(|part| redemption_id(brand, order_id, Some(&part)));
-        let mut paid = Vec::new();
-        for id in ids.chain([whole]).collect::<Vec<_>>() {
-            paid.extend(self.records.entry_at(&keys::redemption(id)).await?);
-        }
-        paid.sort_by_key(|entry: &EntryRecord| (entry.recorded_at, entry.seq));
+        let keys: Vec<Key> = ids.chain([whole]).map(keys::redemption).collect();
+        let mut paid: Vec<EntryRecord> =
+            self.records.entries_at(&keys).await?.into_iter().flatten().collect();
+        paid.sort_by_key(|entry| (entry.recorded_at, entry.seq));
         Ok(paid)
     }
 

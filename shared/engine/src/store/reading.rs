@@ -161,6 +161,14 @@ impl Records {
         Ok(self.read(key).await?.map(|(entry, _)| entry))
     }
 
+    /// The entries of these keys, in their order.
+    pub(crate) async fn entries_at(&self, keys: &[Key]) -> Result<Vec<Option<EntryRecord>>, Error> {
+        let records = keys.iter().zip(self.store.get(keys).await?);
+        let entries =
+            records.map(|(key, record)| record.map(|record| decode(key, &record.value)).transpose());
+        Ok(entries.collect::<Result<_, _>>()?)
+    }
+
     /// A member's record, for reading its ledger.
     ///
     /// # Errors
