@@ -37,7 +37,7 @@ pub struct Limits {
 
 /// What answering requests needs.
 pub const REQUEST: Limits = Limits { memory_mb: 256, timeout_s: 15 };
-/// What a scheduled run needs: fifteen minutes is the maximum.
+/// What a scheduled run and a long call need: fifteen minutes is the maximum.
 pub const RUN: Limits = Limits { memory_mb: 512, timeout_s: 900 };
 
 /// How a function runs by itself.
@@ -97,6 +97,13 @@ pub const DEPLOYED: &[Deployed] = &[
         functions: &[&register::FUNCTION],
         does: "Somebody becomes a member. Nothing is ever removed by it.",
         uses: &[(People, Adds), (Ledger, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&import::FUNCTION],
+        does: "Members from a file, with their balances and their standing before Laurel.",
+        uses: &[(People, Changes), (Ledger, Changes)],
+        limits: RUN,
         ..ROW
     },
     Deployed {

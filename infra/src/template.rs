@@ -9,6 +9,7 @@ use crate::{DEPLOYED, Deployed, Limits, REQUEST, Run, Schedule, When};
 const FRAME: &str = include_str!("template/frame.yaml");
 const FUNCTION: &str = include_str!("template/function.yaml");
 const RUN: &str = include_str!("template/run.yaml");
+const LONG: &str = include_str!("template/long.yaml");
 const FAILURES: &str = include_str!("template/failures.yaml");
 const SCHEDULE: &str = include_str!("template/schedule.yaml");
 const ALARM: &str = include_str!("template/alarm.yaml");
@@ -56,6 +57,11 @@ fn function(row: &Deployed) -> String {
     let Limits { memory_mb, timeout_s } = row.limits;
     let limits = [("memory_mb", &*memory_mb.to_string()), ("timeout_s", &timeout_s.to_string())];
     let runs = row.run.is_some();
+    let special = match row.limits {
+        _ if runs => fill(RUN, &limits),
+        REQUEST => String::new(),
+        _ => fill(LONG, &limits),
+    };
     let actions: String = row.actions().iter().map(|action| format!("- {action}\n")).collect();
     fill(
         FUNCTION,
@@ -63,7 +69,7 @@ fn function(row: &Deployed) -> String {
             ("Name", &resource(row)),
             ("name", row.name()),
             ("does", row.does),
-            ("run", &if runs { fill(RUN, &limits) } else { String::new() }),
+            ("run", &special),
             ("actions", &actions),
             ("failures", if runs { FAILURES } else { "" }),
         ],

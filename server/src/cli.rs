@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use domain::time::{Instant, Month};
+use files::{DateOrder, Options};
 
 use crate::table;
 
@@ -26,12 +27,13 @@ pub struct Cli {
 pub enum Command {
     /// Serve every function on one port.
     Serve(Serve),
-    /// Import members with their opening balances from CSV.
+    /// Import members with their balances from CSV or .xlsx.
     ///
-    /// Columns, in any order: phone, email, channel, external_id, name, birthday, gender, country, province,
-    /// city, district, brand, registered_at, points, expires_at, growth. At least one of phone, email or
-    /// channel with external_id. Rows are distinguished by identity; good rows are imported, bad ones are
-    /// reported with their line; running it again changes nothing.
+    /// Columns, in any order, in English or Chinese: phone, email (phone_2, email_2 ... too),
+    /// external.<channel> or channel with external_id; name, birthday, gender, country, province, city,
+    /// district, consent.<channel>, terms_version, registered_at, registered_channel, brand, tags, badges;
+    /// tier, tier_until, growth, prior_orders, prior_amount; points, expires_at, held_until, balance_id.
+    /// Every row lands or is told with its lines; running it again changes nothing.
     Import(Import),
     /// Replay orders, redemptions and refunds from CSV in time order, the clock following.
     ///
@@ -110,10 +112,52 @@ pub struct Serve {
     pub rate_limit: u32,
 }
 
+/// How a file is read, where it does not say so itself.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Read {
+    /// The encoding, such as gb18030 or utf-16; UTF-8 unless given.
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// What separates cells: a comma, a semicolon or a tab, as the header has it unless given.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub delimiter: Option<char>,
+    /// A column under a name of the shop's own, such as "Customer Phone=phone"; may be given several times.
+    #[arg(long, value_name = "COLUMN=NAME", value_parser = mapped)]
+    pub map: Vec<(String, String)>,
+    /// A column that is not read; may be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    pub ignore: Vec<String>,
+    /// The sheet of a workbook (.xlsx); its first unless given.
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// How dates are written whose order cannot be seen: dd/mm/yyyy or mm/dd/yyyy.
+    #[arg(long, value_name = "FORMAT", value_parser = date_order)]
+    pub date_format: Option<DateOrder>,
+}
+
+impl Read {
+    /// The same, for the reader.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter,
+            map: self.map.clone(),
+            ignore: self.ignore.clone(),
+            sheet: self.sheet.clone(),
+            dates: self.dates(),
+        }
+    }
+
+    /// How dates are written.
+    pub(crate) fn dates(&self) -> DateOrder {
+        self.date_format.unwrap_or_default()
+    }
+}
+
 /// `laurel import`.
 #[derive(Args, Debug, Clone)]
 pub struct Import {
-    /// The CSV file; or, with --full, what `laurel export --full` or a backup wrote.
+    /// The file, CSV or .xlsx; or, with --full, what `laurel export --full` or a backup wrote.
     pub file: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -134,7 +178,19 @@ pub struct Import {
     /// Settle the opening balances as if their brands had issued them now.
     #[arg(long, conflicts_with = "full")]
     pub bill: bool,
-    /// Where to write the bad rows, as CSV; FILE.rejected.csv unless given.
+    /// Book the difference where a balance or a figure was said otherwise before.
+    #[arg(long, conflicts_with = "full")]
+    pub correct: bool,
+    /// Refuse a row with a bad optional field, instead of leaving the field out.
+    #[arg(long, conflicts_with = "full")]
+    pub strict: bool,
+    /// Tell what would land, and write nothing.
+    #[arg(long, conflicts_with = "full")]
+    pub dry_run: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub read: Read,
+    /// Where to write what is told, as CSV; FILE.rejected.csv unless given.
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
 }
@@ -152,7 +208,10 @@ pub struct Replay {
     /// The programme, as JSON; saved as a new version if it differs from the newest.
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
-    /// Where to write the refused rows, as CSV; FILE.rejected.csv unless given.
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub read: Read,
+    /// Where to write what is told, as CSV; FILE.rejected.csv unless given.
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
 }
@@ -178,16 +237,40 @@ pub struct Export {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub data: Data,
-    /// The folder to write members.csv, members.jsonl, ledger.csv, ledger.jsonl, programs.jsonl,
-    /// blocks.jsonl and settlements.jsonl into, or full.jsonl with --full.
+    /// The folder to write members.csv, members.jsonl, ledger.csv, ledger.jsonl, expiring.csv,
+    /// programs.jsonl, blocks.jsonl and settlements.jsonl into, or full.jsonl with --full.
     #[arg(long, value_name = "DIR", default_value = "laurel-export")]
     pub out: PathBuf,
     /// What time it is for the export; the machine's clock unless given.
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub test_clock: Option<Instant>,
     /// Every record, for `laurel import --full`. Holds personal data and the hashes of keys.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["csv", "excel"])]
     pub full: bool,
+    /// Just members.csv (without points) and lots.csv: importing both makes the same members and balances again.
+    #[arg(long)]
+    pub csv: bool,
+    /// CSV for Excel: with a byte-order mark, and long digits as text.
+    #[arg(long)]
+    pub excel: bool,
+}
+
+fn delimiter(text: &str) -> Result<char, String> {
+    let mut letters = text.chars();
+    match (text, letters.next(), letters.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        (_, Some(one), None) => Ok(one),
+        _ => Err("one character, or tab".to_owned()),
+    }
+}
+
+fn mapped(text: &str) -> Result<(String, String), String> {
+    let (from, to) = text.rsplit_once('=').ok_or("COLUMN=NAME, such as \"Customer Phone=phone\"")?;
+    Ok((from.trim().to_owned(), to.trim().to_owned()))
+}
+
+fn date_order(text: &str) -> Result<DateOrder, String> {
+    DateOrder::parse(text).ok_or_else(|| "dd/mm/yyyy or mm/dd/yyyy".to_owned())
 }
 
 fn month(text: &str) -> Result<Month, String> {

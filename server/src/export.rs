@@ -1,6 +1,7 @@
 //! `laurel export`: members and ledger for people and spreadsheets.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write as _},
     os::unix::fs::OpenOptionsExt,
@@ -9,14 +10,15 @@ use std::{
 };
 
 use csv::Writer;
+use domain::time::{Instant, Zone};
 use edge::Api;
+use files::guard::{as_text, guarded};
 use serde_json::Value;
 
 use crate::{
     cli::Export,
     exported::{self, Takes, each},
-    full,
-    rows::safe,
+    full, moving,
     start::{self, Opened, StartError, failed},
 };
 
@@ -71,7 +73,20 @@ pub(crate) async fn export(export: &Export) -> Result<ExitCode, StartError> {
         return Ok(ExitCode::SUCCESS);
     }
     let api = start::assemble(&opened, None, export.test_clock).await?;
-    let (members, entries) = write_all(&api, &opened, &export.out).await?;
+    if export.csv {
+        let open = |name: &str| create(&export.out, name).map_err(unwritable);
+        let files = (open("members.csv")?, open("lots.csv")?);
+        let moved = moving::write(&api, files, export.excel, &export.out).await?;
+        println!("{} members and {} balances are in {}", moved.members, moved.lots, export.out.display());
+        if moved.left > 0 {
+            println!("{} members who have left are not in it", moved.left);
+        }
+        if moved.identities_left > 0 {
+            println!("{} identities are not in it: no column is left for them", moved.identities_left);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (members, entries) = write_all(&api, &opened, export).await?;
     println!("{members} members and {entries} ledger entries are in {}", export.out.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -82,6 +97,11 @@ struct Files {
     members_jsonl: BufWriter<File>,
     ledger_csv: Writer<BufWriter<File>>,
     ledger_jsonl: BufWriter<File>,
+    expiring_csv: Writer<BufWriter<File>>,
+    /// Points that end, and members that have some, by the last day they are good; the last are those that never end.
+    expiring: BTreeMap<(bool, String), (u64, u64)>,
+    zone: Zone,
+    excel: bool,
     members: u64,
     entries: u64,
 }
@@ -92,19 +112,47 @@ fn create(folder: &Path, name: &str) -> io::Result<BufWriter<File>> {
 }
 
 impl Files {
-    fn create(folder: &Path) -> io::Result<Files> {
+    fn create(folder: &Path, zone: Zone, excel: bool) -> io::Result<Files> {
         let open = |name: &str| create(folder, name);
-        let mut files = Files {
-            members_csv: Writer::from_writer(open("members.csv")?),
+        // Excel reads UTF-8 where a mark says so.
+        let table = |name: &str, columns: &[&str]| -> io::Result<Writer<BufWriter<File>>> {
+            let mut file = open(name)?;
+            if excel {
+                file.write_all("\u{feff}".as_bytes())?;
+            }
+            let mut writer = Writer::from_writer(file);
+            writer.write_record(columns)?;
+            Ok(writer)
+        };
+        Ok(Files {
+            members_csv: table("members.csv", MEMBER_COLUMNS)?,
             members_jsonl: open(exported::MEMBERS)?,
-            ledger_csv: Writer::from_writer(open("ledger.csv")?),
+            ledger_csv: table("ledger.csv", LEDGER_COLUMNS)?,
             ledger_jsonl: open(exported::LEDGER)?,
+            expiring_csv: table("expiring.csv", &["date", "points", "members"])?,
+            expiring: BTreeMap::new(),
+            zone,
+            excel,
             members: 0,
             entries: 0,
-        };
-        files.members_csv.write_record(MEMBER_COLUMNS)?;
-        files.ledger_csv.write_record(LEDGER_COLUMNS)?;
-        Ok(files)
+        })
+    }
+
+    /// Counts when a member's points end.
+    fn count(&mut self, member: &Value) {
+        let mut own: BTreeMap<(bool, String), u64> = BTreeMap::new();
+        for lot in member["points"]["lots"].as_array().into_iter().flatten() {
+            let end = lot["expires_at"].as_str().and_then(Instant::parse);
+            // An end at midnight is that of the day before.
+            let day = end.map(|end| self.zone.day(end.plus_millis(-1)).show());
+            let place = (day.is_none(), day.unwrap_or_else(|| "never".to_owned()));
+            *own.entry(place).or_default() += lot["points"].as_u64().unwrap_or(0);
+        }
+        for (place, points) in own {
+            let (all, members) = self.expiring.entry(place).or_default();
+            *all += points;
+            *members += 1;
+        }
     }
 
     fn finish(mut self) -> io::Result<(u64, u64)> {
@@ -112,6 +160,10 @@ impl Files {
         self.members_jsonl.flush()?;
         self.ledger_csv.flush()?;
         self.ledger_jsonl.flush()?;
+        for ((_, day), (points, members)) in &self.expiring {
+            self.expiring_csv.write_record([day.clone(), points.to_string(), members.to_string()])?;
+        }
+        self.expiring_csv.flush()?;
         Ok((self.members, self.entries))
     }
 }
@@ -119,14 +171,15 @@ impl Files {
 impl Takes for Files {
     fn member(&mut self, member: &Value) -> io::Result<()> {
         self.members += 1;
+        self.count(member);
         writeln!(self.members_jsonl, "{member}")?;
-        Ok(self.members_csv.write_record(member_row(member))?)
+        Ok(self.members_csv.write_record(member_row(member, self.excel))?)
     }
 
     fn entry(&mut self, entry: &Value) -> io::Result<()> {
         self.entries += 1;
         writeln!(self.ledger_jsonl, "{entry}")?;
-        Ok(self.ledger_csv.write_record(ledger_row(entry))?)
+        Ok(self.ledger_csv.write_record(ledger_row(entry, self.excel))?)
     }
 
     fn broken(&mut self, member: &Value) -> io::Result<()> {
@@ -135,9 +188,12 @@ impl Takes for Files {
     }
 }
 
-async fn write_all(api: &Api, opened: &Opened, folder: &Path) -> Result<(u64, u64), StartError> {
+async fn write_all(api: &Api, opened: &Opened, export: &Export) -> Result<(u64, u64), StartError> {
+    let folder = export.out.as_path();
+    let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    let (_, zone) = api.engine.programme().currency_and_zone().map_err(unreadable)?;
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", folder.display()), &error);
-    let mut files = Files::create(folder).map_err(unwritable)?;
+    let mut files = Files::create(folder, zone, export.excel).map_err(unwritable)?;
     each(api, &mut files, "exporting").await?;
     let counts = files.finish().map_err(unwritable)?;
     for (name, lines) in [
@@ -152,16 +208,18 @@ async fn write_all(api: &Api, opened: &Opened, folder: &Path) -> Result<(u64, u6
     Ok(counts)
 }
 
-fn cell(value: &Value) -> String {
+fn cell(value: &Value, excel: bool) -> String {
     match value {
+        Value::String(text) if excel => as_text(text).into_owned(),
         Value::Null => String::new(),
-        Value::String(text) => safe(text),
-        Value::Array(_) | Value::Object(_) => safe(&value.to_string()),
+        Value::String(text) => guarded(text).into_owned(),
+        Value::Array(_) | Value::Object(_) => guarded(&value.to_string()).into_owned(),
         other => other.to_string(),
     }
 }
 
-fn member_row(member: &Value) -> Vec<String> {
+fn member_row(member: &Value, excel: bool) -> Vec<String> {
+    let cell = |value: &Value| cell(value, excel);
     let identity = |kind: &str, part: &str| {
         let found =
             member["identities"].as_array().into_iter().flatten().find(|identity| identity["kind"] == kind);
@@ -190,6 +248,6 @@ fn member_row(member: &Value) -> Vec<String> {
     ]
 }
 
-fn ledger_row(entry: &Value) -> Vec<String> {
-    LEDGER_COLUMNS.iter().map(|name| cell(&entry[*name])).collect()
+fn ledger_row(entry: &Value, excel: bool) -> Vec<String> {
+    LEDGER_COLUMNS.iter().map(|name| cell(&entry[*name], excel)).collect()
 }

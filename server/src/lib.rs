@@ -12,6 +12,7 @@ mod full;
 mod home;
 mod import;
 mod listen;
+mod moving;
 mod patience;
 mod progress;
 mod replay;
@@ -27,10 +28,9 @@ use cli::{Cli, Command};
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
-pub use import::{Imported, Vouched, import_csv};
+pub use import::import_csv;
 /// Every function.
 pub use infra::FUNCTIONS;
-pub use rows::Rejected;
 pub use start::StartError;
 
 /// Runs a command to its end; returns the exit code (0 success, 1 differences or bad rows, 2 it could not

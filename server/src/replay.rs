@@ -1,66 +1,48 @@
-//! `laurel replay`: orders, redemptions and refunds from CSV, in time order, with the clock following. Every
-//! event goes through the same function as a caller's request.
+//! `laurel replay`: orders, redemptions and refunds from a file, in time order. Every event goes through the same
+//! function as a caller's request, at its own moment.
 //!
-//! After an interruption it continues where it was: it recognises recorded events by their natural keys, and
-//! notes a refusal before anything later happens, so that it does not judge that event again.
+//! Events of one person or order are played one after the other, and the others side by side, a window of the
+//! history at a time: the store makes one durable write of what waits at once. Where brands have limits, blocks or
+//! credit, which orders of different members share, everything is played one after the other.
+//!
+//! After an interruption it continues where it was: it recognises recorded events by their names, and tells a refusal
+//! before anything later happens to that member, so that it does not judge that event again.
 
-use std::{collections::BTreeMap, fs::File, path::Path, process::ExitCode};
+mod body;
+mod events;
+mod older;
+mod progress;
+mod together;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
-use csv::{Position, StringRecord};
-use domain::{json::Json, time::Instant};
 use edge::Api;
+use files::{Lines, Reader, Sheet, Told, names};
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::{
     cli::Replay,
     home::AdminKey,
-    import::faults_or,
-    progress,
-    rows::{self, Columns, Rejected, object, text},
+    import::must_say_who,
+    progress as bars, rows,
     start::{self, StartError, failed},
 };
+use body::Played;
+use events::Event;
+use progress::Progress;
 
-const COLUMNS: &[&str] = &[
-    "kind",
-    "occurred_at",
-    "brand",
-    "member_id",
-    "phone",
-    "email",
-    "channel",
-    "external_id",
-    "order_id",
-    "line_id",
-    "sku",
-    "category",
-    "quantity",
-    "amount",
-    "points",
-    "refund_id",
-];
+/// Events of a window: how far members may be apart in time while they are played.
+const WINDOW: usize = 4_096;
 
-/// What separates one event's rows from the next one's.
-const SAME: &[&str] = &[
-    "kind",
-    "occurred_at",
-    "brand",
-    "order_id",
-    "refund_id",
-    "member_id",
-    "phone",
-    "email",
-    "channel",
-    "external_id",
-];
-
-/// An event: where its rows are in the file.
-struct Event {
-    at: Instant,
-    start: Position,
-    rows: usize,
-}
+/// Members and orders that are played side by side.
+const AT_ONCE: usize = 512;
 
 /// The outcome for the events.
 #[derive(Default)]
@@ -70,206 +52,216 @@ struct Totals {
     earned: u64,
     redeemed: u64,
     taken: u64,
-    rejected: Vec<Rejected>,
+    /// What is told of each event, by its lines.
+    told: BTreeMap<Lines, Vec<Told>>,
     /// Events that were refused, in this run and before.
     refused: u64,
 }
 
-/// How far a replay has come.
-#[derive(Clone, Copy, Default)]
-struct Progress {
-    /// Events that are over, in time order.
-    events: usize,
-    /// How many of them were refused.
-    refused: u64,
+/// What all events of a run share.
+struct Run {
+    api: Api,
+    key: String,
+    sheet: Sheet,
+    reader: Reader,
+    report: PathBuf,
+    totals: Mutex<Totals>,
 }
 
 /// Replays the file.
 pub(crate) async fn replay(replay: &Replay) -> Result<ExitCode, StartError> {
-    let (mut reader, columns) = rows::open(&replay.file, COLUMNS)?;
-    let mut totals = Totals::default();
-    let mut events = index(&mut reader, &columns, &mut totals)?;
-    events.sort_by_key(|event| event.at); // stable: what shares a moment stays in the file's order
+    let sheet = rows::open(&replay.file, &replay.read, &names::EVENTS)?;
+    must_say_who(&sheet, &["member_id", "refund_id", "order_id"])?;
+    if !sheet.has("occurred_at") {
+        return Err(StartError("no column says when something happened: occurred_at".to_owned()));
+    }
+    let note = progress::name(&replay.file)?;
     let report = rows::rejected_path(&replay.file, replay.rejected.as_ref());
-    let Some(first) = events.first() else {
-        println!("there is nothing to replay");
-        return finish(&report, totals, 0, true);
-    };
     let opened = start::open(&replay.data).await?;
-    let api = start::assemble(&opened, replay.program.as_deref(), Some(first.at)).await?;
+    // The clock stands at the history's beginning; each event has its own.
+    let began = events::first_moment(&sheet, replay.read.dates()).unwrap_or(domain::time::Instant(0));
+    let api = start::assemble(&opened, replay.program.as_deref(), Some(began)).await?;
+    let zone = {
+        let programmes = api.engine.programme().timeline().map_err(unreadable)?;
+        programmes.newest().zone
+    };
+    let reader = Reader { zone, dates: replay.read.dates() };
+    let noted = progress::noted(&api, &note).await?;
+    let (events, told) = events::read(&sheet, &reader, noted.is_some_and(|noted| noted.older));
+    if events.is_empty() && told.is_empty() {
+        println!("there is nothing to replay");
+    }
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => format!("Bearer {key}"),
     };
-    let note = note(&replay.file)?;
-    let Progress { events: before, refused } = progress_noted(&api, &note).await?;
-    let is_whole = totals.go_on(&report, before, refused)?;
+    let mut totals = Totals::default();
+    for told in told {
+        totals.told.entry(told.lines).or_default().push(told);
+    }
+    let before = noted.map_or(0, |noted| noted.events).min(events.len());
+    let (is_whole, known) = totals.go_on(&report, noted)?;
     if let Some(next) = events.get(before) {
         start::must_not_be_settled(&api, next.at).await?;
     }
-    let bar = progress::bar(events.len() as u64, "replaying");
-    bar.set_position(before as u64);
-    for (index, event) in events.iter().enumerate().skip(before) {
-        let rows = read_rows(&mut reader, event)?;
-        api.clock.forward(event.at).map_err(|_| StartError("the clock cannot go back".to_owned()))?;
-        let unnamed = format!("{note}:{}", event.start.line());
-        let refused = play(&api, &key, &columns, &rows, &unnamed, &mut totals).await?;
-        // On disk before it is noted as done, so that an interrupted replay still reports its refusals.
-        if let Some(row) = totals.rejected.last().filter(|_| refused) {
-            rows::report_one(&report, row)
-                .map_err(|error| failed("cannot write the refused rows", &error))?;
-            totals.refused += 1;
-        }
-        if refused || index + 1 == events.len() {
-            note_progress(&api, &note, Progress { events: index + 1, refused: totals.refused }).await?;
-        }
-        bar.set_position(index as u64 + 1);
-    }
-    bar.finish_and_clear();
-    finish(&report, totals, before, is_whole)
+    let run = Arc::new(Run { api, key, sheet, reader, report, totals: Mutex::new(totals) });
+    play_all(&run, &note, &events, before, &known).await?;
+    let run = Arc::into_inner(run).ok_or_else(|| StartError("an event is still being played".to_owned()))?;
+    let totals = run.totals.into_inner().unwrap_or_else(PoisonError::into_inner);
+    finish(&run.report, &totals, before, is_whole)
 }
 
-fn finish(report: &Path, mut totals: Totals, before: usize, is_whole: bool) -> Result<ExitCode, StartError> {
-    // Each line once: an event judged just before an interruption may be judged again.
-    let by_line: BTreeMap<u64, Rejected> = totals.rejected.into_iter().map(|row| (row.line, row)).collect();
-    totals.rejected = by_line.into_values().collect();
+fn unreadable(error: engine::Error) -> StartError {
+    failed("cannot read the store", &error)
+}
+
+/// Plays what is not over yet, a window at a time. `known` are lines of which an interrupted run has told already.
+async fn play_all(
+    run: &Arc<Run>,
+    note: &str,
+    events: &[Event],
+    before: usize,
+    known: &Arc<HashSet<Lines>>,
+) -> Result<(), StartError> {
+    progress::set(&run.api, note, Progress { events: before, refused: run.refused(), older: false }).await?;
+    let at_once = if run.shares_accounts()? { 1 } else { AT_ONCE };
+    let bar = bars::bar(events.len() as u64, "replaying");
+    bar.set_position(before as u64);
+    let mut over = before;
+    let mut members = together::Members::default();
+    for window in events[before..].chunks(WINDOW) {
+        let groups = match at_once {
+            1 => vec![(0..window.len()).collect()],
+            _ => together::groups(run, &mut members, window).await?,
+        };
+        let playing = groups.into_iter().map(|group: Vec<usize>| {
+            let events: Vec<Event> = group.into_iter().map(|index| window[index].clone()).collect();
+            let (run, known) = (run.clone(), known.clone());
+            // On a thread of its own choosing: events are computed on every core.
+            tokio::spawn(async move { run.play_group(&events, &known).await })
+        });
+        let mut playing = stream::iter(playing).buffer_unordered(at_once);
+        let mut ended = Ok(());
+        while let Some(played) = playing.next().await {
+            let played = played.unwrap_or_else(|error| Err(failed("an event stopped", &error)));
+            ended = ended.and(played);
+        }
+        ended?;
+        over += window.len();
+        progress::set(&run.api, note, Progress { events: over, refused: run.refused(), older: false })
+            .await?;
+        bar.set_position(over as u64);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+impl Run {
+    fn totals(&self) -> std::sync::MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self) -> u64 {
+        self.totals().refused
+    }
+
+    /// Whether orders of different members share something: a brand's limits, blocks or credit.
+    fn shares_accounts(&self) -> Result<bool, StartError> {
+        let programmes = self.api.engine.programme().timeline().map_err(unreadable)?;
+        Ok(programmes.has_accounts())
+    }
+
+    /// Plays these events, one after the other.
+    async fn play_group(&self, events: &[Event], known: &HashSet<Lines>) -> Result<(), StartError> {
+        for event in events {
+            if known.contains(&event.lines) {
+                continue;
+            }
+            if let Err(told) = self.play(event).await? {
+                let mut totals = self.totals();
+                // On disk before anything later happens to the member, so that it is not judged again.
+                rows::report_more(&self.report, &told)
+                    .map_err(|error| failed("cannot write what is told", &error))?;
+                totals.refused += 1;
+                totals.told.insert(event.lines, told);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls the event's function; what is told of it if it is refused.
+    async fn play(&self, event: &Event) -> Result<Result<(), Vec<Told>>, StartError> {
+        let played = match body::of(self, event) {
+            Ok(played) => played,
+            Err(told) => return Ok(Err(told)),
+        };
+        if older::is_recorded(self, event, &played).await.map_err(unreadable)? {
+            self.totals().again += 1;
+            return Ok(Ok(()));
+        }
+        let Played { kind, function, body, .. } = &played;
+        let request = http::Request::post(format!("/{function}")).header("authorization", &self.key);
+        let request =
+            request.body(Bytes::from(body::json_text(body))).map_err(|error| failed("cannot ask", &error))?;
+        let response = self.api.standing_at(event.at).serve(request).await;
+        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        if response.status().is_server_error() {
+            let (lines, detail) = (event.lines, answer["detail"].as_str().unwrap_or_default());
+            return Err(StartError(format!(
+                "line {lines}: {detail}; run the same command again to continue"
+            )));
+        }
+        if !response.status().is_success() {
+            return Ok(Err(body::told(self, event, &answer)));
+        }
+        self.totals().count(kind, &answer, response.headers().contains_key("idempotency-replayed"));
+        Ok(Ok(()))
+    }
+}
+
+fn finish(report: &Path, totals: &Totals, before: usize, is_whole: bool) -> Result<ExitCode, StartError> {
+    let told: Vec<Told> = totals.told.values().flatten().cloned().collect();
     let count = |kind: &str| totals.done.get(kind).copied().unwrap_or(0);
     println!("events replayed before {before}, recorded before {}", totals.again);
     println!("orders {}, points earned {}", count("earn"), totals.earned);
     println!("redemptions {}, points redeemed {}", count("redeem"), totals.redeemed);
     println!("refunds {}, points taken back {}", count("refund"), totals.taken);
-    let short = totals.rejected.iter().filter(|row| row.code == "insufficient_points").count();
-    println!("refused {}, of them for too few points {short}", totals.rejected.len());
-    rows::report(report, &totals.rejected)
-        .map_err(|error| failed("cannot write the refused rows", &error))?;
-    if !totals.rejected.is_empty() {
+    let is_short = |told: &&Vec<Told>| told.iter().all(|told| told.code == "insufficient_points");
+    let short = totals.told.values().filter(is_short).count();
+    println!("refused {}, of them for too few points {short}", totals.told.len());
+    rows::report(report, &told).map_err(|error| failed("cannot write what is told", &error))?;
+    if !told.is_empty() {
         println!("why is in {}", report.display());
     }
     if !is_whole {
         println!("earlier runs refused more; their report is no longer in {}", report.display());
     }
     // Too few points is an answer, not a fault of the file.
-    let faulty = totals.rejected.len() > short || !is_whole;
+    let faulty = totals.told.len() > short || !is_whole;
     Ok(if faulty { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// Finds the events: when each happens and where its rows are. Rows of one event stand together.
-fn index(
-    reader: &mut csv::Reader<File>,
-    columns: &Columns,
-    totals: &mut Totals,
-) -> Result<Vec<Event>, StartError> {
-    let mut events: Vec<Event> = Vec::new();
-    let mut last: Vec<String> = Vec::new();
-    let mut row = StringRecord::new();
-    loop {
-        let start = reader.position().clone();
-        match reader.read_record(&mut row) {
-            Ok(false) => return Ok(events),
-            Ok(true) => {}
-            Err(error) if error.is_io_error() => return Err(failed("cannot read the file", &error)),
-            Err(error) => {
-                totals.reject(start.line(), "malformed_row", error.to_string());
-                last.clear();
-                continue;
-            }
-        }
-        let line = row.position().map_or(start.line(), Position::line);
-        let Some(at) = columns.get(&row, "occurred_at").and_then(Instant::parse) else {
-            totals.reject(line, "invalid_field", "occurred_at is an RFC 3339 instant".to_owned());
-            last.clear();
-            continue;
-        };
-        let same: Vec<String> =
-            SAME.iter().map(|name| columns.get(&row, name).unwrap_or_default().to_owned()).collect();
-        match events.last_mut() {
-            Some(event) if same == last && columns.get(&row, "line_id").is_some() => event.rows += 1,
-            _ => events.push(Event { at, start, rows: 1 }),
-        }
-        last = same;
-    }
-}
-
-fn read_rows(reader: &mut csv::Reader<File>, event: &Event) -> Result<Vec<StringRecord>, StartError> {
-    let unreadable = |error: csv::Error| failed("cannot read the file", &error);
-    if reader.position().byte() != event.start.byte() {
-        reader.seek(event.start.clone()).map_err(unreadable)?;
-    }
-    let mut rows = Vec::with_capacity(event.rows);
-    for _ in 0..event.rows {
-        let mut row = StringRecord::new();
-        reader.read_record(&mut row).map_err(unreadable)?;
-        rows.push(row);
-    }
-    Ok(rows)
-}
-
-/// Calls the event's function; returns whether it was refused. `unnamed` names a refund that has no name, so
-/// that an interrupted replay recognises it when it continues.
-async fn play(
-    api: &Api,
-    key: &str,
-    columns: &Columns,
-    rows: &[StringRecord],
-    unnamed: &str,
-    totals: &mut Totals,
-) -> Result<bool, StartError> {
-    let row = &rows[0]; // an event has a row
-    let line = row.position().map_or(0, Position::line);
-    let (kind, function, body) = match columns.get(row, "kind").unwrap_or("earn") {
-        "earn" => ("earn", "earn-points", order(api, columns, rows)),
-        "redeem" => ("redeem", "redeem", redemption(api, columns, row)),
-        "refund" => ("refund", "reverse", refund(api, columns, rows, unnamed)),
-        other => {
-            totals.reject(line, "invalid_field", format!("kind is earn, redeem or refund, not {other}"));
-            return Ok(true);
-        }
-    };
-    let request = http::Request::post(format!("/{function}")).header("authorization", key);
-    let request =
-        request.body(Bytes::from(json_text(&body))).map_err(|error| failed("cannot ask", &error))?;
-    let response = api.serve(request).await;
-    let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-    if response.status().as_u16() == 503 {
-        return Err(StartError(format!(
-            "line {line}: {}; run the same command again to continue",
-            answer["detail"]
-        )));
-    }
-    // The same order was replayed before, and refunded since.
-    if answer["code"] == "order_refunded" {
-        totals.again += 1;
-        return Ok(false);
-    }
-    if !response.status().is_success() {
-        let detail = faults_or(answer["detail"].as_str().unwrap_or_default(), answer.get("errors"));
-        totals.reject(line, answer["code"].as_str().unwrap_or_default(), detail);
-        return Ok(true);
-    }
-    totals.count(kind, &answer, response.headers().contains_key("idempotency-replayed"));
-    Ok(false)
-}
-
 impl Totals {
-    /// Reads what earlier runs refused, and reports the file's own faults. Returns whether all earlier
-    /// refusals were still there.
-    fn go_on(&mut self, report: &Path, before: usize, refused: u64) -> Result<bool, StartError> {
-        self.refused = refused;
-        let mut known = match before {
-            0 => BTreeMap::new(),
-            _ => rows::reported(report).map_err(|error| failed("cannot read the refused rows", &error))?,
+    /// Reads what earlier runs of this file refused, and reports the file's own faults. Returns whether all earlier
+    /// refusals were still there, and their lines.
+    fn go_on(
+        &mut self,
+        report: &Path,
+        noted: Option<Progress>,
+    ) -> Result<(bool, Arc<HashSet<Lines>>), StartError> {
+        self.refused = noted.map_or(0, |noted| noted.refused);
+        let mut known = match noted {
+            None => BTreeMap::new(),
+            Some(_) => rows::reported(report).map_err(|error| failed("cannot read what was told", &error))?,
         };
-        for row in &self.rejected {
-            known.remove(&row.line);
-        }
-        let is_whole = known.len() as u64 >= refused;
-        self.rejected.extend(known.into_values());
-        rows::report(report, &self.rejected)
-            .map_err(|error| failed("cannot write the refused rows", &error))?;
-        Ok(is_whole)
-    }
-
-    fn reject(&mut self, line: u64, code: &str, detail: String) {
-        self.rejected.push(Rejected { line, code: code.to_owned(), detail });
+        known.retain(|lines, _| !self.told.contains_key(lines));
+        let is_whole = known.len() as u64 >= self.refused;
+        // An event may have been told of just before the interruption, and not been counted.
+        self.refused = self.refused.max(known.len() as u64);
+        let lines = Arc::new(known.keys().copied().collect());
+        self.told.extend(known);
+        let told: Vec<Told> = self.told.values().flatten().cloned().collect();
+        rows::report(report, &told).map_err(|error| failed("cannot write what is told", &error))?;
+        Ok((is_whole, lines))
     }
 
     fn count(&mut self, kind: &'static str, answer: &Value, again: bool) {
@@ -284,138 +276,4 @@ impl Totals {
             self.redeemed += answer["entry"]["points"].as_i64().unwrap_or(0).unsigned_abs();
         }
     }
-}
-
-fn brand(api: &Api, columns: &Columns, row: &StringRecord) -> Option<Json> {
-    let given = columns.get(row, "brand").map(str::to_owned);
-    let only = || {
-        let programmes = api.engine.programme().timeline().ok()?;
-        let brands = &programmes.newest().brands;
-        (brands.len() == 1).then(|| brands[0].id.to_string())
-    };
-    given.or_else(only).map(|text| Json::Text(text.into()))
-}
-
-/// The fields that name the member.
-fn member(columns: &Columns, row: &StringRecord) -> (&'static str, Option<Json>) {
-    let get = |name: &str| columns.get(row, name);
-    if let Some(id) = get("member_id") {
-        return ("member_id", text(Some(id)));
-    }
-    let identity = |kind: &str, channel: Option<&str>, value: &str| {
-        Some(object([("kind", text(Some(kind))), ("channel", text(channel)), ("value", text(Some(value)))]))
-    };
-    let named = match (get("phone"), get("email"), get("external_id")) {
-        (Some(phone), ..) => identity("phone", None, phone),
-        (_, Some(email), _) => identity("email", None, email),
-        (_, _, Some(id)) => identity("external", get("channel"), id),
-        _ => None,
-    };
-    ("identity", named)
-}
-
-fn whole(columns: &Columns, row: &StringRecord, name: &str) -> Option<Json> {
-    let told = columns.get(row, name)?;
-    Some(told.parse::<i64>().map_or_else(|_| Json::Text(told.into()), Json::Whole))
-}
-
-fn order(api: &Api, columns: &Columns, rows: &[StringRecord]) -> Json {
-    let row = &rows[0];
-    let field = |name: &'static str| (name, text(columns.get(row, name)));
-    let with_lines = columns.get(row, "line_id").is_some();
-    let lines = rows.iter().map(|row| {
-        let cell = |name: &'static str| (name, text(columns.get(row, name)));
-        let quantity = whole(columns, row, "quantity").or(Some(Json::Whole(1)));
-        object([cell("line_id"), cell("sku"), cell("category"), ("quantity", quantity), cell("amount")])
-    });
-    let lines = with_lines.then(|| Json::List(lines.collect()));
-    let amount = if with_lines { None } else { text(columns.get(row, "amount")) };
-    let brand = ("brand", brand(api, columns, row));
-    object([
-        member(columns, row),
-        brand,
-        field("order_id"),
-        ("amount", amount),
-        ("lines", lines),
-        field("occurred_at"),
-    ])
-}
-
-fn redemption(api: &Api, columns: &Columns, row: &StringRecord) -> Json {
-    let order = object([("kind", text(Some("order"))), ("order_id", text(columns.get(row, "order_id")))]);
-    let brand = ("brand", brand(api, columns, row));
-    object([member(columns, row), brand, ("points", whole(columns, row, "points")), ("for", Some(order))])
-}
-
-fn refund(api: &Api, columns: &Columns, rows: &[StringRecord], unnamed: &str) -> Json {
-    let row = &rows[0];
-    let field = |name: &'static str| (name, text(columns.get(row, name)));
-    let asked = match columns.get(row, "line_id") {
-        Some(_) => {
-            let lines = rows.iter().map(|row| {
-                object([
-                    ("line_id", text(columns.get(row, "line_id"))),
-                    ("quantity", whole(columns, row, "quantity")),
-                ])
-            });
-            Some(object([("lines", Some(Json::List(lines.collect())))]))
-        }
-        None if columns.get(row, "amount") == Some("all") => text(Some("all")),
-        None => Some(object([("amount", text(columns.get(row, "amount")))])),
-    };
-    let refund_id = ("refund_id", text(columns.get(row, "refund_id").or(Some(unnamed))));
-    object([("brand", brand(api, columns, row)), field("order_id"), refund_id, ("refund", asked)])
-}
-
-fn json_text(json: &Json) -> String {
-    fn value(json: &Json) -> Value {
-        match json {
-            Json::Null | Json::NotWhole => Value::Null,
-            Json::Bool(flag) => (*flag).into(),
-            Json::Whole(number) => (*number).into(),
-            Json::Text(text) => text.as_str().into(),
-            Json::List(elements) => elements.iter().map(value).collect(),
-            Json::Object(fields) => {
-                Value::Object(fields.iter().map(|(name, json)| (name.to_string(), value(json))).collect())
-            }
-        }
-    }
-    value(json).to_string()
-}
-
-/// The name under which progress through this very file is noted.
-fn note(file: &Path) -> Result<String, StartError> {
-    let unreadable = |error: std::io::Error| failed(&format!("cannot read {}", file.display()), &error);
-    let mut content = File::open(file).map_err(unreadable)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match std::io::Read::read(&mut content, &mut buffer).map_err(unreadable)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    Ok(format!("replay:{}", digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
-}
-
-async fn progress_noted(api: &Api, note: &str) -> Result<Progress, StartError> {
-    let noted =
-        api.engine.records().note(note).await.map_err(|error| failed("cannot read the store", &error))?;
-    let noted: Option<[u8; 16]> = noted.and_then(|bytes| bytes.as_ref().try_into().ok());
-    let noted = noted.map_or(0, u128::from_be_bytes);
-    let (events, refused) = ((noted >> 64) as u64, noted as u64);
-    Ok(Progress { events: usize::try_from(events).unwrap_or(usize::MAX), refused })
-}
-
-/// Two numbers of eight bytes: the events, and how many of them were refused.
-async fn note_progress(api: &Api, note: &str, progress: Progress) -> Result<(), StartError> {
-    let Progress { events, refused } = progress;
-    let value = (u128::from(events as u64) << 64) | u128::from(refused);
-    let value = Bytes::copy_from_slice(&value.to_be_bytes());
-    api.engine
-        .records()
-        .set_note(note, value)
-        .await
-        .map_err(|error| failed("cannot write to the store", &error))
 }

@@ -296,6 +296,10 @@ fn plainly(
                 add(brand, LineKind::Issued, moved - paid, issue(of.unwrap(), brand));
             }
             EntryKind::Adjusted { bill: false, .. } => {}
+            EntryKind::Brought(brought) => {
+                // None is generated: an import books what an adjustment does.
+                assert!(!brought.bill);
+            }
             EntryKind::Adjusted { brand, bill: true, .. } => {
                 let points = i128::from(own.event.movement.shares[0].points);
                 add(brand, LineKind::Issued, points, issue(own, brand));

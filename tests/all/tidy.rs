@@ -56,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("laurel-domain", &[]),
     ("laurel-engine", &["laurel-domain"]),
     ("laurel-files", &["laurel-domain"]),
+    ("laurel-landing", &["laurel-domain", "laurel-engine", "laurel-files", "laurel-edge"]),
     ("laurel-store-redb", &["laurel-engine"]),
     ("laurel-store-dynamodb", &["laurel-engine"]),
     ("laurel-edge", &["laurel-domain", "laurel-engine"]),
@@ -64,7 +65,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "laurel-lambda",
         &["laurel-domain", "laurel-engine", "laurel-store-dynamodb", "laurel-edge", "function"],
     ),
-    ("function", &["laurel-domain", "laurel-engine", "laurel-files", "laurel-edge", "laurel-lambda"]),
+    (
+        "function",
+        &["laurel-domain", "laurel-engine", "laurel-files", "laurel-landing", "laurel-edge", "laurel-lambda"],
+    ),
     // The table of functions, and the template made of it.
     ("laurel-infra", &["laurel-engine", "laurel-edge", "function"]),
     (
@@ -73,11 +77,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-domain",
             "laurel-engine",
             "laurel-files",
+            "laurel-landing",
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-edge",
             "laurel-infra",
-            "function",
         ],
     ),
     (

@@ -9,6 +9,7 @@ mod row;
 use std::collections::HashMap;
 
 use crate::{
+    brought::Brought,
     id::{
         ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId,
         RedemptionPart, TierId,
@@ -164,6 +165,8 @@ pub enum EntryKind {
     ActivityReversed(ActivityReversed),
     /// Points that had expired came back for a redemption that was told late, which takes all of them.
     PointsRestored,
+    /// A balance or the standing before Laurel was brought along, or corrected.
+    Brought(Box<Brought>),
 }
 
 /// Why a tier changed.

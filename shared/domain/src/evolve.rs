@@ -2,6 +2,7 @@
 //! member, or stops if that is impossible.
 
 use crate::{
+    brought::Brought,
     event::{EntryKind, Event, Movement, Order, OrderRevised, Share, TierCause},
     id::{ActivityId, BrandId},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
@@ -104,6 +105,7 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
             }
         }
         EntryKind::StatusChanged { status, .. } => member.status = *status,
+        EntryKind::Brought(brought) => member.bring(brought, event.at),
         EntryKind::PointsRedeemed { .. }
         | EntryKind::PointsExpired
         | EntryKind::PointsRestored
@@ -186,6 +188,20 @@ impl Member {
             lot.expires_at = lot.expires_at.map(|own| own.max(instant));
         }
         self.tidy_lots();
+    }
+
+    /// What was said of the standing before Laurel.
+    fn bring(&mut self, brought: &Brought, at: Instant) {
+        if let Some(opening) = &brought.opening {
+            self.opening.clone_from(opening);
+        }
+        if let Some((tier, valid_until)) = &brought.tier {
+            let (tier, valid_until) = (tier.clone(), *valid_until);
+            self.standing = Standing { tier, since: at, valid_until, kept: 0, counted: None };
+        }
+        if brought.ends_trial {
+            self.trial = None;
+        }
     }
 
     fn count_order(&mut self, order: &Order, occurred_at: Instant) {

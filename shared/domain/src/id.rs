@@ -163,6 +163,8 @@ shop_id! {
     ActivityRef;
     /// The staff's name for an adjustment, by which it is made once.
     AdjustmentId;
+    /// A shop's name for a balance that it brings along, by which it lands once.
+    BalanceId;
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 pub use crate::id::MemberId;
 use crate::{
+    brought::Opening,
     id::{ActivityId, BadgeId, BrandId, ReferralCode, TierId},
     number::{Money, signed},
     time::{Day, DayNumber, Instant},
@@ -183,6 +184,8 @@ pub struct Member {
     pub activities: Vec<ActivityCount>,
     /// Orders.
     pub orders: OrderStats,
+    /// What was said of its standing before Laurel.
+    pub opening: Opening,
 }
 
 impl Member {
@@ -217,6 +220,7 @@ impl Member {
             granted: Vec::new(),
             activities: Vec::new(),
             orders: OrderStats::default(),
+            opening: Opening::default(),
         }
     }
 
@@ -332,6 +336,8 @@ pub struct Person {
     pub terms_version: Option<String>,
     /// What the person agreed to, by channel.
     pub consents: BTreeMap<String, bool>,
+    /// Since when, where a file said it.
+    pub consents_since: BTreeMap<String, Instant>,
     /// The last change of what is known; `None` before one was recorded.
     pub changed: Option<Changed>,
 }

@@ -65,6 +65,32 @@ impl Api {
         }
     }
 
+    /// The same functions at a moment that stands still, for a history that is played. It knows the callers and the
+    /// programme that this one knows, and rereads nothing.
+    #[must_use]
+    pub fn standing_at(&self, at: domain::time::Instant) -> Api {
+        let clock = Arc::new(Clock::test(at));
+        let engine = self.engine.with_clock({
+            let clock = clock.clone();
+            move || clock.now()
+        });
+        let api = Api {
+            engine,
+            clock,
+            chance: Chance::Machine,
+            secrets: self.secrets.clone(),
+            functions: self.functions.clone(),
+            origins: Vec::new(),
+            rates: None,
+            guesses: Rates::new(Policy::wrong_codes()),
+            callers: RwLock::new(reading(&self.callers).clone()),
+            partners: RwLock::new(reading(&self.partners).clone()),
+            freshness: Freshness::default(),
+        };
+        api.freshness.was_read(api.clock.steady());
+        api
+    }
+
     /// Rereads the callers, partners' keys and the programme's versions.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use domain::{
     time::{Day, Instant, Zone},
 };
 use engine::{
+    Request,
     id::IdentityHash,
     store::{Claim, ClaimedForm},
 };
@@ -240,7 +241,12 @@ fn birthday_fault(person: &Person, zone: Zone, now: Instant) -> Option<Fault> {
 
 /// The change that a call makes of a person.
 pub fn changed(call: &Call) -> Changed {
-    Changed { by: wire::by(call.request.by), at: call.request.now }
+    changed_by(&call.request)
+}
+
+/// The same, of a request without a call.
+pub fn changed_by(request: &Request) -> Changed {
+    Changed { by: wire::by(request.by), at: request.now }
 }
 
 impl Api {
@@ -292,6 +298,10 @@ fn correct_profile(person: &mut Person, sent: ProfileSent) {
 
 fn correct_consents(person: &mut Person, sent: Option<&Named<bool, CONSENTS_MAX>>) {
     for (channel, consent) in sent.map_or(&[][..], |sent| &sent.0) {
-        person.consents.insert(channel.to_string(), *consent);
+        let before = person.consents.insert(channel.to_string(), *consent);
+        if before != Some(*consent) {
+            // Since when was said of the other answer.
+            person.consents_since.remove(&**channel);
+        }
     }
 }

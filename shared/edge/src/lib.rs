@@ -40,8 +40,8 @@ pub use code::{Code, Data, Repeat, Written};
 pub use document::{Taken, Told, made};
 pub use form::Form;
 pub use identity::{
-    Correction, IdentitySent, IdentityWord, ProfileSent, RegionSent, Registration, Unread, changed, email,
-    person, phone, stored_claims,
+    Correction, IdentitySent, IdentityWord, ProfileSent, RegionSent, Registration, Unread, changed,
+    changed_by, email, person, phone, stored_claims,
 };
 pub use kinds::{
     AllOr, At, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,

@@ -193,6 +193,12 @@ fn operation(function: &Function, route: &Route) -> Value {
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
+    if !route.texts.is_empty() {
+        let texts =
+            route.texts.iter().map(|text| ((*text).to_owned(), json!({"schema": {"type": "string"}})));
+        let content: Map<String, Value> = texts.collect();
+        operation["requestBody"] = json!({"required": true, "content": content});
+    }
     if let Some(body) = &route.body {
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": {"schema": body.schema()}}});
@@ -214,6 +220,9 @@ fn parameters(route: &Route) -> Vec<Value> {
     for name in route.query {
         let schema = match *name {
             "limit" => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+            "dry_run" | "verified" | "correct" | "strict" | "bill" | "tell" => {
+                json!({"type": "boolean", "default": false})
+            }
             "format" => json!({"type": "string", "enum": ["json", "csv"], "default": "json"}),
             _ => json!({"type": "string"}),
         };

@@ -60,6 +60,8 @@ pub struct Route {
     pub access: Access,
     /// The shape of the body, if it takes one.
     pub body: Option<Shape>,
+    /// The media types of a body that is text and no JSON, if it takes such a body.
+    pub texts: &'static [&'static str],
     /// The longest body, in bytes.
     pub body_bytes_max: usize,
     /// Whether it remembers its answer under an `Idempotency-Key`.
@@ -105,6 +107,7 @@ impl Route {
         summary: "",
         access: Access::ADMIN,
         body: None,
+        texts: &[],
         body_bytes_max: BODY_BYTES_MAX,
         remembers: false,
         answers: &[],

@@ -303,18 +303,21 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
     if body.len() > route.body_bytes_max {
         return Err(Problem::body_too_large(route.body_bytes_max));
     }
+    if !route.texts.is_empty() {
+        let kind = media_type(headers);
+        return match kind.is_none_or(|kind| route.texts.iter().any(|own| kind.eq_ignore_ascii_case(own))) {
+            true => Ok((Json::Null, body.clone())),
+            false => Err(Problem::saying(Code::UnsupportedMediaType, route.texts.join(" or "))),
+        };
+    }
     let Some(shape) = route.body else {
         return match body.is_empty() {
             true => Ok((Json::Null, Bytes::new())),
             false => Err(Problem::field("", "unknown_field", "no body is taken here")),
         };
     };
-    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
-        // What is no text is no JSON.
-        let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::of(Code::UnsupportedMediaType));
-        }
+    if media_type(headers).is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {
+        return Err(Problem::of(Code::UnsupportedMediaType));
     }
     // A scheduled function may be called without a body: that counts as an empty object.
     let text = if body.is_empty() { Bytes::from_static(b"{}") } else { body.clone() };
@@ -332,6 +335,12 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
         });
     }
     Ok((json, text))
+}
+
+/// What the headers say that the body is, without parameters; what is no text is nothing that is taken.
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let kind = headers.get(header::CONTENT_TYPE)?;
+    Some(kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim())
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

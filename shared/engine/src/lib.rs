@@ -37,6 +37,7 @@ pub use partners::{
 };
 pub use people::{
     People,
+    bring::{Came, Coming, ComingBalance, Left, Stay},
     register::{Registered, Registration},
     view::MemberView,
 };

@@ -96,7 +96,10 @@ impl Facts for Subject<'_> {
         let orders = &self.member.orders;
         Ok(match fact {
             Words::Badges => self.member.badges.iter().any(|badge| badge.id == *word),
-            Words::Tags => self.member.tags.iter().any(|tag| tag == word),
+            // One that is gone from the programme is nobody's.
+            Words::Tags => [&self.programme.tags, &self.member.tags]
+                .iter()
+                .all(|tags| tags.iter().any(|tag| tag == word)),
             Words::Categories if orders.categories.iter().any(|category| category == word) => true,
             Words::Categories if !orders.more_categories => false,
             Words::Categories => {

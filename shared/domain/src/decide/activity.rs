@@ -63,7 +63,8 @@ impl Draft<'_> {
             | EntryKind::BadgeTaken { .. }
             | EntryKind::StatusChanged { .. }
             | EntryKind::ActivityReversed(_)
-            | EntryKind::PointsRestored => return Err(Refusal::ActivityNotFound.into()),
+            | EntryKind::PointsRestored
+            | EntryKind::Brought(_) => return Err(Refusal::ActivityNotFound.into()),
         };
         // By the reference that it was found by.
         let reference = given.reference.clone().ok_or(Refusal::ActivityNotFound)?;

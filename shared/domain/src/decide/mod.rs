@@ -4,6 +4,7 @@
 //! the person) is passed in, or requested by [`Stop::Wants`].
 
 mod activity;
+mod bring;
 mod cancel;
 mod earn;
 mod follow;
@@ -28,6 +29,7 @@ use crate::{
     time::Instant,
 };
 
+pub use bring::{Before, Bring, BringBalance};
 pub use earn::{EarnActivity, EarnLine, EarnOrder};
 pub use points::Redeem;
 pub use refund::{Ask, RefundLine};
@@ -110,6 +112,8 @@ pub enum Command<'a> {
     },
     /// An operator moves points or growth.
     Adjust(&'a Adjust),
+    /// What was before Laurel is brought along, or corrected.
+    Bring(&'a Bring),
     /// A badge is issued by hand.
     IssueBadge(&'a IssueBadge),
     /// A badge is taken back by hand.
@@ -197,6 +201,7 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         }
         Command::ReverseActivity { done, version } => draft.reverse_activity(done, *version)?,
         Command::Adjust(adjust) => draft.adjust(adjust)?,
+        Command::Bring(bring) => draft.bring(bring)?,
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
         Command::TakeBadge(take) => draft.take_badge(take)?,
         Command::SetStatus(set) => draft.set_status(set)?,

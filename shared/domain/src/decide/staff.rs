@@ -88,7 +88,7 @@ impl Draft<'_> {
 
     /// An adjustment is not an activity: with `inactivity` expiry its points join the member's instant, if
     /// that lies ahead.
-    fn adjusted_expiry(&self, occurred_at: Instant) -> Option<Instant> {
+    pub(super) fn adjusted_expiry(&self, occurred_at: Instant) -> Option<Instant> {
         let programme = self.programme();
         let zone = programme.zone;
         let rule = programme.points.expiry;

@@ -11,7 +11,10 @@ use super::{
     BadgeStep, Deed, EntryKind, Granted, Moves, Once, Order, OrderChange, OrderRefunded, OrderRevised,
     Redemption, Reversed, TierCause, TierStep,
 };
-use crate::id::{BrandId, OrderId};
+use crate::{
+    brought::Brought,
+    id::{BrandId, OrderId},
+};
 
 /// Words for kinds of entry on the wire, in the order in which they are published. `transfer` and `merge` are
 /// reserved; no kind has them yet.
@@ -55,6 +58,8 @@ pub struct Row<'a> {
     pub badge: Option<BadgeStep<'a>>,
     /// What it did to the tier, if anything.
     pub tier: Option<TierStep<'a>>,
+    /// What was brought along, if anything was.
+    pub brought: Option<&'a Brought>,
     /// Why points move.
     pub moves: Moves,
     /// The points it earned, as the programme's limits count them.
@@ -110,6 +115,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Issued,
                 granted: Some(Granted {
                     calculated: order.calculated,
@@ -136,6 +142,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Issued,
                 granted: Some(Granted {
                     calculated: activity.calculated,
@@ -158,6 +165,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Honoured,
                 granted: None,
                 reverses: None,
@@ -176,6 +184,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Expired,
                 granted: None,
                 reverses: None,
@@ -194,6 +203,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::TakenBack { taken: refund.taken },
                 granted: None,
                 reverses: (refund.taken > 0).then_some(Reversed::Order(&refund.brand, &refund.order_id)),
@@ -212,6 +222,7 @@ impl EntryKind {
                 revision: Some(revised),
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: match revised.added {
                     0 => Moves::TakenBack { taken: revised.taken },
                     _ => Moves::Issued,
@@ -238,6 +249,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::GivenBack(gone.cancelled),
                 granted: None,
                 reverses: Some(Reversed::Redemption(gone.redemption)),
@@ -256,7 +268,27 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::ByHand { billed: *bill },
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: false,
+            },
+            EntryKind::Brought(brought) => Row {
+                word: "adjust",
+                brand: Some(&brought.brand),
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                revision: None,
+                badge: None,
+                tier: None,
+                brought: Some(brought),
+                moves: Moves::ByHand { billed: brought.bill },
                 granted: None,
                 reverses: None,
                 once: None,
@@ -283,6 +315,7 @@ impl EntryKind {
                 revision: None,
                 badge: Some(BadgeStep::Issued(badge)),
                 tier: None,
+                brought: None,
                 moves: Moves::Nothing,
                 granted: None,
                 reverses: None,
@@ -301,6 +334,7 @@ impl EntryKind {
                 revision: None,
                 badge: Some(BadgeStep::Taken(badge)),
                 tier: None,
+                brought: None,
                 moves: Moves::Nothing,
                 granted: None,
                 reverses: None,
@@ -319,6 +353,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Nothing,
                 granted: None,
                 reverses: None,
@@ -341,6 +376,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Forfeited { calculated: took.calculated },
                 granted: None,
                 reverses: None,
@@ -359,6 +395,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::TakenBack { taken: back.taken },
                 granted: None,
                 reverses: (back.taken > 0).then_some(Reversed::Activity(
@@ -381,6 +418,7 @@ impl EntryKind {
                 revision: None,
                 badge: None,
                 tier: None,
+                brought: None,
                 moves: Moves::Restored,
                 granted: None,
                 reverses: None,
@@ -405,6 +443,7 @@ fn tier_row(step: TierStep<'_>) -> Row<'_> {
         revision: None,
         badge: None,
         tier: Some(step),
+        brought: None,
         moves: Moves::Nothing,
         granted: None,
         reverses: None,

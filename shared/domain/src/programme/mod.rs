@@ -46,6 +46,8 @@ pub struct Programme {
     pub activities: Vec<Activity>,
     /// Badges.
     pub badges: Vec<BadgeRule>,
+    /// Tags that are set by hand, by their ids.
+    pub tags: Vec<String>,
     /// When a member counts as new, active, dormant or lost.
     pub lifecycle: Lifecycle,
 }
@@ -433,6 +435,12 @@ impl Timeline {
     /// The newest version.
     pub fn newest(&self) -> &std::sync::Arc<Programme> {
         &self.versions[self.versions.len() - 1] // never empty
+    }
+
+    /// Whether any version has a brand whose account members share: limits, or points that are paid for.
+    pub fn has_accounts(&self) -> bool {
+        let mut brands = self.versions.iter().flat_map(|version| &version.brands);
+        brands.any(|brand| !brand.limits.is_empty() || brand.funding.is_some())
     }
 
     /// The version of that number.

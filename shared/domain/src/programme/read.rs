@@ -93,6 +93,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         tiers,
         activities: list(document, "activities", |json, at| activity(json, at, &mut faults)),
         badges,
+        tags: list(document, "tags", |json, _| text(json, "id").to_owned()),
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
     };
     agree(&programme, &mut faults);
@@ -342,6 +343,7 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
     unique("brands", programme.brands.iter().map(|brand| brand.id.as_str()), faults);
     unique("tiers", programme.tiers.iter().map(|tier| tier.id.as_str()), faults);
     unique("badges", programme.badges.iter().map(|badge| badge.id.as_str()), faults);
+    unique("tags", programme.tags.iter().map(String::as_str), faults);
     unique("activities", programme.activities.iter().map(|activity| activity.id.as_str()), faults);
     for (index, tier) in programme.tiers.iter().enumerate() {
         let at = format!("/tiers/{index}");

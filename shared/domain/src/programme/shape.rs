@@ -173,7 +173,10 @@ const BADGE: Shape = Shape::Object(&[
     optional("when", Shape::Condition, "issued when it holds; by hand only unless given"),
 ]);
 
-const FIELDS: [Field; 12] = [
+const TAG: Shape =
+    Shape::Object(&[required("id", Shape::Id, "the tag's id"), optional("name", NAME, "as people know it")]);
+
+const FIELDS: [Field; 13] = [
     required("name", Shape::Text { max: 100 }, "the programme's name"),
     required("time_zone", Shape::Text { max: 64 }, "IANA name; its local calendar counts"),
     required("currency", Shape::Text { max: 3 }, "ISO 4217 code"),
@@ -192,6 +195,7 @@ const FIELDS: [Field; 12] = [
     required("growth", GROWTH, "成长值"),
     required("tiers", Shape::List { of: &TIER, min: 1, max: 50 }, "the ladder, rising by growth"),
     optional("activities", Shape::List { of: &ACTIVITY, min: 0, max: 100 }, "签到, 评价 …"),
+    optional("tags", Shape::List { of: &TAG, min: 0, max: 200 }, "标签, set by hand"),
     optional("badges", Shape::List { of: &BADGE, min: 0, max: 80 }, "勋章"),
     optional(
         "lifecycle",
@@ -207,8 +211,8 @@ const FIELDS: [Field; 12] = [
 /// The whole document.
 pub const PROGRAM: Shape = Shape::Object(&FIELDS);
 
-const SHOWN_FIELDS: [Field; 13] = {
-    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 13];
+const SHOWN_FIELDS: [Field; 14] = {
+    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 14];
     let mut index = 0;
     while index < FIELDS.len() {
         fields[index] = FIELDS[index];

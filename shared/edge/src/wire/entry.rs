@@ -270,6 +270,7 @@ impl Show<'_> {
                 Details { reason: reason.as_deref(), ..Details::default() }
             }
             EntryKind::Adjusted { reason, .. } => Details { reason: Some(reason), ..Details::default() },
+            EntryKind::Brought(brought) => Details { reason: Some(&brought.reason), ..Details::default() },
             EntryKind::StatusChanged { status, reason } => {
                 Details { reason: Some(reason), status: Some(status.word()), ..Details::default() }
             }

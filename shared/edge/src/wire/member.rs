@@ -1,6 +1,7 @@
 //! A member, with what is known of the person.
 
 use domain::{
+    brought::Opening,
     id::{BadgeId, BrandId, TierId},
     member::{self, Lot, MemberId, Person},
     number::Currency,
@@ -144,6 +145,18 @@ answer! {
         first_order_at: OrNull<At>,
         /// when the last happened
         last_order_at: OrNull<At>,
+        /// orders before Laurel, as an import told them; in no fact
+        prior: OrNull<PriorStats>,
+    }
+}
+
+answer! {
+    /// Figures of a member's orders before Laurel.
+    pub struct PriorStats {
+        /// how many orders
+        orders: u64,
+        /// what they came to
+        amount: MoneyText,
     }
 }
 
@@ -230,15 +243,31 @@ impl<'p> Show<'p> {
                 .iter()
                 .map(|badge| MemberBadge { id: Id(&badge.id), issued_at: self.instant(badge.issued_at) })
                 .collect(),
-            tags: member.tags.iter().map(|tag| Text(tag.as_str())).collect(),
+            // One that is gone from the programme is shown no more.
+            tags: member
+                .tags
+                .iter()
+                .filter(|tag| self.programme.tags.contains(tag))
+                .map(|tag| Text(tag.as_str()))
+                .collect(),
             lifecycle: Lifecycle(lifecycle),
             stats: MemberStats {
                 orders: member.orders.count,
                 amount: MoneyText(member.orders.amount.show(self.currency())),
                 first_order_at: self.maybe(member.orders.first_at),
                 last_order_at: self.maybe(member.orders.last_at),
+                prior: OrNull(self.prior(&member.opening)),
             },
         }
+    }
+
+    fn prior(&self, opening: &Opening) -> Option<PriorStats> {
+        let Opening { prior_orders, prior_amount, .. } = opening;
+        let said = prior_orders.is_some() || prior_amount.is_some();
+        said.then(|| PriorStats {
+            orders: prior_orders.unwrap_or(0),
+            amount: MoneyText(prior_amount.unwrap_or_default().show(self.currency())),
+        })
     }
 
     fn lot<'a>(&self, lot: &'a Lot) -> MemberLot<'a> {

@@ -24,7 +24,7 @@ pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use member::{
     Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot, MemberPoints, MemberStats,
-    MemberStatus, MemberTier, NextTier, Profile, Region, Trial,
+    MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
 };
 pub use order::{LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry};

@@ -6,7 +6,7 @@ use domain::{
     decide::Decision,
     event::{EntryKind, Event, OrderNow, Redemption, points_drawn},
     id::BrandId,
-    member::Member,
+    member::{Member, MemberId},
     programme::Timeline,
     refusal::Refusal,
     time::Instant,
@@ -209,6 +209,7 @@ impl<'a> Parts<'a> {
                 Some(own) => (own.key, Some(own.content), Some(own.outcome), own.blocks, own.charged),
                 None => (None, None, None, Vec::new(), false),
             };
+            let natural = natural.or_else(|| brought(part.after.id, &event));
             let entry = EntryRecord {
                 member: part.after.id,
                 seq,
@@ -281,4 +282,11 @@ pub(crate) fn paid_part(kind: &EntryKind) -> Option<Key> {
         }
         Redemption::Cancelled(_) => None,
     }
+}
+
+/// The name of a balance that was brought along, which follows from what its entry says.
+fn brought(member: MemberId, event: &Event) -> Option<Key> {
+    let brought = event.kind.row().brought?;
+    let balance = brought.balance.as_ref()?;
+    Some(keys::balance(member, &brought.brand, &balance.id, balance.number))
 }

@@ -4,6 +4,7 @@
 use domain::{
     event::Order,
     id::{BrandId, OrderId},
+    member::MemberId,
     refusal::Refusal,
 };
 
@@ -42,6 +43,13 @@ impl FoundOrder {
         let parts = first.zip(self.entry.order.as_ref());
         parts.unwrap_or_else(|| panic!("an order that was found is one"))
     }
+
+    /// Its refunds, oldest first, each with the name that it was told under, if any.
+    pub fn named_refunds(&self) -> impl Iterator<Item = (Option<String>, &EntryRecord)> {
+        let (_, kept) = self.parts();
+        let names = kept.refunds.iter().map(|key| keys::refund_name(&Key::new(key.clone())));
+        names.zip(&self.refunds)
+    }
 }
 
 impl Ledger {
@@ -60,6 +68,30 @@ impl Ledger {
         let refunds = refunds.collect::<Result<_, _>>()?;
         let redemptions = self.paid(brand, order_id).await?;
         Ok(FoundOrder { entry, refunds, redemptions })
+    }
+
+    /// The member of a brand's order, if there is one.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn member_of_order(
+        &self,
+        brand: &BrandId,
+        order_id: &OrderId,
+    ) -> Result<Option<MemberId>, Error> {
+        Ok(self.records.entry_at(&keys::order(brand, order_id)).await?.map(|order| order.member))
+    }
+
+    /// The redemption of an order that was told without a part, if there was one.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn redemption_of(
+        &self,
+        brand: &BrandId,
+        order_id: &OrderId,
+    ) -> Result<Option<EntryRecord>, Error> {
+        self.records.entry_at(&keys::redemption(redemption_id(brand, order_id, None))).await
     }
 
     /// The entries of what was paid for an order with points, oldest first: up to [`PARTS_MAX`] in parts, and one

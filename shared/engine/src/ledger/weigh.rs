@@ -101,7 +101,7 @@ impl Ledger {
 
     /// The entries of a member that were recorded at or after `since`, with the slack that an
     /// event may lie ahead of its recording.
-    async fn history(&self, record: &MemberRecord, since: Instant) -> Result<History, Error> {
+    pub(crate) async fn history(&self, record: &MemberRecord, since: Instant) -> Result<History, Error> {
         let horizon = since.plus_millis(-AHEAD_MILLIS_MAX);
         let mut events = Vec::new();
         // No entry was recorded later than the moment up to which the member is settled.

@@ -1,5 +1,6 @@
 //! The people behind members: registration, corrections, erasure.
 
+pub(crate) mod bring;
 mod erase;
 pub(crate) mod register;
 pub(crate) mod view;

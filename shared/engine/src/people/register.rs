@@ -201,7 +201,7 @@ impl People {
 }
 
 /// The shop vouches for an identity that the person already has, stored as that value.
-fn verify(person: &mut Person, told: &Identity, value: &str) {
+pub(super) fn verify(person: &mut Person, told: &Identity, value: &str) {
     let own = person
         .identities
         .iter_mut()
@@ -212,7 +212,7 @@ fn verify(person: &mut Person, told: &Identity, value: &str) {
 }
 
 /// Adds missing profile fields; existing ones stay.
-fn fill(person: &mut Person, told: &Person) {
+pub(super) fn fill(person: &mut Person, told: &Person) {
     let missing = |own: &mut Option<String>, told: &Option<String>| {
         if own.is_none() {
             own.clone_from(told);
@@ -228,6 +228,10 @@ fn fill(person: &mut Person, told: &Person) {
         person.region.clone_from(&told.region);
     }
     for (channel, consent) in &told.consents {
-        person.consents.entry(channel.clone()).or_insert(*consent);
+        if !person.consents.contains_key(channel) {
+            person.consents.insert(channel.clone(), *consent);
+            let since = told.consents_since.get(channel);
+            person.consents_since.extend(since.map(|since| (channel.clone(), *since)));
+        }
     }
 }

@@ -6,12 +6,14 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart,
+        ActivityId, ActivityRef, AdjustmentId, BalanceId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart,
         RefundId,
     },
     member::MemberId,
     time::{Instant, Month},
 };
+
+use sha2::{Digest as _, Sha256};
 
 use crate::store::{
     Key, Range,
@@ -164,9 +166,30 @@ pub fn revision(brand: &BrandId, order_id: &OrderId, revision: u32) -> Key {
     key(kind::REVISION, &parts)
 }
 
+/// The name of a refund under whose key it is stored; `None` of any other key.
+pub fn refund_name(key: &Key) -> Option<String> {
+    if key.kind() != kind::REFUND {
+        return None;
+    }
+    let name = key.as_bytes().rsplit(|byte| *byte == 0).next()?;
+    String::from_utf8(name.to_vec()).ok()
+}
+
 /// An adjustment that the caller has named.
 pub fn adjustment(id: &AdjustmentId) -> Key {
     key(kind::ADJUSTMENT, &[id.as_bytes()])
+}
+
+/// A balance that was brought along, and how many times it has been corrected.
+pub fn balance(member: MemberId, brand: &BrandId, id: &BalanceId, number: u32) -> Key {
+    let mut hash = Sha256::new();
+    for part in [&b"balance"[..], &member.0, brand.as_bytes(), b"\0", id.as_bytes()] {
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let name: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let number = if number == 0 { String::new() } else { format!(":{number}") };
+    adjustment(&AdjustmentId::of_checked(&format!("import:{name}{number}")))
 }
 
 /// An activity that the caller has named.

@@ -1,6 +1,7 @@
 //! A ledger entry.
 
 use domain::{
+    brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
         OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
@@ -130,8 +131,11 @@ layout! {
         14 = ActivityReversed(back),
         15 = OrderRevised(revised),
         20 = BadgeTaken { badge, reason },
+        30 = Brought(brought),
     }
 }
+layout! { struct Brought { brand, reason, bill, balance, opening, tier, ends_trial } }
+layout! { struct Balance { id, number, points, expires_at, held_until, instead_of } }
 layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }
 layout! {
     struct Order {

@@ -1,7 +1,10 @@
 //! A member's standing.
 
 use bytes::Bytes;
-use domain::member::{ActivityCount, Badge, Lot, Member, OrderStats, Periods, Standing, Status, Trial};
+use domain::{
+    brought::Opening,
+    member::{ActivityCount, Badge, Lot, Member, OrderStats, Periods, Standing, Status, Trial},
+};
 
 use super::{
     Stored, first,
@@ -52,9 +55,10 @@ impl Layout for MemberRecord {
 layout! {
     struct Member {
         id, status, registered_at, as_of, version, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
-        active_on, ends_with, badges, by_hand, tags, granted, activities, orders,
+        active_on, ends_with, badges, by_hand, tags, granted, activities, orders, opening,
     }
 }
+layout! { struct Opening { growth, tier, tier_until, prior_orders, prior_amount } }
 layout! { enum Status { 0 = Active, 1 = Suspended, 2 = Closed, 3 = Erased } }
 layout! { struct Standing { tier, since, valid_until, kept, counted } }
 layout! { struct Periods { from, months, number } }

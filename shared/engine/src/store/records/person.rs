@@ -28,12 +28,13 @@ impl Stored for PersonRecord {
 
 layout! {
     struct Person {
-        identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents, changed,
+        identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
+        consents_since, changed,
     }
 }
 layout! { struct Changed { by, at } }
 
-/// A person in the first format, which did not say who changed it.
+/// A person in the first format, which did not say who changed it, or since when somebody has agreed.
 struct First {
     identities: Vec<Identity>,
     name: Option<String>,
@@ -66,6 +67,7 @@ impl From<First> for Person {
             referral_code: first.referral_code,
             terms_version: first.terms_version,
             consents: first.consents,
+            consents_since: BTreeMap::new(),
             changed: None,
         }
     }

@@ -2,8 +2,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BlockRef, BrandId, MemberId, OrderChannel, OrderId, OrderLineId,
-        RedemptionId, RedemptionPart, ReferralCode, TierId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, OrderChannel, OrderId,
+        OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
     },
     number::{Amount, Money, Quantity},
     settlement::SignedMoney,
@@ -43,7 +43,7 @@ macro_rules! text {
 }
 
 text! {
-    ActivityId ActivityRef BadgeId BlockRef BrandId OrderChannel OrderId OrderLineId RedemptionPart ReferralCode
+    ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OrderChannel OrderId OrderLineId RedemptionPart ReferralCode
     TierId
 }
 

@@ -1,6 +1,7 @@
 //! A member's standing in the first format.
 
 use domain::{
+    brought::Opening,
     id::{ActivityId, TierId},
     member,
     member::{Badge, Lot, MemberId, OrderStats, Status, Trial},
@@ -96,6 +97,7 @@ impl From<Whole> for member::Member {
             granted: whole.granted,
             activities: whole.activities.into_iter().map(member::ActivityCount::from).collect(),
             orders: whole.orders,
+            opening: Opening::default(),
         }
     }
 }

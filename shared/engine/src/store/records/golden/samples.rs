@@ -5,6 +5,7 @@ mod entry;
 use std::collections::BTreeMap;
 
 use domain::{
+    brought::Opening,
     id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
     member::{
         ActivityCount, Badge, Changed, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Periods,
@@ -116,6 +117,17 @@ fn full_member() -> Member {
             categories: texts(&["tea", "books"]),
             more_categories: true,
         },
+        opening: Opening::default(),
+    }
+}
+
+fn opening() -> Opening {
+    Opening {
+        growth: Some(2_000),
+        tier: Some(TierId::of_checked("gold")),
+        tier_until: Some(None),
+        prior_orders: Some(17),
+        prior_amount: Some(Money(123_450)),
     }
 }
 
@@ -136,6 +148,8 @@ pub(super) fn member() -> Samples<MemberRecord> {
     let counted = Periods { from: DayNumber(20_454), months: 1_200, number: u32::MAX };
     let standing = Standing { counted: Some(counted), ..newborn.standing.clone() };
     samples.push((text("periods"), record(Member { version: 128, standing, ..newborn.clone() })));
+    let brought = Member { opening: opening(), ..newborn.clone() };
+    samples.push((text("brought"), record(brought)));
     let member = Member {
         granted: vec![(DayNumber(i32::MIN), u64::MAX), (DayNumber(i32::MAX), 0)],
         active_on: DayNumber(i32::MIN),
@@ -172,11 +186,13 @@ pub(super) fn person() -> Samples<Person> {
         referral_code: Some("R-1".parse().unwrap()),
         terms_version: Some(text("2026-01")),
         consents: BTreeMap::from([(text("sms"), true), (text("email"), false)]),
+        consents_since: BTreeMap::new(),
         changed: None,
     };
     let changed = Some(Changed { by: text("key_1"), at: AT });
     let corrected = Person { changed, ..full.clone() };
-    named([("nobody", Person::default()), ("full", full), ("corrected", corrected)])
+    let since = Person { consents_since: BTreeMap::from([(text("sms"), AT)]), ..full.clone() };
+    named([("nobody", Person::default()), ("full", full), ("corrected", corrected), ("since", since)])
 }
 
 pub(super) fn block() -> Samples<BlockRecord> {

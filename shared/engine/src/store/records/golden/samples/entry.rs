@@ -1,21 +1,22 @@
 //! Ledger entries: every kind of entry, with every field.
 
 use domain::{
+    brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
         OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
         TierCause,
     },
     id::{
-        ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId,
-        RedemptionPart, TierId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BrandId, OrderChannel, OrderId, OrderLineId,
+        RedemptionId, RedemptionPart, TierId,
     },
     member::{Periods, Status},
     number::{Money, Quantity, SignedMoney},
     time::{DayNumber, Instant},
 };
 
-use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, text};
+use super::{AT, ID, LONG_AGO, SIGNED, Samples, WHOLE, bys, named, opening, text};
 use crate::store::{
     id::{CallerId, ContentHash},
     records::{By, EntryRecord, KeptOrder, Outcome},
@@ -121,6 +122,25 @@ fn outcome() -> Outcome {
         tier: gold(),
         upgraded_to: Some(gold()),
         badges_issued: vec![BadgeId::of_checked("first_order")],
+    }
+}
+
+fn brought() -> Brought {
+    Brought {
+        brand: BrandId::of_checked("acme"),
+        reason: text("opening balance"),
+        bill: true,
+        balance: Some(Balance {
+            id: BalanceId::of_checked("opening"),
+            number: 2,
+            points: -20,
+            expires_at: Some(AT),
+            held_until: Some(LONG_AGO),
+            instead_of: Some(7),
+        }),
+        opening: None,
+        tier: None,
+        ends_trial: false,
     }
 }
 
@@ -236,6 +256,18 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         (
             "badge_taken_for_no_reason",
             EntryKind::BadgeTaken { badge: BadgeId::of_checked("founder"), reason: None },
+        ),
+        ("brought", EntryKind::Brought(Box::new(brought()))),
+        (
+            "brought_standing",
+            EntryKind::Brought(Box::new(Brought {
+                bill: false,
+                balance: None,
+                opening: Some(opening()),
+                tier: Some((gold(), None)),
+                ends_trial: true,
+                ..brought()
+            })),
         ),
         ("active", status(Status::Active)),
         ("suspended", status(Status::Suspended)),

@@ -1,0 +1,244 @@
+//! `laurel export --csv`: two files from which `laurel import` makes the same members and balances again.
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, BufWriter},
+    path::Path,
+};
+
+use csv::Writer;
+use domain::{
+    member::{Identity, IdentityKind, Lot, Status},
+    programme::Programme,
+    time::Instant,
+};
+use edge::Api;
+use engine::MemberView;
+use files::{
+    guard::{as_text, guarded},
+    header::NUMBERED_MAX,
+};
+
+use crate::{
+    progress,
+    start::{StartError, failed},
+};
+
+/// Members of a page.
+const PAGE: usize = 500;
+
+/// Columns after those that say who somebody is.
+const ABOUT: &[&str] = &[
+    "name",
+    "birthday",
+    "gender",
+    "country",
+    "province",
+    "city",
+    "district",
+    "terms_version",
+    "registered_at",
+    "registered_channel",
+    "brand",
+    "tags",
+    "badges",
+    "tier",
+    "tier_until",
+    "growth",
+    "prior_orders",
+    "prior_amount",
+];
+
+/// What was written.
+#[derive(Default)]
+pub(crate) struct Moved {
+    pub(crate) members: u64,
+    pub(crate) lots: u64,
+    /// Members who have left, and identities beyond those that a row can have.
+    pub(crate) left: u64,
+    pub(crate) identities_left: u64,
+}
+
+/// A member's cells, by column.
+type Cells = Vec<(String, String)>;
+
+/// Writes `members.csv` and `lots.csv`.
+pub(crate) async fn write(
+    api: &Api,
+    (members, lots): (BufWriter<File>, BufWriter<File>),
+    excel: bool,
+    folder: &Path,
+) -> Result<Moved, StartError> {
+    let unwritable = |error: io::Error| failed(&format!("cannot write to {}", folder.display()), &error);
+    let mut who = BTreeSet::new();
+    let mut consents = BTreeSet::new();
+    each(api, |_, view| {
+        who.extend(identities(&view.person.identities).0.into_iter().map(|(column, _)| column));
+        consents.extend(view.person.consents.keys().map(|channel| format!("consent.{channel}")));
+        Ok(())
+    })
+    .await?;
+    let columns: Vec<String> =
+        who.iter().cloned().chain(ABOUT.iter().map(|name| (*name).to_owned())).chain(consents).collect();
+    let balance = ["brand", "points", "expires_at", "held_until", "balance_id"].map(str::to_owned);
+    let lot_columns: Vec<String> = who.into_iter().chain(balance).collect();
+    let mut moved = Moved::default();
+    let table = |mut file: BufWriter<File>, columns: &[String]| -> io::Result<Writer<BufWriter<File>>> {
+        if excel {
+            io::Write::write_all(&mut file, "\u{feff}".as_bytes())?;
+        }
+        let mut writer = Writer::from_writer(file);
+        writer.write_record(columns)?;
+        Ok(writer)
+    };
+    let mut members = table(members, &columns).map_err(unwritable)?;
+    let mut lots = table(lots, &lot_columns).map_err(unwritable)?;
+    each(api, |programme, view| {
+        let (own, beyond) = identities(&view.person.identities);
+        // Who has left cannot come again by a file.
+        if own.is_empty() || matches!(view.member.status, Status::Closed | Status::Erased) {
+            moved.left += 1;
+            return Ok(());
+        }
+        moved.members += 1;
+        moved.identities_left += beyond;
+        let first = own[..1].to_vec();
+        record(&mut members, &columns, &[own, about(programme, view)].concat(), excel)?;
+        for lot in balances(programme, view) {
+            moved.lots += 1;
+            record(&mut lots, &lot_columns, &[first.clone(), lot].concat(), excel)?;
+        }
+        Ok(())
+    })
+    .await?;
+    members.flush().and_then(|()| lots.flush()).map_err(unwritable)?;
+    Ok(moved)
+}
+
+/// Hands over every member as of now.
+async fn each(
+    api: &Api,
+    mut take: impl FnMut(&Programme, &MemberView) -> io::Result<()>,
+) -> Result<(), StartError> {
+    let unreadable = |error: engine::Error| failed("cannot read the store", &error);
+    let programmes = api.engine.programme().timeline().map_err(unreadable)?;
+    let bar = progress::bar(0, "exporting");
+    let (mut count, mut after) = (0, None);
+    loop {
+        let (page, following) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
+        for id in &page {
+            let view = api.engine.people().member(*id, api.clock.now()).await.map_err(unreadable)?;
+            take(programmes.newest(), &view).map_err(|error| failed("cannot write", &error))?;
+            count += 1;
+        }
+        bar.set_position(count);
+        after = following;
+        if after.is_none() {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+    }
+}
+
+fn record(
+    writer: &mut Writer<BufWriter<File>>,
+    columns: &[String],
+    cells: &Cells,
+    excel: bool,
+) -> io::Result<()> {
+    let cell = |column: &String| {
+        let value = cells.iter().find(|(own, _)| own == column).map_or("", |(_, value)| value.as_str());
+        if excel { as_text(value) } else { guarded(value) }.into_owned()
+    };
+    Ok(writer.write_record(columns.iter().map(cell))?)
+}
+
+/// How a person is known, in columns; and how many identities no column is left for.
+fn identities(all: &[Identity]) -> (Cells, u64) {
+    let (mut cells, mut beyond): (Cells, u64) = (Vec::new(), 0);
+    for identity in all {
+        let name = match identity.kind {
+            IdentityKind::Phone => "phone".to_owned(),
+            IdentityKind::Email => "email".to_owned(),
+            IdentityKind::External => format!("external.{}", identity.channel),
+        };
+        let numbers = if identity.kind == IdentityKind::External { 1 } else { NUMBERED_MAX };
+        let numbered = |number: u32| if number == 1 { name.clone() } else { format!("{name}_{number}") };
+        let free = (1..=numbers).map(numbered).find(|name| cells.iter().all(|(own, _)| own != name));
+        match free {
+            Some(column) => cells.push((column, identity.value.clone())),
+            None => beyond += 1,
+        }
+    }
+    (cells, beyond)
+}
+
+fn about(programme: &Programme, view: &MemberView) -> Cells {
+    let MemberView { member, person, .. } = view;
+    let zone = programme.zone;
+    let end = |at: Option<Instant>| at.map_or_else(|| "never".to_owned(), |at| zone.show(at));
+    let plain = |value: &Option<String>| value.clone().unwrap_or_default();
+    let part = |name: &str| person.region.get(name).cloned().unwrap_or_default();
+    let orders = member.orders.count + member.opening.prior_orders.unwrap_or(0);
+    let amount = member.orders.amount.0 + member.opening.prior_amount.unwrap_or_default().0;
+    let said = orders > 0 || amount > 0 || member.opening.prior_orders.is_some();
+    let amount = domain::number::Money(amount).show(programme.currency);
+    // What is gone from the programme could not come again.
+    let badges = member.badges.iter().filter(|badge| programme.badge(&badge.id).is_some());
+    let badges: Vec<&str> = badges.map(|badge| badge.id.as_str()).collect();
+    let tags = member.tags.iter().filter(|tag| programme.tags.contains(tag));
+    let tags: Vec<&str> = tags.map(String::as_str).collect();
+    let mut cells = vec![
+        ("name", plain(&person.name)),
+        ("birthday", plain(&person.birthday)),
+        ("gender", plain(&person.gender)),
+        ("country", part("country")),
+        ("province", part("province")),
+        ("city", part("city")),
+        ("district", part("district")),
+        ("terms_version", plain(&person.terms_version)),
+        ("registered_at", zone.show(member.registered_at)),
+        ("registered_channel", plain(&person.channel)),
+        ("brand", person.brand.clone()),
+        ("tags", tags.join(";")),
+        ("badges", badges.join(";")),
+        ("tier", member.standing.tier.to_string()),
+        ("tier_until", end(member.standing.valid_until)),
+        ("growth", member.growth.to_string()),
+        ("prior_orders", if said { orders.to_string() } else { String::new() }),
+        ("prior_amount", if said { amount } else { String::new() }),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect::<Cells>();
+    cells.extend(person.consents.iter().map(|(channel, given)| {
+        let since = person.consents_since.get(channel).filter(|_| *given);
+        let word = since.map_or_else(|| (if *given { "yes" } else { "no" }).to_owned(), |at| zone.show(*at));
+        (format!("consent.{channel}"), word)
+    }));
+    cells
+}
+
+/// A row for each lot, and one for a debt.
+fn balances(programme: &Programme, view: &MemberView) -> Vec<Cells> {
+    let zone = programme.zone;
+    let row = |brand: &str, points: String, end: String, held: String, id: String| {
+        let names = ["brand", "points", "expires_at", "held_until", "balance_id"];
+        let values = [brand.to_owned(), points, end, held, id];
+        names.map(str::to_owned).into_iter().zip(values).collect::<Cells>()
+    };
+    let lot = |lot: &Lot| {
+        let end = lot.expires_at.map_or_else(|| "never".to_owned(), |at| zone.show(at));
+        let held = lot.held_until.map_or_else(String::new, |at| zone.show(at));
+        let named = |at: Option<Instant>| at.map_or_else(|| "never".to_owned(), |at| at.0.to_string());
+        let hold = lot.held_until.map_or_else(String::new, |at| format!(":{}", at.0));
+        let id = format!("lot:{}{hold}", named(lot.expires_at));
+        row(lot.brand.as_str(), lot.points.to_string(), end, held, id)
+    };
+    let debt = (view.member.debt > 0).then(|| {
+        let empty = String::new;
+        row(&view.person.brand, format!("-{}", view.member.debt), empty(), empty(), "debt".to_owned())
+    });
+    view.member.lots.iter().map(lot).chain(debt).collect()
+}

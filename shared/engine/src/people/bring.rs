@@ -1,0 +1,649 @@
+//! Bringing members along from their time before Laurel: a row of a file is one commit, with the member, the
+//! person, what is said of the standing, a balance, badges and tags.
+//!
+//! Everything is said under a name and once. The same again changes nothing; another figure is told, or booked as
+//! a correction where that is asked for.
+
+use std::collections::HashSet;
+
+use domain::{
+    brought::{Balance, Opening},
+    decide::{Before, Bring, BringBalance, Command, Context, Decision, Stop, decide},
+    event::{Event, History},
+    id::{BadgeId, BalanceId, BrandId},
+    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, Member, MemberId, Person, Status},
+    number::SignedFigure,
+    programme::Timeline,
+    refusal::Refusal,
+    shape::Fault,
+    time::Instant,
+};
+
+use crate::{
+    access::requests::Request,
+    ledger::{
+        parts::{MemberPart, Parts},
+        standing::newborn,
+    },
+    people::{
+        People,
+        register::{Registration, fill, verify},
+    },
+    store::{
+        Expect, Key, StoreError, Version, WRITES_MAX, Write,
+        error::{Error, until_settled},
+        keys,
+        reading::{Holder, Loaded},
+        records::{By, ClaimRecord, EntryRecord, MemberRecord},
+        turns::Turn,
+        write::{put, still},
+    },
+};
+
+/// The most tags that a member may have by hand.
+const TAGS_MAX: usize = 50;
+
+/// The reason of the entries that 0.1.0 made of balances.
+const UNNAMED_REASON: &str = "opening balance";
+
+/// What a row of a file says of a person.
+#[derive(Clone, Debug)]
+pub struct Coming {
+    /// Who it is.
+    pub registration: Registration,
+    /// Whether the row says when the person registered.
+    pub says_registered: bool,
+    /// What is said of the standing.
+    pub opening: Opening,
+    /// A balance, if the row has one.
+    pub balance: Option<ComingBalance>,
+    /// The ends of all balances that the file has of this person, by brand.
+    pub ends: Vec<(BrandId, Option<Option<Instant>>)>,
+    /// Badges.
+    pub badges: Vec<BadgeId>,
+    /// Tags that are set by hand.
+    pub tags: Vec<String>,
+    /// The brand of the entries.
+    pub brand: BrandId,
+    /// Why, for people.
+    pub reason: String,
+    /// Whether balances are settled as if they had been issued now.
+    pub bill: bool,
+    /// Whether a figure that was said otherwise is corrected.
+    pub correct: bool,
+}
+
+/// A balance, as a row says it.
+#[derive(Clone, Debug)]
+pub struct ComingBalance {
+    /// Its name, of one member and brand.
+    pub id: BalanceId,
+    /// Its points; below 0 they are owed.
+    pub points: SignedFigure,
+    /// Its end; `None` is not said, the inner one is never.
+    pub expires_at: Option<Option<Instant>>,
+    /// Its hold; `None` is not said.
+    pub held_until: Option<Instant>,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug)]
+pub struct Came {
+    /// The member.
+    pub member: MemberId,
+    /// Whether the row made it.
+    pub created: bool,
+    /// What the row's balance changed, if it changed anything.
+    pub points: Option<i64>,
+    /// What of the row was not taken.
+    pub left: Vec<Left>,
+}
+
+/// Something that a row says and that was not taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Left {
+    /// The identity at that place.
+    Identity(usize),
+    /// A field of the person, by the name of its column.
+    Field(&'static str),
+    /// A consent that nobody has said yet.
+    Consent(String),
+    /// A consent that was said otherwise, and how.
+    ConsentKept(String, bool),
+    /// A figure of the standing that was said otherwise, by the name of its column, and what was said.
+    Standing(&'static str, Opening),
+}
+
+/// Why a row did not come.
+#[derive(Clone, Debug)]
+pub enum Stay {
+    /// A balance of that name was said otherwise before.
+    Balance {
+        /// Its points then.
+        points: i64,
+        /// Its end then; `None` is never.
+        expires_at: Option<Instant>,
+        /// Whether it was billed then and is not to be now, or the other way round.
+        billing: bool,
+    },
+    /// A row before it has told the same balance.
+    Duplicate,
+    /// Any other reason.
+    Other(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stay {
+    fn from(error: E) -> Stay {
+        Stay::Other(error.into())
+    }
+}
+
+/// A member as it is found, or as it will be.
+struct Found {
+    /// What is stored; `None` of a new member.
+    loaded: Option<Loaded>,
+    /// Settled to now.
+    member: Member,
+    /// What time alone did.
+    timely: Vec<Event>,
+    person: Person,
+    /// The person as stored, with its version.
+    known: Option<(Person, Version)>,
+    /// Claims that the row adds.
+    claims: Vec<Key>,
+    left: Vec<Left>,
+}
+
+impl People {
+    /// Brings along what a row says, in one commit. `told` are the balances that rows before it have told.
+    ///
+    /// # Errors
+    /// See [`Stay`]; nothing of the row was written.
+    pub async fn bring(
+        &self,
+        request: &Request,
+        coming: &Coming,
+        told: &HashSet<(MemberId, BrandId, BalanceId)>,
+    ) -> Result<Came, Stay> {
+        let came = until_settled(|_| async {
+            let request = self.access.renewed(request);
+            self.attempt_to_bring(&request, coming, told).await
+        });
+        came.await?
+    }
+
+    async fn attempt_to_bring(
+        &self,
+        request: &Request,
+        coming: &Coming,
+        told: &HashSet<(MemberId, BrandId, BalanceId)>,
+    ) -> Result<Result<Came, Stay>, Error> {
+        match self.come(request, coming, told).await {
+            Err(Stay::Other(error)) => Err(error),
+            done => Ok(done),
+        }
+    }
+
+    async fn come(
+        &self,
+        request: &Request,
+        coming: &Coming,
+        balances: &HashSet<(MemberId, BrandId, BalanceId)>,
+    ) -> Result<Came, Stay> {
+        if !request.reaches(&*self.programme.timeline()?, Some(&coming.brand)) {
+            return Err(Error::Forbidden.into());
+        }
+        let claims = &coming.registration.claims;
+        let holders = self.records.holders(claims).await?;
+        let mut members: Vec<MemberId> = holders.iter().flatten().map(|holder| holder.member).collect();
+        members.sort();
+        members.dedup();
+        let mut turns = self.ledger.queues.begin();
+        let mut found = match members.as_slice() {
+            [] => self.newcomer(coming)?,
+            [id] => {
+                let name = coming.balance.as_ref().map(|own| (*id, coming.brand.clone(), own.id.clone()));
+                if name.is_some_and(|name| balances.contains(&name)) {
+                    return Err(Stay::Duplicate);
+                }
+                turns.take(&[Turn::Member(*id)]).await;
+                self.known(request, coming, *id, &holders).await?
+            }
+            _ => return Err(Error::IdentityConflict { members }.into()),
+        };
+        let told = self.told(coming, &mut found).await?;
+        self.write(request, coming, found, told).await
+    }
+
+    fn newcomer(&self, coming: &Coming) -> Result<Found, Error> {
+        let programmes = self.programme.timeline()?;
+        let Registration { id, registered_at, person, .. } = &coming.registration;
+        Ok(Found {
+            loaded: None,
+            member: newborn(&programmes, *id, *registered_at),
+            timely: Vec::new(),
+            person: person.clone(),
+            known: None,
+            claims: coming.registration.claims.iter().map(|claim| keys::identity(claim.own.hash)).collect(),
+            left: Vec::new(),
+        })
+    }
+
+    /// The member is known: what the row adds to the person, and what it does not.
+    async fn known(
+        &self,
+        request: &Request,
+        coming: &Coming,
+        id: MemberId,
+        holders: &[Option<Holder<'_>>],
+    ) -> Result<Found, Error> {
+        let loaded = self.records.load(id).await?.ok_or(StoreError::LostRace)?;
+        let (before, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
+        let (loaded, member, timely) = self.ledger.settle_stored(request, id, loaded).await?;
+        let told = &coming.registration.person;
+        let known = told.identities.iter().zip(holders).filter(|(_, holder)| holder.is_some());
+        // Somebody who has left is found, and nothing is added.
+        let has_left = matches!(member.status, Status::Closed | Status::Erased);
+        let vouched = !has_left && known.clone().any(|(identity, _)| identity.verified);
+        let mut person = before.clone();
+        let mut added = Vec::new();
+        if vouched {
+            for ((identity, holder), claim) in
+                told.identities.iter().zip(holders).zip(&coming.registration.claims)
+            {
+                match holder {
+                    Some(holder) => verify(&mut person, identity, &holder.form.value),
+                    None => {
+                        person.identities.push(identity.clone());
+                        added.push(keys::identity(claim.own.hash));
+                    }
+                }
+            }
+            if person.identities.len() > IDENTITIES_MAX {
+                return Err(Refusal::LimitExceeded { what: "identities" }.into());
+            }
+            fill(&mut person, told);
+            if person != before {
+                person.changed.clone_from(&told.changed);
+            }
+            if person.consents.len() > CONSENTS_MAX {
+                return Err(Refusal::LimitExceeded { what: "consents" }.into());
+            }
+        }
+        let mut left = not_taken(told, &person, holders);
+        if coming.says_registered && coming.registration.registered_at != member.registered_at {
+            left.push(Left::Field("registered_at"));
+        }
+        let known = Some((before, version));
+        Ok(Found { loaded: Some(loaded), member, timely, person, known, claims: added, left })
+    }
+
+    /// What the row says that was not said before, or is to be corrected.
+    async fn told(&self, coming: &Coming, found: &mut Found) -> Result<Bring, Stay> {
+        let unnamed = match &found.loaded {
+            Some(loaded) if self.asks_for_unnamed(coming, found).await? => {
+                self.unnamed(&loaded.record).await?
+            }
+            _ => Vec::new(),
+        };
+        let growth_before = match found.member.opening.growth {
+            Some(growth) => growth,
+            None => unnamed.iter().map(|balance| balance.growth.unsigned_abs()).sum(),
+        };
+        let opening = new_of(coming, &found.member.opening, &unnamed, growth_before, &mut found.left);
+        let balance = match &coming.balance {
+            Some(balance) => self.balance(coming, found, balance, &unnamed).await?,
+            None => None,
+        };
+        Ok(Bring {
+            brand: coming.brand.clone(),
+            reason: coming.reason.clone(),
+            bill: coming.bill,
+            opening,
+            growth_before,
+            balance,
+            badges: coming.badges.clone(),
+        })
+    }
+
+    /// Whether what 0.1.0 recorded matters: the member has entries, and the row says something that has no name
+    /// there yet.
+    async fn asks_for_unnamed(&self, coming: &Coming, found: &Found) -> Result<bool, Error> {
+        if found.member.seq == 0 {
+            return Ok(false);
+        }
+        if coming.opening.growth.is_some() && found.member.opening.growth.is_none() {
+            return Ok(true);
+        }
+        let Some(balance) = &coming.balance else { return Ok(false) };
+        let key = keys::balance(found.member.id, &coming.brand, &balance.id, 0);
+        Ok(self.records.get(&key).await?.is_none())
+    }
+
+    /// The balance as it is booked; `None` if it is known as it is.
+    async fn balance(
+        &self,
+        coming: &Coming,
+        found: &Found,
+        told: &ComingBalance,
+        unnamed: &[Unnamed],
+    ) -> Result<Option<BringBalance>, Stay> {
+        let ComingBalance { id, points, expires_at, held_until } = told.clone();
+        let mut booked =
+            BringBalance { id, points, expires_at, held_until, before: None, number: 0, instead_of: None };
+        if found.loaded.is_none() {
+            return Ok(Some(booked));
+        }
+        let (before, billed) = match self.said(found.member.id, coming, told).await? {
+            Some((said, number, billed)) => {
+                booked.number = number;
+                booked.instead_of = said.instead_of;
+                let Balance { points, expires_at, held_until, .. } = said;
+                (Before { points, expires_at, held_until }, billed)
+            }
+            None => match unnamed_of(coming, told, unnamed) {
+                Some(old) => {
+                    booked.instead_of = Some(old.seq);
+                    let Unnamed { points, expires_at, .. } = *old;
+                    (Before { points, expires_at, held_until: None }, old.bill)
+                }
+                None => return Ok(Some(booked)),
+            },
+        };
+        let moved = expires_at.is_some_and(|end| end != before.expires_at)
+            || held_until.is_some_and(|hold| Some(hold) != before.held_until);
+        if billed == coming.bill && points.get() == before.points && !moved {
+            return Ok(None);
+        }
+        if billed != coming.bill || !coming.correct {
+            let Before { points, expires_at, .. } = before;
+            return Err(Stay::Balance { points, expires_at, billing: billed != coming.bill });
+        }
+        booked.before = Some(before);
+        Ok(Some(booked))
+    }
+
+    /// What was said last of the balance under its name, how many entries it has there, and whether it is billed.
+    async fn said(
+        &self,
+        id: MemberId,
+        coming: &Coming,
+        told: &ComingBalance,
+    ) -> Result<Option<(Balance, u32, bool)>, Error> {
+        let mut last = None;
+        for number in 0.. {
+            let key = keys::balance(id, &coming.brand, &told.id, number);
+            let Some(entry) = self.records.entry_at(&key).await? else { break };
+            let Some(brought) = entry.event.kind.row().brought else { break };
+            let Some(balance) = &brought.balance else { break };
+            last = Some((balance.clone(), number + 1, brought.bill));
+        }
+        Ok(last)
+    }
+
+    /// The balances that 0.1.0 made of rows, which no named one has replaced since.
+    async fn unnamed(&self, record: &MemberRecord) -> Result<Vec<Unnamed>, Error> {
+        let entries = self.ledger.whole_ledger(record).await?;
+        let brought = entries.iter().filter_map(|entry| entry.event.kind.row().brought);
+        let replaced = brought.filter_map(|brought| brought.balance.as_ref()?.instead_of);
+        let replaced: Vec<u64> = replaced.collect();
+        let old = entries.iter().filter(|entry| !replaced.contains(&entry.seq));
+        Ok(old.filter_map(Unnamed::of).collect())
+    }
+
+    /// Decides, and writes all of it in one commit.
+    async fn write(
+        &self,
+        request: &Request,
+        coming: &Coming,
+        found: Found,
+        told: Bring,
+    ) -> Result<Came, Stay> {
+        let Found { loaded, member, timely, person, known, claims, left } = found;
+        let created = loaded.is_none();
+        let programmes = match &loaded {
+            Some(loaded) => self.programme.timeline_of(&loaded.record.member).await?,
+            None => self.programme.timeline()?,
+        };
+        let now = request.now.max(member.as_of);
+        let mut decision = Decision { events: Vec::new(), member, order: None };
+        let says = told.opening != Opening::default() || told.balance.is_some();
+        if says || told.badges.iter().any(|badge| !decision.member.has_badge(badge)) {
+            let stored = loaded.as_ref().map(|loaded| &loaded.record);
+            decision = self.decided(&programmes, now, stored, &decision.member, &person, &told).await?;
+        }
+        let points = told.balance.as_ref().map(|_| balance_points(&decision.events));
+        let tagged = tag(&programmes, &mut decision.member, &coming.tags)?;
+        let Decision { events, member: after, .. } = decision;
+        let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
+        let changes = created || tagged || !events.is_empty();
+        let timely_count = timely.len();
+        if changes {
+            let brand = created.then_some(&coming.brand);
+            let events = timely.into_iter().chain(events).collect();
+            let before = loaded.as_ref();
+            let part =
+                MemberPart { before, brand, after: &after, events, timely: timely_count, primary: None };
+            parts.member(part);
+        }
+        let mut writes = parts.into_writes();
+        let about = person_write(after.id, &person, known.as_ref());
+        if let Some(loaded) = loaded.as_ref().filter(|_| about.is_some() && !changes) {
+            // Nobody leaves in between.
+            writes.push(still(keys::member(after.id), loaded.version));
+        }
+        writes.extend(about);
+        let claim = ClaimRecord { member: after.id };
+        writes.extend(claims.into_iter().map(|key| put(key, Expect::Absent, &claim)));
+        if let Some(loaded) = loaded.filter(|_| writes.len() > WRITES_MAX) {
+            // The effects of time are written first, if everything is too much for one commit.
+            self.ledger.settle_first(request, &loaded, timely_count, now).await?;
+        }
+        if !writes.is_empty() && !request.dry_run {
+            self.programme.commit_timely(request, writes).await?;
+        }
+        Ok(Came { member: after.id, created, points, left })
+    }
+
+    /// What the rules make of it. The person is here already, and a newcomer has no history.
+    async fn decided(
+        &self,
+        programmes: &Timeline,
+        now: Instant,
+        stored: Option<&MemberRecord>,
+        member: &Member,
+        person: &Person,
+        told: &Bring,
+    ) -> Result<Decision, Error> {
+        let mut history: Option<History> = None;
+        loop {
+            let context =
+                Context { programmes, now, person: Some(person), history: history.as_ref(), any_age: true };
+            let wants = match decide(&context, member, &Command::Bring(told)) {
+                Ok(decision) => return Ok(decision),
+                Err(Stop::Refused(refusal)) => return Err(refusal.into()),
+                Err(Stop::Wants(wants)) => wants,
+                Err(Stop::Torn) => return Err(StoreError::LostRace.into()),
+            };
+            let since = wants.history.unwrap_or(now);
+            let reaches = history.as_ref().is_some_and(|history| history.since <= since);
+            assert!(wants.history.is_some() && !reaches, "whoever stops for more says for what, and once");
+            history = Some(match stored {
+                Some(record) => self.ledger.history(record, since).await?,
+                None => History { since, events: Vec::new() },
+            });
+        }
+    }
+}
+
+/// What moved for the row's balance.
+fn balance_points(events: &[Event]) -> i64 {
+    let is_balance =
+        |event: &&Event| event.kind.row().brought.is_some_and(|brought| brought.balance.is_some());
+    events.iter().filter(is_balance).map(|event| event.movement.points()).sum()
+}
+
+fn person_write(id: MemberId, person: &Person, known: Option<&(Person, Version)>) -> Option<Write> {
+    match known {
+        None => Some(put(keys::person(id), Expect::Absent, person)),
+        Some((before, version)) => {
+            (before != person).then(|| put(keys::person(id), Expect::Version(*version), person))
+        }
+    }
+}
+
+/// Adds tags that the programme has and the member has not; whether there were any.
+fn tag(programmes: &Timeline, member: &mut Member, tags: &[String]) -> Result<bool, Error> {
+    let programme = programmes.newest();
+    let before = member.tags.len();
+    for tag in tags {
+        if !programme.tags.contains(tag) {
+            let detail = format!("the programme has no tag {tag}");
+            return Err(Refusal::InvalidField(vec![Fault::new("/tags", "tag_not_found", detail)]).into());
+        }
+        if !member.tags.contains(tag) {
+            member.tags.push(tag.clone());
+        }
+    }
+    match member.tags.len() > TAGS_MAX {
+        true => Err(Refusal::LimitExceeded { what: "tags" }.into()),
+        false => Ok(member.tags.len() > before),
+    }
+}
+
+/// A balance of 0.1.0, which had no name.
+struct Unnamed {
+    seq: u64,
+    brand: BrandId,
+    points: i64,
+    growth: i64,
+    expires_at: Option<Instant>,
+    /// Whether its entry shows its end: points that repaid a debt are in no lot.
+    shows_end: bool,
+    bill: bool,
+}
+
+impl Unnamed {
+    fn of(entry: &EntryRecord) -> Option<Unnamed> {
+        if entry.by != By::Import {
+            return None;
+        }
+        let domain::event::EntryKind::Adjusted { brand, reason, bill } = &entry.event.kind else {
+            return None;
+        };
+        let movement = &entry.event.movement;
+        let lot = movement.shares.iter().find(|share| share.points > 0);
+        (reason == UNNAMED_REASON).then(|| Unnamed {
+            seq: entry.seq,
+            brand: brand.clone(),
+            points: movement.points(),
+            growth: movement.growth,
+            expires_at: lot.and_then(|lot| lot.expires_at),
+            shows_end: lot.is_some(),
+            bill: *bill,
+        })
+    }
+}
+
+/// The balance of 0.1.0 that a row means: that with its end; else one whose end is in no row of the file.
+fn unnamed_of<'a>(coming: &Coming, told: &ComingBalance, unnamed: &'a [Unnamed]) -> Option<&'a Unnamed> {
+    let own = || unnamed.iter().filter(|old| old.brand == coming.brand && old.points != 0);
+    let is_end = |old: &Unnamed, end: Option<Option<Instant>>| match end {
+        Some(end) => old.shows_end && old.expires_at == end,
+        // Its end followed from the rule then.
+        None => true,
+    };
+    own().find(|old| is_end(old, told.expires_at)).or_else(|| {
+        let in_file =
+            |old: &&Unnamed| coming.ends.iter().any(|(brand, end)| *brand == old.brand && is_end(old, *end));
+        own().find(|old| !in_file(old))
+    })
+}
+
+/// What the row says of the standing that was not said before. Where it was said otherwise it is left, or
+/// corrected.
+fn new_of(
+    coming: &Coming,
+    before: &Opening,
+    unnamed: &[Unnamed],
+    growth_before: u64,
+    left: &mut Vec<Left>,
+) -> Opening {
+    let said = &coming.opening;
+    let mut new = Opening::default();
+    let mut keep = |column: &'static str, same: bool, known: bool| -> bool {
+        if same {
+            return false;
+        }
+        if known && !coming.correct {
+            left.push(Left::Standing(column, Opening { growth: Some(growth_before), ..before.clone() }));
+            return false;
+        }
+        true
+    };
+    if let Some(growth) = said.growth {
+        let of_old = before.growth.is_none() && unnamed.iter().any(|old| old.growth != 0);
+        let one_of = of_old && unnamed.iter().any(|old| old.growth.unsigned_abs() == growth);
+        let same = before.growth == Some(growth) || (of_old && (growth == growth_before || one_of));
+        if keep("growth", same, before.growth.is_some() || of_old) {
+            new.growth = Some(growth);
+        }
+    }
+    if let Some(tier) = &said.tier
+        && keep("tier", before.tier.as_ref() == Some(tier), before.tier.is_some())
+    {
+        new.tier = Some(tier.clone());
+    }
+    if said.tier_until.is_some()
+        && keep("tier_until", before.tier_until == said.tier_until, before.tier_until.is_some())
+    {
+        new.tier_until = said.tier_until;
+    }
+    if said.prior_orders.is_some()
+        && keep("prior_orders", before.prior_orders == said.prior_orders, before.prior_orders.is_some())
+    {
+        new.prior_orders = said.prior_orders;
+    }
+    if said.prior_amount.is_some()
+        && keep("prior_amount", before.prior_amount == said.prior_amount, before.prior_amount.is_some())
+    {
+        new.prior_amount = said.prior_amount;
+    }
+    new
+}
+
+/// What a row tells of a person and the person has not, or has otherwise.
+fn not_taken(told: &Person, person: &Person, holders: &[Option<Holder<'_>>]) -> Vec<Left> {
+    let has = |told: &Identity| {
+        let same =
+            |own: &Identity| (own.kind, &own.channel, &own.value) == (told.kind, &told.channel, &told.value);
+        person.identities.iter().any(same)
+    };
+    // One that an earlier build stored in another form is the member's as well.
+    let identities = told.identities.iter().zip(holders).enumerate();
+    let identities = identities.filter(|(_, (identity, holder))| holder.is_none() && !has(identity));
+    let mut left: Vec<Left> = identities.map(|(index, _)| Left::Identity(index)).collect();
+    let fields = [
+        ("name", &told.name, &person.name),
+        ("birthday", &told.birthday, &person.birthday),
+        ("gender", &told.gender, &person.gender),
+        ("registered_channel", &told.channel, &person.channel),
+        ("terms_version", &told.terms_version, &person.terms_version),
+    ];
+    let differs =
+        |(_, told, own): &(&'static str, &Option<String>, &Option<String>)| told.is_some() && told != own;
+    left.extend(fields.into_iter().filter(differs).map(|(name, ..)| Left::Field(name)));
+    for part in ["country", "province", "city", "district"] {
+        if told.region.get(part).is_some_and(|place| person.region.get(part) != Some(place)) {
+            left.push(Left::Field(part));
+        }
+    }
+    for (channel, consent) in &told.consents {
+        match person.consents.get(channel) {
+            Some(own) if own == consent => {}
+            Some(own) => left.push(Left::ConsentKept(channel.clone(), *own)),
+            None => left.push(Left::Consent(channel.clone())),
+        }
+    }
+    left
+}
