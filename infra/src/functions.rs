@@ -102,7 +102,7 @@ pub const DEPLOYED: &[Deployed] = &[
     Deployed {
         functions: &[&import::FUNCTION],
         does: "Members from a file, with their balances and their standing before Laurel.",
-        uses: &[(People, Changes), (Ledger, Changes)],
+        uses: &[(People, Adds), (Ledger, Changes)],
         limits: RUN,
         ..ROW
     },
