@@ -210,6 +210,11 @@ impl Run {
                 "line {lines}: {detail}; run the same command again to continue"
             )));
         }
+        // The same order was replayed before, and refunded since.
+        if answer["code"] == "order_refunded" {
+            self.totals().again += 1;
+            return Ok(Ok(()));
+        }
         if !response.status().is_success() {
             return Ok(Err(body::told(self, event, &answer)));
         }
