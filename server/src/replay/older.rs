@@ -45,12 +45,7 @@ pub(super) async fn is_recorded(run: &Run, event: &Event, played: &Played) -> Re
 }
 
 /// How many refunds of 0.1.0 without a name say the same as this one.
-fn counted(
-    run: &Run,
-    event: &Event,
-    played: &Played,
-    order: &FoundOrder,
-) -> Result<u32, engine::Error> {
+fn counted(run: &Run, event: &Event, played: &Played, order: &FoundOrder) -> Result<u32, engine::Error> {
     let (currency, _) = run.api.engine.programme().currency_and_zone()?;
     let asked = played.body.get("refund").unwrap_or(&Json::Null);
     let amount = asked.text_of("amount").and_then(|amount| Money::parse(amount, currency));

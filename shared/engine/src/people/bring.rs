@@ -406,7 +406,7 @@ impl People {
             None => self.programme.timeline()?,
         };
         let now = request.now.max(member.as_of);
-        let mut decision = Decision { events: Vec::new(), member, order: None };
+        let mut decision = Decision { events: Vec::new(), before: 0, member, order: None };
         let says = told.opening != Opening::default() || told.balance.is_some();
         if says || told.badges.iter().any(|badge| !decision.member.has_badge(badge)) {
             let stored = loaded.as_ref().map(|loaded| &loaded.record);

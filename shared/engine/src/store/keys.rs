@@ -6,8 +6,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BalanceId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart,
-        RefundId,
+        ActivityId, ActivityRef, AdjustmentId, BalanceId, BlockRef, BrandId, OrderId, RedemptionId,
+        RedemptionPart, RefundId,
     },
     member::MemberId,
     time::{Instant, Month},
