@@ -75,6 +75,7 @@ fn person() -> Person {
         referral_code: None,
         terms_version: None,
         consents: BTreeMap::from([("email".to_owned(), true), ("sms".to_owned(), false)]),
+        consents_since: BTreeMap::new(),
         changed: None,
     }
 }
