@@ -98,7 +98,7 @@ async fn a_registration_is_answered_in_full() {
         "growth": 0, "period_growth": 0,
         "points": {"available": 0, "held": 0, "debt": 0, "lots": []},
         "badges": [], "tags": [], "lifecycle": "new",
-        "stats": {"orders": 0, "amount": "0.00", "first_order_at": null, "last_order_at": null},
+        "stats": {"orders": 0, "amount": "0.00", "first_order_at": null, "last_order_at": null, "prior": null},
     });
     assert_eq!(member, &want);
     assert_eq!(&shop.show(member["id"].as_str().unwrap()).await, member);

@@ -69,7 +69,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     (
         "POST",
         "/import",
-        r#"{"external.walk":"{n}","points":5}"#,
+        r#"{"external.walk":"{n}","brand":"acme","points":5}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     ("GET", "/members/{member}", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404]),

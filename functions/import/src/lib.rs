@@ -3,7 +3,8 @@
 //! No answer is kept: what a call that was cut off has landed is known when the same rows are sent again.
 
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Kind, List, Method, Problem, Role, Route, Text, answer, asking,
+    Access, Answer, Api, Call, Cell, Code, Function, Kind, List, Method, Problem, Role, Route, Text, answer,
+    asking,
 };
 use files::{DateOrder, Options, Unreadable, names};
 use landing::{How, land};
@@ -23,15 +24,15 @@ answer! {
         /// its lines in the body, such as 7 or 11-2000
         lines: Text<64, String>,
         /// the column, as the header has it; empty: the whole row
-        column: Text<400, &'a str>,
-        /// what stands there
-        value: Text<4_000, &'a str>,
+        column: Cell<400, &'a str>,
+        /// what stands there, or how it begins
+        value: Cell<400, &'a str>,
         /// yes: the row came, without that field
         landed: Text<3, &'static str>,
         /// a stable word
         code: Text<64, &'a str>,
         /// why, and what to do
-        detail: Text<2_000, &'a str>,
+        detail: Cell<2_000, &'a str>,
     }
 }
 
@@ -94,14 +95,19 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let told = report.told.iter().map(|told| ToldRow {
         lines: Text(told.lines.to_string()),
-        column: Text(&told.column),
-        value: Text(&told.value),
+        column: Cell(cut(&told.column, 400)),
+        value: Cell(cut(&told.value, 400)),
         landed: Text(if told.landed { "yes" } else { "no" }),
         code: Text(&told.code),
-        detail: Text(&told.detail),
+        detail: Cell(cut(&told.detail, 2_000)),
     });
     let (rows, created, known) = (report.rows, report.created, report.known);
     Ok(Answer::new(200, &Imported { rows, created, known, told: told.collect() }))
+}
+
+/// The text up to so many characters.
+fn cut(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
 }
 
 /// A question of the query: `true`, or `false` if it is not asked.

@@ -43,6 +43,11 @@ pub enum Shape {
         /// Most characters.
         max: usize,
     },
+    /// A text of any characters, of up to `max`: what somebody else wrote.
+    Cell {
+        /// Most characters.
+        max: usize,
+    },
     /// An id of a programme's: 1–64 of `[A-Za-z0-9._:-]`.
     Id,
     /// An id of a shop's: see [`is_shop_id`].
@@ -225,6 +230,7 @@ impl Shape {
                 }
                 !text.chars().any(char::is_control)
             }
+            Shape::Cell { max } => text.chars().count() <= *max,
             Shape::Id => is_id(text),
             Shape::ShopId => match wrong_in_shop_id(text) {
                 Some(wrong) => {
@@ -261,6 +267,7 @@ impl Shape {
     fn wanted(&self) -> String {
         match self {
             Shape::Text { .. } => "text without control characters".into(),
+            Shape::Cell { max } => format!("a text of at most {max} characters"),
             Shape::Id => "1 to 64 of A-Z a-z 0-9 . _ : -".into(),
             Shape::ShopId => {
                 "1 to 64 characters of NFC text, without control characters, and without blanks at its ends"
@@ -314,6 +321,7 @@ impl Shape {
             }
             Shape::Object(fields) => fields.iter().for_each(|field| field.shape.name_schemas(schemas)),
             Shape::Text { .. }
+            | Shape::Cell { .. }
             | Shape::Id
             | Shape::ShopId
             | Shape::Ulid { .. }
@@ -338,6 +346,7 @@ impl Shape {
     pub fn schema(&self) -> Value {
         match self {
             Shape::Text { max } => json!({"type": "string", "minLength": 1, "maxLength": max}),
+            Shape::Cell { max } => json!({"type": "string", "maxLength": max}),
             Shape::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"}),
             Shape::ShopId => json!({
                 "type": "string", "minLength": 1, "maxLength": ID_CHARS_MAX,

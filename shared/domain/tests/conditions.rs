@@ -27,6 +27,7 @@ fn programme() -> Programme {
     let document = r#"{"name": "Club", "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
         "brands": [{"id": "acme", "name": "Acme"}],
         "points": {"per_unit": "1", "expiry": {"mode": "never"}}, "growth": {"per_unit": "1"},
+        "tags": [{"id": "vip"}, {"id": "founder"}],
         "tiers": [{"id": "basic", "growth": 0}, {"id": "silver", "growth": 500}, {"id": "gold", "growth": 5000}]}"#;
     programme::read(&Json::parse(document.as_bytes()).unwrap(), 1, Instant(0)).unwrap()
 }

@@ -147,6 +147,8 @@ macro_rules! texts {
 texts! {
     /// Free text of 1 to so many characters.
     Text[MAX]: Shape::Text { max: MAX };
+    /// What somebody else wrote, of up to so many characters; it may be empty.
+    Cell[MAX]: Shape::Cell { max: MAX };
     /// An amount of money, as it was sent or is shown; [`Form::money`](crate::Form::money) reads it in the
     /// programme's currency.
     MoneyText: Shape::Money;

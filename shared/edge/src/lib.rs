@@ -44,7 +44,7 @@ pub use identity::{
     changed_by, email, person, phone, stored_claims,
 };
 pub use kinds::{
-    AllOr, At, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,
+    AllOr, At, Cell, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,
     ProgrammeDocument, Read, Text, Ulid, Whole,
 };
 pub use panics::note_panics;

@@ -68,7 +68,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     attack(
         "body_not_taken",
-        |cell| cell.route.body.is_none(),
+        |cell| cell.route.body.is_none() && cell.route.texts.is_empty(),
         |dice, _, _, ask| {
             ask.body = dice.pick(&["{}", "null", " ", "{\"brand\":\"acme\"}", "\0"]).as_bytes().to_vec();
             invalid()

@@ -101,6 +101,15 @@ impl<'a> Row<'a> {
 }
 
 impl EntryKind {
+    /// Where an operator moved points or growth, why in their words, and whether the brand settles them; `None` of
+    /// any other entry.
+    pub fn adjusted(&self) -> Option<(&BrandId, &str, bool)> {
+        match self {
+            EntryKind::Adjusted { brand, reason, bill } => Some((brand, reason, *bill)),
+            _ => None,
+        }
+    }
+
     /// The row of its kind. Every column of every kind is written out, so that none is forgotten.
     pub fn row(&self) -> Row<'_> {
         match self {

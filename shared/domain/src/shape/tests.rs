@@ -25,6 +25,7 @@ fn what_is_wanted_is_told() {
     let part: &'static Shape = &LINE;
     for (shape, wanted) in [
         (Shape::Text { max: 9 }, "text without control characters"),
+        (Shape::Cell { max: 9 }, "a text of at most 9 characters"),
         (Shape::Id, "1 to 64 of A-Z a-z 0-9 . _ : -"),
         (
             Shape::ShopId,

@@ -4,15 +4,17 @@
 //! Everything is said under a name and once. The same again changes nothing; another figure is told, or booked as
 //! a correction where that is asked for.
 
+mod coming;
+mod said;
+
 use std::collections::HashSet;
 
 use domain::{
     brought::{Balance, Opening},
     decide::{Before, Bring, BringBalance, Command, Context, Decision, Stop, decide},
     event::{Event, History},
-    id::{BadgeId, BalanceId, BrandId},
-    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, Member, MemberId, Person, Status},
-    number::SignedFigure,
+    id::{BalanceId, BrandId},
+    member::{CONSENTS_MAX, IDENTITIES_MAX, Member, MemberId, Person, Status},
     programme::Timeline,
     refusal::Refusal,
     shape::Fault,
@@ -34,109 +36,17 @@ use crate::{
         error::{Error, until_settled},
         keys,
         reading::{Holder, Loaded},
-        records::{By, ClaimRecord, EntryRecord, MemberRecord},
+        records::{ClaimRecord, MemberRecord},
         turns::Turn,
         write::{put, still},
     },
 };
 
+pub use coming::{Came, Coming, ComingBalance, Left, Stay};
+use said::{Unnamed, new_of, not_taken, unnamed_of};
+
 /// The most tags that a member may have by hand.
 const TAGS_MAX: usize = 50;
-
-/// The reason of the entries that 0.1.0 made of balances.
-const UNNAMED_REASON: &str = "opening balance";
-
-/// What a row of a file says of a person.
-#[derive(Clone, Debug)]
-pub struct Coming {
-    /// Who it is.
-    pub registration: Registration,
-    /// Whether the row says when the person registered.
-    pub says_registered: bool,
-    /// What is said of the standing.
-    pub opening: Opening,
-    /// A balance, if the row has one.
-    pub balance: Option<ComingBalance>,
-    /// The ends of all balances that the file has of this person, by brand.
-    pub ends: Vec<(BrandId, Option<Option<Instant>>)>,
-    /// Badges.
-    pub badges: Vec<BadgeId>,
-    /// Tags that are set by hand.
-    pub tags: Vec<String>,
-    /// The brand of the entries.
-    pub brand: BrandId,
-    /// Why, for people.
-    pub reason: String,
-    /// Whether balances are settled as if they had been issued now.
-    pub bill: bool,
-    /// Whether a figure that was said otherwise is corrected.
-    pub correct: bool,
-}
-
-/// A balance, as a row says it.
-#[derive(Clone, Debug)]
-pub struct ComingBalance {
-    /// Its name, of one member and brand.
-    pub id: BalanceId,
-    /// Its points; below 0 they are owed.
-    pub points: SignedFigure,
-    /// Its end; `None` is not said, the inner one is never.
-    pub expires_at: Option<Option<Instant>>,
-    /// Its hold; `None` is not said.
-    pub held_until: Option<Instant>,
-}
-
-/// What became of a row.
-#[derive(Clone, Debug)]
-pub struct Came {
-    /// The member.
-    pub member: MemberId,
-    /// Whether the row made it.
-    pub created: bool,
-    /// What the row's balance changed, if it changed anything.
-    pub points: Option<i64>,
-    /// What of the row was not taken.
-    pub left: Vec<Left>,
-}
-
-/// Something that a row says and that was not taken.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Left {
-    /// The identity at that place.
-    Identity(usize),
-    /// A field of the person, by the name of its column.
-    Field(&'static str),
-    /// A consent that nobody has said yet.
-    Consent(String),
-    /// A consent that was said otherwise, and how.
-    ConsentKept(String, bool),
-    /// A figure of the standing that was said otherwise, by the name of its column, and what was said.
-    Standing(&'static str, Opening),
-}
-
-/// Why a row did not come.
-#[derive(Clone, Debug)]
-pub enum Stay {
-    /// A balance of that name was said otherwise before.
-    Balance {
-        /// Its points then.
-        points: i64,
-        /// Its end then; `None` is never.
-        expires_at: Option<Instant>,
-        /// Whether it was billed then and is not to be now, or the other way round.
-        billing: bool,
-    },
-    /// A row before it has told the same balance.
-    Duplicate,
-    /// Any other reason.
-    Other(Error),
-}
-
-impl<E: Into<Error>> From<E> for Stay {
-    fn from(error: E) -> Stay {
-        Stay::Other(error.into())
-    }
-}
 
 /// A member as it is found, or as it will be.
 struct Found {
@@ -509,141 +419,4 @@ fn tag(programmes: &Timeline, member: &mut Member, tags: &[String]) -> Result<bo
         true => Err(Refusal::LimitExceeded { what: "tags" }.into()),
         false => Ok(member.tags.len() > before),
     }
-}
-
-/// A balance of 0.1.0, which had no name.
-struct Unnamed {
-    seq: u64,
-    brand: BrandId,
-    points: i64,
-    growth: i64,
-    expires_at: Option<Instant>,
-    /// Whether its entry shows its end: points that repaid a debt are in no lot.
-    shows_end: bool,
-    bill: bool,
-}
-
-impl Unnamed {
-    fn of(entry: &EntryRecord) -> Option<Unnamed> {
-        if entry.by != By::Import {
-            return None;
-        }
-        let domain::event::EntryKind::Adjusted { brand, reason, bill } = &entry.event.kind else {
-            return None;
-        };
-        let movement = &entry.event.movement;
-        let lot = movement.shares.iter().find(|share| share.points > 0);
-        (reason == UNNAMED_REASON).then(|| Unnamed {
-            seq: entry.seq,
-            brand: brand.clone(),
-            points: movement.points(),
-            growth: movement.growth,
-            expires_at: lot.and_then(|lot| lot.expires_at),
-            shows_end: lot.is_some(),
-            bill: *bill,
-        })
-    }
-}
-
-/// The balance of 0.1.0 that a row means: that with its end; else one whose end is in no row of the file.
-fn unnamed_of<'a>(coming: &Coming, told: &ComingBalance, unnamed: &'a [Unnamed]) -> Option<&'a Unnamed> {
-    let own = || unnamed.iter().filter(|old| old.brand == coming.brand && old.points != 0);
-    let is_end = |old: &Unnamed, end: Option<Option<Instant>>| match end {
-        Some(end) => old.shows_end && old.expires_at == end,
-        // Its end followed from the rule then.
-        None => true,
-    };
-    own().find(|old| is_end(old, told.expires_at)).or_else(|| {
-        let in_file =
-            |old: &&Unnamed| coming.ends.iter().any(|(brand, end)| *brand == old.brand && is_end(old, *end));
-        own().find(|old| !in_file(old))
-    })
-}
-
-/// What the row says of the standing that was not said before. Where it was said otherwise it is left, or
-/// corrected.
-fn new_of(
-    coming: &Coming,
-    before: &Opening,
-    unnamed: &[Unnamed],
-    growth_before: u64,
-    left: &mut Vec<Left>,
-) -> Opening {
-    let said = &coming.opening;
-    let mut new = Opening::default();
-    let mut keep = |column: &'static str, same: bool, known: bool| -> bool {
-        if same {
-            return false;
-        }
-        if known && !coming.correct {
-            left.push(Left::Standing(column, Opening { growth: Some(growth_before), ..before.clone() }));
-            return false;
-        }
-        true
-    };
-    if let Some(growth) = said.growth {
-        let of_old = before.growth.is_none() && unnamed.iter().any(|old| old.growth != 0);
-        let one_of = of_old && unnamed.iter().any(|old| old.growth.unsigned_abs() == growth);
-        let same = before.growth == Some(growth) || (of_old && (growth == growth_before || one_of));
-        if keep("growth", same, before.growth.is_some() || of_old) {
-            new.growth = Some(growth);
-        }
-    }
-    if let Some(tier) = &said.tier
-        && keep("tier", before.tier.as_ref() == Some(tier), before.tier.is_some())
-    {
-        new.tier = Some(tier.clone());
-    }
-    if said.tier_until.is_some()
-        && keep("tier_until", before.tier_until == said.tier_until, before.tier_until.is_some())
-    {
-        new.tier_until = said.tier_until;
-    }
-    if said.prior_orders.is_some()
-        && keep("prior_orders", before.prior_orders == said.prior_orders, before.prior_orders.is_some())
-    {
-        new.prior_orders = said.prior_orders;
-    }
-    if said.prior_amount.is_some()
-        && keep("prior_amount", before.prior_amount == said.prior_amount, before.prior_amount.is_some())
-    {
-        new.prior_amount = said.prior_amount;
-    }
-    new
-}
-
-/// What a row tells of a person and the person has not, or has otherwise.
-fn not_taken(told: &Person, person: &Person, holders: &[Option<Holder<'_>>]) -> Vec<Left> {
-    let has = |told: &Identity| {
-        let same =
-            |own: &Identity| (own.kind, &own.channel, &own.value) == (told.kind, &told.channel, &told.value);
-        person.identities.iter().any(same)
-    };
-    // One that an earlier build stored in another form is the member's as well.
-    let identities = told.identities.iter().zip(holders).enumerate();
-    let identities = identities.filter(|(_, (identity, holder))| holder.is_none() && !has(identity));
-    let mut left: Vec<Left> = identities.map(|(index, _)| Left::Identity(index)).collect();
-    let fields = [
-        ("name", &told.name, &person.name),
-        ("birthday", &told.birthday, &person.birthday),
-        ("gender", &told.gender, &person.gender),
-        ("registered_channel", &told.channel, &person.channel),
-        ("terms_version", &told.terms_version, &person.terms_version),
-    ];
-    let differs =
-        |(_, told, own): &(&'static str, &Option<String>, &Option<String>)| told.is_some() && told != own;
-    left.extend(fields.into_iter().filter(differs).map(|(name, ..)| Left::Field(name)));
-    for part in ["country", "province", "city", "district"] {
-        if told.region.get(part).is_some_and(|place| person.region.get(part) != Some(place)) {
-            left.push(Left::Field(part));
-        }
-    }
-    for (channel, consent) in &told.consents {
-        match person.consents.get(channel) {
-            Some(own) if own == consent => {}
-            Some(own) => left.push(Left::ConsentKept(channel.clone(), *own)),
-            None => left.push(Left::Consent(channel.clone())),
-        }
-    }
-    left
 }

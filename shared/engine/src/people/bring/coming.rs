@@ -1,0 +1,103 @@
+//! What a row of a file says, and what becomes of it.
+
+use domain::{
+    brought::Opening,
+    id::{BadgeId, BalanceId, BrandId},
+    member::MemberId,
+    number::SignedFigure,
+    time::Instant,
+};
+
+use crate::{people::register::Registration, store::error::Error};
+
+/// What a row of a file says of a person.
+#[derive(Clone, Debug)]
+pub struct Coming {
+    /// Who it is.
+    pub registration: Registration,
+    /// Whether the row says when the person registered.
+    pub says_registered: bool,
+    /// What is said of the standing.
+    pub opening: Opening,
+    /// A balance, if the row has one.
+    pub balance: Option<ComingBalance>,
+    /// The ends of all balances that the file has of this person, by brand.
+    pub ends: Vec<(BrandId, Option<Option<Instant>>)>,
+    /// Badges.
+    pub badges: Vec<BadgeId>,
+    /// Tags that are set by hand.
+    pub tags: Vec<String>,
+    /// The brand of the entries.
+    pub brand: BrandId,
+    /// Why, for people.
+    pub reason: String,
+    /// Whether balances are settled as if they had been issued now.
+    pub bill: bool,
+    /// Whether a figure that was said otherwise is corrected.
+    pub correct: bool,
+}
+
+/// A balance, as a row says it.
+#[derive(Clone, Debug)]
+pub struct ComingBalance {
+    /// Its name, of one member and brand.
+    pub id: BalanceId,
+    /// Its points; below 0 they are owed.
+    pub points: SignedFigure,
+    /// Its end; `None` is not said, the inner one is never.
+    pub expires_at: Option<Option<Instant>>,
+    /// Its hold; `None` is not said.
+    pub held_until: Option<Instant>,
+}
+
+/// What became of a row.
+#[derive(Clone, Debug)]
+pub struct Came {
+    /// The member.
+    pub member: MemberId,
+    /// Whether the row made it.
+    pub created: bool,
+    /// What the row's balance changed, if it changed anything.
+    pub points: Option<i64>,
+    /// What of the row was not taken.
+    pub left: Vec<Left>,
+}
+
+/// Something that a row says and that was not taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Left {
+    /// The identity at that place.
+    Identity(usize),
+    /// A field of the person, by the name of its column.
+    Field(&'static str),
+    /// A consent that nobody has said yet.
+    Consent(String),
+    /// A consent that was said otherwise, and how.
+    ConsentKept(String, bool),
+    /// A figure of the standing that was said otherwise, by the name of its column, and what was said.
+    Standing(&'static str, Opening),
+}
+
+/// Why a row did not come.
+#[derive(Clone, Debug)]
+pub enum Stay {
+    /// A balance of that name was said otherwise before.
+    Balance {
+        /// Its points then.
+        points: i64,
+        /// Its end then; `None` is never.
+        expires_at: Option<Instant>,
+        /// Whether it was billed then and is not to be now, or the other way round.
+        billing: bool,
+    },
+    /// A row before it has told the same balance.
+    Duplicate,
+    /// Any other reason.
+    Other(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stay {
+    fn from(error: E) -> Stay {
+        Stay::Other(error.into())
+    }
+}
