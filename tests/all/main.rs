@@ -50,6 +50,7 @@ mod races;
 mod rates;
 mod recorded;
 mod redemptions;
+mod replayed;
 mod restless;
 mod revisions;
 mod revisions_of_brands;

@@ -7,11 +7,11 @@ use files::{
 };
 use landing::{identities, registration};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
     Run,
     events::{Event, Kind},
+    says,
 };
 use crate::rows::{object, text};
 
@@ -23,22 +23,28 @@ pub(super) struct Played {
     pub(super) function: &'static str,
     /// The body.
     pub(super) body: Json,
-    /// Whether the event has no name of its own in the file.
-    pub(super) unnamed: bool,
 }
 
-/// The request of an event, or what is told of it.
+/// The request of an event, or what is told of it: of each of its rows.
 pub(super) fn of(run: &Run, event: &Event) -> Result<Played, Vec<Told>> {
     let rows: Vec<Row<'_>> = (event.first..event.first + event.rows)
         .map(|index| run.sheet.row(index))
         .collect::<Result<_, _>>()
         .map_err(|told| vec![told])?;
-    let told: Vec<Told> = rows.iter().flat_map(|row| of_no_use(row, event.kind)).collect();
-    if !told.is_empty() {
-        return Err(told);
+    let mut told: Vec<Told> = rows.iter().flat_map(|row| of_no_use(row, event.kind)).collect();
+    if told.is_empty() {
+        match (Made { run, event, rows: &rows }).body() {
+            Ok(played) => return Ok(played),
+            Err(wrong) => told.push(wrong),
+        }
     }
-    let made = Made { run, event, rows: &rows };
-    made.body().map_err(|told| vec![told])
+    for row in &rows {
+        if !told.iter().any(|told| told.lines == row.lines) {
+            let detail = format!("nothing of this event lands: line {} of it is told", told[0].lines);
+            told.push(row.told(None, false, "incomplete_event", detail));
+        }
+    }
+    Err(told)
 }
 
 /// What stands in columns that the kind has no use for.
@@ -77,15 +83,9 @@ impl<'a> Made<'a> {
     fn body(&self) -> Result<Played, Told> {
         let kind = self.event.kind.word();
         Ok(match self.event.kind {
-            Kind::Earn => Played { kind, function: "earn-points", body: self.order()?, unnamed: false },
-            Kind::Redeem => {
-                let unnamed = self.rows[0].get("part").is_none();
-                Played { kind, function: "redeem", body: self.redemption()?, unnamed }
-            }
-            Kind::Refund => {
-                let unnamed = self.rows[0].get("refund_id").is_none();
-                Played { kind, function: "reverse", body: self.refund()?, unnamed }
-            }
+            Kind::Earn => Played { kind, function: "earn-points", body: self.order()? },
+            Kind::Redeem => Played { kind, function: "redeem", body: self.redemption()? },
+            Kind::Refund => Played { kind, function: "reverse", body: self.refund()? },
         })
     }
 
@@ -123,15 +123,8 @@ impl<'a> Made<'a> {
     }
 
     fn brand(&self) -> Result<Option<Json>, Told> {
-        if let Some(brand) = self.text(&self.rows[0], "brand")? {
-            return Ok(Some(brand));
-        }
-        let programmes = self.run.api.engine.programme().timeline().ok();
-        let only = programmes.and_then(|programmes| match programmes.newest().brands.as_slice() {
-            [only] => Some(only.id.to_string()),
-            _ => None,
-        });
-        Ok(only.map(|only| Json::Text(only.into())))
+        let own = self.text(&self.rows[0], "brand")?;
+        Ok(own.or_else(|| text(self.run.only_brand.as_deref())))
     }
 
     /// The field that names the member.
@@ -187,24 +180,26 @@ impl<'a> Made<'a> {
         ]))
     }
 
+    /// The event's own name in that column, or the one that follows from what it says.
+    fn named(&self, field: &str) -> Result<Option<Json>, Told> {
+        let own = self.text(&self.rows[0], field)?;
+        let unnamed = self.event.unnamed.as_ref();
+        Ok(own.or_else(|| text(unnamed.map(|unnamed| unnamed.name.as_str()))))
+    }
+
     fn redemption(&self) -> Result<Json, Told> {
         let row = &self.rows[0];
         let points = self.number(row, "points")?;
-        let part = match self.text(row, "part")? {
-            Some(part) => Some(part),
-            None => text(Some(&self.name(&[&format!("{points:?}")]))),
-        };
         let order = object([
             ("kind", text(Some("order"))),
             ("order_id", self.text(row, "order_id")?),
-            ("part", part),
+            ("part", self.named("part")?),
         ]);
         Ok(object([self.member()?, ("brand", self.brand()?), ("points", points), ("for", Some(order))]))
     }
 
     fn refund(&self) -> Result<Json, Told> {
         let row = &self.rows[0];
-        let mut says: Vec<String> = Vec::new();
         let asked = if row.get("line_id").is_some() {
             let line = |row: &Row<'a>| {
                 if let Some(cell) = row.get("amount") {
@@ -213,56 +208,21 @@ impl<'a> Made<'a> {
                     return Err(row.told(Some(cell), false, "invalid_field", detail));
                 }
                 let quantity = self.number(row, "quantity")?;
-                says.push(format!("{:?} {quantity:?}", self.exact(row, "line_id")?));
                 Ok(object([("line_id", self.text(row, "line_id")?), ("quantity", quantity)]))
             };
             let lines = Json::List(self.rows.iter().map(line).collect::<Result<_, Told>>()?);
             Some(object([("lines", Some(lines))]))
-        } else if row.get("amount").is_some_and(|cell| cell.text.eq_ignore_ascii_case("all")) {
-            says.push("all".to_owned());
+        } else if row.get("amount").is_some_and(|cell| says::is_all(cell.text)) {
             text(Some("all"))
         } else {
-            let amount = self.amount(row)?;
-            says.push(plain_amount(&amount));
-            Some(object([("amount", amount)]))
-        };
-        says.sort();
-        let refund_id = match self.text(row, "refund_id")? {
-            Some(id) => Some(id),
-            None => text(Some(&self.name(&says.iter().map(String::as_str).collect::<Vec<_>>()))),
+            Some(object([("amount", self.amount(row)?)]))
         };
         Ok(object([
             ("brand", self.brand()?),
             ("order_id", self.text(row, "order_id")?),
-            ("refund_id", refund_id),
+            ("refund_id", self.named("refund_id")?),
             ("refund", asked),
         ]))
-    }
-
-    /// The name of an event that has none: what it says, and the how-manieth it is of those that say the same. It is
-    /// the same in every file that tells the event.
-    fn name(&self, says: &[&str]) -> String {
-        let row = &self.rows[0];
-        let (brand, order) = (self.brand().ok().flatten(), row.get("order_id").map_or("", |cell| cell.text));
-        let mut hash = Sha256::new();
-        let (at, times) = (self.event.at.0.to_string(), self.event.times.to_string());
-        let brand = brand.as_ref().and_then(Json::text).unwrap_or_default();
-        for part in [self.event.kind.word(), brand, order, &at, &times].iter().chain(says) {
-            hash.update(part.as_bytes());
-            hash.update(b"\0");
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("replay:{hex}")
-    }
-}
-
-/// An amount without zeros at its end, which say nothing.
-pub(super) fn plain_amount(amount: &Option<Json>) -> String {
-    let text = amount.as_ref().and_then(Json::text).unwrap_or_default();
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
     }
 }
 

@@ -1,18 +1,17 @@
 //! The events of a file: which rows each has, when it happens, and the order they are played in.
 
+mod beside;
+
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
 };
 
-use domain::{json::Json, time::Instant};
-use files::{DateOrder, Lines, Reader, Row, Sheet, Told, value};
+use domain::time::Instant;
+use files::{DateOrder, Lines, Reader, Row, Sheet, Told};
 
-use super::body::plain_amount;
-
-/// What separates one event's rows from the next one's.
-const SAME: &[&str] =
-    &["kind", "occurred_at", "brand", "order_id", "refund_id", "part", "member_id", "channel", "external_id"];
+use super::says;
 
 /// The kinds of event, in the order in which they come at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -59,8 +58,29 @@ pub(super) struct Event {
     /// Its rows in the sheet, from the first.
     pub(super) first: usize,
     pub(super) rows: usize,
-    /// The how-manieth it is of those of its kind that say the same, from 1.
-    pub(super) times: u32,
+    /// Of a refund or a redemption without a name of its own.
+    pub(super) unnamed: Option<Unnamed>,
+}
+
+/// What stands in for the name of an event that has none.
+#[derive(Clone, Debug)]
+pub(super) struct Unnamed {
+    /// The name that follows from what it says.
+    pub(super) name: String,
+    /// When those of the file happen that say the same but for the moment, itself among them, in their order.
+    pub(super) alike: Arc<[Instant]>,
+    /// Its own place among them.
+    pub(super) place: usize,
+}
+
+/// What a file is read by.
+pub(super) struct Reading<'a> {
+    pub(super) sheet: &'a Sheet,
+    pub(super) reader: &'a Reader,
+    /// The programme's brand, if it has one alone.
+    pub(super) only_brand: Option<&'a str>,
+    /// What the machine's clock says: nothing has happened after that.
+    pub(super) now: Instant,
 }
 
 /// The first moment of a file: the clock stands there until the events are read.
@@ -77,103 +97,93 @@ pub(super) fn first_moment(sheet: &Sheet, dates: DateOrder) -> Option<Instant> {
 }
 
 /// The events in the order in which they are played, and what is told of rows that are none. Rows of one event stand
-/// together. In the order of 0.1.0 those of one moment stay as the file has them.
-pub(super) fn read(sheet: &Sheet, reader: &Reader, older: bool) -> (Vec<Event>, Vec<Told>) {
-    let (mut events, mut told): (Vec<Event>, Vec<Told>) = (Vec::new(), Vec::new());
-    let mut last: Option<Vec<String>> = None;
-    for (index, row) in sheet.rows().enumerate() {
-        let row = match row {
-            Ok(row) => row,
-            Err(fault) => {
-                told.push(fault);
-                last = None;
-                continue;
-            }
-        };
-        let (at, kind) = match when_and_what(&row, reader) {
-            Ok(read) => read,
-            Err(fault) => {
-                told.push(fault);
-                last = None;
-                continue;
-            }
-        };
-        let same = said(&row);
-        let goes_on = last.as_ref() == Some(&same) && row.get("line_id").is_some();
-        match events.last_mut() {
-            Some(event) if goes_on => {
-                event.rows += 1;
-                event.lines = event.lines.through(row.lines);
-            }
-            _ => events.push(Event { at, kind, lines: row.lines, first: index, rows: 1, times: 1 }),
+/// together; an event beside a row that cannot be read, and may belong to it, is told with all its rows: nothing lands
+/// half.
+pub(super) fn read(reading: &Reading<'_>) -> (Vec<Event>, Vec<Told>) {
+    let mut rows = beside::Rows::default();
+    for (index, row) in reading.sheet.rows().enumerate() {
+        match row {
+            Ok(row) => match reading.when_and_what(&row) {
+                Ok((at, kind)) => rows.event(reading.sheet, &row, index, at, kind),
+                Err(fault) => rows.faulty(&row, fault),
+            },
+            Err(fault) => rows.malformed(fault),
         }
-        last = Some(same);
     }
-    if !older {
-        // A history that is told newest first tells those of one day newest first too.
-        let falls = events.windows(2).filter(|pair| pair[0].at > pair[1].at).count();
-        let rises = events.windows(2).filter(|pair| pair[0].at < pair[1].at).count();
-        if falls > rises {
-            events.reverse();
-        }
+    let (mut events, told) = rows.end(reading.sheet);
+    // A history that is told newest first tells those of one day newest first too.
+    let falls = events.windows(2).filter(|pair| pair[0].at > pair[1].at).count();
+    let rises = events.windows(2).filter(|pair| pair[0].at < pair[1].at).count();
+    if falls > rises {
+        events.reverse();
     }
     // Stable: what shares a moment and a kind stays in that order.
-    events.sort_by_key(|event| (event.at, (!older).then_some(event.kind)));
-    count(sheet, &mut events);
+    events.sort_by_key(|event| (event.at, event.kind));
+    name(reading, &mut events);
     (events, told)
 }
 
-fn when_and_what(row: &Row<'_>, reader: &Reader) -> Result<(Instant, Kind), Told> {
-    let wrong = |field: &str, detail: String| Err(row.told(row.get(field), false, "invalid_field", detail));
-    let kind = match row.get("kind") {
-        None => Kind::Earn,
-        Some(cell) => match Kind::read(cell.text) {
-            Some(kind) => kind,
-            None => return wrong("kind", format!("kind is earn, redeem or refund, not {}", cell.text)),
-        },
-    };
-    let Some(cell) = row.get("occurred_at") else {
-        return wrong("occurred_at", "when it happened is missing".to_owned());
-    };
-    match reader.begin(cell.text) {
-        Ok(Some(at)) => Ok((at, kind)),
-        Ok(None) => wrong("occurred_at", "when it happened is missing".to_owned()),
-        Err(fault) => wrong("occurred_at", fault.detail.into_owned()),
+impl Reading<'_> {
+    fn when_and_what(&self, row: &Row<'_>) -> Result<(Instant, Kind), Fault> {
+        let wrong = |field: &'static str, code: &'static str, detail: String| {
+            Err(Fault { field, told: row.told(row.get(field), false, code, detail) })
+        };
+        let kind = match row.get("kind") {
+            None => Kind::Earn,
+            Some(cell) => match Kind::read(cell.text) {
+                Some(kind) => kind,
+                None => {
+                    let detail = format!("kind is earn, redeem or refund, not {}", cell.text);
+                    return wrong("kind", "invalid_field", detail);
+                }
+            },
+        };
+        let missing = || "when it happened is missing".to_owned();
+        let Some(cell) = row.get("occurred_at") else {
+            return wrong("occurred_at", "invalid_field", missing());
+        };
+        match self.reader.begin(cell.text) {
+            Ok(Some(at)) if at > self.now => {
+                let (at, now) = (self.reader.zone.show(at), self.reader.zone.show(self.now));
+                let detail = format!(
+                    "{at} has not come yet: this machine's clock says {now}; is it another year or century?"
+                );
+                wrong("occurred_at", "occurred_in_future", detail)
+            }
+            Ok(Some(at)) => Ok((at, kind)),
+            Ok(None) => wrong("occurred_at", "invalid_field", missing()),
+            Err(fault) => wrong("occurred_at", "invalid_field", fault.detail.into_owned()),
+        }
     }
 }
 
-/// What rows of one event have in common.
-fn said(row: &Row<'_>) -> Vec<String> {
-    let who = row.cells().filter(|cell| is_who(&cell.column.field)).map(|cell| cell.text.to_owned());
-    let plain = SAME.iter().map(|name| row.get(name).map_or(String::new(), |cell| cell.text.to_owned()));
-    plain.chain(who).collect()
+/// What is wrong with a row's kind or moment.
+pub(super) struct Fault {
+    /// Which of the two.
+    field: &'static str,
+    told: Told,
 }
 
-fn is_who(field: &str) -> bool {
-    ["phone", "email", "external."].iter().any(|kind| field.starts_with(kind))
-}
-
-/// Numbers those that say the same: a refund or a redemption without a name is named by what it says.
-fn count(sheet: &Sheet, events: &mut [Event]) {
-    let mut times: HashMap<u64, u32> = HashMap::new();
-    for event in events.iter_mut().filter(|event| event.kind != Kind::Earn) {
-        let mut hash = DefaultHasher::new();
-        (event.kind, event.at).hash(&mut hash);
-        for index in event.first..event.first + event.rows {
-            let Ok(row) = sheet.row(index) else { continue };
-            for field in ["brand", "order_id", "refund_id", "part", "line_id", "quantity", "amount", "points"]
-            {
-                // `10` and `10.00` say the same.
-                let plain = row.get(field).map(|cell| match value::decimal(cell.text) {
-                    Ok(number) => plain_amount(&Some(Json::Text(number.into()))),
-                    Err(_) => cell.text.to_owned(),
-                });
-                plain.hash(&mut hash);
-            }
+/// Names the refunds and redemptions that have no name: by what they say, and the how-manieth of those of a moment that
+/// say the same.
+fn name(reading: &Reading<'_>, events: &mut [Event]) {
+    let mut alike: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+    for (index, event) in events.iter().enumerate().filter(|(_, event)| event.kind != Kind::Earn) {
+        let rows: Vec<Row<'_>> =
+            (event.first..event.first + event.rows).flat_map(|row| reading.sheet.row(row)).collect();
+        if let Some(says) = says::says(&rows, event.kind, reading.only_brand) {
+            alike.entry(says).or_default().push(index);
         }
-        let counted = times.entry(hash.finish()).or_default();
-        *counted += 1;
-        event.times = *counted;
+    }
+    for (says, indices) in alike {
+        let moments: Arc<[Instant]> = indices.iter().map(|index| events[*index].at).collect();
+        let mut times = 0;
+        for (place, index) in indices.into_iter().enumerate() {
+            let is_another = place > 0 && moments[place - 1] == moments[place];
+            times = if is_another { times + 1 } else { 1 };
+            let name = says::name(&says, moments[place], times);
+            events[index].unnamed = Some(Unnamed { name, alike: moments.clone(), place });
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use std::{
 
 use domain::{
     id::{BrandId, OrderId},
+    json::Json,
     member::MemberId,
 };
-use edge::wire::read_id;
+use edge::wire::{member_id, read_id};
 use files::Row;
 use landing::{held_together, identities, registration};
 
@@ -63,6 +64,18 @@ async fn of_order(run: &Run, row: &Row<'_>) -> Result<Option<MemberId>, StartErr
     run.api.engine.ledger().member_of_order(&brand, &order).await.map_err(super::unreadable)
 }
 
+/// Names the event's member by its id, if there is one.
+pub(super) async fn name_member(run: &Run, event: &Event, body: &mut Json) -> Result<(), StartError> {
+    let Ok(row) = run.sheet.row(event.first) else { return Ok(()) };
+    let (Some(member), Json::Object(fields)) = (Members::default().named(run, &row).await?, body) else {
+        return Ok(());
+    };
+    if let Some(field) = fields.iter_mut().find(|(name, _)| name == "identity") {
+        *field = ("member_id".into(), Json::Text(member_id(member).into()));
+    }
+    Ok(())
+}
+
 impl Members {
     /// The member that a row names.
     async fn named(&mut self, run: &Run, row: &Row<'_>) -> Result<Option<MemberId>, StartError> {
@@ -79,7 +92,7 @@ impl Members {
             let programmes = run.api.engine.programme().timeline().map_err(super::unreadable)?;
             programmes.newest().brands[0].id.to_string() // a programme has one
         };
-        let identities = domain::json::Json::List(named.iter().map(|one| registration(one, false)).collect());
+        let identities = Json::List(named.iter().map(|one| registration(one, false)).collect());
         let body = object([("identities", Some(identities)), ("brand", text(Some(&brand)))]);
         let person = edge::checked(&body).and_then(|sent| edge::person(&run.api, sent));
         let mut member = None;
