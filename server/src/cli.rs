@@ -198,9 +198,12 @@ pub struct Import {
 /// `laurel replay`.
 #[derive(Args, Debug, Clone)]
 pub struct Replay {
-    /// The CSV file. Columns: kind (earn, redeem, refund), occurred_at, brand, who it is (member_id, phone, email,
-    /// or channel and external_id), order_id, line_id, sku, category, quantity, amount (of a refund: an amount or
-    /// `all`), points, refund_id.
+    /// The file, CSV or .xlsx. Columns: kind (earn, redeem, refund), occurred_at, brand, who it is (member_id, phone,
+    /// email, external.CHANNEL, or channel and external_id), order_id, line_id, sku, category, order_channel, quantity,
+    /// amount (of a refund: an amount or `all`), points, refund_id, part. Lines of one order stand together. What is
+    /// recorded already is recognised, so the same file, a corrected one and a longer one can be replayed.
+    ///
+    /// Ends with 0 if everything has landed, 1 if all but what is told, and 2 if nothing was written.
     pub file: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
