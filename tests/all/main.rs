@@ -41,6 +41,7 @@ mod links;
 mod lots;
 mod openapi;
 mod orders;
+mod orders_amount;
 mod overload;
 mod panics;
 mod partners;

@@ -15,7 +15,7 @@ use crate::{
         RedemptionPart, TierId,
     },
     member::{Periods, Status},
-    number::{Money, Quantity, SignedMoney},
+    number::{Fraction, Money, Quantity, SignedMoney},
     programme::Way,
     time::{Day, DayNumber, Instant},
 };
@@ -240,6 +240,9 @@ pub struct OrderState {
     pub units: Vec<Quantity>,
     /// The amount refunded of an order without lines.
     pub amount: Money,
+    /// What remains beyond whole minor units; none of an order that 0.1.0 refunded, nor where a member's
+    /// [`Rests`](crate::member::Rests) had no room for it.
+    pub rest: Fraction,
     /// Points so far.
     pub points: u64,
     /// Growth so far.
@@ -258,6 +261,7 @@ impl OrderState {
         OrderState {
             units: vec![Quantity::NONE; order.lines.len()],
             amount: Money(0),
+            rest: Fraction::NONE,
             points: order.granted,
             growth: order.growth,
             refunds: 0,
@@ -334,8 +338,11 @@ pub struct OrderRefunded {
     pub order_id: OrderId,
     /// The number of the telling of it that was refunded.
     pub revision: u32,
-    /// What remained of its amount before, less what remains after; below 0 if a discount was refunded.
+    /// What remained of its amount before, less what remains after, each in whole minor units; below 0 if a discount
+    /// was refunded.
     pub amount: SignedMoney,
+    /// What had remained beyond them.
+    pub rest_before: Fraction,
     /// Whether nothing remains from now on, having remained before.
     pub closes: bool,
     /// Points taken, debt included; what was let go or had expired is not.

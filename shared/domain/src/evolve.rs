@@ -5,8 +5,8 @@ use crate::{
     brought::Brought,
     event::{EntryKind, Event, Movement, Order, OrderRevised, Share, TierCause},
     id::{ActivityId, BrandId},
-    member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, Standing, Trial},
-    number::{Money, signed},
+    member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, OrderStats, Standing, Trial},
+    number::{Fraction, Money, signed},
     time::{DayNumber, Instant},
 };
 
@@ -17,12 +17,16 @@ use crate::{
 /// of it may be written.
 pub fn evolve(member: &mut Member, event: &Event) {
     let (before, growth, orders) = (member.balance(), signed(member.growth), member.orders.count);
+    let row = event.kind.row();
+    if let Some(change) = row.order_change() {
+        let (rests, left) = (&member.orders.rests, change.rest_before);
+        assert!(rests.without(left).is_some(), "an order that left {left:?} is not among {rests:?}");
+    }
     evolve_unchecked(member, event);
     let (after, moved) = (member.balance(), event.movement.points());
     assert!(before + moved == after, "a balance of {before} and {moved} points that move come to {after}");
     let (grown, grows) = (signed(member.growth), event.movement.growth);
     assert!(growth + grows == grown, "a growth of {growth} that changes by {grows} comes to {grown}");
-    let row = event.kind.row();
     let opens = row.order.is_some() || row.revision.is_some_and(|revised| revised.reopens);
     let closes =
         row.refund.is_some_and(|refund| refund.closes) || row.revision.is_some_and(|revised| revised.closes);
@@ -63,8 +67,8 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         }
         EntryKind::OrderRefunded(refund) => {
             member.orders.count = member.orders.count.saturating_sub(refund.closes.into());
-            let left = i128::from(member.orders.amount.0) - refund.amount.0;
-            member.orders.amount = Money(u64::try_from(left.max(0)).unwrap_or(u64::MAX));
+            let change = 0i128.saturating_sub(refund.amount.0);
+            member.orders.change_amount(change, refund.rest_before, refund.after.rest);
         }
         EntryKind::OrderRevised(revised) => {
             member.count_revised(revised);
@@ -218,8 +222,8 @@ impl Member {
         let orders = &mut self.orders;
         orders.count += u64::from(revised.reopens);
         orders.count = orders.count.saturating_sub(revised.closes.into());
-        let others = orders.amount.0.saturating_sub(revised.remained.0);
-        orders.amount = Money(others.saturating_add(revised.order.amount.0));
+        let change = i128::from(revised.order.amount.0) - i128::from(revised.remained.0);
+        orders.change_amount(change, revised.rest_before, revised.after.rest);
         self.count_categories(&revised.order);
     }
 
@@ -272,6 +276,17 @@ impl Member {
         for activity in &mut self.activities {
             activity.days.retain(|(day, _)| *day >= horizon);
         }
+    }
+}
+
+impl OrderStats {
+    /// What remains of one order changes: by that in whole minor units, and what it leaves beyond them.
+    fn change_amount(&mut self, change: i128, before: Fraction, after: Fraction) {
+        let others = i128::from(self.amount.0) - i128::from(self.rests.wholes());
+        self.rests.remove(before);
+        self.rests.add(after);
+        let amount = others.saturating_add(change).saturating_add(self.rests.wholes().into());
+        self.amount = Money(u64::try_from(amount.max(0)).unwrap_or(u64::MAX));
     }
 }
 

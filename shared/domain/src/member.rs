@@ -2,7 +2,11 @@
 //!
 //! Plain data. What changes it is [`crate::evolve`]; what may change it is [`mod@crate::decide`].
 
+mod rests;
+
 use std::collections::BTreeMap;
+
+pub use rests::{RESTS_MAX, Rest, Rests};
 
 pub use crate::id::MemberId;
 use crate::{
@@ -123,8 +127,10 @@ pub const CATEGORIES_MAX: usize = 40;
 pub struct OrderStats {
     /// Orders of which anything remains.
     pub count: u64,
-    /// What remains of them.
+    /// What remains of them, rounded down.
     pub amount: Money,
+    /// What each leaves beyond its own whole minor units; whatever of that makes further ones is in `amount`.
+    pub rests: Rests,
     /// When the earliest happened.
     pub first_at: Option<Instant>,
     /// When the latest happened.

@@ -2,10 +2,12 @@
 //!
 //! Nothing here rounds before the end and nothing here is a float (rules, 1).
 
+mod fraction;
 mod total;
 
 use std::fmt;
 
+pub use fraction::Fraction;
 pub use total::{Term, Total, floor_of_product};
 
 /// A whole number that counts something: points, growth, units, minor units of money. From 0 to 2^53 − 1, so that

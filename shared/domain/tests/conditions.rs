@@ -10,7 +10,7 @@ use domain::{
     event::History,
     id::{BadgeId, TierId},
     json::Json,
-    member::{Badge, Lot, Member, MemberId, OrderStats, Person, Trial},
+    member::{Badge, Lot, Member, MemberId, OrderStats, Person, Rests, Trial},
     number::{Currency, Money},
     programme::{self, Programme},
     time::Instant,
@@ -52,6 +52,7 @@ fn member() -> Member {
         orders: OrderStats {
             count: 10,
             amount: Money(123_456),
+            rests: Rests::default(),
             first_at: Some(at("2026-01-01T00:00:00+08:00")),
             last_at: Some(at("2026-06-01T23:59:59.999+08:00")),
             categories: vec!["tea".to_owned()],

@@ -218,13 +218,14 @@ impl Earned {
         self.remaining_lines().fold(self.left.clone(), |sum, (_, amount)| sum.plus(&amount))
     }
 
-    /// What remains in the smallest unit of money, rounded down once; nothing if the order is gone.
+    /// What remains, at least nothing; nothing if the order is gone.
+    pub(crate) fn remains(&self) -> Exact {
+        if self.gone { Exact::zero() } else { self.remaining_amount().at_least_zero() }
+    }
+
+    /// The same in the smallest unit of money, rounded down once.
     pub(crate) fn remaining_units(&self) -> i64 {
-        if self.gone {
-            return 0;
-        }
-        let remaining = self.remaining_amount().at_least_zero();
-        remaining.times(&Exact::whole(10_i64.pow(self.program.minor))).floor()
+        self.remains().units(self.program.minor)
     }
 
     /// Whether anything with a price remains: a discount alone is nothing.
@@ -367,7 +368,7 @@ impl Draft<'_> {
         let lot = Lot { points: granted, ..order.own_lot(now) };
         let facts = &mut self.member.orders;
         facts.count += 1;
-        facts.units += order.remaining_units();
+        facts.remains = facts.remains.plus(&order.remains());
         facts.first_at = Some(facts.first_at.map_or(occurred, |first| first.min(occurred)));
         facts.last_at = Some(facts.last_at.map_or(occurred, |last| last.max(occurred)));
         let about = About { brand: &sent.brand, order_id: Some(&sent.order_id), occurred };

@@ -112,7 +112,9 @@ impl Facts<'_> {
             NumberFact::PeriodGrowth => Exact::whole(member.period_growth),
             NumberFact::Available => Exact::whole(member.available()),
             NumberFact::OrdersCount => Exact::whole(member.orders.count),
-            NumberFact::OrdersAmount => Exact::ratio(member.orders.units, 10_i64.pow(self.program.minor)),
+            NumberFact::OrdersAmount => {
+                Exact::ratio(member.orders.units(self.program), 10_i64.pow(self.program.minor))
+            }
         }
     }
 

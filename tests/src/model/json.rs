@@ -185,7 +185,7 @@ impl Model {
             "badges": badges,
             "stats": {
                 "orders": member.orders.count,
-                "amount": super::number::money(member.orders.units, program.minor),
+                "amount": super::number::money(member.orders.units(program), program.minor),
             },
         });
         if let Some(lifecycle) = shown.lifecycle {

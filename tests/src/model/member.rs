@@ -2,6 +2,7 @@
 
 use super::calendar::{DAY, NEVER, add_months};
 use super::facts::{Condition, Facts};
+use super::number::Exact;
 use super::program::{OnLapse, Program};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -67,14 +68,21 @@ impl Entry {
 pub struct OrderFacts {
     /// Orders of which anything remains.
     pub count: i64,
-    /// What remains of them, each rounded down to the smallest unit.
-    pub units: i64,
+    /// What remains of them.
+    pub(crate) remains: Exact,
     /// When the earliest happened.
     pub first_at: Option<i64>,
     /// When the latest happened.
     pub last_at: Option<i64>,
     /// Whether any was wholly refunded.
     pub any_gone: bool,
+}
+
+impl OrderFacts {
+    /// What remains of them in the smallest unit of money, rounded down once.
+    pub fn units(&self, program: &Program) -> i64 {
+        self.remains.units(program.minor)
+    }
 }
 
 /// A member's current state, with what commands read.

@@ -147,6 +147,11 @@ impl Exact {
         floor + i64::from(*self != Exact::whole(floor))
     }
 
+    /// An amount that is not negative in the smallest units of money, rounded down.
+    pub(crate) fn units(&self, minor: u32) -> i64 {
+        self.times(&Exact::whole(10_i64.pow(minor))).floor()
+    }
+
     /// As money with that many digits after the point; `None` if it has more.
     pub(crate) fn money(&self, minor: u32) -> Option<String> {
         let scale = 10_i64.pow(minor);
@@ -165,6 +170,12 @@ pub(crate) fn money(units: i64, minor: u32) -> String {
     match minor {
         0 => units.to_string(),
         _ => format!("{}.{:0width$}", units / scale, units % scale, width = minor as usize),
+    }
+}
+
+impl Default for Exact {
+    fn default() -> Exact {
+        Exact::zero()
     }
 }
 

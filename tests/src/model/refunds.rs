@@ -85,13 +85,13 @@ impl Draft<'_> {
         if order.refunds == 200 {
             return Err(refuse(409, "too_many_refunds"));
         }
-        let (units, counted) = (order.remaining_units(), !order.gone);
+        let (remained, counted) = (order.remains(), !order.gone);
         reduce(&mut order, &sent.what)?;
         order.refunds += 1;
         let facts = &mut self.member.orders;
         facts.count -= i64::from(order.gone && counted);
         facts.any_gone |= order.gone;
-        facts.units -= units - order.remaining_units();
+        facts.remains = facts.remains.minus(&remained).plus(&order.remains());
 
         let (worth, growth) = order.worth();
         let points = order.points - order.points.min(worth);

@@ -82,7 +82,7 @@ impl Draft<'_> {
         if sent.revision > 200 {
             return Err(refuse(409, "too_many_refunds"));
         }
-        let (units, counted) = (order.remaining_units(), !order.gone);
+        let (remained, counted) = (order.remains(), !order.gone);
         order.retell(&sent.order)?;
         let (calculated, growth) = order.worth();
         // What was counted once is not counted again.
@@ -104,7 +104,7 @@ impl Draft<'_> {
         let facts = &mut self.member.orders;
         facts.count += i64::from(!order.gone) - i64::from(counted);
         facts.any_gone |= order.gone;
-        facts.units += order.remaining_units() - units;
+        facts.remains = facts.remains.minus(&remained).plus(&order.remains());
         let about = About {
             brand: &sent.order.brand,
             order_id: Some(&sent.order.order_id),

@@ -5,7 +5,7 @@ use super::{Content, Draft, Rates, Stop, Worth, invalid, share};
 use crate::{
     event::{EntryKind, Movement, Order, OrderLot, OrderNow, OrderRefunded, OrderState, Share},
     id::{BrandId, OrderLineId},
-    number::{Currency, Money, Quantity, SignedMoney, signed},
+    number::{Currency, Fraction, Money, Quantity, SignedMoney, signed},
     programme::{Expiry, Programme},
     refusal::{Refusal, Remaining},
     shape::Fault,
@@ -55,7 +55,9 @@ impl<'a> Draft<'a> {
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         // Without discounts that are refunded more may remain than there was.
         let remained = Content::left(order, state).recorded_money();
-        let left = Content::left(order, &after).money().ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        let left = Content::left(order, &after).exact_money();
+        let (left, rest) = left.ok_or(Refusal::LimitExceeded { what: "figure" })?;
+        after.rest = self.rest_after(state.rest, rest)?;
         after.points = if after.closed { 0 } else { state.points.min(worth.points) };
         after.growth = if after.closed { 0 } else { state.growth.min(worth.growth) };
         let (movement, taken) = self.take_back(
@@ -73,12 +75,20 @@ impl<'a> Draft<'a> {
             order_id: order.order_id.clone(),
             revision: now.revision,
             amount: SignedMoney(i128::from(remained.0) - i128::from(left.0)),
+            rest_before: state.rest,
             closes,
             taken,
             after: after.state.clone(),
         });
         self.record(self.context.now, movement, None, kind);
         Ok(after)
+    }
+
+    /// What an order leaves beyond whole minor units, of that before and this from now on.
+    pub(super) fn rest_after(&self, before: Fraction, rest: Fraction) -> Result<Fraction, Stop> {
+        // What an order leaves is counted among the member's.
+        let others = self.member.orders.rests.without(before).ok_or(Stop::Torn)?;
+        Ok(others.admitted(rest))
     }
 
     /// The version of the programme that the order earned under.

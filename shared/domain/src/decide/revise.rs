@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{EntryKind, Movement, Order, OrderNow, OrderRevised, OrderState},
-    number::{Money, Quantity, signed},
+    number::{Fraction, Money, Quantity, signed},
     programme::{Expiry, Way},
     refusal::Refusal,
     time::{Day, Instant},
@@ -65,6 +65,7 @@ impl Draft<'_> {
             state: OrderState {
                 units: vec![Quantity::NONE; order.lines.len()],
                 amount: Money(0),
+                rest: self.rest_after(state.rest, Fraction::NONE)?,
                 points: order.granted,
                 growth: order.growth,
                 refunds: state.refunds,
@@ -87,6 +88,7 @@ impl Draft<'_> {
             added,
             taken,
             remained: if state.closed { Money(0) } else { remained },
+            rest_before: state.rest,
             reopens,
             closes,
             after: after.state.clone(),

@@ -3,7 +3,7 @@
 
 use crate::{
     event::{Order, OrderLine, OrderState},
-    number::{Figure, Money, Quantity, Rate, Term, Total},
+    number::{Figure, Fraction, Money, Quantity, Rate, Term, Total},
     programme::{Brand, Given, Programme},
 };
 
@@ -127,11 +127,29 @@ impl<'a> Content<'a> {
     /// What it comes to, rounded down to the minor unit once; at least 0. `None` beyond every figure, where discounts
     /// are gone that had been larger than that.
     pub fn money(&self) -> Option<Money> {
+        self.exact_money().map(|(money, _)| money)
+    }
+
+    /// The same, and what it comes to beyond that; nothing where the lines' parts have no common denominator of 64
+    /// bits.
+    pub fn exact_money(&self) -> Option<(Money, Fraction)> {
         if self.lines.is_empty() {
-            return Some(self.amount);
+            return Some((self.amount, Fraction::NONE));
         }
-        let whole = self.total(|_| Some(Rate::ONE)).floor_of(&[], Money(1));
-        whole.map(|whole| Money(whole.get()))
+        let total = self.total(|_| Some(Rate::ONE));
+        let whole = Money(total.floor_of(&[], Money(1))?.get());
+        let rest = if total.is_above_zero() { self.rest() } else { None };
+        Some((whole, rest.unwrap_or_default()))
+    }
+
+    fn rest(&self) -> Option<Fraction> {
+        self.remaining().try_fold(Fraction::NONE, |sum, (line, remaining)| {
+            let of = i128::from(line.quantity.0);
+            let above = line.amount.0 * i128::from(remaining.0);
+            // Of a discount, what brings it up to a whole.
+            let beyond = Fraction::beyond_wholes(above.rem_euclid(of).unsigned_abs(), of.unsigned_abs())?;
+            sum.plus(beyond)
+        })
     }
 
     /// The same of what is recorded of an order: all of it has been told or left within figures.

@@ -6,6 +6,7 @@
 use super::{Cancelled, OrderState};
 use crate::{
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
+    number::Fraction,
     programme::Way,
     time::DayNumber,
 };
@@ -196,6 +197,8 @@ pub struct OrderChange<'a> {
     pub order_id: &'a OrderId,
     /// The number of the telling that stands from then on.
     pub revision: u32,
+    /// What had remained of it beyond whole minor units.
+    pub rest_before: Fraction,
     /// What has become of the order.
     pub after: &'a OrderState,
 }

@@ -1,7 +1,7 @@
 //! Orders that change: what one consists of now, and the revision that said so (rules, 4).
 
 use super::{Order, OrderState};
-use crate::number::{Money, SignedMoney};
+use crate::number::{Fraction, Money, SignedMoney};
 
 impl Order {
     /// Whether anything in it has a price: a discount alone is nothing.
@@ -108,8 +108,10 @@ pub struct OrderRevised {
     pub added: u64,
     /// Points that were taken, debt included; what was let go or had expired is not. If any entered, none were.
     pub taken: u64,
-    /// What remained of the order's amount before.
+    /// What remained of the order's amount before, in whole minor units.
     pub remained: Money,
+    /// What had remained beyond them.
+    pub rest_before: Fraction,
     /// Whether something remains from now on, nothing having remained before.
     pub reopens: bool,
     /// Whether nothing remains from now on, something having remained before.

@@ -82,6 +82,7 @@ impl<'a> Row<'a> {
             brand: &refund.brand,
             order_id: &refund.order_id,
             revision: refund.revision,
+            rest_before: refund.rest_before,
             after: &refund.after,
         });
         refunded.or_else(|| {
@@ -89,6 +90,7 @@ impl<'a> Row<'a> {
                 brand: &revised.order.brand,
                 order_id: &revised.order.order_id,
                 revision: revised.revision,
+                rest_before: revised.rest_before,
                 after: &revised.after,
             })
         })

@@ -209,7 +209,7 @@ mod tests {
     use crate::store::records::KeptOrder;
     use domain::{
         event::{EntryKind, Order, OrderRefunded, OrderState},
-        number::{Money, SignedMoney},
+        number::{Fraction, Money, SignedMoney},
         time::{DayNumber, Instant},
     };
 
@@ -218,6 +218,11 @@ mod tests {
     /// An order that gave 100 points, and its refunds: what each took, and what it says it left, as points
     /// and as the total taken so far.
     fn found(refunds: &[(u64, u64, u64)]) -> Vec<String> {
+        found_saying(refunds, |_, _| ())
+    }
+
+    /// The same, with something else said in the entry of that place.
+    fn found_saying(refunds: &[(u64, u64, u64)], say: impl Fn(usize, &mut OrderRefunded)) -> Vec<String> {
         let order = Order {
             brand: "acme".parse().unwrap(),
             order_id: "A-1".parse().unwrap(),
@@ -236,19 +241,22 @@ mod tests {
         let mut kept = KeptOrder::new(&order, &Vec::new(), false);
         let refunds: Vec<EntryRecord> = refunds
             .iter()
-            .map(|&(takes, points, taken)| {
+            .enumerate()
+            .map(|(place, &(takes, points, taken))| {
                 state = OrderState { points, taken, refunds: state.refunds + 1, ..state.clone() };
                 let (brand, order_id) = (order.brand.clone(), order.order_id.clone());
                 let (amount, after) = (SignedMoney(0), state.clone());
-                let refund = OrderRefunded {
+                let mut refund = OrderRefunded {
                     brand,
                     order_id,
                     revision: 1,
                     amount,
+                    rest_before: Fraction::NONE,
                     closes: false,
                     taken: takes,
                     after,
                 };
+                say(place, &mut refund);
                 EntryRecord::plain(Instant(1_000), EntryKind::OrderRefunded(refund))
             })
             .collect();
@@ -259,6 +267,25 @@ mod tests {
         let mut differences = Vec::new();
         check_states(&entries, &mut differences);
         differences
+    }
+
+    #[test]
+    fn an_order_leaves_what_the_entry_before_says() {
+        let (refunds, half) = ([(0, 100, 0), (0, 100, 0)], Fraction::beyond_wholes(1, 2).unwrap());
+        let wrong = vec!["order A-1: an entry says that another rest remained of it".to_owned()];
+        let left = |place: usize, refund: &mut OrderRefunded| {
+            if place == 0 {
+                refund.after.rest = half;
+            }
+        };
+        assert_eq!(found_saying(&refunds, left), wrong);
+        let taken_up = |place: usize, refund: &mut OrderRefunded| {
+            left(place, refund);
+            if place == 1 {
+                refund.rest_before = half;
+            }
+        };
+        assert_eq!(found_saying(&refunds, taken_up), [""; 0]);
     }
 
     #[test]

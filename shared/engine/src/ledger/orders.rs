@@ -19,6 +19,8 @@ pub(crate) struct Followed<'a> {
     pub(crate) now: OrderNow,
     /// Points that its entries have taken back.
     taken: u64,
+    /// Whether each entry says of it what the one before had left beyond whole minor units.
+    rests: bool,
 }
 
 impl<'a> Orders<'a> {
@@ -26,7 +28,7 @@ impl<'a> Orders<'a> {
     pub(crate) fn follow(&mut self, event: &'a Event) {
         let row = event.kind.row();
         if let Some(first) = row.order {
-            let followed = Followed { first, now: OrderNow::new(first), taken: 0 };
+            let followed = Followed { first, now: OrderNow::new(first), taken: 0, rests: true };
             self.0.insert((&first.brand, first.order_id.as_str()), followed);
         }
         let Some(change) = row.order_change() else { return };
@@ -44,6 +46,7 @@ impl<'a> Orders<'a> {
                 now.growth_lost += less.saturating_sub(grown.unsigned_abs());
             }
         }
+        known.rests &= change.rest_before == now.state.rest;
         now.state = change.after.clone();
         if let Some(refund) = row.refund {
             known.taken = known.taken.saturating_add(refund.taken);
@@ -78,6 +81,9 @@ impl Followed<'_> {
         if kept.map(|kept| &kept.now) != Some(&now) {
             let stored = kept.map(|kept| &kept.now);
             differences.push(format!("order {id}: stored {stored:?}, by the ledger {now:?}"));
+        }
+        if !self.rests {
+            differences.push(format!("order {id}: an entry says that another rest remained of it"));
         }
         let (taken, given) = (self.taken, now.given);
         let left = given.checked_sub(now.state.points);

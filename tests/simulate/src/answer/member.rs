@@ -114,7 +114,7 @@ fn compare_rest(got: &GotMember<'_>, shown: &Shown, program: &Program) -> Verdic
         same_instant("badge/issued_at", Some(badge.issued_at), *issued)?;
     }
     same("stats/orders", got.stats.orders, want.orders.count)?;
-    same("stats/amount", got.stats.amount, &program.show_money(want.orders.units))?;
+    same("stats/amount", got.stats.amount, &program.show_money(want.orders.units(program)))?;
     same_instant("stats/first_order_at", got.stats.first_order_at, want.orders.first_at.unwrap_or(NEVER))?;
     same_instant("stats/last_order_at", got.stats.last_order_at, want.orders.last_at.unwrap_or(NEVER))?;
     match shown.lifecycle {

@@ -144,15 +144,17 @@ layout! {
 }
 layout! { struct OrderLot { expires_at, held_until } }
 layout! { struct OrderLine { line_id, sku, category, quantity, amount } }
-layout! { struct OrderState { units, amount, points, growth, refunds, closed, taken } }
+layout! { struct OrderState { units, amount, rest, points, growth, refunds, closed, taken } }
 layout! { struct RedemptionCancelled { brand, redemption, cancelled } }
 layout! { struct Cancelled { before, points, lost } }
 layout! { struct ActivityEarned { brand, activity, reference, calculated, granted, day, streak } }
 layout! { struct ActivityTook { brand, activity, reference, calculated, day } }
 layout! { struct ActivityReversed { brand, activity, reference, taken } }
-layout! { struct OrderRefunded { brand, order_id, revision, amount, closes, taken, after } }
+layout! { struct OrderRefunded { brand, order_id, revision, amount, rest_before, closes, taken, after } }
 layout! {
-    struct OrderRevised { revision, order, counted, added, taken, remained, reopens, closes, after }
+    struct OrderRevised {
+        revision, order, counted, added, taken, remained, rest_before, reopens, closes, after,
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use domain::{
     brought::Opening,
-    member::{ActivityCount, Badge, Lot, Member, OrderStats, Periods, Standing, Status, Trial},
+    member::{ActivityCount, Badge, Lot, Member, OrderStats, Periods, Rest, Rests, Standing, Status, Trial},
 };
 
 use super::{
@@ -66,4 +66,17 @@ layout! { struct Trial { tier, until } }
 layout! { struct Lot { expires_at, brand, held_until, points } }
 layout! { struct Badge { id, issued_at } }
 layout! { struct ActivityCount { id, days, streak_day, streak } }
-layout! { struct OrderStats { count, amount, first_at, last_at, categories, more_categories } }
+layout! { struct OrderStats { count, amount, rests, first_at, last_at, categories, more_categories } }
+layout! { struct Rest { of, parts, orders } }
+
+/// A list, of what orders can leave.
+impl Layout for Rests {
+    fn write(&self, out: &mut Vec<u8>) {
+        (self.all().len() as u64).write(out);
+        Rest::write_all(self.all(), out);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Rests, Damaged> {
+        Rests::of(Layout::read(from)?).ok_or(Damaged)
+    }
+}

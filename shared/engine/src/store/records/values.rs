@@ -5,7 +5,7 @@ use domain::{
         ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, OrderChannel, OrderId,
         OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
     },
-    number::{Amount, Money, Quantity},
+    number::{Amount, Fraction, Money, Quantity},
     settlement::SignedMoney,
     time::{DayNumber, Instant},
 };
@@ -26,6 +26,23 @@ layout! { struct Money(minor) }
 layout! { struct Quantity(thousandths) }
 layout! { struct SignedMoney(minor) }
 layout! { struct Amount(millionths) }
+
+/// A numerator, and where that is not 0 a denominator.
+impl Layout for Fraction {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.above().write(out);
+        if !self.is_none() {
+            self.below().write(out);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Fraction, Damaged> {
+        match u64::read(from)? {
+            0 => Ok(Fraction::NONE),
+            above => Fraction::of(above, u64::read(from)?).ok_or(Damaged),
+        }
+    }
+}
 
 /// Ids that are text are stored as that text.
 macro_rules! text {

@@ -5,7 +5,7 @@ use domain::{
     event::{Movement, OrderLot, TierCause},
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::{MemberId, Status},
-    number::{Money, Quantity},
+    number::{Fraction, Money, Quantity},
     time::{DayNumber, Instant},
 };
 
@@ -244,7 +244,9 @@ impl From<OrderState> for event::OrderState {
     fn from(state: OrderState) -> event::OrderState {
         let OrderState { units, amount, points, growth, refunds, closed, taken } = state;
         let units = units.into_iter().map(pieces).collect();
-        event::OrderState { units, amount, points, growth, refunds, closed, taken }
+        // What it left beyond whole minor units was not counted.
+        let rest = Fraction::NONE;
+        event::OrderState { units, amount, rest, points, growth, refunds, closed, taken }
     }
 }
 
@@ -259,6 +261,7 @@ impl From<OrderRefunded> for event::OrderRefunded {
     fn from(refund: OrderRefunded) -> event::OrderRefunded {
         let OrderRefunded { brand, order_id, amount, closes, taken, after } = refund;
         let (amount, after) = (amount.into(), after.into());
-        event::OrderRefunded { brand, order_id, revision: 1, amount, closes, taken, after }
+        let rest_before = Fraction::NONE;
+        event::OrderRefunded { brand, order_id, revision: 1, amount, rest_before, closes, taken, after }
     }
 }

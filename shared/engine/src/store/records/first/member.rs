@@ -4,7 +4,8 @@ use domain::{
     brought::Opening,
     id::{ActivityId, TierId},
     member,
-    member::{Badge, Lot, MemberId, OrderStats, Status, Trial},
+    member::{Badge, Lot, MemberId, Rests, Status, Trial},
+    number::Money,
     time::{DayNumber, Instant},
 };
 
@@ -53,6 +54,15 @@ struct ActivityCount {
     streak: u32,
 }
 
+struct OrderStats {
+    count: u64,
+    amount: Money,
+    first_at: Option<Instant>,
+    last_at: Option<Instant>,
+    categories: Vec<String>,
+    more_categories: bool,
+}
+
 layout! { struct Member { standing, last } }
 layout! {
     struct Whole {
@@ -62,6 +72,7 @@ layout! {
 }
 layout! { struct Standing { tier, since, valid_until, kept } }
 layout! { struct ActivityCount { id, days, streak_day, streak } }
+layout! { struct OrderStats { count, amount, first_at, last_at, categories, more_categories } }
 
 impl From<Member> for MemberRecord {
     fn from(record: Member) -> MemberRecord {
@@ -96,7 +107,7 @@ impl From<Whole> for member::Member {
             tags: whole.tags,
             granted: whole.granted,
             activities: whole.activities.into_iter().map(member::ActivityCount::from).collect(),
-            orders: whole.orders,
+            orders: whole.orders.into(),
             opening: Opening::default(),
         }
     }
@@ -114,5 +125,14 @@ impl From<ActivityCount> for member::ActivityCount {
     fn from(count: ActivityCount) -> member::ActivityCount {
         let ActivityCount { id, days, streak_day, streak } = count;
         member::ActivityCount { id, days, streak_day, streak }
+    }
+}
+
+impl From<OrderStats> for member::OrderStats {
+    fn from(orders: OrderStats) -> member::OrderStats {
+        let OrderStats { count, amount, first_at, last_at, categories, more_categories } = orders;
+        // Each order was counted rounded down.
+        let rests = Rests::default();
+        member::OrderStats { count, amount, rests, first_at, last_at, categories, more_categories }
     }
 }

@@ -9,7 +9,7 @@ use domain::{
     id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
     member::{
         ActivityCount, Badge, Changed, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Periods,
-        Person, Standing, Status, Trial,
+        Person, Rest, Rests, Standing, Status, Trial,
     },
     number::{Amount, Money},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
@@ -112,6 +112,7 @@ fn full_member() -> Member {
         orders: OrderStats {
             count: 2,
             amount: Money(8_850),
+            rests: Rests::default(),
             first_at: Some(LONG_AGO),
             last_at: Some(AT),
             categories: texts(&["tea", "books"]),
@@ -157,6 +158,11 @@ pub(super) fn member() -> Samples<MemberRecord> {
     };
     let by_hand = vec![BadgeId::of_checked("first_order"), BadgeId::of_checked("founder")];
     samples.push((text("badges_by_hand"), record(Member { by_hand, ..newborn.clone() })));
+    let rest = |of, parts, orders| Rest { of, parts, orders };
+    let most = rest(u64::MAX, u128::from(u64::MAX) * u128::from(u64::MAX - 1), u64::MAX);
+    let rests = Rests::of(vec![rest(3, 4, 2), rest(347, 300, 1), most]).unwrap_or_default();
+    let orders = OrderStats { rests, ..newborn.orders.clone() };
+    samples.push((text("orders_rests"), record(Member { orders, ..newborn.clone() })));
     samples.push((text("ends_with"), record(Member { ends_with: Some(AT), ..newborn })));
     samples.push((text("days"), record(member)));
     samples

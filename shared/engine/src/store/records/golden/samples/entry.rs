@@ -12,7 +12,7 @@ use domain::{
         RedemptionId, RedemptionPart, TierId,
     },
     member::{Periods, Status},
-    number::{Money, Quantity, SignedMoney},
+    number::{Fraction, Money, Quantity, SignedMoney},
     time::{DayNumber, Instant},
 };
 
@@ -62,6 +62,7 @@ fn refund() -> OrderRefunded {
     let after = OrderState {
         units: vec![Quantity(2_000), Quantity::NONE],
         amount: Money(5),
+        rest: Fraction::NONE,
         points: 6,
         growth: 7,
         refunds: 2,
@@ -73,6 +74,7 @@ fn refund() -> OrderRefunded {
         order_id: OrderId::of_checked("A-1"),
         revision: 1,
         amount: SignedMoney(4_000),
+        rest_before: Fraction::NONE,
         closes: true,
         taken: 50,
         after,
@@ -87,17 +89,29 @@ fn revised() -> OrderRevised {
         added: 12,
         taken: 0,
         remained: Money(4_000),
+        rest_before: half(),
         reopens: true,
         closes: false,
         after: refund().after,
     }
 }
 
+fn half() -> Fraction {
+    Fraction::beyond_wholes(1, 2).unwrap_or_default()
+}
+
+/// A refund of units of which one has no exact amount.
+fn refund_of_a_part() -> OrderRefunded {
+    let rest = Fraction::beyond_wholes(300, 347).unwrap_or_default();
+    let after = OrderState { rest, closed: false, ..refund().after };
+    OrderRefunded { rest_before: half(), closes: false, after, ..refund() }
+}
+
 /// An order with everything that may have become of it.
 fn kept() -> KeptOrder {
     KeptOrder {
         now: OrderNow {
-            state: refund().after,
+            state: refund_of_a_part().after,
             revision: 3,
             revised: Some(Box::new(order())),
             given: 118,
@@ -205,6 +219,7 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("points_expired", EntryKind::PointsExpired),
         ("order_refunded", EntryKind::OrderRefunded(refund())),
         ("order_refunded_as_revised", EntryKind::OrderRefunded(OrderRefunded { revision: 3, ..refund() })),
+        ("order_refunded_in_part", EntryKind::OrderRefunded(refund_of_a_part())),
         ("order_revised", EntryKind::OrderRevised(Box::new(revised()))),
         (
             "order_revised_away",
