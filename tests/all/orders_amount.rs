@@ -52,7 +52,6 @@ impl Till {
     }
 
     /// What remains of all orders, as it is shown; the ledger says the same.
-    #[track_caller]
     async fn remains(&self) -> String {
         let id = edge::wire::read_member_id(&self.member).unwrap();
         let finding = self.shop.api.engine.ledger().audit_member(id).await.unwrap();
