@@ -10,7 +10,7 @@ use domain::{
         RedemptionPart, RefundId,
     },
     member::MemberId,
-    time::{Instant, Month},
+    time::Instant,
 };
 
 use sha2::{Digest as _, Sha256};

@@ -1,7 +1,10 @@
 //! Keys sort as they are scanned, and read back.
 
 use super::*;
-use domain::id::{BlockRef, BrandId, OrderId, RefundId};
+use domain::{
+    id::{BlockRef, BrandId, OrderId, RefundId},
+    time::Month,
+};
 
 #[test]
 fn the_due_index_sorts_by_time_and_reads_back() {
