@@ -145,6 +145,8 @@ impl Read {
             ignore: self.ignore.clone(),
             sheet: self.sheet.clone(),
             dates: self.dates(),
+            workbook: true,
+            rows_max: None,
         }
     }
 
@@ -157,7 +159,11 @@ impl Read {
 /// `laurel import`.
 #[derive(Args, Debug, Clone)]
 pub struct Import {
-    /// The file, CSV or .xlsx; or, with --full, what `laurel export --full` or a backup wrote.
+    /// The file, CSV or .xlsx; or, with --full, what `laurel export --full` or a backup wrote. Columns: who it is
+    /// (phone, phone_2 …, email, email_2 …, external.<channel>, or channel and external_id); name, birthday, gender,
+    /// country, province, city, district, consent.<channel>, terms_version, registered_at, registered_channel; tier,
+    /// tier_until, growth, prior_orders, prior_amount; tags, badges; brand, points, expires_at, held_until,
+    /// balance_id.
     pub file: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -178,13 +184,14 @@ pub struct Import {
     /// Settle the opening balances as if their brands had issued them now.
     #[arg(long, conflicts_with = "full")]
     pub bill: bool,
-    /// Book the difference where a balance or a figure was said otherwise before.
+    /// Book the difference where a balance or a figure was said otherwise before, or is another one here.
     #[arg(long, conflicts_with = "full")]
     pub correct: bool,
     /// Refuse a row with a bad optional field, instead of leaving the field out.
     #[arg(long, conflicts_with = "full")]
     pub strict: bool,
-    /// Tell what would land, and write nothing.
+    /// Tell what would land, and write nothing. With a --program that would be saved it is refused, unless there is
+    /// no data folder yet.
     #[arg(long, conflicts_with = "full")]
     pub dry_run: bool,
     #[command(flatten)]

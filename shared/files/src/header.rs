@@ -1,10 +1,50 @@
 //! The header: which column is which. A name that is not known ends the run before anything lands, and is told with
 //! the nearest one.
 
+use std::borrow::Cow;
+
 use crate::{Options, Unreadable};
 
 /// The most phones, or addresses, that a row may have: `phone`, `phone_2` … `phone_5`.
 pub const NUMBERED_MAX: u32 = 5;
+
+/// The most columns of a file.
+pub const COLUMNS_MAX: usize = 200;
+
+/// The longest name of a column, in characters.
+pub const TITLE_MAX: usize = 200;
+
+/// The longest name of which a near one is looked for, in characters.
+const NEAR_MAX: usize = 40;
+
+/// Characters of a text that are told of it.
+const SHOWN: usize = 60;
+
+/// How a text begins, for a sentence about it.
+pub fn short(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// Refuses more columns than a file has, and a name that is none.
+///
+/// # Errors
+/// There are too many, or a name is too long.
+pub(crate) fn must_fit<'a>(titles: impl Iterator<Item = &'a str>) -> Result<(), Unreadable> {
+    for (index, title) in titles.enumerate() {
+        if index >= COLUMNS_MAX {
+            return Err(Unreadable::new("too_large", format!("a file has at most {COLUMNS_MAX} columns")));
+        }
+        if title.chars().nth(TITLE_MAX).is_some() {
+            let detail =
+                format!("a column's name has at most {TITLE_MAX} characters, and not \"{}\"", short(title));
+            return Err(Unreadable::new("unknown_column", detail));
+        }
+    }
+    Ok(())
+}
 
 /// The columns that a kind of file may have.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +100,15 @@ impl Known {
             let (before, own) = title.trim().split_once('.')?;
             let own = own.trim();
             let is_it = plain(before) == plain(prefix.trim_end_matches('.'));
+            // Consents are named in small letters; ids of other systems are as they are.
+            let own = if *prefix == "consent." { own.to_lowercase() } else { own.to_owned() };
             (is_it && !own.is_empty()).then(|| format!("{prefix}{own}"))
         })
     }
 
     /// The name that is nearest to one that is not known, if any is near.
     fn nearest(&self, title: &str) -> Option<String> {
+        title.chars().nth(NEAR_MAX).is_none().then_some(())?;
         let told = plain(title);
         let all = self.names.iter().flat_map(|part| part.iter());
         let spelt =
@@ -95,7 +138,7 @@ pub(crate) fn recognised<'a>(
         let ignored = options.ignore.iter().any(|from| plain(from) == told);
         mapped || ignored || known.field(title).is_some()
     };
-    cells.filter(is_named).count()
+    cells.take(COLUMNS_MAX).filter(is_named).count()
 }
 
 /// The columns of a header, and how many cells it has without empty ones at its end. A column that is ignored is
@@ -110,6 +153,7 @@ pub(crate) fn columns(
 ) -> Result<(Vec<Column>, usize), Unreadable> {
     let width = titles.iter().rposition(|title| !title.trim().is_empty()).map_or(0, |last| last + 1);
     let titles = &titles[..width];
+    must_fit(titles.iter().copied())?;
     let map = mapping(known, options, titles)?;
     let mut columns: Vec<Column> = Vec::new();
     for (index, title) in titles.iter().enumerate() {
@@ -122,9 +166,10 @@ pub(crate) fn columns(
         let field = mapped.or_else(|| known.field(title)).ok_or_else(|| unknown(known, index, title))?;
         if let Some(other) = columns.iter().find(|other| other.field == field) {
             let detail = format!(
-                "the columns \"{}\" and \"{title}\" both are {field}: leave one out with --ignore, or say with \
-                 --map what it is",
-                other.title
+                "the columns \"{}\" and \"{}\" both are {}: leave one out with --ignore, or say with --map what it is",
+                short(&other.title),
+                short(title),
+                short(&field)
             );
             return Err(Unreadable::new("duplicate_column", detail));
         }
@@ -139,6 +184,7 @@ fn unknown(known: &Known, index: usize, title: &str) -> Unreadable {
         return Unreadable::new("unknown_column", detail);
     }
     let nearest = known.nearest(title).map_or(String::new(), |name| format!("; is it {name}?"));
+    let title = short(title);
     let detail = format!(
         "the column \"{title}\" is not known{nearest} --map \"{title}=NAME\" says what it is, --ignore \
          \"{title}\" leaves it out; there are {}",

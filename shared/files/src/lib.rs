@@ -21,7 +21,7 @@ pub mod value;
 #[cfg(feature = "xlsx")]
 mod workbook;
 
-pub use header::{Column, Known};
+pub use header::{Column, Known, short};
 pub use lines::Lines;
 pub use sheet::{Cell, Options, Row, Sheet, read, read_json_lines};
 pub use told::{Told, Unreadable};

@@ -25,6 +25,21 @@ pub struct Options {
     pub sheet: Option<String>,
     /// How dates are written beside the forms that can be read one way only.
     pub dates: DateOrder,
+    /// Whether a workbook (`.xlsx`) is read; else it is refused as no text.
+    pub workbook: bool,
+    /// The most rows; any number unless told.
+    pub rows_max: Option<usize>,
+}
+
+impl Options {
+    fn must_hold(&self, rows: usize) -> Result<(), Unreadable> {
+        match self.rows_max.filter(|most| rows > *most) {
+            Some(most) => {
+                Err(Unreadable::new("too_long", format!("at most {most} rows at once; it has more")))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where rows come from.
@@ -81,7 +96,7 @@ pub fn read(bytes: &[u8], options: &Options, known: &Known) -> Result<Sheet, Unr
 
 #[cfg(feature = "xlsx")]
 fn workbook(bytes: &[u8], options: &Options, known: &Known) -> Result<Option<Sheet>, Unreadable> {
-    if !bytes.starts_with(b"PK\x03\x04") {
+    if !options.workbook || !bytes.starts_with(b"PK\x03\x04") {
         return Ok(None);
     }
     let rows = crate::workbook::rows(bytes, options.sheet.as_deref())?;
@@ -124,6 +139,7 @@ fn of_text(text: String, options: &Options, known: &Known) -> Result<Sheet, Unre
         let Some(record) = records.read()? else { break };
         if !record.is_blank() {
             starts.push((record.start, line));
+            options.must_hold(starts.len())?;
         }
     }
     Ok(Sheet { columns, width, source: Source::Text { text, delimiter, starts } })
@@ -202,6 +218,7 @@ fn of_cells(rows: Vec<(u64, Vec<String>)>, options: &Options, known: &Known) -> 
 pub fn read_json_lines(bytes: &[u8], options: &Options, known: &Known) -> Result<Sheet, Unreadable> {
     let text = text::decoded(bytes, None)?;
     let wrong = |line: u64, detail: String| Unreadable::new("malformed_json", detail).at(line);
+    options.must_hold(text.lines().filter(|line| !line.trim().is_empty()).count())?;
     let mut titles: Vec<String> = Vec::new();
     let mut rows = Vec::new();
     for (line, json) in (1..).zip(text.lines()) {
@@ -222,15 +239,19 @@ pub fn read_json_lines(bytes: &[u8], options: &Options, known: &Known) -> Result
                 _ => {
                     return Err(wrong(
                         line,
-                        format!("{title} is a text, a whole number, true, false or null"),
+                        format!("{} is a text, a whole number, true, false or null", header::short(&title)),
                     ));
                 }
             };
-            let index = titles.iter().position(|own| *own == title).unwrap_or_else(|| {
-                titles.push(title);
-                cells.push(String::new());
-                titles.len() - 1
-            });
+            let index = match titles.iter().position(|own| *own == title) {
+                Some(index) => index,
+                None => {
+                    titles.push(title);
+                    cells.push(String::new());
+                    header::must_fit(titles.iter().map(String::as_str)).map_err(|error| error.at(line))?;
+                    titles.len() - 1
+                }
+            };
             cells[index] = cell;
         }
         rows.push((line, cells));

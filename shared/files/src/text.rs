@@ -5,6 +5,8 @@ use encoding_rs::{BIG5, Encoding, GB18030, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE}
 
 use crate::Unreadable;
 
+const UTF_16: &str = "UTF-16";
+
 /// How an encoding is told, by its label (`gb18030`, `utf-16`, `windows-1252`).
 ///
 /// # Errors
@@ -50,7 +52,9 @@ pub fn decoded(bytes: &[u8], told: Option<&'static Encoding>) -> Result<String, 
 fn no_text(bytes: &[u8]) -> Option<&'static str> {
     let begins = |with: &[u8]| bytes.starts_with(with);
     if begins(b"PK\x03\x04") {
-        return Some("it is a workbook or an archive and no text: save it as CSV, or name it FILE.xlsx");
+        return Some(
+            "it is a workbook or an archive and no text: save it as CSV (laurel import reads .xlsx too)",
+        );
     }
     if begins(b"\xd0\xcf\x11\xe0") {
         return Some("it is a workbook of the old kind (.xls): save it as .xlsx or as CSV");
@@ -71,7 +75,12 @@ fn utf8(bytes: &[u8]) -> Result<String, Unreadable> {
     };
     // Plain letters in UTF-16 are valid UTF-8 with a zero beside each.
     match text.find('\0') {
-        Some(at) => Err(not_utf8(bytes, at)),
+        Some(at) if likely(bytes) == UTF_16 => Err(not_utf8(bytes, at)),
+        Some(at) => {
+            let detail =
+                "a zero byte stands in it, which no text has: a part of the file is missing or damaged";
+            Err(Unreadable::new("not_text", detail).at(line_at(bytes, at)))
+        }
         None => Ok(text.to_owned()),
     }
 }
@@ -128,7 +137,7 @@ fn zeros_lead(bytes: &[u8]) -> bool {
 fn likely(bytes: &[u8]) -> &'static str {
     let zeros = bytes.iter().filter(|byte| **byte == 0).count();
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || zeros * 8 > bytes.len() {
-        return "UTF-16";
+        return UTF_16;
     }
     if std::str::from_utf8(bytes).is_ok() {
         return "UTF-8";

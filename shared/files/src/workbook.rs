@@ -1,10 +1,13 @@
 //! Workbooks (`.xlsx`): cells as they would stand in a text file.
 
-use std::io::Cursor;
+use std::{collections::BTreeMap, io::Cursor};
 
 use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
 
-use crate::Unreadable;
+use crate::{Unreadable, header::COLUMNS_MAX};
+
+/// The most rows of a sheet.
+const ROWS_MAX: u32 = 1 << 20;
 
 /// The rows of a sheet with their numbers, from 1, each from the sheet's first column on.
 ///
@@ -25,12 +28,36 @@ pub(crate) fn rows(bytes: &[u8], sheet: Option<&str>) -> Result<Vec<(u64, Vec<St
             format!("it has no sheet \"{}\"; it has {}", sheet.unwrap_or_default(), names.join(", "));
         Unreadable::new("unknown_sheet", detail)
     })?;
-    let range = book.worksheet_range(&name).map_err(unreadable)?;
-    let (top, left) = range.start().unwrap_or_default();
-    let before = vec![String::new(); left as usize];
-    let rows = (u64::from(top) + 1..).zip(range.rows());
+    let mut cells = book.worksheet_cells_reader(&name).map_err(unreadable)?;
+    // Cells are read one by one: two of them at the corners of a sheet span more than any memory holds.
+    let mut rows: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+    while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+        let (row, column) = cell.get_position();
+        let text = shown(&Data::from(cell.get_value().clone()));
+        if text.trim().is_empty() {
+            continue;
+        }
+        if row >= ROWS_MAX || column as usize >= COLUMNS_MAX {
+            let detail = format!(
+                "a cell stands in row {}, column {}: a sheet has at most {ROWS_MAX} rows and {COLUMNS_MAX} columns",
+                u64::from(row) + 1,
+                u64::from(column) + 1
+            );
+            return Err(Unreadable::new("too_large", detail));
+        }
+        let cells = rows.entry(row).or_default();
+        let width = cells.len().max(column as usize + 1);
+        cells.resize(width, String::new());
+        cells[column as usize] = text;
+    }
+    let width = rows.values().next().map_or(0, Vec::len);
     Ok(rows
-        .map(|(line, cells)| (line, before.iter().cloned().chain(cells.iter().map(shown)).collect()))
+        .into_iter()
+        .map(|(row, mut cells)| {
+            // Cells that nobody has filled are not in the file.
+            cells.resize(cells.len().max(width), String::new());
+            (u64::from(row) + 1, cells)
+        })
         .collect())
 }
 
