@@ -1,7 +1,7 @@
 //! `laurel import`: members from a file, with their balances and their standing before Laurel. Every row lands or
 //! is told; running it again changes nothing.
 
-use std::process::ExitCode;
+use std::{io, path::Path, process::ExitCode};
 
 use edge::Api;
 use engine::{Request, records::By};
@@ -24,6 +24,8 @@ const AT_ONCE_TABLE: usize = 32;
 pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     let sheet = rows::open(&import.file, &import.read, &names::MEMBERS)?;
     must_say_who(&sheet, &[])?;
+    let path = rows::rejected_path(&import.file, import.rejected.as_ref());
+    rows::must_be_writable(&path).map_err(|error| unwritable(&path, &error))?;
     let opened = start::open(&import.data).await?;
     let api = start::assemble(&opened, import.program.as_deref(), import.test_clock).await?;
     start::must_not_be_settled(&api, api.clock.now()).await?;
@@ -36,15 +38,23 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
         dry_run: import.dry_run,
         at_once: if opened.embedded.is_some() { AT_ONCE } else { AT_ONCE_TABLE },
     };
-    let report =
+    let landed =
         land(&api, &sheet, import.read.dates(), how, &own(&api), |over| bar.set_position(over as u64)).await;
-    let report = report.map_err(|problem| {
-        let detail =
-            format!("{}; what has landed is known when the same file is imported again", problem.detail);
-        StartError(detail)
-    })?;
     bar.finish_and_clear();
-    finish(import, &report)
+    let (report, ended) = match landed {
+        Ok(report) => (report, None),
+        Err(failed) if failed.has_landed() => (failed.report, Some(failed.problem)),
+        Err(failed) => return Err(StartError(failed.problem.detail)),
+    };
+    let exit = finish(import, &path, &report);
+    if let Some(problem) = ended {
+        eprintln!("{}; what has landed is known when the same file is imported again", problem.detail);
+    }
+    Ok(exit)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> StartError {
+    failed(&format!("cannot write what is told to {}", path.display()), error)
 }
 
 /// The request of the command.
@@ -54,15 +64,7 @@ fn own(api: &Api) -> Request {
 
 /// Refuses a file none of whose columns says who a row is about.
 pub(crate) fn must_say_who(sheet: &Sheet, also: &[&str]) -> Result<(), StartError> {
-    let says = |field: &str| {
-        ["phone", "email", "external"].iter().any(|kind| field.starts_with(kind)) || also.contains(&field)
-    };
-    match sheet.columns().iter().any(|column| says(&column.field)) {
-        true => Ok(()),
-        false => Err(StartError(
-            "no column says who a row is about: phone, email or external.<channel>".to_owned(),
-        )),
-    }
+    if landing::says_who(sheet, also) { Ok(()) } else { Err(StartError(landing::SAYS_NOBODY.to_owned())) }
 }
 
 /// Imports a text with a header, as the command does: what is wrong with the whole text is an error.
@@ -74,10 +76,11 @@ pub async fn import_csv(api: &Api, text: &[u8], verified: bool) -> Result<Report
     let sheet = sheet.map_err(|error| failed("cannot read the file", &error))?;
     let how = How { verified, at_once: 1, ..How::default() };
     let report = land(api, &sheet, DateOrder::Plain, how, &own(api), |_| {}).await;
-    report.map_err(|problem| StartError(problem.detail))
+    report.map_err(|failed| StartError(failed.problem.detail))
 }
 
-fn finish(import: &Import, report: &Report) -> Result<ExitCode, StartError> {
+/// What became of the file: rows have landed, whatever else fails.
+fn finish(import: &Import, path: &Path, report: &Report) -> ExitCode {
     println!("rows {}", report.rows);
     println!("members created {}, known before {}", report.created, report.known);
     println!("opening balances {}, {} points", report.balances, report.points);
@@ -85,11 +88,13 @@ fn finish(import: &Import, report: &Report) -> Result<ExitCode, StartError> {
     if import.dry_run {
         println!("nothing was written (--dry-run)");
     }
-    let path = rows::rejected_path(&import.file, import.rejected.as_ref());
-    rows::report(&path, &report.told).map_err(|error| failed("cannot write what is told", &error))?;
+    if let Err(error) = rows::report(path, &report.told) {
+        eprintln!("{}", unwritable(path, &error));
+        return ExitCode::from(1);
+    }
     if report.told.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     println!("why is in {}", path.display());
-    Ok(ExitCode::from(1))
+    ExitCode::from(1)
 }

@@ -14,7 +14,7 @@ use domain::{
     time::Instant,
 };
 use edge::Api;
-use engine::MemberView;
+use engine::{DEBT_NAME, MemberView, lot_name};
 use files::{
     guard::{as_text, guarded},
     header::NUMBERED_MAX,
@@ -79,6 +79,9 @@ pub(crate) async fn write(
         Ok(())
     })
     .await?;
+    // As people write them: numbers first, ids of other systems last.
+    let mut who: Vec<String> = who.into_iter().collect();
+    who.sort_by_key(|column| (column.starts_with("external"), !column.starts_with("phone")));
     let columns: Vec<String> =
         who.iter().cloned().chain(ABOUT.iter().map(|name| (*name).to_owned())).chain(consents).collect();
     let balance = ["brand", "points", "expires_at", "held_until", "balance_id"].map(str::to_owned);
@@ -231,14 +234,11 @@ fn balances(programme: &Programme, view: &MemberView) -> Vec<Cells> {
     let lot = |lot: &Lot| {
         let end = lot.expires_at.map_or_else(|| "never".to_owned(), |at| zone.show(at));
         let held = lot.held_until.map_or_else(String::new, |at| zone.show(at));
-        let named = |at: Option<Instant>| at.map_or_else(|| "never".to_owned(), |at| at.0.to_string());
-        let hold = lot.held_until.map_or_else(String::new, |at| format!(":{}", at.0));
-        let id = format!("lot:{}{hold}", named(lot.expires_at));
-        row(lot.brand.as_str(), lot.points.to_string(), end, held, id)
+        row(lot.brand.as_str(), lot.points.to_string(), end, held, lot_name(lot))
     };
     let debt = (view.member.debt > 0).then(|| {
         let empty = String::new;
-        row(&view.person.brand, format!("-{}", view.member.debt), empty(), empty(), "debt".to_owned())
+        row(&view.person.brand, format!("-{}", view.member.debt), empty(), empty(), DEBT_NAME.to_owned())
     });
     view.member.lots.iter().map(lot).chain(debt).collect()
 }

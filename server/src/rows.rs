@@ -48,6 +48,13 @@ pub(crate) fn rejected_path(file: &Path, given: Option<&PathBuf>) -> PathBuf {
     })
 }
 
+/// Fails if nothing could be written there later.
+pub(crate) fn must_be_writable(path: &Path) -> io::Result<()> {
+    let is_new = !path.exists();
+    File::options().append(true).create(true).open(path)?;
+    if is_new { std::fs::remove_file(path) } else { Ok(()) }
+}
+
 /// Writes what is told; if there is nothing, writes no report and deletes an older one.
 pub(crate) fn report(path: &Path, told: &[Told]) -> io::Result<()> {
     if told.is_empty() {

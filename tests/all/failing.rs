@@ -18,6 +18,12 @@ pub(crate) enum Trouble {
     None,
     /// The store takes no more work.
     Busy,
+    /// The store takes every other commit.
+    BusyEveryOther,
+    /// The store takes two more commits.
+    BusyAfterTwo,
+    /// The disk is full, or similar, after two more commits.
+    UnavailableAfterTwo,
     /// The disk is full, or similar.
     Unavailable,
     /// One commit happens, and its answer is lost.
@@ -41,16 +47,20 @@ pub(crate) struct Failing {
     inner: MemoryStore,
     trouble: AtomicU8,
     commits: AtomicU64,
+    /// Commits when the trouble began.
+    before: AtomicU64,
 }
 
 impl Failing {
     /// A store that works.
     pub(crate) fn new() -> Failing {
-        Failing { inner: MemoryStore::new(), trouble: AtomicU8::new(0), commits: AtomicU64::new(0) }
+        let (trouble, commits, before) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Failing { inner: MemoryStore::new(), trouble, commits, before }
     }
 
     /// From now on.
     pub(crate) fn fails_with(&self, trouble: Trouble) {
+        self.before.store(self.commits(), Ordering::SeqCst);
         self.trouble.store(trouble as u8, Ordering::SeqCst);
     }
 
@@ -68,6 +78,9 @@ impl Failing {
         let all = [
             Trouble::None,
             Trouble::Busy,
+            Trouble::BusyEveryOther,
+            Trouble::BusyAfterTwo,
+            Trouble::UnavailableAfterTwo,
             Trouble::Unavailable,
             Trouble::DoneButUnknown,
             Trouble::LostAndUnknown,
@@ -98,16 +111,20 @@ impl Store for Failing {
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
         Box::pin(async move {
-            self.commits.fetch_add(1, Ordering::SeqCst);
+            let number = self.commits.fetch_add(1, Ordering::SeqCst) - self.before.load(Ordering::SeqCst);
             let cause = || Arc::new(std::io::Error::other("no space left on disk"));
             match self.trouble() {
                 Trouble::None | Trouble::Silent => self.inner.commit(writes).await,
-                Trouble::Busy => Err(StoreError::Busy),
+                Trouble::BusyEveryOther if number % 2 == 0 => self.inner.commit(writes).await,
+                Trouble::BusyAfterTwo | Trouble::UnavailableAfterTwo if number < 2 => {
+                    self.inner.commit(writes).await
+                }
+                Trouble::Busy | Trouble::BusyEveryOther | Trouble::BusyAfterTwo => Err(StoreError::Busy),
                 Trouble::PanicsOnce => {
                     self.works();
                     panic!("an invariant of {} writes is broken", writes.len())
                 }
-                Trouble::Unavailable => Err(StoreError::Unavailable(cause())),
+                Trouble::Unavailable | Trouble::UnavailableAfterTwo => Err(StoreError::Unavailable(cause())),
                 Trouble::AlwaysLate => Err(StoreError::LostRace),
                 Trouble::LateOnce => {
                     self.works();

@@ -2,18 +2,29 @@
 //!
 //! No answer is kept: what a call that was cut off has landed is known when the same rows are sent again.
 
+use std::borrow::Cow;
+
 use edge::{
     Access, Answer, Api, Call, Cell, Code, Function, Kind, List, Method, Problem, Role, Route, Text, answer,
     asking,
 };
-use files::{DateOrder, Options, Unreadable, names};
-use landing::{How, land};
+use files::{DateOrder, Options, Told, Unreadable, names};
+use landing::{Failed, How, SAYS_NOBODY, land, says_who};
 
 /// The most rows of a call.
 const ROWS_MAX: usize = 5_000;
 
 /// The longest body, in bytes.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The longest list of what is told, in bytes of JSON: a function's answer has at most 6 MB.
+const TOLD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of what is told of a row beside its column, its value and its words, at most.
+const ROW_BYTES: usize = 256;
+
+/// The most that is told of rows.
+const TOLD_MAX: usize = 99_999;
 
 /// Persons that land side by side.
 const AT_ONCE: usize = 64;
@@ -29,10 +40,10 @@ answer! {
         value: Cell<400, &'a str>,
         /// yes: the row came, without that field
         landed: Text<3, &'static str>,
-        /// a stable word
+        /// a stable word; more: the last row, which says how much is left off
         code: Text<64, &'a str>,
         /// why, and what to do
-        detail: Cell<2_000, &'a str>,
+        detail: Cell<2_000, Cow<'a, str>>,
     }
 }
 
@@ -78,7 +89,7 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         dry_run: asked(call, "dry_run")?,
         at_once: AT_ONCE,
     };
-    let options = Options::default();
+    let options = Options { rows_max: Some(ROWS_MAX), ..Options::default() };
     // No header of a CSV text begins with a brace.
     let is_json = call.text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let sheet = match is_json {
@@ -86,23 +97,67 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         false => files::read(&call.text, &options, &names::MEMBERS),
     };
     let sheet = sheet.map_err(|error| unreadable(&error))?;
-    if sheet.len() > ROWS_MAX {
-        let detail = format!("at most {ROWS_MAX} rows in a call; it has {}", sheet.len());
-        return Err(Problem::field("", "too_long", &detail));
+    if !says_who(&sheet, &[]) {
+        return Err(Problem::field("", "required", SAYS_NOBODY));
     }
 
-    let report = land(api, &sheet, DateOrder::Plain, how, &call.request, |_| {}).await?;
+    let report = land(api, &sheet, DateOrder::Plain, how, &call.request, |_| {}).await;
+    let report = report.map_err(|failed| cut_off(&failed))?;
 
-    let told = report.told.iter().map(|told| ToldRow {
-        lines: Text(told.lines.to_string()),
-        column: Cell(cut(&told.column, 400)),
-        value: Cell(cut(&told.value, 400)),
-        landed: Text(if told.landed { "yes" } else { "no" }),
-        code: Text(&told.code),
-        detail: Cell(cut(&told.detail, 2_000)),
-    });
     let (rows, created, known) = (report.rows, report.created, report.known);
-    Ok(Answer::new(200, &Imported { rows, created, known, told: told.collect() }))
+    Ok(Answer::new(200, &Imported { rows, created, known, told: told_rows(&report.told) }))
+}
+
+/// What is told, as far as an answer holds it; a last row of code `more` says of how much it holds no more.
+fn told_rows(all: &[Told]) -> List<ToldRow<'_>, 0, 100_000> {
+    let mut bytes = 0;
+    let mut told: Vec<ToldRow<'_>> = Vec::new();
+    for (index, one) in all.iter().enumerate() {
+        let row = ToldRow {
+            lines: Text(one.lines.to_string()),
+            column: Cell(cut(&one.column, 400)),
+            value: Cell(cut(&one.value, 400)),
+            landed: Text(if one.landed { "yes" } else { "no" }),
+            code: Text(&one.code),
+            detail: Cell(Cow::Borrowed(cut(&one.detail, 2_000))),
+        };
+        bytes += ROW_BYTES + written(row.column.0) + written(row.value.0) + written(&row.detail.0);
+        if bytes > TOLD_BYTES_MAX || index >= TOLD_MAX {
+            let rest = all.len() - index;
+            let detail = format!("{rest} more are told of the lines from here on: send fewer rows in a call");
+            let landed = all[index..].iter().all(|one| one.landed);
+            told.push(ToldRow {
+                column: Cell(""),
+                value: Cell(""),
+                landed: Text(if landed { "yes" } else { "no" }),
+                code: Text("more"),
+                detail: Cell(detail.into()),
+                ..row
+            });
+            break;
+        }
+        told.push(row);
+    }
+    List(told)
+}
+
+/// Bytes of a text in JSON, at most.
+fn written(text: &str) -> usize {
+    text.chars()
+        .map(|one| if one < ' ' { 6 } else { one.len_utf8() + usize::from(matches!(one, '"' | '\\')) })
+        .sum()
+}
+
+/// The store failed: the words say whether rows have landed.
+fn cut_off(failed: &Failed) -> Problem {
+    let landed = failed.report.created + failed.report.known;
+    let mut problem = failed.problem.clone();
+    if failed.has_landed() {
+        problem.detail = format!(
+            "the store failed on the way: {landed} rows have landed; send the same rows again, and these are known"
+        );
+    }
+    problem
 }
 
 /// The text up to so many characters.

@@ -37,7 +37,7 @@ pub use partners::{
 };
 pub use people::{
     People,
-    bring::{Came, Coming, ComingBalance, Left, Stay},
+    bring::{Came, Coming, ComingBalance, DEBT_NAME, Left, Named, Stay, lot_name},
     register::{Registered, Registration},
     view::MemberView,
 };

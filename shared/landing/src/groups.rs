@@ -1,21 +1,47 @@
-//! Rows that may be one person's, so that they land one after the other.
-//!
-//! It is only told apart roughly here, by the last digits of numbers and the letters of addresses: two persons in
-//! one group cost a little time, and nothing else.
+//! Rows that are one person's, so that they land one after the other.
 
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
+use engine::store::Claim;
 use files::{Row, Sheet};
+
+use crate::Reading;
 
 /// Digits of a number by which rows are held together.
 const DIGITS: usize = 9;
 
-/// Numbers of rows, held together by person, in the order of their first rows.
-pub(crate) fn of(sheet: &Sheet) -> Vec<Vec<usize>> {
-    held_together(sheet.rows().map(|row| row.iter().flat_map(who).collect::<Vec<u64>>()))
+/// Identities that are looked up together.
+const ASKED: usize = 64;
+
+/// Numbers of rows, held together by person, in the order of their first rows: by their identities in the one form,
+/// and by the members that have these.
+pub(crate) async fn of(reading: Reading<'_>, sheet: &Sheet) -> Result<Vec<Vec<usize>>, engine::Error> {
+    let hash = |of: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        of(&mut hasher);
+        hasher.finish()
+    };
+    let mut names: Vec<Vec<u64>> = Vec::with_capacity(sheet.len());
+    let mut asked: Vec<Claim> = Vec::new();
+    let mut whose: Vec<usize> = Vec::new();
+    for index in 0..sheet.len() {
+        let claims = sheet.row(index).map(|row| reading.claims(&row)).unwrap_or_default();
+        let forms = claims.iter().map(|claim| hash(&|hasher| claim.own.hash.hash(hasher)));
+        names.push(forms.collect());
+        whose.extend(std::iter::repeat_n(index, claims.len()));
+        asked.extend(claims);
+        if asked.len() >= ASKED || index + 1 == sheet.len() {
+            let members = reading.api.engine.people().who_has(&asked).await?;
+            for (index, member) in whose.drain(..).zip(members) {
+                names[index].extend(member.map(|member| hash(&|hasher| member.hash(hasher))));
+            }
+            asked.clear();
+        }
+    }
+    Ok(held_together(names.into_iter()))
 }
 
 /// Places of these, held together where they share a name, in the order of their first ones.
@@ -59,7 +85,8 @@ fn unite(parents: &mut [usize], one: usize, other: usize) {
     parents[one.max(other)] = one.min(other);
 }
 
-/// Hashes of what a row says about who it is.
+/// Hashes of what a row says about who it is, told apart roughly: by the last digits of numbers and the letters of
+/// addresses. Two persons under one hash cost a little time, and nothing else.
 pub fn who<'a>(row: &'a Row<'_>) -> impl Iterator<Item = u64> + use<'a> {
     row.cells().filter_map(|cell| {
         let field = cell.column.field.as_str();

@@ -7,8 +7,15 @@
 mod groups;
 mod report;
 mod row;
+mod told;
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 use domain::{
     id::{BalanceId, BrandId},
@@ -17,7 +24,7 @@ use domain::{
 };
 use edge::{Api, Problem};
 use engine::{
-    Coming, Request, Stay,
+    Coming, Named, Request, Stay,
     store::{Claim, StoreError},
 };
 use files::{Reader, Sheet, Told};
@@ -52,6 +59,34 @@ struct Known {
     people: Vec<(Claim, MemberId)>,
 }
 
+/// The store failed on the way.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub problem: Problem,
+    /// What became of the rows by then; those that nobody tried are told too.
+    pub report: Report,
+    has_begun: bool,
+}
+
+impl Failed {
+    /// Whether anything may have been written by then. Of a write that has failed nobody knows.
+    pub fn has_landed(&self) -> bool {
+        let is_doubtful = self.problem.code != edge::Code::Busy && self.has_begun;
+        self.report.created + self.report.known > 0 || is_doubtful
+    }
+}
+
+/// Whether a column says who a row is about.
+pub fn says_who(sheet: &Sheet, also: &[&str]) -> bool {
+    let kinds = ["phone", "email", "external"];
+    let says = |field: &str| kinds.iter().any(|kind| field.starts_with(kind)) || also.contains(&field);
+    sheet.columns().iter().any(|column| says(&column.field))
+}
+
+/// What that misses is called.
+pub const SAYS_NOBODY: &str = "no column says who a row is about: phone, email or external.<channel>";
+
 /// Lands every row of the sheet, for the caller of that request. `at` is called with the number of rows that are over.
 ///
 /// # Errors
@@ -63,76 +98,140 @@ pub async fn land(
     how: How,
     request: &Request,
     at: impl Fn(usize),
-) -> Result<Report, Problem> {
-    let programmes = api.engine.programme().timeline()?;
+) -> Result<Report, Box<Failed>> {
+    let mut report = Report { rows: sheet.len() as u64, ..Report::default() };
+    let failed = |problem: Problem, report: Report| Box::new(Failed { problem, report, has_begun: false });
+    let programmes = api.engine.programme().timeline();
+    let programmes = programmes.map_err(|error| failed(error.into(), report.clone()))?;
     let programme = programmes.newest();
     let reading =
         Reading { api, programme, reader: Reader { zone: programme.zone, dates }, how, now: api.clock.now() };
-    let mut report = Report { rows: sheet.len() as u64, ..Report::default() };
-    let mut waiting = groups::of(sheet);
+    let groups = groups::of(reading, sheet).await;
+    let mut waiting: Vec<Group> =
+        groups.map_err(|error| failed(error.into(), report.clone()))?.into_iter().map(Group::of).collect();
     let mut at_once = how.at_once.max(1);
     let mut over = 0;
-    while !waiting.is_empty() {
-        let landing = stream::iter(std::mem::take(&mut waiting)).map(|group| async move {
-            let landed = land_group(reading, sheet, &group, request).await;
+    let mut ended: Option<Problem> = None;
+    while !waiting.is_empty() && ended.is_none() {
+        let stopped = AtomicBool::new(false);
+        let landing = stream::iter(std::mem::take(&mut waiting)).map(|mut group| async {
+            let landed = group.land(reading, sheet, request, &stopped).await;
             (group, landed)
         });
         let mut landing = std::pin::pin!(landing.buffer_unordered(at_once));
-        let mut again = Vec::new();
-        while let Some((group, (part, ended))) = landing.next().await {
-            match ended {
-                Ok(()) => {
-                    report.add(part);
-                    over += group.len();
+        while let Some((group, landed)) = landing.next().await {
+            match landed {
+                Ok(true) => {
+                    over += group.rows.len();
+                    report.add(group.report);
                     at(over);
+                    continue;
                 }
-                // The store takes no more right now: what has landed is known when it is tried again.
-                Err(problem) if problem.code == edge::Code::Busy && at_once > 1 => again.push(group),
-                Err(problem) => return Err(problem),
+                Ok(false) => {}
+                // The store takes no more right now: the group goes on from that row.
+                Err(problem) if problem.code == edge::Code::Busy && at_once > 1 => {}
+                // What has begun comes to its end.
+                Err(problem) => {
+                    stopped.store(true, Relaxed);
+                    ended = Some(problem);
+                }
             }
+            waiting.push(group);
         }
-        if !again.is_empty() {
-            at_once = (at_once / 2).max(1);
-        }
-        waiting = again;
+        at_once = (at_once / 2).max(1);
+    }
+    for group in waiting {
+        group.give_up(sheet, &mut report);
     }
     report.told.sort_by_key(|told| told.lines);
-    Ok(report)
+    match ended {
+        Some(problem) => Err(Box::new(Failed { problem, report, has_begun: true })),
+        None => Ok(report),
+    }
 }
 
-/// The rows that may be one person's, one after the other.
-async fn land_group(
-    reading: Reading<'_>,
-    sheet: &Sheet,
-    rows: &[usize],
-    request: &Request,
-) -> (Report, Result<(), Problem>) {
-    let mut report = Report::default();
-    let mut read = Vec::with_capacity(rows.len());
-    for index in rows {
-        match sheet.row(*index).map_err(|told| vec![told]).and_then(|row| reading.row(&row)) {
-            Ok(row) => read.push(row),
-            Err(told) => report.told.extend(told),
-        }
+/// The rows that may be one person's, which land one after the other.
+#[derive(Default)]
+struct Group {
+    rows: Vec<usize>,
+    /// What is left of them; `None` before they are read.
+    left: Option<VecDeque<row::Ready>>,
+    known: Known,
+    report: Report,
+}
+
+impl Group {
+    fn of(rows: Vec<usize>) -> Group {
+        Group { rows, ..Group::default() }
     }
-    let ends: Vec<_> = read
-        .iter()
-        .filter_map(|row| Some((row.coming.brand.clone(), row.coming.balance.as_ref()?.expires_at)))
-        .collect();
-    let mut known = Known::default();
-    for mut row in read {
-        row.coming.ends.clone_from(&ends);
-        let problem = land_row(reading, row, request, &mut known, &mut report).await;
-        if let Err(problem) = problem {
-            return (report, Err(problem));
+
+    fn read(&mut self, reading: Reading<'_>, sheet: &Sheet) -> VecDeque<row::Ready> {
+        let mut read = VecDeque::with_capacity(self.rows.len());
+        for index in &self.rows {
+            match sheet.row(*index).map_err(|told| vec![told]).and_then(|row| reading.row(&row)) {
+                Ok(row) => read.push_back(row),
+                Err(told) => self.report.told.extend(told),
+            }
         }
+        let named = |row: &row::Ready| {
+            let balance = row.coming.balance.as_ref()?;
+            let (brand, id) = (row.coming.brand.clone(), balance.id.clone());
+            Some(Named { brand, id, points: balance.points.get(), expires_at: balance.expires_at })
+        };
+        let all: Arc<[Named]> = read.iter().filter_map(named).collect();
+        read.iter_mut().for_each(|row| row.coming.all = all.clone());
+        read
     }
-    (report, Ok(()))
+
+    /// Whether it is over; if not, it goes on where it is.
+    async fn land(
+        &mut self,
+        reading: Reading<'_>,
+        sheet: &Sheet,
+        request: &Request,
+        stopped: &AtomicBool,
+    ) -> Result<bool, Problem> {
+        if stopped.load(Relaxed) {
+            return Ok(false);
+        }
+        let mut left = match self.left.take() {
+            Some(left) => left,
+            None => self.read(reading, sheet),
+        };
+        let mut landed = Ok(true);
+        while let Some(row) = left.front_mut() {
+            landed = match stopped.load(Relaxed) {
+                true => Ok(false),
+                false => {
+                    land_row(reading, row, request, &mut self.known, &mut self.report).await.map(|()| true)
+                }
+            };
+            if landed != Ok(true) {
+                break;
+            }
+            left.pop_front();
+        }
+        self.left = Some(left);
+        landed
+    }
+
+    /// Tells the rows that have not landed.
+    fn give_up(self, sheet: &Sheet, report: &mut Report) {
+        report.add(self.report);
+        let lines = |index: &usize| sheet.row(*index).map_or_else(|told| told.lines, |row| row.lines);
+        let lines: Vec<files::Lines> = match &self.left {
+            Some(left) => left.iter().map(|row| row.lines).collect(),
+            None => self.rows.iter().map(lines).collect(),
+        };
+        let detail =
+            "the store failed before this row had landed, or while it did: import the same file again";
+        report.told.extend(lines.into_iter().map(|lines| Told::row(lines, "unavailable", detail)));
+    }
 }
 
 async fn land_row(
     reading: Reading<'_>,
-    mut row: row::Ready,
+    row: &mut row::Ready,
     request: &Request,
     known: &mut Known,
     report: &mut Report,
@@ -141,26 +240,24 @@ async fn land_row(
     let now = api.clock.now();
     let request = Request { any_age: true, dry_run: how.dry_run, now, key: None, ..request.clone() };
     row.coming.registration.person.changed = Some(edge::changed_by(&request));
-    if how.dry_run && known.repeats(&row.coming) {
-        report.known += 1;
-        let duplicate = row.coming.balance.is_some();
-        report.told.extend(duplicate.then(|| row.duplicate()));
+    let met = known.met(&row.coming);
+    if met.is_some_and(|member| known.has_told(member, &row.coming)) {
+        report.told.push(row.duplicate());
         return Ok(());
     }
     let came = api.engine.people().bring(&request, &row.coming, &known.balances).await;
     match came {
         Ok(came) => {
-            known.note(&row.coming, came.member, came.created && how.dry_run);
-            report.created += u64::from(came.created);
-            report.known += u64::from(!came.created);
+            let created = came.created && met.is_none();
+            known.note(&row.coming, met.unwrap_or(came.member), came.created && how.dry_run);
+            report.created += u64::from(created);
+            report.known += u64::from(!created);
             report.balances += u64::from(came.points.is_some());
             report.points += came.points.unwrap_or(0);
             report.told.extend(row.landed(reading, &came.left));
         }
         Err(Stay::Duplicate) => report.told.push(row.duplicate()),
-        Err(Stay::Balance { points, expires_at, billing }) => {
-            report.told.push(row.conflict(reading.programme, points, expires_at, billing));
-        }
+        Err(stay @ Stay::Balance { .. }) => report.told.extend(row.conflict(reading.programme, &stay)),
         Err(Stay::Other(error)) => {
             if let engine::Error::Store(
                 StoreError::Busy | StoreError::Unavailable(_) | StoreError::Unknown(_),
@@ -179,14 +276,16 @@ async fn land_row(
 }
 
 impl Known {
-    /// Whether a dry run has met this person before, and its balance too if there is one.
-    fn repeats(&self, coming: &Coming) -> bool {
+    /// Whom a dry run has met before: it makes nobody.
+    fn met(&self, coming: &Coming) -> Option<MemberId> {
         let claims = &coming.registration.claims;
-        let member = self.people.iter().find(|(claim, _)| claims.contains(claim)).map(|(_, member)| *member);
-        let Some(member) = member else { return false };
+        self.people.iter().find(|(claim, _)| claims.contains(claim)).map(|(_, member)| *member)
+    }
+
+    fn has_told(&self, member: MemberId, coming: &Coming) -> bool {
         let balance = coming.balance.as_ref();
-        balance
-            .is_none_or(|balance| self.balances.contains(&(member, coming.brand.clone(), balance.id.clone())))
+        let name = |id: &BalanceId| (member, coming.brand.clone(), id.clone());
+        balance.is_some_and(|balance| self.balances.contains(&name(&balance.id)))
     }
 
     fn note(&mut self, coming: &Coming, member: MemberId, makes_nobody: bool) {
@@ -205,32 +304,5 @@ fn brand_of(programme: &Programme, told: Option<&str>) -> Option<BrandId> {
         (Some(told), _) => Some(BrandId::of_checked(told)),
         (None, [only]) => Some(only.id.clone()),
         (None, _) => None,
-    }
-}
-
-/// What is told of a problem with a row: one for each fault, or one for the problem.
-fn told_of(lines: files::Lines, problem: &Problem, column: impl Fn(&str) -> (String, String)) -> Vec<Told> {
-    let errors = problem.data.get("errors").and_then(serde_json::Value::as_array);
-    let told = |pointer: &str, code: String, detail: String| {
-        let (column, value) = column(pointer);
-        Told { lines, column, value, landed: false, code: code.into(), detail }
-    };
-    let faults: Vec<Told> = errors
-        .into_iter()
-        .flatten()
-        .map(|fault| {
-            let text = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
-            // Rules' own codes are told; what is wrong with a form is one code of the contract.
-            let code = match text("code").as_str() {
-                own @ ("tag_not_found" | "unknown_tier") => own.to_owned(),
-                _ => problem.code.word().to_owned(),
-            };
-            told(&text("pointer"), code, text("detail"))
-        })
-        .collect();
-    if faults.is_empty() {
-        vec![told("", problem.code.word().to_owned(), problem.detail.clone())]
-    } else {
-        faults
     }
 }

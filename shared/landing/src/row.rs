@@ -1,6 +1,6 @@
 //! A row as a person: who it is, what is known of it, and what it brings along.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     brought::Opening,
@@ -10,17 +10,20 @@ use domain::{
     programme::Programme,
     time::Instant,
 };
-use edge::{Api, Problem};
-use engine::{Coming, ComingBalance, Left, Registration, store::Claim};
+use edge::Api;
+use engine::{Coming, ComingBalance, Registration, store::Claim};
 use files::{
     Cell, Lines, Reader, Row, Told,
     value::{self, Wrong},
 };
 
-use crate::{How, brand_of, told_of};
+use crate::{
+    How, brand_of,
+    told::{Fault, code_of, identity_column, pointers, told_of},
+};
 
 /// The balance of a row that names none.
-const OPENING: &str = "opening";
+pub(crate) const OPENING: &str = "opening";
 
 /// The reason of the entries, for people.
 const REASON: &str = "opening balance";
@@ -43,12 +46,12 @@ pub struct Reading<'a> {
 /// A row that was read, with what is told of it already.
 pub(crate) struct Ready {
     pub(crate) coming: Coming,
-    lines: Lines,
+    pub(crate) lines: Lines,
     /// Its cells, by field: the title of the column, and the text.
-    cells: BTreeMap<String, (String, String)>,
+    pub(crate) cells: BTreeMap<String, (String, String)>,
     /// The fields of its identities, in their order.
-    identities: Vec<String>,
-    told: Vec<Told>,
+    pub(crate) identities: Vec<String>,
+    pub(crate) told: Vec<Told>,
 }
 
 /// A field that says how a person is known: its kind, its channel, and its value.
@@ -132,15 +135,14 @@ struct Made<'a> {
 
 impl<'a> Made<'a> {
     /// What is wrong with an optional field: the row comes without it.
-    fn left_out(&mut self, cell: Cell<'_>, detail: &str) {
-        let told = self.row.told(Some(cell), !self.strict, "invalid_field", detail);
+    fn left_out(&mut self, cell: Cell<'_>, code: &'static str, detail: &str) {
+        let told = self.row.told(Some(cell), !self.strict, code_of(code), detail);
         if self.strict { self.refused.push(told) } else { self.told.push(told) }
     }
 
     /// What is wrong with a field that the row cannot come without.
     fn refuse(&mut self, cell: Option<Cell<'_>>, wrong: &Wrong) {
-        let code = if wrong.code == "spreadsheet_number" { wrong.code } else { "invalid_field" };
-        self.refused.push(self.row.told(cell, false, code, wrong.detail.clone()));
+        self.refused.push(self.row.told(cell, false, code_of(wrong.code), wrong.detail.clone()));
     }
 
     /// An optional field, read.
@@ -151,7 +153,7 @@ impl<'a> Made<'a> {
             // The row is borrowed longer than this.
             let row = self.row;
             if let Some(cell) = row.get(field) {
-                self.left_out(cell, &wrong.detail);
+                self.left_out(cell, wrong.code, &wrong.detail);
             }
             None
         })
@@ -169,13 +171,44 @@ impl<'a> Made<'a> {
 }
 
 impl Reading<'_> {
+    /// What claims one identity; `None` if it is none.
+    fn claim(&self, named: &Named<'_>) -> Option<Claim> {
+        let brand = self.programme.brands.first().map(|brand| brand.id.as_str());
+        let identities = Json::List(vec![registration(named, false)]);
+        let body = object([("identities", Some(identities)), ("brand", text(brand))]);
+        let read = edge::checked(&body).and_then(|registration| edge::person(self.api, registration));
+        read.ok()?.1.pop()
+    }
+
+    /// What claims the row's identities, as far as they are any.
+    pub(crate) fn claims(&self, row: &Row<'_>) -> Vec<Claim> {
+        let named = identities(row).unwrap_or_default();
+        named.iter().filter_map(|named| self.claim(named)).collect()
+    }
+
+    /// Each identity once, in whatever spellings it stands in the row.
+    fn distinct<'r>(&self, named: Vec<Named<'r>>) -> Vec<Named<'r>> {
+        if named.len() < 2 {
+            return named;
+        }
+        let mut seen: Vec<Claim> = Vec::new();
+        let mut is_new = |one: &Named<'_>| match self.claim(one) {
+            Some(claim) if seen.iter().any(|own| own.own.hash == claim.own.hash) => false,
+            Some(claim) => {
+                seen.push(claim);
+                true
+            }
+            None => true,
+        };
+        named.into_iter().filter(|one| is_new(one)).collect()
+    }
+
     /// The row, or what is told of it.
     pub(crate) fn row(&self, row: &Row<'_>) -> Result<Ready, Vec<Told>> {
         let mut made = Made { row, strict: self.how.strict, told: Vec::new(), refused: Vec::new() };
-        let named = identities(row).map_err(|(cell, wrong)| {
-            let code = if wrong.code == "spreadsheet_number" { wrong.code } else { "invalid_field" };
-            vec![row.told(Some(cell), false, code, wrong.detail)]
-        })?;
+        let named = identities(row)
+            .map_err(|(cell, wrong)| vec![row.told(Some(cell), false, code_of(wrong.code), wrong.detail)])?;
+        let named = self.distinct(named);
         if named.is_empty() {
             let detail = "nothing says who it is: a phone, an email or an external id";
             return Err(vec![row.told(None, false, "invalid_field", detail)]);
@@ -189,7 +222,7 @@ impl Reading<'_> {
         let registered_at = made.optional("registered_at", |text| self.reader.begin(text));
         let late = registered_at.filter(|at| *at > self.now);
         if let Some(cell) = row.get("registered_at").filter(|_| late.is_some()) {
-            made.left_out(cell, "not ahead of now");
+            made.left_out(cell, "out_of_range", "not ahead of now");
         }
         let registered_at = registered_at.filter(|_| late.is_none());
         let opening = self.opening(&mut made);
@@ -220,7 +253,7 @@ impl Reading<'_> {
                 says_registered: registered_at.is_some(),
                 opening,
                 balance,
-                ends: Vec::new(),
+                all: Arc::default(),
                 badges: badges.iter().map(|id| BadgeId::of_checked(id)).collect(),
                 tags,
                 brand,
@@ -272,6 +305,17 @@ impl Reading<'_> {
             text.parse::<BalanceId>().map(Some).map_err(|_| wrong())
         });
         let id = id.unwrap_or_else(|| BalanceId::of_checked(OPENING));
+        if made.row.get("points").is_none() {
+            for cell in
+                ["expires_at", "held_until", "balance_id"].into_iter().filter_map(|field| made.row.get(field))
+            {
+                made.left_out(
+                    cell,
+                    "not_added",
+                    "a balance is told by its points, and these are empty: 0 says none",
+                );
+            }
+        }
         points.map(|points| ComingBalance { id, points, expires_at, held_until })
     }
 
@@ -343,9 +387,9 @@ impl Reading<'_> {
                 } else {
                     (*pointer).to_owned()
                 };
-                let fault = pointers.iter().find(|(at, _)| *at == own);
-                if let (Some((_, detail)), Some(cell)) = (fault, row.get(field)) {
-                    let told = row.told(Some(cell), !strict, "invalid_field", detail.clone());
+                let fault = pointers.iter().find(|fault| fault.pointer == own);
+                if let (Some(Fault { code, detail, .. }), Some(cell)) = (fault, row.get(field)) {
+                    let told = row.told(Some(cell), !strict, code.clone(), detail.clone());
                     if strict { made.refused.push(told) } else { made.told.push(told) }
                 }
                 fault.is_none()
@@ -367,12 +411,16 @@ impl Reading<'_> {
             }
             match self.reader.begin(cell.text) {
                 Ok(None) => {}
-                Ok(Some(at)) if at > self.now => made.left_out(cell, "since when: not ahead of now"),
+                Ok(Some(at)) if at > self.now => {
+                    made.left_out(cell, "out_of_range", "since when: not ahead of now")
+                }
                 Ok(Some(at)) => {
                     consents.insert(channel.to_owned(), true);
                     since.insert(channel.to_owned(), at);
                 }
-                Err(_) => made.left_out(cell, "yes, no, 是, 否, or since when, such as 2020-01-31"),
+                Err(_) => {
+                    made.left_out(cell, "wrong_format", "yes, no, 是, 否, or since when, such as 2020-01-31")
+                }
             }
         }
         (consents, since)
@@ -383,108 +431,4 @@ impl Reading<'_> {
 fn listed(text: &str) -> Vec<String> {
     let ids = text.split([';', '；']).map(str::trim).filter(|id| !id.is_empty());
     ids.map(str::to_owned).collect()
-}
-
-/// The faults of a problem: where, and what would be right.
-fn pointers(problem: &Problem) -> Vec<(String, String)> {
-    let errors = problem.data.get("errors").and_then(serde_json::Value::as_array);
-    let text = |fault: &serde_json::Value, name: &str| fault[name].as_str().unwrap_or_default().to_owned();
-    errors.into_iter().flatten().map(|fault| (text(fault, "pointer"), text(fault, "detail"))).collect()
-}
-
-/// The column and the value of the identity that a pointer means.
-fn identity_column(named: &[Named<'_>], pointer: &str) -> (String, String) {
-    let index =
-        pointer.strip_prefix("/identities/").and_then(|rest| rest.split('/').next()?.parse::<usize>().ok());
-    let cell = index.and_then(|index| named.get(index)).map(|named| named.cell);
-    cell.map_or_else(Default::default, |cell| (cell.column.title.clone(), cell.text.to_owned()))
-}
-
-impl Ready {
-    fn about(&self, field: &str, landed: bool, code: &'static str, detail: String) -> Told {
-        let (column, value) = self.cells.get(field).cloned().unwrap_or_default();
-        Told { lines: self.lines, column, value, landed, code: code.into(), detail }
-    }
-
-    /// A second row of the same balance.
-    pub(crate) fn duplicate(&self) -> Told {
-        let id = self.coming.balance.as_ref().map_or(OPENING, |balance| balance.id.as_str());
-        let detail = format!(
-            "a row before it has the balance \"{id}\" of this member and brand already: add the points up in one \
-             row, or give each a balance_id of its own"
-        );
-        self.about("points", false, "duplicate_row", detail)
-    }
-
-    /// A balance that was said otherwise before.
-    pub(crate) fn conflict(
-        &self,
-        programme: &Programme,
-        points: i64,
-        expires_at: Option<Instant>,
-        billing: bool,
-    ) -> Told {
-        let end = expires_at.map_or("never".to_owned(), |at| programme.zone.show(at));
-        let detail = if billing {
-            "this balance was imported before and billed otherwise: --bill is chosen once".to_owned()
-        } else {
-            format!(
-                "this balance was imported before with {points} points that end {end}: --correct books the difference"
-            )
-        };
-        self.about("points", false, "balance_conflict", detail)
-    }
-
-    /// What is told of a row that does not land.
-    pub(crate) fn refused(&self, problem: &Problem) -> Vec<Told> {
-        told_of(self.lines, problem, |pointer| {
-            let field = pointer.trim_start_matches('/');
-            self.cells.get(field).cloned().unwrap_or_default()
-        })
-    }
-
-    /// What is told of a row that has landed.
-    pub(crate) fn landed(&self, reading: Reading<'_>, left: &[Left]) -> Vec<Told> {
-        let mut told = self.told.clone();
-        let not_added = |field: &str| {
-            let detail = if reading.how.verified {
-                "the member has another value, which stays".to_owned()
-            } else {
-                "the member is known: --verified adds what is missing, if all of a row is known to be of one person"
-                    .to_owned()
-            };
-            self.about(field, true, "not_added", detail)
-        };
-        told.extend(left.iter().map(|left| match left {
-            Left::Identity(index) => not_added(self.identities.get(*index).map_or("", String::as_str)),
-            Left::Field(field) => not_added(field),
-            Left::Consent(channel) => not_added(&format!("consent.{channel}")),
-            Left::ConsentKept(channel, own) => {
-                let own = if *own { "yes" } else { "no" };
-                let detail = format!("the person has said {own}, which stays");
-                self.about(&format!("consent.{channel}"), true, "consent_kept", detail)
-            }
-            Left::Standing(column, said) => {
-                let said = said_of(reading.programme, column, said);
-                let detail = format!("it was said before as {said}: --correct books the difference");
-                self.about(column, true, "standing_conflict", detail)
-            }
-        }));
-        told
-    }
-}
-
-/// A figure of the standing, as a file would have it.
-fn said_of(programme: &Programme, column: &str, said: &Opening) -> String {
-    let figure = |figure: Option<u64>| figure.map_or(String::new(), |figure| figure.to_string());
-    match column {
-        "growth" => figure(said.growth),
-        "prior_orders" => figure(said.prior_orders),
-        "prior_amount" => said.prior_amount.map_or(String::new(), |money| money.show(programme.currency)),
-        "tier" => said.tier.as_ref().map_or(String::new(), ToString::to_string),
-        _ => match said.tier_until {
-            Some(Some(until)) => programme.zone.show(until),
-            _ => "never".to_owned(),
-        },
-    }
 }

@@ -54,8 +54,8 @@ pub struct BringBalance {
 pub struct Before {
     /// Its points; below 0 they were owed.
     pub points: i64,
-    /// Its end; `None` is never.
-    pub expires_at: Option<Instant>,
+    /// Its end; the inner `None` is never. `None` where nothing shows it: the points repaid a debt, or are owed.
+    pub expires_at: Option<Option<Instant>>,
     /// Its hold, as it was said.
     pub held_until: Option<Instant>,
 }
@@ -71,7 +71,8 @@ impl Draft<'_> {
             self.bring_balance(told, balance)?;
         }
         for badge in &told.badges {
-            if self.member.has_badge(badge) {
+            // Staff has taken that one back, and only staff gives it again.
+            if self.member.has_badge(badge) || self.member.by_hand.contains(badge) {
                 continue;
             }
             self.programme().badge(badge).ok_or(Refusal::BadgeNotFound)?;
@@ -107,7 +108,11 @@ impl Draft<'_> {
             return Ok(None);
         }
         let (programme, now, own) = (self.programme(), self.context.now, &self.member.standing);
-        let id = said.tier.as_ref().unwrap_or(&own.tier);
+        // An end alone is that of the tier that was said, and no other tier's that was reached since.
+        let id = said.tier.as_ref().or(self.member.opening.tier.as_ref()).unwrap_or(&own.tier);
+        if said.tier.is_none() && *id != own.tier {
+            return Ok(None);
+        }
         let tier = programme.tiers.iter().find(|tier| tier.id == *id);
         let Some(tier) = tier else {
             let ids: Vec<&str> = programme.tiers.iter().map(|tier| tier.id.as_str()).collect();
@@ -131,11 +136,8 @@ impl Draft<'_> {
     fn bring_balance(&mut self, told: &Bring, said: &BringBalance) -> Result<(), Stop> {
         let now = self.context.now;
         let before = said.before;
-        let expires_at = match (said.expires_at, before) {
-            (Some(told), _) => told,
-            (None, Some(before)) => before.expires_at,
-            (None, None) => self.adjusted_expiry(now),
-        };
+        let known = before.and_then(|before| before.expires_at);
+        let expires_at = said.expires_at.or(known).unwrap_or_else(|| self.adjusted_expiry(now));
         if expires_at.is_some_and(|at| at <= now) {
             return Err(invalid("/expires_at", "out_of_range", "ahead of now").into());
         }
@@ -149,10 +151,10 @@ impl Draft<'_> {
             instead_of: said.instead_of,
         };
         let own = share(expires_at, &told.brand, held_until.filter(|until| *until > now), 0);
-        if let Some(before) = before
-            && (before.expires_at, before.held_until) != (expires_at, held_until)
+        if let Some((before, end)) = before.zip(known)
+            && (end, before.held_until) != (expires_at, held_until)
         {
-            let movement = self.moved(before, &own);
+            let movement = self.moved(before, end, &own);
             must_move(&movement, 0, "a balance's moved end moves");
             self.record_balance(told, &balance, movement);
             balance.number += 1;
@@ -177,9 +179,9 @@ impl Draft<'_> {
     }
 
     /// What is left of a balance leaves its lot for that one. Lots unite, so it is at most what the lot has.
-    fn moved(&self, before: Before, own: &Share) -> Movement {
+    fn moved(&self, before: Before, end: Option<Instant>, own: &Share) -> Movement {
         let hold = before.held_until.filter(|until| *until > self.context.now);
-        let from = share(before.expires_at, &own.brand, hold, 0);
+        let from = share(end, &own.brand, hold, 0);
         let lots = self.member.lots.iter();
         let left = lots.filter(|lot| is_lot(lot, &from)).map(|lot| signed(lot.points)).sum::<i64>();
         let points = left.min(before.points.max(0));

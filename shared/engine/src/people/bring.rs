@@ -5,6 +5,7 @@
 //! a correction where that is asked for.
 
 mod coming;
+mod old;
 mod said;
 
 use std::collections::HashSet;
@@ -13,7 +14,7 @@ use domain::{
     brought::{Balance, Opening},
     decide::{Before, Bring, BringBalance, Command, Context, Decision, Stop, decide},
     event::{Event, History},
-    id::{BalanceId, BrandId},
+    id::{BadgeId, BalanceId, BrandId},
     member::{CONSENTS_MAX, IDENTITIES_MAX, Member, MemberId, Person, Status},
     programme::Timeline,
     refusal::Refusal,
@@ -35,15 +36,17 @@ use crate::{
         Expect, Key, StoreError, Version, WRITES_MAX, Write,
         error::{Error, until_settled},
         keys,
-        reading::{Holder, Loaded},
+        reading::{Claim, Holder, Loaded},
         records::{ClaimRecord, MemberRecord},
         turns::Turn,
         write::{put, still},
     },
 };
 
-pub use coming::{Came, Coming, ComingBalance, Left, Stay};
-use said::{Unnamed, new_of, not_taken, unnamed_of};
+pub use coming::{Came, Coming, ComingBalance, Left, Named, Stay};
+use old::Old;
+pub use old::{DEBT_NAME, lot_name};
+use said::{Standing, not_taken};
 
 /// The most tags that a member may have by hand.
 const TAGS_MAX: usize = 50;
@@ -80,6 +83,15 @@ impl People {
             self.attempt_to_bring(&request, coming, told).await
         });
         came.await?
+    }
+
+    /// The members that have these identities.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn who_has(&self, claims: &[Claim]) -> Result<Vec<Option<MemberId>>, Error> {
+        let holders = self.records.holders(claims).await?;
+        Ok(holders.into_iter().map(|holder| holder.map(|holder| holder.member)).collect())
     }
 
     async fn attempt_to_bring(
@@ -184,25 +196,35 @@ impl People {
         if coming.says_registered && coming.registration.registered_at != member.registered_at {
             left.push(Left::Field("registered_at"));
         }
+        let taken = |badge: &&BadgeId| !member.has_badge(badge) && member.by_hand.contains(badge);
+        left.extend(coming.badges.iter().filter(taken).cloned().map(Left::BadgeTaken));
+        if has_left && coming.tags.iter().any(|tag| !member.tags.contains(tag)) {
+            left.push(Left::Tags);
+        }
         let known = Some((before, version));
         Ok(Found { loaded: Some(loaded), member, timely, person, known, claims: added, left })
     }
 
     /// What the row says that was not said before, or is to be corrected.
     async fn told(&self, coming: &Coming, found: &mut Found) -> Result<Bring, Stay> {
-        let unnamed = match &found.loaded {
-            Some(loaded) if self.asks_for_unnamed(coming, found).await? => {
-                self.unnamed(&loaded.record).await?
+        let old = match &found.loaded {
+            Some(loaded) if self.asks_for_old(coming, found).await? => {
+                Old::of(&self.ledger.whole_ledger(&loaded.record).await?)
             }
-            _ => Vec::new(),
+            _ => Old::default(),
         };
-        let growth_before = match found.member.opening.growth {
-            Some(growth) => growth,
-            None => unnamed.iter().map(|balance| balance.growth.unsigned_abs()).sum(),
+        let programmes = self.programme.timeline()?;
+        let standing = Standing {
+            coming,
+            member: &found.member,
+            is_known: found.loaded.is_some(),
+            base: &programmes.newest().base_tier().id,
+            old_growth: &old.balances.iter().map(|own| own.growth.unsigned_abs()).collect::<Vec<_>>(),
         };
-        let opening = new_of(coming, &found.member.opening, &unnamed, growth_before, &mut found.left);
+        let growth_before = standing.growth_before();
+        let opening = standing.new_of(&mut found.left);
         let balance = match &coming.balance {
-            Some(balance) => self.balance(coming, found, balance, &unnamed).await?,
+            Some(balance) => self.balance(coming, found, balance, &old).await?,
             None => None,
         };
         Ok(Bring {
@@ -216,9 +238,8 @@ impl People {
         })
     }
 
-    /// Whether what 0.1.0 recorded matters: the member has entries, and the row says something that has no name
-    /// there yet.
-    async fn asks_for_unnamed(&self, coming: &Coming, found: &Found) -> Result<bool, Error> {
+    /// Whether the ledger matters: the member has entries, and the row says something that has no name there yet.
+    async fn asks_for_old(&self, coming: &Coming, found: &Found) -> Result<bool, Error> {
         if found.member.seq == 0 {
             return Ok(false);
         }
@@ -236,7 +257,7 @@ impl People {
         coming: &Coming,
         found: &Found,
         told: &ComingBalance,
-        unnamed: &[Unnamed],
+        old: &Old,
     ) -> Result<Option<BringBalance>, Stay> {
         let ComingBalance { id, points, expires_at, held_until } = told.clone();
         let mut booked =
@@ -244,27 +265,36 @@ impl People {
         if found.loaded.is_none() {
             return Ok(Some(booked));
         }
-        let (before, billed) = match self.said(found.member.id, coming, told).await? {
-            Some((said, number, billed)) => {
-                booked.number = number;
-                booked.instead_of = said.instead_of;
-                let Balance { points, expires_at, held_until, .. } = said;
-                (Before { points, expires_at, held_until }, billed)
+        let is_same = |before: &Before| {
+            let moved = expires_at.is_some_and(|end| before.expires_at.is_some_and(|before| end != before))
+                || held_until.is_some_and(|hold| Some(hold) != before.held_until);
+            points.get() == before.points && !moved
+        };
+        let mut known = None;
+        if let Some((said, number, billed)) = self.said(found.member.id, coming, told).await? {
+            booked.number = number;
+            booked.instead_of = said.instead_of;
+            let Balance { points, expires_at, held_until, .. } = said;
+            known = Some((Before { points, expires_at: Some(expires_at), held_until }, billed));
+        } else if let Some(old) = old.meant_by(coming, told) {
+            booked.instead_of = Some(old.seq);
+            known = Some((old.before(), old.bill));
+        }
+        let is_known =
+            known.as_ref().is_some_and(|(before, billed)| *billed == coming.bill && is_same(before));
+        let (before, billed) = match old.lot_meant_by(coming, told, &found.member, known.is_some()) {
+            // A lot that is as it was written down changes nothing, whatever was said before.
+            Some(lot) if is_known || (lot.points != 0 && is_same(&lot)) => return Ok(None),
+            Some(lot) => {
+                booked.instead_of = known.and(booked.instead_of);
+                (lot, coming.bill)
             }
-            None => match unnamed_of(coming, told, unnamed) {
-                Some(old) => {
-                    booked.instead_of = Some(old.seq);
-                    let Unnamed { points, expires_at, .. } = *old;
-                    (Before { points, expires_at, held_until: None }, old.bill)
-                }
+            None if is_known => return Ok(None),
+            None => match known {
+                Some(known) => known,
                 None => return Ok(Some(booked)),
             },
         };
-        let moved = expires_at.is_some_and(|end| end != before.expires_at)
-            || held_until.is_some_and(|hold| Some(hold) != before.held_until);
-        if billed == coming.bill && points.get() == before.points && !moved {
-            return Ok(None);
-        }
         if billed != coming.bill || !coming.correct {
             let Before { points, expires_at, .. } = before;
             return Err(Stay::Balance { points, expires_at, billing: billed != coming.bill });
@@ -291,16 +321,6 @@ impl People {
         Ok(last)
     }
 
-    /// The balances that 0.1.0 made of rows, which no named one has replaced since.
-    async fn unnamed(&self, record: &MemberRecord) -> Result<Vec<Unnamed>, Error> {
-        let entries = self.ledger.whole_ledger(record).await?;
-        let brought = entries.iter().filter_map(|entry| entry.event.kind.row().brought);
-        let replaced = brought.filter_map(|brought| brought.balance.as_ref()?.instead_of);
-        let replaced: Vec<u64> = replaced.collect();
-        let old = entries.iter().filter(|entry| !replaced.contains(&entry.seq));
-        Ok(old.filter_map(Unnamed::of).collect())
-    }
-
     /// Decides, and writes all of it in one commit.
     async fn write(
         &self,
@@ -318,12 +338,16 @@ impl People {
         let now = request.now.max(member.as_of);
         let mut decision = Decision { events: Vec::new(), before: 0, member, order: None };
         let says = told.opening != Opening::default() || told.balance.is_some();
-        if says || told.badges.iter().any(|badge| !decision.member.has_badge(badge)) {
+        let own = &decision.member;
+        let is_new = |badge: &BadgeId| !own.has_badge(badge) && !own.by_hand.contains(badge);
+        if says || told.badges.iter().any(is_new) {
             let stored = loaded.as_ref().map(|loaded| &loaded.record);
             decision = self.decided(&programmes, now, stored, &decision.member, &person, &told).await?;
         }
         let points = told.balance.as_ref().map(|_| balance_points(&decision.events));
-        let tagged = tag(&programmes, &mut decision.member, &coming.tags)?;
+        let has_left = matches!(decision.member.status, Status::Closed | Status::Erased);
+        let tags: &[String] = if has_left { &[] } else { &coming.tags };
+        let tagged = tag(&programmes, &mut decision.member, tags)?;
         let Decision { events, member: after, .. } = decision;
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let changes = created || tagged || !events.is_empty();
@@ -408,7 +432,7 @@ fn tag(programmes: &Timeline, member: &mut Member, tags: &[String]) -> Result<bo
     let before = member.tags.len();
     for tag in tags {
         if !programme.tags.contains(tag) {
-            let detail = format!("the programme has no tag {tag}");
+            let detail = format!("the programme has no tag {}", tag.chars().take(60).collect::<String>());
             return Err(Refusal::InvalidField(vec![Fault::new("/tags", "tag_not_found", detail)]).into());
         }
         if !member.tags.contains(tag) {

@@ -1,8 +1,10 @@
 //! What a row of a file says, and what becomes of it.
 
+use std::sync::Arc;
+
 use domain::{
     brought::Opening,
-    id::{BadgeId, BalanceId, BrandId},
+    id::{BadgeId, BalanceId, BrandId, TierId},
     member::MemberId,
     number::SignedFigure,
     time::Instant,
@@ -21,8 +23,8 @@ pub struct Coming {
     pub opening: Opening,
     /// A balance, if the row has one.
     pub balance: Option<ComingBalance>,
-    /// The ends of all balances that the file has of this person, by brand.
-    pub ends: Vec<(BrandId, Option<Option<Instant>>)>,
+    /// All balances that the file has of this person, in its order.
+    pub all: Arc<[Named]>,
     /// Badges.
     pub badges: Vec<BadgeId>,
     /// Tags that are set by hand.
@@ -50,6 +52,19 @@ pub struct ComingBalance {
     pub held_until: Option<Instant>,
 }
 
+/// A balance of the file, beside the row's own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Named {
+    /// The brand of its points.
+    pub brand: BrandId,
+    /// Its name.
+    pub id: BalanceId,
+    /// Its points.
+    pub points: i64,
+    /// Its end; `None` is not said, the inner one is never.
+    pub expires_at: Option<Option<Instant>>,
+}
+
 /// What became of a row.
 #[derive(Clone, Debug)]
 pub struct Came {
@@ -74,19 +89,25 @@ pub enum Left {
     Consent(String),
     /// A consent that was said otherwise, and how.
     ConsentKept(String, bool),
-    /// A figure of the standing that was said otherwise, by the name of its column, and what was said.
+    /// A figure of the standing that is another one so far, by the name of its column, and what it is.
     Standing(&'static str, Opening),
+    /// The end of a tier that the member has no more; the tier that it has.
+    TierOver(TierId),
+    /// A badge that staff has taken back.
+    BadgeTaken(BadgeId),
+    /// Tags: the member has left.
+    Tags,
 }
 
 /// Why a row did not come.
 #[derive(Clone, Debug)]
 pub enum Stay {
-    /// A balance of that name was said otherwise before.
+    /// A balance of that name was said otherwise before, or a lot is another one by now.
     Balance {
         /// Its points then.
         points: i64,
-        /// Its end then; `None` is never.
-        expires_at: Option<Instant>,
+        /// Its end then; the inner `None` is never. `None` where nothing shows it.
+        expires_at: Option<Option<Instant>>,
         /// Whether it was billed then and is not to be now, or the other way round.
         billing: bool,
     },

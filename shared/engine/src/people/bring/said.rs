@@ -1,122 +1,114 @@
-//! What was said before of what a row says: under its name, by 0.1.0 without one, and of the person.
+//! What stands before a row of what it says: of the standing, and of the person.
 
 use domain::{
     brought::Opening,
-    id::BrandId,
-    member::{Identity, Person},
-    time::Instant,
+    id::TierId,
+    member::{Identity, Member, Person},
+    number::Money,
 };
 
-use super::{Coming, ComingBalance, Left};
-use crate::store::{
-    reading::Holder,
-    records::{By, EntryRecord},
-};
+use super::{Coming, Left};
+use crate::store::reading::Holder;
 
-/// The reason of the entries that 0.1.0 made of balances.
-const UNNAMED_REASON: &str = "opening balance";
-
-/// A balance of 0.1.0, which had no name.
-pub(super) struct Unnamed {
-    pub(super) seq: u64,
-    brand: BrandId,
-    pub(super) points: i64,
-    pub(super) growth: i64,
-    pub(super) expires_at: Option<Instant>,
-    /// Whether its entry shows its end: points that repaid a debt are in no lot.
-    shows_end: bool,
-    pub(super) bill: bool,
+/// What the row says of the standing and is new, or a correction. Where something else stands it is left, or
+/// corrected; a figure that the member has already changes nothing.
+pub(super) struct Standing<'a> {
+    pub(super) coming: &'a Coming,
+    pub(super) member: &'a Member,
+    /// Whether the member was there before the row.
+    pub(super) is_known: bool,
+    pub(super) base: &'a TierId,
+    /// The growth that 0.1.0 recorded of each balance.
+    pub(super) old_growth: &'a [u64],
 }
 
-impl Unnamed {
-    pub(super) fn of(entry: &EntryRecord) -> Option<Unnamed> {
-        if entry.by != By::Import {
-            return None;
+impl Standing<'_> {
+    /// The growth that stands before the row: what was said, or else what the member has.
+    pub(super) fn growth_before(&self) -> u64 {
+        let old: u64 = self.old_growth.iter().sum();
+        match self.member.opening.growth {
+            Some(said) => said,
+            None if old > 0 => old,
+            None if self.is_known => self.member.growth,
+            None => 0,
         }
-        let (brand, reason, bill) = entry.event.kind.adjusted()?;
-        let movement = &entry.event.movement;
-        let lot = movement.shares.iter().find(|share| share.points > 0);
-        (reason == UNNAMED_REASON).then(|| Unnamed {
-            seq: entry.seq,
-            brand: brand.clone(),
-            points: movement.points(),
-            growth: movement.growth,
-            expires_at: lot.and_then(|lot| lot.expires_at),
-            shows_end: lot.is_some(),
-            bill,
-        })
     }
-}
 
-/// The balance of 0.1.0 that a row means: that with its end; else one whose end is in no row of the file.
-pub(super) fn unnamed_of<'a>(
-    coming: &Coming,
-    told: &ComingBalance,
-    unnamed: &'a [Unnamed],
-) -> Option<&'a Unnamed> {
-    let own = || unnamed.iter().filter(|old| old.brand == coming.brand && old.points != 0);
-    let is_end = |old: &Unnamed, end: Option<Option<Instant>>| match end {
-        Some(end) => old.shows_end && old.expires_at == end,
-        // Its end followed from the rule then.
-        None => true,
-    };
-    own().find(|old| is_end(old, told.expires_at)).or_else(|| {
-        let in_file =
-            |old: &&Unnamed| coming.ends.iter().any(|(brand, end)| *brand == old.brand && is_end(old, *end));
-        own().find(|old| !in_file(old))
-    })
-}
+    /// What is new, with what is left.
+    pub(super) fn new_of(&self, left: &mut Vec<Left>) -> Opening {
+        let mut new = Opening::default();
+        let shown = self.shown();
+        let mut keep = |column: &'static str, same: bool, known: bool| {
+            if !same && known && !self.coming.correct {
+                left.push(Left::Standing(column, shown.clone()));
+            }
+            !same && (!known || self.coming.correct)
+        };
+        let Self { coming, member, .. } = self;
+        let (said, before) = (&coming.opening, &member.opening);
+        if let Some(growth) = said.growth {
+            let of_old = before.growth.is_none() && self.old_growth.iter().any(|old| *old != 0);
+            let has = self.is_known && member.growth > 0;
+            let same = before.growth == Some(growth)
+                || (of_old && (growth == self.growth_before() || self.old_growth.contains(&growth)))
+                || (has && growth == member.growth);
+            if keep("growth", same, before.growth.is_some() || of_old || has) {
+                new.growth = Some(growth);
+            }
+        }
+        let (count, amount) = (member.orders.count, member.orders.amount);
+        if let Some(orders) = said.prior_orders {
+            let same =
+                before.prior_orders == Some(orders) || (count > 0 && shown.prior_orders == Some(orders));
+            if keep("prior_orders", same, before.prior_orders.is_some() || count > 0) {
+                new.prior_orders = Some(orders);
+            }
+        }
+        if let Some(told) = said.prior_amount {
+            let same =
+                before.prior_amount == Some(told) || (amount.0 > 0 && shown.prior_amount == Some(told));
+            if keep("prior_amount", same, before.prior_amount.is_some() || amount.0 > 0) {
+                new.prior_amount = Some(told);
+            }
+        }
+        let has_tier = self.is_known && member.standing.tier != *self.base;
+        if let Some(tier) = &said.tier {
+            let same = before.tier.as_ref() == Some(tier) || (self.is_known && member.standing.tier == *tier);
+            if keep("tier", same, before.tier.is_some() || has_tier) {
+                new.tier = Some(tier.clone());
+            }
+        }
+        if let Some(until) = said.tier_until {
+            let own = &member.standing;
+            let is_own = said.tier.as_ref().or(before.tier.as_ref()).is_none_or(|tier| *tier == own.tier);
+            let same = before.tier_until == Some(until)
+                && before.tier.as_ref().is_none_or(|tier| *tier == own.tier)
+                || (self.is_known && is_own && own.valid_until == until);
+            let known = before.tier_until.is_some() || (has_tier && before.tier.as_ref() != Some(&own.tier));
+            if keep("tier_until", same, known) {
+                match new.tier.is_some() || is_own {
+                    true => new.tier_until = Some(until),
+                    false => left.push(Left::TierOver(own.tier.clone())),
+                }
+                // The end is that of the tier which the row names.
+                new.tier = new.tier.or_else(|| said.tier.clone().filter(|_| is_own));
+            }
+        }
+        new
+    }
 
-/// What the row says of the standing that was not said before. Where it was said otherwise it is left, or
-/// corrected.
-pub(super) fn new_of(
-    coming: &Coming,
-    before: &Opening,
-    unnamed: &[Unnamed],
-    growth_before: u64,
-    left: &mut Vec<Left>,
-) -> Opening {
-    let said = &coming.opening;
-    let mut new = Opening::default();
-    let mut keep = |column: &'static str, same: bool, known: bool| -> bool {
-        if same {
-            return false;
-        }
-        if known && !coming.correct {
-            left.push(Left::Standing(column, Opening { growth: Some(growth_before), ..before.clone() }));
-            return false;
-        }
-        true
-    };
-    if let Some(growth) = said.growth {
-        let of_old = before.growth.is_none() && unnamed.iter().any(|old| old.growth != 0);
-        let one_of = of_old && unnamed.iter().any(|old| old.growth.unsigned_abs() == growth);
-        let same = before.growth == Some(growth) || (of_old && (growth == growth_before || one_of));
-        if keep("growth", same, before.growth.is_some() || of_old) {
-            new.growth = Some(growth);
+    /// What stands so far.
+    fn shown(&self) -> Opening {
+        let Self { member, .. } = self;
+        let (before, orders) = (&member.opening, &member.orders);
+        Opening {
+            growth: Some(self.growth_before()),
+            tier: before.tier.clone().or_else(|| Some(member.standing.tier.clone())),
+            tier_until: before.tier_until.or(Some(member.standing.valid_until)),
+            prior_orders: Some(orders.count + before.prior_orders.unwrap_or(0)),
+            prior_amount: Some(Money(orders.amount.0 + before.prior_amount.unwrap_or_default().0)),
         }
     }
-    if let Some(tier) = &said.tier
-        && keep("tier", before.tier.as_ref() == Some(tier), before.tier.is_some())
-    {
-        new.tier = Some(tier.clone());
-    }
-    if said.tier_until.is_some()
-        && keep("tier_until", before.tier_until == said.tier_until, before.tier_until.is_some())
-    {
-        new.tier_until = said.tier_until;
-    }
-    if said.prior_orders.is_some()
-        && keep("prior_orders", before.prior_orders == said.prior_orders, before.prior_orders.is_some())
-    {
-        new.prior_orders = said.prior_orders;
-    }
-    if said.prior_amount.is_some()
-        && keep("prior_amount", before.prior_amount == said.prior_amount, before.prior_amount.is_some())
-    {
-        new.prior_amount = said.prior_amount;
-    }
-    new
 }
 
 /// What a row tells of a person and the person has not, or has otherwise.
