@@ -26,8 +26,12 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     must_say_who(&sheet, &[])?;
     let path = rows::rejected_path(&import.file, import.rejected.as_ref());
     rows::must_be_writable(&path).map_err(|error| unwritable(&path, &error))?;
-    let opened = start::open(&import.data).await?;
-    let api = start::assemble(&opened, import.program.as_deref(), import.test_clock).await?;
+    let program = import.program.as_deref();
+    let api = if import.dry_run {
+        start::assemble_dry(&import.data, program, import.test_clock).await?
+    } else {
+        start::assemble(&start::open(&import.data).await?, program, import.test_clock).await?
+    };
     start::must_not_be_settled(&api, api.clock.now()).await?;
     let bar = progress::bar(sheet.len() as u64, "importing");
     let how = How {
@@ -36,7 +40,7 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
         correct: import.correct,
         strict: import.strict,
         dry_run: import.dry_run,
-        at_once: if opened.embedded.is_some() { AT_ONCE } else { AT_ONCE_TABLE },
+        at_once: if import.data.table.is_none() { AT_ONCE } else { AT_ONCE_TABLE },
     };
     let landed =
         land(&api, &sheet, import.read.dates(), how, &own(&api), |over| bar.set_position(over as u64)).await;

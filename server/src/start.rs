@@ -4,7 +4,13 @@ use std::{fmt, path::Path, sync::Arc};
 
 use domain::{json::Json, time::Instant};
 use edge::{Api, Clock, Policy, Rates, Secrets};
-use engine::{Engine, ProgramError, Request, id::CallerId, keys, records::By, store::Store};
+use engine::{
+    Engine, ProgramError, Request,
+    id::CallerId,
+    keys,
+    records::By,
+    store::{Store, memory::MemoryStore},
+};
 use store_redb::{Options, RedbStore};
 
 use crate::{
@@ -142,6 +148,42 @@ pub(crate) async fn assemble(
         save_program(&api, &text, now).await?;
     }
     api.refresh().await.map_err(unreadable)?;
+    Ok(api)
+}
+
+/// The functions for a dry run. A folder that is not there is not made: what would land is tried in memory. Where
+/// there is one, a programme that would be saved is refused.
+pub(crate) async fn assemble_dry(
+    data: &Data,
+    program: Option<&Path>,
+    test_clock: Option<Instant>,
+) -> Result<Api, StartError> {
+    if data.table.is_none() && !data.data.exists() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let key = "nothing is kept of a dry run in memory".to_owned();
+        let secrets = Secrets::new(key.as_bytes());
+        let opened = Opened { store, embedded: None, secrets, admin_key: AdminKey::Given(key) };
+        return assemble(&opened, program, test_clock).await;
+    }
+    let opened = open(data).await?;
+    let api = assemble(&opened, None, test_clock).await?;
+    if let Some(file) = program {
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| failed(&format!("cannot read {}", file.display()), &error))?;
+        let told: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| failed("the programme is not JSON", &error))?;
+        let (_, own) = api
+            .engine
+            .programme()
+            .document()
+            .await
+            .map_err(|error| failed("cannot read the store", &error))?;
+        if told.to_string() != own {
+            let detail =
+                "a dry run saves nothing, and this programme differs from the newest version: save it first";
+            return Err(StartError(detail.to_owned()));
+        }
+    }
     Ok(api)
 }
 

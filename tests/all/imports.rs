@@ -187,6 +187,7 @@ const CASES: &[Case] = &[
 
 #[tokio::test]
 async fn what_0_1_0_booked_is_found_by_what_it_says() {
+    let mut wrong = Vec::new();
     for Case { old, rows, query, told, shows: want } in CASES {
         let shop = Shop::usual().await;
         import(&shop, "", &format!("phone,brand\n{PHONE},acme\n")).await;
@@ -196,10 +197,13 @@ async fn what_0_1_0_booked_is_found_by_what_it_says() {
         let rows: String = rows.lines().map(|row| format!("{PHONE},acme,{row}\n")).collect();
         let file = format!("phone,brand,balance_id,points,expires_at,growth\n{rows}");
         for run in 1..=3 {
-            assert_eq!(import(&shop, query, &file).await, *told, "{old:?} {rows}{query}, run {run}");
-            assert_eq!(shows(&shop).await, *want, "{old:?} {rows}{query}, run {run}");
+            let got = (import(&shop, query, &file).await, shows(&shop).await);
+            if got.0 != *told || got.1 != *want {
+                wrong.push(format!("{old:?} {rows}{query} run {run}: {got:?}, not {told:?} {want}"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What stands in `members.csv` and `lots.csv` of a member who has lived here.

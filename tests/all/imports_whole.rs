@@ -142,7 +142,7 @@ async fn a_store_that_fails_leaves_what_has_landed_and_says_so() {
     for (trouble, code, words) in [
         (Trouble::Busy, "busy", "nothing was written"),
         (Trouble::BusyAfterTwo, "busy", "2 rows have landed"),
-        (Trouble::UnavailableAfterTwo, "unavailable", "2 rows have landed"),
+        (Trouble::UnavailableAfterTwo, "store_unavailable", "2 rows have landed"),
     ] {
         let (store, shop) = fresh().await;
         store.fails_with(trouble);

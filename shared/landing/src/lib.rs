@@ -140,8 +140,8 @@ pub async fn land(
         }
         at_once = (at_once / 2).max(1);
     }
-    for group in waiting {
-        group.give_up(sheet, &mut report);
+    if let Some(problem) = &ended {
+        waiting.into_iter().for_each(|group| group.give_up(sheet, problem, &mut report));
     }
     report.told.sort_by_key(|told| told.lines);
     match ended {
@@ -216,7 +216,7 @@ impl Group {
     }
 
     /// Tells the rows that have not landed.
-    fn give_up(self, sheet: &Sheet, report: &mut Report) {
+    fn give_up(self, sheet: &Sheet, problem: &Problem, report: &mut Report) {
         report.add(self.report);
         let lines = |index: &usize| sheet.row(*index).map_or_else(|told| told.lines, |row| row.lines);
         let lines: Vec<files::Lines> = match &self.left {
@@ -225,7 +225,7 @@ impl Group {
         };
         let detail =
             "the store failed before this row had landed, or while it did: import the same file again";
-        report.told.extend(lines.into_iter().map(|lines| Told::row(lines, "unavailable", detail)));
+        report.told.extend(lines.into_iter().map(|lines| Told::row(lines, problem.code.word(), detail)));
     }
 }
 

@@ -100,18 +100,18 @@ impl Old {
     /// All rows of the file have their say, so that each old balance is at most one row's: first those with its end,
     /// then a row without an end for one that no other row's end means, last what is left for what is left.
     pub(super) fn meant_by(&self, coming: &Coming, told: &ComingBalance) -> Option<&Unnamed> {
+        let mut left: Vec<&Unnamed> = self.balances.iter().collect();
+        left.retain(|old| old.brand == coming.brand && old.points != 0 && !old.replaced);
+        if left.is_empty() {
+            return None;
+        }
         let is_own = |named: &&Named| {
             named.brand == coming.brand && !self.named.contains(&(named.brand.clone(), named.id.clone()))
         };
-        let mut rows: Vec<&Named> = Vec::new();
-        for named in coming.all.iter().filter(is_own) {
-            // A second row of one name is told.
-            if rows.iter().all(|own| own.id != named.id) {
-                rows.push(named);
-            }
-        }
-        let mut left: Vec<&Unnamed> = self.balances.iter().collect();
-        left.retain(|old| old.brand == coming.brand && old.points != 0 && !old.replaced);
+        // A second row of one name is told.
+        let mut seen = HashSet::new();
+        let mut rows: Vec<&Named> =
+            coming.all.iter().filter(is_own).filter(|row| seen.insert(&row.id)).collect();
         let is_said = |old: &Unnamed| {
             let mut all = coming.all.iter().filter(|named| named.brand == coming.brand);
             old.expires_at.is_some_and(|end| all.any(|named| named.expires_at == Some(end)))
