@@ -396,6 +396,13 @@ fn what_is_exported_for_moving_makes_the_same_members_again() {
                 .collect()
         };
         assert_eq!(plain(&now), plain(&before), "{words}");
+        // In the folder that wrote them they change nothing, not even an entry.
+        for correct in ["", "--correct"] {
+            for file in ["members.csv", "lots.csv"] {
+                desk.run(&format!("import {folder}/{file} --data data --test-clock {LATER} {correct}"), 0);
+            }
+            assert_eq!(desk.members("data", LATER), before, "{words} {correct}");
+        }
     }
     desk.run(&format!("export --data data --out out --test-clock {LATER}"), 0);
     assert_eq!(desk.read("out/expiring.csv"), "date,points,members\n2026-06-30,100,1\nnever,30,1\n");

@@ -68,8 +68,8 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     (
         "POST",
-        "/import",
-        r#"{"external.walk":"{n}","brand":"acme","points":5}"#,
+        "/import?verified=true",
+        r#"{"external.walk":"{n}","external.more":"{n}","brand":"acme","points":5}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     ("GET", "/members/{member}", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
@@ -433,6 +433,7 @@ fn route_of(method: &str, path: &str) -> String {
         .replace("{key}", "{id}")
         .replace("/links/tea", "/links/{brand}")
         .replace("/badges/first_order?reason=r", "/badges/{badge}")
+        .replace("?verified=true", "")
         .replace("/new/", "/{id}/")
         .replace("/partners/acme", "/partners/{id}")
         .replace("/partners/tea", "/partners/{id}");

@@ -289,6 +289,7 @@ fn cells(fillings: &[(Who, Filling)]) -> Vec<Cell> {
 }
 
 fn route_of(method: &str, pattern: &str) -> &'static edge::Route {
+    let pattern = pattern.split('?').next().unwrap();
     let (name, rest) = pattern[1..].split_once('/').map_or((&pattern[1..], ""), |(name, rest)| (name, rest));
     let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
     let function = server::FUNCTIONS.iter().find(|function| function.name == name).unwrap();

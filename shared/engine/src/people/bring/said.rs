@@ -51,22 +51,24 @@ impl Standing<'_> {
             let has = self.is_known && member.growth > 0;
             let same = before.growth == Some(growth)
                 || (of_old && (growth == self.growth_before() || self.old_growth.contains(&growth)))
-                || (has && growth == member.growth);
+                || (self.is_known && growth == member.growth);
             if keep("growth", same, before.growth.is_some() || of_old || has) {
                 new.growth = Some(growth);
             }
         }
         let (count, amount) = (member.orders.count, member.orders.amount);
+        // One of the two that was said alone shows the other as 0.
+        let has_prior = before.prior_orders.is_some() || before.prior_amount.is_some();
         if let Some(orders) = said.prior_orders {
-            let same =
-                before.prior_orders == Some(orders) || (count > 0 && shown.prior_orders == Some(orders));
+            let same = before.prior_orders == Some(orders)
+                || ((count > 0 || has_prior) && shown.prior_orders == Some(orders));
             if keep("prior_orders", same, before.prior_orders.is_some() || count > 0) {
                 new.prior_orders = Some(orders);
             }
         }
         if let Some(told) = said.prior_amount {
-            let same =
-                before.prior_amount == Some(told) || (amount.0 > 0 && shown.prior_amount == Some(told));
+            let same = before.prior_amount == Some(told)
+                || ((amount.0 > 0 || has_prior) && shown.prior_amount == Some(told));
             if keep("prior_amount", same, before.prior_amount.is_some() || amount.0 > 0) {
                 new.prior_amount = Some(told);
             }
