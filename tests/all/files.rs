@@ -407,3 +407,32 @@ fn what_is_exported_for_moving_makes_the_same_members_again() {
     desk.run(&format!("export --data data --out out --test-clock {LATER}"), 0);
     assert_eq!(desk.read("out/expiring.csv"), "date,points,members\n2026-06-30,100,1\nnever,30,1\n");
 }
+
+/// What a row says of somebody who registered before this version of the programme is judged by this version.
+#[test]
+fn a_newcomer_of_old_is_judged_by_todays_version() {
+    let programme = |name: &str, tiers: Value| {
+        serde_json::json!({
+            "name": name, "time_zone": "Asia/Shanghai", "currency": "CNY", "default_region": "CN",
+            "brands": [{"id": "acme"}], "points": {"per_unit": "1"}, "growth": {"per_unit": "1"}, "tiers": tiers,
+        })
+    };
+    let silver = serde_json::json!({"id": "silver", "growth": 500, "validity": {"months": 12},
+        "retain": {"growth": 400}, "on_lapse": {"mode": "deduct", "growth": 300}});
+    let desk = Desk::new();
+    for (name, at, tiers) in [
+        ("first", "2024-01-01T00:00:00+08:00", serde_json::json!([{"id": "basic", "growth": 0}])),
+        ("second", "2026-02-01T00:00:00+08:00", serde_json::json!([{"id": "basic", "growth": 0}, silver])),
+    ] {
+        desk.write("program.json", &[&programme(name, tiers).to_string()]);
+        desk.write("nobody.csv", &["phone"]);
+        desk.run(&format!("import nobody.csv --data data --program program.json --test-clock {at}"), 0);
+    }
+    desk.write("members.csv", &["phone,growth,registered_at", "13800138001,600,2024-05-01"]);
+    desk.run("import members.csv --data data --test-clock 2027-06-01T00:00:00+08:00", 0);
+    let member = desk.members("data", "2027-06-01T00:00:00+08:00").remove(0).1;
+    assert_eq!((&member["growth"], &member["tier"]["id"]), (&600.into(), &"silver".into()));
+    assert_eq!(member["tier"]["since"], "2027-06-01T00:00:00+08:00");
+    assert_eq!(member["tier"]["valid_until"], "2028-06-01T00:00:00+08:00");
+    desk.run("audit --data data", 0);
+}

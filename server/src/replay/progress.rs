@@ -70,7 +70,8 @@ impl Names {
     pub(super) fn of(bytes: &[u8], options: &Options) -> Names {
         let mut hash = Sha256::new_with_prefix(bytes);
         let older = shown(hash.clone());
-        let Options { encoding, delimiter, map, ignore, sheet, dates } = options;
+        // What a file may be decides whether it is read, and not as what.
+        let Options { encoding, delimiter, map, ignore, sheet, dates, workbook: _, rows_max: _ } = options;
         let (mut map, mut ignore) = (map.clone(), ignore.clone());
         map.sort();
         ignore.sort();

@@ -26,7 +26,7 @@ use crate::{
     access::requests::Request,
     ledger::{
         parts::{MemberPart, Parts},
-        standing::newborn,
+        standing::{newborn, settled},
     },
     people::{
         People,
@@ -47,6 +47,9 @@ pub use coming::{Came, Coming, ComingBalance, Left, Named, Stay};
 use old::Old;
 pub use old::{DEBT_NAME, lot_name};
 use said::{Standing, not_taken};
+
+/// As much as time alone may have done to a newcomer in the commit that brings them.
+const TIMELY_MAX: usize = 50;
 
 /// The most tags that a member may have by hand.
 const TAGS_MAX: usize = 50;
@@ -122,7 +125,15 @@ impl People {
         members.dedup();
         let mut turns = self.ledger.queues.begin();
         let mut found = match members.as_slice() {
-            [] => self.newcomer(coming)?,
+            [] => match self.newcomer(request, coming)? {
+                // They come as they were registered, and are settled as somebody known.
+                found if found.timely.len() > TIMELY_MAX && !request.dry_run => {
+                    let (_, writes) = self.create(request, &coming.registration)?;
+                    self.programme.commit(writes).await?;
+                    return Err(StoreError::LostRace.into());
+                }
+                found => found,
+            },
             [id] => {
                 let name = coming.balance.as_ref().map(|own| (*id, coming.brand.clone(), own.id.clone()));
                 if name.is_some_and(|name| balances.contains(&name)) {
@@ -137,13 +148,17 @@ impl People {
         self.write(request, coming, found, told).await
     }
 
-    fn newcomer(&self, coming: &Coming) -> Result<Found, Error> {
+    /// Somebody new, as they stand now: what is said of them is judged by the version of today, and not by each since they
+    /// registered.
+    fn newcomer(&self, request: &Request, coming: &Coming) -> Result<Found, Error> {
         let programmes = self.programme.timeline()?;
         let Registration { id, registered_at, person, .. } = &coming.registration;
+        let newborn = newborn(&programmes, *id, *registered_at);
+        let (member, timely) = settled(&programmes, &newborn, request.now);
         Ok(Found {
             loaded: None,
-            member: newborn(&programmes, *id, *registered_at),
-            timely: Vec::new(),
+            member,
+            timely,
             person: person.clone(),
             known: None,
             claims: coming.registration.claims.iter().map(|claim| keys::identity(claim.own.hash)).collect(),

@@ -94,7 +94,7 @@ impl People {
         Ok(Told { answer, replayed: false })
     }
 
-    fn create(
+    pub(super) fn create(
         &self,
         request: &Request,
         registration: &Registration,
