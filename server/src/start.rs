@@ -178,7 +178,7 @@ pub(crate) async fn assemble_dry(
             .document()
             .await
             .map_err(|error| failed("cannot read the store", &error))?;
-        if told.to_string() != own {
+        if serde_json::from_str(&own).ok() != Some(told) {
             let detail =
                 "a dry run saves nothing, and this programme differs from the newest version: save it first";
             return Err(StartError(detail.to_owned()));

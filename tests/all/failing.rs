@@ -115,7 +115,7 @@ impl Store for Failing {
             let cause = || Arc::new(std::io::Error::other("no space left on disk"));
             match self.trouble() {
                 Trouble::None | Trouble::Silent => self.inner.commit(writes).await,
-                Trouble::BusyEveryOther if number % 2 == 0 => self.inner.commit(writes).await,
+                Trouble::BusyEveryOther if number.is_multiple_of(2) => self.inner.commit(writes).await,
                 Trouble::BusyAfterTwo | Trouble::UnavailableAfterTwo if number < 2 => {
                     self.inner.commit(writes).await
                 }

@@ -265,7 +265,7 @@ async fn rows_of_one_member_are_one_persons_however_they_are_written() {
     import(&shop, "?verified=true", &both).await;
     for rows in [
         format!("{PHONE},,acme,100\n,a@bücher.de,acme,50\n"),
-        format!(",a@xn--bcher-kva.de,acme,100\n+86 138 0013 8001,,acme,50\n"),
+        ",a@xn--bcher-kva.de,acme,100\n+86 138 0013 8001,,acme,50\n".to_owned(),
     ] {
         for query in ["?correct=true", ""] {
             let file = format!("phone,email,brand,points\n{rows}");

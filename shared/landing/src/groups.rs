@@ -92,7 +92,7 @@ pub fn who<'a>(row: &'a Row<'_>) -> impl Iterator<Item = u64> + use<'a> {
         let field = cell.column.field.as_str();
         let mut hash = DefaultHasher::new();
         if field.starts_with("phone") {
-            let digits = cell.text.chars().filter_map(|one| digit(one));
+            let digits = cell.text.chars().filter_map(digit);
             let digits: Vec<u32> = digits.collect();
             digits[digits.len().saturating_sub(DIGITS)..].hash(&mut hash);
         } else if field.starts_with("email") {
