@@ -35,6 +35,7 @@ pub(crate) fn check(api: &Api, method: &str, path: &str, reply: &Reply) {
 
 /// The routes that this path means: only the literal ones, if there is one.
 pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
     let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
     let Some((name, rest)) = parts.split_first() else { return Vec::new() };
     let function = api.functions.iter().find(|function| function.name == *name);

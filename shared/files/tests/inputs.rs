@@ -334,16 +334,20 @@ fn figures_are_whole_and_have_no_marks() {
 fn a_workbook_reads_as_its_cells_are_shown() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/files/members.xlsx");
     let bytes = std::fs::read(path).unwrap();
-    check(
+    let workbook = Options { workbook: true, ..Options::default() };
+    check_as(
+        &workbook,
         &bytes,
         "2: phone=13800138031|name=李雷|birthday=1990-05-07|points=1200|expires_at=2027-12-31|registered_at=2020-01-31 08:30:00\n\
          3: phone=13800138032|name=韩梅梅|points=88.0|expires_at=never\n\
          5: phone=1.3800138003333332E+18|name=Jim|points=5",
     );
-    let other = Options { sheet: Some("说明".to_owned()), ..Options::default() };
+    let other = Options { sheet: Some("说明".to_owned()), ..workbook.clone() };
     check_as(&other, &bytes, "unknown_column @1");
-    let missing = Options { sheet: Some("Sheet1".to_owned()), ..Options::default() };
+    let missing = Options { sheet: Some("Sheet1".to_owned()), ..workbook };
     check_as(&missing, &bytes, "unknown_sheet");
     check(b"PK\x03\x04 and no more", "not_text");
+    // Where none is read, it is no text.
+    check(&bytes, "not_text");
     check_as(&missing, b"phone\n1\n", "unknown_sheet");
 }
