@@ -30,8 +30,8 @@ pub enum Command {
     /// Import members with their balances from CSV or .xlsx.
     ///
     /// Columns, in any order, in English or Chinese: phone, email (phone_2, email_2 ... too),
-    /// external.<channel> or channel with external_id; name, birthday, gender, country, province, city,
-    /// district, consent.<channel>, terms_version, registered_at, registered_channel, brand, tags, badges;
+    /// external.CHANNEL or channel with external_id; name, birthday, gender, country, province, city,
+    /// district, consent.CHANNEL, terms_version, registered_at, registered_channel, brand, tags, badges;
     /// tier, tier_until, growth, prior_orders, prior_amount; points, expires_at, held_until, balance_id.
     /// Every row lands or is told with its lines; running it again changes nothing.
     Import(Import),
@@ -160,8 +160,8 @@ impl Read {
 #[derive(Args, Debug, Clone)]
 pub struct Import {
     /// The file, CSV or .xlsx; or, with --full, what `laurel export --full` or a backup wrote. Columns: who it is
-    /// (phone, phone_2 …, email, email_2 …, external.<channel>, or channel and external_id); name, birthday, gender,
-    /// country, province, city, district, consent.<channel>, terms_version, registered_at, registered_channel; tier,
+    /// (phone, phone_2 …, email, email_2 …, external.CHANNEL, or channel and external_id); name, birthday, gender,
+    /// country, province, city, district, consent.CHANNEL, terms_version, registered_at, registered_channel; tier,
     /// tier_until, growth, prior_orders, prior_amount; tags, badges; brand, points, expires_at, held_until,
     /// balance_id.
     pub file: PathBuf,
