@@ -307,7 +307,7 @@ impl Earned {
 
 impl Draft<'_> {
     /// When points end that are earned now; with `inactivity` never before the one instant.
-    fn ends(&self, program: &Program, occurred: i64) -> i64 {
+    pub(crate) fn ends(&self, program: &Program, occurred: i64) -> i64 {
         let end = program.expires_at(occurred, self.now);
         let running = self.member.ends_with.filter(|_| program.by_inactivity());
         running.map_or(end, |running| running.max(end))

@@ -76,8 +76,12 @@ impl Draft<'_> {
     fn refund(&mut self, sent: &Refund, mut order: Earned) -> Result<Told, Told> {
         let left = order.lines.iter().any(|line| !line.left.is_zero()) || !order.left.is_zero();
         if (order.gone || !left) && sent.what == Refunded::All {
+            // What costs nothing, or is a discount, goes with it.
+            order.left = Exact::zero();
+            order.lines.iter_mut().for_each(|line| line.left = Exact::zero());
             let growth = self.member.growth;
             let entry = self.record("reverse_earn", 0, 0, Vec::new(), Some(self.refunding(sent)));
+            self.order = Some((sent.order.clone(), order));
             let mut done = self.finish(200, growth, Some(entry));
             done.taken = Some(0);
             return Ok(Told::Done(Box::new(done)));

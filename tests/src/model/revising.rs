@@ -157,7 +157,7 @@ impl Draft<'_> {
         let program = self.program().clone();
         let mut lot = Lot { points: coming, ..order.own_lot(self.now) };
         if program.by_inactivity() || !self.has_own_lot(order) {
-            lot.expires_at = program.expires_at(order.occurred, self.now);
+            lot.expires_at = self.ends(&program, order.occurred);
         }
         self.member.is_active(&program, self.now);
         Ok((coming, self.member.put(vec![lot])))
