@@ -18,8 +18,9 @@ const FIRST_SEEDS: RangeInclusive<u64> = 1..=20;
 /// Disks that lose power repeatedly.
 const DISKS: u64 = 40;
 
-/// Seeds for rare events: dates that a zone skips, races of three.
-const MORE_SEEDS: RangeInclusive<u64> = 21..=500;
+/// Seeds for rare events: dates that a zone skips, points that were held when they ended, races of three. The rarest needs a
+/// thousand, half a minute.
+const MORE_SEEDS: RangeInclusive<u64> = 21..=1_500;
 
 /// What was found.
 pub(crate) struct Caught {
