@@ -85,6 +85,8 @@ pub mod kind {
     pub const MEMBER_LINK: Kind = Kind::one(b'j');
     /// A part of what a brand may still issue and honour: its tally.
     pub const ACCOUNT: Kind = Kind::one(b't');
+    /// How far a reader of the feed has come.
+    pub const PLACE: Kind = Kind::extended(b'q');
     /// The settlement of a month, and its parts.
     pub const SETTLEMENT: Kind = Kind::one(b's');
 }
@@ -429,6 +431,11 @@ pub fn read_account(key: &Key) -> Option<(BrandId, u8)> {
 /// A note of the engine's own.
 pub fn note(name: &str) -> Key {
     key(kind::NOTE, &[name.as_bytes()])
+}
+
+/// How far that reader of the feed has come.
+pub fn place(reader: &str) -> Key {
+    key(kind::PLACE, &[reader.as_bytes()])
 }
 
 /// All records of a kind.

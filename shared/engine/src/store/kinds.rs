@@ -13,8 +13,8 @@ use super::{
     keys::{self, kind},
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord,
-        LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord, Pool,
-        ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard, Stored, Unreadable,
+        LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord, PlaceRecord,
+        Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard, Stored, Unreadable,
         decode, encode,
     },
 };
@@ -177,6 +177,7 @@ pub const KINDS: &[Row] = {
         row(kind::CALLER, "caller", Access, Together, |_| Some(Form::of::<CallerRecord>("CallerRecord"))),
         row(kind::NONCE, "nonce", Access, Each, |_| Some(Form::of::<NonceRecord>("NonceRecord")))
             .goes(&[Timed]),
+        row(kind::PLACE, "place", Access, Together, |_| Some(Form::of::<PlaceRecord>("PlaceRecord"))),
         row(kind::NOTE, "note", Access, Each, |key| {
             (*key == keys::note(keys::LOOKED_THROUGH_NOTE)).then(|| Form::of::<Progress>("Progress"))
         }),

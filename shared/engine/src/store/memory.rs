@@ -3,31 +3,66 @@
 //! The other stores are compared with it. It keeps nothing when the process ends.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     future::ready,
     sync::{Mutex, MutexGuard},
 };
 
+use tokio::sync::watch;
+
 use crate::store::{
-    Change, Expect, Key, Pending, Range, Record, Store, StoreError, Version, Write, check_limits,
+    Change, Changed, Changes, Committed, Expect, Feed, Key, Pending, Position, Range, Record, Store, StoreError,
+    Version, Write, check_limits, feed,
+    keys::{self, kind},
 };
 
+/// Commits that are kept for readers of the feed although no place asks for them.
+const KEPT: usize = 1_000;
+
+/// Commits that are kept at most.
+const KEPT_MAX: usize = 100_000;
+
 /// Records in memory.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    kept: usize,
+    kept_max: usize,
+    end: watch::Sender<u64>,
 }
 
 #[derive(Default, Debug)]
 struct State {
     records: BTreeMap<Key, Record>,
     last_version: u64,
+    /// The newest commits; the last one is number `last_version`.
+    log: VecDeque<Committed>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> MemoryStore {
+        MemoryStore::keeping(KEPT, KEPT_MAX)
+    }
 }
 
 impl MemoryStore {
     /// A store without records.
     pub fn new() -> MemoryStore {
         MemoryStore::default()
+    }
+
+    /// A store whose feed goes back so many commits in any case, and so many at most.
+    pub fn keeping(kept: usize, kept_max: usize) -> MemoryStore {
+        MemoryStore { state: Mutex::default(), kept, kept_max, end: watch::Sender::new(0) }
+    }
+
+    fn commit_as(&self, writes: Vec<Write>, is_anew: bool) -> Result<Version, StoreError> {
+        let mut state = self.lock();
+        let version = state.commit(writes, is_anew)?;
+        state.forget(self.kept, self.kept_max);
+        drop(state);
+        self.end.send_replace(version.0);
+        Ok(version)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -40,7 +75,7 @@ impl MemoryStore {
 }
 
 impl State {
-    fn commit(&mut self, writes: Vec<Write>) -> Result<Version, StoreError> {
+    fn commit(&mut self, writes: Vec<Write>, is_anew: bool) -> Result<Version, StoreError> {
         check_limits(&writes)?;
         for write in &writes {
             let found = self.records.get(&write.key).map(|record| record.version);
@@ -55,14 +90,56 @@ impl State {
         }
         self.last_version += 1;
         let version = Version(self.last_version);
-        for write in writes {
-            match write.change {
-                Change::Nothing => None,
-                Change::Put(value) => self.records.insert(write.key, Record { value, version }),
-                Change::Delete => self.records.remove(&write.key),
+        let mut changed = Vec::with_capacity(writes.len());
+        for Write { key, expect, change } in writes {
+            let value = match change {
+                Change::Nothing => continue,
+                Change::Put(value) => Some(value),
+                Change::Delete => None,
+            };
+            if key.kind() != kind::PLACE {
+                let (key, value, is_new) = (key.clone(), value.clone(), expect == Expect::Absent);
+                changed.push(Changed { key, version, is_new: is_new && value.is_some(), value });
+            }
+            match value {
+                Some(value) => self.records.insert(key, Record { value, version }),
+                None => self.records.remove(&key),
             };
         }
+        self.log.push_back(Committed { version, is_anew, writes: changed });
         Ok(version)
+    }
+
+    /// Forgets commits that all places have passed, now and then, and those that are too many.
+    fn forget(&mut self, kept: usize, kept_max: usize) {
+        if self.log.len() < 2 * kept + 1 && self.log.len() <= kept_max {
+            return;
+        }
+        let places = self.scan(&keys::all(kind::PLACE), usize::MAX);
+        let passed = places.iter().filter_map(|(_, record)| number(&feed::read_place(record)?)).min();
+        let passed = passed.unwrap_or(self.last_version);
+        let oldest = self.last_version.saturating_sub(kept_max as u64);
+        let asked = self.last_version.saturating_sub(kept as u64).min(passed);
+        while self.log.front().is_some_and(|commit| commit.version.0 <= asked.max(oldest)) {
+            self.log.pop_front();
+        }
+    }
+
+    fn after(&self, position: &Position, limit: usize) -> Changes {
+        let known = number(position).filter(|passed| *passed <= self.last_version);
+        let Some(passed) = known else { return Changes::Gap { next: self::position(self.last_version) } };
+        let oldest = self.last_version - self.log.len() as u64;
+        if passed < oldest {
+            return Changes::Gap { next: self::position(oldest) };
+        }
+        let following = self.log.iter().skip((passed - oldest) as usize).take(limit);
+        let mut next = passed;
+        let commits = following.filter_map(|commit| {
+            next = commit.version.0;
+            (!commit.writes.is_empty()).then(|| commit.clone())
+        });
+        let commits = commits.collect();
+        Changes::Commits { commits, next: self::position(next) }
     }
 
     fn scan(&self, range: &Range, limit: usize) -> Vec<(Key, Record)> {
@@ -87,8 +164,52 @@ impl Store for MemoryStore {
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
         // Only when polled, as with every other store: a future that is dropped does nothing.
-        Box::pin(async move { self.lock().commit(writes) })
+        Box::pin(async move { self.commit_as(writes, false) })
     }
+
+    fn commit_anew(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(async move { self.commit_as(writes, true) })
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(self)
+    }
+}
+
+impl Feed for MemoryStore {
+    fn end(&self) -> Pending<'_, Result<Position, StoreError>> {
+        Box::pin(async move { Ok(position(self.lock().last_version)) })
+    }
+
+    fn after<'a>(
+        &'a self,
+        position: &'a Position,
+        limit: usize,
+    ) -> Pending<'a, Result<Changes, StoreError>> {
+        Box::pin(async move { Ok(self.lock().after(position, limit)) })
+    }
+
+    fn more<'a>(&'a self, position: &'a Position) -> Pending<'a, ()> {
+        Box::pin(async move {
+            let passed = number(position).unwrap_or(0);
+            // The sender is this store's own, so it is there.
+            let _ = self.end.subscribe().wait_for(|end| *end > passed).await;
+        })
+    }
+}
+
+/// What the positions of stores in memory begin with.
+const MARK: u8 = b'm';
+
+/// The position after that commit.
+fn position(number: u64) -> Position {
+    Position::new([&[MARK][..], &number.to_be_bytes()].concat())
+}
+
+/// The number of the commit before that position.
+fn number(position: &Position) -> Option<u64> {
+    let number = position.as_bytes().strip_prefix(&[MARK])?;
+    number.try_into().ok().map(u64::from_be_bytes)
 }
 
 #[cfg(all(test, feature = "conformance"))]

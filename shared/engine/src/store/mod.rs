@@ -5,6 +5,7 @@
 pub mod conformance;
 pub(crate) mod documents;
 pub(crate) mod error;
+pub mod feed;
 pub mod id;
 mod key;
 pub mod keys;
@@ -18,6 +19,7 @@ mod renew;
 pub(crate) mod turns;
 pub(crate) mod write;
 
+pub use feed::{Changed, Changes, Committed, Feed, Position};
 pub use key::{EXTENDED, Key, Kind, Range};
 pub use port::{
     BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Page, Pending, Record, Store, StoreError,

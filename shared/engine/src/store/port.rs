@@ -14,7 +14,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 pub use domain::time::Instant;
 
-use super::key::{Key, Kind, Range};
+use super::{
+    feed::Feed,
+    key::{Key, Kind, Range},
+};
 
 /// A future a store returns. Boxed, so that stores can be held as `Arc<dyn Store>` and wrapped.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -159,6 +162,18 @@ pub trait Store: Send + Sync {
     fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
         let _ = until;
         self.commit(vec![put])
+    }
+
+    /// Commits writes that put records in another form and change nothing of what they say, such as a newer format or
+    /// another seal: as [`Store::commit`] does, and the feed says so ([`Committed::is_anew`](super::Committed::is_anew)).
+    fn commit_anew(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        self.commit(writes)
+    }
+
+    /// The feed of what is committed. `None` if the store has none: one that wraps another for a test and does not
+    /// pass it on.
+    fn feed(&self) -> Option<&dyn Feed> {
+        None
     }
 
     /// Whether the store itself removes records that have ended. Otherwise

@@ -19,6 +19,7 @@ mod nonce;
 mod order;
 mod partner;
 mod person;
+mod place;
 mod program;
 mod progress;
 mod reference;
@@ -50,6 +51,7 @@ pub use self::{
     order::KeptOrder,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},
     person::PersonRecord,
+    place::PlaceRecord,
     program::{ProgramPart, ProgramRecord},
     reference::ReferenceRecord,
     request::{Answer, Held, Remembered, RequestRecord},

@@ -75,14 +75,14 @@ async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<u64, Error> {
     if writes.is_empty() {
         return Ok(0);
     }
-    match store.commit(writes.clone()).await {
+    match store.commit_anew(writes.clone()).await {
         Ok(_) => return Ok(writes.len() as u64),
         Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let mut written = 0;
     for write in writes {
-        match store.commit(vec![write]).await {
+        match store.commit_anew(vec![write]).await {
             Ok(_) => written += 1,
             Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),

@@ -308,6 +308,11 @@ pub(super) fn partner() -> Samples<PartnerRecord> {
     samples
 }
 
+pub(super) fn place() -> Samples<PlaceRecord> {
+    let place = |position: &[u8]| PlaceRecord { position: position.to_vec() };
+    named([("some", place(&[1, 2, 3])), ("none", place(&[]))])
+}
+
 pub(super) fn nonce() -> Samples<NonceRecord> {
     named([("nonce", NonceRecord { until: AT }), ("long_ago", NonceRecord { until: LONG_AGO })])
 }
