@@ -95,8 +95,10 @@ impl Pages {
                 page.records
             }
         };
-        self.records += page.len() as u64;
-        Ok(Some(page.iter().map(|(key, record)| line(key, record)).collect()))
+        // A place is one in this store's feed.
+        let page = page.iter().filter(|(key, _)| key.kind() != keys::kind::PLACE);
+        let lines = page.map(|(key, record)| line(key, record));
+        Ok(Some(lines.inspect(|_| self.records += 1).collect()))
     }
 }
 

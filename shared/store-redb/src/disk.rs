@@ -28,6 +28,8 @@ pub(crate) trait DiskFile: fmt::Debug + Send + Sync {
     fn set_len(&self, length: u64) -> io::Result<()>;
     /// Makes everything written so far durable.
     fn sync(&self) -> io::Result<()>;
+    /// How long ago it was last written, roughly.
+    fn age(&self) -> io::Result<Duration>;
 }
 
 /// One folder of files, held by one process at a time.
@@ -40,6 +42,10 @@ pub(crate) trait Disk: fmt::Debug + Send + Sync {
     fn create(&self, name: &str, head: &[u8], length: u64) -> io::Result<Arc<dyn DiskFile>>;
     /// Replaces the file `to` with the file `from`, whose contents are durable: atomically, and durably.
     fn replace(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes that file. Whoever has it open can still read it. After a power cut it may be there again.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// The names of all files.
+    fn names(&self) -> io::Result<Vec<String>>;
 }
 
 /// A killed process holds its lock until the sync it was in has ended; a successor that starts at once should
@@ -101,6 +107,15 @@ impl Disk for Folder {
         // A name is durable when its folder is.
         File::open(&self.path)?.sync_all()
     }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.path.join(name))
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let names = std::fs::read_dir(&self.path)?;
+        names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
 }
 
 /// Reading and writing, for the owner only.
@@ -132,5 +147,10 @@ impl DiskFile for MachineFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn age(&self) -> io::Result<Duration> {
+        // A clock that was set back makes it young.
+        Ok(self.0.metadata()?.modified()?.elapsed().unwrap_or_default())
     }
 }

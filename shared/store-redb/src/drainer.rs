@@ -1,4 +1,5 @@
-//! The drainer: writes frozen generations into the tables and gives readers the new state.
+//! The drainer: writes frozen generations into the tables, gives readers the new state, and the writer its next
+//! segment.
 //!
 //! It never loses anything by failing: what it could not write stays in the journal and in memory,
 //! and it tries again.
@@ -7,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     handover::{Frozen, Handover, Task},
+    keep::Keeper,
     overlay::Shared,
     tables::{Applied, Tables, TablesError},
 };
@@ -19,6 +21,9 @@ pub(crate) struct Drainer {
     pub(crate) tables: Tables,
     pub(crate) shared: Arc<Shared>,
     pub(crate) handover: Arc<Handover>,
+    pub(crate) keeper: Keeper,
+    /// The number of the last commit that the tables hold.
+    pub(crate) applied: u64,
 }
 
 impl Drainer {
@@ -30,6 +35,11 @@ impl Drainer {
                 Task::Stop => return,
                 Task::Drain(frozen) => self.drain(&frozen),
                 Task::Reopen(reader) => self.reopen_unless_replaced(reader),
+                Task::Spare => self.spare(),
+                Task::Tidy => {
+                    self.tidy();
+                    Ok(())
+                }
             };
             match done {
                 Ok(()) => retry = RETRY_FIRST,
@@ -53,6 +63,7 @@ impl Drainer {
             Ok(Applied::Whole) => {
                 let replaced = self.replace_reader(true);
                 if replaced.is_ok() {
+                    self.applied = frozen.last_sequence;
                     self.handover.done();
                 }
                 replaced
@@ -69,6 +80,19 @@ impl Drainer {
                 Err(error)
             }
         }
+    }
+
+    /// Gives the writer its next segment.
+    pub(crate) fn spare(&mut self) -> Result<(), TablesError> {
+        self.tidy();
+        let segment = self.keeper.spare(self.applied).map_err(|error| Arc::new(redb::Error::Io(error)))?;
+        self.handover.put_spare(segment);
+        Ok(())
+    }
+
+    /// Lets go of what need not be kept of the journal any longer.
+    pub(crate) fn tidy(&mut self) {
+        self.keeper.tidy(self.applied, &self.shared, &self.handover);
     }
 
     /// Reopens the tables because that reader could not read.

@@ -67,6 +67,8 @@ pub(crate) enum Cause {
     Sync(Arc<io::Error>),
     /// An earlier sync failed: the disk's contents are unknown, so nothing more is written before a restart.
     Poisoned(Arc<io::Error>),
+    /// The journal could not be read, for a reader of the feed.
+    Journal(Arc<io::Error>),
     /// The tables could not be read.
     Read(Arc<redb::Error>),
     /// The store is being closed.
@@ -84,6 +86,7 @@ impl fmt::Display for Cause {
             Cause::Poisoned(_) => {
                 f.write_str("an earlier sync of the journal failed; restart to write again")
             }
+            Cause::Journal(_) => f.write_str("the journal could not be read"),
             Cause::Read(_) => f.write_str("the tables could not be read"),
             Cause::Closed => f.write_str("the store is closed"),
         }
@@ -93,7 +96,10 @@ impl fmt::Display for Cause {
 impl Error for Cause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Cause::Write(source) | Cause::Sync(source) | Cause::Poisoned(source) => Some(source.as_ref()),
+            Cause::Write(source)
+            | Cause::Sync(source)
+            | Cause::Poisoned(source)
+            | Cause::Journal(source) => Some(source.as_ref()),
             Cause::Read(source) => Some(source.as_ref()),
             Cause::TooLarge { .. } | Cause::Closed => None,
         }

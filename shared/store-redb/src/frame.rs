@@ -6,10 +6,14 @@
 //! 8   payload length  4 bytes
 //! 12  commits         4 bytes
 //! 16  first sequence  8 bytes   the first commit's number; the others follow it
-//! 24  payload                   per commit: how many writes; per write: key, then 0 for a
-//!                               deletion or the value's length plus one and the value
+//! 24  payload                   per commit: twice how many writes, plus one if records were only written anew;
+//!                               per write: twice the key's length, plus one if the record was expected to be
+//!                               absent, and the key; then 0 for a deletion or the value's length plus one and the
+//!                               value
 //!     zeros up to a whole sector
 //! ```
+//!
+//! A frame of the first form (`LJF1`) does not double these numbers, and says neither of both.
 //!
 //! A frame starts on a sector of its own, so writing one never touches a sector that holds acknowledged
 //! commits. Numbers are little-endian; those in the payload are varints. A frame is read only if its checksum
@@ -18,7 +22,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use engine::store::{Change, Key, Version, Write};
+use engine::{
+    keys,
+    store::{Change, Changed, Committed, Expect, Key, Version, Write},
+};
 
 use crate::{overlay::Entry, varint};
 
@@ -28,13 +35,35 @@ pub(crate) const SECTOR_BYTES: usize = 512;
 /// What precedes the payload.
 pub(crate) const HEAD_BYTES: usize = 24;
 
-const MAGIC: [u8; 4] = *b"LJF1";
+const MAGIC: [u8; 4] = *b"LJF2";
+
+/// What a frame of the first form starts with.
+const MAGIC_FIRST: [u8; 4] = *b"LJF1";
+
+/// A commit as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Commit<'a> {
+    pub(crate) writes: &'a [Write],
+    /// Whether it only puts records in another form.
+    pub(crate) is_anew: bool,
+}
+
+impl<'a> From<&'a [Write]> for Commit<'a> {
+    fn from(writes: &'a [Write]) -> Commit<'a> {
+        Commit { writes, is_anew: false }
+    }
+}
+
+/// A number with a mark.
+fn marked(number: usize, mark: bool) -> u64 {
+    2 * number as u64 + u64::from(mark)
+}
 
 /// How many bytes of payload these writes take.
 pub(crate) fn payload_bytes(writes: &[Write]) -> usize {
-    let mut bytes = varint::bytes(changes(writes).count() as u64);
-    for (key, change) in changes(writes) {
-        bytes += varint::bytes(key.len() as u64) + key.len();
+    let mut bytes = varint::bytes(marked(changes(writes).count(), false));
+    for (key, _, change) in changes(writes) {
+        bytes += varint::bytes(marked(key.len(), false)) + key.len();
         bytes += match change {
             Some(value) => varint::bytes(value.len() as u64 + 1) + value.len(),
             None => 1,
@@ -49,8 +78,8 @@ pub(crate) fn frame_bytes(payload_bytes: usize) -> usize {
 }
 
 /// The frame of these commits, the first of which has the number `first_sequence`.
-pub(crate) fn encode(salt: u64, first_sequence: u64, commits: &[&[Write]]) -> Vec<u8> {
-    let payload: usize = commits.iter().map(|writes| payload_bytes(writes)).sum();
+pub(crate) fn encode(salt: u64, first_sequence: u64, commits: &[Commit<'_>]) -> Vec<u8> {
+    let payload: usize = commits.iter().map(|commit| payload_bytes(commit.writes)).sum();
     let length = frame_bytes(payload);
     let mut frame = Vec::with_capacity(length);
     frame.extend_from_slice(&MAGIC);
@@ -58,10 +87,10 @@ pub(crate) fn encode(salt: u64, first_sequence: u64, commits: &[&[Write]]) -> Ve
     frame.extend_from_slice(&(payload as u32).to_le_bytes());
     frame.extend_from_slice(&(commits.len() as u32).to_le_bytes());
     frame.extend_from_slice(&first_sequence.to_le_bytes());
-    for writes in commits {
-        varint::push(changes(writes).count() as u64, &mut frame);
-        for (key, change) in changes(writes) {
-            varint::push(key.len() as u64, &mut frame);
+    for Commit { writes, is_anew } in commits {
+        varint::push(marked(changes(writes).count(), *is_anew), &mut frame);
+        for (key, is_new, change) in changes(writes) {
+            varint::push(marked(key.len(), is_new), &mut frame);
             frame.extend_from_slice(key);
             match change {
                 Some(value) => {
@@ -78,12 +107,13 @@ pub(crate) fn encode(salt: u64, first_sequence: u64, commits: &[&[Write]]) -> Ve
     frame
 }
 
-/// The writes that change something: the key, and the value unless it is deleted.
-fn changes(writes: &[Write]) -> impl Iterator<Item = (&[u8], Option<&Bytes>)> {
+/// The writes that change something: the key, whether the record is certainly a new one, and the value unless it is
+/// deleted.
+fn changes(writes: &[Write]) -> impl Iterator<Item = (&[u8], bool, Option<&Bytes>)> {
     writes.iter().filter_map(|write| match &write.change {
         Change::Nothing => None,
-        Change::Put(value) => Some((write.key.as_bytes(), Some(value))),
-        Change::Delete => Some((write.key.as_bytes(), None)),
+        Change::Put(value) => Some((write.key.as_bytes(), write.expect == Expect::Absent, Some(value))),
+        Change::Delete => Some((write.key.as_bytes(), false, None)),
     })
 }
 
@@ -96,6 +126,8 @@ pub(crate) struct Head {
     pub(crate) commits: u64,
     /// The first one's number.
     pub(crate) first_sequence: u64,
+    /// Whether numbers carry marks; not so in the first form.
+    is_marked: bool,
 }
 
 impl Head {
@@ -121,8 +153,9 @@ impl Head {
             payload_bytes: number(8) as usize,
             commits: u64::from(number(12)),
             first_sequence: u64::from(number(16)) | u64::from(number(20)) << 32,
+            is_marked: bytes[..4] == MAGIC,
         };
-        let whole = bytes[..4] == MAGIC
+        let whole = (head.is_marked || bytes[..4] == MAGIC_FIRST)
             && head.commits > 0
             && head.first_sequence.checked_add(head.commits).is_some();
         whole.then_some(head)
@@ -159,18 +192,57 @@ impl Found {
 /// Calls `each` with every write of the frame that starts at byte `at`, in order. `None` if the payload does not parse,
 /// which a frame whose checksum holds never does unless another version wrote it.
 pub(crate) fn writes(bytes: &[u8], at: usize, mut each: impl FnMut(Found)) -> Option<()> {
+    walk(bytes, at, |part| {
+        if let Part::Write { found, .. } = part {
+            each(found);
+        }
+    })
+}
+
+/// The commits of a frame from that number on, without readers' places.
+pub(crate) fn commits(frame: &Bytes, from: u64) -> Option<Vec<Committed>> {
+    let mut commits: Vec<Committed> = Vec::new();
+    walk(frame, 0, |part| match part {
+        Part::Commit { version, is_anew } => commits.push(Committed { version, is_anew, writes: Vec::new() }),
+        Part::Write { found, is_new } => {
+            let (key, Entry { version, value }) = found.entry(frame);
+            if key.kind() != keys::kind::PLACE
+                && let Some(commit) = commits.last_mut()
+            {
+                commit.writes.push(Changed { key, version, value, is_new });
+            }
+        }
+    })?;
+    commits.retain(|commit| commit.version.0 >= from);
+    Some(commits)
+}
+
+/// A part of a payload.
+enum Part {
+    /// A commit begins.
+    Commit { version: Version, is_anew: bool },
+    /// A write of it.
+    Write { found: Found, is_new: bool },
+}
+
+/// Calls `each` with every part of the frame that starts at byte `at`, in order.
+fn walk(bytes: &[u8], at: usize, mut each: impl FnMut(Part)) -> Option<()> {
     let head = Head::read(bytes.get(at..)?)?;
     let mut next = at + HEAD_BYTES;
     let payload = bytes.get(..next + head.payload_bytes)?;
+    let unmarked = |number: u64| if head.is_marked { (number >> 1, number & 1 == 1) } else { (number, false) };
     for sequence in head.first_sequence..=head.last_sequence() {
-        for _ in 0..number(payload, &mut next)? {
-            let key_bytes = number(payload, &mut next)?;
+        let (writes, is_anew) = unmarked(number(payload, &mut next)?);
+        each(Part::Commit { version: Version(sequence), is_anew });
+        for _ in 0..writes {
+            let (key_bytes, is_new) = unmarked(number(payload, &mut next)?);
             let key = part(payload, &mut next, key_bytes)?;
             let value = match number(payload, &mut next)? {
                 0 => None,
                 value_bytes => Some(part(payload, &mut next, value_bytes - 1)?),
             };
-            each(Found { version: Version(sequence), key, value });
+            let found = Found { version: Version(sequence), key, value };
+            each(Part::Write { found, is_new });
         }
     }
     (next == payload.len()).then_some(())

@@ -1,14 +1,18 @@
-//! Between the writer and the drainer: the frozen generation that waits for the tables.
+//! Between the writer and the drainer: the frozen generation that waits for the tables, and the segment of the
+//! journal that the writer takes next.
 //!
-//! There is at most one. The segment of the journal it came from is free again when it is gone
-//! from here, and not a moment earlier.
+//! There is at most one of each. There is none of the latter before the former is gone from here, so no more than
+//! two segments hold what the tables lack.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use crate::overlay::Generation;
+use crate::{overlay::Generation, segment::Segment};
+
+/// How often the drainer looks whether something of the journal has become too old, if there is nothing else to do.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(600);
 
 /// A generation on its way into the tables.
 #[derive(Clone, Debug)]
@@ -21,6 +25,7 @@ pub(crate) struct Frozen {
 #[derive(Default, Debug)]
 struct State {
     frozen: Option<Frozen>,
+    spare: Option<Arc<Segment>>,
     /// The number of a reader that could not read.
     suspect: Option<u64>,
     stopping: bool,
@@ -31,6 +36,10 @@ struct State {
 pub(crate) enum Task {
     /// To write this generation.
     Drain(Frozen),
+    /// To give the writer a segment.
+    Spare,
+    /// To see whether something of the journal need not be kept any longer.
+    Tidy,
     /// To open the tables again if the reader of that number is still in use.
     Reopen(u64),
     /// To end.
@@ -52,12 +61,12 @@ impl Handover {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>, longest: Duration) -> MutexGuard<'a, State> {
         let waited = self.changed.wait_timeout_while(state, longest, |state| {
-            state.frozen.is_none() && state.suspect.is_none() && !state.stopping
+            state.frozen.is_none() && state.spare.is_some() && state.suspect.is_none() && !state.stopping
         });
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// The writer: hands a generation over. Only after [`Handover::wait_until_free`] said so.
+    /// The writer: hands a generation over. Only after [`Handover::take_spare`] gave a segment.
     pub(crate) fn put(&self, frozen: Frozen) {
         let mut state = self.lock();
         debug_assert!(state.frozen.is_none(), "two frozen generations");
@@ -65,24 +74,30 @@ impl Handover {
         self.changed.notify_all();
     }
 
-    /// The writer: whether the frozen generation was gone within that time.
-    pub(crate) fn wait_until_free(&self, longest: Duration) -> bool {
+    /// The writer: a segment of whose contents nothing is needed, if there was one within that time.
+    pub(crate) fn take_spare(&self, longest: Duration) -> Option<Arc<Segment>> {
         let waited = self
             .changed
-            .wait_timeout_while(self.lock(), longest, |state| state.frozen.is_some() && !state.stopping)
+            .wait_timeout_while(self.lock(), longest, |state| state.spare.is_none() && !state.stopping)
             .unwrap_or_else(PoisonError::into_inner);
-        waited.0.frozen.is_none()
+        let mut state = waited.0;
+        state.spare.take().filter(|_| state.frozen.is_none())
+    }
+
+    /// The drainer: gives the writer that segment. Only while there is no frozen generation.
+    pub(crate) fn put_spare(&self, segment: Arc<Segment>) {
+        self.lock().spare = Some(segment);
+        self.changed.notify_all();
     }
 
     /// The drainer: what to do next.
     pub(crate) fn next_task(&self) -> Task {
         let mut state = self.lock();
-        loop {
-            if let Some(task) = state.task() {
-                return task;
-            }
-            state = self.wait(state, Duration::from_secs(3_600));
+        if let Some(task) = state.task() {
+            return task;
         }
+        state = self.wait(state, BETWEEN_LOOKS);
+        state.task().unwrap_or(Task::Tidy)
     }
 
     /// What there is to do now, if anything.
@@ -123,6 +138,9 @@ impl State {
         if let Some(reader) = self.suspect.take() {
             return Some(Task::Reopen(reader));
         }
-        self.frozen.clone().map(Task::Drain)
+        match &self.frozen {
+            Some(frozen) => Some(Task::Drain(frozen.clone())),
+            None => self.spare.is_none().then_some(Task::Spare),
+        }
     }
 }

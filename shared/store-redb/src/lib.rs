@@ -3,23 +3,26 @@
 //! A commit is durable when its frame in the journal is; many commits share one frame and one
 //! sync. What is in the journal is also in memory, in key order, until the drainer has written it
 //! into the tables, a whole segment in one transaction. Opening the store replays what the tables
-//! lack.
+//! lack. What readers of the feed have not seen yet stays in the journal, within bounds.
 //!
-//! This crate knows nothing of members and points, only keys and bytes. It never shows what is not durable,
-//! keeps no unbounded queue, and never deletes what it cannot read.
+//! This crate knows nothing of members and points, only keys and bytes, and the places of the feed's readers. It
+//! never shows what is not durable, keeps no unbounded queue, and never deletes what it cannot read.
 
 mod compact;
 mod disk;
 mod drainer;
 mod error;
+mod feed;
 mod frame;
 mod handover;
 mod journal;
+mod keep;
 mod overlay;
 mod pace;
 mod queue;
 mod reading;
 mod replay;
+mod segment;
 #[cfg(all(test, not(feature = "simulation")))]
 mod simulation;
 #[cfg(feature = "simulation")]

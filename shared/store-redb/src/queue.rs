@@ -15,6 +15,8 @@ use crate::{error::Cause, reading::Foreseen};
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) writes: Vec<Write>,
+    /// Whether they only put records in another form.
+    pub(crate) is_anew: bool,
     /// What the tables held of its records when it was made.
     pub(crate) foreseen: Foreseen,
     /// Its size in a frame.

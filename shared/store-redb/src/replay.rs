@@ -123,7 +123,7 @@ mod tests {
     use engine::store::{Change, Expect, Key, Write};
 
     use super::*;
-    use crate::overlay::Entry;
+    use crate::{frame::Commit, overlay::Entry};
 
     const SALT: u64 = 7;
 
@@ -163,7 +163,10 @@ mod tests {
         // Commits of two writes, three of them to a frame.
         let commits: Vec<&[Write]> = writes.chunks(2).collect();
         let frames = commits.chunks(3).zip((1..).step_by(3));
-        let frames = frames.flat_map(|(commits, first)| frame::encode(SALT, first, commits));
+        let frames = frames.flat_map(|(commits, first)| {
+            let commits: Vec<Commit<'_>> = commits.iter().map(|writes| Commit::from(*writes)).collect();
+            frame::encode(SALT, first, &commits)
+        });
         let frames = Bytes::from_iter(frames);
         let last = commits.len() as u64;
         for applied in 0..=last {
@@ -181,12 +184,13 @@ mod tests {
 
     #[test]
     fn what_does_not_stand_as_it_should_is_told() {
-        let good = frame::encode(SALT, 1, &[&[put(b"key", b"value".to_vec())]]);
+        let write = [put(b"key", b"value".to_vec())];
+        let good = frame::encode(SALT, 1, &[Commit::from(&write[..])]);
         let told = |frame: Vec<u8>| generation(&Bytes::from(frame), 0).map(|found| found.len());
         assert_eq!(told(good.clone()), Ok(1));
         // The first byte says how many writes there are.
         let mut short = good.clone();
-        short[frame::HEAD_BYTES] = 2;
+        short[frame::HEAD_BYTES] = 4;
         assert_eq!(told(short), Err("the frame of commit 1 does not parse".to_owned()));
         // A length in more bytes than necessary: nothing writes it so.
         let mut long = good.clone();
@@ -195,7 +199,7 @@ mod tests {
         let strange = "a write of commit 1, at byte 26, does not stand as it should";
         assert_eq!(told(long), Err(strange.to_owned()));
         // A commit so far beyond those in the tables that some between them must be missing.
-        let far = frame::encode(SALT, 1 << 32, &[&[put(b"key", b"value".to_vec())]]);
+        let far = frame::encode(SALT, 1 << 32, &[Commit::from(&write[..])]);
         let strange = "a write of commit 4294967296, at byte 26, does not stand as it should";
         assert_eq!(told(far), Err(strange.to_owned()));
     }

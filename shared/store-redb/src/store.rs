@@ -8,16 +8,18 @@ use std::{
     time::Duration,
 };
 
-use engine::store::{Key, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
+use engine::store::{Feed, Key, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
 use tokio::sync::oneshot;
 
 use crate::{
     disk::{Disk, Folder},
     drainer::Drainer,
     error::{Cause, OpenError},
+    feed::Log,
     frame,
     handover::{Frozen, Handover},
     journal::{Journal, JournalError},
+    keep::{Bounds, Keeper},
     overlay::{Shared, View},
     pace::Pace,
     queue::{Queue, Request},
@@ -33,7 +35,7 @@ use crate::{
 pub struct Options {
     /// Memory for pages of the tables, in bytes.
     pub cache_bytes: usize,
-    /// The size of each of the journal's two segments, in bytes, when the journal is made. Bounds
+    /// The size of each of the journal's segments, in bytes, when it is made. Bounds
     /// what is replayed when the store is opened, and the memory for what is not in the tables.
     pub segment_bytes: u64,
     /// How many commits may wait; more are answered `Busy`.
@@ -44,6 +46,11 @@ pub struct Options {
     pub patience: Duration,
     /// After how many bytes the tables are made durable while a generation is written to them.
     pub drain_sync_bytes: u64,
+    /// How many bytes of the journal are kept, beyond the two segments in use, for readers of the feed that are
+    /// behind. A slower reader is told of a gap.
+    pub feed_bytes_max: u64,
+    /// How long a segment of the journal is kept for them after its last commit.
+    pub feed_age_max: Duration,
 }
 
 impl Default for Options {
@@ -55,6 +62,8 @@ impl Default for Options {
             queue_bytes_max: 32 * 1024 * 1024,
             patience: Duration::from_secs(5),
             drain_sync_bytes: 4 * 1024 * 1024,
+            feed_bytes_max: 2 * 1024 * 1024 * 1024,
+            feed_age_max: Duration::from_hours(7 * 24),
         }
     }
 }
@@ -93,6 +102,15 @@ impl Parts {
             Tables::open(disk.clone(), options.cache_bytes, pace.clone()).map_err(OpenError::Tables)?;
         let (journal, recovered) = Journal::open(&*disk, options.segment_bytes, applied)
             .map_err(|error| journal_error(error, path))?;
+        let log = Arc::new(Log::new(tables.feed(), recovered.stretches, recovered.last_sequence));
+        let keeper = Keeper {
+            disk,
+            log: log.clone(),
+            bounds: Bounds { bytes_max: options.feed_bytes_max, age_max: options.feed_age_max },
+            segment_bytes: options.segment_bytes,
+            spares: recovered.spares,
+            failures: 0,
+        };
         let handover = Arc::new(Handover::default());
         let frozen = recovered.frozen.map(|(generation, last_sequence)| {
             let generation = Arc::new(generation);
@@ -109,13 +127,14 @@ impl Parts {
             queue: Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max)),
             shared: shared.clone(),
             handover: handover.clone(),
+            log,
             pace,
             counts: Arc::new(Counts::default()),
             patience: options.patience,
             records_max: usize::try_from(options.segment_bytes / RECORD_BYTES_MIN).unwrap_or(usize::MAX),
             poisoned: None,
         };
-        Ok(Parts { writer, drainer: Drainer { tables, shared, handover } })
+        Ok(Parts { writer, drainer: Drainer { tables, shared, handover, keeper, applied } })
     }
 }
 
@@ -133,6 +152,7 @@ pub struct RedbStore {
     queue: Arc<Queue>,
     shared: Arc<Shared>,
     handover: Arc<Handover>,
+    log: Arc<Log>,
     pace: Arc<Pace>,
     counts: Arc<Counts>,
     payload_bytes_max: usize,
@@ -155,6 +175,9 @@ pub struct Stats {
     pub active_records: usize,
     /// Records in memory that are being written into the tables.
     pub frozen_records: usize,
+    /// Bytes of the journal's segments that hold commits: two segments' or less, unless a reader of the feed is
+    /// behind.
+    pub journal_bytes: u64,
 }
 
 impl RedbStore {
@@ -175,6 +198,7 @@ impl RedbStore {
             queue: writer.queue.clone(),
             shared: writer.shared.clone(),
             handover: writer.handover.clone(),
+            log: writer.log.clone(),
             pace: writer.pace.clone(),
             counts: writer.counts.clone(),
             payload_bytes_max: writer.payload_bytes_max(),
@@ -215,6 +239,7 @@ impl RedbStore {
             waiting: self.queue.waiting(),
             active_records: view.active.len(),
             frozen_records: view.frozen.as_ref().map_or(0, |frozen| frozen.len()),
+            journal_bytes: self.log.bytes(),
         }
     }
 
@@ -227,6 +252,16 @@ impl RedbStore {
     /// end. The tables do not catch up first; the journal keeps what they lack.
     pub fn close(self) {
         drop(self);
+    }
+
+    async fn commit_as(&self, writes: Vec<Write>, is_anew: bool) -> Result<Version, StoreError> {
+        let payload_bytes = self.check(&writes)?;
+        let (answer, answered) = oneshot::channel();
+        let foreseen = Foreseen::look_up(&self.shared, &writes);
+        self.queue.push(Request { writes, is_anew, foreseen, payload_bytes, answer })?;
+        // The writer answers everybody; if it is gone, the outcome of its work is unknown.
+        let gone = |_| Cause::Sync(Arc::new(io::Error::other("the writer is gone"))).unknown();
+        answered.await.unwrap_or_else(|error| Err(gone(error)))
     }
 
     fn check(&self, writes: &[Write]) -> Result<usize, StoreError> {
@@ -263,14 +298,14 @@ impl Store for RedbStore {
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(async move {
-            let payload_bytes = self.check(&writes)?;
-            let (answer, answered) = oneshot::channel();
-            let foreseen = Foreseen::look_up(&self.shared, &writes);
-            self.queue.push(Request { writes, foreseen, payload_bytes, answer })?;
-            // The writer answers everybody; if it is gone, the outcome of its work is unknown.
-            let gone = |_| Cause::Sync(Arc::new(io::Error::other("the writer is gone"))).unknown();
-            answered.await.unwrap_or_else(|error| Err(gone(error)))
-        })
+        Box::pin(self.commit_as(writes, false))
+    }
+
+    fn commit_anew(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(self.commit_as(writes, true))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(&*self.log)
     }
 }

@@ -5,7 +5,9 @@
 //! until it is replaced by the next one.
 
 use std::{
-    fmt, io,
+    fmt,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,9 +20,9 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBack
 
 use crate::{
     disk::{Disk, DiskFile},
-    journal,
     overlay::Generation,
     pace::Pace,
+    segment,
     varint,
 };
 
@@ -42,6 +44,9 @@ const MARK: [u8; 4] = *b"redb";
 /// The number of the last commit whose writes the records hold.
 const APPLIED: &str = "applied";
 
+/// A number by which the store's feed is told from that of another store.
+const FEED: &str = "feed";
+
 /// redb's errors.
 pub(crate) type TablesError = Arc<redb::Error>;
 
@@ -57,6 +62,8 @@ pub(crate) struct Tables {
     pace: Arc<Pace>,
     /// `None` only while it is being opened again, or after that failed.
     database: Option<Database>,
+    /// Which store's feed the journal is.
+    feed: u64,
     /// How many readers were made.
     readers: u64,
 }
@@ -77,7 +84,9 @@ impl Tables {
         cache_bytes: usize,
         pace: Arc<Pace>,
     ) -> Result<(Tables, u64), TablesError> {
-        let mut tables = Tables { disk, cache_bytes, pace, database: None, readers: 0 };
+        // Chance, so that no two stores have the same; an older file has none yet.
+        let feed = RandomState::new().build_hasher().finish();
+        let mut tables = Tables { disk, cache_bytes, pace, database: None, feed, readers: 0 };
         let applied = tables.reopen()?;
         Ok((tables, applied))
     }
@@ -89,15 +98,13 @@ impl Tables {
         drop(self.database.take());
         let file = self.file().map_err(failed)?;
         let database = self.open_database(file)?;
-        let applied = match applied(&database)? {
-            Some(applied) => applied,
-            None => {
-                write(&database, 0, |_| Ok(Applied::Whole))?;
-                0
-            }
-        };
+        let (applied, feed) = (state(&database, APPLIED)?, state(&database, FEED)?);
+        match feed {
+            Some(feed) => self.feed = feed,
+            None => _ = write(&database, applied.unwrap_or(0), self.feed, |_| Ok(Applied::Whole))?,
+        }
         self.database = Some(database);
-        Ok(applied)
+        Ok(applied.unwrap_or(0))
     }
 
     fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
@@ -125,11 +132,16 @@ impl Tables {
         if file.len()? >= MARK.len() as u64 {
             file.read_at(0, &mut mark)?;
         }
-        Ok(mark != MARK && self.disk.open(journal::FILES[0])?.is_none())
+        Ok(mark != MARK && self.disk.open(&segment::name(0))?.is_none())
     }
 
     fn database(&self) -> Result<&Database, TablesError> {
         self.database.as_ref().ok_or_else(|| failed(redb::Error::DatabaseClosed))
+    }
+
+    /// By which the store's feed is told from that of another store.
+    pub(crate) fn feed(&self) -> u64 {
+        self.feed
     }
 
     /// A reader of the present state.
@@ -144,7 +156,7 @@ impl Tables {
     pub(crate) fn apply(&mut self, generation: &Generation, sequence: u64) -> Result<Applied, TablesError> {
         let pace = self.pace.clone();
         pace.start(generation.len());
-        write(self.database()?, sequence, |records| {
+        write(self.database()?, sequence, self.feed, |records| {
             let mut value_bytes = Vec::new();
             for (at, (place, entry)) in generation.iter().enumerate() {
                 if !pace.go_on(at) {
@@ -169,7 +181,7 @@ impl Tables {
     /// full, while those of a file that grew by random keys are not. A power cut at any moment loses nothing.
     /// Needs room for both files.
     pub(crate) fn rewrite(&mut self) -> Result<(), TablesError> {
-        let applied = applied(self.database()?)?.unwrap_or(0);
+        let applied = state(self.database()?, APPLIED)?.unwrap_or(0);
         let file = self.disk.create(FILE_NEW, &[], 0).map_err(failed)?;
         let new = self.open_database(file.clone())?;
         let reader = self.reader()?;
@@ -187,7 +199,7 @@ impl Tables {
             }
             transaction.commit().map_err(failed)?;
         }
-        write(&new, applied, |_| Ok(Applied::Whole))?;
+        write(&new, applied, self.feed, |_| Ok(Applied::Whole))?;
         drop(rows);
         drop((reader, new, self.database.take()));
         file.sync().map_err(failed)?;
@@ -204,19 +216,21 @@ impl Tables {
     }
 }
 
-fn applied(database: &Database) -> Result<Option<u64>, TablesError> {
+/// A number of the state, if it is there.
+fn state(database: &Database, name: &str) -> Result<Option<u64>, TablesError> {
     let transaction = database.begin_read().map_err(failed)?;
     match transaction.open_table(STATE) {
-        Ok(state) => Ok(state.get(APPLIED).map_err(failed)?.map(|applied| applied.value())),
+        Ok(state) => Ok(state.get(name).map_err(failed)?.map(|number| number.value())),
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(failed(error)),
     }
 }
 
-/// One durable transaction: what `fill` does to the records, and the number of the last commit.
+/// One durable transaction: what `fill` does to the records, the number of the last commit, and the feed's.
 fn write(
     database: &Database,
     sequence: u64,
+    feed: u64,
     fill: impl FnOnce(&mut redb::Table<'_, &[u8], &[u8]>) -> Result<Applied, TablesError>,
 ) -> Result<Applied, TablesError> {
     let mut transaction = database.begin_write().map_err(failed)?;
@@ -234,6 +248,7 @@ fn write(
     {
         let mut state = transaction.open_table(STATE).map_err(failed)?;
         state.insert(APPLIED, sequence).map_err(failed)?;
+        state.insert(FEED, feed).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
     Ok(filled)

@@ -19,7 +19,8 @@ use engine::store::{Change, Expect, Key, StoreError, Version, Write};
 
 use crate::{
     error::Cause,
-    frame,
+    feed::Log,
+    frame::{self, Commit},
     handover::{Frozen, Handover},
     journal::{AppendError, Journal},
     overlay::{Shared, View},
@@ -46,6 +47,7 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) handover: Arc<Handover>,
+    pub(crate) log: Arc<Log>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) counts: Arc<Counts>,
     /// How long a batch waits for the drainer before it is answered `Busy`.
@@ -80,10 +82,11 @@ impl Writer {
             return answer(requests, answers);
         }
         let mut verdicts = self.judge(&requests);
-        let accepted: Vec<&[Write]> = requests
+        let accepted: Vec<Commit<'_>> = requests
             .iter()
             .zip(&verdicts)
-            .filter_map(|(request, verdict)| verdict.is_ok().then_some(&*request.writes))
+            .filter(|(_, verdict)| verdict.is_ok())
+            .map(|(request, _)| Commit { writes: &request.writes, is_anew: request.is_anew })
             .collect();
         if let Err(failure) = self.write(&accepted) {
             for verdict in &mut verdicts {
@@ -143,7 +146,7 @@ impl Writer {
     }
 
     /// Writes the accepted commits durably and makes them visible.
-    fn write(&mut self, accepted: &[&[Write]]) -> Result<(), Failure> {
+    fn write(&mut self, accepted: &[Commit<'_>]) -> Result<(), Failure> {
         if accepted.is_empty() {
             return Ok(());
         }
@@ -153,28 +156,30 @@ impl Writer {
         self.last_sequence += accepted.len() as u64;
         self.pace.filled(self.journal.filled_bytes());
         self.publish(frame.into());
+        self.log.extend(self.last_sequence);
         self.counts.commits.fetch_add(accepted.len() as u64, Ordering::Relaxed);
         self.counts.batches.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Freezes the active generation and continues in the other segment if these do not fit.
-    fn make_room(&mut self, accepted: &[&[Write]]) -> Result<(), Failure> {
-        let payload = accepted.iter().map(|writes| frame::payload_bytes(writes)).sum();
+    /// Freezes the active generation and continues in another segment if these do not fit.
+    fn make_room(&mut self, accepted: &[Commit<'_>]) -> Result<(), Failure> {
+        let payload = accepted.iter().map(|commit| frame::payload_bytes(commit.writes)).sum();
         let records = self.shared.read().active.len();
         if self.journal.fits(frame::frame_bytes(payload)) && records < self.records_max {
             return Ok(());
         }
-        if !self.handover.wait_until_free(self.patience) {
+        let Some(segment) = self.handover.take_spare(self.patience) else {
             return Err(Failure::Behind);
-        }
+        };
         let generation = {
             let mut view = self.shared.write();
             let generation = std::mem::take(&mut view.active);
             view.frozen = Some(generation.clone());
             generation
         };
-        self.journal.switch();
+        self.log.begin(segment.clone(), self.last_sequence + 1);
+        self.journal.switch(segment);
         self.pace.filled(self.journal.filled_bytes());
         self.handover.put(Frozen { generation, last_sequence: self.last_sequence });
         self.counts.switches.fetch_add(1, Ordering::Relaxed);
@@ -219,7 +224,7 @@ impl Writer {
 
 /// Why none of a batch was acknowledged.
 enum Failure {
-    /// The drainer has not finished the other segment.
+    /// The drainer has not finished the segment before.
     Behind,
     /// Nothing of it is in the journal.
     NotWritten(Cause),

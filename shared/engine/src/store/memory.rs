@@ -228,5 +228,38 @@ mod tests {
         // This store is never waited for.
         let polled = suite.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert_eq!(polled, Poll::Ready(()));
+        let store = Arc::new(MemoryStore::new());
+        let mut whole = pin!(crate::store::conformance::check_whole_commits(store));
+        assert_eq!(whole.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
+    }
+
+    /// Commits after a place, and a few of the newest, are kept, and not too many.
+    #[test]
+    fn a_reader_that_is_too_slow_is_told_of_a_gap() {
+        let store = MemoryStore::keeping(2, 50);
+        let now = |future: Pending<'_, Result<Version, StoreError>>| {
+            let mut future = future;
+            match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(version) => version.unwrap(),
+                Poll::Pending => panic!("this store is never waited for"),
+            }
+        };
+        let put = || Write { key: Key::new(&b"a"[..]), expect: Expect::Anything, change: Change::Put("1".into()) };
+        let start = position(0);
+        let found = |from: &Position| match store.lock().after(from, 1_000) {
+            Changes::Commits { commits, .. } => Ok(commits.len()),
+            Changes::Gap { next } => Err(number(&next).unwrap()),
+        };
+        now(store.commit(vec![feed::set_place("slow", &start, None)]));
+        for _ in 0..49 {
+            now(store.commit(vec![put()]));
+        }
+        assert_eq!(found(&start), Ok(49));
+        now(store.commit(vec![put()]));
+        assert_eq!(found(&start), Err(1), "the oldest that is still there follows");
+        now(store.commit(vec![feed::end_place("slow")]));
+        now(store.commit(vec![put()]));
+        assert!(found(&position(40)).is_err(), "nobody waits for it");
+        assert_eq!(found(&position(52)), Ok(1));
     }
 }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use super::Chance;
@@ -31,6 +32,10 @@ struct Machine {
     syncs_lie: bool,
     /// No file may grow.
     full: bool,
+    /// Files that were removed, and may be there again after a power cut.
+    removed: Vec<(String, SimulatedFile)>,
+    /// How long ago every file was written.
+    age: Duration,
 }
 
 /// The planned faults, counted in calls from the start.
@@ -78,6 +83,8 @@ impl SimulatedDisk {
             powered: true,
             syncs_lie: false,
             full: false,
+            removed: Vec::new(),
+            age: Duration::ZERO,
         })))
     }
 
@@ -101,6 +108,16 @@ impl SimulatedDisk {
         self.lock().full = full;
     }
 
+    /// All files become that old.
+    pub(crate) fn set_age(&self, age: Duration) {
+        self.lock().age = age;
+    }
+
+    /// The names of the files.
+    pub(crate) fn files(&self) -> Vec<String> {
+        self.lock().files.keys().cloned().collect()
+    }
+
     pub(crate) fn is_powered(&self) -> bool {
         self.lock().powered
     }
@@ -109,6 +126,7 @@ impl SimulatedDisk {
     /// the machine's memory.
     pub(crate) fn kill(&self) {
         let mut machine = self.lock();
+        machine.removed.clear();
         machine.powered = true;
         machine.run += 1;
         machine.trouble = Trouble::None;
@@ -117,7 +135,12 @@ impl SimulatedDisk {
     /// The power fails, if it has not, and comes back.
     pub(crate) fn cut(&self) {
         let mut machine = self.lock();
-        let Machine { files, chance, .. } = &mut *machine;
+        let Machine { files, chance, removed, .. } = &mut *machine;
+        for (name, file) in std::mem::take(removed) {
+            if chance.one_in(2) {
+                files.entry(name).or_insert(file);
+            }
+        }
         for file in files.values_mut() {
             file.lose(chance);
             file.present = file.durable.clone();
@@ -175,7 +198,8 @@ impl Handle {
             return Err(power_is_off());
         }
         let mut chance = Chance(machine.chance.next());
-        act(machine.file(&self.name), outcome, &mut chance)
+        let file = machine.files.get_mut(&self.name).ok_or(io::ErrorKind::NotFound)?;
+        act(file, outcome, &mut chance)
     }
 
     fn check_growth(&self, length: u64) -> io::Result<()> {
@@ -228,6 +252,11 @@ impl DiskFile for Handle {
             file.pending.push(Pending::Length(length as usize));
             Ok(())
         })
+    }
+
+    fn age(&self) -> io::Result<Duration> {
+        let age = self.disk.lock().age;
+        self.with(|_, outcome, _| outcome.map(|()| age))
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -342,13 +371,18 @@ impl Disk for SimulatedDisk {
     fn create(&self, name: &str, head: &[u8], length: u64) -> io::Result<Arc<dyn DiskFile>> {
         let mut machine = self.lock();
         let run = machine.run;
-        let outcome = machine.call(run);
+        let outcome = match machine.call(run) {
+            Ok(()) if machine.full => return Err(io::ErrorKind::StorageFull.into()),
+            outcome => outcome,
+        };
         // At a cut or an error, the new name may have become durable or not.
         if outcome.is_ok() || machine.chance.one_in(2) {
             let mut durable = head.to_vec();
             durable.resize(length as usize, 0);
             let file = SimulatedFile { present: durable.clone(), durable, pending: Vec::new() };
             machine.files.insert(name.to_owned(), file);
+            // The folder is durable now.
+            machine.removed.clear();
         }
         outcome?;
         Ok(Arc::new(Handle { disk: self.clone(), name: name.to_owned(), run }))
@@ -362,7 +396,26 @@ impl Disk for SimulatedDisk {
             let file = machine.files.remove(from).unwrap();
             assert!(file.pending.is_empty(), "renamed before it was durable");
             machine.files.insert(to.to_owned(), file);
+            machine.removed.clear();
         }
         outcome
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut machine = self.lock();
+        let run = machine.run;
+        let outcome = machine.call(run);
+        if outcome.is_ok() || machine.chance.one_in(2) {
+            let file = machine.files.remove(name).ok_or(io::ErrorKind::NotFound)?;
+            machine.removed.push((name.to_owned(), file));
+        }
+        outcome
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut machine = self.lock();
+        let run = machine.run;
+        machine.call(run)?;
+        Ok(machine.files.keys().cloned().collect())
     }
 }

@@ -9,6 +9,8 @@
 #![cfg_attr(not(test), allow(dead_code))]
 
 mod disk;
+#[cfg(test)]
+mod keeping;
 mod runs;
 #[cfg(test)]
 mod tests;

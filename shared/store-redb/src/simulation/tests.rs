@@ -16,7 +16,7 @@ use super::{
     runs::{LIVES, lives, short_run},
     world::{World, options},
 };
-use crate::{compact, error::OpenError, journal, store::RedbStore};
+use crate::{compact, error::OpenError, segment, store::RedbStore};
 
 /// How many cuts a run makes at least: a few thousand, or `LAUREL_CUTS`.
 fn cuts_wanted() -> u64 {
@@ -27,7 +27,7 @@ fn cuts_wanted() -> u64 {
 #[test]
 fn no_acknowledged_commit_is_lost_by_a_power_cut() {
     let (started, mut cuts) = (Instant::now(), 0);
-    let (mut acknowledged, mut drains, mut doubts) = (0, 0, [0; 2]);
+    let (mut acknowledged, mut drains, mut told, mut doubts) = (0, 0, 0, [0; 2]);
     for seed in 0.. {
         if cuts >= cuts_wanted() {
             break;
@@ -37,8 +37,10 @@ fn no_acknowledged_commit_is_lost_by_a_power_cut() {
         cuts += LIVES;
         acknowledged += world.acknowledged;
         drains += world.drains;
+        told += world.told;
         doubts = [doubts[0] + world.doubts[0], doubts[1] + world.doubts[1]];
     }
+    assert!(told > acknowledged, "the feed was not read enough");
     let [gone, there] = doubts;
     println!("{cuts} cuts in {:?}: {acknowledged} commits acknowledged", started.elapsed());
     println!("{drains} drains; of the batches in doubt {there} were there, {gone} were not");
@@ -125,10 +127,10 @@ fn damage_in_the_middle_of_the_journal_is_told() {
         }
         world.parts = None;
         world.disk.kill();
-        world.disk.damage(journal::FILES[0], 512 + 512 * place as usize + 40);
+        world.disk.damage(&segment::name(0), 512 + 512 * place as usize + 40);
         // The last frame cannot be distinguished from one that a power cut tore.
         if place == 19 {
-            world.model.in_doubt = Some((world.model.contents.clone(), 20));
+            world.model.in_doubt = Some((world.model.contents.clone(), 20, Vec::new()));
             world.model.contents.remove(&Key::new(vec![1, 19]));
             world.model.last_sequence = 19;
         }
@@ -152,6 +154,7 @@ fn a_gap_between_the_segments_is_told() {
         let change = Change::Put(vec![at; 1_800].into());
         vec![Write { key: Key::new(vec![1, at]), expect: Expect::Absent, change }]
     };
+    world.drain();
     // Into the second segment, with the first one not drained.
     for at in 0..10 {
         assert!(world.commit(vec![filling(at)])[0].is_ok());
@@ -159,7 +162,7 @@ fn a_gap_between_the_segments_is_told() {
     world.parts = None;
     world.disk.kill();
     let last_of_the_first = 512 + 6 * 2_048;
-    world.disk.damage(journal::FILES[0], last_of_the_first + 100);
+    world.disk.damage(&segment::name(0), last_of_the_first + 100);
     match world.open() {
         Err(OpenError::Corrupt { what }) => assert!(what.contains("missing"), "{what}"),
         other => panic!("{other:?}"),

@@ -3,7 +3,12 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use engine::store::{Change, Expect, Key, Range, Record, StoreError, Version, Write};
+use engine::{
+    keys::{self, kind},
+    store::{
+        Change, Changed, Changes, Committed, Expect, Key, Position, Range, Record, StoreError, Version, Write, feed,
+    },
+};
 use tokio::sync::oneshot;
 
 use super::{Chance, disk::SimulatedDisk};
@@ -17,6 +22,9 @@ use crate::{
     store::{Options, Parts},
 };
 
+/// The name of the one reader of the feed.
+const READER: &str = "reader";
+
 /// Records as they must be.
 pub(crate) type Contents = BTreeMap<Key, Record>;
 
@@ -25,7 +33,9 @@ pub(crate) type Contents = BTreeMap<Key, Record>;
 pub(crate) struct Model {
     pub(crate) contents: Contents,
     pub(crate) last_sequence: u64,
-    pub(crate) in_doubt: Option<(Contents, u64)>,
+    /// Every commit, as the feed must show it.
+    pub(crate) feed: Vec<Committed>,
+    pub(crate) in_doubt: Option<(Contents, u64, Vec<Committed>)>,
 }
 
 /// A machine, its store if that is open, and the model.
@@ -36,8 +46,11 @@ pub(crate) struct World {
     pub(crate) parts: Option<Parts>,
     snapshot: Option<(Snapshot, Contents)>,
     early: Option<(Vec<Write>, Foreseen)>,
+    pub(crate) options: Options,
     /// Acknowledged commits.
     pub(crate) acknowledged: u64,
+    /// Commits that the feed showed.
+    pub(crate) told: u64,
     pub(crate) drains: u64,
     /// Batches in doubt that turned out to be there, and that did not.
     pub(crate) doubts: [u64; 2],
@@ -66,7 +79,9 @@ impl World {
             parts: None,
             snapshot: None,
             early: None,
+            options: options(),
             acknowledged: 0,
+            told: 0,
             drains: 0,
             doubts: [0; 2],
         }
@@ -75,7 +90,7 @@ impl World {
     /// Opens the store and checks what it holds. `Err` says what kept it from opening.
     pub(crate) fn open(&mut self) -> Result<(), OpenError> {
         let disk = Arc::new(self.disk.clone());
-        let parts = Parts::open(disk, Path::new("simulated"), &options())?;
+        let parts = Parts::open(disk, Path::new("simulated"), &self.options)?;
         parts.writer.pace.stop_resting();
         self.parts = Some(parts);
         self.snapshot = None;
@@ -97,16 +112,18 @@ impl World {
             Err(error) => return self.excuse(&error),
         };
         let last_sequence = self.parts.as_ref().map(|parts| parts.writer.last_sequence);
-        if let Some((contents, sequence)) = self.model.in_doubt.take() {
+        if let Some((contents, sequence, feed)) = self.model.in_doubt.take() {
             let there = last_sequence == Some(sequence);
             self.doubts[usize::from(there)] += 1;
             if there {
+                self.model.feed.extend(feed);
                 self.model.contents = contents;
                 self.model.last_sequence = sequence;
             }
         }
         assert_eq!(last_sequence, Some(self.model.last_sequence), "commits are missing or too many");
         assert_eq!(found, self.model.contents, "the contents are not those acknowledged");
+        self.check_feed();
     }
 
     /// An error is expected while there is trouble; otherwise it is a fault of the store.
@@ -117,6 +134,7 @@ impl World {
     /// Checks that reading shows exactly what was acknowledged: all of it, a part of it, single
     /// records, and what a snapshot saw.
     pub(crate) fn check(&mut self) {
+        self.check_feed();
         match self.contents() {
             Ok(found) => assert_eq!(found, self.model.contents, "the contents differ"),
             Err(error) => return self.excuse(&error),
@@ -204,7 +222,8 @@ impl World {
             let (answer, answered) = oneshot::channel();
             answers.push(answered);
             let payload_bytes = frame::payload_bytes(writes);
-            Request { writes: writes.clone(), foreseen, payload_bytes, answer }
+            let is_anew = is_anew(writes);
+            Request { writes: writes.clone(), is_anew, foreseen, payload_bytes, answer }
         });
         let requests: Vec<_> = requests.collect();
         let writer = &mut self.parts.as_mut().expect("an open store").writer;
@@ -218,9 +237,11 @@ impl World {
 
     fn judge(&mut self, commits: &[Vec<Write>], answers: &[Result<Version, StoreError>]) {
         let (mut contents, mut sequence) = (self.model.contents.clone(), self.model.last_sequence);
-        let mut expected = Vec::new();
+        let (mut expected, mut feed) = (Vec::new(), Vec::new());
         for writes in commits {
-            expected.push(apply(&mut contents, &mut sequence, writes));
+            let version = apply(&mut contents, &mut sequence, writes);
+            feed.extend(version.map(|version| told(version, writes)));
+            expected.push(version);
         }
         let powered = self.disk.is_powered();
         let in_doubt = !powered || answers.iter().any(|one| matches!(one, Err(StoreError::Unknown(_))));
@@ -230,7 +251,7 @@ impl World {
         }
         if in_doubt {
             assert!(answers.iter().all(Result::is_err), "acknowledged without being durable");
-            self.model.in_doubt = Some((contents, sequence));
+            self.model.in_doubt = Some((contents, sequence, feed));
             return;
         }
         let refused = |one: &Result<_, _>| matches!(one, Err(StoreError::Busy | StoreError::Unavailable(_)));
@@ -245,13 +266,28 @@ impl World {
         }
         self.model.contents = contents;
         self.model.last_sequence = sequence;
+        self.model.feed.extend(feed);
     }
 
-    /// Does what the drainer has been asked to do, if anything. Returns whether that succeeded.
+    /// Does what the drainer has been asked to do, until there is nothing left. Returns whether that succeeded.
     pub(crate) fn drain(&mut self) -> bool {
+        while self.parts.as_ref().expect("an open store").drainer.handover.task().is_some() {
+            if !self.drain_once() {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn drain_once(&mut self) -> bool {
         let drainer = &mut self.parts.as_mut().expect("an open store").drainer;
         let done = match drainer.handover.task() {
             None | Some(Task::Stop) => return true,
+            Some(Task::Spare) => drainer.spare(),
+            Some(Task::Tidy) => {
+                drainer.tidy();
+                Ok(())
+            }
             Some(Task::Drain(frozen)) => {
                 self.drains += 1;
                 drainer.drain(&frozen)
@@ -265,13 +301,69 @@ impl World {
         done.is_ok()
     }
 
+    /// Where the reader of the feed is, as it has been stored; and the number of the last commit it has seen.
+    pub(crate) fn place(&self) -> Option<(Position, u64)> {
+        let position = feed::read_place(self.model.contents.get(&keys::place(READER))?).expect("a place");
+        let passed = self.parts.as_ref().expect("an open store").writer.log.passed(&position);
+        Some((position, passed.expect("a position of this feed")))
+    }
+
+    /// Moves the reader of the feed on by some commits, or lets it begin. Returns whether that was durable.
+    pub(crate) fn move_place(&mut self) -> bool {
+        let log = self.parts.as_ref().expect("an open store").writer.log.clone();
+        let position = match self.place() {
+            None => log.end_now(),
+            Some((position, _)) => match log.read(&position, self.chance.below(40) as usize) {
+                Ok(Changes::Commits { next, .. }) => next,
+                Ok(Changes::Gap { .. }) => panic!("a gap behind a place"),
+                Err(error) => {
+                    self.excuse(&error);
+                    return false;
+                }
+            },
+        };
+        let read = self.model.contents.get(&keys::place(READER)).map(|record| record.version);
+        let answers = self.commit(vec![vec![feed::set_place(READER, &position, read)]]);
+        answers[0].is_ok()
+    }
+
+    /// Checks that the feed shows exactly the acknowledged commits after the reader's place, in order. Only the one
+    /// planned failure may get in the way, once.
+    pub(crate) fn check_feed(&mut self) {
+        let Some((place, passed)) = self.place() else { return };
+        let log = self.parts.as_ref().expect("an open store").writer.log.clone();
+        let (mut position, mut found, mut failed) = (place, Vec::new(), false);
+        loop {
+            let limit = 1 + self.chance.below(20) as usize;
+            match log.read(&position, limit) {
+                Ok(Changes::Commits { commits, next }) => {
+                    assert!(commits.len() <= limit, "more than asked for");
+                    if commits.is_empty() && next == position {
+                        break;
+                    }
+                    found.extend(commits);
+                    position = next;
+                }
+                Ok(Changes::Gap { .. }) => panic!("a gap behind a place"),
+                Err(error) if failed || !self.disk.is_powered() => return self.excuse(&error),
+                Err(_) => failed = true,
+            }
+        }
+        let all = self.model.feed.iter().filter(|commit| commit.version.0 > passed && !commit.writes.is_empty());
+        assert!(found.iter().eq(all), "the feed shows other commits than those acknowledged");
+        self.told += found.len() as u64;
+    }
+
     /// One random step.
     pub(crate) fn step(&mut self) {
-        match self.chance.below(10) {
+        match self.chance.below(11) {
             0 | 1 => {
                 self.drain();
             }
             2 => self.check(),
+            10 => {
+                self.move_place();
+            }
             3 if self.early.is_none() => {
                 let writes = self.writes();
                 let foreseen = self.foresee(&writes);
@@ -297,6 +389,25 @@ impl World {
             }
         }
     }
+}
+
+/// Whether these writes are sent as ones that only put records in another form.
+fn is_anew(writes: &[Write]) -> bool {
+    writes.len() == 3
+}
+
+/// The commit as the feed must show it.
+fn told(version: Version, writes: &[Write]) -> Committed {
+    let shown = writes.iter().filter(|write| write.key.kind() != kind::PLACE);
+    let writes_told = shown.filter_map(|Write { key, expect, change }| {
+        let (key, is_new) = (key.clone(), *expect == Expect::Absent);
+        match change {
+            Change::Nothing => None,
+            Change::Put(value) => Some(Changed { key, version, value: Some(value.clone()), is_new }),
+            Change::Delete => Some(Changed { key, version, value: None, is_new: false }),
+        }
+    });
+    Committed { version, is_anew: is_anew(writes), writes: writes_told.collect() }
 }
 
 /// The version a commit gets if its expectations hold, in which case it is applied.

@@ -7,10 +7,13 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 use bytes::Bytes;
 
 mod ends;
+mod feed;
 mod limits;
 mod walk;
 
 use ends::*;
+pub use feed::check_whole_commits;
+use feed::*;
 use limits::*;
 use walk::*;
 
@@ -68,6 +71,12 @@ pub const CASES: &[(&str, Case)] = cases![
     a_walk_keeps_to_its_kind,
     a_walk_shows_what_stays_while_others_change,
     a_walk_shows_once_what_is_written_meanwhile,
+    the_feed_shows_what_is_committed,
+    a_reader_goes_on_where_it_was,
+    readers_places_are_not_shown,
+    what_is_written_anew_is_told_so,
+    a_position_of_another_feed_is_a_gap,
+    a_reader_is_woken,
 ];
 
 /// Runs every case, each on a new empty store.

@@ -23,7 +23,7 @@ use crate::store::{
     records::{
         AccountRecord, Answer, BlockRecord, By, CallerRecord, ClaimRecord, Held, KeyRecord, LinkCodeRecord,
         LinkEnd, LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerKeyRecord,
-        PartnerRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, Remembered,
+        PartnerRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, Remembered,
         RequestRecord, Shard, Stage, Stock, Window,
     },
 };
