@@ -6,14 +6,14 @@
 //! 8   payload length  4 bytes
 //! 12  commits         4 bytes
 //! 16  first sequence  8 bytes   the first commit's number; the others follow it
-//! 24  payload                   per commit: twice how many writes, plus one if records were only written anew;
+//! 24  payload                   per commit: four times how many writes, plus its manner (0 plain, 1 quiet, 2 anew);
 //!                               per write: twice the key's length, plus one if the record was expected to be
 //!                               absent, and the key; then 0 for a deletion or the value's length plus one and the
 //!                               value
 //!     zeros up to a whole sector
 //! ```
 //!
-//! A frame of the first form (`LJF1`) does not double these numbers, and says neither of both.
+//! A frame of the first form (`LJF1`) does not multiply these numbers, and says neither of both.
 //!
 //! A frame starts on a sector of its own, so writing one never touches a sector that holds acknowledged
 //! commits. Numbers are little-endian; those in the payload are varints. A frame is read only if its checksum
@@ -24,7 +24,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use engine::{
     keys,
-    store::{Change, Changed, Committed, Expect, Key, Version, Write},
+    store::{Change, Changed, Committed, Expect, Key, Manner, Version, Write},
 };
 
 use crate::{overlay::Entry, varint};
@@ -44,26 +44,45 @@ const MAGIC_FIRST: [u8; 4] = *b"LJF1";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Commit<'a> {
     pub(crate) writes: &'a [Write],
-    /// Whether it only puts records in another form.
-    pub(crate) is_anew: bool,
+    pub(crate) manner: Manner,
 }
 
 impl<'a> From<&'a [Write]> for Commit<'a> {
     fn from(writes: &'a [Write]) -> Commit<'a> {
-        Commit { writes, is_anew: false }
+        Commit { writes, manner: Manner::Plain }
     }
 }
 
-/// A number with a mark.
-fn marked(number: usize, mark: bool) -> u64 {
-    2 * number as u64 + u64::from(mark)
+/// How many writes there are, and in which manner.
+fn counted(writes: usize, manner: Manner) -> u64 {
+    let manner = match manner {
+        Manner::Plain => 0,
+        Manner::Quiet => 1,
+        Manner::Anew => 2,
+    };
+    4 * writes as u64 + manner
+}
+
+/// The manner of that number; `None` if it is of a newer Laurel.
+fn manner(number: u64) -> Option<Manner> {
+    match number {
+        0 => Some(Manner::Plain),
+        1 => Some(Manner::Quiet),
+        2 => Some(Manner::Anew),
+        _ => None,
+    }
+}
+
+/// A key's length, and whether its record is a new one.
+fn measured(key: &[u8], is_new: bool) -> u64 {
+    2 * key.len() as u64 + u64::from(is_new)
 }
 
 /// How many bytes of payload these writes take.
 pub(crate) fn payload_bytes(writes: &[Write]) -> usize {
-    let mut bytes = varint::bytes(marked(changes(writes).count(), false));
+    let mut bytes = varint::bytes(counted(changes(writes).count(), Manner::Plain));
     for (key, _, change) in changes(writes) {
-        bytes += varint::bytes(marked(key.len(), false)) + key.len();
+        bytes += varint::bytes(measured(key, false)) + key.len();
         bytes += match change {
             Some(value) => varint::bytes(value.len() as u64 + 1) + value.len(),
             None => 1,
@@ -87,10 +106,10 @@ pub(crate) fn encode(salt: u64, first_sequence: u64, commits: &[Commit<'_>]) -> 
     frame.extend_from_slice(&(payload as u32).to_le_bytes());
     frame.extend_from_slice(&(commits.len() as u32).to_le_bytes());
     frame.extend_from_slice(&first_sequence.to_le_bytes());
-    for Commit { writes, is_anew } in commits {
-        varint::push(marked(changes(writes).count(), *is_anew), &mut frame);
+    for Commit { writes, manner } in commits {
+        varint::push(counted(changes(writes).count(), *manner), &mut frame);
         for (key, is_new, change) in changes(writes) {
-            varint::push(marked(key.len(), is_new), &mut frame);
+            varint::push(measured(key, is_new), &mut frame);
             frame.extend_from_slice(key);
             match change {
                 Some(value) => {
@@ -203,7 +222,7 @@ pub(crate) fn writes(bytes: &[u8], at: usize, mut each: impl FnMut(Found)) -> Op
 pub(crate) fn commits(frame: &Bytes, from: u64) -> Option<Vec<Committed>> {
     let mut commits: Vec<Committed> = Vec::new();
     walk(frame, 0, |part| match part {
-        Part::Commit { version, is_anew } => commits.push(Committed { version, is_anew, writes: Vec::new() }),
+        Part::Commit { version, manner } => commits.push(Committed { version, manner, writes: Vec::new() }),
         Part::Write { found, is_new } => {
             let (key, Entry { version, value }) = found.entry(frame);
             if key.kind() != keys::kind::PLACE
@@ -220,7 +239,7 @@ pub(crate) fn commits(frame: &Bytes, from: u64) -> Option<Vec<Committed>> {
 /// A part of a payload.
 enum Part {
     /// A commit begins.
-    Commit { version: Version, is_anew: bool },
+    Commit { version: Version, manner: Manner },
     /// A write of it.
     Write { found: Found, is_new: bool },
 }
@@ -230,12 +249,17 @@ fn walk(bytes: &[u8], at: usize, mut each: impl FnMut(Part)) -> Option<()> {
     let head = Head::read(bytes.get(at..)?)?;
     let mut next = at + HEAD_BYTES;
     let payload = bytes.get(..next + head.payload_bytes)?;
-    let unmarked = |number: u64| if head.is_marked { (number >> 1, number & 1 == 1) } else { (number, false) };
     for sequence in head.first_sequence..=head.last_sequence() {
-        let (writes, is_anew) = unmarked(number(payload, &mut next)?);
-        each(Part::Commit { version: Version(sequence), is_anew });
+        let (writes, manner) = match number(payload, &mut next)? {
+            writes if !head.is_marked => (writes, Manner::Plain),
+            counted => (counted >> 2, manner(counted & 3)?),
+        };
+        each(Part::Commit { version: Version(sequence), manner });
         for _ in 0..writes {
-            let (key_bytes, is_new) = unmarked(number(payload, &mut next)?);
+            let (key_bytes, is_new) = match number(payload, &mut next)? {
+                key_bytes if !head.is_marked => (key_bytes, false),
+                measured => (measured >> 1, measured & 1 == 1),
+            };
             let key = part(payload, &mut next, key_bytes)?;
             let value = match number(payload, &mut next)? {
                 0 => None,

@@ -6,7 +6,7 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use engine::store::{StoreError, Version, Write};
+use engine::store::{Manner, StoreError, Version, Write};
 use tokio::sync::oneshot;
 
 use crate::{error::Cause, reading::Foreseen};
@@ -15,8 +15,7 @@ use crate::{error::Cause, reading::Foreseen};
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) writes: Vec<Write>,
-    /// Whether they only put records in another form.
-    pub(crate) is_anew: bool,
+    pub(crate) manner: Manner,
     /// What the tables held of its records when it was made.
     pub(crate) foreseen: Foreseen,
     /// Its size in a frame.

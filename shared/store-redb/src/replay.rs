@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(told(good.clone()), Ok(1));
         // The first byte says how many writes there are.
         let mut short = good.clone();
-        short[frame::HEAD_BYTES] = 4;
+        short[frame::HEAD_BYTES] = 8;
         assert_eq!(told(short), Err("the frame of commit 1 does not parse".to_owned()));
         // A length in more bytes than necessary: nothing writes it so.
         let mut long = good.clone();

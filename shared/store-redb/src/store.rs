@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use engine::store::{Feed, Key, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
+use engine::store::{Feed, Key, Manner, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -254,11 +254,11 @@ impl RedbStore {
         drop(self);
     }
 
-    async fn commit_as(&self, writes: Vec<Write>, is_anew: bool) -> Result<Version, StoreError> {
+    async fn commit_through(&self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
         let payload_bytes = self.check(&writes)?;
         let (answer, answered) = oneshot::channel();
         let foreseen = Foreseen::look_up(&self.shared, &writes);
-        self.queue.push(Request { writes, is_anew, foreseen, payload_bytes, answer })?;
+        self.queue.push(Request { writes, manner, foreseen, payload_bytes, answer })?;
         // The writer answers everybody; if it is gone, the outcome of its work is unknown.
         let gone = |_| Cause::Sync(Arc::new(io::Error::other("the writer is gone"))).unknown();
         answered.await.unwrap_or_else(|error| Err(gone(error)))
@@ -298,11 +298,11 @@ impl Store for RedbStore {
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(self.commit_as(writes, false))
+        Box::pin(self.commit_through(writes, Manner::Plain))
     }
 
-    fn commit_anew(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(self.commit_as(writes, true))
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(self.commit_through(writes, manner))
     }
 
     fn feed(&self) -> Option<&dyn Feed> {

@@ -86,7 +86,7 @@ impl Writer {
             .iter()
             .zip(&verdicts)
             .filter(|(_, verdict)| verdict.is_ok())
-            .map(|(request, _)| Commit { writes: &request.writes, is_anew: request.is_anew })
+            .map(|(request, _)| Commit { writes: &request.writes, manner: request.manner })
             .collect();
         if let Err(failure) = self.write(&accepted) {
             for verdict in &mut verdicts {

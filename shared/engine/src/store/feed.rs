@@ -23,7 +23,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::{
-    Change, Expect, Key, Pending, Record, Records, StoreError, Version, Write,
+    Change, Expect, Key, Manner, Pending, Record, Records, StoreError, Version, Write,
     error::Error,
     keys,
     records::{PlaceRecord, encode},
@@ -68,9 +68,8 @@ pub struct Changed {
 pub struct Committed {
     /// Which one.
     pub version: Version,
-    /// Whether its records were only written anew, in another form ([`Store::commit_anew`](super::Store::commit_anew)):
-    /// whoever tells what happened tells nothing of it, and whoever keeps a copy of the records takes it like all others.
-    pub is_anew: bool,
+    /// How it is meant. Whoever keeps a copy of the records takes all alike.
+    pub manner: Manner,
     /// Its writes, without expectations and without readers' places; never empty.
     pub writes: Vec<Changed>,
 }

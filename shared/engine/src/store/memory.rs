@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::store::{
-    Change, Changed, Changes, Committed, Expect, Feed, Key, Pending, Position, Range, Record, Store, StoreError,
+    Change, Changed, Changes, Committed, Expect, Feed, Key, Manner, Pending, Position, Range, Record, Store, StoreError,
     Version, Write, check_limits, feed,
     keys::{self, kind},
 };
@@ -56,9 +56,9 @@ impl MemoryStore {
         MemoryStore { state: Mutex::default(), kept, kept_max, end: watch::Sender::new(0) }
     }
 
-    fn commit_as(&self, writes: Vec<Write>, is_anew: bool) -> Result<Version, StoreError> {
+    fn commit_now(&self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
         let mut state = self.lock();
-        let version = state.commit(writes, is_anew)?;
+        let version = state.commit(writes, manner)?;
         state.forget(self.kept, self.kept_max);
         drop(state);
         self.end.send_replace(version.0);
@@ -75,7 +75,7 @@ impl MemoryStore {
 }
 
 impl State {
-    fn commit(&mut self, writes: Vec<Write>, is_anew: bool) -> Result<Version, StoreError> {
+    fn commit(&mut self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
         check_limits(&writes)?;
         for write in &writes {
             let found = self.records.get(&write.key).map(|record| record.version);
@@ -106,7 +106,7 @@ impl State {
                 None => self.records.remove(&key),
             };
         }
-        self.log.push_back(Committed { version, is_anew, writes: changed });
+        self.log.push_back(Committed { version, manner, writes: changed });
         Ok(version)
     }
 
@@ -164,11 +164,11 @@ impl Store for MemoryStore {
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
         // Only when polled, as with every other store: a future that is dropped does nothing.
-        Box::pin(async move { self.commit_as(writes, false) })
+        Box::pin(async move { self.commit_now(writes, Manner::Plain) })
     }
 
-    fn commit_anew(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(async move { self.commit_as(writes, true) })
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(async move { self.commit_now(writes, manner) })
     }
 
     fn feed(&self) -> Option<&dyn Feed> {

@@ -22,7 +22,7 @@ pub(crate) mod write;
 pub use feed::{Changed, Changes, Committed, Feed, Position};
 pub use key::{EXTENDED, Key, Kind, Range};
 pub use port::{
-    BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Page, Pending, Record, Store, StoreError,
+    BeyondLimit, COMMIT_BYTES_MAX, Change, Expect, Instant, Manner, Page, Pending, Record, Store, StoreError,
     VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
 };
 pub use reading::{Claim, ClaimedForm, Records};

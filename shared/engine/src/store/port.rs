@@ -57,6 +57,18 @@ pub enum Change {
     Delete,
 }
 
+/// How a commit is meant. It changes nothing of what the commit does; readers of the feed are told.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Manner {
+    /// Something happened.
+    #[default]
+    Plain,
+    /// Something happened that the world outside is not told of: an import, a replay.
+    Quiet,
+    /// Nothing happened: records were only put in another form, such as a newer format or another seal.
+    Anew,
+}
+
 /// One record's part in a commit. A key occurs at most once in a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Write {
@@ -164,9 +176,10 @@ pub trait Store: Send + Sync {
         self.commit(vec![put])
     }
 
-    /// Commits writes that put records in another form and change nothing of what they say, such as a newer format or
-    /// another seal: as [`Store::commit`] does, and the feed says so ([`Committed::is_anew`](super::Committed::is_anew)).
-    fn commit_anew(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+    /// Commits as [`Store::commit`] does, which is the plain manner; the feed says in which manner it was
+    /// ([`Committed::manner`](super::Committed::manner)).
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        let _ = manner;
         self.commit(writes)
     }
 

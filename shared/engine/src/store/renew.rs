@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Change, Expect, Key, Record, Store, StoreError, Write, error::Error, keys::kind, kinds::Form};
+use super::{Change, Expect, Key, Manner, Record, Store, StoreError, Write, error::Error, keys::kind, kinds::Form};
 
 /// Records in one page of the walk.
 const PAGE: usize = 1_000;
@@ -75,14 +75,14 @@ async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<u64, Error> {
     if writes.is_empty() {
         return Ok(0);
     }
-    match store.commit_anew(writes.clone()).await {
+    match store.commit_as(writes.clone(), Manner::Anew).await {
         Ok(_) => return Ok(writes.len() as u64),
         Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let mut written = 0;
     for write in writes {
-        match store.commit_anew(vec![write]).await {
+        match store.commit_as(vec![write], Manner::Anew).await {
             Ok(_) => written += 1,
             Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
             Err(error) => return Err(error.into()),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use engine::{
     keys::{self, kind},
     store::{
-        Change, Changed, Changes, Committed, Expect, Key, Position, Range, Record, StoreError, Version, Write, feed,
+        Change, Changed, Changes, Committed, Expect, Key, Manner, Position, Range, Record, StoreError, Version, Write, feed,
     },
 };
 use tokio::sync::oneshot;
@@ -222,8 +222,8 @@ impl World {
             let (answer, answered) = oneshot::channel();
             answers.push(answered);
             let payload_bytes = frame::payload_bytes(writes);
-            let is_anew = is_anew(writes);
-            Request { writes: writes.clone(), is_anew, foreseen, payload_bytes, answer }
+            let manner = manner(writes);
+            Request { writes: writes.clone(), manner, foreseen, payload_bytes, answer }
         });
         let requests: Vec<_> = requests.collect();
         let writer = &mut self.parts.as_mut().expect("an open store").writer;
@@ -391,9 +391,9 @@ impl World {
     }
 }
 
-/// Whether these writes are sent as ones that only put records in another form.
-fn is_anew(writes: &[Write]) -> bool {
-    writes.len() == 3
+/// In which manner these writes are sent.
+fn manner(writes: &[Write]) -> Manner {
+    [Manner::Plain, Manner::Quiet, Manner::Anew][writes.len() % 3]
 }
 
 /// The commit as the feed must show it.
@@ -407,7 +407,7 @@ fn told(version: Version, writes: &[Write]) -> Committed {
             Change::Delete => Some(Changed { key, version, value: None, is_new: false }),
         }
     });
-    Committed { version, is_anew: is_anew(writes), writes: writes_told.collect() }
+    Committed { version, manner: manner(writes), writes: writes_told.collect() }
 }
 
 /// The version a commit gets if its expectations hold, in which case it is applied.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{delete, done, key, lost, only_if, put, write};
 use crate::store::{
-    Change, Changed, Changes, Committed, Expect, Feed, Key, Position, Store, Version, feed,
+    Change, Changed, Changes, Committed, Expect, Feed, Key, Manner, Position, Store, Version, feed,
 };
 
 /// What the feed shows of a write, apart from its version: key, value, whether it is new.
@@ -135,19 +135,25 @@ pub(super) async fn readers_places_are_not_shown(store: Arc<dyn Store>) {
     assert_eq!(commits, []);
 }
 
-pub(super) async fn what_is_written_anew_is_told_so(store: Arc<dyn Store>) {
+pub(super) async fn the_manner_of_a_commit_is_told(store: Arc<dyn Store>) {
     let Some(feed) = store.feed() else { return };
     let version = done(&*store, vec![put("a", "one"), put("b", "one")]).await;
     let start = end(feed).await;
     let anew = vec![only_if(Expect::Version(version), put("a", "eins"))];
-    let version = store.commit_anew(anew).await.unwrap_or_else(|error| panic!("commit_anew: {error}"));
+    let version = store.commit_as(anew, Manner::Anew).await.unwrap_or_else(|error| panic!("commit_as: {error}"));
+    let quiet = vec![only_if(Expect::Version(version), put("b", "quiet"))];
+    lost(&*store, quiet.clone()).await;
+    assert!(store.commit_as(quiet, Manner::Quiet).await.is_err(), "expectations count as ever");
+    store.commit_as(vec![put("c", "quiet")], Manner::Quiet).await.unwrap_or_else(|error| panic!("commit_as: {error}"));
     done(&*store, vec![only_if(Expect::Version(version), put("a", "two"))]).await;
-    let stale = vec![only_if(Expect::Version(version), put("a", "zwei"))];
-    assert!(store.commit_anew(stale).await.is_err(), "expectations count as ever");
-    let (commits, _) = read(feed, start, 2, 10).await;
-    let marks: Vec<bool> = commits.iter().map(|commit| commit.is_anew).collect();
-    assert_eq!((marks, commits[0].version), (vec![true, false], version));
-    assert_eq!(all_told(&commits), [told("a", Some("eins"), false), told("a", Some("two"), false)]);
+    let (commits, _) = read(feed, start, 3, 10).await;
+    let manners_of = |name: &str| -> Vec<Manner> {
+        let own = commits.iter().filter(|commit| commit.writes[0].key == key(name));
+        own.map(|commit| commit.manner).collect()
+    };
+    assert_eq!(manners_of("a"), [Manner::Anew, Manner::Plain]);
+    assert_eq!(manners_of("c"), [Manner::Quiet]);
+    assert_eq!(all_told(&commits)[..2], [told("a", Some("eins"), false), told("a", Some("two"), false)]);
 }
 
 pub(super) async fn a_position_of_another_feed_is_a_gap(store: Arc<dyn Store>) {
@@ -189,7 +195,7 @@ pub async fn check_whole_commits(store: Arc<dyn Store>) {
             let Change::Put(value) = write.change else { unreachable!("puts") };
             Changed { key: write.key, version, value: Some(value), is_new: false }
         });
-        expected.push(Committed { version, is_anew: false, writes: changed.collect() });
+        expected.push(Committed { version, manner: Manner::Plain, writes: changed.collect() });
     }
     for limit in [1, 9, 1_000] {
         let (commits, _) = read(feed, start.clone(), 300, limit).await;

@@ -74,7 +74,7 @@ pub const CASES: &[(&str, Case)] = cases![
     the_feed_shows_what_is_committed,
     a_reader_goes_on_where_it_was,
     readers_places_are_not_shown,
-    what_is_written_anew_is_told_so,
+    the_manner_of_a_commit_is_told,
     a_position_of_another_feed_is_a_gap,
     a_reader_is_woken,
 ];
