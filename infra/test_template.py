@@ -459,7 +459,8 @@ class Data(unittest.TestCase):
         keys = [(item["AttributeName"], item["KeyType"]) for item in properties["KeySchema"]]
         self.assertEqual(keys, [("k", "HASH"), ("s", "RANGE")])
         self.assertEqual(properties["BillingMode"], "PAY_PER_REQUEST")
-        for costly in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification"):
+        self.assertEqual(properties["StreamSpecification"], {"StreamViewType": "NEW_AND_OLD_IMAGES"})
+        for costly in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
             self.assertNotIn(costly, properties)
         # Where shared/store-dynamodb/src/item.rs writes the ends of records.
         self.assertEqual(properties["TimeToLiveSpecification"], {"AttributeName": "t", "Enabled": True})

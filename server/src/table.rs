@@ -47,6 +47,13 @@ mod present {
         if data.create_table {
             store.create_table().await.map_err(|error| failed(&what, &error))?;
         }
+        if let Pace::Patient = pace {
+            return Ok(Arc::new(store));
+        }
+        let store = store.with_feed().await.map_err(|error| failed(&what, &error))?;
+        if store.feed().is_none() {
+            tracing::warn!("the table has no stream: nobody is told what happens; --create-table gives it one");
+        }
         Ok(Arc::new(store))
     }
 }

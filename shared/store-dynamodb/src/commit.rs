@@ -1,10 +1,10 @@
 //! Commits: sent until their outcome is known, and never applied twice.
 
-use engine::store::{Change, Expect, Instant, Key, StoreError, Version, Write, check_limits};
+use engine::store::{Change, Expect, Instant, Key, Manner, StoreError, Version, Write, check_limits};
 
 use crate::{
     error::{Cause, Failure},
-    request::{Held, Rejected, Request},
+    request::{Held, How, Rejected, Request},
     store::DynamoStore,
     tries::{Pace, Tries},
 };
@@ -18,14 +18,15 @@ enum Sent {
 }
 
 impl DynamoStore {
-    pub(crate) async fn commit_all(&self, writes: Vec<Write>) -> Result<Version, StoreError> {
-        self.commit_ending(writes, None).await
+    pub(crate) async fn commit_all(&self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
+        self.commit_ending(writes, manner, None).await
     }
 
     /// Commits writes; those that have an end are one put.
     pub(crate) async fn commit_ending(
         &self,
         writes: Vec<Write>,
+        manner: Manner,
         until: Option<Instant>,
     ) -> Result<Version, StoreError> {
         check_limits(&writes)?;
@@ -46,7 +47,7 @@ impl DynamoStore {
         let mut tries = Tries::start(self.pace);
         loop {
             let version = self.versions.after(floor);
-            match self.submit(&writes, version, until, &mut tries).await? {
+            match self.submit(&writes, How { version, manner, until }, &mut tries).await? {
                 Sent::Applied => return Ok(version),
                 Sent::Overtaken(by) if tries.again().await => floor = floor.max(Some(by)),
                 Sent::Overtaken(_) => return Err(StoreError::Busy),
@@ -70,11 +71,11 @@ impl DynamoStore {
     async fn submit(
         &self,
         writes: &[Write],
-        version: Version,
-        until: Option<Instant>,
+        how: How,
         tries: &mut Tries,
     ) -> Result<Sent, StoreError> {
-        let request = Request::new(&self.client, &self.table, writes, version, until);
+        let version = how.version;
+        let request = Request::new(&self.client, &self.table, writes, how);
         let request = request.map_err(Cause::unavailable)?;
         // Why it is not known whether an earlier attempt was applied, if it is not.
         let mut unclear: Option<Cause> = None;

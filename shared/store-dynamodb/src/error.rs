@@ -139,6 +139,8 @@ const DECLINED: &[&str] = &[
     "ReplicatedWriteConflictException",
     // The first sending of this request is still under way; the caller remembers that it was sent.
     "TransactionInProgressException",
+    // Of a stream: too many readers of one shard.
+    "LimitExceededException",
 ];
 
 /// Reasons in a cancelled transaction that are worth another try.

@@ -1,12 +1,12 @@
 //! A record as an item of the table. Attribute names are one letter, because they count in an item's size:
-//! `k` and `s` the key's [`Place`], `v` the value, `n` the version, and `t`, which few have, the end for
-//! DynamoDB's time to live.
+//! `k` and `s` the key's [`Place`], `v` the value, `n` the version; and, which few have, `t` the end for DynamoDB's
+//! time to live, and `w` the manner of the commit that wrote it, if that was not the plain one.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use bytes::Bytes;
-use engine::store::{Instant, Key, Record, Version};
+use engine::store::{Instant, Key, Manner, Record, Version};
 
 use crate::{error::Cause, place::Place};
 
@@ -23,6 +23,24 @@ pub(crate) const VALUE: &str = "v";
 pub(crate) const VERSION: &str = "n";
 /// The name of the second, since 1970, after which DynamoDB may remove the item.
 pub(crate) const END: &str = "t";
+
+/// The name of the number of the commit's manner, for readers of the stream.
+pub(crate) const MANNER: &str = "w";
+
+/// The number of a manner; the plain one has none.
+fn manner_number(manner: Manner) -> Option<&'static str> {
+    match manner {
+        Manner::Plain => None,
+        Manner::Quiet => Some("1"),
+        Manner::Anew => Some("2"),
+    }
+}
+
+/// The manner of that number; `None` if it is of a newer Laurel.
+#[cfg(feature = "stream")]
+pub(crate) fn manner(number: &str) -> Option<Manner> {
+    [Manner::Quiet, Manner::Anew].into_iter().find(|manner| manner_number(*manner) == Some(number))
+}
 
 /// Bytes as an attribute.
 pub(crate) fn binary(bytes: impl Into<Vec<u8>>) -> AttributeValue {
@@ -41,10 +59,13 @@ pub(crate) fn primary(key: &Key) -> Attributes {
 }
 
 /// A whole record.
-pub(crate) fn whole(key: &Key, value: &Bytes, version: Version) -> Attributes {
+pub(crate) fn whole(key: &Key, value: &Bytes, version: Version, manner: Manner) -> Attributes {
     let mut item = primary(key);
     item.insert(VALUE.to_owned(), binary(value.to_vec()));
     item.insert(VERSION.to_owned(), number(version));
+    if let Some(number) = manner_number(manner) {
+        item.insert(MANNER.to_owned(), AttributeValue::N(number.to_owned()));
+    }
     item
 }
 

@@ -8,6 +8,7 @@
 //!   same request is sent again, and if its conditions then fail, the version found shows whether this commit
 //!   or another was first. Each commit has a version of its own.
 //! - An outcome that cannot be found out is `StoreError::Unknown`, never done or lost.
+//! - The feed is the table's stream (`stream`, with the feature of that name).
 //! - [`cost`] computes what a call costs from what it touches.
 
 #![forbid(unsafe_code)]
@@ -25,6 +26,8 @@ mod place;
 mod reading;
 mod request;
 mod store;
+#[cfg(feature = "stream")]
+mod stream;
 mod tries;
 mod version;
 

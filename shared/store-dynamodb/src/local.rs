@@ -117,6 +117,7 @@ impl Local {
         options.pace.budget = Duration::from_secs(60);
         options.pace.wait_first = Duration::from_micros(100);
         options.pace.wait_max = Duration::from_millis(1);
+        options.stream_pause = Duration::from_millis(50);
         options
     }
 

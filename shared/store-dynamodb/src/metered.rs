@@ -7,7 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::store::{Instant, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{
+    Feed, Instant, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write,
+};
 
 use crate::{
     cost::{self, Cost},
@@ -175,12 +177,20 @@ impl Store for Metered {
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        self.commit_as(writes, Manner::Plain)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.store.feed()
+    }
+
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
         Box::pin(async move {
             let cost = {
                 let meter = self.lock();
                 cost::commit(&writes, |key| meter.sizes.get(key).copied())
             };
-            let answer = self.store.commit(writes.clone()).await;
+            let answer = self.store.commit_as(writes.clone(), manner).await;
             let mut meter = self.lock();
             if cost != Cost::default() {
                 meter.calls.push(Call::Commit(cost));

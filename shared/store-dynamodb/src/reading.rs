@@ -12,7 +12,7 @@ use crate::{
     item::{self, Attributes},
     place::{self, NotInOrder, Part},
     store::DynamoStore,
-    tries::Tries,
+    tries::{Pace, Tries},
 };
 
 /// How many keys DynamoDB takes in one batch.
@@ -24,23 +24,30 @@ const PARTS_AT_ONCE_MAX: usize = 32;
 /// A page of one kind looks at this many items at least: most may be of other kinds.
 const LOOKED_AT_MIN: usize = 1_000;
 
+/// Sends a read until it is answered or there are no more tries.
+pub(crate) async fn retried<T, F: Future<Output = Result<T, Failure>>>(
+    pace: Pace,
+    mut send: impl FnMut() -> F,
+) -> Result<T, StoreError> {
+    let mut tries = Tries::start(pace);
+    loop {
+        let failure = match send().await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        let hopeless = matches!(failure, Failure::Refused(_));
+        if hopeless || !tries.again().await {
+            return Err(failure.into_error());
+        }
+    }
+}
+
 impl DynamoStore {
-    /// Sends a read until it is answered or there are no more tries.
     async fn read<T, F: Future<Output = Result<T, Failure>>>(
         &self,
-        mut send: impl FnMut() -> F,
+        send: impl FnMut() -> F,
     ) -> Result<T, StoreError> {
-        let mut tries = Tries::start(self.pace);
-        loop {
-            let failure = match send().await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            let hopeless = matches!(failure, Failure::Refused(_));
-            if hopeless || !tries.again().await {
-                return Err(failure.into_error());
-            }
-        }
+        retried(self.pace, send).await
     }
 
     pub(crate) async fn get_all(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, StoreError> {

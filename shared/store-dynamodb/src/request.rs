@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::{
         TransactWriteItem,
     },
 };
-use engine::store::{Change, Expect, Instant, Version, Write};
+use engine::store::{Change, Expect, Instant, Manner, Version, Write};
 
 use crate::{
     error::{Cause, Failure, cancelled, classify},
@@ -57,6 +57,16 @@ pub(crate) enum Request {
     Transaction(TransactWriteItemsFluentBuilder),
 }
 
+/// How writes are sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Which version they get.
+    pub(crate) version: Version,
+    pub(crate) manner: Manner,
+    /// When the record ends.
+    pub(crate) until: Option<Instant>,
+}
+
 /// A condition: the expression, and the value of `:e` in it if it has one.
 type Condition = (&'static str, Option<AttributeValue>);
 
@@ -83,14 +93,14 @@ impl Request {
         client: &Client,
         table: &str,
         writes: &[Write],
-        version: Version,
-        until: Option<Instant>,
+        how: How,
     ) -> Result<Request, Cause> {
+        let How { version, manner, until } = how;
         let [write] = writes else {
-            return transaction(client, table, writes, version);
+            return transaction(client, table, writes, version, manner);
         };
         if until.is_none() && !alone(write) {
-            return transaction(client, table, writes, version);
+            return transaction(client, table, writes, version, manner);
         }
         let (expression, value) = condition(write.expect, version);
         match &write.change {
@@ -98,7 +108,7 @@ impl Request {
                 let put = client.put_item().table_name(table).condition_expression(expression);
                 let put = put.return_values_on_condition_check_failure(Returned::AllOld);
                 let put = put.set_expression_attribute_values(value.map(values));
-                let mut item = item::whole(&write.key, bytes, version);
+                let mut item = item::whole(&write.key, bytes, version, manner);
                 item.extend(until.map(|until| (item::END.to_owned(), item::end(until))));
                 Ok(Request::Put(put.set_item(Some(item))))
             }
@@ -108,7 +118,7 @@ impl Request {
                 let delete = delete.set_expression_attribute_values(value.map(values));
                 Ok(Request::Delete(delete.set_key(Some(item::primary(&write.key)))))
             }
-            Change::Nothing => transaction(client, table, writes, version),
+            Change::Nothing => transaction(client, table, writes, version, manner),
         }
     }
 
@@ -160,15 +170,26 @@ fn values(expected: AttributeValue) -> Attributes {
     Attributes::from([(":e".to_owned(), expected)])
 }
 
-fn transaction(client: &Client, table: &str, writes: &[Write], version: Version) -> Result<Request, Cause> {
+fn transaction(
+    client: &Client,
+    table: &str,
+    writes: &[Write],
+    version: Version,
+    manner: Manner,
+) -> Result<Request, Cause> {
     let items: Result<Vec<_>, BuildError> =
-        writes.iter().map(|write| transact_item(table, write, version)).collect();
+        writes.iter().map(|write| transact_item(table, write, version, manner)).collect();
     let items = items.map_err(|error| Cause::new(error.to_string()))?;
     let request = client.transact_write_items().client_request_token(token());
     Ok(Request::Transaction(request.set_transact_items(Some(items))))
 }
 
-fn transact_item(table: &str, write: &Write, version: Version) -> Result<TransactWriteItem, BuildError> {
+fn transact_item(
+    table: &str,
+    write: &Write,
+    version: Version,
+    manner: Manner,
+) -> Result<TransactWriteItem, BuildError> {
     let (expression, value) = condition(write.expect, version);
     let value = value.map(values);
     let item = TransactWriteItem::builder();
@@ -177,7 +198,7 @@ fn transact_item(table: &str, write: &Write, version: Version) -> Result<Transac
             let put = Put::builder().table_name(table).condition_expression(expression);
             let put = put.return_values_on_condition_check_failure(Returned::AllOld);
             let put = put.set_expression_attribute_values(value);
-            item.put(put.set_item(Some(item::whole(&write.key, bytes, version))).build()?)
+            item.put(put.set_item(Some(item::whole(&write.key, bytes, version, manner))).build()?)
         }
         Change::Delete => {
             let delete = Delete::builder().table_name(table).condition_expression(expression);

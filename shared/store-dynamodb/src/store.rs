@@ -9,13 +9,13 @@ use aws_sdk_dynamodb::{
         retry::RetryConfig, timeout::TimeoutConfig,
     },
     types::{
-        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
-        TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+        StreamSpecification, StreamViewType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use bytes::Bytes;
-use engine::store::{Instant, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{Instant, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write};
 
 use crate::{
     error::{Cause, ConnectError, Failure, classify},
@@ -49,6 +49,8 @@ pub struct Options {
     pub attempt_timeout: Duration,
     /// How often and how long a call is tried.
     pub pace: Pace,
+    /// How long a reader of the feed waits before it asks the stream again.
+    pub stream_pause: Duration,
 }
 
 impl Options {
@@ -62,6 +64,7 @@ impl Options {
             connect_timeout: Duration::from_secs(1),
             attempt_timeout: Duration::from_millis(1_500),
             pace: Pace::default(),
+            stream_pause: Duration::from_secs(1),
         }
     }
 
@@ -114,6 +117,23 @@ pub struct DynamoStore {
     pub(crate) table: Arc<str>,
     pub(crate) pace: Pace,
     pub(crate) versions: Arc<Versions>,
+    #[cfg(feature = "stream")]
+    reach: Arc<Reach>,
+    /// The table's stream, once it was looked for and found.
+    #[cfg(feature = "stream")]
+    stream: Option<Arc<crate::stream::Stream>>,
+}
+
+/// What another client of the same account is made of.
+#[cfg(feature = "stream")]
+#[derive(Debug)]
+struct Reach {
+    endpoint: Option<String>,
+    region: Region,
+    keys: Credentials,
+    timeouts: TimeoutConfig,
+    http: SharedHttpClient,
+    pause: Duration,
 }
 
 impl DynamoStore {
@@ -143,9 +163,19 @@ impl DynamoStore {
             .connect_timeout(options.connect_timeout)
             .operation_attempt_timeout(options.attempt_timeout)
             .build();
+        let region = Region::new(region.ok_or(ConnectError::Region)?);
+        #[cfg(feature = "stream")]
+        let reach = Arc::new(Reach {
+            endpoint: endpoint.clone(),
+            region: region.clone(),
+            keys: keys.clone(),
+            timeouts: timeouts.clone(),
+            http: http.clone(),
+            pause: options.stream_pause,
+        });
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(region.ok_or(ConnectError::Region)?))
+            .region(region)
             .credentials_provider(keys)
             .identity_cache(IdentityCache::no_cache())
             .http_client(http)
@@ -159,11 +189,51 @@ impl DynamoStore {
             table: options.table.into(),
             pace: options.pace,
             versions: Arc::default(),
+            #[cfg(feature = "stream")]
+            reach,
+            #[cfg(feature = "stream")]
+            stream: None,
         })
     }
 
-    /// Creates the table, paid by request, waits until it is ready, and has DynamoDB remove records that have
-    /// ended. An existing table is no error.
+    /// The same store with a feed: the table's stream. Without a stream it has none.
+    ///
+    /// # Errors
+    /// DynamoDB refuses to describe the table, or does not answer.
+    #[cfg(feature = "stream")]
+    pub async fn with_feed(self) -> Result<DynamoStore, ConnectError> {
+        let asked = self.client.describe_table().table_name(&*self.table).send().await;
+        let table = asked.map_err(|error| ConnectError::Failed(classify(&error).cause()))?.table;
+        let Some((arn, label)) = table.and_then(|table| {
+            let is_on = table.stream_specification.is_some_and(|stream| stream.stream_enabled);
+            Some((table.latest_stream_arn?, table.latest_stream_label?)).filter(|_| is_on)
+        }) else {
+            return Ok(self);
+        };
+        let Reach { endpoint, region, keys, timeouts, http, pause } = &*self.reach;
+        let mut config = aws_sdk_dynamodbstreams::Config::builder()
+            .behavior_version(aws_sdk_dynamodbstreams::config::BehaviorVersion::v2026_01_12())
+            .region(region.clone())
+            .credentials_provider(keys.clone())
+            .identity_cache(IdentityCache::no_cache())
+            .http_client(http.clone())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.clone())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        config.set_endpoint_url(endpoint.clone());
+        let stream = crate::stream::Stream {
+            client: aws_sdk_dynamodbstreams::Client::from_conf(config.build()),
+            arn,
+            label,
+            pace: self.pace,
+            pause: *pause,
+            memory: Default::default(),
+        };
+        Ok(DynamoStore { stream: Some(Arc::new(stream)), ..self })
+    }
+
+    /// Creates the table, paid by request, with a stream of its changes, waits until it is ready, and has DynamoDB
+    /// remove records that have ended. An existing table is no error; it gets what it lacks of these.
     ///
     /// # Errors
     /// DynamoDB refuses or does not answer, or the existing table is not one of Laurel's.
@@ -184,6 +254,7 @@ impl DynamoStore {
             .key_schema(key(SORT, KeyType::Range).map_err(built)?)
             .attribute_definitions(bytes(PARTITION).map_err(built)?)
             .attribute_definitions(bytes(SORT).map_err(built)?)
+            .stream_specification(changes().map_err(built)?)
             .send()
             .await;
         if let Err(error) = made {
@@ -202,10 +273,26 @@ impl DynamoStore {
                 {
                     tokio::time::sleep(Duration::from_millis(250)).await;
                 }
-                Ok(()) => return self.remove_ended().await,
+                Ok(()) => {
+                    self.stream_changes().await?;
+                    return self.remove_ended().await;
+                }
                 other => return other,
             }
         }
+    }
+
+    /// Has DynamoDB stream the table's changes, if it does not do so yet.
+    async fn stream_changes(&self) -> Result<(), ConnectError> {
+        let asked = self.client.describe_table().table_name(&*self.table).send().await;
+        let table = asked.map_err(|error| ConnectError::Failed(classify(&error).cause()))?.table;
+        let stream = table.and_then(|table| table.stream_specification);
+        if stream.is_some_and(|stream| stream.stream_enabled) {
+            return Ok(());
+        }
+        let changes = changes().map_err(|error| ConnectError::Failed(Cause::new(error.to_string())))?;
+        let update = self.client.update_table().table_name(&*self.table).stream_specification(changes);
+        update.send().await.map(|_| ()).map_err(|error| ConnectError::Failed(classify(&error).cause()))
     }
 
     /// Has DynamoDB remove records that have ended, if it does not do so yet.
@@ -246,6 +333,12 @@ impl DynamoStore {
             _ => Err(ConnectError::TableNotReady(name())),
         }
     }
+}
+
+/// A stream of what items were and are.
+fn changes() -> Result<StreamSpecification, aws_sdk_dynamodb::error::BuildError> {
+    let changes = StreamSpecification::builder().stream_enabled(true);
+    changes.stream_view_type(StreamViewType::NewAndOldImages).build()
 }
 
 fn has_our_keys(table: &TableDescription) -> bool {
@@ -297,11 +390,21 @@ impl Store for DynamoStore {
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(self.commit_all(writes))
+        Box::pin(self.commit_all(writes, Manner::Plain))
+    }
+
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(self.commit_all(writes, manner))
+    }
+
+    #[cfg(feature = "stream")]
+    fn feed(&self) -> Option<&dyn engine::store::Feed> {
+        let stream = self.stream.as_deref()?;
+        Some(stream)
     }
 
     fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(self.commit_ending(vec![put], Some(until)))
+        Box::pin(self.commit_ending(vec![put], Manner::Plain, Some(until)))
     }
 
     fn removes_ended(&self) -> bool {

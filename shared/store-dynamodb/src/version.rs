@@ -41,10 +41,20 @@ impl Versions {
 }
 
 fn now_ticks() -> u64 {
-    // Not the engine's `now`: it decides nothing, it only makes versions grow.
+    u64::try_from(now().as_micros()).unwrap_or(0) >> UNIT_BITS
+}
+
+/// Milliseconds since 1970.
+#[cfg(feature = "stream")]
+pub(crate) fn now_millis() -> i64 {
+    i64::try_from(now().as_millis()).unwrap_or(0)
+}
+
+fn now() -> Duration {
+    // Not the engine's `now`: it decides nothing, it only makes versions grow, and tells a stream's new records from
+    // its old ones.
     #[allow(clippy::disallowed_methods)]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_micros()).unwrap_or(0) >> UNIT_BITS
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// 64 random bits. If the machine has none to give, those that the maps' hashing got earlier.

@@ -7,7 +7,7 @@ use engine::{
     conformance::CASES,
     id::{BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
     keys::{self, kind},
-    store::{Change, Expect, Key, Kind, Page, Pending, Range, Record, Store, StoreError, Version, Write},
+    store::{Change, Expect, Feed, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write},
 };
 use store_dynamodb::{ConnectError, DynamoStore, Options, local::Local};
 
@@ -59,6 +59,14 @@ impl Store for Walking {
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
         self.0.commit(writes)
     }
+
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        self.0.commit_as(writes, manner)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.0.feed()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,7 +74,8 @@ async fn conforms() {
     let Some(local) = Local::shared() else { return };
     let begun = Instant::now();
     for (name, case) in CASES {
-        let store = local.store().await.unwrap();
+        let store = local.store().await.unwrap().with_feed().await.unwrap();
+        assert!(store.feed().is_some(), "a table that we make has a stream");
         let started = Instant::now();
         case(Arc::new(Walking(store))).await;
         println!("{name}: {} ms", started.elapsed().as_millis());
