@@ -3,7 +3,7 @@
 use std::{fmt::Display, sync::Arc};
 
 use bytes::Bytes;
-use engine::store::{Key, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{Feed, Key, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write};
 use store_dynamodb::local::Local;
 use store_redb::{Options, RedbStore};
 use tokio::runtime::{Builder, Runtime};
@@ -72,5 +72,13 @@ impl<S: Store + 'static> Store for Outside<S> {
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
         self.at_once(self.inner.commit(writes))
+    }
+
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        self.at_once(self.inner.commit_as(writes, manner))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.inner.feed()
     }
 }

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use engine::{
     keys::{self, kind},
     store::{
-        Change, Expect, Key, Page, Pending, Range, Record, Store, StoreError, Version, Write, kinds::Row,
+        Change, Expect, Feed, Key, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write,
+        kinds::Row,
     },
 };
 use laurel_tests::model::Dice;
@@ -142,10 +143,10 @@ impl Weathered {
         }
     }
 
-    async fn put_down(&self, writes: Vec<Write>) -> Result<Version, StoreError> {
+    async fn put_down(&self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
         let (told, due) = (told(&writes), due(&writes));
         let before = if self.lock().notes_last { self.before(&writes).await } else { Vec::new() };
-        let done = self.inner.commit(writes).await;
+        let done = self.inner.commit_as(writes, manner).await;
         if done.is_ok() {
             let mut weather = self.lock();
             if !told.members.is_empty() {
@@ -162,15 +163,15 @@ impl Weathered {
         keys.into_iter().zip(found).collect()
     }
 
-    async fn commit_once(&self, writes: Vec<Write>) -> Result<Version, StoreError> {
+    async fn commit_once(&self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
         self.waits().await;
         let fault = self.lock().over_commit();
         let done = match fault {
-            None => self.put_down(writes).await,
+            None => self.put_down(writes, manner).await,
             Some(Fault::LostRace) => Err(StoreError::LostRace),
             Some(Fault::Throttled) => Err(StoreError::Busy),
             Some(Fault::TimeoutBefore) => Err(StoreError::Unknown(unwell())),
-            Some(Fault::TimeoutAfter) => match self.put_down(writes).await {
+            Some(Fault::TimeoutAfter) => match self.put_down(writes, manner).await {
                 Ok(_) => Err(StoreError::Unknown(unwell())),
                 refused => refused,
             },
@@ -290,6 +291,14 @@ impl Store for Weathered {
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        Box::pin(self.commit_once(writes))
+        Box::pin(self.commit_once(writes, Manner::Plain))
+    }
+
+    fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
+        Box::pin(self.commit_once(writes, manner))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.inner.feed()
     }
 }
