@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::store::{Change, Expect, Key, Range, Record, Store, StoreError, WRITES_MAX, Write as Change_};
+use engine::store::{Change, Expect, Key, Position, Range, Store, StoreError, WRITES_MAX, Write as Change_};
 use engine::{Engine, keys};
 use serde_json::{Value, json};
 use store_redb::Snapshot;
@@ -35,9 +35,20 @@ const SECRETS: [&str; 2] = ["master-key", "admin-key"];
 /// The refusal of a file whose master key is not at hand.
 const KEY_NEEDED: &str = "it needs the master key it was written under; put the file master-key beside it, or the key into LAUREL_MASTER_KEY";
 
-/// The first line.
-pub(crate) fn header() -> String {
-    format!("{}\n", json!({"laurel": "full", "format": FORMAT}))
+/// The first line; and where a feed goes on after what follows it, if it has one.
+pub(crate) fn header(position: Option<&Position>) -> String {
+    let mut header = json!({"laurel": "full", "format": FORMAT});
+    if let Some(position) = position {
+        header["position"] = hex(position.as_bytes()).into();
+    }
+    format!("{header}\n")
+}
+
+/// Whether a line is the first one of a file that can be read; and the position that it names.
+pub(crate) fn read_header(line: &str) -> Option<Option<Position>> {
+    let header: Value = serde_json::from_str(line).ok()?;
+    let known = header["laurel"] == "full" && header["format"].as_u64() == Some(FORMAT);
+    known.then(|| header["position"].as_str().and_then(unhex).map(Position::new))
 }
 
 /// The last line.
@@ -45,8 +56,9 @@ pub(crate) fn footer(records: u64) -> String {
     format!("{}\n", json!({"records": records}))
 }
 
-fn line(key: &Key, record: &Record) -> String {
-    format!("{}\n", json!({"k": hex(key.as_bytes()), "v": hex(&record.value)}))
+/// The line of a record; of one that is deleted, without a value.
+pub(crate) fn line(key: &Key, value: Option<&[u8]>) -> String {
+    format!("{}\n", json!({"k": hex(key.as_bytes()), "v": value.map(hex)}))
 }
 
 /// Pages of lines of everything.
@@ -97,7 +109,7 @@ impl Pages {
         };
         // A place is one in this store's feed.
         let page = page.iter().filter(|(key, _)| key.kind() != keys::kind::PLACE);
-        let lines = page.map(|(key, record)| line(key, record));
+        let lines = page.map(|(key, record)| line(key, Some(&record.value)));
         Ok(Some(lines.inspect(|_| self.records += 1).collect()))
     }
 }
@@ -111,7 +123,7 @@ pub(crate) async fn export(opened: &Opened, data: &Path, out: &Path) -> Result<u
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(out.join(name))
     };
     let mut file = BufWriter::new(create(FILE).map_err(unwritable)?);
-    file.write_all(header().as_bytes()).map_err(unwritable)?;
+    file.write_all(header(None).as_bytes()).map_err(unwritable)?;
     let mut pages = match &opened.embedded {
         Some(store) => Pages::of(store.snapshot()),
         None => Pages::walking(opened.store.clone()),
@@ -178,6 +190,9 @@ pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartErr
         let length = value.len();
         let (key, change) = (Key::new(key), Change::Put(Bytes::from(value)));
         let write = Change_ { key, expect: Expect::Absent, change };
+        if write.key.kind() == keys::kind::PLACE {
+            continue; // of another store's feed
+        }
         if write.key.kind() == keys::kind::NONCE {
             // No request stays in time for longer than this.
             let until = edge::Clock::Machine.now().plus_days(1);
@@ -216,9 +231,7 @@ async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
 fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
     let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut lines = BufReader::new(File::open(file)?).lines();
-    let first: Value =
-        serde_json::from_str(&lines.next().transpose()?.unwrap_or_default()).unwrap_or_default();
-    if first["laurel"] != "full" || first["format"].as_u64() != Some(FORMAT) {
+    if read_header(&lines.next().transpose()?.unwrap_or_default()).is_none() {
         return Err(wrong("it was not written by laurel export --full of this format".to_owned()));
     }
     let (mut records, mut counted) = (0u64, None);
@@ -250,19 +263,20 @@ fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
     Ok(records)
 }
 
-fn record(line: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+/// The record of a line.
+pub(crate) fn record(line: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let line: Value = serde_json::from_str(line).ok()?;
     let key = unhex(line["k"].as_str()?)?;
     (!key.is_empty()).then_some((key, unhex(line["v"].as_str()?)?))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     if !bytes.len().is_multiple_of(2) {
         return None;

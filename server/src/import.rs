@@ -30,7 +30,9 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     let api = if import.dry_run {
         start::assemble_dry(&import.data, program, import.test_clock).await?
     } else {
-        start::assemble(&start::open(&import.data).await?, program, import.test_clock).await?
+        let opened = start::open(&import.data).await?;
+        start::end_following(&opened).await?;
+        start::assemble(&opened, program, import.test_clock).await?
     };
     start::must_not_be_settled(&api, api.clock.now()).await?;
     let bar = progress::bar(sheet.len() as u64, "importing");

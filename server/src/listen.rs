@@ -179,7 +179,7 @@ async fn respond(
 ) -> Response<Body> {
     unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
     let mut response = if (request.method(), request.uri().path()) == (&http::Method::GET, "/backup") {
-        backup(api, extra.embedded.as_ref(), request.headers()).await
+        backup(api, extra.embedded.as_ref(), request.headers(), request.uri().query()).await
     } else {
         answer(api, extra, request, unread).await.map(Either::Left)
     };

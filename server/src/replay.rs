@@ -129,6 +129,7 @@ async fn prepared(replay: &Replay, report: &Path) -> Result<(Run, Playlist), Sta
     }
     let bytes = std::fs::read(file).map_err(|error| failed("cannot read the file", &error))?;
     let opened = start::open(&replay.data).await?;
+    start::end_following(&opened).await?;
     // The clock stands at the history's beginning; each event has its own.
     let now = Clock::Machine.now();
     let began = events::first_moment(&sheet, replay.read.dates()).map_or(now, |first| first.min(now));

@@ -9,7 +9,7 @@ use engine::{
     id::CallerId,
     keys,
     records::By,
-    store::{Store, memory::MemoryStore},
+    store::{Change, Expect, Store, Write, memory::MemoryStore},
 };
 use store_redb::{Options, RedbStore};
 
@@ -200,6 +200,19 @@ pub(crate) async fn must_not_be_settled(api: &Api, at: Instant) -> Result<(), St
 
 /// Under another master key every identity would seem new and people would register twice; in half
 /// an import they would be missing. Neither is served.
+/// A copy that somebody writes to does not follow any more.
+pub(crate) async fn end_following(opened: &Opened) -> Result<(), StartError> {
+    let engine = Engine::new(opened.store.clone());
+    let note = engine.records().note(keys::FOLLOWING_NOTE).await;
+    if note.map_err(|error| failed("cannot read the store", &error))?.is_none() {
+        return Ok(());
+    }
+    let gone = Write { key: keys::note(keys::FOLLOWING_NOTE), expect: Expect::Anything, change: Change::Delete };
+    opened.store.commit(vec![gone]).await.map_err(|error| failed("cannot write to the store", &error))?;
+    tracing::info!("this copy has followed another server; from now on it goes on by itself");
+    Ok(())
+}
+
 async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     if engine.records().note(keys::IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
@@ -256,6 +269,7 @@ async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartEr
 /// Everything `laurel serve` needs.
 pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> {
     let opened = open_paced(&serve.data, Pace::Answering).await?;
+    end_following(&opened).await?;
     let mut api = assemble(&opened, serve.program.as_deref(), serve.test_clock).await?;
     must_not_be_settled(&api, api.clock.now()).await?;
     api.origins.clone_from(&serve.cors_origins);

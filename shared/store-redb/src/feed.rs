@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use engine::store::{Changes, Committed, Feed, Pending, Position, StoreError};
+use engine::store::{Changed, Changes, Committed, Feed, Pending, Position, StoreError};
 use tokio::sync::watch;
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 /// How much is read of a segment at a time.
 const STRETCH_BYTES: u64 = 32 * 1024;
 
-/// After how many bytes of frames no more are read in one call.
+/// How many bytes of keys and values one call shows at most, unless one commit alone has more.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 
 /// A segment whose commits can be read: from its first one to the one before the next stretch's.
@@ -97,6 +97,11 @@ impl Log {
 
     fn position(&self, place: Place) -> Position {
         place.position(self.id)
+    }
+
+    /// The position after that commit.
+    pub(crate) fn position_after(&self, passed: u64) -> Position {
+        self.position(Place { passed, offset: 0 })
     }
 
     pub(crate) fn end_now(&self) -> Position {
@@ -193,15 +198,18 @@ fn read_on(
         let Some(all) = frame::commits(&reading.bytes(&head), wanted) else { return Ok(false) };
         place.offset = reading.place();
         for commit in all {
-            if commits.len() == limit {
+            let own = commit.writes.iter().map(Changed::bytes).sum::<usize>();
+            let is_full = *bytes > 0 && *bytes + own > READ_BYTES_MAX;
+            if commits.len() == limit || is_full {
+                *bytes += own;
                 return Ok(true);
             }
+            *bytes += own;
             place.passed = commit.version.0;
             if !commit.writes.is_empty() {
                 commits.push(commit);
             }
         }
-        *bytes += head.frame_bytes();
         reading.pass(&head);
         place.offset = reading.place();
         found = reading.frame()?.filter(|next| next.first_sequence == place.passed + 1);

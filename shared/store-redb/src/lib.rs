@@ -21,6 +21,7 @@ mod overlay;
 mod pace;
 mod queue;
 mod reading;
+mod replace;
 mod replay;
 mod segment;
 #[cfg(all(test, not(feature = "simulation")))]

@@ -70,6 +70,8 @@ pub(crate) struct View {
     pub(crate) active: Arc<Generation>,
     pub(crate) frozen: Option<Arc<Generation>>,
     pub(crate) tables: Arc<Reader>,
+    /// The number of the last commit in it.
+    pub(crate) last_sequence: u64,
 }
 
 impl View {

@@ -1,6 +1,6 @@
 //! A consistent state of all records, to copy while the store keeps running.
 
-use engine::store::{Key, Range, Record, StoreError};
+use engine::store::{Key, Position, Range, Record, StoreError};
 
 use crate::{
     error::Cause,
@@ -11,11 +11,17 @@ use crate::{
 #[derive(Debug)]
 pub struct Snapshot {
     view: View,
+    position: Position,
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: View) -> Snapshot {
-        Snapshot { view }
+    pub(crate) fn new(view: View, position: Position) -> Snapshot {
+        Snapshot { view, position }
+    }
+
+    /// Where the feed goes on after it: with the first commit that it does not hold.
+    pub fn position(&self) -> &Position {
+        &self.position
     }
 
     /// Up to `limit` records of the range, ascending. Fewer than `limit` means the range is exhausted. Reads

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use engine::store::{Feed, Key, Manner, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
+use bytes::Bytes;
+use engine::store::{Change, Expect, Feed, Key, Manner, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
     pace::Pace,
     queue::{Queue, Request},
     reading::{self, Foreseen},
+    replace,
     snapshot::Snapshot,
     tables::Tables,
     writer::{Counts, Writer},
@@ -119,7 +121,7 @@ impl Parts {
         });
         let reader = tables.reader().map_err(OpenError::Tables)?;
         let active = Arc::new(recovered.active);
-        let shared = Arc::new(Shared::new(View { active, frozen, tables: reader }));
+        let shared = Arc::new(Shared::new(View { active, frozen, tables: reader, last_sequence: recovered.last_sequence }));
         pace.filled(journal.filled_bytes());
         let writer = Writer {
             journal,
@@ -185,7 +187,20 @@ impl RedbStore {
     /// has it open.
     pub fn open(path: &Path, options: Options) -> Result<RedbStore, OpenError> {
         let disk = Arc::new(Folder::open(path)?);
+        replace::finish(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
         RedbStore::open_on(disk, path, &options)
+    }
+
+    /// Where a store is made that is to take the place of the one in this folder, or of none: see
+    /// [`RedbStore::replace`].
+    pub fn anew(path: &Path) -> PathBuf {
+        path.join(replace::ANEW)
+    }
+
+    /// Puts the store that was made in [`RedbStore::anew`] of that folder in the place of the folder's own. Neither is
+    /// in use. After a cut the next opening finishes it.
+    pub fn replace(path: &Path) -> Result<(), OpenError> {
+        replace::replace(path)
     }
 
     pub(crate) fn open_on(
@@ -226,7 +241,30 @@ impl RedbStore {
     /// however long it is kept; while it is, the tables cannot reuse the space of what has
     /// changed since.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.shared.read().clone())
+        let view = self.shared.read().clone();
+        let position = self.log.position_after(view.last_sequence);
+        Snapshot::new(view, position)
+    }
+
+    /// Commits what another store's feed has shown, whole, however many writes it is: as [`Store::commit_as`] does,
+    /// without expectations.
+    ///
+    /// # Errors
+    /// As those of a commit; [`StoreError::Unavailable`] if it has too many bytes.
+    pub async fn copy(
+        &self,
+        changes: Vec<(Key, Option<Bytes>)>,
+        manner: Manner,
+    ) -> Result<Version, StoreError> {
+        let change = |value: Option<Bytes>| value.map_or(Change::Delete, Change::Put);
+        let writes = changes.into_iter().map(|(key, value)| Write {
+            key,
+            expect: Expect::Anything,
+            change: change(value),
+        });
+        let writes: Vec<Write> = writes.collect();
+        let payload_bytes = self.check_bytes(&writes)?;
+        self.commit_sized(writes, manner, payload_bytes).await
     }
 
     /// Figures of this moment.
@@ -255,7 +293,17 @@ impl RedbStore {
     }
 
     async fn commit_through(&self, writes: Vec<Write>, manner: Manner) -> Result<Version, StoreError> {
-        let payload_bytes = self.check(&writes)?;
+        check_limits(&writes)?;
+        let payload_bytes = self.check_bytes(&writes)?;
+        self.commit_sized(writes, manner, payload_bytes).await
+    }
+
+    async fn commit_sized(
+        &self,
+        writes: Vec<Write>,
+        manner: Manner,
+        payload_bytes: usize,
+    ) -> Result<Version, StoreError> {
         let (answer, answered) = oneshot::channel();
         let foreseen = Foreseen::look_up(&self.shared, &writes);
         self.queue.push(Request { writes, manner, foreseen, payload_bytes, answer })?;
@@ -264,8 +312,7 @@ impl RedbStore {
         answered.await.unwrap_or_else(|error| Err(gone(error)))
     }
 
-    fn check(&self, writes: &[Write]) -> Result<usize, StoreError> {
-        check_limits(writes)?;
+    fn check_bytes(&self, writes: &[Write]) -> Result<usize, StoreError> {
         let bytes = frame::payload_bytes(writes);
         if bytes > self.payload_bytes_max {
             let bytes_max = self.payload_bytes_max;

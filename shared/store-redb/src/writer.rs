@@ -196,6 +196,7 @@ impl Writer {
             active.insert(key.into(), entry);
         });
         debug_assert!(parsed.is_some(), "a frame of our own does not parse");
+        view.last_sequence = self.last_sequence;
     }
 
     fn failed(&mut self, error: AppendError) -> Failure {

@@ -63,6 +63,13 @@ pub struct Changed {
     pub is_new: bool,
 }
 
+impl Changed {
+    /// How many bytes its key and its value have.
+    pub fn bytes(&self) -> usize {
+        self.key.as_bytes().len() + self.value.as_ref().map_or(0, Bytes::len)
+    }
+}
+
 /// A commit as the feed shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Committed {

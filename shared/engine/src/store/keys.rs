@@ -100,6 +100,9 @@ pub(crate) const LOOKED_THROUGH_NOTE: &str = "requests_looked_through";
 /// The note that stands while a whole store is being imported.
 pub const IMPORTING_NOTE: &str = "importing";
 
+/// The note of a copy that follows another store: by which name, and how far it has come.
+pub const FOLLOWING_NOTE: &str = "following";
+
 fn key(kind: Kind, parts: &[&[u8]]) -> Key {
     let length = kind.as_bytes().len() + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut bytes = Vec::with_capacity(length);

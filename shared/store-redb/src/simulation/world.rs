@@ -162,7 +162,9 @@ impl World {
         }
         if self.chance.one_in(4) {
             let view = writer.shared.read().clone();
-            self.snapshot = Some((Snapshot::new(view), self.model.contents.clone()));
+            assert_eq!(view.last_sequence, self.model.last_sequence, "a snapshot knows where it is");
+            let position = writer.log.position_after(view.last_sequence);
+            self.snapshot = Some((Snapshot::new(view, position), self.model.contents.clone()));
         }
     }
 
