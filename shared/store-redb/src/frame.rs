@@ -290,3 +290,76 @@ fn part(payload: &[u8], next: &mut usize, length: u64) -> Option<Range<usize>> {
 fn checksum(salt: u64, covered: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&salt.to_le_bytes()), covered)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT: u64 = 7;
+
+    /// As builds before the feed wrote them, and as folders still hold them.
+    #[test]
+    fn a_frame_of_the_first_form_is_read() {
+        let payload = b"\x02\x03key\x06value\x04gone\x00";
+        let mut frame = [&MAGIC_FIRST[..], &[0; 4], &(payload.len() as u32).to_le_bytes(), &1_u32.to_le_bytes()].concat();
+        frame.extend_from_slice(&9_u64.to_le_bytes());
+        frame.extend_from_slice(payload);
+        let checksum = checksum(SALT, &frame[8..]);
+        frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+        frame.resize(SECTOR_BYTES, 0);
+        assert!(check(SALT, &frame).is_some_and(|head| head.first_sequence == 9 && head.commits == 1));
+        let frame = Bytes::from(frame);
+        let changed = |key: &'static [u8], value: Option<&'static [u8]>| Changed {
+            key: Key::new(key),
+            version: Version(9),
+            value: value.map(Bytes::from_static),
+            is_new: false,
+        };
+        let writes = vec![changed(b"key", Some(b"value")), changed(b"gone", None)];
+        assert_eq!(
+            commits(&frame, 9),
+            Some(vec![Committed { version: Version(9), manner: Manner::Plain, writes }])
+        );
+        assert_eq!(commits(&frame, 10), Some(vec![]));
+        let mut found = Vec::new();
+        writes_of(&frame, &mut found);
+        assert_eq!(found, [(&b"key"[..], true), (b"gone", false)]);
+    }
+
+    fn writes_of<'a>(frame: &'a Bytes, found: &mut Vec<(&'a [u8], bool)>) {
+        writes(frame, 0, |write| found.push((&frame[write.key], write.value.is_some()))).expect("it parses");
+    }
+
+    #[test]
+    fn marks_are_read_as_they_were_written() {
+        let write = |key: Vec<u8>, expect, change| Write { key: Key::new(key), expect, change };
+        let put = |length: usize| Change::Put(vec![1; length].into());
+        // Around where a number takes another byte.
+        for (writes, key_bytes, manner) in [
+            (1, 1, Manner::Plain),
+            (31, 63, Manner::Quiet),
+            (32, 64, Manner::Anew),
+            (100, 1_000, Manner::Quiet),
+        ] {
+            let key = |at: usize| [&[b'k'; 1_000][..key_bytes], &[at as u8]].concat();
+            let writes: Vec<Write> = (0..writes)
+                .map(|at| match at % 4 {
+                    0 => write(key(at), Expect::Absent, put(at)),
+                    1 => write(key(at), Expect::Version(Version(1)), put(at)),
+                    2 => write(key(at), Expect::Absent, Change::Delete),
+                    _ => write(key(at), Expect::Anything, put(at)),
+                })
+                .collect();
+            let commit = Commit { writes: &writes, manner };
+            let frame = Bytes::from(encode(SALT, 5, &[commit, Commit::from(&writes[..1])]));
+            let head = check(SALT, &frame).expect("a whole frame");
+            assert_eq!(head.payload_bytes, payload_bytes(&writes) + payload_bytes(&writes[..1]));
+            let read = commits(&frame, 5).expect("it parses");
+            assert_eq!((read[0].manner, read[1].manner), (manner, Manner::Plain));
+            let marks: Vec<bool> = read[0].writes.iter().map(|changed| changed.is_new).collect();
+            let wanted: Vec<bool> = (0..writes.len()).map(|at| at % 4 == 0).collect();
+            assert_eq!(marks, wanted);
+            assert!(read[0].writes.iter().zip(&writes).all(|(changed, write)| changed.key == write.key));
+        }
+    }
+}

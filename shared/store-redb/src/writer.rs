@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::store::{Change, Expect, Key, StoreError, Version, Write};
+use engine::store::{Change, Expect, Key, StoreError, Version};
 
 use crate::{
     error::Cause,
