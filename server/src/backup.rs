@@ -121,7 +121,11 @@ fn asked(query: Option<&str>) -> Result<Option<After>, Problem> {
         Some(position) if name.is_none_or(is_name) => {
             Ok(Some(After { position, name: name.map(|name| format!("copy-{name}")) }))
         }
-        _ => Err(Problem::field("/query", "invalid_value", "after=POSITION in hexadecimal digits, and name=NAME of up to 32 letters and digits")),
+        _ => Err(Problem::field(
+            "/query",
+            "invalid_value",
+            "after=POSITION in hexadecimal digits, and name=NAME of up to 32 letters and digits",
+        )),
     }
 }
 
@@ -176,5 +180,8 @@ async fn keep(store: &Arc<RedbStore>, name: &str, position: &Position) -> Result
         *moved = Some((name.to_owned(), std::time::Instant::now()));
     }
     let place = feed::set_place(name, position, None);
-    store.commit(vec![engine::store::Write { expect: engine::store::Expect::Anything, ..place }]).await.map(drop)
+    store
+        .commit(vec![engine::store::Write { expect: engine::store::Expect::Anything, ..place }])
+        .await
+        .map(drop)
 }

@@ -96,11 +96,14 @@ struct Other {
 impl Other {
     fn of(from: &str, key: String) -> Result<Other, StartError> {
         let wrong = || {
-            let detail = format!("{from} is no address of a server, such as http://10.0.0.2:9000; what goes over other people's networks goes through a tunnel");
+            let detail = format!(
+                "{from} is no address of a server, such as http://10.0.0.2:9000; what goes over other people's networks goes through a tunnel"
+            );
             StartError(detail)
         };
         let uri: Uri = from.parse().map_err(|_| wrong())?;
-        let is_plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
+        let is_plain =
+            uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
         let host = uri.host().filter(|_| is_plain).ok_or_else(wrong)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Other { host, port: uri.port_u16().unwrap_or(80), key })
@@ -125,14 +128,17 @@ impl Other {
             .body(Empty::<Bytes>::new())
             .map_err(|error| passing("no request", &error))?;
         let silent = |_| Trouble::Passing("the server does not answer".to_owned());
-        let answer = timeout(PATIENCE, sender.send_request(request)).await.map_err(silent)?.map_err(broken)?;
+        let answer =
+            timeout(PATIENCE, sender.send_request(request)).await.map_err(silent)?.map_err(broken)?;
         match answer.status() {
             StatusCode::OK => Ok(answer.into_body()),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(Trouble::Passing(format!("the server answers {status}")))
             }
             status => {
-                let detail = format!("the server answers {status}: LAUREL_ADMIN_KEY must be one of its admins' keys, and its data a folder");
+                let detail = format!(
+                    "the server answers {status}: LAUREL_ADMIN_KEY must be one of its admins' keys, and its data a folder"
+                );
                 Err(Trouble::Final(StartError(detail)))
             }
         }
@@ -162,7 +168,9 @@ impl Lines {
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(passing("the server breaks off", &error)),
-                Some(Ok(frame)) => self.waiting.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..])),
+                Some(Ok(frame)) => {
+                    self.waiting.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]))
+                }
             }
         }
     }
@@ -179,7 +187,9 @@ fn unwritable(error: engine::store::StoreError) -> Trouble {
 /// Follows until SIGTERM or SIGINT.
 pub(crate) async fn follow(asked: &Follow) -> Result<ExitCode, StartError> {
     let key = std::env::var("LAUREL_ADMIN_KEY").ok().filter(|key| !key.is_empty());
-    let key = key.ok_or_else(|| StartError("LAUREL_ADMIN_KEY must be an admin's key of the other server".to_owned()))?;
+    let key = key.ok_or_else(|| {
+        StartError("LAUREL_ADMIN_KEY must be an admin's key of the other server".to_owned())
+    })?;
     let other = Other::of(&asked.from, key)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("no signals", &error))?;
@@ -210,7 +220,9 @@ async fn run(other: &Other, data: &Path) -> Result<ExitCode, StartError> {
 }
 
 /// Does it again until it goes through.
-async fn retried<T, F: Future<Output = Result<T, Trouble>>>(mut step: impl FnMut() -> F) -> Result<T, StartError> {
+async fn retried<T, F: Future<Output = Result<T, Trouble>>>(
+    mut step: impl FnMut() -> F,
+) -> Result<T, StartError> {
     loop {
         match step().await {
             Ok(done) => return Ok(done),
@@ -292,7 +304,8 @@ fn name() -> String {
 async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> Result<(), StartError> {
     let (mut said, mut noted) = (Instant::now(), Instant::now());
     loop {
-        let target = format!("/backup?after={}&name={}", full::hex(following.position.as_bytes()), following.name);
+        let target =
+            format!("/backup?after={}&name={}", full::hex(following.position.as_bytes()), following.name);
         let asked = &following;
         let Some(next) = retried(|| step(other, &target, store, asked)).await? else { return Ok(()) };
         if said.elapsed() > BETWEEN_WORDS {
@@ -324,7 +337,8 @@ async fn step(
         let told: Value = serde_json::from_str(&line).map_err(|_| cut_off())?;
         if let Some(key) = told["k"].as_str() {
             let key = Key::new(full::unhex(key).ok_or_else(cut_off)?);
-            let value = told["v"].as_str().map(|value| full::unhex(value).map(Bytes::from).ok_or_else(cut_off));
+            let value =
+                told["v"].as_str().map(|value| full::unhex(value).map(Bytes::from).ok_or_else(cut_off));
             changes.push((key, value.transpose()?));
             continue;
         }

@@ -207,7 +207,8 @@ pub(crate) async fn end_following(opened: &Opened) -> Result<(), StartError> {
     if note.map_err(|error| failed("cannot read the store", &error))?.is_none() {
         return Ok(());
     }
-    let gone = Write { key: keys::note(keys::FOLLOWING_NOTE), expect: Expect::Anything, change: Change::Delete };
+    let gone =
+        Write { key: keys::note(keys::FOLLOWING_NOTE), expect: Expect::Anything, change: Change::Delete };
     opened.store.commit(vec![gone]).await.map_err(|error| failed("cannot write to the store", &error))?;
     tracing::info!("this copy has followed another server; from now on it goes on by itself");
     Ok(())

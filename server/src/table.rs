@@ -52,7 +52,9 @@ mod present {
         }
         let store = store.with_feed().await.map_err(|error| failed(&what, &error))?;
         if store.feed().is_none() {
-            tracing::warn!("the table has no stream: nobody is told what happens; --create-table gives it one");
+            tracing::warn!(
+                "the table has no stream: nobody is told what happens; --create-table gives it one"
+            );
         }
         Ok(Arc::new(store))
     }

@@ -39,7 +39,8 @@ impl Drop for Follower {
 fn earn(client: &mut Client, number: u32) -> Heard {
     let identity = json!({"kind": "external", "channel": "follow", "value": "m"});
     let order = format!("A-{number}");
-    let body = json!({"identity": identity, "brand": "acme", "order_id": order, "amount": "2.50"}).to_string();
+    let body =
+        json!({"identity": identity, "brand": "acme", "order_id": order, "amount": "2.50"}).to_string();
     client.call("POST", "/earn-points", &body, None).expect("an answer")
 }
 

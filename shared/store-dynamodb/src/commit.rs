@@ -68,12 +68,7 @@ impl DynamoStore {
     }
 
     /// Sends the same request until it is answered or there are no more tries.
-    async fn submit(
-        &self,
-        writes: &[Write],
-        how: How,
-        tries: &mut Tries,
-    ) -> Result<Sent, StoreError> {
+    async fn submit(&self, writes: &[Write], how: How, tries: &mut Tries) -> Result<Sent, StoreError> {
         let version = how.version;
         let request = Request::new(&self.client, &self.table, writes, how);
         let request = request.map_err(Cause::unavailable)?;

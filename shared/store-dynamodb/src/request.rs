@@ -89,12 +89,7 @@ pub(crate) fn alone(write: &Write) -> bool {
 
 impl Request {
     /// The request for these writes, of which a lone one changes something; only a lone put has an end.
-    pub(crate) fn new(
-        client: &Client,
-        table: &str,
-        writes: &[Write],
-        how: How,
-    ) -> Result<Request, Cause> {
+    pub(crate) fn new(client: &Client, table: &str, writes: &[Write], how: How) -> Result<Request, Cause> {
         let How { version, manner, until } = how;
         let [write] = writes else {
             return transaction(client, table, writes, version, manner);

@@ -10,12 +10,15 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-        StreamSpecification, StreamViewType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+        StreamSpecification, StreamViewType, TableDescription, TableStatus, TimeToLiveSpecification,
+        TimeToLiveStatus,
     },
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use bytes::Bytes;
-use engine::store::{Instant, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write};
+use engine::store::{
+    Instant, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write,
+};
 
 use crate::{
     error::{Cause, ConnectError, Failure, classify},
@@ -118,16 +121,16 @@ pub struct DynamoStore {
     pub(crate) pace: Pace,
     pub(crate) versions: Arc<Versions>,
     #[cfg(feature = "stream")]
-    reach: Arc<Reach>,
+    pub(crate) reach: Arc<Reach>,
     /// The table's stream, once it was looked for and found.
     #[cfg(feature = "stream")]
-    stream: Option<Arc<crate::stream::Stream>>,
+    pub(crate) stream: Option<Arc<crate::stream::Stream>>,
 }
 
 /// What another client of the same account is made of.
 #[cfg(feature = "stream")]
 #[derive(Debug)]
-struct Reach {
+pub(crate) struct Reach {
     endpoint: Option<String>,
     region: Region,
     keys: Credentials,

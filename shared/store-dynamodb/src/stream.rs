@@ -171,9 +171,9 @@ impl Stream {
         }
         let asked = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(&**shard);
         let asked = match progress {
-            Progress::After(sequence) => asked
-                .shard_iterator_type(ShardIteratorType::AfterSequenceNumber)
-                .sequence_number(&**sequence),
+            Progress::After(sequence) => {
+                asked.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(&**sequence)
+            }
             Progress::Start | Progress::Since(_) | Progress::Done => {
                 asked.shard_iterator_type(ShardIteratorType::TrimHorizon)
             }
@@ -182,7 +182,8 @@ impl Stream {
         let answer = retried(self.pace, || {
             let (sent, trimmed) = (asked.clone().send(), &trimmed);
             async move {
-                let note = |error: &SdkError<GetShardIteratorError>| trimmed.store(gone(error), Ordering::Relaxed);
+                let note =
+                    |error: &SdkError<GetShardIteratorError>| trimmed.store(gone(error), Ordering::Relaxed);
                 sent.await.inspect_err(note).map_err(|error| classify(&error))
             }
         });
@@ -208,8 +209,10 @@ impl Stream {
                 let (sent, trimmed, expired) = (asked.clone().send(), &trimmed, &expired);
                 async move {
                     let note = |error: &SdkError<GetRecordsError>| {
-                        let is = |what: fn(&GetRecordsError) -> bool| error.as_service_error().is_some_and(what);
-                        trimmed.store(is(GetRecordsError::is_trimmed_data_access_exception), Ordering::Relaxed);
+                        let is =
+                            |what: fn(&GetRecordsError) -> bool| error.as_service_error().is_some_and(what);
+                        trimmed
+                            .store(is(GetRecordsError::is_trimmed_data_access_exception), Ordering::Relaxed);
                         expired.store(is(GetRecordsError::is_expired_iterator_exception), Ordering::Relaxed);
                     };
                     sent.await.inspect_err(note).map_err(|error| classify(&error))
@@ -267,7 +270,8 @@ impl Stream {
                 break;
             }
             let each = (limit - commits.len()) / shards.len();
-            let parts = join_all(shards.iter().map(|(shard, progress)| self.part(shard, progress, each))).await;
+            let parts =
+                join_all(shards.iter().map(|(shard, progress)| self.part(shard, progress, each))).await;
             for ((shard, _), part) in shards.iter().zip(parts) {
                 match part {
                     Ok(Part { commits: more, progress }) => {
@@ -300,11 +304,7 @@ impl Feed for Stream {
         Box::pin(async move { Ok(self.end_now().await?.position()) })
     }
 
-    fn after<'a>(
-        &'a self,
-        position: &'a Position,
-        limit: usize,
-    ) -> Pending<'a, Result<Changes, StoreError>> {
+    fn after<'a>(&'a self, position: &'a Position, limit: usize) -> Pending<'a, Result<Changes, StoreError>> {
         Box::pin(self.read(position, limit))
     }
 

@@ -96,10 +96,9 @@ impl fmt::Display for Cause {
 impl Error for Cause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Cause::Write(source)
-            | Cause::Sync(source)
-            | Cause::Poisoned(source)
-            | Cause::Journal(source) => Some(source.as_ref()),
+            Cause::Write(source) | Cause::Sync(source) | Cause::Poisoned(source) | Cause::Journal(source) => {
+                Some(source.as_ref())
+            }
             Cause::Read(source) => Some(source.as_ref()),
             Cause::TooLarge { .. } | Cause::Closed => None,
         }

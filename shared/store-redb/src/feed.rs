@@ -250,11 +250,7 @@ impl Feed for Log {
         Box::pin(async move { Ok(self.end_now()) })
     }
 
-    fn after<'a>(
-        &'a self,
-        position: &'a Position,
-        limit: usize,
-    ) -> Pending<'a, Result<Changes, StoreError>> {
+    fn after<'a>(&'a self, position: &'a Position, limit: usize) -> Pending<'a, Result<Changes, StoreError>> {
         Box::pin(async move { self.read(position, limit) })
     }
 

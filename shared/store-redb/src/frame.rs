@@ -301,7 +301,8 @@ mod tests {
     #[test]
     fn a_frame_of_the_first_form_is_read() {
         let payload = b"\x02\x03key\x06value\x04gone\x00";
-        let mut frame = [&MAGIC_FIRST[..], &[0; 4], &(payload.len() as u32).to_le_bytes(), &1_u32.to_le_bytes()].concat();
+        let mut frame =
+            [&MAGIC_FIRST[..], &[0; 4], &(payload.len() as u32).to_le_bytes(), &1_u32.to_le_bytes()].concat();
         frame.extend_from_slice(&9_u64.to_le_bytes());
         frame.extend_from_slice(payload);
         let checksum = checksum(SALT, &frame[8..]);

@@ -69,7 +69,10 @@ impl Keeper {
             is_beyond = is_beyond || bytes > self.bounds.bytes_max || is_old();
             if is_passed || is_beyond {
                 if !is_passed {
-                    tracing::warn!(commit = last, "a reader of the feed is too slow: it misses commits up to this one");
+                    tracing::warn!(
+                        commit = last,
+                        "a reader of the feed is too slow: it misses commits up to this one"
+                    );
                 }
                 gone.push(segment);
             }

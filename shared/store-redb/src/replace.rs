@@ -10,11 +10,7 @@ use std::{
     path::Path,
 };
 
-use crate::{
-    disk::Folder,
-    error::OpenError,
-    segment, tables,
-};
+use crate::{disk::Folder, error::OpenError, segment, tables};
 
 /// Where the new store is made, in the folder that it is for.
 pub(crate) const ANEW: &str = "anew";

@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::store::{Change, Expect, Feed, Key, Manner, Pending, Range, Record, Store, StoreError, Version, Write, check_limits};
+use engine::store::{
+    Change, Expect, Feed, Key, Manner, Pending, Range, Record, Store, StoreError, Version, Write,
+    check_limits,
+};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -121,7 +124,12 @@ impl Parts {
         });
         let reader = tables.reader().map_err(OpenError::Tables)?;
         let active = Arc::new(recovered.active);
-        let shared = Arc::new(Shared::new(View { active, frozen, tables: reader, last_sequence: recovered.last_sequence }));
+        let shared = Arc::new(Shared::new(View {
+            active,
+            frozen,
+            tables: reader,
+            last_sequence: recovered.last_sequence,
+        }));
         pace.filled(journal.filled_bytes());
         let writer = Writer {
             journal,

@@ -22,8 +22,7 @@ use crate::{
     disk::{Disk, DiskFile},
     overlay::Generation,
     pace::Pace,
-    segment,
-    varint,
+    segment, varint,
 };
 
 /// The file's name in the store's folder.

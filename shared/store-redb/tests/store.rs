@@ -114,7 +114,8 @@ async fn compacting_keeps_what_readers_have_not_seen() {
     }
     let (mut position, mut at) = (start, 0_u32);
     while at < 1_500 {
-        let Changes::Commits { commits, next } = store.feed().unwrap().after(&position, 100).await.unwrap() else {
+        let Changes::Commits { commits, next } = store.feed().unwrap().after(&position, 100).await.unwrap()
+        else {
             panic!("a gap behind a place, after {at}");
         };
         for commit in commits {

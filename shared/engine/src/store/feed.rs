@@ -108,11 +108,7 @@ pub trait Feed: Send + Sync {
 
     /// What follows that position: about `limit` commits at most, and fewer if they are long. Returns at once, also if
     /// there is nothing.
-    fn after<'a>(
-        &'a self,
-        position: &'a Position,
-        limit: usize,
-    ) -> Pending<'a, Result<Changes, StoreError>>;
+    fn after<'a>(&'a self, position: &'a Position, limit: usize) -> Pending<'a, Result<Changes, StoreError>>;
 
     /// Waits until something may follow that position. It may return early, and a store without a signal returns
     /// after a while. Dropping it is no loss.

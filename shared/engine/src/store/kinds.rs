@@ -13,9 +13,9 @@ use super::{
     keys::{self, kind},
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord,
-        LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord, PlaceRecord,
-        Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard, Stored, Unreadable,
-        decode, encode,
+        LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord,
+        PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard,
+        Stored, Unreadable, decode, encode,
     },
 };
 

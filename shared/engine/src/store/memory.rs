@@ -11,8 +11,8 @@ use std::{
 use tokio::sync::watch;
 
 use crate::store::{
-    Change, Changed, Changes, Committed, Expect, Feed, Key, Manner, Pending, Position, Range, Record, Store, StoreError,
-    Version, Write, check_limits, feed,
+    Change, Changed, Changes, Committed, Expect, Feed, Key, Manner, Pending, Position, Range, Record, Store,
+    StoreError, Version, Write, check_limits, feed,
     keys::{self, kind},
 };
 
@@ -181,11 +181,7 @@ impl Feed for MemoryStore {
         Box::pin(async move { Ok(position(self.lock().last_version)) })
     }
 
-    fn after<'a>(
-        &'a self,
-        position: &'a Position,
-        limit: usize,
-    ) -> Pending<'a, Result<Changes, StoreError>> {
+    fn after<'a>(&'a self, position: &'a Position, limit: usize) -> Pending<'a, Result<Changes, StoreError>> {
         Box::pin(async move { Ok(self.lock().after(position, limit)) })
     }
 
@@ -244,7 +240,8 @@ mod tests {
                 Poll::Pending => panic!("this store is never waited for"),
             }
         };
-        let put = || Write { key: Key::new(&b"a"[..]), expect: Expect::Anything, change: Change::Put("1".into()) };
+        let put =
+            || Write { key: Key::new(&b"a"[..]), expect: Expect::Anything, change: Change::Put("1".into()) };
         let start = position(0);
         let found = |from: &Position| match store.lock().after(from, 1_000) {
             Changes::Commits { commits, .. } => Ok(commits.len()),

@@ -5,7 +5,9 @@
 
 use bytes::Bytes;
 
-use super::{Change, Expect, Key, Manner, Record, Store, StoreError, Write, error::Error, keys::kind, kinds::Form};
+use super::{
+    Change, Expect, Key, Manner, Record, Store, StoreError, Write, error::Error, keys::kind, kinds::Form,
+};
 
 /// Records in one page of the walk.
 const PAGE: usize = 1_000;

@@ -19,7 +19,8 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn of(told: aws_sdk_dynamodbstreams::types::Shard) -> Option<Shard> {
-        let is_closed = told.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some());
+        let is_closed =
+            told.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some());
         Some(Shard { id: told.shard_id?.into(), parent: told.parent_shard_id.map(Arc::from), is_closed })
     }
 }
@@ -162,7 +163,15 @@ mod tests {
         assert_eq!(Places::read("2026-11-30T05:00:00.000", &position), Some(places.clone()));
         assert_eq!(Places::read("another", &position), None);
         let text = String::from_utf8(position.as_bytes().to_vec()).unwrap();
-        for (from, to) in [("d1", "d2"), ("s-5", "sx"), ("s-5", "s"), ("a000001", "a"), (" e", " e1"), (" 0", ""), ("\n", "")] {
+        for (from, to) in [
+            ("d1", "d2"),
+            ("s-5", "sx"),
+            ("s-5", "s"),
+            ("a000001", "a"),
+            (" e", " e1"),
+            (" 0", ""),
+            ("\n", ""),
+        ] {
             let damaged = Position::new(text.replacen(from, to, 1));
             assert_eq!(Places::read("2026-11-30T05:00:00.000", &damaged), None, "{from} {to}");
         }

@@ -7,7 +7,10 @@ use engine::{
     conformance::CASES,
     id::{BrandId, CallerId, LinkCodeHash, OrderId, Reference, RequestHash},
     keys::{self, kind},
-    store::{Change, Expect, Feed, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write},
+    store::{
+        Change, Expect, Feed, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version,
+        Write,
+    },
 };
 use store_dynamodb::{ConnectError, DynamoStore, Options, local::Local};
 

@@ -86,7 +86,9 @@ fn what_a_reader_has_not_seen_is_kept_and_then_given_back() {
     fill(&mut world, 9);
     assert_eq!(following(&world, &start), Ok(99));
     // Whoever moves its place on lets the others go, with the next segment.
-    while world.place().unwrap().0 != log(&world).end_now() && following(&world, &world.place().unwrap().0) != Ok(0) {
+    while world.place().unwrap().0 != log(&world).end_now()
+        && following(&world, &world.place().unwrap().0) != Ok(0)
+    {
         assert!(world.move_place());
     }
     fill(&mut world, 12);

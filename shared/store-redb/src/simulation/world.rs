@@ -6,7 +6,8 @@ use bytes::Bytes;
 use engine::{
     keys::{self, kind},
     store::{
-        Change, Changed, Changes, Committed, Expect, Key, Manner, Position, Range, Record, StoreError, Version, Write, feed,
+        Change, Changed, Changes, Committed, Expect, Key, Manner, Position, Range, Record, StoreError,
+        Version, Write, feed,
     },
 };
 use tokio::sync::oneshot;
@@ -351,7 +352,8 @@ impl World {
                 Err(_) => failed = true,
             }
         }
-        let all = self.model.feed.iter().filter(|commit| commit.version.0 > passed && !commit.writes.is_empty());
+        let all =
+            self.model.feed.iter().filter(|commit| commit.version.0 > passed && !commit.writes.is_empty());
         assert!(found.iter().eq(all), "the feed shows other commits than those acknowledged");
         self.told += found.len() as u64;
     }

@@ -140,11 +140,15 @@ pub(super) async fn the_manner_of_a_commit_is_told(store: Arc<dyn Store>) {
     let version = done(&*store, vec![put("a", "one"), put("b", "one")]).await;
     let start = end(feed).await;
     let anew = vec![only_if(Expect::Version(version), put("a", "eins"))];
-    let version = store.commit_as(anew, Manner::Anew).await.unwrap_or_else(|error| panic!("commit_as: {error}"));
+    let version =
+        store.commit_as(anew, Manner::Anew).await.unwrap_or_else(|error| panic!("commit_as: {error}"));
     let quiet = vec![only_if(Expect::Version(version), put("b", "quiet"))];
     lost(&*store, quiet.clone()).await;
     assert!(store.commit_as(quiet, Manner::Quiet).await.is_err(), "expectations count as ever");
-    store.commit_as(vec![put("c", "quiet")], Manner::Quiet).await.unwrap_or_else(|error| panic!("commit_as: {error}"));
+    store
+        .commit_as(vec![put("c", "quiet")], Manner::Quiet)
+        .await
+        .unwrap_or_else(|error| panic!("commit_as: {error}"));
     done(&*store, vec![only_if(Expect::Version(version), put("a", "two"))]).await;
     let (commits, _) = read(feed, start, 3, 10).await;
     let manners_of = |name: &str| -> Vec<Manner> {
