@@ -59,6 +59,7 @@ fn restart(world: &mut World) {
     world.parts = None;
     world.disk.kill();
     world.open().unwrap();
+    world.drain();
 }
 
 #[test]
