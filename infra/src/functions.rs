@@ -14,7 +14,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Deployed {
     /// What it answers. The first has its own name, the folder's; the others are further names, under which
-    /// the same binary answers at the same URL.
+    /// the same binary answers at the same URL. Such a name may be that of another row, of whose paths this one
+    /// then has a part.
     pub functions: &'static [&'static Function],
     /// What it does, in a sentence.
     pub does: &'static str,
@@ -79,6 +80,11 @@ impl Deployed {
         self.functions[0].name
     }
 
+    /// Whether it answers requests to that path.
+    pub fn answers(&self, path: &str) -> bool {
+        self.functions.iter().any(|function| function.answers(path))
+    }
+
     /// The actions on the table that its policy allows.
     pub fn actions(&self) -> Vec<&'static str> {
         policy::actions(self.uses)
@@ -110,6 +116,12 @@ pub const DEPLOYED: &[Deployed] = &[
         functions: &[&members::FUNCTION],
         does: "Reads members; corrects, closes, links and erases them.",
         uses: &[(People, Changes), (Partners, Changes), (Ledger, Changes)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&scan::FUNCTION, &scan::MEMBERS, &scan::CARD_KEYS],
+        does: "Members' cards: shown, replaced, and read by a till.",
+        uses: &[(People, Changes)],
         ..ROW
     },
     Deployed {

@@ -181,6 +181,7 @@ impl Row {
 
 const EARN: Option<[u64; 3]> = Some([400, 100, 200]);
 const BY_REFERENCE: Option<[u64; 3]> = Some([500, 200, 400]);
+const FOUND: Option<[u64; 3]> = Some([0, 300, 200]);
 const WITH_HEADER: Option<[u64; 3]> = Some([600, 100, 200]);
 
 #[test]
@@ -275,6 +276,32 @@ fn operations_cost_no_more_than_is_promised() {
         counter.row("register", None, async |counter, _, _| _ = counter.shop.somebody().await).await.check();
         counter
             .row("read a member", None, async |counter, member, _| _ = counter.shop.show(member).await)
+            .await
+            .check();
+        counter
+            .row("find a member", FOUND, async |counter, member, _| {
+                let number = counter.members.iter().position(|own| own == member).unwrap();
+                let identity =
+                    json!({"kind": "external", "channel": "tests", "value": format!("member {number}")});
+                counter.shop.ok("POST", "/members/find", json!({ "identity": identity })).await;
+            })
+            .await
+            .check();
+        counter
+            .row("scan a card", FOUND, async |counter, member, _| {
+                let token = counter.shop.card(member).await;
+                counter.meter.take();
+                counter.shop.ok("POST", "/scan", json!({"token": token, "brand": "acme"})).await;
+            })
+            .await
+            .check();
+        counter
+            .row("scan a card, to spend", None, async |counter, member, _| {
+                let token = counter.shop.card(member).await;
+                counter.meter.take();
+                let body = json!({"token": token, "brand": "acme", "spend": true});
+                counter.shop.ok("POST", "/scan", body).await;
+            })
             .await
             .check();
     });

@@ -47,6 +47,7 @@ async fn somebody(shop: &Shop) -> String {
     shop.partner_earn("mute", &ended, "T-2", "10").await;
     shop.unlink(&member, "mute").await;
     shop.code(&member, "tea").await;
+    shop.card(&member).await;
     shop.earn(&member, "A-1", "100").await;
     let status = json!({"status": "suspended", "reason": "asked for"});
     let path = format!("/members/{member}/status");

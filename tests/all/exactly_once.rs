@@ -55,6 +55,7 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     let refund = |amount: &str| json!({"brand": "acme", "order_id": "A-1", "refund": {"amount": amount}});
     let adjust = |id: &str| json!({"member_id": member, "brand": "acme", "points": 3, "reason": "r", "adjustment_id": id});
     let badge = |member: &str| json!({"member_id": member, "badge": "founder"});
+    let scan = |token: &str| json!({"token": token, "brand": "acme", "spend": true});
     let caller = |name: &str| json!({"name": name, "roles": ["storefront"], "brand": "acme"});
     let at = |path: &str, other: &str, body: Value| Write {
         other_path: other.to_owned(),
@@ -78,6 +79,8 @@ async fn writes(shop: &Shop) -> Vec<Write> {
             &format!("/members/{other}/link-code"),
             json!({"brand": "tea"}),
         ),
+        write("/scan", scan(&shop.card(&member).await), scan(&shop.card(&other).await)),
+        at(&format!("/members/{member}/card/replace"), &format!("/members/{other}/card/replace"), json!({})),
         at(&format!("/members/{member}/status"), &format!("/members/{other}/status"), status("suspended")),
     ]
 }

@@ -36,11 +36,7 @@ const MASTER_KEY: &str = "tests-master-key-0123456789abcdef";
 fn functions() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let binaries = server::FUNCTIONS.iter().map(|function| function.name);
-        // The second name of `settle`.
-        let names = binaries
-            .filter(|name| !["settlements", "orders"].contains(name))
-            .flat_map(|name| ["--bin", name]);
+        let names = infra::DEPLOYED.iter().flat_map(|row| ["--bin", row.name()]);
         build(&[names.collect(), vec!["--features", "test-clock"]].concat())
     })
 }

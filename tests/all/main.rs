@@ -10,6 +10,7 @@ mod against_model;
 mod audit;
 mod badges;
 mod callers;
+mod cards;
 mod cli;
 mod client;
 mod coalition;

@@ -248,6 +248,12 @@ impl Shop {
         self.member(&format!("somebody-{}", self.fresh())).await
     }
 
+    /// What the member's card shows now.
+    pub(crate) async fn card(&self, member: &str) -> String {
+        let card = self.ok("GET", &format!("/members/{member}/card"), Value::Null).await;
+        card["token"].as_str().unwrap().to_owned()
+    }
+
     /// An order of that amount earns.
     pub(crate) async fn earn(&self, member: &str, order: &str, amount: &str) -> Value {
         let body = json!({"member_id": member, "brand": "acme", "order_id": order, "amount": amount});

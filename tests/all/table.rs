@@ -180,3 +180,9 @@ fn links_over_a_table() {
     let Some(local) = Local::shared() else { return };
     run(async { crate::links::life(Arc::new(local.store().await.expect("a table"))).await });
 }
+
+#[test]
+fn cards_over_a_table() {
+    let Some(local) = Local::shared() else { return };
+    run(async { crate::cards::life(Arc::new(local.store().await.expect("a table"))).await });
+}

@@ -66,7 +66,11 @@ fn each_binary_is_its_rows() {
 
 /// What a function's own crate calls it.
 fn item(row: &Deployed, function: &Function) -> String {
-    let own = if function.name == row.name() { "FUNCTION".to_owned() } else { function.name.to_uppercase() };
+    let own = if function.name == row.name() {
+        "FUNCTION".to_owned()
+    } else {
+        function.name.to_uppercase().replace('-', "_")
+    };
     format!("&{}::{own}", row.name().replace('-', "_"))
 }
 
@@ -155,8 +159,8 @@ struct Book(BTreeMap<&'static str, BTreeSet<String>>);
 impl Book {
     /// Records what a request to that path has done, and checks it against the policy.
     fn take(&mut self, asked: &str, path: &str, done: Done) {
-        let name = path.split(['/', '?']).nth(1).unwrap();
-        let row = DEPLOYED.iter().find(|row| row.functions.iter().any(|function| function.name == name));
+        let bare = path.split('?').next().unwrap();
+        let row = DEPLOYED.iter().find(|row| row.answers(bare));
         let row = row.unwrap_or_else(|| panic!("{path} is no function's"));
         let allowed: BTreeSet<&str> = row.actions().into_iter().collect();
         let more: Vec<_> = done.actions.difference(&allowed).collect();

@@ -1,59 +1,17 @@
 //! The walk: every route for every kind of caller. A caller's own things work; another's are a 403, or a 404
 //! in the same words as if they did not exist; and a refusal writes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod every;
+mod who;
 
-use edge::{Partners, Role};
 use serde_json::{Value, json};
 
 use crate::{
-    coalition::{coalition, order_of, redemption_of, told},
-    difference::same,
+    coalition::{coalition, order_of, redemption_of},
     support::{ADMIN_KEY, Reply, START, Shop},
 };
 
-/// The callers, in the order of the columns below.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Who {
-    Nobody,
-    /// A key that was revoked.
-    Revoked,
-    Admin,
-    Operator,
-    /// A storefront that is bound to no brand.
-    Storefront,
-    /// The storefront of the brand in question.
-    OfAcme,
-    /// The storefront of another of the house's brands.
-    OfBean,
-    Scheduler,
-    /// The partner that the member is linked with.
-    Linked,
-    /// A partner that the member is not linked with, which knows what the other partner knows.
-    NotLinked,
-    /// A partner that may nothing.
-    MayNothing,
-    /// A token of the member, for the redemption in question.
-    Own,
-    /// The same token of another member.
-    Other,
-}
-
-pub(crate) const WHO: [Who; 13] = [
-    Who::Nobody,
-    Who::Revoked,
-    Who::Admin,
-    Who::Operator,
-    Who::Storefront,
-    Who::OfAcme,
-    Who::OfBean,
-    Who::Scheduler,
-    Who::Linked,
-    Who::NotLinked,
-    Who::MayNothing,
-    Who::Own,
-    Who::Other,
-];
+pub(crate) use who::{WHO, Who};
 
 /// Every route, and what each caller gets. In braces: `n` a new number; `member`, `key` and `code`
 /// new ones each time; `who` the member as the caller names it, `brand` the caller's if it is a
@@ -128,6 +86,32 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         "/members/{member}/tokens",
         r#"{"minutes":5}"#,
         [401, 401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403],
+    ),
+    ("GET", "/members/{member}/card", "", [401, 401, 200, 403, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
+    (
+        "GET",
+        "/members/{member}/card.svg",
+        "",
+        [401, 401, 200, 403, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    (
+        "POST",
+        "/members/{member}/card/replace",
+        "{}",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    ("GET", "/card-keys", "", [200; 13]),
+    (
+        "POST",
+        "/scan",
+        r#"{"token":"{card}","brand":"{brand}"}"#,
+        [401, 401, 200, 200, 200, 200, 403, 403, 200, 404, 404, 403, 403],
+    ),
+    (
+        "POST",
+        "/scan",
+        r#"{"token":"{card}","brand":"{brand}","spend":true}"#,
+        [401, 401, 200, 403, 200, 200, 403, 403, 200, 404, 403, 403, 403],
     ),
     (
         "POST",
@@ -235,31 +219,6 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
 ];
 
-impl Who {
-    /// Its role, if it has valid credentials.
-    pub(crate) fn role(self) -> Option<Role> {
-        Some(match self {
-            Who::Nobody | Who::Revoked => return None,
-            Who::Admin => Role::Admin,
-            Who::Operator => Role::Operator,
-            Who::Storefront | Who::OfAcme | Who::OfBean => Role::Storefront,
-            Who::Scheduler => Role::Scheduler,
-            Who::Linked | Who::NotLinked | Who::MayNothing => Role::Partner,
-            Who::Own | Who::Other => Role::Member,
-        })
-    }
-
-    /// The calling partner, if the caller is one.
-    pub(crate) fn partner(self) -> Option<&'static str> {
-        match self {
-            Who::Linked => Some("tea"),
-            Who::NotLinked => Some("mute"),
-            Who::MayNothing => Some("idle"),
-            _ => None,
-        }
-    }
-}
-
 /// The month that is closed: the one before the walk, in which something was earned.
 const CLOSED: &str = "2026-02";
 
@@ -340,10 +299,16 @@ impl Walk {
         let redemption = redeemed["redemption_id"].as_str().unwrap().to_owned();
         // A partner has few keys: one is made only if a row needs it.
         let keyid = if path.starts_with("/partners/new/keys") { self.keyid().await } else { String::new() };
+        // Absent is to a partner the card of somebody whom it is not linked with.
+        let (card, other_card) = match path.is_empty() || path == "/scan" || path.ends_with("/replace") {
+            true => (shop.card(&member).await, shop.card(&shop.somebody().await).await),
+            false => Default::default(),
+        };
         let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
         let filling = vec![
             ("{n}", n.to_owned(), format!("not-{n}")),
             ("{member}", member.clone(), "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{card}", card, other_card),
             ("{who}", whom, no_one),
             ("{brand}", brand.clone(), brand),
             ("{order}", order, "nothing".to_owned()),
@@ -396,36 +361,6 @@ pub(crate) fn filled(text: &str, filling: &Filling, there: bool) -> String {
     })
 }
 
-#[tokio::test]
-async fn every_route_for_every_caller() {
-    let walk = Walk::open().await;
-    for (method, path, body, wants) in ROUTES {
-        for (who, want) in WHO.into_iter().zip(wants) {
-            let n = format!("n-{}", walk.shop.fresh());
-            let (filling, member) = walk.filling(who, &n, path).await;
-            let of = if who == Who::Other { walk.shop.somebody().await } else { member };
-            let token = walk.token(&of, &n).await;
-            let asked = |there: bool| (filled(path, &filling, there), filled(body, &filling, there));
-            let before = walk.shop.snapshot().await;
-            let (path, body) = asked(true);
-            let reply = walk.ask(who, &token, method, &path, &body).await;
-            assert_eq!(
-                reply.status, *want,
-                "{who:?}: {method} {path} {body}: {}\nwho may ask stands in the route's `access` (shared/edge/src/reach.rs), \
-                 what each gets in ROUTES of tests/all/walk.rs",
-                reply.body
-            );
-            if *want < 400 {
-                continue;
-            }
-            assert!(before == walk.shop.snapshot().await, "{who:?}: {method} {path} wrote something");
-            let (path, body) = asked(false);
-            let absent = walk.ask(who, &token, method, &path, &body).await;
-            assert_eq!(told(&reply), told(&absent), "{who:?}: {method} {path}: it is told that there is one");
-        }
-    }
-}
-
 /// The route that a row of the walk asks.
 fn route_of(method: &str, path: &str) -> String {
     let path = path
@@ -438,57 +373,4 @@ fn route_of(method: &str, path: &str) -> String {
         .replace("/partners/acme", "/partners/{id}")
         .replace("/partners/tea", "/partners/{id}");
     format!("{method} {path}")
-}
-
-/// Every route by its name, as [`route_of`] writes it.
-fn routes() -> BTreeMap<String, &'static edge::Route> {
-    let named = |function: &'static edge::Function| {
-        let name = |route: &edge::Route| format!("{} /{}{}", route.method.word(), function.name, route.path);
-        function.routes.iter().map(move |route| (name(route), route))
-    };
-    server::FUNCTIONS.iter().copied().flat_map(named).collect()
-}
-
-/// A new route is a new row above.
-#[test]
-fn no_route_is_left_out() {
-    let tested = ROUTES.iter().map(|(method, path, ..)| route_of(method, path));
-    same(
-        "rows of ROUTES in tests/all/walk.rs",
-        tested,
-        routes().into_keys(),
-        "give a new route a row there, with the status that each caller gets; what its path holds in braces `Walk::filling` \
-         fills in and `route_of` turns into the route's own names; see docs/ADDING.md, \"A route\"",
-    );
-}
-
-/// A route's access agrees with the rows above: a caller that it does not admit gets 403 in each of its rows,
-/// and one that it admits gets something else in at least one.
-#[test]
-fn what_a_route_says_is_what_is_answered() {
-    let routes = routes();
-    for (method, path, ..) in ROUTES {
-        let name = route_of(method, path);
-        let route = routes.get(&name);
-        let access = route.unwrap_or_else(|| panic!("{name}: no route; see `no_route_is_left_out`")).access;
-        let rows: Vec<_> = ROUTES.iter().filter(|row| route_of(row.0, row.1) == name).collect();
-        for role in
-            [Role::Admin, Role::Operator, Role::Storefront, Role::Scheduler, Role::Partner, Role::Member]
-        {
-            let of_role: Vec<usize> = (0..WHO.len()).filter(|who| WHO[*who].role() == Some(role)).collect();
-            let statuses = rows.iter().flat_map(|row| of_role.iter().map(|who| row.3[*who]));
-            let statuses: BTreeSet<u16> = statuses.collect();
-            assert_eq!(
-                access.admits(role),
-                statuses != BTreeSet::from([403]),
-                "{name}: {role:?} may or may not by the route's `access`, and gets {statuses:?} by ROUTES above"
-            );
-        }
-        let idle = WHO.iter().position(|who| *who == Who::MayNothing).unwrap();
-        let needs_leave = !matches!(access.partners, Partners::Refused | Partners::Any);
-        assert!(
-            !needs_leave || rows.iter().all(|row| row.3[idle] == 403),
-            "{name}: a partner that may nothing"
-        );
-    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
     let Some((name, rest)) = parts.split_first() else { return Vec::new() };
-    let function = api.functions.iter().find(|function| function.name == *name);
+    let functions = api.functions.iter().filter(|function| function.name == *name);
     let fits = |route: &&Route| {
         let wanted: Vec<&str> = route.path.split('/').skip(1).collect();
         let mut pairs = wanted.iter().zip(rest);
@@ -46,7 +46,7 @@ pub(crate) fn routes_at(api: &Api, path: &str) -> Vec<&'static Route> {
             && pairs.all(|(wanted, got)| wanted == got || (wanted.starts_with('{') && !got.is_empty()))
     };
     let mut fitting: Vec<&Route> =
-        function.map_or(Vec::new(), |function| function.routes.iter().filter(fits).collect());
+        functions.flat_map(|function| function.routes.iter().filter(fits)).collect();
     let literal = |route: &Route| !route.path.contains('{');
     if fitting.iter().any(|route| literal(route)) {
         fitting.retain(|route| literal(route));
@@ -61,6 +61,10 @@ fn check_success(asked: &str, route: Option<&Route>, reply: &Reply) {
     let (_, shape) = shape.unwrap_or_else(|| panic!("{asked}: {} is not published", reply.status));
     if route.query.contains(&"format") && reply.header("content-type").starts_with("text/csv;") {
         assert!(std::str::from_utf8(&reply.bytes).is_ok_and(|text| text.ends_with("\r\n")), "{asked}");
+        return;
+    }
+    if route.path.ends_with(".svg") {
+        assert_eq!(reply.header("content-type"), "image/svg+xml", "{asked}");
         return;
     }
     assert_eq!(reply.header("content-type"), "application/json", "{asked}");

@@ -80,13 +80,13 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
     // Nobody is told of an import yet, whatever it asks for.
-    let _ = asked(call, "tell")?;
+    let _ = call.asked("tell")?;
     let how = How {
-        verified: asked(call, "verified")?,
-        bill: asked(call, "bill")?,
-        correct: asked(call, "correct")?,
-        strict: asked(call, "strict")?,
-        dry_run: asked(call, "dry_run")?,
+        verified: call.asked("verified")?,
+        bill: call.asked("bill")?,
+        correct: call.asked("correct")?,
+        strict: call.asked("strict")?,
+        dry_run: call.asked("dry_run")?,
         at_once: AT_ONCE,
     };
     let options = Options { rows_max: Some(ROWS_MAX), ..Options::default() };
@@ -163,15 +163,6 @@ fn cut_off(failed: &Failed) -> Problem {
 /// The text up to so many characters.
 fn cut(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end])
-}
-
-/// A question of the query: `true`, or `false` if it is not asked.
-fn asked(call: &Call, name: &str) -> Result<bool, Problem> {
-    match call.query(name) {
-        Some("true") => Ok(true),
-        None | Some("false") => Ok(false),
-        Some(_) => Err(Problem::field(&format!("/query/{name}"), "wrong_format", "true or false")),
-    }
 }
 
 fn unreadable(error: &Unreadable) -> Problem {

@@ -5,16 +5,17 @@ use domain::{
     id::{BrandId, OrderId, RedemptionPart},
     json::Json,
     member::MemberId,
+    refusal::Refusal,
     shape::Shape,
     time::Instant,
 };
 use edge::{
     Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, Members, Method, Partners, Positive,
-    Problem, Read, Role, Route, Spend, Ulid, body, given, taking,
+    Problem, Read, Role, Route, Spend, Text, Ulid, body, given, taking,
     wire::{PartnerDone, Redeemed},
     words,
 };
-use engine::{Act, id::Reference};
+use engine::{Act, Whom, id::Reference};
 
 words! {
     /// What points are spent on.
@@ -45,6 +46,8 @@ body! {
         identity: Option<IdentitySent>,
         /// what a partner names the member by, and nobody else
         member_ref: Option<Ulid<Reference>>,
+        /// in place of a member: what /scan of that brand answered, in the 10 minutes after
+        scan_id: Option<Text<200>>,
         /// the honouring brand
         brand: BrandId,
         /// how many
@@ -79,6 +82,7 @@ pub static FUNCTION: Function = Function {
         problems: &[
             Code::MemberNotFound,
             Code::BrandNotFound,
+            Code::CardTokenInvalid,
             Code::InsufficientPoints,
             Code::OrderConflict,
             Code::AlreadyCancelled,
@@ -93,11 +97,22 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
-    let whom = form.whom(body.member_id, body.identity.as_ref(), body.member_ref);
+    let whom = match body.scan_id {
+        None => form.whom(body.member_id, body.identity.as_ref(), body.member_ref),
+        Some(_) => {
+            form.takes_no(given!(body: member_id, identity, member_ref), "the scan names the member");
+            Some(Whom::Nobody)
+        }
+    };
     if call.caller.grant.is_some() {
+        form.takes_no(given!(body: scan_id), "a token is its member's");
         form.takes_no(given!(body: occurred_at), "a member's token pays now");
     }
     let whom = form.finish(whom)?;
+    let whom = match &body.scan_id {
+        Some(scan_id) => scanned(api, call, &body, scan_id).await?,
+        None => whom,
+    };
     let redeem = match body.r#for.kind {
         SpentOnWhat::Order => Redeem {
             brand: body.brand,
@@ -111,4 +126,15 @@ async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Pr
     let done = api.engine.ledger().execute(&call.request, &Act::redeem(whom, redeem)).await?;
 
     api.done::<Redeemed>(call, &done).await
+}
+
+/// Whom the scan stands for. What was paid while it did is answered for ever.
+async fn scanned(api: &Api, call: &Call, body: &RedeemPoints, scan_id: &str) -> Result<Whom, Problem> {
+    let (whom, until) = api.scanned(call, &body.brand, scan_id)?;
+    if call.request.now < until {
+        return Ok(whom);
+    }
+    let SpentOn { order_id, part, .. } = &body.r#for;
+    let paid = api.engine.ledger().redemption_of(&body.brand, order_id, part.as_ref()).await?;
+    paid.map(|_| whom).ok_or_else(|| Refusal::CardTokenInvalid.into())
 }

@@ -30,7 +30,7 @@ pub(super) async fn is_recorded(run: &Run, event: &Event, played: &Played) -> Re
     let (brand, order) = (BrandId::of_checked(brand), OrderId::of_checked(order));
     let ledger = run.api.engine.ledger();
     if event.kind == Kind::Redeem {
-        let known = ledger.redemption_of(&brand, &order).await?;
+        let known = ledger.redemption_of(&brand, &order, None).await?;
         let points = body.whole_of("points");
         let same = known.filter(|entry| points == Some(-entry.event.movement.points()));
         return Ok(same.is_some_and(|entry| is_of(unnamed, entry.event.occurred_at)));

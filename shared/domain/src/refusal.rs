@@ -23,6 +23,10 @@ pub enum Refusal {
     LinkCodeNotFound,
     /// The member was never linked to that brand.
     LinkNotFound,
+    /// No such card token: wrong, too old, of a card that was replaced, or of nobody.
+    CardTokenInvalid,
+    /// The card token was used to spend before.
+    CardTokenUsed,
     /// The programme has no such brand.
     BrandNotFound,
     /// The programme has no such badge.

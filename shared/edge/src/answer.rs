@@ -40,6 +40,12 @@ impl Answer {
         Answer { status: 200, body: body.into_bytes(), media_type, etag: None, replayed: false }
     }
 
+    /// An image (SVG).
+    pub fn svg(body: String) -> Answer {
+        let media_type = "image/svg+xml";
+        Answer { status: 200, body: body.into_bytes(), media_type, etag: None, replayed: false }
+    }
+
     /// The same with an `ETag`.
     #[must_use]
     pub fn tagged(mut self, etag: String) -> Answer {

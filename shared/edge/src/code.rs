@@ -124,6 +124,8 @@ codes! {
     LinkCodeNotFound 404 "link_code_not_found" "no such code, or it can no longer be used" No Nothing Data::None;
     /// the member was never linked with that brand
     LinkNotFound 404 "link_not_found" "no such link of this member" No Nothing Data::None;
+    /// of a card's code: wrong, too old, of a card that was replaced, or of nobody; of a `scan_id`: of another brand, or older than 10 minutes; it is not told which
+    CardTokenInvalid 404 "card_token_invalid" "the card's code is wrong or too old; scan it again" No Nothing Data::None;
     /// see the `Allow` header
     MethodNotAllowed 405 "method_not_allowed" "another method answers here; see Allow" No Nothing Data::None;
     /// the body took longer than 30 seconds
@@ -150,6 +152,8 @@ codes! {
     CreditExhausted 409 "credit_exhausted" "the brand's credit leaves less" No Nothing Data::Plain("`left`, an amount");
     /// a block was bought under that reference, with other content
     BlockConflict 409 "block_conflict" "a block was bought under that reference with other content; nothing has changed" No Nothing Data::None;
+    /// points were spent with that very code; the card shows the next one within 30 seconds
+    CardTokenUsed 409 "card_token_used" "the card's code was used; wait for the next one" No Nothing Data::None;
     /// suspended, closed or erased
     MemberNotActive 409 "member_not_active" "the member is not active" No Nothing Data::Member("`member_status`");
     /// the month ended less than 15 minutes ago, or has not ended

@@ -7,6 +7,7 @@ mod access;
 mod answer;
 mod api;
 mod caller;
+mod card;
 mod chance;
 mod clock;
 mod code;
@@ -34,6 +35,9 @@ pub mod wire;
 pub use answer::{Answer, KeptAnswer};
 pub use api::{Api, key_hash};
 pub use caller::{Caller, Role};
+pub use card::{
+    CARD_STEP_MILLIS, CardReference, CardToken, Made, OFFLINE_MILLIS, Offline, SCAN_MILLIS, Scanned,
+};
 pub use chance::Chance;
 pub use clock::{Clock, ClockError};
 pub use code::{Code, Data, Repeat, Written};

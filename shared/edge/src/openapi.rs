@@ -160,6 +160,9 @@ fn operation(function: &Function, route: &Route) -> Value {
         if *status != 204 {
             response["content"] = json!({"application/json": {"schema": shape.schema()}});
         }
+        if route.path.ends_with(".svg") {
+            response["content"] = json!({"image/svg+xml": {"schema": {"type": "string"}}});
+        }
         if route.query.contains(&"format") {
             response["content"]["text/csv"] = json!({"schema": {"type": "string"}});
         }
@@ -186,7 +189,9 @@ fn operation(function: &Function, route: &Route) -> Value {
         "tags": [function.name],
         "responses": responses,
     });
-    if route.access.admits(Role::Partner) {
+    if route.access.anybody {
+        operation["security"] = json!([]);
+    } else if route.access.admits(Role::Partner) {
         operation["security"] = json!([{"key": []}, {"signature": []}]);
     }
     let parameters = parameters(route);
@@ -207,7 +212,7 @@ fn operation(function: &Function, route: &Route) -> Value {
 }
 
 fn operation_id(function: &Function, route: &Route) -> String {
-    let path = route.path.replace(['/', '{', '}'], "-");
+    let path = route.path.replace(['/', '{', '}', '.'], "-");
     let id = format!("{}-{}{}", route.method.word().to_lowercase(), function.name, path);
     id.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
@@ -220,7 +225,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     for name in route.query {
         let schema = match *name {
             "limit" => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-            "dry_run" | "verified" | "correct" | "strict" | "bill" | "tell" => {
+            "dry_run" | "verified" | "correct" | "strict" | "bill" | "tell" | "device" | "offline" => {
                 json!({"type": "boolean", "default": false})
             }
             "format" => json!({"type": "string", "enum": ["json", "csv"], "default": "json"}),

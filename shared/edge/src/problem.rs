@@ -114,6 +114,8 @@ impl Problem {
             Refusal::OrderNotFound => Problem::of(Code::OrderNotFound),
             Refusal::RedemptionNotFound => Problem::of(Code::RedemptionNotFound),
             Refusal::LinkCodeNotFound => Problem::of(Code::LinkCodeNotFound),
+            Refusal::CardTokenInvalid => Problem::of(Code::CardTokenInvalid),
+            Refusal::CardTokenUsed => Problem::of(Code::CardTokenUsed),
             Refusal::LinkNotFound => Problem::of(Code::LinkNotFound),
             Refusal::BrandNotFound => Problem::of(Code::BrandNotFound),
             Refusal::BadgeNotFound => Problem::of(Code::BadgeNotFound),

@@ -13,6 +13,8 @@ pub struct Access {
     pub partners: Partners,
     /// What a member's token allows.
     pub members: Members,
+    /// Whether anybody may call, without a key; a key that is sent is not looked at.
+    pub anybody: bool,
 }
 
 /// What a partner's signature allows on a route.
@@ -56,12 +58,17 @@ impl Access {
             assert!(on_a_key, "no key carries this role: say it with and_partners or and_members");
             at += 1;
         }
-        Access { keys: Some(roles), partners: Partners::Refused, members: Members::Refused }
+        Access { keys: Some(roles), partners: Partners::Refused, members: Members::Refused, anybody: false }
+    }
+
+    /// Anybody: what it answers is no secret, and depends on nothing that a caller says.
+    pub const fn anybody() -> Access {
+        Access { anybody: true, ..Access::keys(&[]) }
     }
 
     /// Partners alone, not even an admin: the route means nothing without a partner's brand.
     pub const fn partners_alone(partners: Partners) -> Access {
-        Access { keys: None, partners, members: Members::Refused }
+        Access { keys: None, partners, members: Members::Refused, anybody: false }
     }
 
     /// These, and partners.
@@ -78,6 +85,9 @@ impl Access {
 
     /// Whether a caller of that role may call at all.
     pub fn admits(&self, role: Role) -> bool {
+        if self.anybody {
+            return true;
+        }
         match role {
             Role::Partner => self.partners != Partners::Refused,
             Role::Member => !matches!(self.members, Members::Refused),
@@ -90,6 +100,9 @@ impl Access {
 
     /// Every role that may call, in words, for the documentation.
     pub(crate) fn words(&self) -> Vec<&'static str> {
+        if self.anybody {
+            return vec!["anybody, without a key"];
+        }
         // If no key may call, there are no roles of keys.
         let keys = self.keys.map(|roles| [&[Role::Admin], roles].concat()).unwrap_or_default();
         let others = [Role::Partner, Role::Member].into_iter().filter(|role| self.admits(*role));

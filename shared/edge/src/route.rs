@@ -17,6 +17,15 @@ pub struct Function {
     pub routes: &'static [Route],
 }
 
+impl Function {
+    /// Whether one of its routes has that path, without a query.
+    pub fn answers(&self, path: &str) -> bool {
+        let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(self.name));
+        let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        rest.is_some_and(|rest| self.routes.iter().any(|route| matches(route.path, rest).is_some()))
+    }
+}
+
 /// HTTP methods in use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -153,6 +162,18 @@ impl Call {
         self.query.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// A question of the query: `true`, or `false`, also if it is not asked.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn asked(&self, name: &str) -> Result<bool, Problem> {
+        match self.query(name) {
+            Some("true") => Ok(true),
+            None | Some("false") => Ok(false),
+            Some(_) => Err(Problem::field(&format!("/query/{name}"), "wrong_format", "true or false")),
+        }
+    }
+
     /// Whether the call may go on top of what that tag stands for: it names no other in `If-Match`.
     pub fn goes_on(&self, tag: &str) -> bool {
         let Some(sent) = &self.if_match else { return true };
@@ -189,6 +210,24 @@ impl Call {
             Some(_) => Err(Problem::field("/query/limit", "out_of_range", "1 to 200")),
         }
     }
+}
+
+/// The parts of the path that stand for `{…}`, if it is that route's. A path needs no
+/// percent-encoding here and is taken as it is.
+pub(crate) fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
+    if pattern.len() != path.len() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for (want, got) in pattern.iter().zip(&path) {
+        if want.starts_with('{') && !got.is_empty() {
+            parts.push((*got).to_owned());
+        } else if want != got {
+            return None;
+        }
+    }
+    Some(parts)
 }
 
 /// The bytes that percent-encoded text stands for (RFC 3986, 2.1); `None` if an escape is broken.

@@ -1,6 +1,9 @@
 //! Secrets: what is derived from the master key, what is sealed under it, and random bytes.
 
-use crate::wire::CodeNumber;
+use crate::{
+    card::{CardSecrets, letters::CROCKFORD},
+    wire::CodeNumber,
+};
 use chacha20poly1305::{
     XChaCha20Poly1305,
     aead::{Aead, Payload},
@@ -30,8 +33,6 @@ pub fn is_master_key(text: &str) -> bool {
     let mut lines = text.trim().lines().map(str::trim).peekable();
     lines.peek().is_some() && lines.all(|line| line.len() >= MASTER_KEY_MIN)
 }
-/// The alphabet of link codes: Crockford's base 32, which leaves out letters that are easily confused.
-const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Letters of a link code, 5 bits each: 75 bits, in groups that can be read out.
 const CODE_LETTERS: usize = 15;
@@ -53,6 +54,7 @@ pub struct Secrets {
     token: [u8; 32],
     link_code: [u8; 32],
     link_code_hash: [u8; 32],
+    pub(crate) cards: CardSecrets,
 }
 
 impl Secrets {
@@ -72,6 +74,7 @@ impl Secrets {
             token: derive(master, b"laurel member token v1"),
             link_code: derive(master, b"laurel link code v1"),
             link_code_hash: derive(master, b"laurel link code hash v1"),
+            cards: CardSecrets::new(&derive(master, b"laurel cards v1")),
         }
     }
 
@@ -183,7 +186,7 @@ pub(crate) fn half(hash: [u8; 32]) -> [u8; 16] {
     first
 }
 
-fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
+pub(crate) fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
     // HMAC takes a key of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
     mac.update(text);

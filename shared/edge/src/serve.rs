@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Answer, Api, Call, Caller, ClockError, Code, Function, Method, Problem, Role, Route, Standing, panics,
-    said::Said, secrets::half, signature, wire, wire::RequestId,
+    route::matches, said::Said, secrets::half, signature, wire, wire::RequestId,
 };
 
 /// The longest body of a route that names no other, in bytes.
@@ -38,7 +38,7 @@ impl Api {
         } else {
             let answering = panics::caught(self.answer(&head, body, &mut standing)).await;
             let answering = answering.unwrap_or_else(|panicked| {
-                let function = self.function(head.uri.path()).map(|function| function.name);
+                let function = self.function_name(head.uri.path());
                 let place = panicked.place;
                 tracing::error!(request_id, function, place, "a request panicked");
                 Err(Problem::of(Code::Internal))
@@ -59,7 +59,7 @@ impl Api {
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(TOLD_TO_PAGES));
         }
         let status = response.status().as_u16();
-        let function = self.function(head.uri.path()).map(|function| function.name);
+        let function = self.function_name(head.uri.path());
         tracing::debug!(request_id, method = %head.method, function, status, "answered");
         response
     }
@@ -89,10 +89,11 @@ impl Api {
         }
         let (function, route, path) = self.route(&head.method, head.uri.path())?;
         let caller = match signature::is_claimed(&head.headers) {
+            _ if route.access.anybody => self.anybody(&head.headers).await,
             true => self.signed(head, &body).await?,
             false => self.authenticate(&head.headers).await?,
         };
-        *standing = self.count(&caller);
+        *standing = if route.access.anybody { None } else { self.count(&caller) };
         standing.map_or(Ok(()), |standing| standing.check())?;
         self.move_clock(&caller, &head.headers)?;
         self.admit(&caller, route, &path)?;
@@ -107,10 +108,16 @@ impl Api {
         answered.map_err(|problem| self.told(problem, &call.caller))
     }
 
-    /// The function that this path means.
-    fn function(&self, path: &str) -> Option<&'static Function> {
+    /// The functions that answer under the first segment of this path: several, where a package has a part of
+    /// another one's paths.
+    fn functions_at(&self, path: &str) -> impl Iterator<Item = &'static Function> {
         let name = first_segment(path);
-        self.functions.iter().copied().find(|function| function.name == name)
+        self.functions.iter().copied().filter(move |function| function.name == name)
+    }
+
+    /// The name of the functions that this path means.
+    pub fn function_name(&self, path: &str) -> Option<&'static str> {
+        self.functions_at(path).next().map(|function| function.name)
     }
 
     /// The function, the route and the path's parts.
@@ -120,20 +127,24 @@ impl Api {
         path: &str,
     ) -> Result<(&'static Function, &'static Route, Vec<String>), Problem> {
         let not_found = || Problem::of(Code::NotFound);
-        let function = self.function(path).ok_or_else(not_found)?;
-        let rest = &path[1 + function.name.len()..];
+        let name = self.function_name(path).ok_or_else(not_found)?;
+        let rest = &path[1 + name.len()..];
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let fitting = function.routes.iter().filter_map(|route| Some((route, matches(route.path, rest)?)));
+        let routes = self
+            .functions_at(path)
+            .flat_map(|function| function.routes.iter().map(move |own| (function, own)));
+        let fitting =
+            routes.filter_map(|(function, route)| Some((function, route, matches(route.path, rest)?)));
         let mut fitting: Vec<_> = fitting.collect();
         // A path that a route names in full belongs to that route, and is not an id: `/members/find`.
-        let fewest = fitting.iter().map(|(_, parts)| parts.len()).min().ok_or_else(not_found)?;
-        fitting.retain(|(_, parts)| parts.len() == fewest);
-        let asked = fitting.iter().position(|(route, _)| route.method.word() == method.as_str());
+        let fewest = fitting.iter().map(|(.., parts)| parts.len()).min().ok_or_else(not_found)?;
+        fitting.retain(|(.., parts)| parts.len() == fewest);
+        let asked = fitting.iter().position(|(_, route, _)| route.method.word() == method.as_str());
         if let Some(asked) = asked {
-            let (route, parts) = fitting.swap_remove(asked);
+            let (function, route, parts) = fitting.swap_remove(asked);
             return Ok((function, route, parts));
         }
-        let allowed: Vec<&str> = fitting.iter().map(|(route, _)| route.method.word()).collect();
+        let allowed: Vec<&str> = fitting.iter().map(|(_, route, _)| route.method.word()).collect();
         let mut problem = Problem::of(Code::MethodNotAllowed);
         problem.allow = Some(allowed.join(", "));
         Err(problem)
@@ -154,6 +165,15 @@ impl Api {
         let key = bearer(headers).ok_or_else(nobody)?;
         self.freshen().await?;
         self.caller(key).or_else(|| self.token_bearer(key)).ok_or_else(nobody)
+    }
+
+    /// Anybody: nobody, unless the clock is to be moved, which only an admin may.
+    async fn anybody(&self, headers: &HeaderMap) -> Arc<Caller> {
+        let known = match headers.contains_key("test-clock") {
+            true => self.authenticate(headers).await.ok(),
+            false => None,
+        };
+        known.unwrap_or_else(|| Arc::new(Caller::nobody()))
     }
 
     fn move_clock(&self, caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
@@ -209,8 +229,8 @@ impl Api {
     }
 
     fn preflight(&self, uri: &http::Uri) -> Response<Bytes> {
-        let routes = self.function(uri.path()).map_or(&[][..], |function| function.routes);
-        let methods: BTreeSet<&str> = routes.iter().map(|route| route.method.word()).collect();
+        let routes = self.functions_at(uri.path()).flat_map(|function| function.routes);
+        let methods: BTreeSet<&str> = routes.map(|route| route.method.word()).collect();
         let methods: Vec<&str> = methods.into_iter().collect();
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -251,24 +271,6 @@ pub(crate) fn hash(parts: &[&[u8]]) -> [u8; 16] {
 
 fn first_segment(path: &str) -> &str {
     path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default()
-}
-
-/// The parts of the path that stand for `{…}`, if it is that route's. A path needs no
-/// percent-encoding here and is taken as it is.
-fn matches(pattern: &str, path: &str) -> Option<Vec<String>> {
-    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
-    if pattern.len() != path.len() {
-        return None;
-    }
-    let mut parts = Vec::new();
-    for (want, got) in pattern.iter().zip(&path) {
-        if want.starts_with('{') && !got.is_empty() {
-            parts.push((*got).to_owned());
-        } else if want != got {
-            return None;
-        }
-    }
-    Some(parts)
 }
 
 /// The hash of the whole request: method, path, query and body. The query counts as written; the body by its

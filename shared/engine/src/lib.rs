@@ -38,6 +38,7 @@ pub use partners::{
 pub use people::{
     People,
     bring::{Came, Coming, ComingBalance, DEBT_NAME, Left, Named, Stay, lot_name},
+    card::{Card, CardSpend, NewCard},
     register::{Registered, Registration},
     view::MemberView,
 };

@@ -27,27 +27,29 @@ const fn attack(name: &'static str, fits: fn(&Cell) -> bool, twist: Twist) -> At
 }
 
 const ANY: fn(&Cell) -> bool = |_| true;
+/// Who asks matters there.
+const KEYED: fn(&Cell) -> bool = |cell| !cell.route.access.anybody;
 const WITH_BODY: fn(&Cell) -> bool = |cell| cell.route.body.is_some();
 const SUCCEEDS: fn(&Cell) -> bool = Cell::succeeds;
 const LISTS: fn(&Cell) -> bool = |cell| cell.succeeds() && cell.route.query.contains(&"cursor");
 const LEDGER: fn(&Cell) -> bool = |cell| cell.succeeds() && cell.pattern == "/members/{member}/ledger";
-const SIGNED: fn(&Cell) -> bool = Cell::is_signed;
+const SIGNED: fn(&Cell) -> bool = |cell| KEYED(cell) && cell.is_signed();
 
 pub(super) const ATTACKS: &[Attack] = &[
     attack("another_role", |cell| cell.plain.point == Point::Admit, |_, _, cell, _| Some(cell.plain)),
     attack("another_brand", |cell| cell.plain.point == Point::Late, |_, _, cell, _| Some(cell.plain)),
-    attack("no_key", ANY, |_, _, _, ask| {
+    attack("no_key", KEYED, |_, _, _, ask| {
         ask.sealed = true;
         nobody()
     }),
-    attack("wrong_key", ANY, heads::wrong_key),
-    attack("revoked_key", ANY, |_, _, _, ask| {
+    attack("wrong_key", KEYED, heads::wrong_key),
+    attack("revoked_key", KEYED, |_, _, _, ask| {
         ask.who = Who::Revoked;
         nobody()
     }),
-    attack("key_elsewhere", ANY, heads::key_elsewhere),
-    attack("two_keys", |cell| cell.who != Who::Nobody && !cell.is_signed(), heads::two_keys),
-    attack("forged_token", ANY, heads::forged_token),
+    attack("key_elsewhere", KEYED, heads::key_elsewhere),
+    attack("two_keys", |cell| KEYED(cell) && cell.who != Who::Nobody && !cell.is_signed(), heads::two_keys),
+    attack("forged_token", KEYED, heads::forged_token),
     attack("wrong_method", ANY, heads::wrong_method),
     attack("path_tricks", ANY, heads::path_tricks),
     attack("path_too_long", ANY, heads::path_too_long),
@@ -228,7 +230,11 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     attack("header_flood", |cell| !cell.succeeds() || cell.method == "GET", heads::header_flood),
     attack("signature_expired", SIGNED, signed::expired),
-    attack("signature_replayed", |cell| !cell.succeeds() || cell.method == "GET", signed::replayed),
+    attack(
+        "signature_replayed",
+        |cell| KEYED(cell) && (!cell.succeeds() || cell.method == "GET"),
+        signed::replayed,
+    ),
     attack("signature_body_changed", |cell| SIGNED(cell) && WITH_BODY(cell), signed::body_changed),
     attack("signature_request_changed", SIGNED, signed::request_changed),
     attack("signature_covers_too_little", SIGNED, signed::covers_too_little),
@@ -292,5 +298,6 @@ fn swapped(cell: &Cell, from: &str, to: &str) -> Vec<u8> {
 
 fn replaced_by(dice: &mut Dice, cell: &Cell, tokens: &[&'static str]) -> Option<Vec<u8>> {
     let token = dice.pick(tokens).to_owned();
-    replaced(dice, &cell.body, |_, _| true, |_| token)
+    // What says that already is not wrong.
+    replaced(dice, &cell.body, |_, _| true, |_| token).filter(|body| body != cell.body.as_bytes())
 }

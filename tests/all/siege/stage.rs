@@ -292,14 +292,14 @@ fn route_of(method: &str, pattern: &str) -> &'static edge::Route {
     let pattern = pattern.split('?').next().unwrap();
     let (name, rest) = pattern[1..].split_once('/').map_or((&pattern[1..], ""), |(name, rest)| (name, rest));
     let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
-    let function = server::FUNCTIONS.iter().find(|function| function.name == name).unwrap();
+    let functions = server::FUNCTIONS.iter().filter(|function| function.name == name);
     let fits = |route: &&edge::Route| {
         let own: Vec<&str> = route.path.split('/').skip(1).collect();
         let same = own.len() == parts.len()
             && own.iter().zip(&parts).all(|(own, part)| own == part || own.starts_with('{'));
         same && route.method.word() == method
     };
-    function.routes.iter().find(fits).unwrap()
+    functions.flat_map(|function| function.routes).find(fits).unwrap()
 }
 
 /// What this caller gets according to the walk, and the check that decides it.
@@ -309,6 +309,7 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
     let idle = who == Who::MayNothing && matches!(pattern, "/earn-points" | "/redeem" | "/reverse");
     let other = who == Who::Other && pattern.starts_with("/members/");
     match status {
+        _ if route.access.anybody => Verdict::at(Point::Never, status, ""),
         401 => Verdict::at(Point::Caller, status, "unauthenticated"),
         403 if !admitted || idle => Verdict::at(Point::Admit, status, "forbidden"),
         _ if !admitted => panic!("{who:?} {pattern}: {status}, though its role may not"),

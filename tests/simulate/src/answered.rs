@@ -1,6 +1,7 @@
 //! Compares an answer with all moments at which it may be right.
 
 use bytes::Bytes;
+use edge::CardReference;
 use http::Response;
 use laurel_tests::model::{Model, command::Told};
 
@@ -43,6 +44,11 @@ impl World {
             // It says that it is not done.
             Next::Again => return Ok(()),
             Next::Page(member, cursor) => self.writer.cursors.push((member, cursor)),
+            Next::Card(member, reference) => self.writer.has_card(member, reference)?,
+            Next::Spent(token) => {
+                let number = self.clients[place].as_ref().map_or(0, |client| client.number);
+                self.writer.has_spent(token, number)?;
+            }
             Next::Nothing => {}
         }
         self.end(place, &attempt, status, body);
@@ -234,6 +240,10 @@ pub(crate) enum Next {
     Again,
     /// The next page of a member's ledger.
     Page(usize, Cursor),
+    /// The reference of a member's card.
+    Card(usize, CardReference),
+    /// Points may be spent, by that token of a card.
+    Spent(String),
 }
 
 /// Whether a repeat must get a success back byte for byte.

@@ -191,13 +191,15 @@ pub enum Kind {
     Sweep,
     /// `PUT /program`.
     Program,
+    /// The first `GET` of a member's card, and `POST /scan` to spend.
+    Card,
     /// Anything that writes nothing.
     Read,
 }
 
 impl Kind {
     /// All that write.
-    pub const WRITES: [(Kind, &'static str); 12] = [
+    pub const WRITES: [(Kind, &'static str); 13] = [
         (Kind::Register, "register"),
         (Kind::Order, "earn order"),
         (Kind::Revise, "revise order"),
@@ -210,13 +212,14 @@ impl Kind {
         (Kind::Status, "set status"),
         (Kind::Sweep, "sweep"),
         (Kind::Program, "put program"),
+        (Kind::Card, "card"),
     ];
 }
 
 /// How often each fault struck each kind of operation.
 #[derive(Clone, Default, Debug)]
 pub struct Struck {
-    counts: [[u64; 13]; Fault::ALL.len()],
+    counts: [[u64; 14]; Fault::ALL.len()],
 }
 
 impl Struck {

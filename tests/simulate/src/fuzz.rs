@@ -15,9 +15,9 @@ use domain::{
 use engine::{
     keys::{self, kind},
     records::{
-        BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord, LinkRecord, MemberRecord,
-        NonceRecord, PartnerRecord, PersonRecord, ProgramPart, ProgramRecord, ReferenceRecord, RequestRecord,
-        Stored, decode, encode,
+        BlockRecord, CallerRecord, CardRecord, ClaimRecord, EntryRecord, LinkCodeRecord, LinkRecord,
+        MemberCardRecord, MemberRecord, NonceRecord, PartnerRecord, PersonRecord, ProgramPart, ProgramRecord,
+        ReferenceRecord, RequestRecord, Stored, decode, encode,
     },
 };
 use num_bigint::{BigInt, BigUint};
@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cursor", feed: shop::cursor },
     Target { name: "import", feed: shop::import },
     Target { name: "identity", feed: identity },
+    Target { name: "card", feed: card },
     Target { name: "history", feed: history },
 ];
 
@@ -222,8 +223,23 @@ fn record(data: &[u8]) {
         same::<ReferenceRecord>,
         same::<LinkRecord>,
         same::<PersonRecord>,
+        same::<CardRecord>,
+        same::<MemberCardRecord>,
     ];
     KINDS[usize::from(*which) % KINDS.len()](bytes);
+}
+
+/// A text that is a card's token is the one text that says this; any other is none, whatever its bytes.
+fn card(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let secrets = crate::instance::secrets();
+    let Some(token) = secrets.card_token(text) else { return };
+    let again = match token.made {
+        edge::Made::Online(step) => secrets.online_token(token.reference, step),
+        edge::Made::Offline(said) => secrets.offline_token(token.reference, said),
+    };
+    assert_eq!(again, text);
+    assert!(token.made.refresh_at() <= token.made.expires_at(), "{token:?}");
 }
 
 /// An event of Lambda's is classified; a request is one that our own names answer.

@@ -1,6 +1,7 @@
 //! The clients' next requests: drawn from the seed and from the model's state, so that they aim at what
 //! members have, and at the instants at which something falls due.
 
+use edge::CardReference;
 use laurel_tests::model::{
     DAY, Dice, Model, NEVER,
     command::{Activity, Order, Redeem, Refund},
@@ -37,7 +38,9 @@ const ROWS: &[(i64, Draw)] = &[
     (3, Writer::find),
     (6, Writer::ledger),
     (2, Writer::find_order),
-    (17, Writer::show),
+    (1, Writer::look),
+    (2, Writer::scan),
+    (14, Writer::show),
 ];
 
 /// A request of the partner, and how many times in ten it comes.
@@ -69,6 +72,12 @@ pub(crate) struct Writer {
     pub(crate) way: Way,
     /// Cursors that answers gave, and their members.
     pub(crate) cursors: Vec<(usize, Cursor)>,
+    /// Members' cards that were seen.
+    pub(crate) cards: Vec<(usize, CardReference)>,
+    /// Codes that requests spend with, and whose they are.
+    pub(crate) tokens: Vec<(usize, String)>,
+    /// Codes that were spent with, and by which request.
+    pub(crate) spent: Vec<(String, usize)>,
 }
 
 impl Writer {
@@ -88,6 +97,9 @@ impl Writer {
             activities: Vec::new(),
             way: Way::Plain,
             cursors: Vec::new(),
+            cards: Vec::new(),
+            tokens: Vec::new(),
+            spent: Vec::new(),
         }
     }
 

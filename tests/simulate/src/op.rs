@@ -2,6 +2,7 @@
 //! also draws its requests, and a row in [`Op`] or in [`Command`].
 
 mod by_hand;
+mod cards;
 mod earning;
 mod ledger;
 mod orders;
@@ -21,6 +22,7 @@ use laurel_tests::model::{
 };
 
 pub(crate) use self::{
+    cards::{Look, Scan},
     ledger::{Cursor, Ledger},
     orders::FindOrder,
     people::{Find, Register, Show},
@@ -59,6 +61,10 @@ pub(crate) enum Op {
     Show(Show),
     /// Somebody is looked for.
     Find(Find),
+    /// A member's card is looked at.
+    Look(Look),
+    /// A card is scanned.
+    Scan(Scan),
     /// A page of a ledger.
     Ledger(Ledger),
     /// An order is looked for.
@@ -173,6 +179,8 @@ impl Op {
             Op::Register(op) => op,
             Op::Show(op) => op,
             Op::Find(op) => op,
+            Op::Look(op) => op,
+            Op::Scan(op) => op,
             Op::Ledger(op) => op,
             Op::FindOrder(op) => op,
             Op::Sweep(op) => op,

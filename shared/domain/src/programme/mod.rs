@@ -50,6 +50,8 @@ pub struct Programme {
     pub tags: Vec<String>,
     /// When a member counts as new, active, dormant or lost.
     pub lifecycle: Lifecycle,
+    /// How many points a till without a network may let a member's card spend, at most; 0: none.
+    pub offline_points: u32,
 }
 
 /// How points are earned, held and lost.

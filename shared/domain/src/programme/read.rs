@@ -95,6 +95,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         badges,
         tags: list(document, "tags", |json, _| text(json, "id").to_owned()),
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
+        offline_points: document.get("card").and_then(|card| small(card, "offline_points")).unwrap_or(0),
     };
     agree(&programme, &mut faults);
     (Some(programme), faults)

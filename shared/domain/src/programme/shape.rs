@@ -176,7 +176,7 @@ const BADGE: Shape = Shape::Object(&[
 const TAG: Shape =
     Shape::Object(&[required("id", Shape::Id, "the tag's id"), optional("name", NAME, "as people know it")]);
 
-const FIELDS: [Field; 13] = [
+const FIELDS: [Field; 14] = [
     required("name", Shape::Text { max: 100 }, "the programme's name"),
     required("time_zone", Shape::Text { max: 64 }, "IANA name; its local calendar counts"),
     required("currency", Shape::Text { max: 3 }, "ISO 4217 code"),
@@ -206,13 +206,22 @@ const FIELDS: [Field; 13] = [
         ]),
         "生命周期",
     ),
+    optional(
+        "card",
+        Shape::Object(&[optional(
+            "offline_points",
+            Shape::Whole { min: 0, max: 4_294_967_295 },
+            "the most points a till without a network lets a card spend; 0 unless given",
+        )]),
+        "会员卡",
+    ),
 ];
 
 /// The whole document.
 pub const PROGRAM: Shape = Shape::Object(&FIELDS);
 
-const SHOWN_FIELDS: [Field; 14] = {
-    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 14];
+const SHOWN_FIELDS: [Field; 15] = {
+    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 15];
     let mut index = 0;
     while index < FIELDS.len() {
         fields[index] = FIELDS[index];

@@ -4,6 +4,7 @@
 use domain::{
     event::{BadgeStep, EntryKind, Redemption, Row, Share, TierCause},
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
+    member::Member,
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -156,6 +157,11 @@ impl Balance {
     pub fn of(outcome: &Outcome) -> Balance {
         let Outcome { available, held, debt, .. } = *outcome;
         Balance { available, held, debt }
+    }
+
+    /// The balance that a member has.
+    pub(super) fn now(member: &Member) -> Balance {
+        Balance { available: member.available(), held: member.held(), debt: member.debt }
     }
 }
 

@@ -15,7 +15,7 @@ use domain::{
 };
 use engine::{
     LedgerEntry,
-    id::{CallerId, PartnerKeyId, Reference},
+    id::{CallerId, CardNumber, PartnerKeyId, Reference},
     records::{By, EntryRecord},
 };
 use sha2::{Digest, Sha256};
@@ -27,7 +27,7 @@ pub use member::{
     MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
 };
 pub use order::{LineNow, OrderFound, OrderNow};
-pub use partner::{PartnerDone, PartnerEntry};
+pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
 use crate::{At, OrNull, Ulid};
@@ -68,6 +68,7 @@ shown! {
     RequestId: "req_";
     EntryId: "ent_";
     CodeNumber: "";
+    CardNumber: "";
 }
 
 impl Shown for CallerId {

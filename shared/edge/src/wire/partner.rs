@@ -6,7 +6,7 @@ use domain::{
     id::{BrandId, OrderId, RedemptionId, TierId},
     programme::Sees,
 };
-use engine::records::EntryRecord;
+use engine::{MemberView, id::Reference, records::EntryRecord};
 
 use super::{
     EntryId, Show,
@@ -59,7 +59,33 @@ answer! {
     }
 }
 
+answer! {
+    /// A member as a partner sees it that is linked with it.
+    pub struct PartnerMember<'a> {
+        /// what the partner names the member by
+        member_ref: Ulid<Reference>,
+        /// what it can spend; where the brand sees it
+        balance: Option<Balance>,
+        /// its tier; where the brand sees it
+        tier: Option<Id<&'a TierId>>,
+    }
+}
+
 impl Show<'_> {
+    /// A member, as far as a partner that is linked with it sees it.
+    pub fn member_for_partner<'a>(
+        &self,
+        view: &'a MemberView,
+        reference: Reference,
+        sees: Sees,
+    ) -> PartnerMember<'a> {
+        PartnerMember {
+            member_ref: Ulid(reference),
+            balance: sees.balance.then(|| Balance::now(&view.member)),
+            tier: sees.tier.then_some(Id(&view.member.standing.tier)),
+        }
+    }
+
     /// The answer to a partner's command, with what it sees of the member.
     pub(crate) fn done_for_partner<'a>(&self, entry: &'a EntryRecord, sees: Sees) -> PartnerDone<'a> {
         let row = entry.event.kind.row();

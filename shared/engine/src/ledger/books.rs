@@ -13,7 +13,7 @@ use crate::{
         error::Error,
         keys::{self, kind},
         kinds::Row,
-        records::{ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
+        records::{CardRecord, ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
     },
 };
 
@@ -98,6 +98,8 @@ impl Ledger {
         let zone = self.programme.timeline_if_any().map(|programmes| programmes.newest().zone);
         // References less the links that stand: there is one of each or none.
         let mut loose: BTreeMap<MemberId, i64> = BTreeMap::new();
+        // Cards by their hashes less the members' own records of them, likewise.
+        let mut cards: BTreeMap<MemberId, i64> = BTreeMap::new();
         let mut from = None;
         loop {
             let page = self.records.store.walk(None, from, PAGE).await?;
@@ -114,6 +116,11 @@ impl Ledger {
                 } else if key.kind() == kind::REFERENCE {
                     let reference: ReferenceRecord = decode(key, &record.value)?;
                     *loose.entry(reference.member).or_default() += 1;
+                } else if key.kind() == kind::CARD {
+                    let card: CardRecord = decode(key, &record.value)?;
+                    *cards.entry(card.member).or_default() += 1;
+                } else if let Some(member) = keys::read_member_card(key) {
+                    *cards.entry(member).or_default() -= 1;
                 } else if let Some((member, ..)) = keys::read_member_link(key) {
                     let link: LinkRecord = decode(key, &record.value)?;
                     *loose.entry(member).or_default() -= i64::from(link.end.is_none());
@@ -124,6 +131,10 @@ impl Ledger {
                 let mut members = books.differences(&found);
                 for (id, more) in loose.into_iter().filter(|(_, more)| *more != 0) {
                     let text = format!("references of partners: {more:+} beside the links that stand");
+                    members.entry(id).or_default().push(text);
+                }
+                for (id, more) in cards.into_iter().filter(|(_, more)| *more != 0) {
+                    let text = format!("cards: {more:+} beside the member's own");
                     members.entry(id).or_default().push(text);
                 }
                 return Ok(Strays { members, brands: tally.differences() });

@@ -3,7 +3,7 @@
 
 use domain::{
     event::Order,
-    id::{BrandId, OrderId},
+    id::{BrandId, OrderId, RedemptionPart},
     member::MemberId,
     refusal::Refusal,
 };
@@ -82,7 +82,7 @@ impl Ledger {
         Ok(self.records.entry_at(&keys::order(brand, order_id)).await?.map(|order| order.member))
     }
 
-    /// The redemption of an order that was told without a part, if there was one.
+    /// The redemption of an order under that part, or without one, if there was one.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -90,8 +90,9 @@ impl Ledger {
         &self,
         brand: &BrandId,
         order_id: &OrderId,
+        part: Option<&RedemptionPart>,
     ) -> Result<Option<EntryRecord>, Error> {
-        self.records.entry_at(&keys::redemption(redemption_id(brand, order_id, None))).await
+        self.records.entry_at(&keys::redemption(redemption_id(brand, order_id, part))).await
     }
 
     /// The entries of what was paid for an order with points, oldest first: up to [`PARTS_MAX`] in parts, and one

@@ -230,6 +230,15 @@ impl Partners {
         Ok(found.into_iter().map(|(link, _)| link).collect())
     }
 
+    /// The brand's reference to the member, while a link of theirs stands.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn standing_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<Reference>, Error> {
+        let newest = self.newest_link(id, brand).await?.map(|(link, _)| link.record);
+        Ok(newest.filter(|link| link.end.is_none()).map(|link| link.reference))
+    }
+
     /// Whether the member's entry of that number was made while the brand was linked with it.
     ///
     /// # Errors

@@ -14,12 +14,13 @@ use crate::{
         error::{ATTEMPTS_MAX, Error},
         id::IdentityHash,
         keys,
+        records::MemberCardRecord,
         write::{delete, delete_read},
     },
 };
 
 impl People {
-    /// Deletes the person: profile, identities, claims, links and answers with personal data. The ledger
+    /// Deletes the person: profile, identities, claims, card, links and answers with personal data. The ledger
     /// stays under the bare id. Repeating it does nothing more.
     ///
     /// # Errors
@@ -51,6 +52,13 @@ impl People {
             if last_step && let Some((person, version)) = self.records.person(id).await? {
                 writes.extend(claims(&person).into_iter().map(|hash| delete(keys::identity(hash))));
                 writes.push(delete_read(keys::person(id), version));
+            }
+            if last_step
+                && let Some((card, version)) =
+                    self.records.read::<MemberCardRecord>(&keys::member_card(id)).await?
+            {
+                writes.push(delete_read(keys::member_card(id), version));
+                writes.push(delete(keys::card(card.hash)));
             }
             match if writes.is_empty() { Ok(()) } else { self.programme.commit(writes).await } {
                 Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}

@@ -1,6 +1,7 @@
-//! The people behind members: registration, corrections, erasure.
+//! The people behind members: registration, corrections, cards, erasure.
 
 pub(crate) mod bring;
+pub(crate) mod card;
 mod erase;
 pub(crate) mod register;
 pub(crate) mod view;

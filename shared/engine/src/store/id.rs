@@ -1,5 +1,5 @@
 //! Ids and hashes under which the engine keeps what is not the rules' own: callers, partners' keys and
-//! references, requests, identities, link codes and nonces.
+//! references, requests, identities, link codes, cards and nonces.
 //!
 //! Hashes are made at the edge, which has the secrets; here they are only compared.
 
@@ -51,6 +51,10 @@ domain::bytes_id! {
     NonceHash[16];
     /// The keyed hash of a link code.
     LinkCodeHash[16];
+    /// The keyed hash of the reference of a member's card.
+    CardHash[16];
+    /// A number that nobody can guess: what the reference of a card follows from; and of a request about one.
+    CardNumber[16];
 }
 
 impl ContentHash {

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::store::{
     Key, Range,
-    id::{CallerId, IdentityHash, LinkCodeHash, NonceHash, Reference, RequestHash},
+    id::{CallerId, CardHash, IdentityHash, LinkCodeHash, NonceHash, Reference, RequestHash},
     key::Kind,
 };
 
@@ -81,6 +81,10 @@ pub mod kind {
     pub const LINK_CODE: Kind = Kind::one(b'c');
     /// A partner's reference to a member.
     pub const REFERENCE: Kind = Kind::one(b'l');
+    /// The member that a card belongs to.
+    pub const CARD: Kind = Kind::extended(b'v');
+    /// The card that a member has.
+    pub const MEMBER_CARD: Kind = Kind::extended(b'w');
     /// A member's links, and the codes that were asked for it.
     pub const MEMBER_LINK: Kind = Kind::one(b'j');
     /// A part of what a brand may still issue and honour: its tally.
@@ -353,6 +357,22 @@ pub fn link_code(hash: LinkCodeHash) -> Key {
 /// such record.
 pub fn reference(brand: &BrandId, reference: Reference) -> Key {
     key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference.0])
+}
+
+/// Whose a card is, by the keyed hash of its reference.
+pub fn card(hash: CardHash) -> Key {
+    key(kind::CARD, &[&hash.0])
+}
+
+/// The card that a member has.
+pub fn member_card(id: MemberId) -> Key {
+    key(kind::MEMBER_CARD, &[&id.0])
+}
+
+/// The member of such a key.
+pub fn read_member_card(key: &Key) -> Option<MemberId> {
+    let id = key.as_bytes().get(2..).filter(|_| key.kind() == kind::MEMBER_CARD)?;
+    id.try_into().ok().map(MemberId)
 }
 
 /// Parts of what a member's links hold: codes that were asked for, and links.

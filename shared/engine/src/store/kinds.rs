@@ -12,10 +12,10 @@ use super::{
     key::Kind,
     keys::{self, kind},
     records::{
-        AccountRecord, Answer, BlockRecord, CallerRecord, ClaimRecord, EntryRecord, LinkCodeRecord,
-        LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerRecord, PersonRecord,
-        PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, Shard,
-        Stored, Unreadable, decode, encode,
+        AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, EntryRecord,
+        LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord,
+        PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress,
+        ReferenceRecord, RequestRecord, Shard, Stored, Unreadable, decode, encode,
     },
 };
 
@@ -170,6 +170,12 @@ pub const KINDS: &[Row] = {
         row(kind::USED, "used", Ledger, Together, |_| None),
         row(kind::IDENTITY, "identity", People, Each, |_| Some(Form::of::<ClaimRecord>("ClaimRecord")))
             .personal(&[Erased]),
+        row(kind::CARD, "card", People, Each, |_| Some(Form::of::<CardRecord>("CardRecord")))
+            .personal(&[Erased, Followed]),
+        row(kind::MEMBER_CARD, "member card", People, Each, |_| {
+            Some(Form::of::<MemberCardRecord>("MemberCardRecord"))
+        })
+        .personal(&[Erased]),
         row(kind::REQUEST, "request", Access, ByByte, |_| Some(Form::of::<RequestRecord>("RequestRecord")))
             .goes(&[Timed]),
         row(kind::ANSWER, "answer", People, By16, |_| Some(Form::of::<Answer>("Answer")))

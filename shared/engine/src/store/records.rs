@@ -8,6 +8,7 @@
 mod account;
 mod block;
 mod caller;
+mod card;
 mod claim;
 mod entry;
 mod first;
@@ -42,6 +43,7 @@ pub(crate) use self::{
 pub use self::{
     block::BlockRecord,
     caller::CallerRecord,
+    card::{CardRecord, CardUse, MemberCardRecord},
     claim::ClaimRecord,
     entry::{EntryRecord, Outcome},
     link::{LinkEnd, LinkRecord},

@@ -75,7 +75,7 @@ fn check(status: u16, body: &[u8], asked: &str) {
 }
 
 /// Routes that take a body; `{}` stands for the existing member.
-const ROUTES: [(&str, &str); 20] = [
+const ROUTES: [(&str, &str); 22] = [
     ("POST", "/register"),
     ("POST", "/members/find"),
     ("PATCH", "/members/{}"),
@@ -96,6 +96,8 @@ const ROUTES: [(&str, &str); 20] = [
     ("POST", "/partners/moon/blocks"),
     ("POST", "/link"),
     ("POST", "/settle"),
+    ("POST", "/scan"),
+    ("POST", "/members/{}/card/replace"),
 ];
 
 /// A body for one of the routes; `{}` in it stands for the existing member.

@@ -118,6 +118,9 @@ impl Gateway {
             // The second name of `settle`, as a distribution in front of the URLs would lead it.
             (_, ["settlements", ..]) => self.ask("settle", &head, &body).await,
             (_, ["orders", ..]) => self.ask("earn-points", &head, &body).await,
+            (_, ["card-keys"] | ["members", _, "card" | "card.svg", ..]) => {
+                self.ask("scan", &head, &body).await
+            }
             (_, [function, ..]) => self.ask(function, &head, &body).await,
             (_, []) => nothing_here(),
         }

@@ -48,6 +48,16 @@ fn links_sort_by_brand_and_the_newest_first_and_read_back() {
 }
 
 #[test]
+fn a_card_is_the_members_own() {
+    let (id, hash) = (MemberId([7; 16]), CardHash([7; 16]));
+    assert_eq!(read_member_card(&member_card(id)), Some(id));
+    for other in [card(hash), member(id), Key::new(&b"zw"[..]), Key::new(&b"zw12345678901234567"[..])] {
+        assert_eq!(read_member_card(&other), None, "{other:?}");
+    }
+    assert_ne!(card(hash), member_card(id));
+}
+
+#[test]
 fn parts_stand_with_their_order_alone_and_read_back() {
     let [own, next] = [[7; 16], [8; 16]].map(RedemptionId);
     let parts = paid_parts(own);

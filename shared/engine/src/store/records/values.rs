@@ -11,7 +11,9 @@ use domain::{
 };
 
 use super::layout::{Damaged, Layout, Reader, layout, write_text};
-use crate::store::id::{AskedHash, CallerId, ContentHash, KeyHash, PartnerKeyId, Reference};
+use crate::store::id::{
+    AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference,
+};
 
 layout! { struct Instant(millis) }
 layout! { struct DayNumber(number) }
@@ -22,6 +24,8 @@ layout! { struct Reference(bytes) }
 layout! { struct KeyHash(bytes) }
 layout! { struct ContentHash(bytes) }
 layout! { struct AskedHash(bytes) }
+layout! { struct CardHash(bytes) }
+layout! { struct CardNumber(bytes) }
 layout! { struct Money(minor) }
 layout! { struct Quantity(thousandths) }
 layout! { struct SignedMoney(minor) }

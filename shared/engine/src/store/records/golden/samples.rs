@@ -19,12 +19,12 @@ use domain::{
 pub(super) use self::entry::entry;
 use super::Samples;
 use crate::store::{
-    id::{AskedHash, CallerId, ContentHash, KeyHash, PartnerKeyId, Reference},
+    id::{AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference},
     records::{
-        AccountRecord, Answer, BlockRecord, By, CallerRecord, ClaimRecord, Held, KeyRecord, LinkCodeRecord,
-        LinkEnd, LinkRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord, PartnerKeyRecord,
-        PartnerRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, Remembered,
-        RequestRecord, Shard, Stage, Stock, Window,
+        AccountRecord, Answer, BlockRecord, By, CallerRecord, CardRecord, CardUse, ClaimRecord, Held,
+        KeyRecord, LinkCodeRecord, LinkEnd, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
+        NonceRecord, PaidRecord, PartnerKeyRecord, PartnerRecord, PlaceRecord, Pool, ProgramPart,
+        ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard, Stage, Stock, Window,
     },
 };
 
@@ -335,6 +335,25 @@ pub(super) fn asked_code() -> Samples<Instant> {
 
 pub(super) fn reference() -> Samples<ReferenceRecord> {
     named([("reference", ReferenceRecord { member: ID })])
+}
+
+pub(super) fn card() -> Samples<CardRecord> {
+    named([("card", CardRecord { member: ID })])
+}
+
+pub(super) fn member_card() -> Samples<MemberCardRecord> {
+    let card = MemberCardRecord {
+        number: CardNumber([0x11; 16]),
+        hash: CardHash([0x22; 16]),
+        made_at: AT,
+        device: None,
+        used: Vec::new(),
+    };
+    let by = CardNumber([0x33; 16]);
+    let online = CardUse { offline: false, at: 58_907_520, until: AT, by };
+    let offline = CardUse { offline: true, at: u64::MAX, until: LONG_AGO, by };
+    let used = MemberCardRecord { device: Some(by), used: vec![online, offline], ..card.clone() };
+    named([("card", card), ("used", used)])
 }
 
 pub(super) fn link() -> Samples<LinkRecord> {

@@ -1,0 +1,256 @@
+//! Members' cards: each member has one, made at the first look. What a till scans is a token of it, made and
+//! checked at the edge, which has the secrets; here a card is a number and a hash.
+//!
+//! A card is made and replaced on the condition that the member, who is active, is unchanged, so that nobody who
+//! has left meanwhile has one: erasing deletes both records, and no other can come. A closed or suspended
+//! member's card stays, and finds it; nothing is spent with it.
+
+use domain::{
+    member::{MemberId, Status},
+    refusal::Refusal,
+    time::Instant,
+};
+
+use crate::{
+    access::requests::{Request, Told, remember},
+    people::People,
+    store::{
+        Expect, Version,
+        error::{Error, until_settled},
+        id::{CardHash, CardNumber},
+        keys,
+        look::Look,
+        reading::Loaded,
+        records::{Answer, CardRecord, CardUse, MemberCardRecord, MemberRecord, Remembered},
+        write::{delete, put, still, unchanged},
+    },
+};
+
+/// The most tokens that points were spent with and that could still be told again, of one card.
+const USES_MAX: usize = 500;
+
+/// A card that may be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NewCard {
+    /// A number that nobody else has: what the card's reference follows from, and by which an attempt whose outcome
+    /// is unknown is recognised.
+    pub number: CardNumber,
+    /// The keyed hash of that reference.
+    pub hash: CardHash,
+}
+
+/// A member's card.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Card {
+    /// What its reference follows from.
+    pub number: CardNumber,
+    /// Whether this request is the one that is given the device's key.
+    pub gives_device_key: bool,
+}
+
+/// A token that points are to be spent with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CardSpend {
+    /// The keyed hash of its card's reference.
+    pub card: CardHash,
+    /// Whose card that is.
+    pub member: MemberId,
+    /// Whether it was made for tills without a network.
+    pub offline: bool,
+    /// Its step, or its minute.
+    pub at: u64,
+    /// From when on nobody can tell it any more.
+    pub until: Instant,
+    /// A number that nobody else has, by which an attempt whose outcome is unknown is recognised.
+    pub by: CardNumber,
+}
+
+/// A member and its card, as read.
+struct Read {
+    loaded: Loaded,
+    card: Option<(MemberCardRecord, Version)>,
+}
+
+impl Read {
+    fn must_be_active(&self) -> Result<(), Refusal> {
+        match self.loaded.record.member.status {
+            Status::Active => Ok(()),
+            status => Err(Refusal::MemberNotActive { status: status.word() }),
+        }
+    }
+}
+
+impl People {
+    /// The member's card, which is made if there is none: the one read that may write. With `device`, the first
+    /// request for the device's key is given it.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`], or the store failed.
+    pub async fn card(
+        &self,
+        request: &Request,
+        id: MemberId,
+        new: NewCard,
+        device: bool,
+    ) -> Result<Card, Error> {
+        until_settled(|_| self.attempt_card(request, id, new, device)).await
+    }
+
+    async fn attempt_card(
+        &self,
+        request: &Request,
+        id: MemberId,
+        new: NewCard,
+        device: bool,
+    ) -> Result<Card, Error> {
+        let read = self.read_card(id).await?;
+        read.must_be_active()?;
+        let mut writes = Vec::new();
+        let card = match read.card {
+            Some((mut card, version)) => {
+                if device && card.device.is_none() {
+                    card.device = Some(new.number);
+                    writes.push(put(keys::member_card(id), Expect::Version(version), &card));
+                }
+                card
+            }
+            None => {
+                let card = made(request, new, device);
+                writes.push(put(keys::member_card(id), Expect::Absent, &card));
+                writes.push(put(keys::card(card.hash), Expect::Absent, &CardRecord { member: id }));
+                writes.push(still(keys::member(id), read.loaded.version));
+                card
+            }
+        };
+        if !writes.is_empty() {
+            self.programme.commit(writes).await?;
+        }
+        let gives_device_key = device && card.device == Some(new.number);
+        Ok(Card { number: card.number, gives_device_key })
+    }
+
+    /// Replaces the member's card: the old one's tokens mean nobody from then on. The answer is remembered.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`], or the store failed.
+    pub async fn replace_card(
+        &self,
+        request: &Request,
+        id: MemberId,
+        new: NewCard,
+        device: bool,
+        answer: Answer,
+    ) -> Result<Told, Error> {
+        until_settled(|_| self.attempt_replace(request, id, new, device, &answer)).await
+    }
+
+    async fn attempt_replace(
+        &self,
+        request: &Request,
+        id: MemberId,
+        new: NewCard,
+        device: bool,
+        answer: &Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.access.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let read = self.read_card(id).await?;
+        let told = Told { answer: answer.clone(), replayed: false };
+        // An attempt whose outcome was unknown has succeeded.
+        if read.card.as_ref().is_some_and(|(card, _)| card.number == new.number) {
+            return Ok(told);
+        }
+        read.must_be_active()?;
+        let card = made(request, new, device);
+        let expect = unchanged(read.card.as_ref().map(|(_, version)| *version));
+        let mut writes = vec![
+            put(keys::member_card(id), expect, &card),
+            put(keys::card(card.hash), Expect::Absent, &CardRecord { member: id }),
+            still(keys::member(id), read.loaded.version),
+        ];
+        writes.extend(read.card.map(|(old, _)| delete(keys::card(old.hash))));
+        self.programme.commit_told(request, writes, answer).await?;
+        Ok(told)
+    }
+
+    /// Whose card that is, if it is one.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn card_holder(&self, card: CardHash) -> Result<Option<MemberId>, Error> {
+        Ok(self.records.read::<CardRecord>(&keys::card(card)).await?.map(|(record, _)| record.member))
+    }
+
+    /// Uses up a token of a card, once. The answer is remembered until the person is erased.
+    ///
+    /// # Errors
+    /// [`Refusal::CardTokenInvalid`] if the card was replaced meanwhile, [`Refusal::CardTokenUsed`],
+    /// [`Refusal::MemberNotActive`], [`Refusal::LimitExceeded`], or the store failed.
+    pub async fn spend_card(
+        &self,
+        request: &Request,
+        spend: &CardSpend,
+        answer: Answer,
+    ) -> Result<Told, Error> {
+        until_settled(|_| self.attempt_spend(request, spend, &answer)).await
+    }
+
+    async fn attempt_spend(
+        &self,
+        request: &Request,
+        spend: &CardSpend,
+        answer: &Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.access.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let read = self.read_card(spend.member).await?;
+        let told = Told { answer: answer.clone(), replayed: false };
+        let card = read.card.as_ref().filter(|(card, _)| card.hash == spend.card);
+        let (mut card, version) = card.cloned().ok_or(Refusal::CardTokenInvalid)?;
+        let same = |used: &&CardUse| used.offline == spend.offline && used.at == spend.at;
+        match card.used.iter().find(same) {
+            // An attempt whose outcome was unknown has succeeded.
+            Some(used) if used.by == spend.by => return Ok(told),
+            Some(_) => return Err(Refusal::CardTokenUsed.into()),
+            None => read.must_be_active()?,
+        }
+        card.used.retain(|used| used.until > request.now);
+        if card.used.len() >= USES_MAX {
+            return Err(Refusal::LimitExceeded { what: "card_uses" }.into());
+        }
+        let CardSpend { offline, at, until, by, .. } = *spend;
+        card.used.push(CardUse { offline, at, until, by });
+        let mut writes = vec![put(keys::member_card(spend.member), Expect::Version(version), &card)];
+        if let Some(key) = request.key {
+            // It shows the member, so it goes with the person.
+            let kept = keys::answer(spend.member, key.hash);
+            writes.push(put(kept.clone(), Expect::Anything, answer));
+            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        }
+        self.programme.commit(writes).await?;
+        Ok(told)
+    }
+
+    async fn read_card(&self, id: MemberId) -> Result<Read, Error> {
+        let mut asked = Look::default();
+        let member = asked.at::<MemberRecord>(keys::member(id));
+        let card = asked.at::<MemberCardRecord>(keys::member_card(id));
+        let seen = self.records.look(asked).await?;
+        let (record, version) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
+        Ok(Read { loaded: Loaded { record, version }, card: seen.read(card)? })
+    }
+}
+
+/// The record of a new card.
+fn made(request: &Request, new: NewCard, device: bool) -> MemberCardRecord {
+    let NewCard { number, hash } = new;
+    MemberCardRecord {
+        number,
+        hash,
+        made_at: request.now,
+        device: device.then_some(number),
+        used: Vec::new(),
+    }
+}
