@@ -12,6 +12,7 @@ mod full;
 mod home;
 mod import;
 mod listen;
+mod metrics;
 mod moving;
 mod patience;
 mod progress;

@@ -14,6 +14,7 @@ use std::{
 use crate::{
     backup::{BrokenOff, backup},
     bare::Spoken,
+    metrics::{Metrics, metrics},
     patience::Patient,
 };
 use bytes::Bytes;
@@ -52,6 +53,8 @@ pub(crate) struct Extra {
     pub(crate) openapi: Bytes,
     /// The embedded store, if it is one: what `GET /backup` copies.
     pub(crate) embedded: Option<Arc<RedbStore>>,
+    /// `GET /metrics`.
+    pub(crate) metrics: Metrics,
 }
 
 /// A complete body, or one that is still being read from the store.
@@ -199,11 +202,29 @@ async fn answer(
     let local = match (request.method().as_str(), request.uri().path()) {
         ("GET", "/healthz") => return health(api, extra).await,
         ("GET", "/openapi.json") => Some(json_response(extra.openapi.clone())),
+        ("GET", "/metrics") => return metrics(api, &extra.metrics, request.headers()).await,
         _ => None,
     };
     if let Some(response) = local {
         return response;
     }
+    let path = request.uri().path().to_owned();
+    let mut took = None;
+    let in_flight = extra.metrics.begin();
+    let response = functions(api, extra, request, unread, &mut took).await;
+    drop(in_flight);
+    extra.metrics.answered(api, &path, &response, took);
+    response
+}
+
+/// The answer of a function; and how long it took once the request was read.
+async fn functions(
+    api: &Arc<Api>,
+    extra: &Extra,
+    request: Request<Incoming>,
+    unread: &AtomicBool,
+    took: &mut Option<Duration>,
+) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let bytes_max = api.body_bytes_max(&head.method, head.uri.path());
     let too_large = || api.refuse(&Problem::body_too_large(bytes_max)).map(Full::new);
@@ -222,7 +243,26 @@ async fn answer(
         }
     };
     unread.store(false, Ordering::Relaxed);
-    api.serve(Request::from_parts(head, body)).await.map(Full::new)
+    let (began, swept) = (api.clock.steady(), sweeping(api, head.uri.path()));
+    let response = api.serve(Request::from_parts(head, body)).await;
+    *took = Some(api.clock.steady().saturating_duration_since(began));
+    if let Some(function) = swept.filter(|_| response.status() == StatusCode::OK && is_done(response.body()))
+    {
+        extra.metrics.swept(function, api.clock.now());
+    }
+    response.map(Full::new)
+}
+
+/// The function of that path, if it is one that a schedule runs.
+fn sweeping(api: &Api, path: &str) -> Option<&'static str> {
+    let function = api.functions.iter().find(|function| path.strip_prefix('/') == Some(function.name))?;
+    function.scheduled().map(|_| function.name)
+}
+
+/// Whether a sweep's answer says that nothing is left.
+fn is_done(answer: &Bytes) -> bool {
+    let said: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    said["done"] == true
 }
 
 /// 503 once the store has failed for good, so that a supervisor can restart the server.

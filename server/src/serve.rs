@@ -1,6 +1,6 @@
 //! `laurel serve`.
 
-use std::{os::unix::fs::FileTypeExt, path::Path, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, os::unix::fs::FileTypeExt, path::Path, process::ExitCode, sync::Arc};
 
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -13,6 +13,7 @@ use crate::{
     cli::Serve,
     home::AdminKey,
     listen::{Extra, Listener, listen},
+    metrics::Metrics,
     start::{StartError, failed, serving},
 };
 
@@ -25,7 +26,9 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     greet(serve, &address.to_string(), &opened.admin_key);
     let document = edge::openapi::document(&FUNCTIONS);
     let socket = serve.socket.as_deref().map(unix_socket).transpose()?;
-    let extra = Extra { openapi: document.to_string().into(), embedded: opened.embedded.clone() };
+    let embedded = opened.embedded.clone();
+    let metrics = Metrics::new(embedded.clone().map(|store| (store, serve.data.data.clone())));
+    let extra = Extra { openapi: document.to_string().into(), embedded, metrics };
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("no signals", &error))?;
@@ -66,8 +69,9 @@ fn unix_socket(path: &Path) -> Result<UnixListener, StartError> {
 
 fn greet(serve: &Serve, address: &str, admin_key: &AdminKey) {
     println!("Laurel serves http://{address} from {}", serve.data);
-    for function in FUNCTIONS.iter() {
-        println!("  http://{address}/{}", function.name);
+    let (mut names, mut known) = (FUNCTIONS.iter().map(|function| function.name), BTreeSet::new());
+    while let Some(name) = names.by_ref().find(|name| known.insert(*name)) {
+        println!("  http://{address}/{name}");
     }
     println!("  http://{address}/openapi.json  what each takes and answers");
     let key = match admin_key {

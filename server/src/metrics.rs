@@ -1,0 +1,235 @@
+//! `GET /metrics`: what the server has done and how it stands, for an admin, as OpenMetrics text.
+//!
+//! Counters begin at 0 when the server starts. What the embedded store counts is asked of it when the page is; a
+//! table's figures are CloudWatch's.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use domain::time::Instant;
+use edge::{Api, Code, Problem};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _, text},
+    metrics::{
+        MetricType,
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::Histogram,
+        info::Info,
+    },
+    registry::{Registry, Unit},
+};
+use store_redb::{RedbStore, Stats};
+
+/// The upper bounds of durations that are counted together, in seconds: an earn takes a millisecond or two, a sweep
+/// may take minutes.
+const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
+
+/// What a request counts as that names no function.
+const NO_FUNCTION: &str = "none";
+
+/// The label of a function.
+type OfFunction = [(&'static str, &'static str); 1];
+
+/// The labels of a function and a status.
+type Answered = (OfFunction, [(&'static str, u16); 1]);
+
+/// What is counted.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Family<OfFunction, Histogram>,
+    in_flight: Gauge,
+    swept_at: Family<OfFunction, Gauge>,
+}
+
+/// A request that is being answered; over when it is dropped.
+pub(crate) struct InFlight<'a>(&'a Gauge);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Nothing is counted yet. The store and its folder, if it is an embedded one.
+    pub(crate) fn new(store: Option<(Arc<RedbStore>, PathBuf)>) -> Metrics {
+        let mut registry = Registry::with_prefix("laurel");
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The build that runs", version);
+        let requests = Family::default();
+        registry.register("requests", "Requests answered, by function and status", requests.clone());
+        let durations = Family::<OfFunction, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
+        registry.register_with_unit(
+            "request_duration",
+            "How long a request took from its last byte to its answer, by function",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        let in_flight = Gauge::default();
+        registry.register("requests_in_flight", "Requests that are being answered", in_flight.clone());
+        let swept_at = Family::default();
+        registry.register_with_unit(
+            "sweep_finished_timestamp",
+            "When a sweep last came to the end of what was due, by function; absent before the first",
+            Unit::Seconds,
+            swept_at.clone(),
+        );
+        if let Some((store, folder)) = store {
+            registry.register_collector(Box::new(Embedded { store, folder }));
+        }
+        Metrics { registry, requests, durations, in_flight, swept_at }
+    }
+
+    /// A request begins to be answered.
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(&self.in_flight)
+    }
+
+    /// A request to that path was answered; how long that took, if it was read.
+    pub(crate) fn answered(
+        &self,
+        api: &Api,
+        path: &str,
+        answer: &Response<Full<Bytes>>,
+        took: Option<Duration>,
+    ) {
+        let function = [("function", api.function_name(path).unwrap_or(NO_FUNCTION))];
+        let status = answer.status();
+        self.requests.get_or_create(&(function, [("status", status.as_u16())])).inc();
+        if let Some(took) = took {
+            self.durations.get_or_create(&function).observe(took.as_secs_f64());
+        }
+    }
+
+    /// A sweep of that function came to its end at that moment.
+    pub(crate) fn swept(&self, function: &'static str, at: Instant) {
+        self.swept_at.get_or_create(&[("function", function)]).set(at.0.div_euclid(1_000));
+    }
+
+    /// All of it, as OpenMetrics text.
+    ///
+    /// # Errors
+    /// Never: it is written to memory.
+    pub(crate) fn page(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+}
+
+/// The page, for an admin that is bound to no brand.
+pub(crate) async fn metrics(api: &Api, metrics: &Metrics, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    let refused = match api.authenticate(headers).await {
+        Err(problem) => problem,
+        Ok(caller) if !caller.may(&[]) || caller.brand.is_some() => Problem::forbidden(),
+        Ok(_) => match metrics.page() {
+            Ok(page) => return shown(page),
+            Err(fmt::Error) => Problem::of(Code::Internal),
+        },
+    };
+    api.refuse(&refused).map(Full::new)
+}
+
+fn shown(page: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(page)));
+    *response.status_mut() = StatusCode::OK;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The embedded store.
+struct Embedded {
+    store: Arc<RedbStore>,
+    folder: PathBuf,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Embedded({})", self.folder.display())
+    }
+}
+
+impl Collector for Embedded {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Stats { commits, batches, switches, waiting, active_records, frozen_records, .. } =
+            self.store.stats();
+        for (name, help, count) in [
+            ("store_commits", "Commits made durable", commits),
+            ("store_syncs", "Durable writes of the journal for these commits", batches),
+            ("store_journal_switches", "How often the journal's files changed places", switches),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(to.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        let takes = usize::from(self.store.takes_commits());
+        for (name, help, figure) in [
+            ("store_commits_waiting", "Commits that wait to be made durable", waiting),
+            ("store_records_active", "Records that only the journal's file in use holds", active_records),
+            ("store_records_frozen", "Records on their way from the journal into the tables", frozen_records),
+            ("store_takes_commits", "1, or 0 once a sync has failed and only a restart helps", takes),
+        ] {
+            let gauge = ConstGauge::new(signed(figure as u64));
+            gauge.encode(to.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let (name, help) = ("store_file", "Sizes of the data folder's files");
+        let mut files = to.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?;
+        for (file, bytes) in sizes(&self.folder) {
+            ConstGauge::new(signed(bytes)).encode(files.encode_family(&[("file", file)])?)?;
+        }
+        Ok(())
+    }
+}
+
+fn signed(figure: u64) -> i64 {
+    i64::try_from(figure).unwrap_or(i64::MAX)
+}
+
+/// The files of a folder, by name, with how long they are; none that cannot be looked at.
+fn sizes(folder: &Path) -> Vec<(String, u64)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = entries.filter_map(|entry| {
+        let about = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        Some((entry.file_name().to_string_lossy().into_owned(), about.len()))
+    });
+    let mut files: Vec<(String, u64)> = files.collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_is_told_in_whole_seconds() {
+        let metrics = Metrics::new(None);
+        metrics.swept("expire-points", Instant(1_772_416_800_999));
+        let in_flight = metrics.begin();
+        let page = metrics.page().unwrap();
+        for line in [
+            "laurel_sweep_finished_timestamp_seconds{function=\"expire-points\"} 1772416800",
+            "laurel_requests_in_flight 1",
+            "# EOF",
+        ] {
+            assert!(page.lines().any(|own| own == line), "{line} is not in\n{page}");
+        }
+        assert!(!page.contains("laurel_store"), "{page}");
+        drop(in_flight);
+        assert!(metrics.page().unwrap().contains("laurel_requests_in_flight 0\n"));
+    }
+}
