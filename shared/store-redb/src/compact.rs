@@ -6,6 +6,7 @@ use crate::{
     disk::{Disk, Folder},
     error::OpenError,
     handover::{Frozen, Task},
+    segment::Segment,
     store::{Options, Parts, RedbStore},
 };
 
@@ -22,7 +23,8 @@ pub struct Compacted {
 impl RedbStore {
     /// Writes what the journal holds into the tables and copies them into a new file without
     /// gaps, which then takes the old one's place. Opens the store for itself: it must not be in
-    /// use. Needs disk space for both files. A power cut in between loses nothing.
+    /// use. Needs disk space for both files. Of what was deleted or replaced nothing is left in the folder's files, unless a
+    /// reader of the feed has not seen it yet. A power cut in between loses nothing.
     pub fn compact(path: &Path, options: &Options) -> Result<Compacted, OpenError> {
         compact_on(Arc::new(Folder::open(path)?), path, options)
     }
@@ -43,10 +45,18 @@ pub(crate) fn compact_on(
     let generation = drainer.shared.read().active.clone();
     let active = Frozen { generation, last_sequence: writer.last_sequence };
     drainer.drain(&active).map_err(OpenError::Tables)?;
+    let needless = drainer.keeper.needless(writer.last_sequence, &drainer.shared, &drainer.handover);
+    let needless = needless.map_err(|error| io(std::io::Error::other(error)))?;
+    let disk = drainer.keeper.disk.clone();
     let mut tables = drainer.tables;
     // These hold a reader of the file that is replaced.
     drop((writer, drainer.shared));
     tables.rewrite().map_err(OpenError::Tables)?;
     let bytes_after = tables.file_bytes().map_err(io)?;
+    // What was replaced since, such as a person who was not sealed yet, would stand there until the segment is used
+    // again. Each is replaced whole, and the tables hold all of it.
+    for segment in needless {
+        Segment::create(&*disk, segment.number, segment.bytes).map_err(io)?;
+    }
     Ok(Compacted { bytes_before, bytes_after })
 }

@@ -80,6 +80,13 @@ impl Log {
         drained.filter(|(_, last)| *last <= applied).collect()
     }
 
+    /// All segments with commits, of which the last one is `end`, with the number of each one's last commit.
+    pub(crate) fn all(&self, end: u64) -> Vec<(Arc<Segment>, u64)> {
+        let stretches = self.lock();
+        let nexts = stretches.iter().skip(1).map(|next| next.first - 1).chain([end]);
+        stretches.iter().map(|stretch| stretch.segment.clone()).zip(nexts).collect()
+    }
+
     /// Shows that segment's commits no longer.
     pub(crate) fn forget(&self, segment: &Segment) {
         self.lock().retain(|stretch| stretch.segment.number != segment.number);
@@ -172,7 +179,7 @@ fn read_on(
     let segment = &stretch.segment;
     let wanted = place.passed + 1;
     let holds = |head: &frame::Head| (head.first_sequence..=head.last_sequence()).contains(&wanted);
-    let is_frame = place.offset >= HEAD_BYTES && place.offset % HEAD_BYTES == 0;
+    let is_frame = place.offset >= HEAD_BYTES && place.offset.is_multiple_of(HEAD_BYTES);
     let offset = if is_frame { place.offset } else { HEAD_BYTES };
     let mut reading = Reading::of(segment, offset, STRETCH_BYTES);
     let mut found = reading.frame()?.filter(|_| is_frame).filter(holds);

@@ -84,6 +84,20 @@ impl Keeper {
         self.remove_needless();
     }
 
+    /// The segments whose commits nobody needs once the tables hold all up to `applied`, the last one: neither the store
+    /// nor a reader.
+    pub(crate) fn needless(
+        &self,
+        applied: u64,
+        shared: &Shared,
+        handover: &Handover,
+    ) -> Result<Vec<Arc<Segment>>, StoreError> {
+        let passed = passed(&self.log, shared, handover)?;
+        let is_passed = |last: u64| passed.is_none_or(|passed| last <= passed);
+        let written = self.log.all(applied).into_iter().filter(|(_, last)| is_passed(*last));
+        Ok(written.map(|(segment, _)| segment).chain(self.spares.iter().cloned()).collect())
+    }
+
     /// Removes spare segments but one; those that are there always stay.
     fn remove_needless(&mut self) {
         self.spares.sort_by_key(|segment| segment.number);
