@@ -3,6 +3,7 @@
 
 mod answers;
 mod badges;
+mod export;
 mod filter;
 mod links;
 mod tokens;
@@ -81,6 +82,7 @@ answer! {
 
 const STAFF: Access = Access::keys(&[Role::Operator]);
 const SHOP: Access = Access::keys(&[Role::Storefront, Role::Operator]);
+const STAFF_AND_OWN: Access = STAFF.and_members(Members::Own);
 const SHOP_AND_OWN: Access = SHOP.and_members(Members::Own);
 const UNKNOWN: &[Code] = &[Code::MemberNotFound];
 
@@ -160,6 +162,7 @@ pub static FUNCTION: Function = Function {
             problems: UNKNOWN,
             ..asking!(erase)
         },
+        export::ROUTE,
         badges::TAKE,
         links::ASK,
         links::LIST,

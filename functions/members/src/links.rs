@@ -1,5 +1,7 @@
 //! A member's links with partner brands: requesting a code, seeing the links, ending one.
 
+use std::fmt;
+
 use domain::{id::BrandId, refusal::Refusal, time::Zone};
 use edge::{
     Answer, Api, At, Call, Code, Id, KeptAnswer, Kind, List, Method, OrNull, Problem, Route, Text, answer,
@@ -40,7 +42,7 @@ answer! {
 
 answer! {
     /// A link with a partner.
-    struct ShownLink<'a> {
+    pub(crate) struct ShownLink<'a> {
         /// the partner brand
         brand: Id<&'a BrandId>,
         /// what the member agreed to it by
@@ -61,6 +63,36 @@ answer! {
         links: List<ShownLink<'a>, 0, 200>,
         /// null at the end
         next_cursor: OrNull<Text<80>>,
+    }
+}
+
+/// A place in a member's links: behind that one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    number: u32,
+    brand: BrandId,
+}
+
+impl Place {
+    pub(crate) fn of(link: &Link) -> Place {
+        Place { number: link.number, brand: link.brand.clone() }
+    }
+
+    /// The place of that text, if it is one.
+    pub(crate) fn read(text: &str) -> Option<Place> {
+        let (number, brand) = text.split_once('.')?;
+        Some(Place { number: number.parse().ok()?, brand: brand.parse().ok()? })
+    }
+
+    /// As the engine takes it.
+    pub(crate) fn parts(&self) -> (&BrandId, u32) {
+        (&self.brand, self.number)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.number, self.brand)
     }
 }
 
@@ -122,20 +154,18 @@ async fn ask(api: &Api, call: &Call, body: AskLinkCode) -> Result<Answer, Proble
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (id, limit) = (named(call)?, call.limit()?);
     let after = call.query("cursor").map(|text| {
-        let place = text.split_once('.').and_then(|(number, brand)| Some((brand, number.parse().ok()?)));
         let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
-        let read = place.and_then(|(brand, number)| Some((brand.parse::<BrandId>().ok()?, number)));
-        read.ok_or_else(wrong)
+        Place::read(text).ok_or_else(wrong)
     });
     let after = after.transpose()?;
-    let after = after.as_ref().map(|(brand, number)| (brand, *number));
+    let after = after.as_ref().map(Place::parts);
 
     let mut links = api.engine.partners().links(id, after, limit + 1).await?;
 
     let more = links.len() > limit;
     links.truncate(limit);
     let last = links.last().filter(|_| more);
-    let next = last.map(|last| format!("{}.{}", last.number, last.brand));
+    let next = last.map(|last| Place::of(last).to_string());
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let links = links.iter().map(|link| shown(zone, link)).collect();
     Ok(Answer::new(200, &Links { links, next_cursor: OrNull(next.map(Text)) }))
@@ -153,7 +183,7 @@ async fn end(api: &Api, call: &Call) -> Result<Answer, Problem> {
 }
 
 /// A link as everybody sees it. Only the partner knows its reference.
-fn shown(zone: Zone, link: &Link) -> ShownLink<'_> {
+pub(crate) fn shown(zone: Zone, link: &Link) -> ShownLink<'_> {
     let record = &link.record;
     ShownLink {
         brand: Id(&link.brand),

@@ -9,7 +9,7 @@ use domain::{
 use engine::MemberView;
 
 use super::Show;
-use crate::{At, DayText, Id, List, MoneyText, Named, OrNull, Text, Ulid, answer, word_of};
+use crate::{At, DayText, Id, List, MoneyText, Named, OrNull, Text, Ulid, answer, word_of, words};
 
 word_of! {
     /// What an identity is.
@@ -210,7 +210,49 @@ answer! {
     }
 }
 
+answer! {
+    /// What a person has agreed to, or refused.
+    pub struct GivenConsent<'a> {
+        /// for what
+        channel: Text<64, &'a str>,
+        /// whether it was given
+        given: bool,
+        /// since when, if that was told
+        at: OrNull<At>,
+        /// how, if that was told
+        how: OrNull<ConsentWay>,
+    }
+}
+
+words! {
+    /// How a consent was told.
+    pub enum ConsentWay {
+        /// By a file that said since when.
+        Import = "import",
+    }
+}
+
 impl<'p> Show<'p> {
+    /// How the person is known.
+    pub fn identities<'a>(&self, person: &'a Person) -> List<Identity<'a>, 0, 20> {
+        person.identities.iter().map(identity).collect()
+    }
+
+    /// What the person has agreed to, or refused.
+    pub fn consents<'a>(&self, person: &'a Person) -> List<GivenConsent<'a>, 0, 20> {
+        let given = person.consents.iter().map(|(channel, given)| {
+            let since = person.consents_since.get(channel).copied();
+            GivenConsent {
+                channel: Text(channel),
+                given: *given,
+                at: self.maybe(since),
+                // Only what a file has said is kept with a date.
+                how: OrNull(since.map(|_| ConsentWay::Import)),
+            }
+        });
+        given.collect()
+    }
+
     /// A member.
     pub fn member<'a>(&self, view: &'a MemberView) -> Member<'a>
     where
@@ -222,7 +264,7 @@ impl<'p> Show<'p> {
             id: Ulid(member.id),
             status: MemberStatus(member.status.word()),
             registered_at: self.instant(member.registered_at),
-            identities: person.identities.iter().map(identity).collect(),
+            identities: self.identities(person),
             profile: profile(person),
             consents: Named(person.consents.iter().map(|(name, given)| (name.into(), *given)).collect()),
             // An erased person has none.

@@ -23,10 +23,10 @@ use sha2::{Digest, Sha256};
 pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use member::{
-    Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot, MemberPoints, MemberStats,
-    MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
+    ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot,
+    MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
 };
-pub use order::{LineNow, OrderFound, OrderNow};
+pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
@@ -137,7 +137,8 @@ pub struct Show<'a> {
 }
 
 impl Show<'_> {
-    fn zone(&self) -> Zone {
+    /// The programme's time zone.
+    pub fn zone(&self) -> Zone {
         self.programme.zone
     }
 

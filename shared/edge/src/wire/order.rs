@@ -7,7 +7,7 @@ use domain::{
     member::MemberId,
     number::{Money, Quantity, SignedMoney},
 };
-use engine::FoundOrder;
+use engine::{FoundOrder, records::EntryRecord};
 
 use super::{Show, entry::Entry};
 use crate::{At, Decimal, Id, List, MoneyText, OrNull, Text, Ulid, answer};
@@ -72,20 +72,53 @@ answer! {
     }
 }
 
+answer! {
+    /// An order of a member, as it now stands.
+    pub struct KnownOrder<'a> {
+        /// as it now stands
+        order: OrderNow<'a>,
+        /// the number of its newest telling
+        revision: u32,
+        /// what remains of its money
+        remaining: MoneyText,
+        /// points that it has earned as it stands
+        points: u64,
+        /// growth that it has earned as it stands
+        growth: u64,
+    }
+}
+
 impl Show<'_> {
+    /// The order whose first telling this entry is, if it is one.
+    pub fn known_order<'a>(&self, entry: &'a EntryRecord) -> Option<KnownOrder<'a>> {
+        let (first, now) = entry.as_order()?;
+        let order = now.order(first);
+        Some(KnownOrder {
+            order: self.order_now(entry, order, &now.state),
+            revision: now.revision,
+            remaining: self.money(Content::left(order, &now.state).recorded_money()),
+            points: now.state.points,
+            growth: now.state.growth,
+        })
+    }
+
+    fn order_now<'a>(&self, first: &EntryRecord, order: &'a Order, state: &'a OrderState) -> OrderNow<'a> {
+        OrderNow {
+            brand: Id(&order.brand),
+            order_id: Id(&order.order_id),
+            channel: order.channel.as_ref().map(Id),
+            occurred_at: self.instant(first.event.occurred_at),
+            amount: self.money(order.amount),
+            lines: (!order.lines.is_empty()).then(|| self.lines_left(order, state)),
+        }
+    }
+
     /// An order that was found.
     pub fn order<'a>(&self, found: &'a FoundOrder) -> OrderFound<'a> {
         let (first, kept) = found.parts();
         let (order, state) = (kept.now.order(first), &kept.now.state);
         OrderFound {
-            order: OrderNow {
-                brand: Id(&order.brand),
-                order_id: Id(&order.order_id),
-                channel: order.channel.as_ref().map(Id),
-                occurred_at: self.instant(found.entry.event.occurred_at),
-                amount: self.money(order.amount),
-                lines: (!order.lines.is_empty()).then(|| self.lines_left(order, state)),
-            },
+            order: self.order_now(&found.entry, order, state),
             member_id: Ulid(found.entry.member),
             entry: self.entry(&found.entry),
             revision: kept.now.revision,

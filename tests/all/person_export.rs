@@ -1,0 +1,127 @@
+//! `GET /members/{id}/export`: everything that is held about a person, whole or in parts.
+
+use serde_json::{Value, json};
+
+use crate::support::Shop;
+
+/// The parts of the member's export.
+async fn export(shop: &Shop, member: &str) -> Vec<Value> {
+    let mut parts = Vec::new();
+    let mut path = format!("/members/{member}/export");
+    loop {
+        let part = shop.ok("GET", &path, Value::Null).await;
+        let next = part["next_cursor"].as_str().map(ToOwned::to_owned);
+        parts.push(part);
+        let Some(cursor) = next else { return parts };
+        path = format!("/members/{member}/export?cursor={cursor}");
+    }
+}
+
+/// The lists of that name of all parts, one after the other.
+fn whole(parts: &[Value], name: &str) -> Vec<Value> {
+    parts.iter().flat_map(|part| part[name].as_array().unwrap().clone()).collect()
+}
+
+#[tokio::test]
+async fn what_is_held_is_told() {
+    let shop = Shop::coalition().await;
+    let identity = json!({"kind": "phone", "value": "13800138000"});
+    let body = json!({"identities": [identity], "brand": "acme", "profile": {"name": "Li Lei"},
+                      "consents": {"email": true, "sms": false}});
+    let made = shop.ok("POST", "/register", body).await;
+    let member = made["member"]["id"].as_str().unwrap();
+    shop.earn(member, "O-1", "120").await;
+    shop.earn(member, "O-2", "80").await;
+    shop.redeem(member, "O-2", 30).await;
+    let refund = json!({"brand": "acme", "order_id": "O-1", "refund": {"amount": "20"}, "refund_id": "r"});
+    shop.ok("POST", "/reverse", refund).await;
+    shop.linked(member, "tea").await;
+
+    let parts = export(&shop, member).await;
+    let [told] = &parts[..] else { panic!("{} parts", parts.len()) };
+
+    let shown = shop.show(member).await;
+    assert_eq!(told["member"], shown);
+    assert_eq!(told["identities"], shown["identities"]);
+    let consent =
+        |channel: &str, given: bool| json!({"channel": channel, "given": given, "at": null, "how": null});
+    assert_eq!(told["consents"], json!([consent("email", true), consent("sms", false)]));
+    assert_eq!(whole(&parts, "entries"), shop.ledger(member, 200).await);
+    let mut orders = Vec::new();
+    for order in ["O-2", "O-1"] {
+        let found = shop.ok("POST", "/orders/find", json!({"brand": "acme", "order_id": order})).await;
+        orders.push(json!({"order": found["order"], "revision": found["revision"],
+                           "remaining": found["remaining"], "points": found["points"],
+                           "growth": found["growth"]}));
+    }
+    assert_eq!(whole(&parts, "orders"), orders, "newest first, as they now stand");
+    assert_eq!(told["orders"][1]["remaining"], "100.00");
+    let links = shop.ok("GET", &format!("/members/{member}/links"), Value::Null).await;
+    assert_eq!((told["links"].as_array().unwrap().len(), &told["links"]), (1, &links["links"]));
+    for empty in ["grants", "messages", "enrolments"] {
+        assert_eq!(told[empty], json!([]), "{empty}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_long_is_told_in_parts() {
+    let shop = Shop::usual().await;
+    let member = shop.somebody().await;
+    // Three bytes a character: some 1,900 bytes an entry.
+    let reason = "积".repeat(500);
+    for number in 0..2_300 {
+        let body = json!({"member_id": member, "brand": "acme", "points": 1, "reason": reason,
+                          "adjustment_id": number.to_string()});
+        shop.ok("POST", "/adjust", body).await;
+    }
+    shop.earn(&member, "O-1", "5").await;
+
+    let parts = export(&shop, &member).await;
+    assert_eq!(parts.len(), 2);
+    for (number, part) in parts.iter().enumerate() {
+        assert!(
+            part.to_string().len() <= (4 << 20) + 10_000,
+            "part {number}: {} bytes",
+            part.to_string().len()
+        );
+        for once in ["member", "identities", "consents"] {
+            assert_eq!(part.get(once).is_some(), number == 0, "{once} in part {number}");
+        }
+    }
+    assert_eq!(whole(&parts, "entries"), shop.ledger(&member, 200).await);
+    assert_eq!(whole(&parts, "orders").len(), 1);
+}
+
+#[tokio::test]
+async fn a_cursor_is_one_of_ours() {
+    let shop = Shop::usual().await;
+    let (member, other) = (shop.somebody().await, shop.somebody().await);
+    shop.earn(&other, "O-1", "5").await;
+    let key = shop.ok("GET", &format!("/members/{other}/ledger?limit=1"), Value::Null).await;
+    let foreign = key["next_cursor"].as_str();
+    for cursor in ["", "e", "e-", "e-0.00", "l", "l-x", "l-1", "l-.acme", "x-1"] {
+        let reply = shop.call("GET", &format!("/members/{member}/export?cursor={cursor}"), Value::Null).await;
+        assert_eq!(reply.faults(), ["/query/cursor wrong_format"], "{cursor}: {}", reply.body);
+    }
+    if let Some(foreign) = foreign {
+        let reply =
+            shop.call("GET", &format!("/members/{member}/export?cursor=e-{foreign}"), Value::Null).await;
+        assert_eq!(reply.status, 422, "{}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn of_the_erased_the_ledger_alone_is_left() {
+    let shop = Shop::coalition().await;
+    let member = shop.somebody().await;
+    shop.earn(&member, "O-1", "5").await;
+    shop.linked(&member, "tea").await;
+    shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+
+    let parts = export(&shop, &member).await;
+    assert_eq!(parts[0]["member"]["status"], "erased");
+    for empty in ["identities", "consents", "links"] {
+        assert_eq!(parts[0][empty], json!([]), "{empty}");
+    }
+    assert_eq!(whole(&parts, "entries"), shop.ledger(&member, 200).await);
+}
