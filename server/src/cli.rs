@@ -47,10 +47,15 @@ pub enum Command {
     Audit(Audit),
     /// Write members and ledger as CSV and JSON Lines, or everything with --full.
     Export(Export),
-    /// Seal partners' secrets under the newest line of the master key.
+    /// Seal persons and partners' secrets under the newest line of the master key.
     ///
-    /// Exits 1 if one was sealed under a line that is missing.
+    /// Exits 1 if a partner's secret was sealed under a line that is missing.
     Reseal(Data),
+    /// Move everything to the newest line of the master key, so that older lines may be removed.
+    ///
+    /// Nothing may serve the data meanwhile. It seals anew as well. If it is cut off, run it again: until it has come
+    /// to its end nothing serves the data. Exits 1 if a partner's secret was sealed under a line that is missing.
+    Rekey(Data),
     /// Rewrite records of older formats, and give unused space of a data folder back to the machine.
     ///
     /// Older builds cannot read the data afterwards. Over a table other instances may keep running meanwhile,

@@ -1,19 +1,27 @@
 //! `laurel compact`: rewrites records of older formats, and gives unused space of a data folder back.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
+use edge::sealed::Sealed;
 use engine::store::{Renewed, Store, renew};
 use store_redb::{Options, RedbStore};
 
 use crate::{
     cli::Data,
-    progress,
+    home, progress,
     start::{self, StartError, failed},
 };
 
 /// Compacts the folder or the table.
 pub(crate) async fn compact(data: &Data) -> Result<ExitCode, StartError> {
     let (store, embedded) = start::open_existing_store(data).await?;
+    let secrets = home::secrets_if_any(&[&data.data]);
+    let secrets = secrets.map_err(|error| failed("cannot read the master key", &error))?;
+    // Without a master key only data of before there was a seal can be rewritten.
+    let store = match secrets {
+        Some(secrets) => Arc::new(Sealed::over(store, secrets)),
+        None => store,
+    };
     let Renewed { records, written } = renewed(&*store).await?;
     println!("{records} records, {written} of them written in a newer format");
     if data.table.is_none() {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use edge::Secrets;
 use engine::store::{Change, Expect, Key, Position, Range, Store, StoreError, WRITES_MAX, Write as Change_};
 use engine::{Engine, keys};
 use serde_json::{Value, json};
@@ -150,7 +151,7 @@ pub(crate) fn must_open(file: &Path, data: &Path) -> Result<(), StartError> {
     let secrets = home::secrets_if_any(&[data, beside]);
     let secrets = secrets.map_err(|error| failed("cannot read the master key", &error))?;
     let Some(secrets) = secrets else { return Err(StartError(KEY_NEEDED.to_owned())) };
-    check(file, secrets.fingerprint()).map(|_| ()).map_err(unreadable)
+    check(file, &secrets).map(|_| ()).map_err(unreadable)
 }
 
 /// Puts the secrets that lie beside the file into a folder that has none yet.
@@ -175,7 +176,7 @@ pub(crate) fn adopt_secrets(file: &Path, data: &Path) -> Result<(), StartError> 
 pub(crate) async fn import(opened: &Opened, file: &Path) -> Result<u64, StartError> {
     let store = &opened.store;
     let unreadable = |error: io::Error| failed(&format!("cannot read {}", file.display()), &error);
-    let records = check(file, opened.secrets.fingerprint()).map_err(unreadable)?;
+    let records = check(file, &opened.secrets).map_err(unreadable)?;
     let failing = |error: StoreError| failed("cannot write to the store", &error);
     if !is_empty(&**store).await.map_err(failing)? {
         return Err(StartError("it is not empty; --full starts a new one".to_owned()));
@@ -228,7 +229,7 @@ async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
 
 /// Reads the whole file once and checks its format, every line, that none is missing, and that it was written
 /// under this master key.
-fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
+fn check(file: &Path, secrets: &Secrets) -> io::Result<u64> {
     let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut lines = BufReader::new(File::open(file)?).lines();
     if read_header(&lines.next().transpose()?.unwrap_or_default()).is_none() {
@@ -242,7 +243,7 @@ fn check(file: &Path, fingerprint: [u8; 32]) -> io::Result<u64> {
         }
         match record(&line) {
             Some((key, value)) => {
-                let other = key == keys::note(keys::MASTER_KEY_NOTE).as_bytes() && value != fingerprint;
+                let other = key == keys::note(keys::MASTER_KEY_NOTE).as_bytes() && !secrets.knows(&value);
                 if other {
                     return Err(wrong(KEY_NEEDED.to_owned()));
                 }

@@ -26,6 +26,8 @@ mod table;
 use std::process::ExitCode;
 
 use cli::{Cli, Command};
+use edge::{Clock, rekey, sealed};
+use start::Rekeying;
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 
@@ -64,6 +66,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Some(Command::Audit(own)) => audit::audit(&own.data).await,
             Some(Command::Export(export)) => export::export(&export).await,
             Some(Command::Reseal(data)) => reseal(&data).await,
+            Some(Command::Rekey(data)) => rekey(&data).await,
             Some(Command::Compact(data)) => compact::compact(&data).await,
         }
     });
@@ -100,5 +103,37 @@ async fn reseal(data: &cli::Data) -> Result<ExitCode, StartError> {
     let resealed = api.reseal().await.map_err(|error| start::failed("cannot seal", &error))?;
     let (resealed, closed) = resealed;
     println!("{resealed} secrets sealed anew, {closed} keys cannot be opened");
+    let bar = progress::bar(0, "sealing");
+    let people = sealed::reseal_all(&*opened.store, &opened.secrets, |done| {
+        bar.set_length(done.records);
+        bar.set_position(done.records);
+    });
+    let people = people.await.map_err(|error| start::failed("cannot seal", &error))?;
+    bar.finish_and_clear();
+    println!("{} records about persons, {} of them sealed anew", people.records, people.written);
     Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn rekey(data: &cli::Data) -> Result<ExitCode, StartError> {
+    let opened = start::open_existing(data).await?;
+    let api = start::api(&opened, Clock::Machine, Rekeying::Finished).await?;
+    if api.secrets.is_rekeyed() {
+        println!("identities are found under the newest line already");
+    }
+    let bar = progress::bar(0, "moving identities");
+    let done = rekey::rekey(&api, &*opened.store, |done| {
+        bar.set_length(done.persons);
+        bar.set_position(done.persons);
+    });
+    let done = done.await.map_err(|error| start::failed("cannot rekey; run it again", &error))?;
+    bar.finish_and_clear();
+    println!("{} identities of {} persons moved to the newest line", done.identities, done.persons);
+    println!("{} records and secrets sealed anew, {} keys cannot be opened", done.sealed, done.closed);
+    if done.strays > 0 {
+        println!("{} claims belong to no person and stay under the old line", done.strays);
+    }
+    if done.closed == 0 {
+        println!("nothing needs an older line of the master key any more: it may be removed");
+    }
+    Ok(if done.closed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -117,6 +117,22 @@ async fn open_paced(data: &Data, pace: Pace) -> Result<Opened, StartError> {
     Ok(Opened { store, embedded, secrets, admin_key })
 }
 
+/// Whether data are opened that are in the middle of a rekeying.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rekeying {
+    /// Half of the identities would be found, and the others would register anew.
+    Refused,
+    /// To finish it.
+    Finished,
+}
+
+/// The functions over an opened folder whose master key is the right one.
+pub(crate) async fn api(opened: &Opened, clock: Clock, rekeying: Rekeying) -> Result<Api, StartError> {
+    let api = Api::new(opened.store.clone(), clock, opened.secrets.clone(), FUNCTIONS.to_vec());
+    check_notes(&api.engine, &opened.secrets, rekeying).await?;
+    Ok(api)
+}
+
 /// The functions over an opened folder, with the programme and the first admin in place.
 pub(crate) async fn assemble(
     opened: &Opened,
@@ -125,12 +141,11 @@ pub(crate) async fn assemble(
 ) -> Result<Api, StartError> {
     let clock = test_clock.map_or(Clock::Machine, Clock::test);
     let now = clock.now();
-    let api = Api::new(Engine::new(opened.store.clone()), clock, opened.secrets.clone(), FUNCTIONS.to_vec());
+    let api = api(opened, clock, Rekeying::Refused).await?;
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     if opened.embedded.is_none() {
         api.share_store();
     }
-    check_notes(&api.engine, &opened.secrets).await?;
     api.engine.programme().refresh().await.map_err(unreadable)?;
     let key = match &opened.admin_key {
         AdminKey::Given(key) | AdminKey::File(key, _) => key,
@@ -198,8 +213,6 @@ pub(crate) async fn must_not_be_settled(api: &Api, at: Instant) -> Result<(), St
     Err(StartError(format!("months up to {until} are settled: nothing can be recorded at {at} any more")))
 }
 
-/// Under another master key every identity would seem new and people would register twice; in half
-/// an import they would be missing. Neither is served.
 /// A copy that somebody writes to does not follow any more.
 pub(crate) async fn end_following(opened: &Opened) -> Result<(), StartError> {
     let engine = Engine::new(opened.store.clone());
@@ -214,10 +227,17 @@ pub(crate) async fn end_following(opened: &Opened) -> Result<(), StartError> {
     Ok(())
 }
 
-async fn check_notes(engine: &Engine, secrets: &Secrets) -> Result<(), StartError> {
+/// Under another master key every identity would seem new and people would register twice; in half
+/// an import they would be missing. Neither is served.
+async fn check_notes(engine: &Engine, secrets: &Secrets, rekeying: Rekeying) -> Result<(), StartError> {
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     if engine.records().note(keys::IMPORTING_NOTE).await.map_err(unreadable)?.is_some() {
         let detail = "the import into it was cut off; remove it and import again";
+        return Err(StartError(detail.to_owned()));
+    }
+    let is_rekeying = engine.records().note(keys::REKEYING_NOTE).await.map_err(unreadable)?.is_some();
+    if is_rekeying && rekeying == Rekeying::Refused {
+        let detail = "its rekeying was cut off; run laurel rekey again";
         return Err(StartError(detail.to_owned()));
     }
     if check_master_key(engine, secrets).await? {
@@ -233,14 +253,14 @@ async fn master_key_note(engine: &Engine) -> Result<Option<bytes::Bytes>, StartE
     engine.records().note(keys::MASTER_KEY_NOTE).await.map_err(unreadable)
 }
 
-/// Refuses another master key than the one that the data was written under. Whether there are any data.
+/// Refuses another master key than the one that the data was written under, and takes up what the data say of it.
+/// Whether there are any data.
 pub(crate) async fn check_master_key(engine: &Engine, secrets: &Secrets) -> Result<bool, StartError> {
-    match master_key_note(engine).await? {
-        Some(known) if known[..] != secrets.fingerprint() => {
-            Err(StartError("this is not the master key that the data was written under".to_owned()))
-        }
-        known => Ok(known.is_some()),
-    }
+    let Some(known) = master_key_note(engine).await? else { return Ok(false) };
+    let ring = engine.records().note(keys::RING_NOTE).await;
+    let ring = ring.map_err(|error| failed("cannot read the store", &error))?;
+    secrets.settle(&known, ring.as_deref()).map_err(|other| StartError(other.to_string()))?;
+    Ok(true)
 }
 
 async fn save_program(api: &Api, text: &str, now: Instant) -> Result<(), StartError> {

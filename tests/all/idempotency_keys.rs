@@ -70,7 +70,7 @@ async fn probing() -> Api {
     let shop = Shop::over(store.clone(), &program(), START).await;
     let (clock, secrets) =
         (Clock::test(shop.api.clock.now()), Secrets::new(b"tests-master-key-0123456789abcdef"));
-    let api = Api::new(Engine::new(store), clock, secrets, vec![&PROBE]);
+    let api = Api::new(store, clock, secrets, vec![&PROBE]);
     api.refresh().await.unwrap();
     api
 }

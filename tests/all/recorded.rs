@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use edge::{Secrets, sealed::Sealed};
 use engine::store::{Store, kinds::KINDS};
 use laurel_tests::partner::Partner;
 use serde_json::Value;
@@ -24,18 +25,18 @@ use crate::{
 };
 
 /// The first admin's key in all recorded data.
-const ADMIN_KEY: &str = "recorded-admin-key-0123456789abcdef";
+pub(crate) const ADMIN_KEY: &str = "recorded-admin-key-0123456789abcdef";
 
 /// What one build has recorded, unpacked.
-struct Recorded {
+pub(crate) struct Recorded {
     /// Where it lies.
-    from: PathBuf,
+    pub(crate) from: PathBuf,
     /// A copy to work on: `data`, and `full.jsonl`.
-    work: TempDir,
+    pub(crate) work: TempDir,
 }
 
 /// All recorded data, by the names of the builds.
-fn all() -> Vec<Recorded> {
+pub(crate) fn all() -> Vec<Recorded> {
     let folders = fs::read_dir(root().join("tests/data")).unwrap().map(|entry| entry.unwrap().path());
     let all: Vec<Recorded> = folders.filter(|path| path.is_dir()).map(Recorded::unpacked).collect();
     assert!(!all.is_empty(), "nothing was recorded");
@@ -59,7 +60,7 @@ impl Recorded {
         self.from.file_name().unwrap().to_str().unwrap()
     }
 
-    fn text(&self, file: &str) -> String {
+    pub(crate) fn text(&self, file: &str) -> String {
         fs::read_to_string(self.from.join(file)).unwrap()
     }
 
@@ -69,7 +70,7 @@ impl Recorded {
 
     /// Runs `laurel` on the copy, under the keys that it was written under; returns its output.
     #[track_caller]
-    fn laurel(&self, words: &str) -> String {
+    pub(crate) fn laurel(&self, words: &str) -> String {
         self.laurel_ends(words, 0)
     }
 
@@ -94,7 +95,8 @@ impl Recorded {
 
     /// Every repeatable request gets its first answer, byte for byte; the kinds of record that there are.
     async fn answers_again(&self, store: Arc<dyn Store>) -> BTreeSet<&'static str> {
-        let kinds = reads_everything(&*store).await;
+        let secrets = Secrets::new(self.text("master-key").trim().as_bytes());
+        let kinds = reads_everything(&Sealed::over(store.clone(), secrets)).await;
         let about = self.json("about.json");
         let shop = Shop::found(store, self.text("master-key").trim(), about["at"].as_str().unwrap()).await;
         let moon = Partner::hmac().registered(&about["moon"]);

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use domain::time::Instant;
 use edge::{Api, Clock, Secrets};
 use engine::{
-    Engine, Request,
+    Request,
     id::CallerId,
     memory::MemoryStore,
     records::By,
@@ -128,7 +128,7 @@ impl Shop {
     pub(crate) async fn over(store: Arc<dyn Store>, program: &Value, start: &str) -> Shop {
         let now = Instant::parse(start).unwrap();
         let secrets = Secrets::new(b"tests-master-key-0123456789abcdef");
-        let api = Api::new(Engine::new(store), Clock::test(now), secrets, server::FUNCTIONS.to_vec());
+        let api = Api::new(store, Clock::test(now), secrets, server::FUNCTIONS.to_vec());
         api.engine.programme().refresh().await.unwrap();
         api.engine.access().ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
         let text = program.to_string();
@@ -144,7 +144,11 @@ impl Shop {
     pub(crate) async fn found(store: Arc<dyn Store>, master_key: &str, now: &str) -> Shop {
         let now = Instant::parse(now).unwrap();
         let secrets = Secrets::new(master_key.as_bytes());
-        let api = Api::new(Engine::new(store), Clock::test(now), secrets, server::FUNCTIONS.to_vec());
+        let api = Api::new(store, Clock::test(now), secrets, server::FUNCTIONS.to_vec());
+        let note = async |name| api.engine.records().note(name).await.unwrap();
+        if let Some(known) = note(engine::keys::MASTER_KEY_NOTE).await {
+            api.secrets.settle(&known, note(engine::keys::RING_NOTE).await.as_deref()).unwrap();
+        }
         api.refresh().await.unwrap();
         Shop { api: Arc::new(api), counter: AtomicU64::new(1), partners: Default::default() }
     }

@@ -8,14 +8,18 @@ use std::{
 use engine::{
     Engine, Error,
     id::{CallerId, KeyHash, PartnerKeyId},
+    keys,
     records::By,
+    store::{Store, StoreError},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Call, Caller, Chance, Clock, Function, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets, Standing,
+    Call, Caller, Chance, Clock, Function, OtherKey, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets,
+    Standing,
     fresh::Freshness,
     partner::{PartnerKey, PartnerKeys},
+    sealed::Sealed,
     wire::Shown,
 };
 
@@ -43,10 +47,16 @@ pub struct Api {
 }
 
 impl Api {
-    /// The functions over that engine. [`Api::refresh`] reads the callers and the programme.
-    pub fn new(engine: Engine, clock: Clock, secrets: Secrets, functions: Vec<&'static Function>) -> Api {
+    /// The functions over what that store holds, which seals under the master key who somebody is. [`Api::refresh`]
+    /// reads the callers and the programme.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        secrets: Secrets,
+        functions: Vec<&'static Function>,
+    ) -> Api {
         let clock = Arc::new(clock);
-        let engine = engine.with_clock({
+        let engine = Engine::new(Arc::new(Sealed::over(store, secrets.clone()))).with_clock({
             let clock = clock.clone();
             move || clock.now()
         });
@@ -100,6 +110,7 @@ impl Api {
         let _turn = self.engine.programme().refreshing().await;
         let began = self.clock.steady();
         self.engine.programme().reread().await?;
+        self.check_master_key().await?;
         let callers = self.engine.access().callers().await?;
         let live = callers.iter().filter(|caller| caller.record.revoked_at.is_none());
         let live = live.map(|caller| (caller.record.hash, Arc::new(Caller::of(caller.id, &caller.record))));
@@ -113,6 +124,15 @@ impl Api {
         *writing(&self.partners) = partners;
         self.freshness.was_read(began);
         Ok(())
+    }
+
+    /// An instance that has slept through a rekeying would find nobody, and register everybody anew.
+    async fn check_master_key(&self) -> Result<(), Error> {
+        let known = self.engine.records().note(keys::MASTER_KEY_NOTE).await?;
+        match known.is_none_or(|known| self.secrets.are_of(&known)) {
+            true => Ok(()),
+            false => Err(Error::Store(StoreError::Unavailable(Arc::new(OtherKey::Changed)))),
+        }
     }
 
     /// The caller that has this key. Keys are long and random; they are found by their hash, so that a

@@ -107,8 +107,9 @@ pub enum Scanned {
 }
 
 /// What cards' secrets are derived from: all of them from one key.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct CardSecrets {
+    key: [u8; 32],
     reference: [u8; 32],
     hash: [u8; 32],
     /// As HKDF extracts it.
@@ -116,12 +117,18 @@ pub(crate) struct CardSecrets {
 }
 
 impl CardSecrets {
-    pub(crate) fn new(key: &[u8; 32]) -> CardSecrets {
+    pub(crate) fn new(key: [u8; 32]) -> CardSecrets {
         CardSecrets {
-            reference: derive(key, b"laurel card reference v1"),
-            hash: derive(key, b"laurel card hash v1"),
-            extracted: extract(key),
+            key,
+            reference: derive(&key, b"laurel card reference v1"),
+            hash: derive(&key, b"laurel card hash v1"),
+            extracted: extract(&key),
         }
+    }
+
+    /// What all of them follow from.
+    pub(crate) fn key(&self) -> &[u8; 32] {
+        &self.key
     }
 
     /// The key that signs in that period.
@@ -134,18 +141,18 @@ impl Secrets {
     /// The reference of the card of that number.
     pub fn card_reference(&self, number: CardNumber) -> CardReference {
         let mut reference = [0; 10];
-        reference.copy_from_slice(&derive(&self.cards.reference, &number.0)[..10]);
+        reference.copy_from_slice(&derive(&self.cards().reference, &number.0)[..10]);
         CardReference(reference)
     }
 
     /// The keyed hash under which is stored whose card that is.
     pub fn card_hash(&self, reference: CardReference) -> CardHash {
-        CardHash(half(derive(&self.cards.hash, &reference.0)))
+        CardHash(half(derive(&self.cards().hash, &reference.0)))
     }
 
     /// The key with which a device makes the card's tokens by itself.
     pub fn device_key(&self, reference: CardReference) -> [u8; 32] {
-        expand(&self.cards.extracted, b"laurel card device v1", &reference.0)
+        expand(&self.cards().extracted, b"laurel card device v1", &reference.0)
     }
 
     /// The token of that step, as a device makes it too.
@@ -162,7 +169,7 @@ impl Secrets {
         let parts: [&[u8]; 5] =
             [&[key_id(period)], &reference.0, &minute.to_be_bytes(), &[tier], &points_max.to_be_bytes()];
         let said = parts.concat();
-        let signature = self.cards.signing(period).sign(&[OFFLINE.as_bytes(), &said].concat());
+        let signature = self.cards().signing(period).sign(&[OFFLINE.as_bytes(), &said].concat());
         [OFFLINE, &base45(&[&said[..], &signature.to_bytes()].concat())].concat()
     }
 
@@ -202,7 +209,7 @@ impl Secrets {
         if key_id(period) != *key {
             return None;
         }
-        let verifying = self.cards.signing(period).verifying_key();
+        let verifying = self.cards().signing(period).verifying_key();
         let signature = Signature::from_slice(signature).ok()?;
         verifying.verify_strict(&[OFFLINE.as_bytes(), &said[..]].concat(), &signature).ok()?;
         let made = Made::Offline(Offline { minute, tier: *tier, points_max });
@@ -214,7 +221,7 @@ impl Secrets {
     pub fn card_keys(&self, now: Instant) -> [(u8, [u8; 32]); 2] {
         let first = period_of(unit(now, MINUTE_MILLIS).saturating_sub(OVERLAP_MINUTES));
         [first, first + 1]
-            .map(|period| (key_id(period), self.cards.signing(period).verifying_key().to_bytes()))
+            .map(|period| (key_id(period), self.cards().signing(period).verifying_key().to_bytes()))
     }
 
     /// The name of a scan at that brand, which stands for that member until then: sealed, so that it tells a partner

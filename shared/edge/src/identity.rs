@@ -24,7 +24,9 @@ use email::Earlier;
 pub use email::email;
 pub use phone::phone;
 
-use crate::{Api, Call, Change, DayText, List, Named, Problem, Text, body, serve::hash, wire, words};
+use crate::{
+    Api, Call, Change, DayText, List, Named, Problem, Secrets, Text, body, serve::hash, wire, words,
+};
 
 words! {
     /// What an identity is, in words.
@@ -185,7 +187,12 @@ impl Known {
 
 /// The keyed hashes that claim a person's identities, in the forms in which they are stored.
 pub fn stored_claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
-    let hash = |own: &Identity| api.secrets.identity_hash(own.kind.word(), &own.channel, &own.value);
+    claims_under(&api.secrets, person)
+}
+
+/// The same under those secrets.
+pub(crate) fn claims_under(secrets: &Secrets, person: &Person) -> Vec<IdentityHash> {
+    let hash = |own: &Identity| secrets.identity_hash(own.kind.word(), &own.channel, &own.value);
     person.identities.iter().map(hash).collect()
 }
 

@@ -1,16 +1,23 @@
 //! Secrets: what is derived from the master key, what is sealed under it, and random bytes.
 
+mod lines;
+mod seal;
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
 use crate::{
     card::{CardSecrets, letters::CROCKFORD},
     wire::CodeNumber,
 };
-use chacha20poly1305::{
-    XChaCha20Poly1305,
-    aead::{Aead, Payload},
-};
 use engine::id::{CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use lines::{Line, Ring};
+use seal::{MARK_BYTES, MARKED};
 
 /// Bytes nobody can guess.
 ///
@@ -25,9 +32,6 @@ pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 /// The shortest master key, in characters.
 const MASTER_KEY_MIN: usize = 32;
 
-/// The random bytes of each seal.
-const SEAL_NONCE_BYTES: usize = 24;
-
 /// Whether that is a master key, or several: each on a line of its own, with at least 32 characters.
 pub fn is_master_key(text: &str) -> bool {
     let mut lines = text.trim().lines().map(str::trim).peekable();
@@ -40,92 +44,189 @@ const CODE_GROUP: usize = 5;
 
 /// What is derived from the master key. The master key itself is not kept.
 ///
-/// It may have several versions, each on a line of its own, the oldest first. Anything that must be found
-/// again, such as identities, always follows from the first; anything that is only read again is sealed under
-/// the newest, and says under which.
+/// It may have several versions, each on a line of its own, the oldest first. Identities are found under the line that
+/// the data say they are under ([`Secrets::settle`]), the first unless `laurel rekey` has moved them; anything that is
+/// only read again is sealed under the newest, and says under which. What judges stored things for ever is a
+/// [`Ring`] of keys, which follows from the line that the data began under, and once that may go is a record.
 #[derive(Clone)]
 pub struct Secrets {
-    identity: [u8; 32],
-    caller: [u8; 32],
-    fingerprint: [u8; 32],
-    content: [u8; 32],
-    /// What is sealed under each version, from the first.
-    seals: Vec<[u8; 32]>,
-    token: [u8; 32],
-    link_code: [u8; 32],
-    link_code_hash: [u8; 32],
-    pub(crate) cards: CardSecrets,
+    /// From the first; never empty.
+    lines: Arc<[Line]>,
+    /// What the data say.
+    settled: Arc<OnceLock<Settled>>,
 }
+
+/// What the data say of the master key.
+#[derive(Clone, PartialEq, Eq)]
+struct Settled {
+    /// The place of the line that identities are found under.
+    line: usize,
+    /// The keys that judge for ever, if they are a record.
+    ring: Option<Ring>,
+}
+
+/// Why data are not served under a master key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OtherKey {
+    /// No line of it is the one that the data were written under.
+    Unknown,
+    /// The data's ring of keys is sealed under a missing line, or damaged.
+    Closed,
+    /// Other data have been settled with these secrets, or the same data were rekeyed since.
+    Changed,
+}
+
+impl fmt::Display for OtherKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OtherKey::Unknown => "this is not the master key that the data was written under",
+            OtherKey::Closed => "a line of the master key is missing, under which the data's keys are sealed",
+            OtherKey::Changed => "the data was rekeyed meanwhile: start again",
+        })
+    }
+}
+
+impl std::error::Error for OtherKey {}
+
+/// The name under which the ring of keys is sealed.
+const RING: &[u8] = b"keyring";
 
 impl Secrets {
     /// The secrets of that master key, of one or several lines.
     pub fn new(master: &[u8]) -> Secrets {
         let lines = master.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        let versions: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+        let mut lines: Vec<Line> = lines.filter(|line| !line.is_empty()).map(Line::of).collect();
         // A caller that passes none has not checked `is_master_key`; secrets derived from nothing open
         // nothing of others.
-        let master = versions.first().copied().unwrap_or_default();
-        Secrets {
-            identity: derive(master, b"laurel identity v1"),
-            caller: derive(master, b"laurel caller v1"),
-            fingerprint: derive(master, b"laurel fingerprint v1"),
-            content: derive(master, b"laurel content v1"),
-            seals: versions.iter().map(|version| derive(version, b"laurel seal v1")).collect(),
-            token: derive(master, b"laurel member token v1"),
-            link_code: derive(master, b"laurel link code v1"),
-            link_code_hash: derive(master, b"laurel link code hash v1"),
-            cards: CardSecrets::new(&derive(master, b"laurel cards v1")),
+        if lines.is_empty() {
+            lines.push(Line::of(b""));
         }
+        Secrets { lines: lines.into(), settled: Arc::default() }
     }
 
-    /// Distinguishes master keys, and reveals nothing about them.
+    /// Takes up what the data say: the fingerprint of the line that identities are found under, and the sealed ring of
+    /// keys, if there is one. All copies of these secrets know it then. Before, the first line counts.
+    ///
+    /// # Errors
+    /// The data are another master key's, or say something else than before.
+    pub fn settle(&self, fingerprint: &[u8], ring: Option<&[u8]>) -> Result<(), OtherKey> {
+        let line = self.lines.iter().position(|line| line.fingerprint[..] == *fingerprint);
+        let line = line.ok_or(OtherKey::Unknown)?;
+        let ring = match ring {
+            Some(sealed) => {
+                let opened = self.open(RING, sealed).and_then(|opened| Ring::read(&opened));
+                Some(opened.ok_or(OtherKey::Closed)?)
+            }
+            None => None,
+        };
+        let told = Settled { line, ring };
+        let settled = self.settled.get_or_init(|| told.clone());
+        if *settled == told { Ok(()) } else { Err(OtherKey::Changed) }
+    }
+
+    /// Whether the data still say what they said, if they have been asked: the fingerprint of the line that identities are
+    /// found under.
+    pub(crate) fn are_of(&self, fingerprint: &[u8]) -> bool {
+        self.settled.get().is_none_or(|settled| self.lines[settled.line].fingerprint[..] == *fingerprint)
+    }
+
+    /// Whether a line has that fingerprint.
+    pub fn knows(&self, fingerprint: &[u8]) -> bool {
+        self.lines.iter().any(|line| line.fingerprint[..] == *fingerprint)
+    }
+
+    /// These secrets as they are once the data are rekeyed: identities are found under the newest line, and what judges
+    /// for ever does so as now.
+    pub fn rekeyed(&self) -> Secrets {
+        let settled = Settled { line: self.lines.len() - 1, ring: Some(self.ring().clone()) };
+        Secrets { lines: self.lines.clone(), settled: Arc::new(OnceLock::from(settled)) }
+    }
+
+    /// The keys that judge for ever, sealed under the newest line.
+    pub fn sealed_ring(&self) -> Option<Vec<u8>> {
+        self.seal(RING, &self.ring().bytes())
+    }
+
+    /// Whether identities are found under the newest line.
+    pub fn is_rekeyed(&self) -> bool {
+        self.line().fingerprint == self.newest().fingerprint
+    }
+
+    /// The line that identities are found under.
+    fn line(&self) -> &Line {
+        &self.lines[self.settled.get().map_or(0, |settled| settled.line)]
+    }
+
+    fn newest(&self) -> &Line {
+        // There is always one.
+        &self.lines[self.lines.len() - 1]
+    }
+
+    fn ring(&self) -> &Ring {
+        let kept = self.settled.get().and_then(|settled| settled.ring.as_ref());
+        kept.unwrap_or(&self.line().ring)
+    }
+
+    /// What cards are known by.
+    pub(crate) fn cards(&self) -> &CardSecrets {
+        &self.ring().cards
+    }
+
+    /// Distinguishes master keys, and reveals nothing about them: that of the line that identities are found under.
     pub fn fingerprint(&self) -> [u8; 32] {
-        self.fingerprint
+        self.line().fingerprint
     }
 
     /// The key for hashes of requests: a plain hash would let somebody guess a telephone number from the
     /// record of an erased person's request.
     pub(crate) fn content_key(&self) -> &[u8] {
-        &self.content
+        &self.ring().content
     }
 
     /// The keyed hash under which an identity is indexed: of its kind, channel and value.
     pub fn identity_hash(&self, kind: &str, channel: &str, value: &str) -> IdentityHash {
         let text = [kind, "\0", channel, "\0", value].concat();
-        IdentityHash(half(derive(&self.identity, text.as_bytes())))
+        IdentityHash(half(derive(&self.line().identity, text.as_bytes())))
     }
 
     /// Seals a secret under the newest version of the master key, so that it can be opened again under the
-    /// same name alone: a byte for the version, random bytes, and the output of XChaCha20-Poly1305. `None` if
-    /// the machine has no source of randomness, or the master key has more than 255 versions.
+    /// same name alone. Sealed twice, it looks different. `None` if the machine has no source of randomness.
     pub fn seal(&self, name: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
-        let nonce: [u8; SEAL_NONCE_BYTES] = random().ok()?;
-        let version = u8::try_from(self.seals.len()).ok()?;
-        let cipher = XChaCha20Poly1305::new(self.seals.last()?.into());
-        let sealed = cipher.encrypt(&nonce.into(), Payload { msg: secret, aad: name }).ok()?;
-        Some([&[version][..], &nonce, &sealed].concat())
+        self.newest().seal.over(name, random().ok()?, secret)
+    }
+
+    /// The same of a record, which needs no randomness: the nonce follows from name and content, so that only the same
+    /// content under the same name looks the same. `None` if it is too long to be sealed (gigabytes).
+    pub fn seal_record(&self, name: &[u8], record: &[u8]) -> Option<Vec<u8>> {
+        let seal = &self.newest().seal;
+        let length = (name.len() as u64).to_be_bytes();
+        let nonce = derive(&seal.nonce, &[&length[..], name, record].concat());
+        let [nonce @ .., _, _, _, _, _, _, _, _] = nonce;
+        seal.over(name, nonce, record)
     }
 
     /// What was sealed under that name; `None` if it was sealed under a missing version of the master key or
     /// under another name, or is damaged.
     pub fn open(&self, name: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        let (version, rest) = sealed.split_first()?;
-        let (nonce, sealed) = rest.split_first_chunk::<SEAL_NONCE_BYTES>()?;
-        let seal = self.seals.get(usize::from(*version).checked_sub(1)?)?;
-        let cipher = XChaCha20Poly1305::new(seal.into());
-        cipher.decrypt(&(*nonce).into(), Payload { msg: sealed, aad: name }).ok()
+        let (first, rest) = sealed.split_first()?;
+        if *first == MARKED {
+            let (mark, rest) = rest.split_first_chunk::<MARK_BYTES>()?;
+            return self.lines.iter().find(|line| line.seal.mark == *mark)?.seal.open(name, rest);
+        }
+        self.lines.get(usize::from(*first).checked_sub(1)?)?.seal.open(name, rest)
     }
 
-    /// Whether it was sealed under the newest version of the master key.
+    /// Whether it was sealed under the newest version of the master key, and says so by its mark.
     pub fn is_newest(&self, sealed: &[u8]) -> bool {
-        sealed.first().is_some_and(|version| usize::from(*version) == self.seals.len())
+        let mark = sealed.strip_prefix(&[MARKED]).and_then(|rest| rest.first_chunk::<MARK_BYTES>());
+        mark == Some(&self.newest().seal.mark)
     }
 
     /// A caller's key of that generation. It follows from the master key, so that a repeated
     /// request gets the same answer though only the key's hash is stored.
     pub fn caller_key(&self, id: CallerId, generation: u32) -> String {
         let named = [&id.bytes()[..], &generation.to_be_bytes()[..]].concat();
-        let secret = derive(&self.caller, &named);
+        let secret = derive(&self.ring().caller, &named);
         let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("lk_{hex}")
     }
@@ -158,22 +259,22 @@ impl Secrets {
     }
 
     fn letters(&self, number: CodeNumber) -> Vec<u8> {
-        let secret = derive(&self.link_code, &number.0);
+        let secret = derive(&self.ring().link_code, &number.0);
         secret.iter().take(CODE_LETTERS).map(|byte| CROCKFORD[usize::from(byte % 32)]).collect()
     }
 
     fn letters_hash(&self, letters: &[u8]) -> LinkCodeHash {
-        LinkCodeHash(half(derive(&self.link_code_hash, letters)))
+        LinkCodeHash(half(derive(&self.ring().link_code_hash, letters)))
     }
 
     /// The seal over a token's content, for the key of that hash.
     pub(crate) fn sign_token(&self, content: &[u8], key_hash: KeyHash) -> [u8; 32] {
-        derive(&self.token, &[content, &key_hash.0].concat())
+        derive(&self.line().token, &[content, &key_hash.0].concat())
     }
 
     /// Whether that is the seal; takes the same time wherever they differ.
     pub(crate) fn is_sealed(&self, content: &[u8], key_hash: KeyHash, seal: &[u8]) -> bool {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.token) else { return false };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.line().token) else { return false };
         mac.update(content);
         mac.update(&key_hash.0);
         mac.verify_slice(seal).is_ok()
@@ -197,7 +298,10 @@ pub(crate) fn derive(key: &[u8], text: &[u8]) -> [u8; 32] {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::*;
+    use super::{
+        seal::{SEAL_NONCE_BYTES, Seal},
+        *,
+    };
 
     const FIRST: &str = "first-master-key-0123456789abcdef";
     const SECOND: &str = "second-master-key-0123456789abcdef";
@@ -227,7 +331,8 @@ mod tests {
         let sealed = old.seal(b"pk_1", b"secret").unwrap();
         assert_eq!(new.open(b"pk_1", &sealed).as_deref(), Some(&b"secret"[..]));
         let again = new.seal(b"pk_1", b"secret").unwrap();
-        assert_eq!((sealed[0], again[0]), (1, 2));
+        assert_eq!((sealed[0], again[0]), (0, 0));
+        assert_ne!(sealed[1..9], again[1..9], "each line has a mark of its own");
         assert!(new.is_newest(&again) && !new.is_newest(&sealed) && old.is_newest(&sealed));
         assert_eq!(new.open(b"pk_1", &again).as_deref(), Some(&b"secret"[..]));
         assert_eq!(old.open(b"pk_1", &again), None);
@@ -235,6 +340,87 @@ mod tests {
         assert_eq!(old.fingerprint(), new.fingerprint());
         assert_eq!(old.identity_hash("phone", "", "1"), new.identity_hash("phone", "", "1"));
         assert_eq!(old.caller_key(CallerId::of([1; 16]), 1), new.caller_key(CallerId::of([1; 16]), 1));
+    }
+
+    #[test]
+    fn a_record_is_sealed_alike_each_time_and_opens_under_its_name_alone() {
+        let secrets = Secrets::new(FIRST.as_bytes());
+        let sealed = secrets.seal_record(b"p1", b"Li Lei").unwrap();
+        assert_eq!(secrets.seal_record(b"p1", b"Li Lei").unwrap(), sealed);
+        assert_eq!(secrets.open(b"p1", &sealed).as_deref(), Some(&b"Li Lei"[..]));
+        assert_eq!(secrets.open(b"p2", &sealed), None);
+        // Name and content are told apart, and nothing else looks the same.
+        let nonce = |name: &[u8], record: &[u8]| secrets.seal_record(name, record).unwrap()[9..33].to_vec();
+        let nonces = [nonce(b"p1", b"x"), nonce(b"p", b"1x"), nonce(b"p1", b"y"), nonce(b"p2", b"x")];
+        assert_eq!(nonces.iter().collect::<BTreeSet<_>>().len(), 4);
+    }
+
+    /// What 0.1.0 has sealed for partners: it named a line by its place.
+    #[test]
+    fn a_seal_of_before_there_were_marks_opens_and_is_sealed_anew() {
+        let older = |place: u8, line: &str| {
+            let nonce = [7; SEAL_NONCE_BYTES];
+            let sealed = Seal::of(line.as_bytes()).over(b"pk_1", nonce, b"secret").unwrap();
+            [&[place][..], &sealed[1 + MARK_BYTES..]].concat()
+        };
+        let two = Secrets::new(format!("{FIRST}\n{SECOND}").as_bytes());
+        for (place, line) in [(1, FIRST), (2, SECOND)] {
+            let sealed = older(place, line);
+            assert_eq!(two.open(b"pk_1", &sealed).as_deref(), Some(&b"secret"[..]), "line {place}");
+            assert!(!two.is_newest(&sealed), "line {place}");
+        }
+        assert_eq!(two.open(b"pk_1", &older(1, SECOND)), None);
+        assert_eq!(two.open(b"pk_1", &older(3, SECOND)), None);
+        // A mark is found wherever the line stands.
+        let sealed = Secrets::new(SECOND.as_bytes()).seal(b"pk_1", b"secret").unwrap();
+        assert_eq!(two.open(b"pk_1", &sealed).as_deref(), Some(&b"secret"[..]));
+    }
+
+    /// What is found and what is judged under these secrets.
+    fn of(secrets: &Secrets) -> impl PartialEq + std::fmt::Debug {
+        let judged = (
+            secrets.caller_key(CallerId::of([1; 16]), 1),
+            secrets.link_code(CodeNumber([7; 16])),
+            secrets.link_code_hash_of(CodeNumber([7; 16])),
+            secrets.content_key().to_vec(),
+        );
+        (secrets.identity_hash("phone", "", "1"), secrets.fingerprint(), judged)
+    }
+
+    #[test]
+    fn once_rekeyed_nothing_needs_the_older_line() {
+        let both = Secrets::new(format!("{FIRST}\n{SECOND}").as_bytes());
+        both.settle(&Secrets::new(FIRST.as_bytes()).fingerprint(), None).unwrap();
+        assert!(!both.is_rekeyed());
+        let rekeyed = both.rekeyed();
+        assert!(rekeyed.is_rekeyed());
+        let ring = rekeyed.sealed_ring().unwrap();
+
+        let alone = Secrets::new(SECOND.as_bytes());
+        alone.settle(&rekeyed.fingerprint(), Some(&ring)).unwrap();
+
+        assert_eq!(of(&alone), of(&rekeyed));
+        assert_eq!(alone.caller_key(CallerId::of([1; 16]), 1), both.caller_key(CallerId::of([1; 16]), 1));
+        assert_eq!(alone.link_code(CodeNumber([7; 16])), both.link_code(CodeNumber([7; 16])));
+        assert_eq!(alone.content_key(), both.content_key());
+        assert_ne!(alone.identity_hash("phone", "", "1"), both.identity_hash("phone", "", "1"));
+        // Nor does its place matter.
+        let turned = Secrets::new(format!("{SECOND}\n{FIRST}").as_bytes());
+        turned.settle(&rekeyed.fingerprint(), Some(&ring)).unwrap();
+        assert_eq!(of(&turned), of(&rekeyed));
+    }
+
+    #[test]
+    fn data_of_another_master_key_are_told() {
+        let first = Secrets::new(FIRST.as_bytes());
+        let second = Secrets::new(SECOND.as_bytes());
+        let ring = first.sealed_ring().unwrap();
+        assert_eq!(first.settle(&second.fingerprint(), None), Err(OtherKey::Unknown));
+        assert_eq!(second.settle(&second.fingerprint(), Some(&ring)), Err(OtherKey::Closed));
+        assert_eq!(first.settle(&first.fingerprint(), None), Ok(()));
+        assert_eq!(first.settle(&first.fingerprint(), None), Ok(()), "again");
+        assert_eq!(first.clone().settle(&first.fingerprint(), Some(&ring)), Err(OtherKey::Changed));
+        assert!(first.knows(&first.fingerprint()) && !first.knows(&second.fingerprint()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use edge::{Api, Clock, Code, Function, Problem, may_be_known};
-use engine::keys;
+use engine::{Error, keys};
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::Value;
 
@@ -165,15 +165,25 @@ impl Instance {
         if self.known.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let engine = &self.api.engine;
-        let own = self.api.secrets.fingerprint();
-        let fault = match engine.records().note(keys::MASTER_KEY_NOTE).await? {
-            None => Some("the table has not been set up; `laurel serve --table` or `laurel import` does"),
-            Some(known) if known[..] != own => Some("this is not the master key the data was written under"),
-            Some(_) if engine.records().note(keys::IMPORTING_NOTE).await?.is_some() => {
-                Some("an import into this table is under way or was cut off")
+        let notes = [keys::MASTER_KEY_NOTE, keys::RING_NOTE, keys::IMPORTING_NOTE, keys::REKEYING_NOTE];
+        let found = self.api.engine.store().get(&notes.map(keys::note)).await.map_err(Error::from)?;
+        let mut found = found.into_iter();
+        let mut next = || found.next().flatten().map(|note| note.value);
+        let (known, ring, importing, rekeying) = (next(), next(), next(), next());
+        let fault = match known {
+            None => Some(
+                "the table has not been set up; `laurel serve --table` or `laurel import` does".to_owned(),
+            ),
+            Some(_) if importing.is_some() => {
+                Some("an import into this table is under way or was cut off".to_owned())
             }
-            Some(_) => None,
+            Some(_) if rekeying.is_some() => {
+                Some("a rekeying of this table is under way or was cut off".to_owned())
+            }
+            Some(known) => {
+                let settled = self.api.secrets.settle(&known, ring.as_deref());
+                settled.err().map(|other| other.to_string())
+            }
         };
         if let Some(fault) = fault {
             tracing::error!(function = self.function.name, fault, "this store is not served");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use edge::{Api, Clock, Function, Policy, Rates, Secrets};
-use engine::{Engine, store::Store};
+use engine::store::Store;
 use store_dynamodb::{DynamoStore, Options};
 
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) async fn instance(
     };
     let secrets = Secrets::new(checked_master_key(&key).map_err(|error| error.to_string())?.as_bytes());
     let clock = settings.test_clock.map_or(Clock::Machine, Clock::test);
-    let mut api = Api::new(Engine::new(store), clock, secrets, [&[function], others].concat());
+    let mut api = Api::new(store, clock, secrets, [&[function], others].concat());
     api.origins.clone_from(&settings.origins);
     api.rates = Policy::requests(settings.rate_limit).map(Rates::new);
     Ok(Instance::new(function, api, &settings.table))

@@ -88,7 +88,7 @@ async fn set_up() -> Arc<Counted> {
 
 fn instance_at(function: &'static Function, store: Arc<Counted>, master_key: &[u8], now: &str) -> Instance {
     let clock = Clock::test(Instant::parse(now).unwrap());
-    let mut api = Api::new(Engine::new(store), clock, Secrets::new(master_key), vec![function]);
+    let mut api = Api::new(store, clock, Secrets::new(master_key), vec![function]);
     api.origins = vec!["https://shop.example".to_owned()];
     Instance::new(function, api, "tests")
 }
@@ -430,7 +430,7 @@ async fn a_store_that_is_not_ours_is_not_served() {
 async fn the_month_before_is_settled_and_shown() {
     let clock = Clock::test(Instant::parse(NOW).unwrap());
     let functions = vec![&settle::FUNCTION, &settle::SETTLEMENTS];
-    let api = Api::new(Engine::new(set_up().await), clock, Secrets::new(MASTER_KEY), functions);
+    let api = Api::new(set_up().await, clock, Secrets::new(MASTER_KEY), functions);
     let settle = Instance::new(&settle::FUNCTION, api, "tests");
     let told = direct(&settle, json!({"as_of": "2026-03-01T06:00:00+08:00"}), 60).await.unwrap();
     assert_eq!((&told["month"], &told["done"]), (&json!("2026-02"), &json!(true)));

@@ -62,7 +62,8 @@ fn instance() {
     lambda::tell(BROKEN.name, "info");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let engine = Engine::new(Arc::new(MemoryStore::default()));
+        let store = Arc::new(MemoryStore::default());
+        let engine = Engine::new(store.clone());
         let now = Instant::parse(NOW).unwrap();
         let secrets = Secrets::new(MASTER_KEY);
         engine.records().set_note("master_key", secrets.fingerprint().to_vec().into()).await.unwrap();
@@ -72,7 +73,7 @@ fn instance() {
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
         let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
         engine.programme().save(&request, &document, PROGRAM, None, tell).await.unwrap();
-        let api = Api::new(engine, Clock::test(now), secrets, vec![&BROKEN]);
+        let api = Api::new(store, Clock::test(now), secrets, vec![&BROKEN]);
         lambda::answer_events(&Instance::new(&BROKEN, api, "tests")).await.unwrap();
     });
 }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use domain::{json::Json, time::Instant};
 use edge::{Api, Chance, Clock, Function, Secrets};
-use engine::{Engine, Request, id::CallerId, records::By, store::Store};
+use engine::{Request, id::CallerId, records::By, store::Store};
 use infra::FUNCTIONS;
 
 use crate::store::{Weather, Weathered};
@@ -42,7 +42,7 @@ pub(crate) fn instance(
     let store = Arc::new(Weathered::new(store.clone(), weather.clone()));
     let clock = Clock::simulated(Instant(now));
     clock.simulate(Instant(now), elapsed);
-    let mut api = Api::new(Engine::new(store), clock, secrets.clone(), FUNCTIONS.to_vec());
+    let mut api = Api::new(store, clock, secrets.clone(), FUNCTIONS.to_vec());
     api.chance = Chance::seeded(seed);
     api.rates = None;
     api.share_store();

@@ -98,6 +98,13 @@ pub mod kind {
 /// The note that holds the fingerprint of the master key that the data was written under.
 pub const MASTER_KEY_NOTE: &str = "master_key";
 
+/// The note that holds the keys by which stored things are judged for ever, sealed, once they follow from no line of the
+/// master key any more.
+pub const RING_NOTE: &str = "keyring";
+
+/// The note that stands while identities are moved to another line of the master key: its fingerprint.
+pub const REKEYING_NOTE: &str = "rekeying";
+
 /// The note that says how far remembered requests have been looked through.
 pub(crate) const LOOKED_THROUGH_NOTE: &str = "requests_looked_through";
 

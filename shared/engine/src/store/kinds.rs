@@ -64,6 +64,17 @@ pub enum Room {
     Programme,
 }
 
+/// Whether records of that kind say who somebody is: the edge seals them before a store sees them. It is asked of each
+/// record that is read or written.
+pub fn is_sealed(kind: Kind) -> bool {
+    kind == kind::PERSON || kind == kind::ANSWER
+}
+
+/// Kinds that are sealed.
+pub fn sealed() -> impl Iterator<Item = Kind> {
+    KINDS.iter().map(|row| row.kind).filter(|kind| is_sealed(*kind))
+}
+
 /// How a record goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Goes {
@@ -274,6 +285,15 @@ mod tests {
         for row in KINDS {
             assert_eq!(row.personal, row.goes.contains(&Goes::Erased), "{}", row.name);
         }
+    }
+
+    /// A record that says who somebody is goes with the person; of the other personal ones each only leads to it.
+    #[test]
+    fn what_is_sealed_is_personal() {
+        let sealed: Vec<&str> = KINDS.iter().filter(|row| is_sealed(row.kind)).map(|row| row.name).collect();
+        assert_eq!(sealed, ["person", "answer"]);
+        assert!(KINDS.iter().filter(|row| is_sealed(row.kind)).all(|row| row.personal));
+        assert_eq!(super::sealed().count(), 2);
     }
 
     #[test]

@@ -26,4 +26,4 @@ pub use port::{
     VALUE_BYTES_MAX, Version, WRITES_MAX, Write, check_limits,
 };
 pub use reading::{Claim, ClaimedForm, Records};
-pub use renew::{Renewed, renew};
+pub use renew::{Renewed, commit_anew, renew};

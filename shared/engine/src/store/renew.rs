@@ -54,11 +54,11 @@ async fn renew_as(
         bytes += record.value.len();
         writes.push(write);
         if writes.len() == COMMIT_RECORDS || bytes >= COMMIT_BYTES {
-            renewed.written += commit(store, std::mem::take(&mut writes)).await?;
+            renewed.written += commit_anew(store, std::mem::take(&mut writes)).await?;
             bytes = 0;
         }
     }
-    renewed.written += commit(store, writes).await?;
+    renewed.written += commit_anew(store, writes).await?;
     Ok((renewed, page.next))
 }
 
@@ -71,23 +71,26 @@ fn anew(key: &Key, record: &Record, form: fn(&Key) -> Option<Form>) -> Result<Op
     Ok(Some(Write { key: key.clone(), expect: Expect::Version(record.version), change }))
 }
 
-/// Commits them together or, if another commit was faster with one, each alone: what others wrote is in the
-/// newest format.
-async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<u64, Error> {
+/// Commits records in another form, together or, if another commit was faster with one, each alone: what others
+/// wrote is in the newest form. Returns how many were written.
+///
+/// # Errors
+/// The store failed.
+pub async fn commit_anew(store: &dyn Store, writes: Vec<Write>) -> Result<u64, StoreError> {
     if writes.is_empty() {
         return Ok(0);
     }
     match store.commit_as(writes.clone(), Manner::Anew).await {
         Ok(_) => return Ok(writes.len() as u64),
         Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     }
     let mut written = 0;
     for write in writes {
         match store.commit_as(vec![write], Manner::Anew).await {
             Ok(_) => written += 1,
             Err(StoreError::LostRace | StoreError::Unknown(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     Ok(written)
@@ -239,7 +242,7 @@ mod tests {
         let stale: Vec<Write> =
             held(&store).iter().map(|(key, record)| anew(key, record, aged).unwrap().unwrap()).collect();
         put(&store, "m1".to_owned(), encode(&Aged { number: 9 }));
-        assert_eq!(commit(&store, stale).now_or_never().unwrap().unwrap(), 1);
+        assert_eq!(commit_anew(&store, stale).now_or_never().unwrap().unwrap(), 1);
         let now: Vec<Bytes> = held(&store).into_iter().map(|(_, record)| record.value).collect();
         assert_eq!(now, [encode(&Aged { number: 9 }), encode(&Aged { number: 4 })]);
     }
