@@ -19,7 +19,7 @@ use engine::{
     id::CallerId,
     memory::MemoryStore,
     records::By,
-    store::{Key, Range, Record, Store},
+    store::{Key, Record, Store},
 };
 use laurel_tests::partner::Partner;
 use serde_json::{Value, json};
@@ -165,12 +165,17 @@ impl Shop {
 
     /// Every record of the store except nonces: a signature is used up whatever its request's outcome.
     pub(crate) async fn snapshot(&self) -> Vec<(Key, Record)> {
-        let nonces = engine::keys::all(engine::keys::kind::NONCE);
-        let mut records = Vec::new();
-        for (from, to) in [(Key::new(vec![0]), nonces.from), (nonces.to, Key::new(vec![0xff; 32]))] {
-            let range = Range { from, to };
-            records.extend(self.api.engine.store().scan(range, usize::MAX).await.unwrap());
+        let (mut records, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.api.engine.store().walk(None, from, 1_000).await.unwrap();
+            records.extend(page.records);
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
         }
+        records.retain(|(key, _)| key.kind() != engine::keys::kind::NONCE);
+        records.sort_by(|(one, _), (other, _)| one.cmp(other));
         records
     }
 
