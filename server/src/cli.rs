@@ -47,6 +47,11 @@ pub enum Command {
     Audit(Audit),
     /// Write members and ledger as CSV and JSON Lines, or everything with --full.
     Export(Export),
+    /// Keep a second copy of another server's data folder, a few seconds behind it.
+    ///
+    /// LAUREL_ADMIN_KEY is an admin's key of that server. Copy its master-key by hand. `laurel serve` over the copy
+    /// takes over; after that it does not follow any more.
+    Follow(Follow),
     /// Seal persons and partners' secrets under the newest line of the master key.
     ///
     /// Exits 1 if a partner's secret was sealed under a line that is missing.
@@ -115,6 +120,17 @@ pub struct Serve {
     /// Requests a minute that each caller except admins may send; 0 means no limit.
     #[arg(long, value_name = "N", default_value_t = edge::RATE_LIMIT)]
     pub rate_limit: u32,
+}
+
+/// `laurel follow`.
+#[derive(Args, Debug, Clone)]
+pub struct Follow {
+    /// The server to follow, such as http://10.0.0.2:9000.
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// The folder of the copy.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
 }
 
 /// How a file is read, where it does not say so itself.

@@ -8,6 +8,7 @@ pub mod cli;
 mod compact;
 mod export;
 mod exported;
+mod follow;
 mod full;
 mod home;
 mod import;
@@ -65,6 +66,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Some(Command::Audit(own)) if own.settlement.is_some() => settlement_audit::audit(&own).await,
             Some(Command::Audit(own)) => audit::audit(&own.data).await,
             Some(Command::Export(export)) => export::export(&export).await,
+            Some(Command::Follow(own)) => follow::follow(&own).await,
             Some(Command::Reseal(data)) => reseal(&data).await,
             Some(Command::Rekey(data)) => rekey(&data).await,
             Some(Command::Compact(data)) => compact::compact(&data).await,

@@ -25,6 +25,7 @@ mod exactly_once;
 mod failing;
 mod files;
 mod files_at_work;
+mod follow;
 mod hangups;
 mod histories;
 mod hostile;
