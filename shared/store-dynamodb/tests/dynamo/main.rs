@@ -7,6 +7,7 @@
 mod conformance;
 mod cost;
 mod faults;
+mod feed;
 mod unknown;
 
 use bytes::Bytes;
