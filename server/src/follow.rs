@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use engine::{
     keys,
-    store::{Key, Manner, Position, Store as _},
+    store::{Key, Manner, Position, Store as _, StoreError},
 };
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty};
@@ -180,8 +180,15 @@ fn cut_off() -> Trouble {
     Trouble::Passing("an answer was cut off".to_owned())
 }
 
-fn unwritable(error: engine::store::StoreError) -> Trouble {
-    Trouble::Final(failed("the copy cannot be written", &error))
+/// Commits to the copy, however long its tables take.
+async fn put(store: &RedbStore, changes: Vec<(Key, Option<Bytes>)>, manner: Manner) -> Result<(), StartError> {
+    loop {
+        match store.copy(changes.clone(), manner).await {
+            Ok(_) => return Ok(()),
+            Err(StoreError::Busy) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => return Err(failed("the copy cannot be written", &error)),
+        }
+    }
 }
 
 /// Follows until SIGTERM or SIGINT.
@@ -203,19 +210,17 @@ pub(crate) async fn follow(asked: &Follow) -> Result<ExitCode, StartError> {
 }
 
 async fn run(other: &Other, data: &Path) -> Result<ExitCode, StartError> {
-    let mut copy = open(data).await?;
-    loop {
-        let (store, following) = match copy.take() {
-            Some(own) => own,
-            None => {
-                retried(|| begin(other, data)).await?;
-                copy = open(data).await?;
-                continue;
-            }
-        };
-        tracing::info!(name = following.name, "following");
+    // The other server knows it by this name, also after it has begun anew.
+    let mut name = name();
+    if let Some((store, following)) = open(data).await? {
+        name.clone_from(&following.name);
         keep_up(other, &store, following).await?;
-        tracing::warn!("what follows is not there any more: the copy begins anew");
+    }
+    loop {
+        retried(|| begin(other, data, &name)).await?;
+        let made = open(data).await?;
+        let (store, following) = made.ok_or_else(|| StartError("the copy is gone".to_owned()))?;
+        keep_up(other, &store, following).await?;
     }
 }
 
@@ -237,7 +242,7 @@ async fn retried<T, F: Future<Output = Result<T, Trouble>>>(
 
 /// The copy in the folder, if there is one; refuses a folder that is something else.
 async fn open(data: &Path) -> Result<Option<(Arc<RedbStore>, Following)>, StartError> {
-    if !data.join("tables.redb").exists() && !data.join("replacing-2").exists() {
+    if !RedbStore::is_in(data) {
         return Ok(None);
     }
     let store = RedbStore::open(data, Options::default());
@@ -253,7 +258,7 @@ async fn open(data: &Path) -> Result<Option<(Arc<RedbStore>, Following)>, StartE
 }
 
 /// Makes a copy from a backup, and puts it in the folder's place.
-async fn begin(other: &Other, data: &Path) -> Result<(), Trouble> {
+async fn begin(other: &Other, data: &Path, name: &str) -> Result<(), Trouble> {
     let anew = RedbStore::anew(data);
     let file = |error: std::io::Error| Trouble::Final(failed("the copy cannot be written", &error));
     if anew.exists() {
@@ -267,7 +272,7 @@ async fn begin(other: &Other, data: &Path) -> Result<(), Trouble> {
     let header = lines.next().await?.and_then(|line| full::read_header(&line)).ok_or_else(cut_off)?;
     let old = "the other server is older than this one: it does not say from where to go on";
     let position = header.ok_or_else(|| Trouble::Final(StartError(old.to_owned())))?;
-    let following = Following { name: name(), position };
+    let following = Following { name: name.to_owned(), position };
     let (mut changes, mut bytes, mut records) = (Vec::new(), 0, 0_u64);
     let whole = loop {
         let line = lines.next().await?.ok_or_else(cut_off)?;
@@ -279,7 +284,7 @@ async fn begin(other: &Other, data: &Path) -> Result<(), Trouble> {
         bytes += key.len() + value.len();
         changes.push((Key::new(key), Some(Bytes::from(value))));
         if changes.len() == COMMIT_RECORDS || bytes >= COMMIT_BYTES {
-            store.copy(std::mem::take(&mut changes), Manner::Quiet).await.map_err(unwritable)?;
+            put(&store, std::mem::take(&mut changes), Manner::Quiet).await.map_err(Trouble::Final)?;
             bytes = 0;
         }
     };
@@ -287,7 +292,7 @@ async fn begin(other: &Other, data: &Path) -> Result<(), Trouble> {
         return Err(cut_off());
     }
     changes.push((keys::note(keys::FOLLOWING_NOTE), Some(following.write())));
-    store.copy(changes, Manner::Quiet).await.map_err(unwritable)?;
+    put(&store, changes, Manner::Quiet).await.map_err(Trouble::Final)?;
     store.close();
     RedbStore::replace(data).map_err(opened)?;
     tracing::info!(records, "the copy is whole");
@@ -302,12 +307,16 @@ fn name() -> String {
 
 /// Takes what is committed there, until something is missing.
 async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> Result<(), StartError> {
+    tracing::info!(name = following.name, "following");
     let (mut said, mut noted) = (Instant::now(), Instant::now());
     loop {
         let target =
             format!("/backup?after={}&name={}", full::hex(following.position.as_bytes()), following.name);
         let asked = &following;
-        let Some(next) = retried(|| step(other, &target, store, asked)).await? else { return Ok(()) };
+        let Some(next) = retried(|| step(other, &target, store, asked)).await? else {
+            tracing::warn!("what follows is not there any more: the copy begins anew");
+            return Ok(());
+        };
         if said.elapsed() > BETWEEN_WORDS {
             tracing::info!(position = full::hex(next.as_bytes()), "the copy has what was committed there");
             said = Instant::now();
@@ -315,8 +324,7 @@ async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> 
         if next != following.position && noted.elapsed() > BETWEEN_NOTES {
             let next = Following { position: next.clone(), ..following.clone() };
             let note = vec![(keys::note(keys::FOLLOWING_NOTE), Some(next.write()))];
-            let kept = store.copy(note, Manner::Quiet).await;
-            kept.map_err(|error| failed("the copy cannot be written", &error))?;
+            put(store, note, Manner::Quiet).await?;
             noted = Instant::now();
         }
         following.position = next;
@@ -353,7 +361,7 @@ async fn step(
         }
         let manner = if told["quiet"] == true { Manner::Quiet } else { Manner::Plain };
         changes.push((keys::note(keys::FOLLOWING_NOTE), Some(next.write())));
-        store.copy(newest(changes), manner).await.map_err(unwritable)?;
+        put(store, newest(changes), manner).await.map_err(Trouble::Final)?;
         return Ok(Some(next.position));
     }
 }

@@ -37,6 +37,11 @@ fn settle(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Whether the folder holds a store, or one is being put into it.
+pub(crate) fn is_there(path: &Path) -> bool {
+    [tables::FILE, REMOVING, MOVING].iter().any(|name| path.join(name).exists())
+}
+
 /// Replaces the folder's store with the one in `anew`, which nobody has open.
 pub(crate) fn replace(path: &Path) -> Result<(), OpenError> {
     let io = |source| OpenError::Io { path: path.to_owned(), source };
@@ -110,6 +115,7 @@ mod tests {
             write(&path.join(ANEW), &new, "new");
             write(&path.join(ANEW), &["lock"], "");
             begin(path).unwrap();
+            assert!(is_there(path));
             if step >= 1 {
                 fs::remove_file(path.join("journal-1")).unwrap();
             }
@@ -130,7 +136,9 @@ mod tests {
                 }
                 fs::remove_dir_all(path.join(ANEW)).unwrap();
             }
+            assert!(is_there(path), "after step {step}");
             finish(path).unwrap();
+            assert!(is_there(path));
             let wanted = [
                 ("journal-0", "new"),
                 ("journal-1", "new"),

@@ -199,6 +199,11 @@ impl RedbStore {
         RedbStore::open_on(disk, path, &options)
     }
 
+    /// Whether there is a store in this folder. Makes nothing.
+    pub fn is_in(path: &Path) -> bool {
+        replace::is_there(path)
+    }
+
     /// Where a store is made that is to take the place of the one in this folder, or of none: see
     /// [`RedbStore::replace`].
     pub fn anew(path: &Path) -> PathBuf {
