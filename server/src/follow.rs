@@ -181,7 +181,11 @@ fn cut_off() -> Trouble {
 }
 
 /// Commits to the copy, however long its tables take.
-async fn put(store: &RedbStore, changes: Vec<(Key, Option<Bytes>)>, manner: Manner) -> Result<(), StartError> {
+async fn put(
+    store: &RedbStore,
+    changes: Vec<(Key, Option<Bytes>)>,
+    manner: Manner,
+) -> Result<(), StartError> {
     loop {
         match store.copy(changes.clone(), manner).await {
             Ok(_) => return Ok(()),

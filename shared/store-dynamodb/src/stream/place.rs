@@ -30,8 +30,8 @@ impl Shard {
 pub(super) enum Progress {
     /// Not at all: it begins with its oldest record.
     Start,
-    /// Not at all; records from before that moment, in milliseconds since 1970, are none of the reader's. What is of
-    /// the same second is.
+    /// Not at all; records from before that moment, in milliseconds since 1970, are none of the reader's. Those of the
+    /// last minute before it are, because their times are rounded down.
     Since(i64),
     /// Up to the record of that number.
     After(Arc<str>),

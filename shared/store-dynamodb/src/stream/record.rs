@@ -14,13 +14,17 @@ use crate::{
     place::Place,
 };
 
+/// By how much the time of a record may be rounded down.
+const ROUNDED_MILLIS: i64 = 60_000;
+
 type Image = HashMap<String, AttributeValue>;
 
 /// The write that a record tells of, if it is one to show, and not from before that moment.
 pub(super) fn committed(record: Record, since: i64) -> Option<Committed> {
     let is_new = record.event_name == Some(OperationType::Insert);
     let told = record.dynamodb?;
-    if told.approximate_creation_date_time.is_some_and(|at| at.secs() < since.div_euclid(1_000)) {
+    let begun = since.saturating_sub(ROUNDED_MILLIS);
+    if told.approximate_creation_date_time.is_some_and(|at| at.secs().saturating_mul(1_000) < begun) {
         return None;
     }
     let read = read(told, is_new);
