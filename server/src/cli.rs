@@ -31,7 +31,7 @@ pub enum Command {
     ///
     /// Columns, in any order, in English or Chinese: phone, email (phone_2, email_2 ... too),
     /// external.CHANNEL or channel with external_id; name, birthday, gender, country, province, city,
-    /// district, consent.CHANNEL, terms_version, registered_at, registered_channel, brand, tags, badges;
+    /// district, consent.CHANNEL, attribute.ID, terms_version, registered_at, registered_channel, brand, tags, badges;
     /// tier, tier_until, growth, prior_orders, prior_amount; points, expires_at, held_until, balance_id.
     /// Every row lands or is told with its lines; running it again changes nothing.
     Import(Import),
@@ -182,8 +182,8 @@ impl Read {
 pub struct Import {
     /// The file, CSV or .xlsx; or, with --full, what `laurel export --full` or a backup wrote. Columns: who it is
     /// (phone, phone_2 …, email, email_2 …, external.CHANNEL, or channel and external_id); name, birthday, gender,
-    /// country, province, city, district, consent.CHANNEL, terms_version, registered_at, registered_channel; tier,
-    /// tier_until, growth, prior_orders, prior_amount; tags, badges; brand, points, expires_at, held_until,
+    /// country, province, city, district, consent.CHANNEL, attribute.ID, terms_version, registered_at,
+    /// registered_channel; tier, tier_until, growth, prior_orders, prior_amount; tags, badges; brand, points, expires_at, held_until,
     /// balance_id.
     pub file: PathBuf,
     #[command(flatten)]

@@ -5,7 +5,10 @@
 use std::io;
 
 use bytes::Bytes;
-use edge::{Api, wire::Show};
+use edge::{
+    Api,
+    wire::{Show, Viewer},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -47,6 +50,7 @@ pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) 
     let unwritable = |error: io::Error| failed("cannot write", &error);
     let programmes = api.engine.programme().timeline().map_err(unreadable)?;
     let show = Show { programme: programmes.newest() };
+    let viewer = Viewer { secrets: &api.secrets, staff: true };
     let now = api.clock.now();
     let bar = progress::bar(0, what);
     let (mut members, mut after) = (0, None);
@@ -54,7 +58,7 @@ pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) 
         let (page, following) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
             let view = api.engine.people().member(*id, now).await.map_err(unreadable)?;
-            let mut member = json!(show.member(&view));
+            let mut member = json!(show.member(&view, viewer));
             // What is due is in its ledger too, and shown as not written down yet.
             member["entries"] = view.member.seq.into();
             taker.member(&member).map_err(unwritable)?;

@@ -72,18 +72,24 @@ pub(crate) async fn write(
 ) -> Result<Moved, StartError> {
     let unwritable = |error: io::Error| failed(&format!("cannot write to {}", folder.display()), &error);
     let mut who = BTreeSet::new();
-    let mut consents = BTreeSet::new();
-    each(api, |_, view| {
+    let (mut consents, mut attributes) = (BTreeSet::new(), BTreeSet::new());
+    each(api, |programme, view| {
         who.extend(identities(&view.person.identities).0.into_iter().map(|(column, _)| column));
         consents.extend(view.person.consents.keys().map(|channel| format!("consent.{channel}")));
+        attributes.extend(own_attributes(programme, view).map(|(column, _)| column));
         Ok(())
     })
     .await?;
     // As people write them: numbers first, ids of other systems last.
     let mut who: Vec<String> = who.into_iter().collect();
     who.sort_by_key(|column| (column.starts_with("external"), !column.starts_with("phone")));
-    let columns: Vec<String> =
-        who.iter().cloned().chain(ABOUT.iter().map(|name| (*name).to_owned())).chain(consents).collect();
+    let columns: Vec<String> = who
+        .iter()
+        .cloned()
+        .chain(ABOUT.iter().map(|name| (*name).to_owned()))
+        .chain(consents)
+        .chain(attributes)
+        .collect();
     let balance = ["brand", "points", "expires_at", "held_until", "balance_id"].map(str::to_owned);
     let lot_columns: Vec<String> = who.into_iter().chain(balance).collect();
     let mut moved = Moved::default();
@@ -190,7 +196,7 @@ fn about(programme: &Programme, view: &MemberView) -> Cells {
     // What is gone from the programme could not come again.
     let badges = member.badges.iter().filter(|badge| programme.badge(&badge.id).is_some());
     let badges: Vec<&str> = badges.map(|badge| badge.id.as_str()).collect();
-    let tags = member.tags.iter().filter(|tag| programme.tags.contains(tag));
+    let tags = member.tags.iter().filter(|tag| programme.has_hand_tag(tag));
     let tags: Vec<&str> = tags.map(String::as_str).collect();
     let mut cells = vec![
         ("name", plain(&person.name)),
@@ -220,7 +226,20 @@ fn about(programme: &Programme, view: &MemberView) -> Cells {
         let word = since.map_or_else(|| (if *given { "yes" } else { "no" }).to_owned(), |at| zone.show(*at));
         (format!("consent.{channel}"), word)
     }));
+    cells.extend(own_attributes(programme, view));
     cells
+}
+
+/// The columns of the attributes that the member has, and their cells. What is gone from the programme could not
+/// come again.
+fn own_attributes<'a>(
+    programme: &'a Programme,
+    view: &'a MemberView,
+) -> impl Iterator<Item = (String, String)> + 'a {
+    let own = view.person.attributes.iter();
+    let known = own
+        .filter(|(id, value)| programme.attribute(id).is_some_and(|rule| rule.kind.word() == value.kind()));
+    known.map(|(id, value)| (format!("attribute.{id}"), value.cell()))
 }
 
 /// A row for each lot, and one for a debt.

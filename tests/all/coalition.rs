@@ -18,6 +18,7 @@ pub(crate) fn coalition() -> Value {
     brands.push(partner("mute", &all, &[]));
     brands.push(partner("idle", &[], &["tier", "balance"]));
     brands.push(partner("new", &all, &[]));
+    program["tags"] = json!([{"id": "vip"}]);
     program
 }
 

@@ -56,6 +56,8 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     let adjust = |id: &str| json!({"member_id": member, "brand": "acme", "points": 3, "reason": "r", "adjustment_id": id});
     let badge = |member: &str| json!({"member_id": member, "badge": "founder"});
     let scan = |token: &str| json!({"token": token, "brand": "acme", "spend": true});
+    let further =
+        |value: &str| json!({"identity": {"kind": "external", "channel": "further", "value": value}});
     let caller = |name: &str| json!({"name": name, "roles": ["storefront"], "brand": "acme"});
     let at = |path: &str, other: &str, body: Value| Write {
         other_path: other.to_owned(),
@@ -74,6 +76,11 @@ async fn writes(shop: &Shop) -> Vec<Write> {
         write("/expire-points", json!({}), json!({"member_id": member})),
         write("/keys", caller("one"), caller("two")),
         at(&format!("/keys/{key}/rotate"), &format!("/keys/{other_key}/rotate"), json!({})),
+        Write {
+            other_path: format!("/members/{other}/identities"),
+            ..write(&format!("/members/{member}/identities"), further("one"), further("two"))
+        },
+        at(&format!("/members/{member}/tags"), &format!("/members/{other}/tags"), json!({"add": ["vip"]})),
         at(
             &format!("/members/{member}/link-code"),
             &format!("/members/{other}/link-code"),

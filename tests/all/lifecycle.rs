@@ -90,7 +90,8 @@ async fn a_registration_is_answered_in_full() {
     let member = &reply.body["member"];
     let want = json!({
         "id": member["id"], "status": "active", "registered_at": START,
-        "identities": [{"kind": "phone", "value": "+8613800138000", "verified": false}],
+        "identities": [{"id": member["identities"][0]["id"], "kind": "phone", "value": "+8613800138000",
+                        "verified": false}],
         "profile": profile, "consents": {"email": true, "sms": false},
         "brand": "acme", "channel": "store:0042", "terms_version": "2026-01",
         "tier": {"id": "basic", "since": START, "valid_until": null, "lifetime": false, "trial": null,

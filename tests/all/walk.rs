@@ -59,7 +59,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         "PATCH",
         "/members/{member}",
         r#"{"profile":{"name":"Li"}}"#,
-        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 200, 404],
     ),
     (
         "POST",
@@ -72,6 +72,24 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         "DELETE",
         "/members/{member}/badges/first_order?reason=r",
         "",
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/members/{member}/identities",
+        r#"{"identity":{"kind":"external","channel":"more","value":"{n}"}}"#,
+        [401, 401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 422, 404],
+    ),
+    (
+        "DELETE",
+        "/members/{member}/identities/{identity}?reason=r",
+        "",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    (
+        "POST",
+        "/members/{member}/tags",
+        r#"{"add":["vip"],"reason":"r"}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     (
@@ -310,11 +328,16 @@ impl Walk {
             true => (shop.card(&member).await, shop.card(&shop.somebody().await).await),
             false => Default::default(),
         };
+        let identity = match path.is_empty() || path.contains("{identity}") {
+            true => self.identity(&member, n).await,
+            false => String::new(),
+        };
         let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
         let filling = vec![
             ("{n}", n.to_owned(), format!("not-{n}")),
             ("{member}", member.clone(), "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{card}", card, other_card),
+            ("{identity}", identity, "idn_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{who}", whom, no_one),
             ("{brand}", brand.clone(), brand),
             ("{order}", order, "nothing".to_owned()),
@@ -337,6 +360,13 @@ impl Walk {
         }
         let made = shop.ok("POST", path, json!({"alg": "hmac-sha256"})).await;
         made["keyid"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a further identity of the member.
+    async fn identity(&self, member: &str, n: &str) -> String {
+        let further = json!({"identity": {"kind": "external", "channel": "further", "value": n}});
+        let made = self.shop.ok("POST", &format!("/members/{member}/identities"), further).await;
+        made["identity"]["id"].as_str().unwrap().to_owned()
     }
 
     /// A token of that member for the redemption of that number.
@@ -373,6 +403,7 @@ fn route_of(method: &str, path: &str) -> String {
         .replace("{member}", "{id}")
         .replace("{key}", "{id}")
         .replace("/links/tea", "/links/{brand}")
+        .replace("/{identity}?reason=r", "/{identity_id}")
         .replace("/badges/first_order?reason=r", "/badges/{badge}")
         .replace("?verified=true", "")
         .replace("/new/", "/{id}/")

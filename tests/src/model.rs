@@ -105,6 +105,7 @@ mod refunds;
 mod requests;
 mod revising;
 mod status;
+mod tags;
 
 use activities::{ActivityKey, Gave};
 pub use calendar::{Calendar, DAY, NEVER};
@@ -153,6 +154,8 @@ pub struct Shown {
     pub standing: Standing,
     /// Rule 10, where the model vouches for it.
     pub lifecycle: Option<&'static str>,
+    /// Ids of its tags, in the programme's order.
+    pub tags: Vec<String>,
     /// The next tier, and the growth that it needs.
     pub next: Option<(usize, i64)>,
 }
@@ -271,10 +274,14 @@ impl Model {
         let now = draft.now;
         let (standing, _) = draft.shown();
         let program = Versions(&self.programs[..known]).newest();
-        let lifecycle = facts::Facts { program, member: &standing }.lifecycle(now);
+        let facts = facts::Facts { program, member: &standing };
+        let lifecycle = facts.lifecycle(now);
+        // An erased member has none.
+        let gone = standing.status == "erased";
+        let tags = if gone { Vec::new() } else { facts.tags().into_iter().map(str::to_owned).collect() };
         let next = program.tiers.get(standing.tier + 1);
         let next = next.map(|next| (standing.tier + 1, (next.growth - standing.growth).max(0)));
-        Shown { standing, lifecycle, next }
+        Shown { standing, lifecycle, tags, next }
     }
 
     /// Every entry that moves anything, oldest first, and how many of them are in writing.

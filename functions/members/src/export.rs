@@ -4,7 +4,7 @@
 use domain::{member::MemberId, time::Instant};
 use edge::{
     Answer, Api, Call, Kind, List, Method, OrNull, Problem, Route, Text, answer, asking,
-    wire::{Entry, GivenConsent, Identity, KnownOrder, Member, Show},
+    wire::{Entry, GivenConsent, Identity, KnownOrder, Member, Show, Viewer},
 };
 use engine::{Filter, LedgerEntry, Link, Place};
 use serde::Serialize;
@@ -109,10 +109,12 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut part = Part { api, id, now: call.request.now, entries: Vec::new(), links: Vec::new() };
     let next = part.fill(&show, from).await?;
 
-    let member = is_first.then(|| show.member(&view));
+    // What staff noted is the person's to know.
+    let viewer = Viewer { staff: true, ..api.viewer(call) };
+    let member = is_first.then(|| show.member(&view, viewer));
     let answer = Exported {
         member,
-        identities: is_first.then(|| show.identities(&view.person)),
+        identities: is_first.then(|| show.identities(id, &view.person, viewer)),
         consents: is_first.then(|| show.consents(&view.person)),
         entries: part.entries.iter().map(|entry| show.listed(entry)).collect(),
         orders: part.entries.iter().filter_map(|entry| show.known_order(&entry.entry)).collect(),

@@ -1,11 +1,13 @@
 //! `/members`: reading a member and its ledger, finding one by identity; correcting, suspending,
-//! closing and erasing; taking a badge back; linking it with partners; tokens for its own page.
+//! closing and erasing; how it is known; its tags; taking a badge back; linking it with partners; tokens for its own page.
 
 mod answers;
 mod badges;
 mod export;
 mod filter;
+mod identities;
 mod links;
+mod tags;
 mod tokens;
 
 use domain::{
@@ -135,7 +137,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Patch,
             path: "/{id}",
             summary: "Corrects a member's profile and consents",
-            access: STAFF,
+            access: STAFF.and_members(Members::Own),
             remembers: false,
             answers: &[(200, Member::SHAPE)],
             problems: &[Code::MemberNotFound, Code::LimitExceeded, Code::VersionConflict],
@@ -164,6 +166,9 @@ pub static FUNCTION: Function = Function {
         },
         export::ROUTE,
         badges::TAKE,
+        identities::ADD,
+        identities::REMOVE,
+        tags::CHANGE,
         links::ASK,
         links::LIST,
         links::END,
@@ -180,7 +185,8 @@ async fn shown(api: &Api, id: MemberId, call: &Call) -> Result<Answer, Problem> 
     let view = api.engine.people().member(id, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
     let etag = api.tag_of(&view.person);
-    Ok(Answer::new(200, &Show { programme: programmes.newest() }.member(&view)).tagged(etag))
+    let member = Show { programme: programmes.newest() }.member(&view, api.viewer(call));
+    Ok(Answer::new(200, &member).tagged(etag))
 }
 
 async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -228,19 +234,25 @@ async fn activities(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
 async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Problem> {
     let id = named(call)?;
+    let programmes = api.engine.programme().timeline()?;
+    let told = api.corrections(body, call.caller.is_staff())?;
     let mut trial = domain::member::Person::default();
     let (_, zone) = api.engine.programme().currency_and_zone()?;
-    api.corrected(&mut trial, &body, zone).map_err(|fault| Problem::invalid_field(&[fault]))?;
+    api.corrected(&mut trial, &told, zone).map_err(|fault| Problem::invalid_field(&[fault]))?;
 
     let change = |person: &mut domain::member::Person| {
         let before = person.clone();
         // It was tried above.
-        _ = api.corrected(person, &body, zone);
+        _ = api.corrected(person, &told, zone);
         let own = Some(changed(call));
         // After a doubt it may be there already, under a tag of its own.
         let is_there = *person == before && person.changed == own;
         if !is_there && !call.goes_on(&api.tag_of(&before)) {
             return Err(Error::PersonChanged { last: before.changed, zone });
+        }
+        let emptied = programmes.newest().registration.emptied(&before, person);
+        if !emptied.is_empty() {
+            return Err(Refusal::InvalidField(emptied).into());
         }
         if *person != before {
             person.changed = own;

@@ -28,7 +28,14 @@ pub static FUNCTION: Function = Function {
         access: Access::keys(&[Role::Storefront, Role::Operator]),
         remembers: true,
         answers: &[(200, RegisteredMember::SHAPE), (201, RegisteredMember::SHAPE)],
-        problems: &[Code::BrandNotFound, Code::MemberNotFound, Code::IdentityConflict, Code::LimitExceeded],
+        problems: &[
+            Code::BrandNotFound,
+            Code::MemberNotFound,
+            Code::IdentityConflict,
+            Code::ProofInvalid,
+            Code::NotAdmitted,
+            Code::LimitExceeded,
+        ],
         ..taking!(Registration => handle)
     }],
 };
@@ -36,7 +43,7 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let brand = body.brand.clone();
-    let (person, claims) = match edge::person(api, body) {
+    let (person, claims) = match edge::person(api, body, call.caller.is_staff()) {
         Ok((person, claims)) => (Person { changed: Some(edge::changed(call)), ..person }, claims),
         // What was answered before is answered again, whatever would be refused now: a birthday is judged by today.
         Err(problem) => {
@@ -51,7 +58,7 @@ async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Pr
     let show = Show { programme: programmes.newest() };
     let tell = |registered: &Registered| {
         let status = if registered.created { 201 } else { 200 };
-        let member = show.member(&registered.view);
+        let member = show.member(&registered.view, api.viewer(call));
         Answer::new(status, &RegisteredMember { member, created: registered.created }).kept()
     };
     let told = api.engine.people().register(&call.request, &registration, tell).await?;

@@ -152,7 +152,7 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
     let holder = api.engine.people().card_holder(card).await?;
     let seen = seen(api, call, holder.ok_or(Refusal::CardTokenInvalid)?).await?;
     if !spend {
-        return answered(api, &seen, None);
+        return answered(api, call, &seen, None);
     }
 
     let member = seen.view.member.id;
@@ -168,7 +168,7 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
         until: told_until(api, &token)?,
         by: engine::id::CardNumber(api.chance.bytes()?),
     };
-    let answer = answered(api, &seen, Some(scan_id))?.kept();
+    let answer = answered(api, call, &seen, Some(scan_id))?.kept();
 
     let told = api.engine.people().spend_card(&call.request, &spend, answer).await?;
 
@@ -229,7 +229,7 @@ async fn seen(api: &Api, call: &Call, holder: MemberId) -> Result<Seen, Problem>
     Ok(Seen { view, linked })
 }
 
-fn answered(api: &Api, seen: &Seen, scan_id: Option<String>) -> Result<Answer, Problem> {
+fn answered(api: &Api, call: &Call, seen: &Seen, scan_id: Option<String>) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
     let scan_id = scan_id.map(Text);
@@ -238,6 +238,6 @@ fn answered(api: &Api, seen: &Seen, scan_id: Option<String>) -> Result<Answer, P
             let member = show.member_for_partner(&seen.view, reference, sees);
             Answer::new(200, &CardScannedByPartner { member, scan_id })
         }
-        None => Answer::new(200, &CardScanned { member: show.member(&seen.view), scan_id }),
+        None => Answer::new(200, &CardScanned { member: show.member(&seen.view, api.viewer(call)), scan_id }),
     })
 }

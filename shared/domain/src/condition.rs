@@ -12,7 +12,7 @@ mod wants;
 use crate::id::TierId;
 
 pub use self::{
-    compare::{InYear, Order, Quantity, Rank, Same, Truth, When},
+    compare::{AttributeTest, InYear, OnDay, Order, Quantity, Rank, Same, Truth, When},
     fact::{Amount, Facts, Flag, Moment, MonthDay, Number, Region, Word, Words},
     read::{Reader, schema},
     subject::Subject,
@@ -51,6 +51,8 @@ pub enum Pair {
     Birthday(InYear),
     /// Something that is so or not.
     Flag(Flag, Truth),
+    /// An attribute of the programme's, by its id.
+    Attribute(String, AttributeTest),
 }
 
 impl Condition {
@@ -99,10 +101,46 @@ impl Condition {
 
     /// Ids of the badges it names, to be checked against the programme.
     pub fn badges(&self) -> Vec<&str> {
+        self.words(Words::Badges)
+    }
+
+    /// Ids of the tags it names.
+    pub fn tags(&self) -> Vec<&str> {
+        self.words(Words::Tags)
+    }
+
+    /// Ids of attributes that it names and the programme does not have.
+    pub fn attributes_gone(&self) -> Vec<&str> {
         let pairs = self.pairs().into_iter();
         pairs
             .filter_map(|pair| match pair {
-                Pair::Words(Words::Badges, badge) => Some(badge.as_str()),
+                Pair::Attribute(id, AttributeTest::Gone(_)) => Some(id.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether all that it asks is of the person: age, gender, region, channel and attributes.
+    pub fn asks_the_person(&self) -> bool {
+        self.pairs().into_iter().all(|pair| match pair {
+            Pair::Number(fact, _) => *fact == Number::Age,
+            Pair::Word(fact, _) => matches!(fact, Word::Gender | Word::Region(_) | Word::Channel),
+            Pair::Attribute(..) => true,
+            Pair::Tier(_)
+            | Pair::Amount(..)
+            | Pair::Moment(..)
+            | Pair::Words(..)
+            | Pair::Birthday(_)
+            | Pair::Flag(..) => false,
+        })
+    }
+
+    /// What it asks a set of words for.
+    fn words(&self, of: Words) -> Vec<&str> {
+        let pairs = self.pairs().into_iter();
+        pairs
+            .filter_map(|pair| match pair {
+                Pair::Words(set, word) if *set == of => Some(word.as_str()),
                 _ => None,
             })
             .collect()
@@ -133,6 +171,9 @@ impl Pair {
             Pair::Word(fact, test) => test.holds(facts.word(*fact)?),
             Pair::Birthday(test) => test.holds(facts.birthday()?),
             Pair::Flag(fact, test) => test.holds(facts.flag(fact)?),
+            // Nothing needs to be looked up for what everybody lacks.
+            Pair::Attribute(_, test @ AttributeTest::Gone(_)) => test.holds(None, |_| 0),
+            Pair::Attribute(id, test) => test.holds(facts.attribute(id)?, |day| facts.days_back(day)),
         })
     }
 
@@ -148,7 +189,8 @@ impl Pair {
             | Pair::Words(..)
             | Pair::Word(..)
             | Pair::Birthday(_)
-            | Pair::Flag(..) => false,
+            | Pair::Flag(..)
+            | Pair::Attribute(..) => false,
         }
     }
 }

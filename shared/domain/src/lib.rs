@@ -9,6 +9,7 @@
 //! Nothing here reads a clock, a random number, the environment or a store, and no value is ever a float. The
 //! rules themselves are written down in `docs/RULES.md`; modules name the rule that they implement.
 
+pub mod attribute;
 pub mod brought;
 pub mod condition;
 pub mod decide;

@@ -10,6 +10,7 @@ pub use rests::{RESTS_MAX, Rest, Rests};
 
 pub use crate::id::MemberId;
 use crate::{
+    attribute::Attribute,
     brought::Opening,
     id::{ActivityId, BadgeId, BrandId, ReferralCode, TierId},
     number::{Money, signed},
@@ -344,6 +345,8 @@ pub struct Person {
     pub consents: BTreeMap<String, bool>,
     /// Since when, where a file said it.
     pub consents_since: BTreeMap<String, Instant>,
+    /// What the programme declares beside, by its ids; those of an attribute that is gone are kept.
+    pub attributes: BTreeMap<String, Attribute>,
     /// The last change of what is known; `None` before one was recorded.
     pub changed: Option<Changed>,
 }

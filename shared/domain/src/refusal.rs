@@ -27,6 +27,24 @@ pub enum Refusal {
     CardTokenInvalid,
     /// The card token was used to spend before.
     CardTokenUsed,
+    /// The programme has no such tag.
+    TagNotFound {
+        /// The tag, as it was named.
+        tag: String,
+    },
+    /// The tag follows from a rule, and is not set by hand.
+    TagHasRule {
+        /// The tag.
+        tag: String,
+    },
+    /// The member has no such identity.
+    IdentityNotFound,
+    /// It is the only identity of the member.
+    LastIdentity,
+    /// The programme does not take the person as a member.
+    NotAdmitted,
+    /// The programme takes an identity only if somebody vouches for it, or it is proved.
+    ProofRequired,
     /// The programme has no such brand.
     BrandNotFound,
     /// The programme has no such badge.

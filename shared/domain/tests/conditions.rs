@@ -78,6 +78,7 @@ fn person() -> Person {
         terms_version: None,
         consents: BTreeMap::from([("email".to_owned(), true), ("sms".to_owned(), false)]),
         consents_since: BTreeMap::new(),
+        attributes: BTreeMap::new(),
         changed: None,
     }
 }
@@ -87,7 +88,7 @@ fn read(text: &str) -> Result<Condition, Vec<&'static str>> {
     let json = Json::parse(text.as_bytes()).unwrap();
     let (mut faults, yuan) = (Vec::new(), Currency::of("CNY").unwrap());
     let amount = |text: &str| Money::parse(text, yuan);
-    let read = Reader { amount: &amount, faults: &mut faults }.read(&json, "");
+    let read = Reader { amount: &amount, attributes: &[], faults: &mut faults }.read(&json, "");
     assert_eq!(read.is_some(), faults.is_empty(), "{text}");
     read.ok_or_else(|| faults.iter().map(|fault| fault.code).collect())
 }
@@ -439,7 +440,7 @@ fn wanted_values_are_told() {
     ] {
         let text = format!(r#"{{"fact": "{name}", "op": "{op}", "value": {{}}}}"#);
         let mut faults = Vec::new();
-        let mut reader = Reader { amount: &|_| None, faults: &mut faults };
+        let mut reader = Reader { amount: &|_| None, attributes: &[], faults: &mut faults };
         assert!(reader.read(&Json::parse(text.as_bytes()).unwrap(), "").is_none());
         assert_eq!(faults[0].detail, wanted, "{name} {op}");
     }

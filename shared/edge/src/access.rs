@@ -46,6 +46,11 @@ impl Caller {
         }
     }
 
+    /// Whether it is staff of the programme.
+    pub fn is_staff(&self) -> bool {
+        self.may(&[Role::Operator])
+    }
+
     /// Whether it reaches only the house's own brands.
     pub(crate) fn is_house(&self) -> bool {
         !self.may(&[Role::Operator]) && !self.is(Role::Partner)
@@ -125,6 +130,11 @@ impl Api {
             BrandKind::Partner if call.caller.is_house() => Err(Problem::forbidden()),
             _ => Ok(()),
         }
+    }
+
+    /// The caller, as somebody who looks at a member.
+    pub fn viewer(&self, call: &Call) -> wire::Viewer<'_> {
+        wire::Viewer { secrets: &self.secrets, staff: call.caller.is_staff() }
     }
 
     /// The brand of that name, if the programme has it and the caller may act for it.

@@ -126,6 +126,10 @@ codes! {
     LinkNotFound 404 "link_not_found" "no such link of this member" No Nothing Data::None;
     /// of a card's code: wrong, too old, of a card that was replaced, or of nobody; of a `scan_id`: of another brand, or older than 10 minutes; it is not told which
     CardTokenInvalid 404 "card_token_invalid" "the card's code is wrong or too old; scan it again" No Nothing Data::None;
+    /// the programme has none of that id
+    TagNotFound 404 "tag_not_found" "no such tag in the programme" No Nothing Data::None;
+    /// the member has none of that id
+    IdentityNotFound 404 "identity_not_found" "no such identity of this member" No Nothing Data::None;
     /// see the `Allow` header
     MethodNotAllowed 405 "method_not_allowed" "another method answers here; see Allow" No Nothing Data::None;
     /// the body took longer than 30 seconds
@@ -158,8 +162,14 @@ codes! {
     MemberNotActive 409 "member_not_active" "the member is not active" No Nothing Data::Member("`member_status`");
     /// the month ended less than 15 minutes ago, or has not ended
     MonthNotEnded 409 "month_not_ended" "a month can be settled from 15 minutes after its end on" No Nothing Data::Plain("`from`: when it can be closed");
-    /// the identities belong to different members
-    IdentityConflict 409 "identity_conflict" "the identities belong to different members" No Nothing Data::Staff("`members`, for admins and operators");
+    /// the programme says who may register (`registration.eligible`), and this person may not
+    NotAdmitted 409 "not_admitted" "the programme does not take this person as a member" No Nothing Data::None;
+    /// unknown, used, over, or of another identity or purpose; it is not said which. Codes are not sent yet, so none is good
+    ProofInvalid 409 "proof_invalid" "the proof is not good for this" No Nothing Data::None;
+    /// it is the only one
+    LastIdentity 409 "last_identity" "it is the member's last identity" No Nothing Data::None;
+    /// an identity is another member's, or several are different members'
+    IdentityConflict 409 "identity_conflict" "an identity belongs to another member" No Nothing Data::Staff("`members`, for admins and operators");
     /// two keys of the partner are live
     TooManyKeys 409 "too_many_keys" "two keys of this partner are live; revoke one first" No Nothing Data::None;
     /// somebody else saved a version meanwhile
@@ -184,6 +194,10 @@ codes! {
     CurrencyMismatch 422 "currency_mismatch" "the order is not in the programme's currency" No Nothing Data::Plain("`currency`");
     /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks; see the limits in [RULES.md](RULES.md#limits)
     LimitExceeded 422 "limit_exceeded" "a limit would be passed" No Nothing Data::Member("`limit`");
+    /// the tag has a `when` in the programme, from which it follows
+    TagHasRule 422 "tag_has_rule" "the tag follows from a rule" No Nothing Data::None;
+    /// nobody vouches for the identity, and the programme asks for it (`identities.require_proof`); or the caller is a member's token
+    ProofRequired 422 "proof_required" "the identity needs a proof, or a shop's word" No Nothing Data::None;
     /// the key stands for another request
     IdempotencyKeyReused 422 "idempotency_key_reused" "the Idempotency-Key was used for another request" No Nothing Data::None;
     /// not a test server, not an instant, or earlier than its clock

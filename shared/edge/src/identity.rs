@@ -25,7 +25,8 @@ pub use email::email;
 pub use phone::phone;
 
 use crate::{
-    Api, Call, Change, DayText, List, Named, Problem, Secrets, Text, body, serve::hash, wire, words,
+    Api, AttributesSent, AttributesTold, Call, Change, Code, DayText, List, Named, Problem, Secrets, Text,
+    body, serve::hash, wire, words,
 };
 
 words! {
@@ -55,6 +56,30 @@ body! {
 }
 
 body! {
+    /// An identity that somebody says is a person's.
+    pub struct IdentityTold {
+        /// what it is
+        pub kind: IdentityWord,
+        /// the other system, of an external identity
+        pub channel: Option<Text<64>>,
+        /// the number, address or id
+        pub value: Text<256>,
+        /// whether the shop vouches for it
+        pub verified: Option<bool>,
+        /// that a code which was sent to it came back; codes are not sent yet, so none is good
+        pub proof: Option<Text<64>>,
+    }
+}
+
+impl IdentityTold {
+    /// The identity, without what proves it.
+    fn sent(&self) -> IdentitySent {
+        let IdentityTold { kind, channel, value, verified, proof: _ } = self.clone();
+        IdentitySent { kind, channel, value, verified }
+    }
+}
+
+body! {
     /// Where a person lives, as sent.
     pub struct RegionSent {
         /// 国家
@@ -79,6 +104,8 @@ body! {
         pub gender: Change<Text<32>>,
         /// where the person lives
         pub region: Change<RegionSent>,
+        /// what the programme declares beside, by its ids; null takes one away
+        pub attributes: Change<AttributesSent>,
     }
 }
 
@@ -86,7 +113,7 @@ body! {
     /// Somebody registers.
     pub struct Registration {
         /// how the person is known
-        pub identities: List<IdentitySent, 1, IDENTITIES_MAX>,
+        pub identities: List<IdentityTold, 1, IDENTITIES_MAX>,
         /// who the person is
         pub profile: Option<ProfileSent>,
         /// where the person registers
@@ -112,6 +139,13 @@ body! {
         /// what the person agreed to
         pub terms_version: Option<Text<64>>,
     }
+}
+
+/// A correction whose attributes were read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Corrections {
+    sent: Correction,
+    attributes: AttributesTold,
 }
 
 /// Why a text is no telephone number or no address.
@@ -185,6 +219,25 @@ impl Known {
     }
 }
 
+/// An identity that is to be a member's, and what claims it.
+///
+/// # Errors
+/// It is none, or its proof is not good for that.
+pub fn identity_told(api: &Api, sent: &IdentityTold, pointer: &str) -> Result<(Identity, Claim), Problem> {
+    let programmes = api.engine.programme().timeline()?;
+    let known = normalize(programmes.newest(), &sent.sent(), pointer);
+    let known = known.map_err(|fault| Problem::invalid_field(&[fault]))?;
+    match sent.proof {
+        None => Ok((known.identity.clone(), known.claim(api))),
+        Some(_) => Err(Problem::of(Code::ProofInvalid)),
+    }
+}
+
+/// The keyed hash that claims an identity, in the form in which it is stored.
+pub fn stored_claim(api: &Api, own: &Identity) -> IdentityHash {
+    claim_under(&api.secrets, own)
+}
+
 /// The keyed hashes that claim a person's identities, in the forms in which they are stored.
 pub fn stored_claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
     claims_under(&api.secrets, person)
@@ -192,22 +245,27 @@ pub fn stored_claims(api: &Api, person: &Person) -> Vec<IdentityHash> {
 
 /// The same under those secrets.
 pub(crate) fn claims_under(secrets: &Secrets, person: &Person) -> Vec<IdentityHash> {
-    let hash = |own: &Identity| secrets.identity_hash(own.kind.word(), &own.channel, &own.value);
-    person.identities.iter().map(hash).collect()
+    person.identities.iter().map(|own| claim_under(secrets, own)).collect()
 }
 
-/// The person of a registration, and what claims each identity, in the same order.
+fn claim_under(secrets: &Secrets, own: &Identity) -> IdentityHash {
+    secrets.identity_hash(own.kind.word(), &own.channel, &own.value)
+}
+
+/// The person of a registration, and what claims each identity, in the same order; `staff` says whether staff
+/// sent it.
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn person(api: &Api, sent: Registration) -> Result<(Person, Vec<Claim>), Problem> {
+pub fn person(api: &Api, sent: Registration, staff: bool) -> Result<(Person, Vec<Claim>), Problem> {
     let programmes = api.engine.programme().timeline()?;
     let programme = programmes.newest();
     let mut faults = Vec::new();
+    let proofs = sent.identities.iter().any(|sent| sent.proof.is_some());
     let (mut identities, mut claims): (Vec<Identity>, Vec<Claim>) = (Vec::new(), Vec::new());
     for (index, sent) in sent.identities.iter().enumerate() {
         let pointer = format!("/identities/{index}");
-        match normalize(programme, sent, &pointer) {
+        match normalize(programme, &sent.sent(), &pointer) {
             Ok(known) => {
                 let one = &known.identity;
                 let same = |own: &Identity| {
@@ -231,12 +289,18 @@ pub fn person(api: &Api, sent: Registration) -> Result<(Person, Vec<Claim>), Pro
         terms_version: sent.terms_version.map(Into::into),
         ..Person::default()
     };
-    if let Some(profile) = sent.profile {
+    if let Some(mut profile) = sent.profile {
+        let attributes = std::mem::take(&mut profile.attributes);
+        AttributesTold::read(programme, attributes, staff, &mut faults)?.apply(&mut person);
         correct_profile(&mut person, profile);
     }
     correct_consents(&mut person, sent.consents.as_ref());
     faults.extend(birthday_fault(&person, programme.zone, api.clock.now()));
-    if faults.is_empty() { Ok((person, claims)) } else { Err(Problem::invalid_field(&faults)) }
+    match faults.is_empty() {
+        false => Err(Problem::invalid_field(&faults)),
+        true if proofs => Err(Problem::of(Code::ProofInvalid)),
+        true => Ok((person, claims)),
+    }
 }
 
 /// A birthday lies between 1900 and today.
@@ -259,18 +323,41 @@ pub fn changed_by(request: &Request) -> Changed {
 impl Api {
     /// The `ETag` of what is known of a person and may be corrected: of profile, consents and terms.
     pub fn tag_of(&self, person: &Person) -> String {
-        let Person { name, birthday, gender, region, terms_version, consents, .. } = person;
-        let known = serde_json::json!([name, birthday, gender, region, terms_version, consents]);
+        let Person { name, birthday, gender, region, terms_version, consents, attributes, .. } = person;
+        let attributes: Vec<_> = attributes.iter().map(|(id, value)| (id, value.shown())).collect();
+        let known = serde_json::json!([name, birthday, gender, region, terms_version, consents, attributes]);
         let hash = hash(&[self.secrets.content_key(), known.to_string().as_bytes()]);
         let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("\"{digits}\"")
     }
 
-    /// Corrects a person as the body of a `PATCH` says.
+    /// What the body of a `PATCH` says; `staff` says whether staff sent it.
+    ///
+    /// # Errors
+    /// What is wrong with its attributes.
+    pub fn corrections(&self, mut sent: Correction, staff: bool) -> Result<Corrections, Problem> {
+        let programmes = self.engine.programme().timeline()?;
+        let mut faults = Vec::new();
+        let attributes = match &mut sent.profile {
+            None => AttributesTold::default(),
+            Some(profile) => {
+                let sent = std::mem::take(&mut profile.attributes);
+                AttributesTold::read(programmes.newest(), sent, staff, &mut faults)?
+            }
+        };
+        match faults.is_empty() {
+            true => Ok(Corrections { sent, attributes }),
+            false => Err(Problem::invalid_field(&faults)),
+        }
+    }
+
+    /// Corrects a person so.
     ///
     /// # Errors
     /// The birthday is impossible.
-    pub fn corrected(&self, person: &mut Person, sent: &Correction, zone: Zone) -> Result<(), Fault> {
+    pub fn corrected(&self, person: &mut Person, told: &Corrections, zone: Zone) -> Result<(), Fault> {
+        let Corrections { sent, attributes } = told;
+        attributes.apply(person);
         if let Some(profile) = sent.profile.clone() {
             correct_profile(person, profile);
         }

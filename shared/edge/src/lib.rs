@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod api;
+mod attributes;
 mod caller;
 mod card;
 mod chance;
@@ -36,6 +37,7 @@ pub mod wire;
 
 pub use answer::{Answer, KeptAnswer};
 pub use api::{Api, key_hash};
+pub use attributes::{AttributeSent, AttributeShown, AttributesSent, AttributesTold};
 pub use caller::{Caller, Role};
 pub use card::{
     CARD_STEP_MILLIS, CardReference, CardToken, Made, OFFLINE_MILLIS, Offline, SCAN_MILLIS, Scanned,
@@ -46,8 +48,8 @@ pub use code::{Code, Data, Repeat, Written};
 pub use document::{Taken, Told, made};
 pub use form::Form;
 pub use identity::{
-    Correction, IdentitySent, IdentityWord, ProfileSent, RegionSent, Registration, Unread, changed,
-    changed_by, email, person, phone, stored_claims,
+    Correction, Corrections, IdentitySent, IdentityTold, IdentityWord, ProfileSent, RegionSent, Registration,
+    Unread, changed, changed_by, email, identity_told, person, phone, stored_claim, stored_claims,
 };
 pub use kinds::{
     AllOr, At, Cell, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,

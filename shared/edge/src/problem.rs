@@ -121,6 +121,23 @@ impl Problem {
             Refusal::BadgeNotFound => Problem::of(Code::BadgeNotFound),
             Refusal::ActivityNotFound => Problem::of(Code::ActivityNotFound),
             Refusal::SettlementNotFound => Problem::of(Code::SettlementNotFound),
+            Refusal::TagNotFound { tag } => {
+                Problem::saying(Code::TagNotFound, format!("the programme has no tag {tag}"))
+            }
+            Refusal::TagHasRule { tag } => Problem::saying(
+                Code::TagHasRule,
+                format!("{tag} follows from its rule in the programme; only tags without `when` are set by hand"),
+            ),
+            Refusal::IdentityNotFound => Problem::of(Code::IdentityNotFound),
+            Refusal::LastIdentity => Problem::saying(
+                Code::LastIdentity,
+                "it is the only one, and without any the member's points would be out of reach: add another first".to_owned(),
+            ),
+            Refusal::NotAdmitted => Problem::of(Code::NotAdmitted),
+            Refusal::ProofRequired => Problem::saying(
+                Code::ProofRequired,
+                "say \"verified\": true, if you vouch for it, or send a `proof` of it; a member's token needs the proof".to_owned(),
+            ),
             Refusal::Forbidden => Problem::of(Code::Forbidden),
             Refusal::ActivityLimit => Problem::saying(
                 Code::ActivityLimit,

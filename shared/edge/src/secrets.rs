@@ -10,8 +10,9 @@ use std::{
 
 use crate::{
     card::{CardSecrets, letters::CROCKFORD},
-    wire::CodeNumber,
+    wire::{CodeNumber, IdentityId},
 };
+use domain::member::{Identity, MemberId};
 use engine::id::{CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -187,6 +188,15 @@ impl Secrets {
     pub fn identity_hash(&self, kind: &str, channel: &str, value: &str) -> IdentityHash {
         let text = [kind, "\0", channel, "\0", value].concat();
         IdentityHash(half(derive(&self.line().identity, text.as_bytes())))
+    }
+
+    /// The id under which an identity of that member is shown. It follows from the key of contents, which stays the
+    /// same for ever, so nothing is stored; and from the member, so that who has a number after somebody else is not
+    /// taken for them.
+    pub fn identity_id(&self, member: MemberId, identity: &Identity) -> IdentityId {
+        let Identity { kind, channel, value, verified: _ } = identity;
+        let text = ["identity\0", kind.word(), "\0", channel, "\0", value].concat();
+        IdentityId(half(derive(self.content_key(), &[text.as_bytes(), b"\0", &member.0].concat())))
     }
 
     /// Seals a secret under the newest version of the master key, so that it can be opened again under the

@@ -39,7 +39,9 @@ pub use people::{
     People,
     bring::{Came, Coming, ComingBalance, DEBT_NAME, Left, Named, Stay, lot_name},
     card::{Card, CardSpend, NewCard},
+    identities::{NewIdentity, OwnIdentity},
     register::{Registered, Registration},
+    tags::TagChange,
     view::MemberView,
 };
 pub use programme::{Programmes, versions::ProgramError};

@@ -39,7 +39,7 @@ pub const MEMBERS: Known = Known {
             ("balance_id", &[]),
         ],
     ],
-    prefixes: &["external.", "consent."],
+    prefixes: &["external.", "consent.", "attribute."],
     numbered: &["phone", "email"],
 };
 

@@ -324,7 +324,11 @@ impl Sheet {
         let over = quote.map_or(String::new(), |line| {
             format!("lines {} to {}: a quote opened in line {line}; ", lines.first, lines.last)
         });
-        let broken = |column: &&Column| cells.get(column.index).is_some_and(|cell| has_break(cell));
+        // A text of an attribute may have several lines.
+        let one_line = |column: &&Column| !column.field.starts_with("attribute.");
+        let broken = |column: &&Column| {
+            one_line(column) && cells.get(column.index).is_some_and(|cell| has_break(cell))
+        };
         if let Some(cell) = beside {
             let column = self.columns.iter().find(|column| column.index == cell);
             let detail = "text stands beside its quotes: a quote that belongs to the text is doubled, and the \

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
+    attribute::{AttributeKind, AttributeRule, NoValue},
     brought::Opening,
     id::{BadgeId, BalanceId},
     json::Json,
@@ -176,7 +177,7 @@ impl Reading<'_> {
         let brand = self.programme.brands.first().map(|brand| brand.id.as_str());
         let identities = Json::List(vec![registration(named, false)]);
         let body = object([("identities", Some(identities)), ("brand", text(brand))]);
-        let read = edge::checked(&body).and_then(|registration| edge::person(self.api, registration));
+        let read = edge::checked(&body).and_then(|registration| edge::person(self.api, registration, true));
         read.ok()?.1.pop()
     }
 
@@ -260,6 +261,7 @@ impl Reading<'_> {
                 reason: REASON.to_owned(),
                 bill: self.how.bill,
                 correct: self.how.correct,
+                strict: self.how.strict,
             },
             lines: row.lines,
             cells: cells.collect(),
@@ -329,6 +331,7 @@ impl Reading<'_> {
         let row = made.row;
         let verified = self.how.verified;
         let (consents, since) = self.consents(made);
+        let attributes = self.attributes(made);
         let birthday = made.optional("birthday", |text| self.reader.day(text));
         let gender = row.get("gender").map(|cell| match cell.text {
             "男" => "male",
@@ -356,7 +359,14 @@ impl Reading<'_> {
             let part = |name: &'static str| (name, text(get(name)));
             let region = object(["country", "province", "city", "district"].map(part));
             let region = (!region.fields().is_empty()).then_some(region);
-            let profile = object([part("name"), part("birthday"), part("gender"), ("region", region)]);
+            let attributes = (!attributes.is_empty()).then(|| Json::Object(attributes.clone()));
+            let profile = object([
+                part("name"),
+                part("birthday"),
+                part("gender"),
+                ("region", region),
+                ("attributes", attributes),
+            ]);
             let given = consents.iter().map(|(channel, given)| (channel.as_str().into(), Json::Bool(*given)));
             let consents = (!consents.is_empty()).then(|| Json::Object(given.collect()));
             let body = object([
@@ -370,7 +380,8 @@ impl Reading<'_> {
                 ("consents", consents),
                 ("profile", (!profile.fields().is_empty()).then_some(profile)),
             ]);
-            let read = edge::checked(&body).and_then(|registration| edge::person(self.api, registration));
+            let read =
+                edge::checked(&body).and_then(|registration| edge::person(self.api, registration, true));
             let problem = match read {
                 Ok((mut person, claims)) => {
                     person.consents_since = since;
@@ -398,6 +409,40 @@ impl Reading<'_> {
                 return Err(told_of(row.lines, &problem, |pointer| identity_column(named, pointer)));
             }
         }
+    }
+
+    /// The values of attributes that the programme has.
+    fn attributes(&self, made: &mut Made<'_>) -> Vec<(domain::json::Text, Json)> {
+        let mut attributes = Vec::new();
+        let row = made.row;
+        for cell in row.cells() {
+            let Some(id) = cell.column.field.strip_prefix("attribute.") else { continue };
+            let Some(rule) = self.programme.attribute(id) else {
+                made.left_out(cell, "unknown_attribute", "the programme has no such attribute");
+                continue;
+            };
+            match self.attribute(rule, cell.text) {
+                Ok(value) => attributes.push((id.into(), value)),
+                Err(wrong) => made.left_out(cell, wrong.code, &wrong.detail),
+            }
+        }
+        attributes
+    }
+
+    /// A cell as the value of an attribute.
+    fn attribute(&self, rule: &AttributeRule, text: &str) -> Result<Json, Wrong> {
+        let words = |text: &str| Json::Text(text.into());
+        let value = match &rule.kind {
+            _ if value::is_misread(text) => return Err(value::misread()),
+            AttributeKind::Choice(_) | AttributeKind::Text => words(text),
+            AttributeKind::Choices(_) => Json::List(listed(text).iter().map(|one| words(one)).collect()),
+            AttributeKind::Number => words(&value::decimal(text)?),
+            // A cell that stands for nothing is refused as a date below.
+            AttributeKind::Date => words(&self.reader.day(text)?.map_or_else(String::new, |day| day.show())),
+            AttributeKind::Flag => value::yes_or_no(text).map_or(Json::Null, Json::Bool),
+        };
+        let wrong = |wrong: NoValue| Wrong { code: wrong.code, detail: wrong.detail.into() };
+        rule.read(&value).map(|_| value).map_err(wrong)
     }
 
     fn consents(&self, made: &mut Made<'_>) -> (BTreeMap<String, bool>, BTreeMap<String, Instant>) {

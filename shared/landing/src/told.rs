@@ -110,7 +110,9 @@ impl Ready {
     pub(crate) fn refused(&self, problem: &Problem) -> Vec<Told> {
         told_of(self.lines, problem, |pointer| {
             let field = pointer.trim_start_matches('/');
-            self.cells.get(field).cloned().unwrap_or_default()
+            // What is missing has no cell.
+            let named = if field.contains('/') { String::new() } else { field.to_owned() };
+            self.cells.get(field).cloned().unwrap_or((named, String::new()))
         })
     }
 
@@ -129,6 +131,7 @@ impl Ready {
         told.extend(left.iter().map(|left| match left {
             Left::Identity(index) => not_added(self.identities.get(*index).map_or("", String::as_str)),
             Left::Field(field) => not_added(field),
+            Left::Attribute(id) => not_added(&format!("attribute.{id}")),
             Left::Consent(channel) => not_added(&format!("consent.{channel}")),
             Left::ConsentKept(channel, own) => {
                 let own = if *own { "yes" } else { "no" };
@@ -147,6 +150,15 @@ impl Ready {
             Left::BadgeTaken(badge) => {
                 let detail = format!("{badge} was taken back by hand: only staff gives it again");
                 self.about("badges", true, "not_added", detail)
+            }
+            Left::Missing(required) => {
+                let mut told = self.about(&required.column(), true, "invalid_field", required.detail());
+                told.column = if told.column.is_empty() { required.column() } else { told.column };
+                told
+            }
+            Left::NotAdmitted => {
+                let detail = "the programme does not take this person as a member who registers".to_owned();
+                self.about("", true, "not_admitted", detail)
             }
             Left::Tags => {
                 self.about("tags", true, "not_added", "the member has left: nothing is added".to_owned())

@@ -316,6 +316,7 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
         404 if other => Verdict::at(Point::Admit, status, "member_not_found"),
         403 => Verdict::at(Point::Late, status, "forbidden"),
         404 => Verdict::at(Point::Late, status, absent_code(pattern, body)),
+        422 => Verdict::at(Point::Late, status, "proof_required"),
         _ => Verdict::at(Point::Never, status, ""),
     }
 }

@@ -6,6 +6,7 @@ mod shop;
 use std::collections::BTreeSet;
 
 use domain::{
+    attribute::{AttributeKind, AttributeRule},
     condition::Reader,
     json::Json,
     number::{Currency, Figure, Money, Rate, SignedMoney, Term, floor_of_product},
@@ -178,11 +179,28 @@ fn instant(data: &[u8]) {
     }
 }
 
-/// A condition is accepted, or its faults are reported.
+/// A condition is accepted, or its faults are reported; and what is a value of an attribute is one again as it is
+/// shown.
 fn condition(data: &[u8]) {
     let Ok(json) = Json::parse(data) else { return };
+    let choices = || vec!["tea".to_owned(), "go".to_owned()];
+    let kinds = [
+        AttributeKind::Choice(choices()),
+        AttributeKind::Choices(choices()),
+        AttributeKind::Number,
+        AttributeKind::Date,
+        AttributeKind::Flag,
+        AttributeKind::Text,
+    ];
+    let attributes = kinds.map(|kind| AttributeRule { id: kind.word().to_owned(), kind, staff: false });
+    for rule in &attributes {
+        if let Ok(value) = rule.read(&json) {
+            let shown = Json::parse(value.shown().to_string().as_bytes());
+            assert_eq!(shown.ok().and_then(|shown| rule.read(&shown).ok()), Some(value));
+        }
+    }
     let (mut faults, amount) = (Vec::new(), |text: &str| Money::parse(text, currency(0)));
-    let read = Reader { amount: &amount, faults: &mut faults }.read(&json, "");
+    let read = Reader { amount: &amount, attributes: &attributes, faults: &mut faults }.read(&json, "");
     assert_eq!(read.is_some(), faults.is_empty(), "{faults:?}");
 }
 

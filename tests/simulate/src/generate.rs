@@ -32,6 +32,7 @@ const ROWS: &[(i64, Draw)] = &[
     (2, Writer::badge),
     (1, Writer::take_badge),
     (1, Writer::status),
+    (2, Writer::tag),
     (2, Writer::sweep),
     (1, Writer::register),
     (1, Writer::program_seldom),
@@ -40,7 +41,7 @@ const ROWS: &[(i64, Draw)] = &[
     (2, Writer::find_order),
     (1, Writer::look),
     (2, Writer::scan),
-    (14, Writer::show),
+    (12, Writer::show),
 ];
 
 /// A request of the partner, and how many times in ten it comes.

@@ -3,11 +3,15 @@
 //! A write takes effect when its commit goes through. An answer that writes nothing may be right at any
 //! moment between the request and the answer, so the state is noted before others change it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{member::MemberId, time::Instant};
+use domain::{
+    member::{Member, MemberId},
+    time::Instant,
+};
 use engine::records::{By, EntryRecord, MemberRecord, ProgramRecord, decode};
 use laurel_tests::model::command::{Command, Told};
+use smol_str::SmolStr;
 
 use crate::{
     faults::{Fault, Mix},
@@ -52,7 +56,7 @@ impl World {
             Op::Command(..) if told.members.is_empty() && told.is_named => {
                 return self.fix_answer(index, now, known);
             }
-            Op::Command(sent) if !told.members.is_empty() && is_main(&told)? => {
+            Op::Command(sent) if !told.members.is_empty() && self.is_main(&told)? => {
                 let command = sent.command.clone();
                 return self.installed(index, &command, now, known, &told);
             }
@@ -76,13 +80,12 @@ impl World {
         }
         let nows = attempt.nows.clone();
         if told.entries.is_empty() {
-            // A newly registered member has no entry yet.
-            if let Some((id, value)) = told.members.first() {
-                let key = engine::keys::member(*id);
-                let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
-                now = record.member.registered_at.0;
+            // A newly registered member has no entry yet, and a tag never has one.
+            let Some((id, value)) = told.members.first() else { return Ok((now, known)) };
+            now = member_of(*id, value)?.as_of.0;
+            if !self.places.contains_key(id) {
+                return Ok((now, known));
             }
-            return Ok((now, known));
         }
         // What fell due before may have an older version: the newest one is the one that was known.
         let mut newest = 1;
@@ -98,10 +101,8 @@ impl World {
         }
         // Nor need an entry name the newest version that the member was settled over.
         for (id, value) in told.members.iter().filter(|(id, _)| whose.is_none_or(|whose| whose == *id)) {
-            let key = engine::keys::member(*id);
-            let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
             let before = self.places.get(id).map_or(0, |place| self.model.member(*place).standing.versions);
-            let settled = record.member.version as usize;
+            let settled = member_of(*id, value)?.version as usize;
             newest = newest.max(if settled > before { settled } else { 1 });
         }
         known = known.min(newest.max(attempt.known[0]));
@@ -192,13 +193,12 @@ impl World {
             let Some(member) = self.places.get(id).copied() else {
                 return Err("somebody is settled whom nobody registered".to_owned());
             };
-            let key = engine::keys::member(*id);
-            let record: MemberRecord = decode(&key, value).map_err(|error| error.to_string())?;
+            let settled = member_of(*id, value)?;
             // A sweep writes several at once, and may learn of a new version after it has settled the first.
             let (now, known) = self.moment(index, told, Some(*id))?;
             // Under a clock that is ahead of another's, more may be due.
             self.note_earlier(index, member);
-            self.model.settle(member, record.member.as_of.0, now, known);
+            self.model.settle(member, settled.as_of.0, now, known);
         }
         Ok(())
     }
@@ -234,6 +234,24 @@ impl World {
         self.attempt_at(but).blurred = true;
     }
 
+    /// Whether a commit does what the request says, and does not only write down the effects of time.
+    fn is_main(&self, told: &Committed) -> Result<bool, String> {
+        if told.is_named {
+            return Ok(true);
+        }
+        for (id, value) in &told.members {
+            let Some(place) = self.places.get(id) else { continue };
+            let own: BTreeSet<SmolStr> = member_of(*id, value)?.tags.iter().map(SmolStr::new).collect();
+            if own != self.model.member(*place).standing.tags {
+                return Ok(true);
+            }
+        }
+        let by = |(key, value): &(engine::store::Key, bytes::Bytes)| -> Result<By, String> {
+            decode::<EntryRecord>(key, value).map(|entry| entry.by).map_err(|error| error.to_string())
+        };
+        told.entries.last().map_or(Ok(false), |entry| Ok(by(entry)? != By::Time))
+    }
+
     /// The instances, for the final checks.
     pub(crate) fn any_instance(&self) -> Arc<edge::Api> {
         self.instances[0].clone()
@@ -247,13 +265,8 @@ fn since(told: &Committed) -> Result<i64, String> {
     Ok(record.since.0)
 }
 
-/// Whether a commit does what the request says, and does not only write down the effects of time.
-fn is_main(told: &Committed) -> Result<bool, String> {
-    if told.is_named {
-        return Ok(true);
-    }
-    let by = |(key, value): &(engine::store::Key, bytes::Bytes)| -> Result<By, String> {
-        decode::<EntryRecord>(key, value).map(|entry| entry.by).map_err(|error| error.to_string())
-    };
-    told.entries.last().map_or(Ok(false), |entry| Ok(by(entry)? != By::Time))
+/// The member that was written.
+fn member_of(id: MemberId, value: &bytes::Bytes) -> Result<Member, String> {
+    let record = decode::<MemberRecord>(&engine::keys::member(id), value);
+    record.map(|record| record.member).map_err(|error| error.to_string())
 }

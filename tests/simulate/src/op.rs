@@ -163,6 +163,7 @@ fn commanded(command: &Command) -> &dyn Commanded {
         Command::Badge(sent) => sent,
         Command::Take(sent) => sent,
         Command::Status(sent) => sent,
+        Command::Tag(sent) => sent,
     }
 }
 

@@ -16,6 +16,7 @@ pub use super::redeeming::{Cancel, Redeem};
 pub use super::refunds::{Refund, Refunded};
 pub use super::revising::Revise;
 pub use super::status::Status;
+pub use super::tags::Tag;
 
 /// A member by its index in the model; `None` is a member that does not exist.
 pub type Whom = Option<usize>;
@@ -51,6 +52,8 @@ pub enum Command {
     Take(Take),
     /// `active`, `suspended` or `closed`.
     Status(Status),
+    /// A tag by hand.
+    Tag(Tag),
 }
 
 /// Parses a feature's commands.
@@ -199,6 +202,7 @@ impl Command {
             Command::Badge(sent) => sent,
             Command::Take(sent) => sent,
             Command::Status(sent) => sent,
+            Command::Tag(sent) => sent,
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) enum Condition {
     Number(NumberFact, String, Vec<Exact>),
     Tier(String, Vec<String>),
     HasBadge(String),
+    HasTag(String),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,7 @@ impl Condition {
                 return Condition::Tier(op, names.iter().map(text).collect());
             }
             "badges" => return Condition::HasBadge(text(value)),
+            "tags" => return Condition::HasTag(text(value)),
             other => panic!("the model does not know the fact {other}"),
         };
         let values = match value.as_array() {
@@ -81,6 +83,9 @@ impl Facts<'_> {
             Condition::Any(parts) => parts.iter().any(|part| self.hold(part)),
             Condition::Not(part) => !self.hold(part),
             Condition::HasBadge(badge) => self.member.badges.iter().any(|(own, _)| own == badge),
+            Condition::HasTag(tag) => {
+                self.program.tags.iter().any(|(id, when)| id == tag && self.has_tag(id, when))
+            }
             Condition::Tier(op, names) => {
                 let own = &self.program.tiers[self.member.tier].id;
                 match op.as_str() {
@@ -102,6 +107,19 @@ impl Facts<'_> {
                     _ => panic!("{op} does not take a number"),
                 }
             }
+        }
+    }
+
+    /// The tags that the member has, by hand and by a rule.
+    pub(crate) fn tags(&self) -> Vec<&str> {
+        let has = self.program.tags.iter().filter(|(id, when)| self.has_tag(id, when));
+        has.map(|(id, _)| id.as_str()).collect()
+    }
+
+    fn has_tag(&self, id: &str, when: &Condition) -> bool {
+        match when {
+            Condition::Never => self.member.tags.contains(id),
+            rule => self.hold(rule),
         }
     }
 

@@ -7,7 +7,7 @@ use super::program::{OnLapse, Program};
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Points of one brand with one end and one release.
@@ -130,6 +130,8 @@ pub struct Standing {
     pub(crate) by_hand: Vec<SmolStr>,
     /// Badges, and when they were issued.
     pub badges: Vec<(SmolStr, i64)>,
+    /// Tags that were set by hand.
+    pub tags: BTreeSet<SmolStr>,
     /// Its orders.
     pub orders: OrderFacts,
 }
@@ -196,6 +198,7 @@ impl Member {
             streaks: BTreeMap::new(),
             by_hand: Vec::new(),
             badges: Vec::new(),
+            tags: BTreeSet::new(),
             orders: OrderFacts::default(),
         };
         standing.count_periods(program, now);

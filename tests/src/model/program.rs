@@ -43,6 +43,8 @@ pub struct Program {
     pub(crate) activities: BTreeMap<String, Activity>,
     /// Badge id and its condition (none: by hand alone).
     pub(crate) badges: Vec<(SmolStr, Condition)>,
+    /// Tag id and its condition (none: by hand).
+    pub(crate) tags: Vec<(String, Condition)>,
 }
 
 /// One brand.
@@ -153,6 +155,7 @@ impl Program {
                 .iter()
                 .map(|badge| (SmolStr::new(id(badge)), Condition::new(&badge["when"])))
                 .collect(),
+            tags: list(&document["tags"]).iter().map(|tag| (id(tag), Condition::new(&tag["when"]))).collect(),
         }
     }
 

@@ -106,6 +106,18 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
             {"id": "refused", "points": -30, "growth": -10, "per_day": 2},
         ],
         "badges": badges,
+        "tags": [
+            {"id": "vip"},
+            {"id": "spare"},
+            {"id": "vip_only", "when": {"all": [
+                {"fact": "tags", "op": "contains", "value": "vip"},
+                {"not": {"fact": "tags", "op": "contains", "value": "spare"}}]}},
+            {"id": "rich_buyer", "when": {"all": [
+                {"fact": "points.available", "op": ">", "value": 150},
+                {"fact": "orders.count", "op": ">=", "value": 2}]}},
+            {"id": "nobody", "when": {"fact": "tags", "op": "contains", "value": "gone"}},
+            {"id": "not_first", "when": {"not": {"fact": "badges", "op": "contains", "value": "first_order"}}},
+        ],
     });
     (program, start)
 }
@@ -204,6 +216,7 @@ fn badges(currency: &str, tiers: &Value) -> Value {
         badge("keen", json!({"fact": "period_growth", "op": "between", "value": [150, 600]})),
         badge("rich", json!({"fact": "points.available", "op": ">", "value": 400})),
         badge("much", json!({"fact": "orders.amount", "op": ">=", "value": much})),
+        badge("well_off", json!({"fact": "tags", "op": "contains", "value": "rich_buyer"})),
         badge("after_many", json!({"fact": "badges", "op": "contains", "value": "many"})),
         badge("many", json!({"all": [
             {"fact": "orders.count", "op": "between", "value": [4, 9]},

@@ -1,7 +1,11 @@
 //! How facts compare, by type. A missing fact only compares as not equal to anything.
 
 use super::MonthDay;
-use crate::{id::TierId, time::Instant};
+use crate::{
+    attribute::Attribute,
+    id::TierId,
+    time::{DayNumber, Instant},
+};
 
 /// Whether it is the same.
 #[derive(Clone, PartialEq, Debug)]
@@ -151,6 +155,74 @@ impl Truth {
         match self {
             Truth::Is(value) => own == Some(value),
             Truth::IsNot(value) => own != Some(value),
+        }
+    }
+}
+
+/// How a local date compares.
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs)]
+pub enum OnDay {
+    Quantity(Quantity<DayNumber>),
+    /// It lies back, and fewer than so many days.
+    WithinDays(i64),
+    /// It lies so many days back or more.
+    BeforeDays(i64),
+}
+
+impl OnDay {
+    fn holds(&self, own: Option<DayNumber>, days_back: impl Fn(DayNumber) -> i64) -> bool {
+        match self {
+            OnDay::Quantity(quantity) => quantity.holds(own),
+            OnDay::WithinDays(days) => own.is_some_and(|own| (0..*days).contains(&days_back(own))),
+            OnDay::BeforeDays(days) => own.is_some_and(|own| days_back(own) >= *days),
+        }
+    }
+}
+
+/// How an attribute compares, by its kind.
+#[derive(Clone, PartialEq, Debug)]
+pub enum AttributeTest {
+    /// One of the choices.
+    Choice(Same<String>),
+    /// The choices contain it.
+    Choices(String),
+    /// In millionths.
+    Number(Quantity<i128>),
+    /// A local date.
+    Date(OnDay),
+    /// Yes or no.
+    Flag(Truth),
+    /// The programme has no such attribute, so everybody lacks it; whether that makes the comparison true.
+    Gone(bool),
+}
+
+impl AttributeTest {
+    pub(super) fn holds(&self, own: Option<&Attribute>, days_back: impl Fn(DayNumber) -> i64) -> bool {
+        match self {
+            AttributeTest::Choice(test) => test.holds(match own {
+                Some(Attribute::Choice(word)) => Some(word.as_str()),
+                _ => None,
+            }),
+            AttributeTest::Choices(word) => {
+                matches!(own, Some(Attribute::Choices(words)) if words.contains(word))
+            }
+            AttributeTest::Number(test) => test.holds(match own {
+                Some(Attribute::Number(millionths)) => Some(*millionths),
+                _ => None,
+            }),
+            AttributeTest::Date(test) => {
+                let day = match own {
+                    Some(Attribute::Date(day)) => Some(*day),
+                    _ => None,
+                };
+                test.holds(day, days_back)
+            }
+            AttributeTest::Flag(test) => test.holds(match own {
+                Some(Attribute::Flag(flag)) => Some(*flag),
+                _ => None,
+            }),
+            AttributeTest::Gone(lacking) => *lacking,
         }
     }
 }

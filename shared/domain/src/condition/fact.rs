@@ -2,8 +2,9 @@
 
 use super::Wants;
 use crate::{
+    attribute::Attribute,
     id::TierId,
-    time::{Day, Instant},
+    time::{Day, DayNumber, Instant},
 };
 
 /// Facts that are whole numbers.
@@ -142,4 +143,10 @@ pub trait Facts {
 
     #[allow(missing_docs)]
     fn flag(&self, fact: &Flag) -> Result<Option<bool>, Wants>;
+
+    /// The value of an attribute of the programme's.
+    fn attribute(&self, id: &str) -> Result<Option<&Attribute>, Wants>;
+
+    /// How many local dates that day lies before today; below 0 if it lies ahead.
+    fn days_back(&self, day: DayNumber) -> i64;
 }

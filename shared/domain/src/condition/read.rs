@@ -4,10 +4,17 @@
 use serde_json::{Value, json};
 
 use super::{
-    Amount, Condition, Flag, InYear, Moment, MonthDay, Number, Order, Pair, Quantity, Rank, Region, Same,
-    Truth, When, Word, Words,
+    Amount, AttributeTest, Condition, Flag, InYear, Moment, MonthDay, Number, OnDay, Order, Pair, Quantity,
+    Rank, Region, Same, Truth, When, Word, Words,
 };
-use crate::{id::TierId, json::Json, number::Money, shape::Fault, time::Instant};
+use crate::{
+    attribute::{AttributeKind, AttributeRule, number},
+    id::TierId,
+    json::Json,
+    number::Money,
+    shape::{Fault, is_id},
+    time::{Day, DayNumber, Instant},
+};
 
 /// Depth and width a condition may have.
 const DEPTH_MAX: usize = 8;
@@ -24,9 +31,10 @@ enum Fact {
     Word(Word),
     Birthday,
     Flag(Flag),
+    Attribute(String),
 }
 
-/// Every fact by its name, except consents, which are by channel.
+/// Every fact by its name, except consents, which are by channel, and attributes, which are the programme's.
 const FACTS: &[(&str, Fact)] = &[
     ("tier", Fact::Tier),
     ("growth", Fact::Number(Number::Growth)),
@@ -57,10 +65,16 @@ const FACTS: &[(&str, Fact)] = &[
 /// The prefix of a consent fact's name; the channel follows.
 const CONSENT: &str = "consent.";
 
+/// The prefix of the name of an attribute's fact; its id follows.
+const ATTRIBUTE: &str = "attribute.";
+
 fn fact_of(name: &str) -> Option<Fact> {
     let known = FACTS.iter().find(|(own, _)| *own == name).map(|(_, fact)| fact.clone());
     let consent = || name.strip_prefix(CONSENT).filter(|channel| !channel.is_empty());
-    known.or_else(|| consent().map(|channel| Fact::Flag(Flag::Consent(channel.to_owned()))))
+    let attribute = || name.strip_prefix(ATTRIBUTE).filter(|id| is_id(id));
+    known
+        .or_else(|| consent().map(|channel| Fact::Flag(Flag::Consent(channel.to_owned()))))
+        .or_else(|| attribute().map(|id| Fact::Attribute(id.to_owned())))
 }
 
 /// The comparisons' words.
@@ -108,11 +122,13 @@ pub fn schema() -> Value {
     let (facts, ops) =
         (names(&mut FACTS.iter().map(|(name, _)| *name)), names(&mut OPS.iter().map(|(name, _)| *name)));
     let consent = format!("^{}.+$", CONSENT.replace('.', "\\."));
+    let attribute = format!("^{}[A-Za-z0-9._:-]{{1,64}}$", ATTRIBUTE.replace('.', "\\."));
     let several = json!({"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 1, "maxItems": BRANCHES_MAX});
     let compared = json!({
         "type": "object",
         "properties": {
-            "fact": {"anyOf": [{"type": "string", "enum": facts}, {"type": "string", "pattern": consent}]},
+            "fact": {"anyOf": [{"type": "string", "enum": facts}, {"type": "string", "pattern": consent},
+                               {"type": "string", "pattern": attribute}]},
             "op": {"type": "string", "enum": ops},
             "value": {"anyOf": [{"type": ["boolean", "integer", "string"]}, several]},
         },
@@ -217,6 +233,14 @@ impl Said<'_> {
         })
     }
 
+    fn on_day(self, of: &Type<'_, DayNumber>) -> Result<OnDay, Wrong> {
+        Ok(match self.op {
+            Op::WithinDays => OnDay::WithinDays(self.days()?),
+            Op::BeforeDays => OnDay::BeforeDays(self.days()?),
+            _ => OnDay::Quantity(self.quantity(of)?),
+        })
+    }
+
     fn in_year(self, of: &Type<'_, MonthDay>) -> Result<InYear, Wrong> {
         Ok(match self.op {
             Op::Between => self.two(of).map(|(from, to)| InYear::Between(from, to))?,
@@ -248,6 +272,8 @@ fn word(json: &Json) -> Option<String> {
 pub struct Reader<'a> {
     /// How an amount is read: by the programme's currency.
     pub amount: &'a dyn Fn(&str) -> Option<Money>,
+    /// The programme's attributes, which are facts too.
+    pub attributes: &'a [AttributeRule],
     /// Faults found so far.
     pub faults: &'a mut Vec<Fault>,
 }
@@ -340,6 +366,40 @@ impl Reader<'_> {
             Fact::Word(fact) => Pair::Word(fact, said.same(&word)?),
             Fact::Birthday => Pair::Birthday(said.in_year(&day)?),
             Fact::Flag(fact) => Pair::Flag(fact, said.truth(&flag)?),
+            Fact::Attribute(id) => {
+                let test = self.attribute(&id, said)?;
+                Pair::Attribute(id, test)
+            }
+        })
+    }
+
+    fn attribute(&self, id: &str, said: Said<'_>) -> Result<AttributeTest, Wrong> {
+        // Everybody lacks one that the programme does not have; whether it ever had one is asked where it is saved.
+        let Some(rule) = self.attributes.iter().find(|rule| rule.id == id) else {
+            return Ok(AttributeTest::Gone(matches!(said.op, Op::NotEqual)));
+        };
+        let decimal = |json: &Json| match json.whole() {
+            Some(whole) => number(&whole.to_string()),
+            None => json.text().and_then(number),
+        };
+        let decimal = Type { read: &decimal, wanted: "a number, or a decimal string such as \"12.5\"" };
+        let day = |json: &Json| json.text().and_then(Day::parse).map(Day::number);
+        let day = Type { read: &day, wanted: "a date, YYYY-MM-DD" };
+        let flag = Type { read: &Json::bool, wanted: "true or false" };
+        Ok(match &rule.kind {
+            AttributeKind::Choice(own) => AttributeTest::Choice(said.same(&Type {
+                read: &|json| word(json).filter(|word| own.contains(word)),
+                wanted: "one of the attribute's values",
+            })?),
+            AttributeKind::Choices(own) => AttributeTest::Choices(said.contained(&Type {
+                read: &|json| word(json).filter(|word| own.contains(word)),
+                wanted: "one of the attribute's values",
+            })?),
+            AttributeKind::Number => AttributeTest::Number(said.quantity(&decimal)?),
+            AttributeKind::Date => AttributeTest::Date(said.on_day(&day)?),
+            AttributeKind::Flag => AttributeTest::Flag(said.truth(&flag)?),
+            // It is no fact.
+            AttributeKind::Text => return Err(Wrong::Op),
         })
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{Amount, Facts, Flag, Moment, MonthDay, Number, Wants, Word, Words};
 use crate::{
+    attribute::Attribute,
     event::{Event, History},
     id::TierId,
-    member::{Member, Person},
+    member::{Member, Person, Status},
     number::signed,
-    programme::Programme,
-    time::{Day, Instant},
+    programme::{Programme, TagRule},
+    time::{Day, DayNumber, Instant},
 };
 
 /// The member that conditions test.
@@ -38,6 +39,33 @@ impl<'a> Subject<'a> {
 
     fn today(&self) -> Day {
         self.programme.zone.day(self.now)
+    }
+
+    /// Whether the member has the tag: by hand, or because its rule holds. A rule names no tag that has one
+    /// itself.
+    fn has_tag(&self, tag: &TagRule) -> Result<bool, Wants> {
+        match &tag.when {
+            Some(when) => when.holds(self),
+            None => Ok(self.member.tags.contains(&tag.id)),
+        }
+    }
+
+    /// Ids of the tags that the member has, in the programme's order. An erased member has none.
+    ///
+    /// # Errors
+    /// What must be looked up first.
+    pub fn tags(&self) -> Result<Vec<&'a str>, Wants> {
+        if self.member.status == Status::Erased {
+            return Ok(Vec::new());
+        }
+        let (mut tags, mut wants) = (Vec::new(), Wants::default());
+        for tag in &self.programme.tags {
+            if wants.collect(self.has_tag(tag)) == Some(true) {
+                tags.push(tag.id.as_str());
+            }
+        }
+        wants.nothing()?;
+        Ok(tags)
     }
 }
 
@@ -96,10 +124,11 @@ impl Facts for Subject<'_> {
         let orders = &self.member.orders;
         Ok(match fact {
             Words::Badges => self.member.badges.iter().any(|badge| badge.id == *word),
-            // One that is gone from the programme is nobody's.
-            Words::Tags => [&self.programme.tags, &self.member.tags]
-                .iter()
-                .all(|tags| tags.iter().any(|tag| tag == word)),
+            Words::Tags => match self.programme.tag(word) {
+                Some(tag) => self.has_tag(tag)?,
+                // One that is gone from the programme is nobody's.
+                None => false,
+            },
             Words::Categories if orders.categories.iter().any(|category| category == word) => true,
             Words::Categories if !orders.more_categories => false,
             Words::Categories => {
@@ -121,6 +150,16 @@ impl Facts for Subject<'_> {
 
     fn birthday(&self) -> Result<Option<MonthDay>, Wants> {
         Ok(self.person()?.birthday.as_deref().and_then(Day::parse).map(MonthDay::of))
+    }
+
+    fn attribute(&self, id: &str) -> Result<Option<&Attribute>, Wants> {
+        // Of one that is gone from the programme nobody has any.
+        let Some(rule) = self.programme.attribute(id) else { return Ok(None) };
+        Ok(self.person()?.attributes.get(id).filter(|own| own.kind() == rule.kind.word()))
+    }
+
+    fn days_back(&self, day: DayNumber) -> i64 {
+        self.today().number().since(day)
     }
 
     fn flag(&self, fact: &Flag) -> Result<Option<bool>, Wants> {

@@ -2,10 +2,13 @@
 
 mod brand;
 mod read;
+mod registration;
 mod shape;
 mod sizes;
+mod timeline;
 
 use crate::{
+    attribute::AttributeRule,
     condition::Condition,
     id::{ActivityId, BadgeId, BrandId, TierId},
     member::{Member, Periods, Standing},
@@ -15,7 +18,9 @@ use crate::{
 
 pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
 pub use read::{every_fault, read, unchangeable};
+pub use registration::{RegistrationRules, Required};
 pub use shape::{PROGRAM, SHOWN};
+pub use timeline::Timeline;
 
 /// One version of a programme, read and checked.
 #[derive(Clone, PartialEq, Debug)]
@@ -46,12 +51,18 @@ pub struct Programme {
     pub activities: Vec<Activity>,
     /// Badges.
     pub badges: Vec<BadgeRule>,
-    /// Tags that are set by hand, by their ids.
-    pub tags: Vec<String>,
+    /// Tags.
+    pub tags: Vec<TagRule>,
+    /// What is known of a person beside name and birthday.
+    pub attributes: Vec<AttributeRule>,
     /// When a member counts as new, active, dormant or lost.
     pub lifecycle: Lifecycle,
     /// How many points a till without a network may let a member's card spend, at most; 0: none.
     pub offline_points: u32,
+    /// What must be told at registering, and who may.
+    pub registration: RegistrationRules,
+    /// Whether a further identity of a member needs a proof, or a shop's word.
+    pub identities_proved: bool,
 }
 
 /// How points are earned, held and lost.
@@ -260,6 +271,15 @@ pub struct BadgeRule {
     pub when: Option<Condition>,
 }
 
+/// A tag, and when a member has it by itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TagRule {
+    /// Its id.
+    pub id: String,
+    /// The condition; without one it is set by hand.
+    pub when: Option<Condition>,
+}
+
 /// The bounds of 生命周期 (rules, 10), in days.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lifecycle {
@@ -339,6 +359,37 @@ impl Programme {
         self.badges.iter().find(|badge| badge.id == *id)
     }
 
+    /// The tag of that id.
+    pub fn tag(&self, id: &str) -> Option<&TagRule> {
+        self.tags.iter().find(|tag| tag.id == *id)
+    }
+
+    /// The attribute of that id.
+    pub fn attribute(&self, id: &str) -> Option<&AttributeRule> {
+        self.attributes.iter().find(|attribute| attribute.id == *id)
+    }
+
+    /// Its conditions, each with a pointer to its place.
+    pub(crate) fn conditions(&self) -> Vec<(String, &Condition)> {
+        let tiers = self.tiers.iter().map(|tier| tier.or.as_ref()).enumerate();
+        let badges = self.badges.iter().map(|badge| badge.when.as_ref()).enumerate();
+        let tags = self.tags.iter().map(|tag| tag.when.as_ref()).enumerate();
+        let mut conditions: Vec<(String, &Condition)> = Vec::new();
+        let there = |(index, condition): (usize, Option<_>)| Some((index, condition?));
+        conditions.extend(tiers.filter_map(there).map(|(index, or)| (format!("/tiers/{index}/or"), or)));
+        conditions
+            .extend(badges.filter_map(there).map(|(index, when)| (format!("/badges/{index}/when"), when)));
+        let eligible = self.registration.eligible.as_ref();
+        conditions.extend(eligible.map(|eligible| ("/registration/eligible".to_owned(), eligible)));
+        conditions.extend(tags.filter_map(there).map(|(index, when)| (format!("/tags/{index}/when"), when)));
+        conditions
+    }
+
+    /// Whether it has a tag of that id which is set by hand.
+    pub fn has_hand_tag(&self, id: &str) -> bool {
+        self.tag(id).is_some_and(|tag| tag.when.is_none())
+    }
+
     /// The multiplier of an order's points in that tier.
     pub fn earn_multiplier(&self, tier: &TierId) -> Rate {
         // A missing tier has none: see `knows`.
@@ -395,66 +446,5 @@ impl Expiry {
             Expiry::Inactivity { months } => Some(day.plus_months(months)),
             Expiry::Never => None,
         }
-    }
-}
-
-/// Every version of a programme, oldest first. Never empty.
-#[derive(Clone, Debug)]
-pub struct Timeline {
-    versions: Vec<std::sync::Arc<Programme>>,
-}
-
-impl Timeline {
-    /// The versions in order of their numbers; `None` if there is none.
-    pub fn new(versions: Vec<std::sync::Arc<Programme>>) -> Option<Timeline> {
-        (!versions.is_empty()).then_some(Timeline { versions })
-    }
-
-    /// All of them.
-    pub fn versions(&self) -> &[std::sync::Arc<Programme>] {
-        &self.versions
-    }
-
-    /// The version in force at that moment (the first one covers all earlier times).
-    pub fn at(&self, instant: Instant) -> &Programme {
-        let later = self.versions.iter().rev().find(|version| version.since <= instant);
-        // Events before the first version are judged by the first. There is always one.
-        later.unwrap_or(&self.versions[0])
-    }
-
-    /// The version in force just before that moment: it judges what falls due at it (rules, 2).
-    pub fn before(&self, instant: Instant) -> &Programme {
-        let earlier = self.versions.iter().rev().find(|version| version.since < instant);
-        earlier.unwrap_or(&self.versions[0]) // as in `at`
-    }
-
-    /// The versions after that one, oldest first.
-    pub fn after(&self, number: u32) -> &[std::sync::Arc<Programme>] {
-        let known = self.versions.partition_point(|version| version.version <= number);
-        &self.versions[known..]
-    }
-
-    /// The newest version.
-    pub fn newest(&self) -> &std::sync::Arc<Programme> {
-        &self.versions[self.versions.len() - 1] // never empty
-    }
-
-    /// Whether any version has a brand whose account members share: limits, or points that are paid for.
-    pub fn has_accounts(&self) -> bool {
-        let mut brands = self.versions.iter().flat_map(|version| &version.brands);
-        brands.any(|brand| !brand.limits.is_empty() || brand.funding.is_some())
-    }
-
-    /// The version of that number.
-    pub fn version(&self, number: u32) -> Option<&Programme> {
-        self.versions.iter().find(|version| version.version == number).map(|version| &**version)
-    }
-
-    /// The timeline with one more version.
-    #[must_use]
-    pub fn with(&self, next: Programme) -> Timeline {
-        let mut versions = self.versions.clone();
-        versions.push(std::sync::Arc::new(next));
-        Timeline { versions }
     }
 }

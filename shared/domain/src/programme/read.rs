@@ -8,9 +8,10 @@ use std::collections::HashSet;
 
 use super::{
     Activity, BadgeRule, Expiry, Given, GrowthRules, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per,
-    PointsRules, Programme, Tier, TrialRule, brand::brand,
+    PointsRules, Programme, TagRule, Tier, TrialRule, brand::brand, registration::registration,
 };
 use crate::{
+    attribute::{AttributeKind, AttributeRule},
     condition::{Condition, Reader},
     id::{ActivityId, BadgeId, TierId},
     json::Json,
@@ -69,12 +70,18 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         faults.push(Fault::new("/default_region", "wrong_format", "two capital letters"));
     }
     let amount = |text: &str| currency.and_then(|currency| Money::parse(text, currency));
-    let mut reader = Reader { amount: &amount, faults: &mut faults };
+    let attributes = attributes(document, &mut faults);
+    let mut reader = Reader { amount: &amount, attributes: &attributes, faults: &mut faults };
     let tiers = list(document, "tiers", |json, at| tier(json, at, &mut reader));
     let badges = list(document, "badges", |json, at| BadgeRule {
         id: BadgeId::of_checked(text(json, "id")),
         when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
     });
+    let tags = list(document, "tags", |json, at| TagRule {
+        id: text(json, "id").to_owned(),
+        when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
+    });
+    let registration = registration(document.get("registration").unwrap_or(&Json::Null), &mut reader);
     let brands = list(document, "brands", |json, at| brand(json, at, currency, &mut faults));
     let points = points(document.get("points").unwrap_or(&Json::Null), currency, &mut faults);
     let growth = growth(document.get("growth").unwrap_or(&Json::Null), currency, &mut faults);
@@ -93,9 +100,16 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         tiers,
         activities: list(document, "activities", |json, at| activity(json, at, &mut faults)),
         badges,
-        tags: list(document, "tags", |json, _| text(json, "id").to_owned()),
+        tags,
+        attributes,
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
         offline_points: document.get("card").and_then(|card| small(card, "offline_points")).unwrap_or(0),
+        registration,
+        identities_proved: document
+            .get("identities")
+            .and_then(|identities| identities.get("require_proof"))
+            .and_then(Json::bool)
+            .unwrap_or(false),
     };
     agree(&programme, &mut faults);
     (Some(programme), faults)
@@ -327,6 +341,29 @@ fn activity(json: &Json, at: &str, faults: &mut Vec<Fault>) -> Activity {
     }
 }
 
+/// Those whose kind is legible.
+fn attributes(document: &Json, faults: &mut Vec<Fault>) -> Vec<AttributeRule> {
+    let read = list(document, "attributes", |json, at| {
+        let kind = json.text_of("kind").filter(|kind| AttributeKind::WORDS.contains(kind))?;
+        let choices = list(json, "values", |value, _| text(value, "id").to_owned());
+        let chosen = matches!(kind, "choice" | "choices");
+        if chosen && choices.is_empty() {
+            faults.push(Fault::new(format!("{at}/values"), "required", format!("a {kind} needs its values")));
+        } else if !chosen && json.get("values").is_some() {
+            let detail = format!("a {kind} does not take them");
+            faults.push(Fault::new(format!("{at}/values"), "unknown_field", detail));
+        }
+        let mut seen = HashSet::new();
+        for (index, id) in choices.iter().enumerate().filter(|(_, id)| !seen.insert(id.as_str())) {
+            let at = format!("{at}/values/{index}/id");
+            faults.push(Fault::new(at, "duplicate", format!("{id} stands twice")));
+        }
+        let staff = json.get("staff").and_then(Json::bool).unwrap_or(false);
+        Some(AttributeRule { id: text(json, "id").to_owned(), kind: AttributeKind::of(kind, choices), staff })
+    });
+    read.into_iter().flatten().collect()
+}
+
 fn lifecycle(json: &Json, faults: &mut Vec<Fault>) -> Lifecycle {
     let lifecycle = Lifecycle {
         new_days: small(json, "new_days").unwrap_or(30),
@@ -344,7 +381,8 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
     unique("brands", programme.brands.iter().map(|brand| brand.id.as_str()), faults);
     unique("tiers", programme.tiers.iter().map(|tier| tier.id.as_str()), faults);
     unique("badges", programme.badges.iter().map(|badge| badge.id.as_str()), faults);
-    unique("tags", programme.tags.iter().map(String::as_str), faults);
+    unique("tags", programme.tags.iter().map(|tag| tag.id.as_str()), faults);
+    unique("attributes", programme.attributes.iter().map(|attribute| attribute.id.as_str()), faults);
     unique("activities", programme.activities.iter().map(|activity| activity.id.as_str()), faults);
     for (index, tier) in programme.tiers.iter().enumerate() {
         let at = format!("/tiers/{index}");
@@ -377,6 +415,18 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
     for (index, badge) in programme.badges.iter().enumerate() {
         if let Some(when) = &badge.when {
             check_names(programme, when, &format!("/badges/{index}/when"), faults);
+        }
+    }
+    for (index, tag) in programme.tags.iter().enumerate() {
+        if let Some(when) = &tag.when {
+            let at = format!("/tags/{index}/when");
+            check_names(programme, when, &at, faults);
+            let by_rule = |id: &&str| programme.tag(id).is_some_and(|tag| tag.when.is_some());
+            faults.extend(when.tags().into_iter().filter(by_rule).map(|id| {
+                let detail =
+                    format!("{id} has a rule itself: a tag's rule may name tags that are set by hand");
+                Fault::new(at.as_str(), "fact_depends_on_tag", detail)
+            }));
         }
     }
     for (index, activity) in programme.activities.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The shape of a programme document, for checking it and for publishing it.
 
-use super::brand::BRAND;
+use super::{brand::BRAND, registration::REGISTRATION};
+use crate::attribute::{ATTRIBUTES_MAX, AttributeKind, CHOICES_MAX};
 use crate::number::SignedFigure;
 use crate::shape::{COUNT, Field, Shape, optional, required};
 
@@ -173,10 +174,32 @@ const BADGE: Shape = Shape::Object(&[
     optional("when", Shape::Condition, "issued when it holds; by hand only unless given"),
 ]);
 
-const TAG: Shape =
-    Shape::Object(&[required("id", Shape::Id, "the tag's id"), optional("name", NAME, "as people know it")]);
+const TAG: Shape = Shape::Object(&[
+    required("id", Shape::Id, "the tag's id"),
+    optional("name", NAME, "as people know it"),
+    optional("when", Shape::Condition, "whoever it holds of has the tag; set by hand unless given"),
+]);
 
-const FIELDS: [Field; 14] = [
+const ATTRIBUTE: Shape = Shape::Object(&[
+    required("id", Shape::Id, "the attribute's id"),
+    optional("name", NAME, "as people know it"),
+    required("kind", Shape::OneOf(&AttributeKind::WORDS), "what its values are; an id's kind never changes"),
+    optional(
+        "values",
+        Shape::List {
+            of: &Shape::Object(&[
+                required("id", Shape::Id, "the value's id"),
+                optional("name", NAME, "as people know it"),
+            ]),
+            min: 1,
+            max: CHOICES_MAX,
+        },
+        "choice, choices: what there is to choose from",
+    ),
+    optional("staff", Shape::Bool, "whether staff alone set and see it; false unless given"),
+]);
+
+const FIELDS: [Field; 17] = [
     required("name", Shape::Text { max: 100 }, "the programme's name"),
     required("time_zone", Shape::Text { max: 64 }, "IANA name; its local calendar counts"),
     required("currency", Shape::Text { max: 3 }, "ISO 4217 code"),
@@ -195,7 +218,12 @@ const FIELDS: [Field; 14] = [
     required("growth", GROWTH, "成长值"),
     required("tiers", Shape::List { of: &TIER, min: 1, max: 50 }, "the ladder, rising by growth"),
     optional("activities", Shape::List { of: &ACTIVITY, min: 0, max: 100 }, "签到, 评价 …"),
-    optional("tags", Shape::List { of: &TAG, min: 0, max: 200 }, "标签, set by hand"),
+    optional("tags", Shape::List { of: &TAG, min: 0, max: 200 }, "标签, set by hand or by a rule"),
+    optional(
+        "attributes",
+        Shape::List { of: &ATTRIBUTE, min: 0, max: ATTRIBUTES_MAX },
+        "自定义资料, what is known of a person beside",
+    ),
     optional("badges", Shape::List { of: &BADGE, min: 0, max: 80 }, "勋章"),
     optional(
         "lifecycle",
@@ -215,13 +243,23 @@ const FIELDS: [Field; 14] = [
         )]),
         "会员卡",
     ),
+    optional("registration", REGISTRATION, "what must be told at registering, and who may"),
+    optional(
+        "identities",
+        Shape::Object(&[optional(
+            "require_proof",
+            Shape::Bool,
+            "whether a further identity of a member needs a proof, or a shop's word; false unless given",
+        )]),
+        "how members are known",
+    ),
 ];
 
 /// The whole document.
 pub const PROGRAM: Shape = Shape::Object(&FIELDS);
 
-const SHOWN_FIELDS: [Field; 15] = {
-    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 15];
+const SHOWN_FIELDS: [Field; 18] = {
+    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 18];
     let mut index = 0;
     while index < FIELDS.len() {
         fields[index] = FIELDS[index];

@@ -1,6 +1,8 @@
 //! Sizes that a new version must keep, and what its author should know. Older versions were saved by the rules of
 //! their time: neither is asked of them again.
 
+use std::sync::Arc;
+
 use super::{BrandKind, Expiry, Programme};
 use crate::{
     condition::Condition,
@@ -18,18 +20,34 @@ const CYCLE: i32 = 1_461;
 impl Programme {
     /// What a new version may not hold so much of.
     pub fn beyond_sizes(&self) -> Vec<Fault> {
-        let tiers = self.tiers.iter().enumerate();
-        let tiers = tiers.filter_map(|(index, tier)| Some((format!("/tiers/{index}/or"), tier.or.as_ref()?)));
-        let badges = self.badges.iter().enumerate();
-        let badges =
-            badges.filter_map(|(index, badge)| Some((format!("/badges/{index}/when"), badge.when.as_ref()?)));
-        let conditions: Vec<(String, &Condition)> = tiers.chain(badges).collect();
+        let conditions = self.conditions();
         let beyond = conditions.into_iter().filter(|(_, condition)| condition.nodes() > NODES_MAX);
         let fault = |(at, condition): (String, &Condition)| {
             let detail = format!("at most {NODES_MAX} nodes in all, and there are {}", condition.nodes());
             Fault::new(at, "too_many_nodes", detail)
         };
         beyond.map(fault).collect()
+    }
+
+    /// What a new version may not say of attributes after those versions: another kind, or a condition on one that
+    /// there never was.
+    pub fn attributes_after(&self, earlier: &[Arc<Programme>]) -> Vec<Fault> {
+        let known = |id: &str| {
+            let id = id.to_owned();
+            let mut all = earlier.iter().flat_map(|version| &version.attributes);
+            all.find(move |old| old.id == id)
+        };
+        let changed = self.attributes.iter().enumerate().filter_map(|(index, own)| {
+            let old = known(&own.id).filter(|old| old.kind.word() != own.kind.word())?;
+            let detail = format!("{} is of the kind {}, and stays so for ever", own.id, old.kind.word());
+            Some(Fault::new(format!("/attributes/{index}/kind"), "unchangeable", detail))
+        });
+        let unknown = self.conditions().into_iter().flat_map(|(at, condition)| {
+            let gone = condition.attributes_gone().into_iter().filter(|id| known(id).is_none());
+            let fault = |id| Fault::new(at.as_str(), "unknown_fact", format!("no attribute {id}"));
+            gone.map(fault).collect::<Vec<_>>()
+        });
+        changed.chain(unknown).collect()
     }
 
     /// What is allowed, and may not be what is meant.

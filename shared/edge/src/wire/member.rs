@@ -8,8 +8,20 @@ use domain::{
 };
 use engine::MemberView;
 
-use super::Show;
-use crate::{At, DayText, Id, List, MoneyText, Named, OrNull, Text, Ulid, answer, word_of, words};
+use super::{IdentityId, Show};
+use crate::{
+    At, AttributeShown, DayText, Id, List, MoneyText, Named, OrNull, Secrets, Text, Ulid, answer, attributes,
+    word_of, words,
+};
+
+/// Who looks at a member.
+#[derive(Clone, Copy)]
+pub struct Viewer<'a> {
+    /// What ids of identities follow from.
+    pub secrets: &'a Secrets,
+    /// Whether staff look, who see attributes of staff too.
+    pub staff: bool,
+}
 
 word_of! {
     /// What an identity is.
@@ -19,6 +31,8 @@ word_of! {
 answer! {
     /// How a person is known.
     pub struct Identity<'a> {
+        /// the identity's, as long as the member has it
+        id: Ulid<IdentityId>,
         /// what it is
         kind: IdentityKindWord,
         /// the number, address or id
@@ -55,6 +69,8 @@ answer! {
         gender: Option<Text<32, &'a str>>,
         /// where the person lives
         region: Option<Region<'a>>,
+        /// what the programme declares beside, by its ids; left out without any
+        attributes: Option<Named<AttributeShown<'a>, 50>>,
     }
 }
 
@@ -201,7 +217,7 @@ answer! {
         points: MemberPoints<'a>,
         /// badges, in order of issue
         badges: List<MemberBadge<'a>, 0, 200>,
-        /// tags
+        /// tags, those by hand and those of a rule, in the programme's order
         tags: List<Text<64, &'a str>, 0, 200>,
         /// 生命周期
         lifecycle: Lifecycle,
@@ -234,8 +250,13 @@ words! {
 
 impl<'p> Show<'p> {
     /// How the person is known.
-    pub fn identities<'a>(&self, person: &'a Person) -> List<Identity<'a>, 0, 20> {
-        person.identities.iter().map(identity).collect()
+    pub fn identities<'a>(
+        &self,
+        member: MemberId,
+        person: &'a Person,
+        viewer: Viewer<'_>,
+    ) -> List<Identity<'a>, 0, 20> {
+        person.identities.iter().map(|own| self.identity(member, own, viewer.secrets)).collect()
     }
 
     /// What the person has agreed to, or refused.
@@ -254,18 +275,18 @@ impl<'p> Show<'p> {
     }
 
     /// A member.
-    pub fn member<'a>(&self, view: &'a MemberView) -> Member<'a>
+    pub fn member<'a>(&self, view: &'a MemberView, viewer: Viewer<'_>) -> Member<'a>
     where
         'p: 'a,
     {
-        let MemberView { member, person, now } = view;
+        let MemberView { member, person, tags, now } = view;
         let lifecycle = self.programme.lifecycle.of(member, self.zone(), *now);
         Member {
             id: Ulid(member.id),
             status: MemberStatus(member.status.word()),
             registered_at: self.instant(member.registered_at),
-            identities: self.identities(person),
-            profile: profile(person),
+            identities: self.identities(member.id, person, viewer),
+            profile: self.profile(person, viewer.staff),
             consents: Named(person.consents.iter().map(|(name, given)| (name.into(), *given)).collect()),
             // An erased person has none.
             brand: OrNull(Some(person.brand.as_str()).filter(|brand| !brand.is_empty()).map(Id)),
@@ -285,13 +306,7 @@ impl<'p> Show<'p> {
                 .iter()
                 .map(|badge| MemberBadge { id: Id(&badge.id), issued_at: self.instant(badge.issued_at) })
                 .collect(),
-            // One that is gone from the programme is shown no more.
-            tags: member
-                .tags
-                .iter()
-                .filter(|tag| self.programme.tags.contains(tag))
-                .map(|tag| Text(tag.as_str()))
-                .collect(),
+            tags: tags.iter().map(|tag| Text(tag.as_str())).collect(),
             lifecycle: Lifecycle(lifecycle),
             stats: MemberStats {
                 orders: member.orders.count,
@@ -300,6 +315,41 @@ impl<'p> Show<'p> {
                 last_order_at: self.maybe(member.orders.last_at),
                 prior: OrNull(self.prior(&member.opening)),
             },
+        }
+    }
+
+    /// An identity of that member.
+    pub fn identity<'a>(
+        &self,
+        member: MemberId,
+        identity: &'a member::Identity,
+        secrets: &Secrets,
+    ) -> Identity<'a> {
+        Identity {
+            id: Ulid(secrets.identity_id(member, identity)),
+            kind: IdentityKindWord(identity.kind.word()),
+            value: Text(&identity.value),
+            verified: identity.verified,
+            channel: Some(Text(identity.channel.as_str())).filter(|channel| !channel.is_empty()),
+        }
+    }
+
+    fn profile<'a>(&self, person: &'a Person, staff: bool) -> Profile<'a> {
+        let part = |name: &str| person.region.get(name).map(|part| Text(part.as_str()));
+        let region = Region {
+            city: part("city"),
+            country: part("country"),
+            district: part("district"),
+            province: part("province"),
+        };
+        let attributes = attributes::shown(self.programme, person, staff);
+        let attributes = attributes.into_iter().map(|(id, value)| (id.into(), value)).collect::<Vec<_>>();
+        Profile {
+            name: person.name.as_deref().map(Text),
+            birthday: person.birthday.as_deref().map(DayText),
+            gender: person.gender.as_deref().map(Text),
+            region: (!person.region.is_empty()).then_some(region),
+            attributes: (!attributes.is_empty()).then_some(Named(attributes)),
         }
     }
 
@@ -350,30 +400,5 @@ impl<'p> Show<'p> {
 
     fn currency(&self) -> Currency {
         self.programme.currency
-    }
-}
-
-fn identity(identity: &member::Identity) -> Identity<'_> {
-    Identity {
-        kind: IdentityKindWord(identity.kind.word()),
-        value: Text(&identity.value),
-        verified: identity.verified,
-        channel: Some(Text(identity.channel.as_str())).filter(|channel| !channel.is_empty()),
-    }
-}
-
-fn profile(person: &Person) -> Profile<'_> {
-    let part = |name: &str| person.region.get(name).map(|part| Text(part.as_str()));
-    let region = Region {
-        city: part("city"),
-        country: part("country"),
-        district: part("district"),
-        province: part("province"),
-    };
-    Profile {
-        name: person.name.as_deref().map(Text),
-        birthday: person.birthday.as_deref().map(DayText),
-        gender: person.gender.as_deref().map(Text),
-        region: (!person.region.is_empty()).then_some(region),
     }
 }

@@ -25,6 +25,7 @@ pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, Tier
 pub use member::{
     ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot,
     MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
+    Viewer,
 };
 pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
@@ -67,6 +68,7 @@ shown! {
     Reference: "lnk_";
     RequestId: "req_";
     EntryId: "ent_";
+    IdentityId: "idn_";
     CodeNumber: "";
     CardNumber: "";
 }
@@ -90,6 +92,10 @@ pub struct RequestId(pub [u8; 16]);
 /// The id of a ledger entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntryId(pub [u8; 16]);
+
+/// The id of an identity of a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IdentityId(pub [u8; 16]);
 
 /// The number from which a link code follows; it is remembered instead of the code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

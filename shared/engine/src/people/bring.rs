@@ -15,8 +15,8 @@ use domain::{
     decide::{Before, Bring, BringBalance, Command, Context, Decision, Stop, decide},
     event::{Event, History},
     id::{BadgeId, BalanceId, BrandId},
-    member::{CONSENTS_MAX, IDENTITIES_MAX, Member, MemberId, Person, Status},
-    programme::Timeline,
+    member::{Member, MemberId, Person},
+    programme::{Required, Timeline},
     refusal::Refusal,
     shape::Fault,
     time::Instant,
@@ -30,7 +30,9 @@ use crate::{
     },
     people::{
         People,
-        register::{Registration, fill, verify},
+        register::Registration,
+        tags::tag_by_hand,
+        told::{has_left, take, within_attributes},
     },
     store::{
         Expect, Key, StoreError, Version, WRITES_MAX, Write,
@@ -50,9 +52,6 @@ use said::{Standing, not_taken};
 
 /// As much as time alone may have done to a newcomer in the commit that brings them.
 const TIMELY_MAX: usize = 50;
-
-/// The most tags that a member may have by hand.
-const TAGS_MAX: usize = 50;
 
 /// A member as it is found, or as it will be.
 struct Found {
@@ -128,7 +127,7 @@ impl People {
             [] => match self.newcomer(request, coming)? {
                 // They come as they were registered, and are settled as somebody known.
                 found if found.timely.len() > TIMELY_MAX && !request.dry_run => {
-                    let (_, writes) = self.create(request, &coming.registration)?;
+                    let (_, writes) = self.create(request, &coming.registration).await?;
                     self.programme.commit(writes).await?;
                     return Err(StoreError::LostRace.into());
                 }
@@ -150,9 +149,22 @@ impl People {
 
     /// Somebody new, as they stand now: what is said of them is judged by the version of today, and not by each since they
     /// registered.
+    ///
+    /// What the programme asks of those who register is told, and asked with `strict` alone.
     fn newcomer(&self, request: &Request, coming: &Coming) -> Result<Found, Error> {
+        let (missing, admitted) = self.lacking(request, &coming.registration)?;
+        if coming.strict && !missing.is_empty() {
+            let fault = |one: &Required| Fault::new(format!("/{}", one.column()), "required", one.detail());
+            return Err(Refusal::InvalidField(missing.iter().map(fault).collect()).into());
+        }
+        if coming.strict && !admitted {
+            return Err(Refusal::NotAdmitted.into());
+        }
+        let left = missing.into_iter().map(Left::Missing);
+        let left = left.chain((!admitted).then_some(Left::NotAdmitted)).collect();
         let programmes = self.programme.timeline()?;
         let Registration { id, registered_at, person, .. } = &coming.registration;
+        within_attributes(person)?;
         let newborn = newborn(&programmes, *id, *registered_at);
         let (member, timely) = settled(&programmes, &newborn, request.now);
         Ok(Found {
@@ -162,7 +174,7 @@ impl People {
             person: person.clone(),
             known: None,
             claims: coming.registration.claims.iter().map(|claim| keys::identity(claim.own.hash)).collect(),
-            left: Vec::new(),
+            left,
         })
     }
 
@@ -178,46 +190,19 @@ impl People {
         let (before, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
         let (loaded, member, timely) = self.ledger.settle_stored(request, id, loaded).await?;
         let told = &coming.registration.person;
-        let known = told.identities.iter().zip(holders).filter(|(_, holder)| holder.is_some());
-        // Somebody who has left is found, and nothing is added.
-        let has_left = matches!(member.status, Status::Closed | Status::Erased);
-        let vouched = !has_left && known.clone().any(|(identity, _)| identity.verified);
         let mut person = before.clone();
-        let mut added = Vec::new();
-        if vouched {
-            for ((identity, holder), claim) in
-                told.identities.iter().zip(holders).zip(&coming.registration.claims)
-            {
-                match holder {
-                    Some(holder) => verify(&mut person, identity, &holder.form.value),
-                    None => {
-                        person.identities.push(identity.clone());
-                        added.push(keys::identity(claim.own.hash));
-                    }
-                }
-            }
-            if person.identities.len() > IDENTITIES_MAX {
-                return Err(Refusal::LimitExceeded { what: "identities" }.into());
-            }
-            fill(&mut person, told);
-            if person != before {
-                person.changed.clone_from(&told.changed);
-            }
-            if person.consents.len() > CONSENTS_MAX {
-                return Err(Refusal::LimitExceeded { what: "consents" }.into());
-            }
-        }
+        let claims = take(&mut person, (told, &coming.registration.claims), holders, member.status)?.claims;
         let mut left = not_taken(told, &person, holders);
         if coming.says_registered && coming.registration.registered_at != member.registered_at {
             left.push(Left::Field("registered_at"));
         }
         let taken = |badge: &&BadgeId| !member.has_badge(badge) && member.by_hand.contains(badge);
         left.extend(coming.badges.iter().filter(taken).cloned().map(Left::BadgeTaken));
-        if has_left && coming.tags.iter().any(|tag| !member.tags.contains(tag)) {
+        if has_left(member.status) && coming.tags.iter().any(|tag| !member.tags.contains(tag)) {
             left.push(Left::Tags);
         }
         let known = Some((before, version));
-        Ok(Found { loaded: Some(loaded), member, timely, person, known, claims: added, left })
+        Ok(Found { loaded: Some(loaded), member, timely, person, known, claims, left })
     }
 
     /// What the row says that was not said before, or is to be corrected.
@@ -360,8 +345,7 @@ impl People {
             decision = self.decided(&programmes, now, stored, &decision.member, &person, &told).await?;
         }
         let points = told.balance.as_ref().map(|_| balance_points(&decision.events));
-        let has_left = matches!(decision.member.status, Status::Closed | Status::Erased);
-        let tags: &[String] = if has_left { &[] } else { &coming.tags };
+        let tags: &[String] = if has_left(decision.member.status) { &[] } else { &coming.tags };
         let tagged = tag(&programmes, &mut decision.member, tags)?;
         let Decision { events, member: after, .. } = decision;
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
@@ -441,21 +425,15 @@ fn person_write(id: MemberId, person: &Person, known: Option<&(Person, Version)>
     }
 }
 
-/// Adds tags that the programme has and the member has not; whether there were any.
+/// Adds tags that are set by hand and that the member has not; whether there were any.
 fn tag(programmes: &Timeline, member: &mut Member, tags: &[String]) -> Result<bool, Error> {
-    let programme = programmes.newest();
-    let before = member.tags.len();
-    for tag in tags {
-        if !programme.tags.contains(tag) {
-            let detail = format!("the programme has no tag {}", tag.chars().take(60).collect::<String>());
-            return Err(Refusal::InvalidField(vec![Fault::new("/tags", "tag_not_found", detail)]).into());
-        }
-        if !member.tags.contains(tag) {
-            member.tags.push(tag.clone());
-        }
-    }
-    match member.tags.len() > TAGS_MAX {
-        true => Err(Refusal::LimitExceeded { what: "tags" }.into()),
-        false => Ok(member.tags.len() > before),
-    }
+    let wrong = |refusal| {
+        let (code, detail) = match refusal {
+            Refusal::TagNotFound { tag } => ("tag_not_found", format!("the programme has no tag {tag}")),
+            Refusal::TagHasRule { tag } => ("tag_has_rule", format!("{tag} follows from its rule")),
+            other => return other,
+        };
+        Refusal::InvalidField(vec![Fault::new("/tags", code, detail)])
+    };
+    tag_by_hand(programmes.newest(), member, tags, &[]).map_err(|refusal| wrong(refusal).into())
 }

@@ -1,9 +1,12 @@
-//! The people behind members: registration, corrections, cards, erasure.
+//! The people behind members: registration, corrections, identities, tags, cards, erasure.
 
 pub(crate) mod bring;
 pub(crate) mod card;
 mod erase;
+pub(crate) mod identities;
 pub(crate) mod register;
+pub(crate) mod tags;
+mod told;
 pub(crate) mod view;
 
 use crate::{access::Access, ledger::Ledger, partners::Partners, programme::Programmes, store::Records};

@@ -2,7 +2,8 @@
 
 use domain::{
     id::BrandId,
-    member::{CONSENTS_MAX, IDENTITIES_MAX, Identity, MemberId, Person, Status},
+    member::{MemberId, Person},
+    programme::Required,
     refusal::Refusal,
     time::Instant,
 };
@@ -13,7 +14,11 @@ use crate::{
         parts::{MemberPart, Parts},
         standing::newborn,
     },
-    people::{People, view::MemberView},
+    people::{
+        People,
+        told::{Taken, take, within_attributes, within_consents},
+        view::MemberView,
+    },
     store::{
         Expect, StoreError, Write,
         error::{Error, until_settled},
@@ -77,7 +82,10 @@ impl People {
         members.sort();
         members.dedup();
         let (registered, mut writes) = match members.as_slice() {
-            [] => self.create(request, registration)?,
+            [] => {
+                self.must_be_admitted(request, registration)?;
+                self.create(request, registration).await?
+            }
             [id] => self.join(request, registration, *id, &holders).await?,
             _ => return Err(Error::IdentityConflict { members }),
         };
@@ -94,12 +102,36 @@ impl People {
         Ok(Told { answer, replayed: false })
     }
 
-    pub(super) fn create(
+    /// Whether the person may become a member, and tells all that must be told of one.
+    fn must_be_admitted(&self, request: &Request, registration: &Registration) -> Result<(), Error> {
+        let (missing, admitted) = self.lacking(request, registration)?;
+        match missing.is_empty() {
+            false => Err(Refusal::InvalidField(missing.iter().map(Required::fault).collect()).into()),
+            true if !admitted => Err(Refusal::NotAdmitted.into()),
+            true => Ok(()),
+        }
+    }
+
+    /// What a newcomer does not tell and must, and whether the newcomer may become a member, by the newest version.
+    pub(super) fn lacking(
+        &self,
+        request: &Request,
+        registration: &Registration,
+    ) -> Result<(Vec<Required>, bool), Error> {
+        let programmes = self.programme.timeline()?;
+        let (programme, person) = (programmes.newest(), &registration.person);
+        let born = newborn(&programmes, registration.id, registration.registered_at);
+        let missing = programme.registration.missing(person).into_iter().cloned().collect();
+        Ok((missing, programme.admits(&born, person, request.now)))
+    }
+
+    pub(super) async fn create(
         &self,
         request: &Request,
         registration: &Registration,
     ) -> Result<(Registered, Vec<Write>), Error> {
         let programmes = self.programme.timeline()?;
+        within_attributes(&registration.person)?;
         let born = newborn(&programmes, registration.id, registration.registered_at);
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
         let brand = BrandId::of_checked(&registration.person.brand);
@@ -109,7 +141,7 @@ impl People {
         let claim = ClaimRecord { member: registration.id };
         let own = |claimed: &Claim| put(keys::identity(claimed.own.hash), Expect::Absent, &claim);
         writes.extend(registration.claims.iter().map(own));
-        let view = self.view(&born, registration.person.clone(), request.now)?;
+        let view = self.view(&born, None, registration.person.clone(), request.now).await?;
         Ok((Registered { view, created: true, has_all: true }, writes))
     }
 
@@ -123,49 +155,25 @@ impl People {
     ) -> Result<(Registered, Vec<Write>), Error> {
         let loaded = self.records.load(id).await?.ok_or(StoreError::LostRace)?;
         let (mut person, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
-        let told = &registration.person;
-        // Somebody who has left is found, and nothing is added.
-        let has_left = matches!(loaded.record.member.status, Status::Closed | Status::Erased);
-        let vouched = !has_left
-            && told
-                .identities
-                .iter()
-                .zip(holders)
-                .any(|(identity, holder)| holder.is_some() && identity.verified);
-        let mut writes = Vec::new();
-        if vouched {
-            let before = person.clone();
-            for ((identity, holder), claim) in told.identities.iter().zip(holders).zip(&registration.claims) {
-                match holder {
-                    Some(holder) => verify(&mut person, identity, &holder.form.value),
-                    None => {
-                        person.identities.push(identity.clone());
-                        let key = keys::identity(claim.own.hash);
-                        writes.push(put(key, Expect::Absent, &ClaimRecord { member: id }));
-                    }
-                }
-            }
-            if person.identities.len() > IDENTITIES_MAX {
-                return Err(Refusal::LimitExceeded { what: "identities" }.into());
-            }
-            fill(&mut person, told);
-            if person != before {
-                person.changed.clone_from(&told.changed);
-            }
-            if person.consents.len() > CONSENTS_MAX {
-                return Err(Refusal::LimitExceeded { what: "consents" }.into());
-            }
-            if person != before {
-                writes.push(put(keys::person(id), Expect::Version(version), &person));
-                // Nobody leaves in between.
-                writes.push(still(keys::member(id), loaded.version));
-            }
+        let before = person.clone();
+        let Taken { vouched, claims } = take(
+            &mut person,
+            (&registration.person, &registration.claims),
+            holders,
+            loaded.record.member.status,
+        )?;
+        let claim = ClaimRecord { member: id };
+        let mut writes: Vec<Write> = claims.into_iter().map(|key| put(key, Expect::Absent, &claim)).collect();
+        if person != before {
+            writes.push(put(keys::person(id), Expect::Version(version), &person));
+            // Nobody leaves in between.
+            writes.push(still(keys::member(id), loaded.version));
         }
         if writes.is_empty() && request.key.is_some() {
             // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
         }
-        let view = self.view(&loaded.record.member, person, request.now)?;
+        let view = self.view(&loaded.record.member, Some(&loaded.record), person, request.now).await?;
         let has_all = vouched || holders.iter().all(Option::is_some);
         Ok((Registered { view, created: false, has_all }, writes))
     }
@@ -193,45 +201,8 @@ impl People {
         if person == before {
             return Ok(());
         }
-        if person.consents.len() > CONSENTS_MAX {
-            return Err(Refusal::LimitExceeded { what: "consents" }.into());
-        }
+        within_consents(&person)?;
+        within_attributes(&person)?;
         self.programme.commit(vec![put(keys::person(id), Expect::Version(version), &person)]).await
-    }
-}
-
-/// The shop vouches for an identity that the person already has, stored as that value.
-pub(super) fn verify(person: &mut Person, told: &Identity, value: &str) {
-    let own = person
-        .identities
-        .iter_mut()
-        .find(|own| own.kind == told.kind && own.channel == told.channel && own.value == value);
-    if let Some(own) = own {
-        own.verified |= told.verified;
-    }
-}
-
-/// Adds missing profile fields; existing ones stay.
-pub(super) fn fill(person: &mut Person, told: &Person) {
-    let missing = |own: &mut Option<String>, told: &Option<String>| {
-        if own.is_none() {
-            own.clone_from(told);
-        }
-    };
-    missing(&mut person.name, &told.name);
-    missing(&mut person.birthday, &told.birthday);
-    missing(&mut person.gender, &told.gender);
-    missing(&mut person.channel, &told.channel);
-    missing(&mut person.terms_version, &told.terms_version);
-    // A region is one field: two places merged would make a third.
-    if person.region.is_empty() {
-        person.region.clone_from(&told.region);
-    }
-    for (channel, consent) in &told.consents {
-        if !person.consents.contains_key(channel) {
-            person.consents.insert(channel.clone(), *consent);
-            let since = told.consents_since.get(channel);
-            person.consents_since.extend(since.map(|since| (channel.clone(), *since)));
-        }
     }
 }

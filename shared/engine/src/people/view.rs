@@ -1,6 +1,8 @@
 //! Members as they are shown: who they are, and their standing settled to now. Nothing is written.
 
 use domain::{
+    condition::Subject,
+    event::History,
     member::{Member, MemberId, Person},
     refusal::Refusal,
     time::Instant,
@@ -19,16 +21,44 @@ pub struct MemberView {
     pub member: Member,
     /// The person; `None` once erased.
     pub person: Person,
+    /// The tags that it has, in the programme's order.
+    pub tags: Vec<String>,
     /// The moment it is shown at.
     pub now: Instant,
 }
 
 impl People {
-    pub(super) fn view(&self, member: &Member, person: Person, now: Instant) -> Result<MemberView, Error> {
+    /// The member as of now; `record` says where its entries are, and a newcomer has none.
+    pub(super) async fn view(
+        &self,
+        member: &Member,
+        record: Option<&MemberRecord>,
+        person: Person,
+        now: Instant,
+    ) -> Result<MemberView, Error> {
         let programmes = self.programme.timeline()?;
         let now = now.max(member.as_of);
-        let (member, _) = settled(&programmes, member, now);
-        Ok(MemberView { member, person, now })
+        let (member, timely) = settled(&programmes, member, now);
+        let none = || History { since: Instant::MIN, events: Vec::new() };
+        let mut history = record.is_none().then(none);
+        let tags: Vec<String> = loop {
+            let subject = Subject {
+                member: &member,
+                person: Some(&person),
+                history: history.as_ref(),
+                recent: &timely,
+                programme: programmes.newest(),
+                now,
+            };
+            let (record, since) = match (subject.tags(), record) {
+                (Ok(tags), _) => break tags.into_iter().map(str::to_owned).collect(),
+                (Err(wants), Some(record)) => (record, wants.history.unwrap_or(Instant::MIN)),
+                // A newcomer's history is whole, and everybody's person is there.
+                (Err(_), None) => break Vec::new(),
+            };
+            history = Some(self.ledger.history(record, since).await?);
+        };
+        Ok(MemberView { member, person, tags, now })
     }
 
     /// The member as of now.
@@ -44,6 +74,6 @@ impl People {
         // An erased member has no person.
         let person = seen.read(person)?.map(|(person, _)| person).unwrap_or_default();
         self.programme.timeline_of(&record.member).await?;
-        self.view(&record.member, person, now)
+        self.view(&record.member, Some(&record), person, now).await
     }
 }

@@ -167,7 +167,15 @@ impl Programmes {
         };
         let since = request.now;
         let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
-        let too_large = next.beyond_sizes();
+        let earlier = match head {
+            Some(_) => {
+                // All of them have their say, those too that another instance has just saved.
+                self.refresh().await?;
+                self.timeline()?.versions().to_vec()
+            }
+            None => Vec::new(),
+        };
+        let too_large = [next.beyond_sizes(), next.attributes_after(&earlier)].concat();
         if old.is_none() && !too_large.is_empty() {
             return Err(ProgramError::Invalid(too_large));
         }

@@ -20,6 +20,8 @@ struct GotMember<'a> {
     period_growth: i64,
     points: GotPoints<'a>,
     badges: Vec<GotBadge<'a>>,
+    #[serde(borrow)]
+    tags: Vec<&'a str>,
     lifecycle: &'a str,
     stats: GotStats<'a>,
 }
@@ -113,6 +115,7 @@ fn compare_rest(got: &GotMember<'_>, shown: &Shown, program: &Program) -> Verdic
         let (_, issued) = own.ok_or_else(|| format!("a badge {} that the model does not know", badge.id))?;
         same_instant("badge/issued_at", Some(badge.issued_at), *issued)?;
     }
+    same("tags", got.tags.join(" "), shown.tags.join(" "))?;
     same("stats/orders", got.stats.orders, want.orders.count)?;
     same("stats/amount", got.stats.amount, &program.show_money(want.orders.units(program)))?;
     same_instant("stats/first_order_at", got.stats.first_order_at, want.orders.first_at.unwrap_or(NEVER))?;

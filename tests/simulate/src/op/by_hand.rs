@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use laurel_tests::model::{
     DAY, Model,
-    command::{Adjust, Badge, Command, Status, Take},
+    command::{Adjust, Badge, Command, Status, Tag, Take},
 };
 use smol_str::{SmolStr, format_smolstr};
 
@@ -98,7 +98,43 @@ impl Commanded for Status {
     }
 }
 
+impl Commanded for Tag {
+    fn kind(&self) -> Kind {
+        Kind::Badge
+    }
+
+    /// Without a key it is done again: somebody else may have taken away what it sets.
+    fn is_recognised(&self, keyed: bool) -> bool {
+        keyed
+    }
+
+    fn must_repeat(&self, keyed: bool) -> bool {
+        keyed
+    }
+
+    fn about(&self, _: &Model) -> Option<usize> {
+        self.member
+    }
+
+    fn write(&self, names: &Names<'_>, _: Way, out: &mut String) -> String {
+        let (change, tag) = (if self.add { "add" } else { "remove" }, &self.tag);
+        _ = write!(out, r#"{{"{change}":["{tag}"],"reason":"simulated""#);
+        format!("/members/{}/tags", names.id(self.member))
+    }
+}
+
 impl Writer {
+    pub(crate) fn tag(&mut self, model: &Model, _: i64) -> Op {
+        let tag = match self.dice.below(20) {
+            0 => "rich_buyer",
+            1 => "none_such",
+            2..10 => "spare",
+            _ => "vip",
+        };
+        let tag = Tag { member: self.whom(model), tag: SmolStr::new(tag), add: self.dice.percent(60) };
+        Op::command(Command::Tag(tag), Way::Plain)
+    }
+
     pub(crate) fn adjust(&mut self, model: &Model, now: i64) -> Op {
         let mut adjust = Adjust {
             member: self.whom(model),

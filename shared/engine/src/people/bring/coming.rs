@@ -7,6 +7,7 @@ use domain::{
     id::{BadgeId, BalanceId, BrandId, TierId},
     member::MemberId,
     number::SignedFigure,
+    programme::Required,
     time::Instant,
 };
 
@@ -37,6 +38,8 @@ pub struct Coming {
     pub bill: bool,
     /// Whether a figure that was said otherwise is corrected.
     pub correct: bool,
+    /// Whether a newcomer must tell what everybody who registers must, and be one who may.
+    pub strict: bool,
 }
 
 /// A balance, as a row says it.
@@ -85,6 +88,8 @@ pub enum Left {
     Identity(usize),
     /// A field of the person, by the name of its column.
     Field(&'static str),
+    /// The attribute of that id.
+    Attribute(String),
     /// A consent that nobody has said yet.
     Consent(String),
     /// A consent that was said otherwise, and how.
@@ -97,6 +102,10 @@ pub enum Left {
     BadgeTaken(BadgeId),
     /// Tags: the member has left.
     Tags,
+    /// Something that everybody who registers must tell, and that the row does not.
+    Missing(Required),
+    /// The programme does not take the person as a member who registers.
+    NotAdmitted,
 }
 
 /// Why a row did not come.

@@ -1,6 +1,7 @@
 //! What stands before a row of what it says: of the standing, and of the person.
 
 use domain::{
+    attribute::Attribute,
     brought::Opening,
     id::TierId,
     member::{Identity, Member, Person},
@@ -139,6 +140,8 @@ pub(super) fn not_taken(told: &Person, person: &Person, holders: &[Option<Holder
             left.push(Left::Field(part));
         }
     }
+    let differs = |(id, value): &(&String, &Attribute)| person.attributes.get(*id) != Some(*value);
+    left.extend(told.attributes.iter().filter(differs).map(|(id, _)| Left::Attribute(id.clone())));
     for (channel, consent) in &told.consents {
         match person.consents.get(channel) {
             Some(own) if own == consent => {}

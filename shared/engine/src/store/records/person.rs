@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    attribute::Attribute,
     id::ReferralCode,
     member::{Changed, Identity, IdentityKind, Person},
+    time::Instant,
 };
 
 use super::{
@@ -16,11 +18,12 @@ use super::{
 pub type PersonRecord = Person;
 
 impl Stored for PersonRecord {
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<PersonRecord, Damaged> {
         match format {
             1 => First::read(from).map(Person::from),
+            2 => Second::read(from).map(Person::from),
             _ => Err(Damaged),
         }
     }
@@ -29,7 +32,12 @@ impl Stored for PersonRecord {
 layout! {
     struct Person {
         identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
-        consents_since, changed,
+        consents_since, attributes, changed,
+    }
+}
+layout! {
+    enum Attribute {
+        0 = Choice(id), 1 = Choices(ids), 2 = Number(millionths), 3 = Date(day), 4 = Flag(flag), 5 = Text(text),
     }
 }
 layout! { struct Changed { by, at } }
@@ -68,7 +76,51 @@ impl From<First> for Person {
             terms_version: first.terms_version,
             consents: first.consents,
             consents_since: BTreeMap::new(),
+            attributes: BTreeMap::new(),
             changed: None,
+        }
+    }
+}
+
+/// A person in the second format, which had no attributes.
+struct Second {
+    identities: Vec<Identity>,
+    name: Option<String>,
+    birthday: Option<String>,
+    gender: Option<String>,
+    region: BTreeMap<String, String>,
+    brand: String,
+    channel: Option<String>,
+    referral_code: Option<ReferralCode>,
+    terms_version: Option<String>,
+    consents: BTreeMap<String, bool>,
+    consents_since: BTreeMap<String, Instant>,
+    changed: Option<Changed>,
+}
+
+layout! {
+    struct Second {
+        identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
+        consents_since, changed,
+    }
+}
+
+impl From<Second> for Person {
+    fn from(second: Second) -> Person {
+        Person {
+            identities: second.identities,
+            name: second.name,
+            birthday: second.birthday,
+            gender: second.gender,
+            region: second.region,
+            brand: second.brand,
+            channel: second.channel,
+            referral_code: second.referral_code,
+            terms_version: second.terms_version,
+            consents: second.consents,
+            consents_since: second.consents_since,
+            attributes: BTreeMap::new(),
+            changed: second.changed,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The samples: of every record the plainest value, every variant, every option both ways, and extremes.
 
 mod entry;
+mod person;
 
 use std::collections::BTreeMap;
 
@@ -8,15 +9,15 @@ use domain::{
     brought::Opening,
     id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
     member::{
-        ActivityCount, Badge, Changed, Identity, IdentityKind, Lot, Member, MemberId, OrderStats, Periods,
-        Person, Rest, Rests, Standing, Status, Trial,
+        ActivityCount, Badge, Lot, Member, MemberId, OrderStats, Periods, Rest, Rests, Standing, Status,
+        Trial,
     },
     number::{Amount, Money},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
     time::{DayNumber, Instant},
 };
 
-pub(super) use self::entry::entry;
+pub(super) use self::{entry::entry, person::person};
 use super::Samples;
 use crate::store::{
     id::{AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference},
@@ -166,39 +167,6 @@ pub(super) fn member() -> Samples<MemberRecord> {
     samples.push((text("ends_with"), record(Member { ends_with: Some(AT), ..newborn })));
     samples.push((text("days"), record(member)));
     samples
-}
-
-pub(super) fn person() -> Samples<Person> {
-    let identity = |kind, channel: &str, value: &str, verified| Identity {
-        kind,
-        channel: text(channel),
-        value: text(value),
-        verified,
-    };
-    let identities =
-        [IdentityKind::Phone, IdentityKind::Email, IdentityKind::External].map(|kind| match kind {
-            IdentityKind::Phone => identity(kind, "", "+8613800138000", true),
-            IdentityKind::Email => identity(kind, "", "café@münchen.example", false),
-            IdentityKind::External => identity(kind, "wechat", "o-1", true),
-        });
-    let full = Person {
-        identities: identities.to_vec(),
-        name: Some(text("王小明")),
-        birthday: Some(text("1990-02-28")),
-        gender: Some(text("female")),
-        region: BTreeMap::from([(text("country"), text("CN")), (text("city"), text("上海"))]),
-        brand: text("acme"),
-        channel: Some(text("pos")),
-        referral_code: Some("R-1".parse().unwrap()),
-        terms_version: Some(text("2026-01")),
-        consents: BTreeMap::from([(text("sms"), true), (text("email"), false)]),
-        consents_since: BTreeMap::new(),
-        changed: None,
-    };
-    let changed = Some(Changed { by: text("key_1"), at: AT });
-    let corrected = Person { changed, ..full.clone() };
-    let since = Person { consents_since: BTreeMap::from([(text("sms"), AT)]), ..full.clone() };
-    named([("nobody", Person::default()), ("full", full), ("corrected", corrected), ("since", since)])
 }
 
 pub(super) fn block() -> Samples<BlockRecord> {

@@ -1,0 +1,201 @@
+//! How a person is known: identities are added, taken over and removed.
+//!
+//! An unverified identity is no claim: whoever proves that it is theirs has it from then on. A verified one stays
+//! where it is, and so does the only one of a member, lest its points be out of reach.
+
+use domain::{
+    member::{Changed, Identity, MemberId, Person},
+    refusal::Refusal,
+};
+
+use super::told::{has_left, place_of, verify, within_identities};
+use crate::{
+    access::requests::{Request, Told, remember},
+    people::{People, view::MemberView},
+    store::{
+        Expect, StoreError, Write,
+        error::{Error, until_settled},
+        id::IdentityHash,
+        keys,
+        reading::{Claim, Holder, Loaded},
+        records::{Answer, ClaimRecord, Remembered},
+        write::{delete, put, still},
+    },
+};
+
+/// An identity that is to be a member's.
+#[derive(Clone, Debug)]
+pub struct NewIdentity {
+    /// Whose.
+    pub member: MemberId,
+    /// It; `verified` says whether a shop vouches for it, or it is proved.
+    pub identity: Identity,
+    /// What claims it.
+    pub claim: Claim,
+    /// Whether it is proved, which is more than a shop's word.
+    pub proved: bool,
+    /// The change of the person that this is.
+    pub changed: Changed,
+}
+
+/// An identity that is a member's by now.
+#[derive(Clone, Debug)]
+pub struct OwnIdentity {
+    /// The member.
+    pub view: MemberView,
+    /// As the member has it.
+    pub identity: Identity,
+    /// Whether it was not the member's before.
+    pub added: bool,
+}
+
+impl People {
+    /// Adds an identity to a member, or verifies one that the member has. One that another member has unverified
+    /// moves, if it is proved and not that member's last. `tell` makes the answer, which is remembered under the
+    /// request's key until the person is erased.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`] of one who has left, [`Refusal::ProofRequired`],
+    /// [`Refusal::LimitExceeded`], [`Error::IdentityConflict`] where it is another's; see [`Error`].
+    pub async fn add_identity(
+        &self,
+        request: &Request,
+        new: &NewIdentity,
+        tell: impl Fn(&OwnIdentity) -> Answer,
+    ) -> Result<Told, Error> {
+        until_settled(|before| self.attempt_to_add(request, new, before > 0, &tell)).await
+    }
+
+    async fn attempt_to_add(
+        &self,
+        request: &Request,
+        new: &NewIdentity,
+        in_doubt: bool,
+        tell: &impl Fn(&OwnIdentity) -> Answer,
+    ) -> Result<Told, Error> {
+        if let Some(answer) = self.access.remembered(request).await? {
+            return Ok(Told { answer, replayed: true });
+        }
+        let id = new.member;
+        let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let (before, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let status = loaded.record.member.status;
+        if has_left(status) {
+            return Err(Refusal::MemberNotActive { status: status.word() }.into());
+        }
+        let holder = self.records.holders(std::slice::from_ref(&new.claim)).await?.pop().flatten();
+        let mut person = before.clone();
+        let (value, mut writes) = match holder.filter(|holder| holder.member == id) {
+            Some(holder) => {
+                verify(&mut person, &new.identity, &holder.form.value);
+                (holder.form.value.clone(), Vec::new())
+            }
+            None => self.taken(new, holder, &mut person).await?,
+        };
+        // It may be an earlier attempt of this request that has added it.
+        let by_this = in_doubt && before.changed.as_ref() == Some(&new.changed);
+        let added = !writes.is_empty() || by_this;
+        if person != before {
+            person.changed = Some(new.changed.clone());
+            writes.extend(changed(&loaded, &person, Expect::Version(version)));
+        } else if request.key.is_some() {
+            // The answer is stored with the person's data, unless the person is erased meanwhile.
+            writes.push(still(keys::person(id), version));
+        }
+        let own = place_of(&person, &new.identity, &value).ok_or(StoreError::LostRace)?;
+        let identity = person.identities[own].clone();
+        self.programme.timeline_of(&loaded.record.member).await?;
+        let view = self.view(&loaded.record.member, Some(&loaded.record), person, request.now).await?;
+        let answer = tell(&OwnIdentity { view, identity, added });
+        if let Some(key) = request.key {
+            let kept = keys::answer(id, key.hash);
+            writes.push(put(kept.clone(), Expect::Anything, &answer));
+            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        }
+        if !writes.is_empty() {
+            self.programme.commit(writes).await?;
+        }
+        Ok(Told { answer, replayed: false })
+    }
+
+    /// The identity is the person's from now on: nobody's so far, or another member's who gives it up. In which
+    /// form it is stored, and what is written besides the person.
+    async fn taken(
+        &self,
+        new: &NewIdentity,
+        holder: Option<Holder<'_>>,
+        person: &mut Person,
+    ) -> Result<(String, Vec<Write>), Error> {
+        let programmes = self.programme.timeline()?;
+        if programmes.newest().identities_proved && !new.proved && !new.identity.verified {
+            return Err(Refusal::ProofRequired.into());
+        }
+        let claim = ClaimRecord { member: new.member };
+        let (form, mut writes) = match &holder {
+            None => (&new.claim.own, Vec::new()),
+            Some(holder) => (holder.form, vec![self.given_up(new, holder).await?]),
+        };
+        // Whoever has it now is bound by the person that gives it up.
+        let free = if holder.is_none() { Expect::Absent } else { Expect::Anything };
+        writes.push(put(keys::identity(form.hash), free, &claim));
+        person.identities.push(Identity { value: form.value.clone(), ..new.identity.clone() });
+        within_identities(person)?;
+        Ok((form.value.clone(), writes))
+    }
+
+    /// The other member without it.
+    async fn given_up(&self, new: &NewIdentity, holder: &Holder<'_>) -> Result<Write, Error> {
+        let other = holder.member;
+        let (mut person, version) = self.records.person(other).await?.ok_or(StoreError::LostRace)?;
+        let place = place_of(&person, &new.identity, &holder.form.value).ok_or(StoreError::LostRace)?;
+        if !new.proved || person.identities[place].verified || person.identities.len() == 1 {
+            return Err(Error::IdentityConflict { members: vec![other] });
+        }
+        person.identities.remove(place);
+        person.changed = Some(new.changed.clone());
+        Ok(put(keys::person(other), Expect::Version(version), &person))
+    }
+
+    /// Removes the identity of which `claim` says by what it is claimed; it says nothing of the others.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], [`Refusal::IdentityNotFound`], [`Refusal::LastIdentity`], or the store failed.
+    pub async fn remove_identity(
+        &self,
+        id: MemberId,
+        changed: &Changed,
+        claim: impl Fn(&Identity) -> Option<IdentityHash>,
+    ) -> Result<(), Error> {
+        until_settled(|before| self.attempt_to_remove(id, changed, before > 0, &claim)).await
+    }
+
+    async fn attempt_to_remove(
+        &self,
+        id: MemberId,
+        changed: &Changed,
+        in_doubt: bool,
+        claim: &impl Fn(&Identity) -> Option<IdentityHash>,
+    ) -> Result<(), Error> {
+        let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let mut named = person.identities.iter().enumerate();
+        let Some((place, hash)) = named.find_map(|(place, own)| Some((place, claim(own)?))) else {
+            // It may be an earlier attempt of this request that has removed it.
+            let by_this = in_doubt && person.changed.as_ref() == Some(changed);
+            return if by_this { Ok(()) } else { Err(Refusal::IdentityNotFound.into()) };
+        };
+        if person.identities.len() == 1 {
+            return Err(Refusal::LastIdentity.into());
+        }
+        person.identities.remove(place);
+        person.changed = Some(changed.clone());
+        let writes =
+            vec![put(keys::person(id), Expect::Version(version), &person), delete(keys::identity(hash))];
+        self.programme.commit(writes).await
+    }
+}
+
+/// The person as it is now; nobody leaves in between.
+fn changed(loaded: &Loaded, person: &Person, expect: Expect) -> [Write; 2] {
+    let id = loaded.record.member.id;
+    [put(keys::person(id), expect, person), still(keys::member(id), loaded.version)]
+}

@@ -1,0 +1,68 @@
+//! Persons.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    attribute::Attribute,
+    member::{Changed, Identity, IdentityKind, Person},
+    time::DayNumber,
+};
+
+use super::{AT, Samples, named, text, texts};
+
+pub(in super::super) fn person() -> Samples<Person> {
+    let identity = |kind, channel: &str, value: &str, verified| Identity {
+        kind,
+        channel: text(channel),
+        value: text(value),
+        verified,
+    };
+    let identities =
+        [IdentityKind::Phone, IdentityKind::Email, IdentityKind::External].map(|kind| match kind {
+            IdentityKind::Phone => identity(kind, "", "+8613800138000", true),
+            IdentityKind::Email => identity(kind, "", "café@münchen.example", false),
+            IdentityKind::External => identity(kind, "wechat", "o-1", true),
+        });
+    let full = Person {
+        identities: identities.to_vec(),
+        name: Some(text("王小明")),
+        birthday: Some(text("1990-02-28")),
+        gender: Some(text("female")),
+        region: BTreeMap::from([(text("country"), text("CN")), (text("city"), text("上海"))]),
+        brand: text("acme"),
+        channel: Some(text("pos")),
+        referral_code: Some("R-1".parse().unwrap()),
+        terms_version: Some(text("2026-01")),
+        consents: BTreeMap::from([(text("sms"), true), (text("email"), false)]),
+        consents_since: BTreeMap::new(),
+        attributes: BTreeMap::new(),
+        changed: None,
+    };
+    let attributes = [
+        Attribute::Choice(text("tea")),
+        Attribute::Choices(texts(&["tea", "chess"])),
+        Attribute::Number(-9_999_999_999_999_999_999),
+        Attribute::Date(DayNumber(-1)),
+        Attribute::Flag(true),
+        Attribute::Text(text("一\n二")),
+    ]
+    .map(|value| match value {
+        Attribute::Choice(_)
+        | Attribute::Choices(_)
+        | Attribute::Number(_)
+        | Attribute::Date(_)
+        | Attribute::Flag(_)
+        | Attribute::Text(_) => (text(value.kind()), value),
+    });
+    let attributed = Person { attributes: BTreeMap::from(attributes), ..full.clone() };
+    let changed = Some(Changed { by: text("key_1"), at: AT });
+    let corrected = Person { changed, ..full.clone() };
+    let since = Person { consents_since: BTreeMap::from([(text("sms"), AT)]), ..full.clone() };
+    named([
+        ("nobody", Person::default()),
+        ("full", full),
+        ("corrected", corrected),
+        ("since", since),
+        ("attributed", attributed),
+    ])
+}

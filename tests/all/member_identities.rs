@@ -1,0 +1,339 @@
+//! Identities of a member: added, verified, taken over, removed; who is told what of them.
+
+use std::sync::Arc;
+
+use domain::member::{Changed, Identity, IdentityKind};
+use engine::{
+    NewIdentity, OwnIdentity, Request,
+    records::{Answer, By},
+    store::{Claim, ClaimedForm},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    failing::{Failing, Trouble},
+    histories::run,
+    support::{ADMIN_KEY, Reply, START, Shop, program},
+};
+
+fn external(value: &str) -> Value {
+    json!({"kind": "external", "channel": "app", "value": value})
+}
+
+fn vouched(value: &str) -> Value {
+    let mut identity = external(value);
+    identity["verified"] = json!(true);
+    identity
+}
+
+fn path_of(member: &str) -> String {
+    format!("/members/{member}/identities")
+}
+
+async fn registered(shop: &Shop, identities: &[Value]) -> String {
+    let body = json!({"brand": "acme", "identities": identities});
+    shop.ok("POST", "/register", body).await["member"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn add_as(shop: &Shop, key: &str, member: &str, identity: &Value) -> Reply {
+    shop.call_as(key, "POST", &path_of(member), &json!({"identity": identity}), None).await
+}
+
+async fn add(shop: &Shop, member: &str, identity: &Value) -> Reply {
+    add_as(shop, ADMIN_KEY, member, identity).await
+}
+
+/// The values of a member's identities, those that are verified with a `!`.
+async fn values(shop: &Shop, member: &str) -> Vec<String> {
+    let shown = shop.show(member).await;
+    let one = |own: &Value| {
+        let mark = if own["verified"] == true { "!" } else { "" };
+        format!("{}{mark}", own["value"].as_str().unwrap())
+    };
+    shown["identities"].as_array().unwrap().iter().map(one).collect()
+}
+
+async fn id_of(shop: &Shop, member: &str, value: &str) -> String {
+    let shown = shop.show(member).await;
+    let mut own = shown["identities"].as_array().unwrap().iter();
+    own.find(|own| own["value"] == value).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+async fn find(shop: &Shop, value: &str) -> Value {
+    let reply = shop.call("POST", "/members/find", json!({"identity": external(value)})).await;
+    reply.body["id"].clone()
+}
+
+async fn token(shop: &Shop, member: &str) -> String {
+    let made = shop.ok("POST", &format!("/members/{member}/tokens"), json!({"minutes": 5})).await;
+    made["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_identity_is_added_and_verified_once() {
+    let shop = Shop::usual().await;
+    let (member, other) =
+        (registered(&shop, &[external("1")]).await, registered(&shop, &[external("2")]).await);
+    let added = add(&shop, &member, &json!({"kind": "phone", "value": "138 0013 8000"})).await;
+    let want = json!({"id": added.body["identity"]["id"], "kind": "phone", "value": "+8613800138000", "verified": false});
+    assert_eq!((added.status, &added.body["identity"]), (201, &want));
+    assert!(added.body["identity"]["id"].as_str().unwrap().starts_with("idn_"), "{want}");
+    assert_eq!(added.body["member"], shop.show(&member).await);
+    // Told again it is known; vouched for it is verified, and stays so.
+    for (identity, verified) in [
+        (json!({"kind": "phone", "value": "+86 138-0013-8000"}), false),
+        (json!({"kind": "phone", "value": "13800138000", "verified": true}), true),
+        (json!({"kind": "phone", "value": "13800138000", "verified": false}), true),
+    ] {
+        let again = add(&shop, &member, &identity).await;
+        assert_eq!(
+            (again.status, &again.body["identity"]["verified"]),
+            (200, &json!(verified)),
+            "{identity}"
+        );
+        assert_eq!(again.body["identity"]["id"], want["id"]);
+    }
+    // Another member's, whoever vouches: only staff are told whose.
+    let (_, operator) = shop.caller(&["operator"], None).await;
+    let (_, till) = shop.caller(&["storefront"], None).await;
+    let before = shop.snapshot().await;
+    for (key, named) in [(&operator, json!([other])), (&till, Value::Null)] {
+        for identity in [external("2"), vouched("2")] {
+            let reply = add_as(&shop, key, &member, &identity).await;
+            let told = (reply.verdict(), reply.body["members"].clone());
+            assert_eq!(told, ("409 identity_conflict".to_owned(), named.clone()), "{identity}");
+        }
+    }
+    assert!(before == shop.snapshot().await, "a refusal wrote something");
+    assert_eq!(values(&shop, &member).await, ["1", "+8613800138000!"]);
+}
+
+#[tokio::test]
+async fn what_is_refused_of_a_new_identity() {
+    let shop = Shop::usual().await;
+    let member = registered(&shop, &[external("1")]).await;
+    let of_member = token(&shop, &member).await;
+    let proved = json!({"kind": "external", "channel": "app", "value": "2", "proof": "prf_1"});
+    for (key, identity, want) in [
+        (ADMIN_KEY, json!({"kind": "phone", "value": "13"}), "422 invalid_field"),
+        (ADMIN_KEY, json!({"kind": "phone", "value": "13800138000", "channel": "c"}), "422 invalid_field"),
+        (ADMIN_KEY, proved.clone(), "409 proof_invalid"),
+        // A member's own token proves, and vouches for nothing.
+        (&of_member, proved.clone(), "409 proof_invalid"),
+        (&of_member, external("2"), "422 proof_required"),
+        (&of_member, vouched("2"), "422 proof_required"),
+    ] {
+        assert_eq!(add_as(&shop, key, &member, &identity).await.verdict(), want, "{identity}");
+    }
+    let reply = add(&shop, &member, &json!({"kind": "phone", "value": "13"})).await;
+    assert_eq!(reply.faults(), ["/identity/value too_short"]);
+    shop.refused("409 proof_invalid", "POST", "/register", json!({"brand": "acme", "identities": [proved]}))
+        .await;
+    shop.refused(
+        "404 member_not_found",
+        "POST",
+        "/members/mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV/identities",
+        json!({"identity": external("2")}),
+    )
+    .await;
+    // Somebody who has left is given nothing.
+    let close = json!({"status": "closed", "reason": "r"});
+    shop.ok("POST", &format!("/members/{member}/status"), close).await;
+    let reply = add(&shop, &member, &external("2")).await;
+    assert_eq!(
+        (reply.verdict().as_str(), &reply.body["member_status"]),
+        ("409 member_not_active", &json!("closed"))
+    );
+    // Nor is an erased one.
+    shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+    assert_eq!(add(&shop, &member, &external("2")).await.verdict(), "404 member_not_found");
+}
+
+#[tokio::test]
+async fn a_programme_may_ask_for_a_proof() {
+    let mut program = program();
+    program["identities"] = json!({"require_proof": true});
+    let shop = Shop::open(&program, START).await;
+    let member = registered(&shop, &[external("1")]).await;
+    registered(&shop, &[external("2")]).await;
+    for (identity, want) in [
+        (external("3"), "422 proof_required"),
+        // It is not told that it is another's.
+        (external("2"), "422 proof_required"),
+        (vouched("2"), "409 identity_conflict"),
+        (vouched("3"), "201"),
+        // Known is known.
+        (external("1"), "200"),
+    ] {
+        assert_eq!(add(&shop, &member, &identity).await.verdict(), want, "{identity}");
+    }
+    program["identities"] = json!({});
+    shop.ok("PUT", "/program", program).await;
+    assert_eq!(add(&shop, &member, &external("4")).await.verdict(), "201");
+}
+
+#[tokio::test]
+async fn a_member_has_at_most_20() {
+    let shop = Shop::usual().await;
+    let member = registered(&shop, &[external("0")]).await;
+    for number in 1..20 {
+        assert_eq!(add(&shop, &member, &external(&number.to_string())).await.status, 201, "{number}");
+    }
+    let before = shop.snapshot().await;
+    let reply = add(&shop, &member, &external("20")).await;
+    assert_eq!(
+        (reply.verdict().as_str(), &reply.body["limit"]),
+        ("422 limit_exceeded", &json!("identities"))
+    );
+    assert!(before == shop.snapshot().await, "a refusal wrote something");
+    assert_eq!(add(&shop, &member, &vouched("19")).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_identity_is_removed_but_the_last() {
+    let shop = Shop::usual().await;
+    let member = registered(&shop, &[external("1"), external("2"), external("3")]).await;
+    let of_member = token(&shop, &member).await;
+    let (_, till) = shop.caller(&["storefront"], None).await;
+    for (key, value, left) in [(till.as_str(), "1", &["2", "3"][..]), (&of_member, "2", &["3"])] {
+        let path = format!("{}/{}?reason=%E8%AF%AF", path_of(&member), id_of(&shop, &member, value).await);
+        let removed = shop.call_as(key, "DELETE", &path, &Value::Null, None).await;
+        assert_eq!((removed.status, &removed.body["member"]), (200, &shop.show(&member).await));
+        assert_eq!(values(&shop, &member).await, left);
+        assert_eq!(find(&shop, value).await, Value::Null);
+        // It is gone.
+        let again = shop.call_as(key, "DELETE", &path, &Value::Null, None).await;
+        assert_eq!(again.verdict(), "404 identity_not_found");
+    }
+    let path = format!("{}/{}", path_of(&member), id_of(&shop, &member, "3").await);
+    shop.refused("409 last_identity", "DELETE", &path, Value::Null).await;
+    for id in ["idn_01ARZ3NDEKTSV4RRFFQ69G5FAV", "3", "idn_"] {
+        let path = format!("{}/{id}", path_of(&member));
+        shop.refused("404 identity_not_found", "DELETE", &path, Value::Null).await;
+    }
+    // What was removed is free, also for the same member.
+    let other = registered(&shop, &[external("1")]).await;
+    assert_ne!(other, member);
+    assert_eq!(add(&shop, &member, &external("2")).await.status, 201);
+    assert_eq!(find(&shop, "2").await, json!(member));
+}
+
+/// The id says nothing of the person, is the same for ever, and not another member's.
+#[tokio::test]
+async fn an_identity_has_an_id_for_ever() {
+    let shop = Shop::usual().await;
+    let member = registered(&shop, &[external("1"), external("2")]).await;
+    let first = id_of(&shop, &member, "1").await;
+    // Verified, corrected, seen from another process, under a newer line of the master key: it is the same.
+    add(&shop, &member, &vouched("1")).await;
+    shop.ok("PATCH", &format!("/members/{member}"), json!({"profile": {"name": "Li"}})).await;
+    assert_eq!(id_of(&shop, &member, "1").await, first);
+    let keys = "tests-master-key-0123456789abcdef\na-second-line-of-a-master-key-01234567";
+    let later = Shop::found(shop.api.engine.store().clone(), keys, START).await;
+    assert_eq!(id_of(&later, &member, "1").await, first);
+    // Removed and added again it is the same identity of this member, and another one of somebody else.
+    let removed = format!("{}/{first}", path_of(&member));
+    shop.ok("DELETE", &removed, Value::Null).await;
+    add(&shop, &member, &external("1")).await;
+    assert_eq!(id_of(&shop, &member, "1").await, first);
+    shop.ok("DELETE", &removed, Value::Null).await;
+    let other = registered(&shop, &[external("1")]).await;
+    assert_ne!(id_of(&shop, &other, "1").await, first);
+}
+
+/// The same request under its key gets the first answer, and no answer once the person is gone.
+#[tokio::test]
+async fn an_answer_is_remembered_with_the_person() {
+    let shop = Shop::usual().await;
+    let member = registered(&shop, &[external("1")]).await;
+    let (path, body) = (path_of(&member), json!({"identity": external("2")}));
+    let first = shop.call_with("POST", &path, &body, Some("k")).await;
+    let again = shop.call_with("POST", &path, &body, Some("k")).await;
+    assert_eq!((first.status, again.replayed(), again.bytes == first.bytes), (201, true, true));
+    let known = shop.call_with("POST", &path, &body, Some("known")).await;
+    assert_eq!((known.status, known.replayed()), (200, false));
+    shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+    let gone = shop.call_with("POST", &path, &body, Some("k")).await;
+    assert_eq!(gone.verdict(), "404 member_not_found");
+}
+
+/// What the engine does of a proved identity; proofs by themselves come with codes.
+async fn prove(shop: &Shop, member: &str, value: &str, proved: bool) -> Result<u16, engine::Error> {
+    let now = shop.api.clock.now();
+    let hash = shop.api.secrets.identity_hash("external", "app", value);
+    let identity = Identity {
+        kind: IdentityKind::External,
+        channel: "app".to_owned(),
+        value: value.to_owned(),
+        verified: true,
+    };
+    let new = NewIdentity {
+        member: edge::wire::read_member_id(member).unwrap(),
+        identity,
+        claim: Claim { own: ClaimedForm { hash, value: value.to_owned() }, before: None, other: None },
+        proved,
+        changed: Changed { by: member.to_owned(), at: now },
+    };
+    let tell = |own: &OwnIdentity| Answer { status: if own.added { 201 } else { 200 }, body: Vec::new() };
+    let request = Request::plain(By::Import, now);
+    let told = shop.api.engine.people().add_identity(&request, &new, tell).await;
+    told.map(|told| told.answer.status)
+}
+
+/// An unverified claim is no claim: the one who proves it has it. A verified one stays, and so does a last one.
+#[tokio::test]
+async fn an_unverified_identity_is_taken_over_by_who_proves_it() {
+    let rows = [
+        (&[external("x"), external("b")][..], true, true),
+        (&[external("b"), vouched("y"), external("x")], true, true),
+        (&[vouched("x"), external("b")], true, false),
+        (&[external("x")], true, false),
+        // A shop's word is no proof.
+        (&[external("x"), external("b")], false, false),
+    ];
+    for (has, proved, moves) in rows {
+        let shop = Shop::usual().await;
+        let (a, b) = (registered(&shop, &[external("a")]).await, registered(&shop, has).await);
+        let before = (shop.snapshot().await, values(&shop, &b).await);
+        let done = prove(&shop, &a, "x", proved).await;
+        if !moves {
+            let other = edge::wire::read_member_id(&b).unwrap();
+            let refused =
+                matches!(&done, Err(engine::Error::IdentityConflict { members }) if *members == [other]);
+            assert!(refused, "{has:?}: {done:?}");
+            assert!(before.0 == shop.snapshot().await, "{has:?}: a refusal wrote something");
+            continue;
+        }
+        assert_eq!(done.unwrap(), 201, "{has:?}");
+        assert_eq!(values(&shop, &a).await, ["a", "x!"], "{has:?}");
+        let left: Vec<String> = before.1.into_iter().filter(|value| value != "x").collect();
+        assert_eq!(values(&shop, &b).await, left, "{has:?}");
+        assert_eq!(find(&shop, "x").await, json!(a));
+        // It is the member's and verified now: nobody else proves it away.
+        let third = registered(&shop, &[external("c")]).await;
+        assert!(prove(&shop, &third, "x", true).await.is_err(), "{has:?}");
+        assert_eq!(prove(&shop, &a, "x", true).await.unwrap(), 200, "{has:?}");
+        // What is left of the other can be erased, and the one that moved stays found.
+        shop.ok("DELETE", &format!("/members/{b}"), Value::Null).await;
+        assert_eq!(find(&shop, "x").await, json!(a), "{has:?}");
+    }
+}
+
+/// The answer of the store is lost, and it was done: it is not refused, or called known, because of itself.
+#[test]
+fn what_was_done_after_a_doubt_is_done() {
+    run(async {
+        for trouble in [Trouble::DoneButUnknown, Trouble::LostAndUnknown] {
+            let store = Arc::new(Failing::new());
+            let shop = Shop::over(store.clone(), &program(), START).await;
+            let member = registered(&shop, &[external("1"), external("2")]).await;
+            let path = format!("{}/{}", path_of(&member), id_of(&shop, &member, "1").await);
+            store.fails_with(trouble);
+            assert_eq!(add(&shop, &member, &external("3")).await.status, 201, "{trouble:?}");
+            store.fails_with(trouble);
+            assert_eq!(shop.call("DELETE", &path, Value::Null).await.status, 200, "{trouble:?}");
+            assert_eq!(values(&shop, &member).await, ["2", "3"], "{trouble:?}");
+            assert_eq!(shop.call("DELETE", &path, Value::Null).await.status, 404, "{trouble:?}");
+        }
+    });
+}
