@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use edge::Function;
-use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Partners, People, Programme};
+use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Partners, People, Programme, Webhooks};
 
 use crate::{
     Use::{self, Adds, Changes, Walks},
@@ -228,6 +228,12 @@ pub const DEPLOYED: &[Deployed] = &[
         functions: &[&keys::FUNCTION],
         does: "Callers and their keys. A revoked caller stays on record.",
         uses: &[(Access, Adds)],
+        ..ROW
+    },
+    Deployed {
+        functions: &[&webhooks::FUNCTION],
+        does: "Where events are sent, and what came of it.",
+        uses: &[(Webhooks, Changes)],
         ..ROW
     },
     Deployed {

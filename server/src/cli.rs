@@ -120,6 +120,9 @@ pub struct Serve {
     /// Requests a minute that each caller except admins may send; 0 means no limit.
     #[arg(long, value_name = "N", default_value_t = edge::RATE_LIMIT)]
     pub rate_limit: u32,
+    /// For tests: webhooks may point to this machine and to plain HTTP.
+    #[arg(long)]
+    pub allow_local_webhooks: bool,
 }
 
 /// `laurel follow`.
@@ -211,6 +214,9 @@ pub struct Import {
     /// Refuse a row with a bad optional field, instead of leaving the field out.
     #[arg(long, conflicts_with = "full")]
     pub strict: bool,
+    /// Tell webhooks of what lands; they are told nothing unless this is given.
+    #[arg(long, conflicts_with = "full")]
+    pub tell: bool,
     /// Tell what would land, and write nothing. With a --program that would be saved it is refused, unless there is
     /// no data folder yet.
     #[arg(long, conflicts_with = "full")]
@@ -245,6 +251,9 @@ pub struct Replay {
     /// Where to write what is told, as CSV; FILE.rejected.csv unless given.
     #[arg(long, value_name = "FILE")]
     pub rejected: Option<PathBuf>,
+    /// Tell webhooks of what lands; they are told nothing unless this is given.
+    #[arg(long)]
+    pub tell: bool,
 }
 
 /// `laurel audit`.

@@ -27,13 +27,16 @@ pub(crate) async fn import(import: &Import) -> Result<ExitCode, StartError> {
     let path = rows::rejected_path(&import.file, import.rejected.as_ref());
     rows::must_be_writable(&path).map_err(|error| unwritable(&path, &error))?;
     let program = import.program.as_deref();
-    let api = if import.dry_run {
+    let mut api = if import.dry_run {
         start::assemble_dry(&import.data, program, import.test_clock).await?
     } else {
         let opened = start::open(&import.data).await?;
         start::end_following(&opened).await?;
         start::assemble(&opened, program, import.test_clock).await?
     };
+    if !import.tell {
+        api.engine = api.engine.quietly();
+    }
     start::must_not_be_settled(&api, api.clock.now()).await?;
     let bar = progress::bar(sheet.len() as u64, "importing");
     let how = How {

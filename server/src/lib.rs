@@ -15,6 +15,7 @@ mod import;
 mod listen;
 mod metrics;
 mod moving;
+mod outward;
 mod patience;
 mod progress;
 mod replay;
@@ -35,6 +36,7 @@ use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 pub use import::import_csv;
 /// Every function.
 pub use infra::FUNCTIONS;
+pub use outward::Outward;
 pub use start::StartError;
 
 /// Runs a command to its end; returns the exit code (0 success, 1 differences or bad rows, 2 it could not

@@ -133,7 +133,10 @@ async fn prepared(replay: &Replay, report: &Path) -> Result<(Run, Playlist), Sta
     // The clock stands at the history's beginning; each event has its own.
     let now = Clock::Machine.now();
     let began = events::first_moment(&sheet, replay.read.dates()).map_or(now, |first| first.min(now));
-    let api = start::assemble(&opened, replay.program.as_deref(), Some(began)).await?;
+    let mut api = start::assemble(&opened, replay.program.as_deref(), Some(began)).await?;
+    if !replay.tell {
+        api.engine = api.engine.quietly();
+    }
     let (zone, only_brand) = {
         let programmes = api.engine.programme().timeline().map_err(unreadable)?;
         let newest = programmes.newest();

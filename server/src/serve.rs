@@ -14,6 +14,7 @@ use crate::{
     home::AdminKey,
     listen::{Extra, Listener, listen},
     metrics::Metrics,
+    outward::Outward,
     start::{StartError, failed, serving},
 };
 
@@ -42,12 +43,16 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     });
     tracing::info!(%address, "serving");
     let (api, extra) = (Arc::new(api), Arc::new(extra));
+    let outward = Outward::start(api.clone()).await;
     let also = async {
         if let Some(socket) = socket {
             listen(Listener::Unix(socket), api.clone(), extra.clone(), stopped.clone()).await;
         }
     };
     tokio::join!(listen(Listener::Tcp(listener), api.clone(), extra.clone(), stopped.clone()), also);
+    if let Some(outward) = outward {
+        outward.stop().await;
+    }
     if let Some(path) = &serve.socket {
         let _ = std::fs::remove_file(path); // the next start takes away what is left
     }

@@ -295,5 +295,6 @@ pub(crate) async fn serving(serve: &Serve) -> Result<(Api, Opened), StartError> 
     must_not_be_settled(&api, api.clock.now()).await?;
     api.origins.clone_from(&serve.cors_origins);
     api.rates = Policy::requests(serve.rate_limit).map(Rates::new);
+    api.local_webhooks = serve.allow_local_webhooks;
     Ok((api, opened))
 }

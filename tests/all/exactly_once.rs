@@ -49,6 +49,20 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     for id in ["R-1", "R-2"] {
         redeemed.push(shop.redeem(&member, id, 10).await["redemption_id"].as_str().unwrap().to_owned());
     }
+    let at = |path: &str, other: &str, body: Value| Write {
+        other_path: other.to_owned(),
+        ..write(path, body.clone(), body)
+    };
+    let webhook = |url: &str| json!({"url": url, "types": ["points.*"], "brand": "acme"});
+    let mut hooks = Vec::new();
+    for url in ["https://one.example.com/", "https://two.example.com/"] {
+        let made = shop.ok("POST", "/webhooks", webhook(url)).await;
+        hooks.push(made["id"].as_str().unwrap().to_owned());
+    }
+    let of_hook = |verb: &str, body: Value| {
+        at(&format!("/webhooks/{}/{verb}", hooks[0]), &format!("/webhooks/{}/{verb}", hooks[1]), body)
+    };
+    let time = json!({"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"});
     let (key, other_key) =
         (shop.caller(&["operator"], None).await.0, shop.caller(&["operator"], None).await.0);
     let activity = |member: &str| json!({"member_id": member, "brand": "acme", "activity": "check_in"});
@@ -59,10 +73,6 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     let further =
         |value: &str| json!({"identity": {"kind": "external", "channel": "further", "value": value}});
     let caller = |name: &str| json!({"name": name, "roles": ["storefront"], "brand": "acme"});
-    let at = |path: &str, other: &str, body: Value| Write {
-        other_path: other.to_owned(),
-        ..write(path, body.clone(), body)
-    };
     vec![
         write("/register", person("new"), person("newer")),
         write("/earn-points", order(&member, "B-1", "10"), order(&member, "B-2", "10")),
@@ -88,6 +98,11 @@ async fn writes(shop: &Shop) -> Vec<Write> {
         ),
         write("/scan", scan(&shop.card(&member).await), scan(&shop.card(&other).await)),
         at(&format!("/members/{member}/card/replace"), &format!("/members/{other}/card/replace"), json!({})),
+        write("/webhooks", webhook("https://three.example.com/"), webhook("https://four.example.com/")),
+        of_hook("rotate", json!({})),
+        of_hook("test", json!({})),
+        of_hook("enable", json!({})),
+        of_hook("redeliver", time),
         at(&format!("/members/{member}/status"), &format!("/members/{other}/status"), status("suspended")),
     ]
 }

@@ -2,6 +2,7 @@
 //! in the same words as if they did not exist; and a refusal writes nothing.
 
 mod every;
+mod hooks;
 mod who;
 
 use serde_json::{Value, json};
@@ -241,6 +242,51 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         "",
         [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
+    ("GET", "/webhooks", "", [401, 401, 200, 200, 403, 200, 200, 403, 403, 403, 403, 403, 403]),
+    (
+        "POST",
+        "/webhooks",
+        r#"{"url":"https://hooks.example.com/{n}","types":["points.*"],"brand":"acme"}"#,
+        [401, 401, 201, 201, 403, 201, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    ("GET", "/webhooks/{webhook}", "", [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403]),
+    (
+        "PATCH",
+        "/webhooks/{webhook}",
+        r#"{"types":["*"]}"#,
+        [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{webhook}/rotate",
+        "{}",
+        [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{webhook}/test",
+        "{}",
+        [401, 401, 202, 202, 403, 202, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{webhook}/enable",
+        "{}",
+        [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "GET",
+        "/webhooks/{webhook}/deliveries?status=failed",
+        "",
+        [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{webhook}/redeliver",
+        r#"{"since":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z"}"#,
+        [401, 401, 202, 202, 403, 202, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    ("DELETE", "/webhooks/{webhook}", "", [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403]),
 ];
 
 /// The month that is closed: the one before the walk, in which something was earned.
@@ -332,6 +378,9 @@ impl Walk {
             true => self.identity(&member, n).await,
             false => String::new(),
         };
+        // A brand has few webhooks: those of the row before go.
+        let webhook =
+            if path.starts_with("/webhooks/") { self.only_webhook(who).await } else { String::new() };
         let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
         let filling = vec![
             ("{n}", n.to_owned(), format!("not-{n}")),
@@ -344,6 +393,7 @@ impl Walk {
             ("{redemption}", redemption, "rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{keyid}", keyid, "pk_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{key}", key, "key_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{webhook}", webhook, "whk_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
             ("{program}", program.clone(), program),
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
@@ -405,6 +455,8 @@ fn route_of(method: &str, path: &str) -> String {
         .replace("/links/tea", "/links/{brand}")
         .replace("/{identity}?reason=r", "/{identity_id}")
         .replace("/badges/first_order?reason=r", "/badges/{badge}")
+        .replace("{webhook}", "{id}")
+        .replace("?status=failed", "")
         .replace("?verified=true", "")
         .replace("/new/", "/{id}/")
         .replace("/partners/acme", "/partners/{id}")

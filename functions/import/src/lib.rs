@@ -79,8 +79,14 @@ pub static FUNCTION: Function = Function {
 };
 
 async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    // Nobody is told of an import yet, whatever it asks for.
-    let _ = call.asked("tell")?;
+    let quiet;
+    let api = match call.asked("tell")? {
+        true => api,
+        false => {
+            quiet = api.quietly();
+            &quiet
+        }
+    };
     let how = How {
         verified: call.asked("verified")?,
         bill: call.asked("bill")?,

@@ -101,7 +101,7 @@ async fn remove(api: &Api, call: &Call) -> Result<Answer, Problem> {
         (id == Some(api.secrets.identity_id(member, own))).then(|| stored_claim(api, own))
     };
 
-    api.engine.people().remove_identity(member, &changed(call), claim).await?;
+    api.engine.people().remove_identity(&call.request, member, &changed(call), claim).await?;
 
     let view = api.engine.people().member(member, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;

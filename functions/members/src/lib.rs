@@ -259,7 +259,7 @@ async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Pro
         }
         Ok(())
     };
-    api.engine.people().correct(id, change).await?;
+    api.engine.people().correct(&call.request, id, change).await?;
 
     shown(api, id, call).await
 }

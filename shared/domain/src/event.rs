@@ -5,6 +5,7 @@ mod drawn;
 mod ended;
 mod revision;
 mod row;
+mod told;
 
 use std::collections::HashMap;
 
@@ -25,6 +26,7 @@ pub use drawn::{drawn_last, points_drawn};
 pub use ended::Ended;
 pub use revision::{OrderNow, OrderRevised};
 pub use row::{Row, WORDS};
+pub use told::{EventType, Hearers};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -41,6 +41,8 @@ pub struct Api {
     pub rates: Option<Rates>,
     /// How often a partner may send a wrong link code.
     pub guesses: Rates,
+    /// Whether webhooks may point to this machine and to plain HTTP, for tests.
+    pub local_webhooks: bool,
     callers: RwLock<HashMap<KeyHash, Arc<Caller>>>,
     partners: RwLock<PartnerKeys>,
     pub(crate) freshness: Freshness,
@@ -69,6 +71,7 @@ impl Api {
             origins: Vec::new(),
             rates: Policy::requests(RATE_LIMIT).map(Rates::new),
             guesses: Rates::new(Policy::wrong_codes()),
+            local_webhooks: false,
             callers: RwLock::default(),
             partners: RwLock::default(),
             freshness: Freshness::default(),
@@ -84,15 +87,26 @@ impl Api {
             let clock = clock.clone();
             move || clock.now()
         });
+        self.over(engine, clock)
+    }
+
+    /// The same functions; of what is committed through them nobody is told outward. For imports.
+    #[must_use]
+    pub fn quietly(&self) -> Api {
+        self.over(self.engine.quietly(), self.clock.clone())
+    }
+
+    fn over(&self, engine: Engine, clock: Arc<Clock>) -> Api {
         let api = Api {
             engine,
             clock,
-            chance: Chance::Machine,
+            chance: self.chance.another(),
             secrets: self.secrets.clone(),
             functions: self.functions.clone(),
             origins: Vec::new(),
             rates: None,
             guesses: Rates::new(Policy::wrong_codes()),
+            local_webhooks: self.local_webhooks,
             callers: RwLock::new(reading(&self.callers).clone()),
             partners: RwLock::new(reading(&self.partners).clone()),
             freshness: Freshness::default(),

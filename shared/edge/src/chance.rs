@@ -17,6 +17,16 @@ impl Chance {
         Chance::Seeded(AtomicU64::new(seed))
     }
 
+    /// Another source of the same kind.
+    #[must_use]
+    pub fn another(&self) -> Chance {
+        match self {
+            Chance::Machine => Chance::Machine,
+            // A seed always has bytes.
+            Chance::Seeded(_) => Chance::seeded(self.bytes().map_or(0, u64::from_le_bytes)),
+        }
+    }
+
     /// Some bytes.
     ///
     /// # Errors

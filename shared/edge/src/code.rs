@@ -112,6 +112,10 @@ codes! {
     RedemptionNotFound 404 "redemption_not_found" "no such redemption" No Nothing Data::None;
     /// there is none, or none of your brand's
     KeyNotFound 404 "key_not_found" "no such caller" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    WebhookNotFound 404 "webhook_not_found" "no such webhook" No Nothing Data::None;
+    /// that event was not sent to the webhook within the last 30 days
+    EventNotFound 404 "event_not_found" "no such event was sent to this webhook" No Nothing Data::None;
     /// the month is not closed, or nothing was settled with that brand
     SettlementNotFound 404 "settlement_not_found" "no such closed settlement" No Nothing Data::None;
     /// the programme has none of that id; for a link code, no partner
@@ -192,7 +196,7 @@ codes! {
     OccurredTooLongAgo 422 "occurred_too_long_ago" "occurred_at is further back than allowed" No Nothing Data::Plain("`late_days`, or of a redemption `redeem_late_hours`");
     /// an order's `currency` is not the programme's
     CurrencyMismatch 422 "currency_mismatch" "the order is not in the programme's currency" No Nothing Data::Plain("`currency`");
-    /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks; see the limits in [RULES.md](RULES.md#limits)
+    /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks, or the programme 20 webhooks or a brand 5; see the limits in [RULES.md](RULES.md#limits)
     LimitExceeded 422 "limit_exceeded" "a limit would be passed" No Nothing Data::Member("`limit`");
     /// the tag has a `when` in the programme, from which it follows
     TagHasRule 422 "tag_has_rule" "the tag follows from a rule" No Nothing Data::None;

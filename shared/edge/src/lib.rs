@@ -15,6 +15,7 @@ mod code;
 mod document;
 mod form;
 mod fresh;
+mod hears;
 mod identity;
 mod kinds;
 pub mod openapi;
@@ -33,6 +34,7 @@ mod serve;
 pub mod signature;
 mod sweep;
 mod token;
+pub mod webhook;
 pub mod wire;
 
 pub use answer::{Answer, KeptAnswer};
@@ -47,6 +49,7 @@ pub use clock::{Clock, ClockError};
 pub use code::{Code, Data, Repeat, Written};
 pub use document::{Taken, Told, made};
 pub use form::Form;
+pub use hears::Hears;
 pub use identity::{
     Correction, Corrections, IdentitySent, IdentityTold, IdentityWord, ProfileSent, RegionSent, Registration,
     Unread, changed, changed_by, email, identity_told, person, phone, stored_claim, stored_claims,

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use domain::{id::BrandId, programme::BrandKind, time::Instant};
 use engine::{
     Error, Partner,
-    id::{CallerId, NonceHash, PartnerKeyId},
+    id::{CallerId, NonceHash, PartnerKeyId, WebhookId},
     records::{By, KeyRecord, PartnerKeyRecord},
 };
 use http::header::AUTHORIZATION;
@@ -65,7 +65,7 @@ impl Api {
         keys
     }
 
-    /// Seals partners' secrets under the newest version of the master key, so that an older one is no longer
+    /// Seals the secrets of partners and webhooks under the newest version of the master key, so that an older one is no longer
     /// needed for them. Returns how many it resealed, and how many it cannot open.
     ///
     /// # Errors
@@ -78,11 +78,19 @@ impl Api {
             }
             _ => None,
         };
-        let resealed = self.engine.partners().reseal_partner_keys(reseal).await?;
+        let anew = |webhook: WebhookId, sealed: &[u8]| match self.secrets.is_newest(sealed) {
+            true => None,
+            false => self.secrets.seal(&webhook.0, &self.secrets.open(&webhook.0, sealed)?),
+        };
+        let resealed = self.engine.partners().reseal_partner_keys(reseal).await?
+            + self.engine.webhooks().reseal_secrets(anew).await?;
+        let webhooks = self.engine.webhooks().all().await?;
+        let secrets = webhooks.iter().flat_map(|own| own.secrets.iter().map(move |secret| (own.id, secret)));
+        let lost = secrets.filter(|(id, secret)| self.secrets.open(&id.0, &secret.sealed).is_none()).count();
         let partners = self.engine.partners().all().await?;
         let closed = |known: &&PartnerKeyRecord| self.verifying(known).is_none();
         let keys = partners.iter().flat_map(|partner| &partner.keys);
-        Ok((resealed, keys.filter(closed).count()))
+        Ok((resealed, lost + keys.filter(closed).count()))
     }
 
     fn verifying(&self, known: &PartnerKeyRecord) -> Option<Key> {

@@ -11,7 +11,8 @@ use crate::{
     partners::Partners,
     people::People,
     programme::Programmes,
-    store::{Records, Store, turns::Queues},
+    store::{Records, Store, quiet::Quiet, turns::Queues},
+    webhooks::Webhooks,
 };
 
 /// The engine. Cheap to clone.
@@ -28,6 +29,7 @@ struct Rooms {
     ledger: Ledger,
     partners: Partners,
     people: People,
+    webhooks: Webhooks,
 }
 
 impl Engine {
@@ -67,7 +69,9 @@ impl Engine {
             ledger: ledger.clone(),
             partners: partners.clone(),
         };
-        Engine { rooms: Arc::new(Rooms { records, access, programme, accounts, ledger, partners, people }) }
+        let webhooks = Webhooks { records: records.clone(), access: access.clone() };
+        let rooms = Rooms { records, access, programme, accounts, ledger, partners, people, webhooks };
+        Engine { rooms: Arc::new(rooms) }
     }
 
     /// The same engine with that clock. Without one, every moment is recent enough: for callers that give
@@ -75,6 +79,15 @@ impl Engine {
     #[must_use]
     pub fn with_clock(&self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Engine {
         let access = Access { watch: Some(Watch(Arc::new(now))), ..self.rooms.access.clone() };
+        let programme = self.rooms.programme.over(&access);
+        Engine::of(access, programme, self.rooms.ledger.queues.clone())
+    }
+
+    /// The same engine; of what is committed through it nobody is told outward. For imports and replays.
+    #[must_use]
+    pub fn quietly(&self) -> Engine {
+        let store = Arc::new(Quiet(self.store().clone()));
+        let access = Access { records: Records::new(store), ..self.rooms.access.clone() };
         let programme = self.rooms.programme.over(&access);
         Engine::of(access, programme, self.rooms.ledger.queues.clone())
     }
@@ -112,6 +125,11 @@ impl Engine {
     /// Brands of others.
     pub fn partners(&self) -> &Partners {
         &self.rooms.partners
+    }
+
+    /// What is told outward.
+    pub fn webhooks(&self) -> &Webhooks {
+        &self.rooms.webhooks
     }
 
     /// The people behind members.

@@ -12,6 +12,7 @@ mod partners;
 mod people;
 mod programme;
 pub mod store;
+mod webhooks;
 
 pub use access::{
     Access,
@@ -48,3 +49,9 @@ pub use programme::{Programmes, versions::ProgramError};
 #[cfg(feature = "conformance")]
 pub use store::conformance;
 pub use store::{Records, error::Error, id, keys, memory, records};
+pub use webhooks::{
+    Webhooks,
+    deliveries::{DELIVERIES_DAYS, Delivery, Forgets, REDELIVERED_MAX, Sent, Waiting},
+    happening::{Happening, What, event_id},
+    registered::{NoSuchWebhook, WEBHOOKS_MAX, WEBHOOKS_OF_BRAND_MAX},
+};

@@ -285,7 +285,17 @@ fn spends(cell: &Cell) -> bool {
 }
 
 fn names_something(cell: &Cell) -> bool {
-    let things = ["{member}", "{who}", "{order}", "{redemption}", "{keyid}", "{key}", "{code}", "{month}"];
+    let things = [
+        "{member}",
+        "{who}",
+        "{order}",
+        "{redemption}",
+        "{keyid}",
+        "{key}",
+        "{code}",
+        "{month}",
+        "{webhook}",
+    ];
     let asked = cell.asked();
     things.iter().any(|thing| cell.pattern.contains(thing) || asked.contains(thing))
         || cell.pattern.ends_with("/find")

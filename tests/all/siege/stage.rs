@@ -165,6 +165,8 @@ impl Stage {
         let expired_token = walk.token(&shop.somebody().await, "o").await;
         shop.at("2026-03-02T10:20:00+08:00");
         let keyid = walk.keyid().await;
+        // One for each of the few that reach any, and the brand's for all others.
+        let of_acme = walk.webhook(Who::OfAcme).await;
         let (mut fillings, mut tokens, mut own_cursors) = (Vec::new(), Vec::new(), Vec::new());
         for who in WHO {
             let n = format!("n-{}", shop.fresh());
@@ -173,6 +175,14 @@ impl Stage {
                 .iter_mut()
                 .filter(|(name, ..)| *name == "{keyid}")
                 .for_each(|known| known.1 = keyid.clone());
+            let webhook = match who {
+                Who::Admin | Who::Operator => walk.webhook(who).await,
+                _ => of_acme.clone(),
+            };
+            filling
+                .iter_mut()
+                .filter(|(name, ..)| *name == "{webhook}")
+                .for_each(|known| known.1 = webhook.clone());
             own_cursors.push((who, cursor(shop, &member).await));
             let of = if who == Who::Other { shop.somebody().await } else { member };
             tokens.push((who, walk.token(&of, &n).await));
@@ -329,6 +339,7 @@ pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
         "link" => "link_code_not_found",
         "settlements" => "settlement_not_found",
         "keys" | "partners" => "key_not_found",
+        "webhooks" => "webhook_not_found",
         _ => "member_not_found",
     }
 }

@@ -8,12 +8,13 @@
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::{
-    BadgeStep, Deed, EntryKind, Granted, Moves, Once, Order, OrderChange, OrderRefunded, OrderRevised,
-    Redemption, Reversed, TierCause, TierStep,
+    BadgeStep, Deed, EntryKind, EventType, Granted, Moves, Once, Order, OrderChange, OrderRefunded,
+    OrderRevised, Redemption, Reversed, TierCause, TierStep,
 };
 use crate::{
     brought::Brought,
     id::{BrandId, OrderId},
+    member::Status,
 };
 
 /// Words for kinds of entry on the wire, in the order in which they are published. `transfer` and `merge` are
@@ -73,6 +74,8 @@ pub struct Row<'a> {
     pub is_activity: bool,
     /// Whether the partner at whose brand it happened sees it.
     pub for_partners: bool,
+    /// What it is told outward as.
+    pub told: EventType,
 }
 
 impl<'a> Row<'a> {
@@ -112,6 +115,14 @@ impl EntryKind {
         }
     }
 
+    /// What else it is told outward as: an erasure is more than a change of status.
+    pub fn also_told(&self) -> Option<EventType> {
+        match self {
+            EntryKind::StatusChanged { status: Status::Erased, .. } => Some(EventType::MemberErased),
+            _ => None,
+        }
+    }
+
     /// The row of its kind. Every column of every kind is written out, so that none is forgotten.
     pub fn row(&self) -> Row<'_> {
         match self {
@@ -137,6 +148,7 @@ impl EntryKind {
                 once: Some(Once::Order(&order.brand, &order.order_id)),
                 is_activity: true,
                 for_partners: true,
+                told: EventType::PointsEarned,
             },
             EntryKind::ActivityEarned(activity) => Row {
                 word: "activity",
@@ -164,6 +176,7 @@ impl EntryKind {
                 once: None,
                 is_activity: true,
                 for_partners: true,
+                told: EventType::ActivityDone,
             },
             EntryKind::PointsRedeemed { brand, order_id, part } => Row {
                 word: "redeem",
@@ -183,6 +196,7 @@ impl EntryKind {
                 once: Some(Once::Redemption(brand, order_id, part.as_ref())),
                 is_activity: true,
                 for_partners: true,
+                told: EventType::PointsRedeemed,
             },
             EntryKind::PointsExpired => Row {
                 word: "expire",
@@ -202,6 +216,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::PointsExpired,
             },
             EntryKind::OrderRefunded(refund) => Row {
                 word: "reverse_earn",
@@ -221,6 +236,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: true,
+                told: EventType::PointsReversed,
             },
             EntryKind::OrderRevised(revised) => Row {
                 word: "revise",
@@ -248,6 +264,7 @@ impl EntryKind {
                 once: Some(Once::Revision(&revised.order.brand, &revised.order.order_id, revised.revision)),
                 is_activity: revised.added > 0,
                 for_partners: true,
+                told: EventType::OrderRevised,
             },
             EntryKind::RedemptionCancelled(gone) => Row {
                 word: "reverse_redeem",
@@ -267,6 +284,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: true,
+                told: EventType::RedemptionCancelled,
             },
             EntryKind::Adjusted { brand, bill, reason: _ } => Row {
                 word: "adjust",
@@ -286,6 +304,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::PointsAdjusted,
             },
             EntryKind::Brought(brought) => Row {
                 word: "adjust",
@@ -305,6 +324,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::PointsAdjusted,
             },
             EntryKind::TierKept { .. } => tier_row(TierStep::Kept),
             EntryKind::TierChanged { from, to, why, .. } => {
@@ -333,6 +353,7 @@ impl EntryKind {
                 once: Some(Once::Badge(badge)),
                 is_activity: false,
                 for_partners: false,
+                told: EventType::BadgeIssued,
             },
             EntryKind::BadgeTaken { badge, reason: _ } => Row {
                 word: "badge",
@@ -352,6 +373,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::BadgeRemoved,
             },
             EntryKind::StatusChanged { status: _, reason: _ } => Row {
                 word: "adjust",
@@ -371,6 +393,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::StatusChanged,
             },
             EntryKind::ActivityTook(took) => Row {
                 word: "activity",
@@ -394,6 +417,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::ActivityDone,
             },
             EntryKind::ActivityReversed(back) => Row {
                 word: "reverse_activity",
@@ -417,6 +441,7 @@ impl EntryKind {
                 once: Some(Once::ActivityReversed(&back.brand, &back.activity, &back.reference)),
                 is_activity: false,
                 for_partners: true,
+                told: EventType::ActivityReversed,
             },
             EntryKind::PointsRestored => Row {
                 word: "restore",
@@ -436,6 +461,7 @@ impl EntryKind {
                 once: None,
                 is_activity: false,
                 for_partners: false,
+                told: EventType::PointsRestored,
             },
         }
     }
@@ -461,5 +487,10 @@ fn tier_row(step: TierStep<'_>) -> Row<'_> {
         once: None,
         is_activity: false,
         for_partners: false,
+        told: match step {
+            TierStep::Kept => EventType::TierKept,
+            TierStep::Changed { .. } => EventType::TierChanged,
+            TierStep::TrialStarted => EventType::TrialStarted,
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 mod done;
 mod entry;
+mod event;
 mod member;
 mod order;
 mod partner;
@@ -15,13 +16,14 @@ use domain::{
 };
 use engine::{
     LedgerEntry,
-    id::{CallerId, CardNumber, PartnerKeyId, Reference},
+    id::{CallerId, CardNumber, EventId, PartnerKeyId, Reference, WebhookId},
     records::{By, EntryRecord},
 };
 use sha2::{Digest, Sha256};
 
 pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
+pub use event::{Event, PartnerEvent};
 pub use member::{
     ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot,
     MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
@@ -69,6 +71,8 @@ shown! {
     RequestId: "req_";
     EntryId: "ent_";
     IdentityId: "idn_";
+    EventId: "evt_";
+    WebhookId: "whk_";
     CodeNumber: "";
     CardNumber: "";
 }

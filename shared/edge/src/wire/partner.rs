@@ -123,7 +123,7 @@ impl Show<'_> {
         told
     }
 
-    fn partner_entry<'a>(&self, entry: &'a EntryRecord) -> PartnerEntry<'a> {
+    pub(super) fn partner_entry<'a>(&self, entry: &'a EntryRecord) -> PartnerEntry<'a> {
         let row = entry.event.kind.row();
         PartnerEntry {
             id: entry_id(entry),

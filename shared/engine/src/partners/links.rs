@@ -244,10 +244,18 @@ impl Partners {
     /// # Errors
     /// The store failed.
     pub async fn was_linked(&self, id: MemberId, brand: &BrandId, seq: u64) -> Result<bool, Error> {
+        Ok(self.link_at(id, brand, seq).await?.is_some())
+    }
+
+    /// The link that stood when the member's entry of that number was made.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn link_at(&self, id: MemberId, brand: &BrandId, seq: u64) -> Result<Option<Link>, Error> {
         let links = self.scan_links(keys::member_links(id, Some(brand)), LINKS_KEPT as usize).await?;
         let covers =
             |link: &LinkRecord| link.from_seq < seq && link.end.as_ref().is_none_or(|end| seq <= end.seq);
-        Ok(links.iter().any(|(link, _)| covers(&link.record)))
+        Ok(links.into_iter().map(|(link, _)| link).find(|link| covers(&link.record)))
     }
 
     /// Removes all links and codes of an erased member; no new ones are made for it.

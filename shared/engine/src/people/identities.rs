@@ -11,7 +11,7 @@ use domain::{
 use super::told::{has_left, place_of, verify, within_identities};
 use crate::{
     access::requests::{Request, Told, remember},
-    people::{People, view::MemberView},
+    people::{People, changes::told_outward, view::MemberView},
     store::{
         Expect, StoreError, Write,
         error::{Error, until_settled},
@@ -98,6 +98,7 @@ impl People {
         if person != before {
             person.changed = Some(new.changed.clone());
             writes.extend(changed(&loaded, &person, Expect::Version(version)));
+            writes.extend(told_outward(request, id, &before, &person, version));
         } else if request.key.is_some() {
             // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
@@ -162,15 +163,17 @@ impl People {
     /// [`Refusal::MemberNotFound`], [`Refusal::IdentityNotFound`], [`Refusal::LastIdentity`], or the store failed.
     pub async fn remove_identity(
         &self,
+        request: &Request,
         id: MemberId,
         changed: &Changed,
         claim: impl Fn(&Identity) -> Option<IdentityHash>,
     ) -> Result<(), Error> {
-        until_settled(|before| self.attempt_to_remove(id, changed, before > 0, &claim)).await
+        until_settled(|before| self.attempt_to_remove(request, id, changed, before > 0, &claim)).await
     }
 
     async fn attempt_to_remove(
         &self,
+        request: &Request,
         id: MemberId,
         changed: &Changed,
         in_doubt: bool,
@@ -186,10 +189,12 @@ impl People {
         if person.identities.len() == 1 {
             return Err(Refusal::LastIdentity.into());
         }
+        let before = person.clone();
         person.identities.remove(place);
         person.changed = Some(changed.clone());
-        let writes =
+        let mut writes =
             vec![put(keys::person(id), Expect::Version(version), &person), delete(keys::identity(hash))];
+        writes.extend(told_outward(request, id, &before, &person, version));
         self.programme.commit(writes).await
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bring;
 pub(crate) mod card;
+mod changes;
 mod erase;
 pub(crate) mod identities;
 pub(crate) mod register;

@@ -16,6 +16,7 @@ use crate::{
     },
     people::{
         People,
+        changes::told_outward,
         told::{Taken, take, within_attributes, within_consents},
         view::MemberView,
     },
@@ -166,6 +167,7 @@ impl People {
         let mut writes: Vec<Write> = claims.into_iter().map(|key| put(key, Expect::Absent, &claim)).collect();
         if person != before {
             writes.push(put(keys::person(id), Expect::Version(version), &person));
+            writes.extend(told_outward(request, id, &before, &person, version));
             // Nobody leaves in between.
             writes.push(still(keys::member(id), loaded.version));
         }
@@ -184,14 +186,16 @@ impl People {
     /// [`Refusal::MemberNotFound`], [`Refusal::LimitExceeded`], what `change` says, or the store failed.
     pub async fn correct(
         &self,
+        request: &Request,
         id: MemberId,
         change: impl Fn(&mut Person) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        until_settled(|_| self.attempt_to_correct(id, &change)).await
+        until_settled(|_| self.attempt_to_correct(request, id, &change)).await
     }
 
     async fn attempt_to_correct(
         &self,
+        request: &Request,
         id: MemberId,
         change: &impl Fn(&mut Person) -> Result<(), Error>,
     ) -> Result<(), Error> {
@@ -203,6 +207,8 @@ impl People {
         }
         within_consents(&person)?;
         within_attributes(&person)?;
-        self.programme.commit(vec![put(keys::person(id), Expect::Version(version), &person)]).await
+        let mut writes = vec![put(keys::person(id), Expect::Version(version), &person)];
+        writes.extend(told_outward(request, id, &before, &person, version));
+        self.programme.commit(writes).await
     }
 }

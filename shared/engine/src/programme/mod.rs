@@ -23,6 +23,6 @@ impl Programmes {
 
     /// The same, through other handles.
     pub(crate) fn over(&self, access: &Access) -> Programmes {
-        Programmes { access: access.clone(), ..self.clone() }
+        Programmes { records: access.records.clone(), access: access.clone(), ..self.clone() }
     }
 }

@@ -1,5 +1,5 @@
 //! Ids and hashes under which the engine keeps what is not the rules' own: callers, partners' keys and
-//! references, requests, identities, link codes, cards and nonces.
+//! references, requests, identities, link codes, cards and nonces, webhooks and events.
 //!
 //! Hashes are made at the edge, which has the secrets; here they are only compared.
 
@@ -55,6 +55,10 @@ domain::bytes_id! {
     CardHash[16];
     /// A number that nobody can guess: what the reference of a card follows from; and of a request about one.
     CardNumber[16];
+    /// A webhook's id.
+    WebhookId[16];
+    /// An event's id: a moment, and a hash of the record that changed.
+    EventId[16];
 }
 
 impl ContentHash {

@@ -22,10 +22,17 @@ use crate::store::{
 };
 
 mod settlement;
+mod webhooks;
 
 pub use settlement::{
-    SettlementPart, read_settlement_part, settlement, settlement_account, settlement_accounts,
-    settlement_honoured, settlement_paid, settlement_sums, settlements, settlements_honoured,
+    SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
+    settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
+    settlements_honoured,
+};
+
+pub use webhooks::{
+    deliveries, deliveries_between, delivery, failing, happened, read_delivery, read_retry, retries, retry,
+    webhooks,
 };
 
 /// Kinds of record, by what their keys begin with. Everything else about each is in
@@ -91,6 +98,14 @@ pub mod kind {
     pub const ACCOUNT: Kind = Kind::one(b't');
     /// How far a reader of the feed has come.
     pub const PLACE: Kind = Kind::extended(b'q');
+    /// What happened to something without an entry.
+    pub const HAPPENED: Kind = Kind::extended(b's');
+    /// Webhooks, and since when one's receiver has failed.
+    pub const WEBHOOK: Kind = Kind::extended(b't');
+    /// An attempt to deliver an event.
+    pub const DELIVERY: Kind = Kind::extended(b'u');
+    /// An event that is to be sent to a webhook.
+    pub const RETRY: Kind = Kind::extended(b'd');
     /// The settlement of a month, and its parts.
     pub const SETTLEMENT: Kind = Kind::one(b's');
 }
@@ -317,6 +332,12 @@ pub fn program(version: u32) -> Key {
 /// The part of that number, from 1, by which a version's document goes on after its record.
 pub fn program_part(version: u32, part: u32) -> Key {
     key(kind::PROGRAM, &[&version.to_be_bytes(), &part.to_be_bytes()])
+}
+
+/// The number in the key of a version of the programme.
+pub fn read_program(key: &Key) -> Option<u32> {
+    let number = key.as_bytes().get(1..).filter(|_| key.kind() == kind::PROGRAM)?;
+    number.try_into().ok().map(u32::from_be_bytes)
 }
 
 /// Whether the key is that of a part.

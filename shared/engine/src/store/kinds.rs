@@ -12,10 +12,11 @@ use super::{
     key::Kind,
     keys::{self, kind},
     records::{
-        AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, EntryRecord,
-        LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord, NonceRecord, PaidRecord,
-        PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress,
-        ReferenceRecord, RequestRecord, Shard, Stored, Unreadable, decode, encode,
+        AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
+        EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
+        NonceRecord, PaidRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord,
+        Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, Stored, Unreadable, WebhooksRecord,
+        decode, encode,
     },
 };
 
@@ -62,6 +63,7 @@ pub enum Room {
     Partners,
     People,
     Programme,
+    Webhooks,
 }
 
 /// Whether records of that kind say who somebody is: the edge seals them before a store sees them. It is asked of each
@@ -163,7 +165,7 @@ impl Row {
 /// Every kind of record. None ever changes its meaning, and the bytes of an abandoned one stay reserved.
 pub const KINDS: &[Row] = {
     use Goes::{Erased, Followed, Timed};
-    use Room::{Access, Accounts, Ledger, Partners, People, Programme};
+    use Room::{Access, Accounts, Ledger, Partners, People, Programme, Webhooks};
     use Spread::{By16, ByByte, Each, Together};
     &[
         row(kind::MEMBER, "member", Ledger, Each, |_| Some(Form::of::<MemberRecord>("MemberRecord"))),
@@ -215,6 +217,24 @@ pub const KINDS: &[Row] = {
                 _ => Form::of::<Shard>("Shard"),
             })
         }),
+        // Whoever changes something says so: it belongs to no room alone.
+        row(kind::HAPPENED, "happened", Access, Together, |_| {
+            Some(Form::of::<HappenedRecord>("HappenedRecord"))
+        })
+        .goes(&[Timed]),
+        row(kind::WEBHOOK, "webhook", Webhooks, Together, |key| {
+            Some(match *key == keys::webhooks() {
+                true => Form::of::<WebhooksRecord>("WebhooksRecord"),
+                false => Form::of::<domain::time::Instant>("Instant"),
+            })
+        })
+        .goes(&[Followed]),
+        row(kind::DELIVERY, "delivery", Webhooks, By16, |_| {
+            Some(Form::of::<DeliveryRecord>("DeliveryRecord"))
+        })
+        .goes(&[Timed]),
+        row(kind::RETRY, "retry", Webhooks, By16, |_| Some(Form::of::<RetryRecord>("RetryRecord")))
+            .goes(&[Followed]),
         row(kind::SETTLEMENT, "settlement", Partners, Together, |key| {
             Some(match keys::read_settlement_part(key)? {
                 keys::SettlementPart::Month => Form::of::<MonthRecord>("MonthRecord"),

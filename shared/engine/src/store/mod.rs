@@ -13,6 +13,7 @@ pub mod kinds;
 pub(crate) mod look;
 pub mod memory;
 mod port;
+pub(crate) mod quiet;
 pub(crate) mod reading;
 pub mod records;
 mod renew;

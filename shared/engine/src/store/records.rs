@@ -12,6 +12,7 @@ mod card;
 mod claim;
 mod entry;
 mod first;
+mod happened;
 pub mod layout;
 mod link;
 mod link_code;
@@ -27,6 +28,7 @@ mod reference;
 mod request;
 mod settlement;
 mod values;
+mod webhook;
 
 use bytes::Bytes;
 
@@ -46,6 +48,7 @@ pub use self::{
     card::{CardRecord, CardUse, MemberCardRecord},
     claim::ClaimRecord,
     entry::{EntryRecord, Outcome},
+    happened::HappenedRecord,
     link::{LinkEnd, LinkRecord},
     link_code::LinkCodeRecord,
     member::MemberRecord,
@@ -58,6 +61,10 @@ pub use self::{
     reference::ReferenceRecord,
     request::{Answer, Held, Remembered, RequestRecord},
     values::By,
+    webhook::{
+        DeliveryRecord, DeliveryState, RetryRecord, WebhookRecord, WebhookSecret, WebhookStatus,
+        WebhooksRecord,
+    },
 };
 
 /// Room for most records, in bytes.

@@ -53,6 +53,13 @@ pub fn settlement(month: Month) -> Key {
     key(kind::SETTLEMENT, &[&[part::MONTH], &number.to_be_bytes()])
 }
 
+/// The month of such a key; `None` of any other.
+pub fn read_settlement(key: &Key) -> Option<Month> {
+    let (part, number) = key.as_bytes().get(1..).filter(|_| key.kind() == kind::SETTLEMENT)?.split_first()?;
+    let number: [u8; 4] = number.try_into().ok().filter(|_| *part == part::MONTH)?;
+    Some(Month::from_number(u32::MAX - u32::from_be_bytes(number)))
+}
+
 /// The settlements of all months before that one, from the newest; of all months without one.
 pub fn settlements(before: Option<Month>) -> Range {
     let first = key(kind::SETTLEMENT, &[&[part::MONTH]]);

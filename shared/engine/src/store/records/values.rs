@@ -12,7 +12,7 @@ use domain::{
 
 use super::layout::{Damaged, Layout, Reader, layout, write_text};
 use crate::store::id::{
-    AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference,
+    AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference, WebhookId,
 };
 
 layout! { struct Instant(millis) }
@@ -21,6 +21,7 @@ layout! { struct MemberId(bytes) }
 layout! { struct RedemptionId(bytes) }
 layout! { struct PartnerKeyId(bytes) }
 layout! { struct Reference(bytes) }
+layout! { struct WebhookId(bytes) }
 layout! { struct KeyHash(bytes) }
 layout! { struct ContentHash(bytes) }
 layout! { struct AskedHash(bytes) }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod person;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,11 @@ use domain::{
     time::{DayNumber, Instant},
 };
 
-pub(super) use self::{entry::entry, person::person};
+pub(super) use self::{
+    entry::entry,
+    person::person,
+    webhooks::{delivery, happened, retry, webhooks},
+};
 use super::Samples;
 use crate::store::{
     id::{AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference},

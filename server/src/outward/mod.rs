@@ -1,0 +1,134 @@
+//! Sends events to webhooks.
+//!
+//! One reader goes through the feed and has a place in it. It tries each event once, at every receiver that keeps up;
+//! what was tried and what came of it is written in the commit that moves the place on, so that nothing is lost and
+//! what a crash hides is sent again under the same id. A receiver that does not keep up gets a lane of its own: its
+//! events are written down as waiting, and the lane works them off, with everything that is to be sent again. So
+//! none waits for another, and no commit waits for any.
+//!
+//! What is sent to whom, and what follows from an attempt, is decided in `edge` ([`edge::webhook`], [`edge::Hears`]):
+//! here are sockets, tasks and time.
+
+mod attempt;
+mod client;
+mod lane;
+mod reader;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use edge::Api;
+use engine::id::WebhookId;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+
+use client::Client;
+use lane::Lane;
+
+/// Requests to one receiver at once.
+const AT_ONCE: usize = 64;
+
+/// How long what is under way has after the server has stopped.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long to wait after the store has failed.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
+
+/// Between two passes over what is old.
+const FORGETTING: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// What sends events; it runs until it is stopped.
+pub struct Outward {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// What all tasks share.
+struct Shared {
+    api: Arc<Api>,
+    client: Client,
+    lanes: Mutex<HashMap<WebhookId, Arc<Lane>>>,
+    /// Webhooks have come or gone.
+    changed: Notify,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Outward {
+    /// Begins to send; `None` if the store has no feed. What is committed after it has returned is told.
+    pub async fn start(api: Arc<Api>) -> Option<Outward> {
+        api.engine.store().feed()?;
+        let (stop, stopped) = watch::channel(false);
+        let client = Client::new(api.local_webhooks);
+        let shared =
+            Arc::new(Shared { api, client, lanes: Mutex::default(), changed: Notify::new(), stopped });
+        if let Err(error) = reader::has_begun(&shared).await {
+            tracing::warn!(%error, "the reader of webhooks cannot begin yet");
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reader::run(shared.clone()));
+        tasks.spawn(forget(shared.clone()));
+        tasks.spawn(lane::run_all(shared));
+        Some(Outward { tasks, stop })
+    }
+
+    /// Stops: what is under way may end, and what does not is sent again after the next start.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+impl Shared {
+    /// The lane of a webhook.
+    fn lane(&self, id: WebhookId) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(id).or_default().clone()
+    }
+
+    /// Waits for that long, or until the server stops. Whether it goes on.
+    async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.stop() => false,
+        }
+    }
+
+    /// Waits until the server stops.
+    async fn stop(&self) {
+        let mut stopped = self.stopped.clone();
+        // The sender goes with the server.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+}
+
+/// Removes what is old, a part at a time.
+async fn forget(shared: Arc<Shared>) {
+    while shared.pause(FORGETTING).await {
+        let mut part = None;
+        loop {
+            match shared.api.engine.webhooks().forget(part, shared.api.clock.world()).await {
+                Ok(None) => break,
+                Ok(next) => part = next,
+                Err(error) => {
+                    tracing::warn!(%error, "what was sent to webhooks long ago cannot be forgotten now");
+                    break;
+                }
+            }
+            if !shared.pause(Duration::from_millis(20)).await {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Who hears of what: what a webhook's brand decides is what a caller of that brand may see. Beside
+//! [`crate::access`], which decides it for requests.
+
+use domain::{event::Hearers, id::BrandId, programme::BrandKind};
+use engine::{Error, Happening, What, id::Reference};
+
+use crate::{Api, wire::Show};
+
+/// What somebody gets of an event.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Hears {
+    /// Nothing: it does not exist for them.
+    Nothing,
+    /// All of it.
+    Whole,
+    /// What a partner is told that knows the member by that reference.
+    ByReference(Reference),
+}
+
+impl Api {
+    /// What a webhook of that brand, or of none, gets of an event.
+    ///
+    /// # Errors
+    /// There is no programme yet, or the store failed.
+    pub async fn hears(&self, happening: &Happening, brand: Option<&BrandId>) -> Result<Hears, Error> {
+        let Some(own) = brand else { return Ok(Hears::Whole) };
+        let programmes = self.engine.programme().timeline()?;
+        // Nobody acts for a brand that the programme does not have.
+        let Some(known) = programmes.newest().brand(own) else { return Ok(Hears::Nothing) };
+        let (what, hearers) = (&happening.what, happening.kind.hearers());
+        match (known.kind, hearers) {
+            (_, Hearers::Own) if what.brand() != Some(own) => Ok(Hears::Nothing),
+            (BrandKind::Own, _) => Ok(Hears::Whole),
+            (BrandKind::Partner, Hearers::House | Hearers::Own) => Ok(Hears::Nothing),
+            (BrandKind::Partner, Hearers::Partners) => self.partner_hears(what, own).await,
+        }
+    }
+
+    /// A partner hears of its own entries, of members that were linked with it when they were made, and of its links.
+    async fn partner_hears(&self, what: &What, own: &BrandId) -> Result<Hears, Error> {
+        if what.brand() != Some(own) {
+            return Ok(Hears::Nothing);
+        }
+        let reference = match what {
+            What::Entry(entry) if entry.event.kind.row().for_partners => {
+                let link = self.engine.partners().link_at(entry.member, own, entry.seq).await?;
+                link.map(|link| link.record.reference)
+            }
+            What::Linked { link, .. } => Some(link.reference),
+            What::Entry(_)
+            | What::Registered { .. }
+            | What::Programme { .. }
+            | What::Settled { .. }
+            | What::Noted(_) => None,
+        };
+        Ok(reference.map_or(Hears::Nothing, Hears::ByReference))
+    }
+
+    /// The event's JSON, as they get it; `None` if they get nothing.
+    ///
+    /// # Errors
+    /// There is no programme yet.
+    pub fn event_text(&self, happening: &Happening, hears: Hears) -> Result<Option<Vec<u8>>, Error> {
+        let programmes = self.engine.programme().timeline()?;
+        let show = Show { programme: programmes.newest() };
+        let text = match hears {
+            Hears::Nothing => return Ok(None),
+            Hears::Whole => serde_json::to_vec(&show.event(happening)),
+            Hears::ByReference(reference) => serde_json::to_vec(&show.partner_event(happening, reference)),
+        };
+        #[expect(clippy::expect_used, reason = "an event that cannot be written must not go out empty")]
+        Ok(Some(text.expect("structs with string keys, written to memory")))
+    }
+}

@@ -1,0 +1,145 @@
+//! Events as webhooks get them. Partners have a struct of their own, so that a field that somebody adds does not reach
+//! them by accident. No event holds personal data: who needs the name asks for the member.
+
+use domain::{id::BrandId, member::MemberId};
+use engine::{
+    Happening, What,
+    id::{EventId, Reference, WebhookId},
+    records::LinkRecord,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Entry, PartnerEntry, Show, by, id};
+use crate::{At, Id, OrNull, Ulid};
+
+/// An event as staff and the house's brands get it.
+#[derive(Serialize)]
+pub struct Event<'a> {
+    id: Ulid<EventId>,
+    r#type: &'static str,
+    member_id: OrNull<Ulid<MemberId>>,
+    brand: OrNull<Id<&'a BrandId>>,
+    seq: Option<u64>,
+    occurred_at: At,
+    recorded_at: At,
+    data: EventData<Entry<'a>>,
+}
+
+/// An event as a partner gets it.
+#[derive(Serialize)]
+pub struct PartnerEvent<'a> {
+    id: Ulid<EventId>,
+    r#type: &'static str,
+    member_ref: Ulid<Reference>,
+    brand: OrNull<Id<&'a BrandId>>,
+    occurred_at: At,
+    recorded_at: At,
+    data: EventData<PartnerEntry<'a>>,
+}
+
+/// What an event is about: the entry, or ids, names of fields and figures.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum EventData<E> {
+    Entry(Box<E>),
+    Facts(Map<String, Value>),
+}
+
+impl Show<'_> {
+    /// An event as staff and the house's brands get it.
+    pub(crate) fn event<'a>(&self, happening: &'a Happening) -> Event<'a> {
+        let what = &happening.what;
+        let recorded_at = what.recorded_at();
+        let (seq, occurred_at, data) = match what {
+            What::Entry(entry) => {
+                (Some(entry.seq), entry.event.occurred_at, EventData::Entry(Box::new(self.entry(entry))))
+            }
+            _ => (None, recorded_at, EventData::Facts(self.facts(happening))),
+        };
+        Event {
+            id: Ulid(happening.id),
+            r#type: happening.kind.word(),
+            member_id: OrNull(what.member().map(Ulid)),
+            brand: OrNull(what.brand().map(Id)),
+            seq,
+            occurred_at: self.instant(occurred_at),
+            recorded_at: self.instant(recorded_at),
+            data,
+        }
+    }
+
+    /// An event as the partner gets it that knows the member by that reference: of its own entries, and of its links.
+    pub(crate) fn partner_event<'a>(
+        &self,
+        happening: &'a Happening,
+        reference: Reference,
+    ) -> PartnerEvent<'a> {
+        let what = &happening.what;
+        let recorded_at = what.recorded_at();
+        let (occurred_at, data) = match what {
+            What::Entry(entry) => {
+                (entry.event.occurred_at, EventData::Entry(Box::new(self.partner_entry(entry))))
+            }
+            What::Linked { link, .. } => (recorded_at, EventData::Facts(self.link(link))),
+            What::Registered { .. } | What::Programme { .. } | What::Settled { .. } | What::Noted(_) => {
+                panic!("a partner is never told of {}", happening.kind.word())
+            }
+        };
+        PartnerEvent {
+            id: Ulid(happening.id),
+            r#type: happening.kind.word(),
+            member_ref: Ulid(reference),
+            brand: OrNull(what.brand().map(Id)),
+            occurred_at: self.instant(occurred_at),
+            recorded_at: self.instant(recorded_at),
+            data,
+        }
+    }
+
+    fn link(&self, link: &LinkRecord) -> Map<String, Value> {
+        let mut facts = Map::new();
+        let mut add = |name: &str, at| facts.insert(name.to_owned(), Value::String(self.instant(at).0));
+        add("linked_at", link.linked_at);
+        if let Some(end) = &link.end {
+            add("ended_at", end.at);
+        }
+        facts
+    }
+
+    /// What is told of something that has no entry.
+    fn facts(&self, happening: &Happening) -> Map<String, Value> {
+        let mut facts = Map::new();
+        let mut add = |name: &str, value: Value| _ = facts.insert(name.to_owned(), value);
+        match &happening.what {
+            What::Entry(_) => {}
+            What::Registered { at, .. } => add("registered_at", Value::String(self.instant(*at).0)),
+            What::Linked { link, .. } => {
+                let whose = link.end.as_ref().map_or(link.asked_by, |end| end.by);
+                self.link(link).into_iter().for_each(|(name, value)| add(&name, value));
+                add("by", by(whose).into());
+            }
+            What::Programme { version, by: whose, .. } => {
+                add("version", (*version).into());
+                add("by", by(*whose).into());
+            }
+            What::Settled { month, by: whose, .. } => {
+                add("month", month.show().into());
+                add("by", by(*whose).into());
+            }
+            What::Noted(noted) => {
+                if let Some(webhook) = noted.webhook() {
+                    add("webhook_id", id::<WebhookId>(webhook).into());
+                }
+                for (name, value) in noted.about.iter().filter(|(name, _)| name != "webhook") {
+                    add(name, value.as_str().into());
+                }
+                if !noted.fields.is_empty() {
+                    add("fields", noted.fields.clone().into());
+                }
+                add("by", by(noted.by).into());
+            }
+        }
+        facts
+    }
+}

@@ -1,0 +1,235 @@
+//! The webhooks themselves. All of them are one record, so that its version guards their number.
+
+use domain::{event::EventType, refusal::Refusal, time::Instant};
+
+use crate::{
+    access::requests::{Request, Told},
+    store::{
+        Expect, Manner, StoreError, Version,
+        error::{ATTEMPTS_MAX, Error, until_settled},
+        id::{EventId, WebhookId},
+        keys,
+        records::{Answer, By, HappenedRecord, WebhookRecord, WebhookStatus, WebhooksRecord},
+        write::{delete, put, unchanged},
+    },
+    webhooks::{Webhooks, happening::event_id},
+};
+
+/// The most webhooks of a programme.
+pub const WEBHOOKS_MAX: usize = 20;
+
+/// The most webhooks of a brand.
+pub const WEBHOOKS_OF_BRAND_MAX: usize = 5;
+
+/// There is no such webhook.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoSuchWebhook;
+
+impl Webhooks {
+    /// Every webhook, oldest first.
+    ///
+    /// # Errors
+    /// The store failed, or the record is unreadable.
+    pub async fn all(&self) -> Result<Vec<WebhookRecord>, Error> {
+        Ok(self.stored().await?.0.webhooks)
+    }
+
+    async fn stored(&self) -> Result<(WebhooksRecord, Option<Version>), Error> {
+        let read = self.records.read::<WebhooksRecord>(&keys::webhooks()).await?;
+        let version = read.as_ref().map(|(_, version)| *version);
+        // Without a record there are none.
+        Ok((read.map(|(record, _)| record).unwrap_or_default(), version))
+    }
+
+    /// Stores a new webhook, with the answer to the request that made it.
+    ///
+    /// # Errors
+    /// [`Refusal::LimitExceeded`], or the store failed.
+    pub async fn add(&self, request: &Request, new: &WebhookRecord, answer: Answer) -> Result<Told, Error> {
+        let add = |all: &mut Vec<WebhookRecord>| {
+            let of_brand = all.iter().filter(|own| own.brand.is_some() && own.brand == new.brand).count();
+            if all.len() >= WEBHOOKS_MAX || of_brand >= WEBHOOKS_OF_BRAND_MAX {
+                return Err(Error::Refused(Refusal::LimitExceeded { what: "webhooks" }));
+            }
+            all.push(new.clone());
+            Ok(Ok(answer.clone()))
+        };
+        match self.change_all(request, add).await? {
+            Ok(told) => Ok(told),
+            Err(NoSuchWebhook) => Err(Error::Contended),
+        }
+    }
+
+    /// Changes a webhook, and tells what became of it. `reaches` says whether the caller has to do with it.
+    ///
+    /// # Errors
+    /// The store failed, or others were quicker again and again; within, that there is none.
+    pub async fn change(
+        &self,
+        request: &Request,
+        id: WebhookId,
+        reaches: impl Fn(&WebhookRecord) -> bool,
+        change: impl Fn(&mut WebhookRecord),
+        tell: impl Fn(&WebhookRecord) -> Answer,
+    ) -> Result<Result<Told, NoSuchWebhook>, Error> {
+        let change = |all: &mut Vec<WebhookRecord>| {
+            let own = all.iter_mut().find(|own| own.id == id && reaches(own));
+            Ok(own.ok_or(NoSuchWebhook).map(|own| {
+                change(own);
+                tell(own)
+            }))
+        };
+        self.change_all(request, change).await
+    }
+
+    /// Removes a webhook. What was sent to it is forgotten later.
+    ///
+    /// # Errors
+    /// As [`Webhooks::change`].
+    pub async fn remove(
+        &self,
+        request: &Request,
+        id: WebhookId,
+        reaches: impl Fn(&WebhookRecord) -> bool,
+        tell: impl Fn(&WebhookRecord) -> Answer,
+    ) -> Result<Result<Told, NoSuchWebhook>, Error> {
+        let remove = |all: &mut Vec<WebhookRecord>| {
+            let place = all.iter().position(|own| own.id == id && reaches(own));
+            Ok(place.ok_or(NoSuchWebhook).map(|place| tell(&all.remove(place))))
+        };
+        self.change_all(request, remove).await
+    }
+
+    /// Changes all secrets that `reseal` has another form of; returns how many.
+    ///
+    /// # Errors
+    /// The store failed, or others were quicker again and again.
+    pub async fn reseal_secrets(
+        &self,
+        reseal: impl Fn(WebhookId, &[u8]) -> Option<Vec<u8>>,
+    ) -> Result<usize, Error> {
+        until_settled(|_| async {
+            let (mut record, version) = self.stored().await?;
+            let mut resealed = 0;
+            for own in &mut record.webhooks {
+                for secret in &mut own.secrets {
+                    if let Some(sealed) = reseal(own.id, &secret.sealed) {
+                        secret.sealed = sealed;
+                        resealed += 1;
+                    }
+                }
+            }
+            if resealed > 0 {
+                let write = put(keys::webhooks(), unchanged(version), &record);
+                self.records.store.commit_as(vec![write], Manner::Anew).await?;
+            }
+            Ok(resealed)
+        })
+        .await
+    }
+
+    async fn change_all(
+        &self,
+        request: &Request,
+        change: impl Fn(&mut Vec<WebhookRecord>) -> Result<Result<Answer, NoSuchWebhook>, Error>,
+    ) -> Result<Result<Told, NoSuchWebhook>, Error> {
+        for _ in 0..ATTEMPTS_MAX {
+            // The faster request may have been this very one.
+            if let Some(answer) = self.access.remembered(request).await? {
+                return Ok(Ok(Told { answer, replayed: true }));
+            }
+            let (mut record, version) = self.stored().await?;
+            let before = record.clone();
+            let answer = match change(&mut record.webhooks)? {
+                Ok(answer) => answer,
+                Err(none) => return Ok(Err(none)),
+            };
+            let changed = (record != before).then(|| put(keys::webhooks(), unchanged(version), &record));
+            match self.access.commit_told(request, changed.into_iter().collect(), &answer).await {
+                Err(Error::Store(StoreError::LostRace)) => {}
+                done => return done.map(|()| Ok(Told { answer, replayed: false })),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Has a test sent to a webhook: the event's id, or the earlier answer. `tie` are bytes of chance.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn test(
+        &self,
+        request: &Request,
+        webhook: &WebhookRecord,
+        tie: [u8; 16],
+        tell: impl Fn(EventId) -> Answer,
+    ) -> Result<Told, Error> {
+        let noted = noted(request.by, request.now, EventType::WebhookTest, webhook, None);
+        let key = keys::happened(request.now, tie);
+        let answer = tell(event_id(request.now, &key, EventType::WebhookTest));
+        until_settled(|before| {
+            let (key, noted, answer) = (key.clone(), &noted, &answer);
+            async move {
+                if let Some(answer) = self.access.remembered(request).await? {
+                    return Ok(Told { answer, replayed: true });
+                }
+                // Nobody else has these bytes: an attempt whose outcome was unknown has succeeded.
+                if before == 0 || self.records.get(&key).await?.is_none() {
+                    self.access.commit_told(request, vec![put(key, Expect::Absent, noted)], answer).await?;
+                }
+                Ok(Told { answer: answer.clone(), replayed: false })
+            }
+        })
+        .await
+    }
+
+    /// Switches a webhook off, because its receiver failed, and says so. Whether it was on.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn switch_off(
+        &self,
+        id: WebhookId,
+        why: &str,
+        (now, world): (Instant, Instant),
+        tie: [u8; 16],
+    ) -> Result<bool, Error> {
+        until_settled(|_| async {
+            let (mut record, version) = self.stored().await?;
+            let own = record.webhooks.iter_mut().find(|own| own.id == id);
+            let Some(own) = own.filter(|own| own.status == WebhookStatus::Enabled) else { return Ok(false) };
+            own.status = WebhookStatus::Disabled { at: world, why: why.to_owned() };
+            let noted = noted(By::Time, now, EventType::WebhookDisabled, own, Some(why));
+            let writes = vec![
+                put(keys::webhooks(), unchanged(version), &record),
+                put(keys::happened(now, tie), Expect::Absent, &noted),
+                delete(keys::failing(id)),
+            ];
+            self.records.commit(writes).await?;
+            Ok(true)
+        })
+        .await
+    }
+}
+
+fn noted(by: By, at: Instant, kind: EventType, webhook: &WebhookRecord, why: Option<&str>) -> HappenedRecord {
+    let mut about = vec![(WEBHOOK.to_owned(), hex(webhook.id))];
+    about.extend(why.map(|why| ("reason".to_owned(), why.to_owned())));
+    let (what, brand) = (kind.word().to_owned(), webhook.brand.clone());
+    HappenedRecord { what, at, by, member: None, brand, about, fields: Vec::new() }
+}
+
+/// What the note calls the webhook that it is about.
+pub(crate) const WEBHOOK: &str = "webhook";
+
+fn hex(WebhookId(bytes): WebhookId) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl HappenedRecord {
+    /// The webhook that it is about, if about one.
+    pub fn webhook(&self) -> Option<WebhookId> {
+        let (_, hex) = self.about.iter().find(|(name, _)| name == WEBHOOK)?;
+        u128::from_str_radix(hex, 16).ok().map(|number| WebhookId(number.to_be_bytes()))
+    }
+}
