@@ -93,7 +93,8 @@ fn what_a_reader_has_not_seen_is_kept_and_then_given_back() {
         assert!(world.move_place());
     }
     fill(&mut world, 12);
-    assert!(segments(&world) <= 5, "{:?}", world.disk.files());
+    // What these twelve fill, the one that is appended to, the next one, and a spare.
+    assert!(segments(&world) <= 7, "{:?}", world.disk.files());
     world.check();
     restart(&mut world);
     world.drain();
