@@ -110,7 +110,7 @@ pub(crate) fn shown<'a>(
     let seen = programme.attributes.iter().filter(|rule| staff || !rule.staff);
     let own = seen.filter_map(|rule| {
         let (id, value) = person.attributes.get_key_value(&rule.id)?;
-        (value.kind() == rule.kind.word()).then(|| (id.as_str(), AttributeShown(value)))
+        (value.kind() == rule.kind.word()).then_some((id.as_str(), AttributeShown(value)))
     });
     own.collect()
 }
