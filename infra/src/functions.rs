@@ -120,7 +120,7 @@ pub const DEPLOYED: &[Deployed] = &[
     },
     Deployed {
         functions: &[&scan::FUNCTION, &scan::MEMBERS, &scan::CARD_KEYS],
-        does: "Members' cards: shown, replaced, and read by a till.",
+        does: "Members' cards are shown, replaced, and read by a till.",
         uses: &[(People, Changes)],
         ..ROW
     },
