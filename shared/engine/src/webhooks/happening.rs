@@ -183,8 +183,11 @@ impl Happening {
     }
 }
 
+/// The types of events that a change may be told as.
+type Types = [Option<EventType>; 2];
+
 /// What a record says happened, and the types that it is told as.
-fn read(key: &Key, value: &Bytes) -> Result<Option<(What, [Option<EventType>; 2])>, Unreadable> {
+fn read(key: &Key, value: &Bytes) -> Result<Option<(What, Types)>, Unreadable> {
     let unreadable = || Unreadable { key: key.clone() };
     let one = |what, kind| Ok(Some((what, [Some(kind), None])));
     let of = key.kind();
