@@ -293,10 +293,11 @@ async fn shares(shared: &Shared, own: &mut Reader, commits: &[Committed]) -> Res
 /// Webhooks that come and go, and what waits for one.
 fn notice(shared: &Shared, own: &mut Reader, commit: &Committed) {
     for write in &commit.writes {
-        if write.key.kind() == kind::RETRY && write.value.is_some() {
-            if let Some((webhook, ..)) = keys::read_retry(&write.key) {
-                shared.lane(webhook).wake();
-            }
+        if write.key.kind() == kind::RETRY
+            && write.value.is_some()
+            && let Some((webhook, ..)) = keys::read_retry(&write.key)
+        {
+            shared.lane(webhook).wake();
         }
         if write.key == keys::webhooks()
             && let Some(value) = &write.value

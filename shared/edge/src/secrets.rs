@@ -48,7 +48,7 @@ const CODE_GROUP: usize = 5;
 /// It may have several versions, each on a line of its own, the oldest first. Identities are found under the line that
 /// the data say they are under ([`Secrets::settle`]), the first unless `laurel rekey` has moved them; anything that is
 /// only read again is sealed under the newest, and says under which. What judges stored things for ever is a
-/// [`Ring`] of keys, which follows from the line that the data began under, and once that may go is a record.
+/// ring of keys, which follows from the line that the data began under, and once that may go is a record.
 #[derive(Clone)]
 pub struct Secrets {
     /// From the first; never empty.

@@ -85,8 +85,7 @@ fn is_public_v6(own: Ipv6Addr) -> bool {
         _ => {}
     }
     let is_global = parts[0] & 0xe000 == 0x2000;
-    let is_special = parts[0] == 0x2001 && parts[1] < 0x200
-        || parts[0] == 0x2001 && parts[1] == 0xdb8
+    let is_special = parts[0] == 0x2001 && (parts[1] < 0x200 || parts[1] == 0xdb8)
         || parts[0] == 0x3fff && parts[1] < 0x1000;
     is_global && !is_special
 }
