@@ -308,7 +308,7 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 pub(crate) fn masked(value: &Value, names: &mut HashMap<String, String>) -> Value {
     match value {
         Value::String(text) => {
-            let known = ["mbr_", "ent_"].iter().any(|prefix| text.starts_with(prefix));
+            let known = ["mbr_", "ent_", "idn_"].iter().any(|prefix| text.starts_with(prefix));
             let count = names.len();
             let mut name = || names.entry(text.clone()).or_insert_with(|| format!("id {count}")).clone();
             if known { Value::String(name()) } else { value.clone() }

@@ -22,6 +22,7 @@ use domain::{
     refusal::{Refusal, Remaining},
     time::Instant,
 };
+use edge::sealed::Sealed;
 use engine::{
     Act, Done, Engine, Error, Request, RequestKey, Whom,
     id::{AskedHash, CallerId, ContentHash, RequestHash},
@@ -43,7 +44,7 @@ use store_redb::{Options, RedbStore};
 
 use crate::{
     restless::{Restless, Word},
-    support::{START, Shop},
+    support::{START, Shop, TESTS_MASTER_KEY},
 };
 
 /// Calls of each history.
@@ -276,7 +277,8 @@ async fn round(inner: Arc<dyn Store>, word: Word, seed: u64) -> Vec<History> {
     let shop = Shop::over(store.clone(), &programme(), START).await;
     let mut instances = vec![shop.api.engine.clone()];
     for _ in 1..BEHIND_MILLIS.len() {
-        let engine = Engine::new(store.clone());
+        let secrets = edge::Secrets::new(TESTS_MASTER_KEY.as_bytes());
+        let engine = Engine::new(Arc::new(Sealed::over(store.clone(), secrets)));
         engine.programme().refresh().await.unwrap();
         instances.push(engine);
     }

@@ -27,6 +27,9 @@ use serde_json::{Value, json};
 /// The admin's key in tests.
 pub(crate) const ADMIN_KEY: &str = "tests-admin-key-0123456789abcdef";
 
+/// The master key in tests.
+pub(crate) const TESTS_MASTER_KEY: &str = "tests-master-key-0123456789abcdef";
+
 /// When tests start, unless they say otherwise: a Monday morning in the programme's zone.
 pub(crate) const START: &str = "2026-03-02T10:00:00+08:00";
 
@@ -127,7 +130,7 @@ impl Shop {
     /// The same over any store.
     pub(crate) async fn over(store: Arc<dyn Store>, program: &Value, start: &str) -> Shop {
         let now = Instant::parse(start).unwrap();
-        let secrets = Secrets::new(b"tests-master-key-0123456789abcdef");
+        let secrets = Secrets::new(TESTS_MASTER_KEY.as_bytes());
         let api = Api::new(store, Clock::test(now), secrets, server::FUNCTIONS.to_vec());
         api.engine.programme().refresh().await.unwrap();
         api.engine.access().ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();

@@ -207,7 +207,7 @@ mod tests {
             (keys::reference(&BrandId::of_checked("b"), Reference([5; 16])), 19),
             (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),
             (key(b"!unknown"), 1),
-            (key(b"zunknown"), 2),
+            (key(b"z~unknown"), 2),
             (key(b"z"), 1),
         ];
         for (key, length) in cases {
@@ -242,7 +242,7 @@ mod tests {
             (
                 "all kinds of two bytes",
                 Range { from: key(b"z"), to: key(b"{") },
-                Err(NotInOrder(kind::PAID_PART)),
+                Err(NotInOrder(kind::RETRY)),
             ),
             ("a turned range", Range { from: key(b"c"), to: key(b"a") }, Ok(0)),
         ];

@@ -220,6 +220,12 @@ impl Stream {
             });
             match answer.await {
                 Ok(answer) => break answer,
+                // Of a shard that a reader has just begun with nothing that it needs can have been removed: only the
+                // iterator that was taken at its end is refused.
+                Err(_) if trimmed.load(Ordering::Relaxed) && again && is_young(progress) => {
+                    self.forget(shard, progress);
+                    again = false;
+                }
                 Err(_) if trimmed.load(Ordering::Relaxed) => {
                     self.forget(shard, progress);
                     return Err(Lost::Trimmed);
@@ -290,6 +296,17 @@ impl Stream {
             }
         }
         Ok(Changes::Commits { commits, next: places.position() })
+    }
+}
+
+/// How long a record is certainly there.
+const KEPT_MILLIS: i64 = 23 * 60 * 60 * 1_000;
+
+/// Whether nothing that follows that progress can be too old to be there.
+fn is_young(progress: &Progress) -> bool {
+    match progress {
+        Progress::Since(millis) => now_millis() - millis < KEPT_MILLIS,
+        Progress::Start | Progress::After(_) | Progress::Done => false,
     }
 }
 
