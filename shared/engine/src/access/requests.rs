@@ -120,6 +120,23 @@ impl Access {
         }
     }
 
+    /// What was done, or the answer that the request got meanwhile: its twin may have been faster, and be what refuses
+    /// this one.
+    ///
+    /// # Errors
+    /// Those of what was done, or the store failed.
+    pub(crate) async fn or_remembered(
+        &self,
+        request: &Request,
+        done: Result<Told, Error>,
+    ) -> Result<Told, Error> {
+        let Err(Error::Refused(refusal)) = done else { return done };
+        match self.remembered(request).await? {
+            Some(answer) => Ok(Told { answer, replayed: true }),
+            None => Err(refusal.into()),
+        }
+    }
+
     /// The earlier answer to this request, if any.
     ///
     /// # Errors

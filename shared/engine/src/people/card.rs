@@ -193,7 +193,8 @@ impl People {
         spend: &CardSpend,
         answer: Answer,
     ) -> Result<Told, Error> {
-        until_settled(|_| self.attempt_spend(request, spend, &answer)).await
+        let done = until_settled(|_| self.attempt_spend(request, spend, &answer)).await;
+        self.access.or_remembered(request, done).await
     }
 
     async fn attempt_spend(

@@ -63,7 +63,8 @@ impl People {
         new: &NewIdentity,
         tell: impl Fn(&OwnIdentity) -> Answer,
     ) -> Result<Told, Error> {
-        until_settled(|before| self.attempt_to_add(request, new, before > 0, &tell)).await
+        let done = until_settled(|before| self.attempt_to_add(request, new, before > 0, &tell)).await;
+        self.access.or_remembered(request, done).await
     }
 
     async fn attempt_to_add(

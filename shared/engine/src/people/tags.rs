@@ -48,11 +48,11 @@ impl People {
         change: &TagChange,
         tell: impl Fn(&MemberView) -> Answer,
     ) -> Result<Told, Error> {
-        until_settled(|_| async {
+        let done = until_settled(|_| async {
             let request = self.access.renewed(request);
             self.attempt_to_tag(&request, change, &tell).await
-        })
-        .await
+        });
+        self.access.or_remembered(request, done.await).await
     }
 
     async fn attempt_to_tag(
