@@ -26,6 +26,7 @@ use crate::{
 /// The master key of [`Shop::over`].
 const FIRST: &str = "tests-master-key-0123456789abcdef";
 const SECOND: &str = "another-master-key-0123456789abcdef";
+const THIRD: &str = "a-third-master-key-0123456789abcdef";
 const NOW: &str = "2026-03-02T10:05:00+08:00";
 const MEMBERS: usize = 90;
 
@@ -142,6 +143,12 @@ async fn cut_off_at_every_step_and_resumed_everything_is_found() {
         assert_eq!(begun.is_some(), cuts > 0 && first.is_err(), "half of it is never served");
         if let Ok(done) = first {
             break (copy, done);
+        }
+        if cuts > 0 {
+            assert!(half.refresh().await.is_err(), "an instance that is up answers nothing either");
+            let other = api(copy.clone(), lines(&[FIRST, SECOND, THIRD])).await.unwrap();
+            let other = rekey::rekey(&other, &*copy, |_| ()).await;
+            assert!(matches!(other, Err(rekey::RekeyError::OtherLine)), "{other:?}");
         }
         let resumed = api(copy.clone(), lines(&[FIRST, SECOND])).await.unwrap();
         let done = rekey::rekey(&resumed, &*copy, |_| ()).await.unwrap();

@@ -85,6 +85,10 @@ async fn read(shared: &Shared) -> Result<(), Error> {
     while !shared.is_stopped() {
         match feed.after(&own.position, PAGE).await? {
             Changes::Commits { commits, next } if commits.is_empty() => {
+                // Only readers' places were stored, its own perhaps: storing it again would go on for ever.
+                if own.position == own.stored {
+                    own.stored.clone_from(&next);
+                }
                 own.position = next;
                 wait(shared, feed, &mut own).await?;
             }
@@ -97,6 +101,8 @@ async fn read(shared: &Shared) -> Result<(), Error> {
                     "webhooks missed events: their reader was too slow, or the store was restored"
                 );
                 own.position = next;
+                // Webhooks that were made meanwhile hear what follows.
+                own.heard = shared.api.engine.webhooks().all().await?.iter().map(|own| own.id).collect();
                 own.store(shared, Vec::new()).await?;
             }
         }

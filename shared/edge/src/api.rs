@@ -142,8 +142,14 @@ impl Api {
 
     /// An instance that has slept through a rekeying would find nobody, and register everybody anew.
     async fn check_master_key(&self) -> Result<(), Error> {
-        let known = self.engine.records().note(keys::MASTER_KEY_NOTE).await?;
-        match known.is_none_or(|known| self.secrets.are_of(&known)) {
+        let notes = [keys::MASTER_KEY_NOTE, keys::REKEYING_NOTE].map(keys::note);
+        let found = self.engine.store().get(&notes).await?;
+        let good = match &found[..] {
+            [known, None] => known.as_ref().is_none_or(|known| self.secrets.are_of(&known.value)),
+            // It is being rekeyed.
+            _ => false,
+        };
+        match good {
             true => Ok(()),
             false => Err(Error::Store(StoreError::Unavailable(Arc::new(OtherKey::Changed)))),
         }

@@ -49,6 +49,8 @@ pub enum RekeyError {
     Engine(Error),
     /// An identity is claimed by somebody else than the person who has it.
     Claimed,
+    /// It was begun with another line as the newest, and half of the identities are under that.
+    OtherLine,
     /// There is no source of randomness.
     NoChance,
 }
@@ -60,6 +62,9 @@ impl fmt::Display for RekeyError {
             RekeyError::Claimed => {
                 f.write_str("an identity is claimed by another member than the one who has it")
             }
+            RekeyError::OtherLine => f.write_str(
+                "it was begun with another line as the newest: finish it with that line as the last one",
+            ),
             RekeyError::NoChance => f.write_str("the machine has no source of randomness"),
         }
     }
@@ -69,7 +74,7 @@ impl std::error::Error for RekeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             RekeyError::Engine(error) => error.source(),
-            RekeyError::Claimed | RekeyError::NoChance => None,
+            RekeyError::Claimed | RekeyError::OtherLine | RekeyError::NoChance => None,
         }
     }
 }
@@ -93,6 +98,10 @@ pub async fn rekey(
     let (engine, secrets) = (&api.engine, &api.secrets);
     let new = secrets.rekeyed();
     let moves = !secrets.is_rekeyed();
+    let begun = engine.records().note(keys::REKEYING_NOTE).await?;
+    if begun.is_some_and(|begun| !moves || begun[..] != new.fingerprint()) {
+        return Err(RekeyError::OtherLine);
+    }
     let mut done = Rekeyed::default();
     if moves {
         begin(engine, secrets, &new).await?;

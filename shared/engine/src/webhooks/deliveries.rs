@@ -239,8 +239,9 @@ impl Webhooks {
         world: Instant,
     ) -> Result<Option<(Forgets, Option<Bytes>)>, Error> {
         let (what, from) = part.unwrap_or((Forgets::Deliveries, None));
-        let known: Vec<WebhookId> = self.all().await?.iter().map(|own| own.id).collect();
         let page = self.records.store.walk(Some(what.kind()), from, PAGE).await?;
+        // Read after the page: what a webhook that was just made has in it is not nobody's.
+        let known: Vec<WebhookId> = self.all().await?.iter().map(|own| own.id).collect();
         let mut old = Vec::new();
         for (key, record) in &page.records {
             let is_old = |at: Instant, days: u32| at.plus_days(days) <= world;
