@@ -76,6 +76,11 @@ impl Commanded for Cancel {
     }
 }
 
+/// What that member can spend, as the model has it.
+fn available(model: &Model, member: Option<usize>) -> i64 {
+    member.map_or(10, |member| model.member(member).standing.available())
+}
+
 impl Writer {
     pub(crate) fn redeem(&mut self, model: &Model, now: i64) -> Op {
         if self.dice.percent(10)
@@ -86,7 +91,7 @@ impl Writer {
             return Op::command(Command::Redeem(again), way);
         }
         let member = self.whom(model);
-        let available = member.map_or(10, |member| model.member(member).standing.available());
+        let available = available(model, member);
         let points = match self.dice.below(20) {
             0 => available + 1,
             1..4 => available.max(1),
@@ -125,11 +130,24 @@ impl Writer {
             };
             redeem.occurred_at = Some(now - back);
         }
+        self.once_more_late(&mut redeem, model);
         let dry_run = self.way == Way::Plain && self.dice.below(40) == 0;
         if !dry_run {
             self.redeems.push((redeem.clone(), self.way));
         }
         Op::command(Command::Redeem(redeem), self.tried(dry_run))
+    }
+
+    /// Makes it often another one of the same member and moment as a late one before: what came back for that one is
+    /// there no more, so that it asks for a little more than there is.
+    fn once_more_late(&mut self, redeem: &mut Redeem, model: &Model) {
+        let before =
+            self.redeems.last().filter(|(_, way)| *way == self.way).map(|(before, _)| before.clone());
+        let Some(before) = before.filter(|before| before.occurred_at.is_some()) else { return };
+        if self.dice.percent(40) {
+            (redeem.member, redeem.occurred_at) = (before.member, before.occurred_at);
+            redeem.points = available(model, before.member).max(0) + self.dice.between(1, 40);
+        }
     }
 
     pub(crate) fn cancel(&mut self, _: &Model, _: i64) -> Op {
