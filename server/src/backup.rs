@@ -145,15 +145,14 @@ async fn following(store: &Arc<RedbStore>, after: &After) -> Result<String, Stor
     Ok(match found {
         Changes::Gap { .. } => gap(),
         Changes::Commits { commits, next } => {
-            let mut text: String = commits.iter().flat_map(|commit| &commit.writes).map(line).collect();
+            let mut text = String::new();
+            for changed in commits.iter().flat_map(|commit| &commit.writes) {
+                full::push_line(&mut text, &changed.key, changed.value.as_deref());
+            }
             text.push_str(&position(&next, &commits));
             text
         }
     })
-}
-
-fn line(changed: &engine::store::Changed) -> String {
-    full::line(&changed.key, changed.value.as_deref())
 }
 
 fn gap() -> String {

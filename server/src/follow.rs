@@ -44,6 +44,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before the next attempt when the other server cannot be reached.
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
+/// How long commits gather there before the copy asks on: each question and each of its own commits costs the same,
+/// however much it brings.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Changes in one answer from which on there is probably more already.
+const MANY_CHANGES: usize = 2_000;
+
 /// How often it is said how far the copy is.
 const BETWEEN_WORDS: Duration = Duration::from_secs(60);
 
@@ -317,10 +324,13 @@ async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> 
         let target =
             format!("/backup?after={}&name={}", full::hex(following.position.as_bytes()), following.name);
         let asked = &following;
-        let Some(next) = retried(|| step(other, &target, store, asked)).await? else {
+        let Some(Taken { next, changes }) = retried(|| step(other, &target, store, asked)).await? else {
             tracing::warn!("what follows is not there any more: the copy begins anew");
             return Ok(());
         };
+        if (1..MANY_CHANGES).contains(&changes) {
+            tokio::time::sleep(BREATH).await;
+        }
         if said.elapsed() > BETWEEN_WORDS {
             tracing::info!(position = full::hex(next.as_bytes()), "the copy has what was committed there");
             said = Instant::now();
@@ -335,13 +345,20 @@ async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> 
     }
 }
 
-/// One answer, durable in the copy; from where to go on, or `None` if something is missing.
+/// What an answer brought.
+struct Taken {
+    /// From where to go on.
+    next: Position,
+    changes: usize,
+}
+
+/// One answer, durable in the copy; `None` if something is missing.
 async fn step(
     other: &Other,
     target: &str,
     store: &RedbStore,
     following: &Following,
-) -> Result<Option<Position>, Trouble> {
+) -> Result<Option<Taken>, Trouble> {
     let mut lines = Lines::of(other.get(target).await?);
     let mut changes: Vec<(Key, Option<Bytes>)> = Vec::new();
     loop {
@@ -361,12 +378,13 @@ async fn step(
         let next = Following { position: Position::new(position), ..following.clone() };
         if changes.is_empty() {
             // Nothing to copy; asking again from before costs nothing.
-            return Ok(Some(next.position));
+            return Ok(Some(Taken { next: next.position, changes: 0 }));
         }
+        let count = changes.len();
         let manner = if told["quiet"] == true { Manner::Quiet } else { Manner::Plain };
         changes.push((keys::note(keys::FOLLOWING_NOTE), Some(next.write())));
         put(store, newest(changes), manner).await.map_err(Trouble::Final)?;
-        return Ok(Some(next.position));
+        return Ok(Some(Taken { next: next.position, changes: count }));
     }
 }
 
