@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod bare;
+mod behind;
 pub mod cli;
 mod compact;
 mod export;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, os::unix::fs::FileTypeExt, path::Path, process::ExitCode, sync::Arc};
 
+use edge::Api;
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
@@ -10,6 +11,7 @@ use tokio::{
 
 use crate::{
     FUNCTIONS,
+    behind::Behind,
     cli::Serve,
     home::AdminKey,
     listen::{Extra, Listener, listen},
@@ -43,22 +45,48 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     });
     tracing::info!(%address, "serving");
     let (api, extra) = (Arc::new(api), Arc::new(extra));
-    let outward = Outward::start(api.clone()).await;
+    let outward = Sending::start(&api, opened.embedded.is_some()).await?;
     let also = async {
         if let Some(socket) = socket {
             listen(Listener::Unix(socket), api.clone(), extra.clone(), stopped.clone()).await;
         }
     };
     tokio::join!(listen(Listener::Tcp(listener), api.clone(), extra.clone(), stopped.clone()), also);
-    if let Some(outward) = outward {
-        outward.stop().await;
-    }
+    outward.stop().await;
     if let Some(path) = &serve.socket {
         let _ = std::fs::remove_file(path); // the next start takes away what is left
     }
     drop(opened);
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What sends events: beside a folder's requests, which take all the processors that there are; among a table's, which
+/// wait for the network, over connections that they share.
+enum Sending {
+    Behind(Behind),
+    Among(Outward),
+    /// The store has no feed.
+    Nothing,
+}
+
+impl Sending {
+    async fn start(api: &Arc<Api>, is_folder: bool) -> Result<Sending, StartError> {
+        if !is_folder {
+            return Ok(Outward::start(api.clone()).await.map_or(Sending::Nothing, Sending::Among));
+        }
+        let behind = Behind::start(api.clone()).await;
+        let behind = behind.map_err(|error| failed("no thread for the webhooks", &error))?;
+        Ok(behind.map_or(Sending::Nothing, Sending::Behind))
+    }
+
+    async fn stop(self) {
+        match self {
+            Sending::Behind(behind) => behind.stop().await,
+            Sending::Among(outward) => outward.stop().await,
+            Sending::Nothing => {}
+        }
+    }
 }
 
 /// Listens on the file. Removes a socket that a killed server left behind, but not one that somebody listens
