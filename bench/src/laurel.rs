@@ -1,6 +1,6 @@
 //! A laurel server of our own: started on a free port, killed or stopped, asked for its size.
 
-use crate::http::Target;
+use crate::http::{Connection, Request, Target};
 use crate::load::{Sample, Traffic, Window, drive};
 use crate::traffic::{Fill, Members, Register};
 use crate::{Result, Setup};
@@ -26,12 +26,23 @@ pub(crate) struct Server {
     pub(crate) data: PathBuf,
     log: PathBuf,
     pub(crate) target: Target,
+    flags: &'static [&'static str],
     child: Child,
 }
 
 impl Server {
     /// A fresh server called `name` in the folder `work`.
     pub(crate) fn start(setup: &Setup, work: &Path, name: &str) -> Result<Self> {
+        Self::start_with(setup, work, name, &[])
+    }
+
+    /// The same with more words after `laurel serve`.
+    pub(crate) fn start_with(
+        setup: &Setup,
+        work: &Path,
+        name: &str,
+        flags: &'static [&'static str],
+    ) -> Result<Self> {
         let program = work.join("program.json");
         match &setup.program {
             Some(path) => fs::copy(path, &program).map(drop),
@@ -45,8 +56,8 @@ impl Server {
         let log = work.join(format!("{name}.log"));
         let socket = setup.socket.then(|| work.join(format!("{name}.socket")));
         let target = Target { address, socket, key: KEY.into() };
-        let child = spawn(&binary, &data, &program, &log, &target)?;
-        let mut server = Self { binary, program, data, log, target, child };
+        let child = spawn(&binary, &data, &program, &log, &target, flags)?;
+        let mut server = Self { binary, program, data, log, target, flags, child };
         server.wait_until_ready(Instant::now())?;
         Ok(server)
     }
@@ -54,7 +65,8 @@ impl Server {
     /// Starts it again on the same data; answers how long that took until it served.
     pub(crate) fn restart(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        self.child = spawn(&self.binary, &self.data, &self.program, &self.log, &self.target)?;
+        self.child =
+            spawn(&self.binary, &self.data, &self.program, &self.log, &self.target, self.flags)?;
         self.wait_until_ready(start)
     }
 
@@ -69,6 +81,35 @@ impl Server {
             sleep(Duration::from_micros(500));
         }
         Err(self.blame("the server was not ready within a minute"))
+    }
+
+    /// Makes a webhook that hears these types at that address.
+    pub(crate) async fn webhook(&self, receiver: SocketAddr, types: &str) -> Result<()> {
+        let mut request = Request::new(&self.target);
+        let body = format_args!("{{\"url\":\"http://{receiver}/\",\"types\":[\"{types}\"]}}");
+        request.post("/webhooks", body);
+        let mut connection = Connection::open(&self.target).await?;
+        let reply = connection.send(&mut request).await?;
+        match reply.status {
+            201 => Ok(()),
+            status => {
+                let text = String::from_utf8_lossy(reply.body).into_owned();
+                Err(self.blame(&format!("the webhook was answered {status}: {text}")))
+            }
+        }
+    }
+
+    /// `laurel follow`, which keeps a copy of this server's data beside them.
+    pub(crate) fn follow(&self, copy: &Path) -> Result<Child> {
+        let log = append(&copy.with_extension("log"))?;
+        let child = Command::new(&self.binary)
+            .args(["follow", "--from", &format!("http://{}", self.target.address)])
+            .args(["--data".as_ref(), copy.as_os_str()])
+            .env("LAUREL_ADMIN_KEY", KEY)
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn();
+        Ok(child.map_err(|e| format!("{}: {e}", self.binary.display()))?)
     }
 
     pub(crate) fn process(&self) -> u32 {
@@ -156,12 +197,20 @@ impl Drop for Server {
     }
 }
 
-fn spawn(binary: &Path, data: &Path, program: &Path, log: &Path, target: &Target) -> Result<Child> {
+fn spawn(
+    binary: &Path,
+    data: &Path,
+    program: &Path,
+    log: &Path,
+    target: &Target,
+    flags: &[&str],
+) -> Result<Child> {
     let log = append(log)?;
     let child = Command::new(binary)
         .args(["serve", "--addr", &target.address.to_string()])
         .args(target.socket.iter().flat_map(|socket| ["--socket".as_ref(), socket.as_os_str()]))
         .args(["--data".as_ref(), data.as_os_str(), "--program".as_ref(), program.as_os_str()])
+        .args(flags)
         .env("LAUREL_ADMIN_KEY", KEY)
         .stdout(log.try_clone()?)
         .stderr(log)

@@ -39,6 +39,15 @@ pub(crate) fn processor_time() -> (u64, u64) {
     (all - ticks.iter().skip(3).take(2).sum::<u64>(), all)
 }
 
+/// Processor time that a process has spent since its start, in milliseconds.
+pub(crate) fn spent_ms(process: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, may hold spaces; after it stand the state and, as 12th and 13th, ticks of 10 ms.
+    let (_, rest) = stat.rsplit_once(") ").ok_or("no name in /proc/PID/stat")?;
+    let ticks = rest.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+    Ok(ticks * 10)
+}
+
 /// The instant so many days ago, to the second, in UTC.
 pub(crate) fn rfc3339(days_ago: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());

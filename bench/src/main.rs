@@ -4,12 +4,14 @@
 mod cold;
 mod compare;
 mod disk;
+mod feed;
 mod http;
 mod laurel;
 mod load;
 mod machine;
 mod million;
 mod postgres;
+mod receiver;
 mod table;
 mod traffic;
 mod work;
@@ -37,6 +39,8 @@ enum Command {
     Million(million::Options),
     /// From a Lambda function's start to its first question for an event, beside a hello and Node
     Cold(cold::Options),
+    /// Earns with nobody listening, with three webhooks, and with a second copy, in turn
+    Feed(feed::Options),
     /// How often a second this disk makes a small write durable
     Sync(SyncOptions),
 }
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => compare::run(&options),
         Command::Million(options) => million::run(&options),
         Command::Cold(options) => cold::run(&options),
+        Command::Feed(options) => feed::run(&options),
         Command::Sync(options) => sync(&options),
     };
     match outcome {
