@@ -85,7 +85,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         };
         // What it does after its start is not to be measured.
         sleep(Duration::from_secs(2));
-        let contender = Contender { name, server, members, follower, rates: Vec::new(), spent_ms: 0, earns: 0 };
+        let contender =
+            Contender { name, server, members, follower, rates: Vec::new(), spent_ms: 0, earns: 0 };
         machine::signal("-STOP", &contender.processes())?;
         contenders.push(contender);
     }
@@ -104,7 +105,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "{} members, {} rounds of {} s after {} s of warm-up; the webhooks hear {:?}, and one receiver of three never answers\n",
         options.members, options.rounds, options.seconds, options.warmup, options.types
     );
-    table::print(&["listening", "connections", "earns/s", "of nobody's (rounds)", "server's processor, µs an earn"], 1, &rows);
+    table::print(
+        &["listening", "connections", "earns/s", "of nobody's (rounds)", "server's processor, µs an earn"],
+        1,
+        &rows,
+    );
     println!("\ndelivered while earning: {} and {}", receivers[0].received(), receivers[1].received());
     drained(&contenders[1], &receivers)
 }
@@ -146,7 +151,11 @@ fn lines(contenders: &mut [Contender], connections: u64) -> Vec<Vec<String>> {
             connections.to_string(),
             format!("{:.0}", mean(&rates)),
             format!("{:.3} ({low:.3}-{high:.3})", mean(&rates) / mean(&nobody)),
-            format!("{:.1}", std::mem::take(&mut contender.spent_ms) as f64 * 1000.0 / std::mem::take(&mut contender.earns) as f64),
+            format!(
+                "{:.1}",
+                std::mem::take(&mut contender.spent_ms) as f64 * 1000.0
+                    / std::mem::take(&mut contender.earns) as f64
+            ),
         ]
     };
     contenders.iter_mut().map(line).collect()
@@ -164,6 +173,9 @@ fn drained(webhooks: &Contender, receivers: &[Receiver; 3]) -> Result<()> {
         best = best.max(now - before);
         before = now;
     }
-    println!("delivered to two receivers once nobody earned: {} in 15 s, {best} in the best second", before - first);
+    println!(
+        "delivered to two receivers once nobody earned: {} in 15 s, {best} in the best second",
+        before - first
+    );
     Ok(())
 }

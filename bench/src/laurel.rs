@@ -44,11 +44,7 @@ impl Server {
         flags: &'static [&'static str],
     ) -> Result<Self> {
         let program = work.join("program.json");
-        match &setup.program {
-            Some(path) => fs::copy(path, &program).map(drop),
-            None => fs::write(&program, PROGRAM),
-        }
-        .map_err(|e| format!("the programme: {e}"))?;
+        fs::write(&program, self::program(setup)?).map_err(|e| format!("the programme: {e}"))?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let binary = fs::canonicalize(&setup.laurel)
             .map_err(|e| format!("{}: {e} (build it, or name it with --laurel)", setup.laurel.display()))?;
@@ -65,8 +61,7 @@ impl Server {
     /// Starts it again on the same data; answers how long that took until it served.
     pub(crate) fn restart(&mut self) -> Result<Duration> {
         let start = Instant::now();
-        self.child =
-            spawn(&self.binary, &self.data, &self.program, &self.log, &self.target, self.flags)?;
+        self.child = spawn(&self.binary, &self.data, &self.program, &self.log, &self.target, self.flags)?;
         self.wait_until_ready(start)
     }
 
@@ -216,6 +211,14 @@ fn spawn(
         .stderr(log)
         .spawn();
     Ok(child.map_err(|e| format!("{}: {e}", binary.display()))?)
+}
+
+/// The programme that servers have.
+pub(crate) fn program(setup: &Setup) -> Result<String> {
+    match &setup.program {
+        Some(path) => Ok(fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?),
+        None => Ok(PROGRAM.to_owned()),
+    }
 }
 
 fn append(path: &Path) -> Result<File> {

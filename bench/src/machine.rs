@@ -44,7 +44,8 @@ pub(crate) fn spent_ms(process: u32) -> Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name, in brackets, may hold spaces; after it stand the state and, as 12th and 13th, ticks of 10 ms.
     let (_, rest) = stat.rsplit_once(") ").ok_or("no name in /proc/PID/stat")?;
-    let ticks = rest.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+    let ticks =
+        rest.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
     Ok(ticks * 10)
 }
 

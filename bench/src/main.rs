@@ -11,6 +11,7 @@ mod load;
 mod machine;
 mod million;
 mod postgres;
+mod reads;
 mod receiver;
 mod table;
 mod traffic;
@@ -41,6 +42,8 @@ enum Command {
     Cold(cold::Options),
     /// Earns with nobody listening, with three webhooks, and with a second copy, in turn
     Feed(feed::Options),
+    /// A member with tags that follow from rules, and a card's scan, beside the same without
+    Reads(reads::Options),
     /// How often a second this disk makes a small write durable
     Sync(SyncOptions),
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Million(options) => million::run(&options),
         Command::Cold(options) => cold::run(&options),
         Command::Feed(options) => feed::run(&options),
+        Command::Reads(options) => reads::run(&options),
         Command::Sync(options) => sync(&options),
     };
     match outcome {

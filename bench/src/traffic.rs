@@ -126,6 +126,40 @@ impl Traffic for Read {
     }
 }
 
+/// Members that are found and scanned: their cards' codes are made before each turn.
+pub(crate) const SCANNED: usize = 1_000;
+
+/// Some members at random, found by their telephone numbers.
+pub(crate) struct Find(pub(crate) Random);
+
+impl Traffic for Find {
+    fn next(&mut self, request: &mut Request) -> bool {
+        let random = self.0.step(request);
+        // The numbers that `Register` has given.
+        let i = random % self.0.members.len().min(SCANNED) as u64;
+        request.post(
+            "/members/find",
+            format_args!("{{\"identity\":{{\"kind\":\"phone\",\"value\":\"+86138{i:08}\"}}}}"),
+        );
+        true
+    }
+}
+
+/// Cards at random, scanned by a till.
+pub(crate) struct Scan {
+    pub(crate) random: Random,
+    pub(crate) tokens: Arc<[Box<str>]>,
+}
+
+impl Traffic for Scan {
+    fn next(&mut self, request: &mut Request) -> bool {
+        let random = self.random.step(request);
+        let token = &self.tokens[(random % self.tokens.len() as u64) as usize];
+        request.post("/scan", format_args!("{{\"token\":\"{token}\",\"brand\":\"acme\"}}"));
+        true
+    }
+}
+
 /// Which member is next, and what tells this request from every other.
 pub(crate) struct Random {
     pub(crate) members: Members,
