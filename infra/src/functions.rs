@@ -199,7 +199,7 @@ pub const DEPLOYED: &[Deployed] = &[
         functions: &[&settle::FUNCTION, &settle::SETTLEMENTS],
         does: "Closes months and shows what they came to.",
         // It first settles the members due by the month's end.
-        uses: &[(Ledger, Changes), (Ledger, Walks), (Partners, Changes), (Accounts, Adds)],
+        uses: &[(Ledger, Changes), (Ledger, Walks), (Partners, Changes), (Accounts, Adds), (Access, Changes)],
         limits: RUN,
         run: Some(Run {
             schedules: &[Schedule {
@@ -225,8 +225,8 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
-        functions: &[&keys::FUNCTION],
-        does: "Callers and their keys. A revoked caller stays on record.",
+        functions: &[&keys::FUNCTION, &keys::ACTIVITY],
+        does: "Callers and their keys, and what staff have changed. A revoked caller stays on record.",
         uses: &[(Access, Adds)],
         ..ROW
     },

@@ -6,6 +6,7 @@
 mod accounts;
 mod accounts_at_once;
 mod activities;
+mod activity_log;
 mod against_model;
 mod attributes;
 mod audit;

@@ -8,8 +8,8 @@ use domain::{
     time::Instant,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, Method, Problem, Role, Route, Text,
-    Ulid, body, given, taking, wire::Adjusted,
+    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, Method, Notes, Problem, Role, Route,
+    Text, Ulid, body, given, taking, wire::Adjusted,
 };
 use engine::Act;
 
@@ -44,6 +44,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "An operator moves points or growth by hand",
+        notes: Some(Notes::of_staff("points.adjusted")),
         access: Access::keys(&[Role::Operator]),
         remembers: true,
         answers: &[(200, Adjusted::SHAPE)],

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use edge::{
-    Access, Answer, Api, Call, Cell, Code, Function, Kind, List, Method, Problem, Role, Route, Text, answer,
-    asking,
+    Access, Answer, Api, Call, Cell, Code, Function, Kind, List, Method, Notes, Problem, Role, Route, Text,
+    answer, asking,
 };
 use files::{DateOrder, Options, Told, Unreadable, names};
 use landing::{Failed, How, SAYS_NOBODY, land, says_who};
@@ -68,6 +68,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Members with their balances and their standing before Laurel, up to 5,000 rows",
+        notes: Some(Notes::of_staff("members.imported")),
         access: Access::keys(&[Role::Operator]),
         answers: &[(200, Imported::SHAPE)],
         problems: &[Code::UnsupportedMediaType],
@@ -107,7 +108,8 @@ async fn handle(api: &Api, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::field("", "required", SAYS_NOBODY));
     }
 
-    let report = land(api, &sheet, DateOrder::Plain, how, &call.request, |_| {}).await;
+    let request = call.request.noted_once();
+    let report = land(api, &sheet, DateOrder::Plain, how, &request, |_| {}).await;
     let report = report.map_err(|failed| cut_off(&failed))?;
 
     let (rows, created, known) = (report.rows, report.created, report.known);

@@ -2,8 +2,8 @@
 
 use domain::{decide::IssueBadge, id::BadgeId, member::MemberId};
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, OrNull, Problem, Role,
-    Route, Text, Ulid, answer, body, taking,
+    Access, Answer, Api, Call, Code, Form, Function, Id, IdentitySent, Kind, Method, Notes, OrNull, Problem,
+    Role, Route, Text, Ulid, answer, body, taking,
     wire::{Entry, Show},
 };
 use engine::Act;
@@ -43,6 +43,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "A badge is issued by hand",
+        notes: Some(Notes::of_staff("badge.issued")),
         access: Access::keys(&[Role::Operator]),
         remembers: true,
         answers: &[(200, BadgeGiven::SHAPE), (201, BadgeGiven::SHAPE)],
@@ -57,7 +58,8 @@ async fn handle(api: &Api, call: &Call, body: GiveBadge) -> Result<Answer, Probl
     let whom = form.finish(whom)?;
     let issue = IssueBadge { badge: body.badge.clone(), reason: body.reason.map(Into::into) };
 
-    let done = api.engine.ledger().execute(&call.request, &Act::issue_badge(whom, issue)).await?;
+    let request = call.request.about(body.badge.to_string());
+    let done = api.engine.ledger().execute(&request, &Act::issue_badge(whom, issue)).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };

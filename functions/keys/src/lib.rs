@@ -1,14 +1,19 @@
-//! `/keys`: callers, what they may do, and their keys. Keys are shown once and stored hashed.
+//! `/keys`: callers, what they may do, and their keys. Keys are shown once and stored hashed. And what they have
+//! changed, as staff.
+
+mod activity;
 
 use domain::{id::BrandId, time::Zone};
 use edge::{
-    Access, Answer, Api, At, Call, Code, Function, Id, KeptAnswer, Kind, List, Method, OrNull, Problem,
-    Route, Text, Ulid, answer, asking, body, taking,
+    Access, Answer, Api, At, Call, Code, Function, Id, KeptAnswer, Kind, List, Method, Notes, OrNull,
+    Problem, Route, Text, Ulid, answer, asking, body, taking,
     wire::{id, read_id},
     word_of, words,
 };
 use engine::{Caller, id::CallerId, records::CallerRecord};
 use serde_json::Value;
+
+pub use activity::ACTIVITY;
 
 words! {
     /// What a key may do.
@@ -101,6 +106,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "",
             summary: "A new caller, and its key",
+            notes: Some(Notes::of_staff("key.made")),
             access: Access::ADMIN,
             remembers: true,
             answers: &[(201, CallerKey::SHAPE)],
@@ -111,6 +117,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/rotate",
             summary: "A new key for the same caller; the old one is dead at once",
+            notes: Some(Notes::of_staff("key.rotated")),
             access: Access::ADMIN,
             remembers: true,
             answers: &[(200, CallerKey::SHAPE)],
@@ -121,6 +128,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}",
             summary: "Revokes a caller's key for good",
+            notes: Some(Notes::of_staff("key.revoked")),
             access: Access::ADMIN,
             remembers: false,
             answers: &[(200, CallerKey::SHAPE)],
@@ -218,7 +226,8 @@ async fn create(api: &Api, call: &Call, body: MakeCaller) -> Result<Answer, Prob
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let answer = Answer::new(201, &shown(zone, &caller));
 
-    let told = api.engine.access().add_caller(&call.request, &caller, answer.kept()).await?;
+    let request = call.request.on(id(caller_id));
+    let told = api.engine.access().add_caller(&request, &caller, answer.kept()).await?;
 
     api.refresh().await?;
     with_key(api, 201, &told.answer.body, told.replayed)

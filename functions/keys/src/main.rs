@@ -1,5 +1,5 @@
 //! The Lambda function.
 
 fn main() -> std::process::ExitCode {
-    lambda::run(&keys::FUNCTION)
+    lambda::run_with(&keys::FUNCTION, &[&keys::ACTIVITY])
 }

@@ -2,7 +2,7 @@
 
 use domain::{decide::TakeBadge, id::BadgeId, refusal::Refusal};
 use edge::{
-    Answer, Api, Call, Code, Id, Kind, Method, Problem, Route, Ulid, answer, asking,
+    Answer, Api, Call, Code, Id, Kind, Method, Notes, Problem, Route, Ulid, answer, asking,
     wire::{Entry, Show},
 };
 use engine::{Act, Whom};
@@ -29,6 +29,7 @@ pub(crate) const TAKE: Route = Route {
     method: Method::Delete,
     path: "/{id}/badges/{badge}",
     summary: "Takes a badge back; after that it is issued by hand only",
+    notes: Some(Notes::of_staff("badge.removed")),
     access: STAFF,
     remembers: false,
     answers: &[(200, BadgeTaken::SHAPE)],

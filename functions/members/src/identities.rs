@@ -2,8 +2,8 @@
 
 use domain::refusal::Refusal;
 use edge::{
-    Answer, Api, Call, Code, IdentityTold, Kind, Method, Problem, Route, answer, asking, body, changed,
-    stored_claim, taking,
+    Answer, Api, Call, Code, IdentityTold, Kind, Method, Notes, Problem, Route, answer, asking, body,
+    changed, stored_claim, taking,
     wire::{Identity, IdentityId, Member, Show, read_id},
 };
 use engine::{NewIdentity, OwnIdentity};
@@ -44,6 +44,7 @@ pub(crate) const ADD: Route = Route {
     method: Method::Post,
     path: "/{id}/identities",
     summary: "Adds an identity to a member, or verifies one that it has",
+    notes: Some(Notes::of_staff("identity.added")),
     access: SHOP_AND_OWN,
     remembers: true,
     answers: &[(200, MemberIdentity::SHAPE), (201, MemberIdentity::SHAPE)],
@@ -63,6 +64,7 @@ pub(crate) const REMOVE: Route = Route {
     method: Method::Delete,
     path: "/{id}/identities/{identity_id}",
     summary: "Removes an identity of a member, unless it is the only one",
+    notes: Some(Notes::of_staff("identity.removed").without_part()),
     access: SHOP_AND_OWN,
     remembers: false,
     answers: &[(200, IdentityRemoved::SHAPE)],

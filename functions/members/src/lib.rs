@@ -18,7 +18,7 @@ use domain::{
 };
 use edge::{
     Access, Answer, Api, Call, Code, Correction, Form, Function, Id, IdentitySent, Kind, List, Members,
-    Method, OrNull, Problem, Role, Route, Text, Ulid, answer, asking, body, changed, taking,
+    Method, Notes, OrNull, Problem, Role, Route, Text, Ulid, answer, asking, body, changed, taking,
     wire::{Balance, Entry, Member, Show, Tasks, read_id},
     words,
 };
@@ -137,6 +137,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Patch,
             path: "/{id}",
             summary: "Corrects a member's profile and consents",
+            notes: Some(Notes::of_staff("member.updated")),
             access: STAFF.and_members(Members::Own),
             remembers: false,
             answers: &[(200, Member::SHAPE)],
@@ -148,6 +149,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/status",
             summary: "Suspends, reactivates or closes a member",
+            notes: Some(Notes::of_staff("member.status_changed")),
             access: STAFF,
             remembers: true,
             answers: &[(200, MemberStatusSet::SHAPE)],
@@ -158,6 +160,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}",
             summary: "Erases the person; the ledger stays under the bare id",
+            notes: Some(Notes::of_staff("member.erased")),
             access: STAFF,
             remembers: false,
             answers: &[(200, Member::SHAPE)],

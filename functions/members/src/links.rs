@@ -4,8 +4,8 @@ use std::fmt;
 
 use domain::{id::BrandId, refusal::Refusal, time::Zone};
 use edge::{
-    Answer, Api, At, Call, Code, Id, KeptAnswer, Kind, List, Method, OrNull, Problem, Route, Text, answer,
-    asking, body, taking, wire,
+    Answer, Api, At, Call, Code, Id, KeptAnswer, Kind, List, Method, Notes, OrNull, Problem, Route, Text,
+    answer, asking, body, taking, wire,
 };
 use engine::{LINK_CODE_MILLIS, Link, LinkAsk};
 use serde_json::Value;
@@ -126,6 +126,7 @@ pub(crate) const END: Route = Route {
     method: Method::Delete,
     path: "/{id}/links/{brand}",
     summary: "Ends the member's link with a partner",
+    notes: Some(Notes::of_staff("link.ended")),
     access: SHOP_AND_OWN,
     remembers: false,
     answers: &[(200, ShownLink::SHAPE)],

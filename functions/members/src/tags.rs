@@ -1,7 +1,7 @@
 //! Tags are set by hand, and taken away.
 
 use domain::shape::Fault;
-use edge::{Answer, Api, Call, Code, Kind, List, Method, Problem, Route, Text, answer, body, taking};
+use edge::{Answer, Api, Call, Code, Kind, List, Method, Notes, Problem, Route, Text, answer, body, taking};
 use engine::{MemberView, TagChange};
 
 use crate::{STAFF, named};
@@ -31,6 +31,7 @@ pub(crate) const CHANGE: Route = Route {
     method: Method::Post,
     path: "/{id}/tags",
     summary: "Sets tags by hand and takes them away, all or nothing",
+    notes: Some(Notes::of_staff("member.tagged")),
     access: STAFF,
     remembers: true,
     answers: &[(200, MemberTags::SHAPE)],

@@ -6,8 +6,8 @@ use domain::{
     time::Zone,
 };
 use edge::{
-    Access, Answer, Api, At, Call, Code, Form, Id, Kind, List, Method, MoneyText, OrNull, Partners, Positive,
-    Problem, Role, Route, answer, asking, body, taking,
+    Access, Answer, Api, At, Call, Code, Form, Id, Kind, List, Method, MoneyText, Notes, OrNull, Partners,
+    Positive, Problem, Role, Route, answer, asking, body, taking,
 };
 use engine::{Purchase, records::BlockRecord};
 
@@ -60,6 +60,7 @@ pub(crate) const BUY: Route = Route {
     method: Method::Post,
     path: "/{id}/blocks",
     summary: "A brand buys a block of points",
+    notes: Some(Notes::of_staff("block.bought")),
     access: Access::ADMIN,
     remembers: true,
     answers: &[(201, Block::SHAPE)],
@@ -101,7 +102,8 @@ async fn buy(api: &Api, call: &Call, body: BuyBlock) -> Result<Answer, Problem> 
     let purchase = Purchase { reference: body.reference, points: body.points.0, price };
     let tell = |block: &BlockRecord| Answer::new(201, &shown(block, currency, zone)).kept();
 
-    let told = api.engine.accounts().buy_block(&call.request, &brand, &purchase, tell).await?;
+    let request = call.request.about(purchase.reference.to_string());
+    let told = api.engine.accounts().buy_block(&request, &brand, &purchase, tell).await?;
 
     Ok(told.into())
 }

@@ -9,8 +9,8 @@ mod usage;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::{id::BrandId, programme::BrandKind, refusal::Refusal, time::Zone};
 use edge::{
-    Access, Answer, Api, At, Call, Code, Form, Function, KeptAnswer, Kind, List, Method, OrNull, Problem,
-    Route, Text, Ulid, answer, asking, body, given, need,
+    Access, Answer, Api, At, Call, Code, Form, Function, KeptAnswer, Kind, List, Method, Notes, OrNull,
+    Problem, Route, Text, Ulid, answer, asking, body, given, need,
     signature::Key,
     taking,
     wire::{id, read_id},
@@ -95,6 +95,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/keys",
             summary: "A new key for a partner; two may be live at once",
+            notes: Some(Notes::of_staff("partner_key.made")),
             access: Access::ADMIN,
             remembers: true,
             answers: &[(201, SigningKey::SHAPE)],
@@ -105,6 +106,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}/keys/{keyid}",
             summary: "Revokes a partner's key for good",
+            notes: Some(Notes::of_staff("partner_key.revoked")),
             access: Access::ADMIN,
             remembers: false,
             answers: &[(200, SigningKey::SHAPE)],
@@ -229,7 +231,8 @@ async fn create(api: &Api, call: &Call, body: MakeSigningKey) -> Result<Answer, 
     let key = PartnerKeyRecord { id: key_id, key, created_at: call.request.now, revoked_at: None };
     let answer = Answer::new(201, &shown(zone, &key)).kept();
 
-    let told = api.engine.partners().add_partner_key(&call.request, &brand, &key, answer).await?;
+    let request = call.request.about(id(key_id));
+    let told = api.engine.partners().add_partner_key(&request, &brand, &key, answer).await?;
 
     let told = told.map_err(|_| Problem::of(Code::TooManyKeys))?;
     api.refresh().await?;

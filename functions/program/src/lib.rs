@@ -6,8 +6,8 @@ use domain::{
     shape::Fault,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Kind, List, Method, Problem, ProgrammeDocument, Role, Route,
-    Text, answer, asking, taking,
+    Access, Answer, Api, Call, Code, Function, Kind, List, Method, Notes, Problem, ProgrammeDocument, Role,
+    Route, Text, answer, asking, taking,
 };
 use serde_json::Value;
 
@@ -60,6 +60,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Put,
             path: "",
             summary: "Saves a new version; with `version`, only on top of that one",
+            notes: Some(Notes::of_staff("program.saved")),
             access: Access::keys(&[Role::Operator]),
             body_bytes_max: BODY_BYTES_MAX,
             remembers: false,

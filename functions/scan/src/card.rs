@@ -8,8 +8,8 @@ use domain::{
     time::{Instant, Zone},
 };
 use edge::{
-    Access, Answer, Api, At, Call, CardReference, Code, KeptAnswer, Kind, Made, Members, Method, Problem,
-    Role, Route, Text, answer, asking, body, taking, wire,
+    Access, Answer, Api, At, Call, CardReference, Code, KeptAnswer, Kind, Made, Members, Method, Notes,
+    Problem, Role, Route, Text, answer, asking, body, taking, wire,
 };
 use engine::{NewCard, id::CardNumber};
 use qrcode::{EcLevel, QrCode, render::svg};
@@ -73,6 +73,7 @@ pub(crate) const REPLACE: Route = Route {
     method: Method::Post,
     path: "/{id}/card/replace",
     summary: "A new card in place of a member's: codes of the old one are dead at once",
+    notes: Some(Notes::of_staff("card.replaced")),
     access: Access::keys(&[Role::Storefront, Role::Operator]).and_members(Members::Own),
     remembers: true,
     answers: &[(200, Card::SHAPE)],

@@ -12,8 +12,8 @@ use domain::{
     time::{Instant, Month, Zone},
 };
 use edge::{
-    Access, Answer, Api, At, Call, Code, Function, Kind, Method, MonthText, OrNull, Partners, Problem, Role,
-    Route, Text, answer, asking, body, taking,
+    Access, Answer, Api, At, Call, Code, Function, Kind, Method, MonthText, Notes, OrNull, Partners, Problem,
+    Role, Route, Text, answer, asking, body, taking,
 };
 use engine::BrandAccount;
 use shown::{ListedMonth, PaidAccount, Settlements, Statement};
@@ -68,6 +68,7 @@ pub static FUNCTION: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Closes a month that ended at least 15 minutes ago, a bounded part of it per call",
+        notes: Some(Notes::of_staff("settlement.closed")),
         access: Access::keys(&[Role::Scheduler]),
         remembers: true,
         answers: &[(200, MonthClosing::SHAPE)],
@@ -106,6 +107,7 @@ pub static SETTLEMENTS: Function = Function {
             method: Method::Post,
             path: "/{month}/paid",
             summary: "A brand's account of a closed month was paid",
+            notes: Some(Notes::of_staff("settlement.paid")),
             access: Access::ADMIN,
             remembers: true,
             answers: &[(200, PaidAccount::SHAPE)],
@@ -156,7 +158,7 @@ async fn settle(api: &Api, call: &Call, body: CloseMonth) -> Result<Answer, Prob
     }
     let month = meant(&body, call.request.now, zone)?;
 
-    let closing = api.engine.partners().close_month(&call.request, month).await?;
+    let closing = api.engine.partners().close_month(&call.request.on(month.show()), month).await?;
 
     let closed_at = closing.closed_at.map(|at| At(zone.show(at)));
     let answer = MonthClosing {
@@ -225,7 +227,8 @@ async fn paid(api: &Api, call: &Call, body: AccountWasPaid) -> Result<Answer, Pr
     let shown_in = currency_and_zone(api)?;
 
     let tell = |account: &BrandAccount| Answer::new(200, &PaidAccount::of(month, account, shown_in)).kept();
-    let told = api.engine.partners().account_was_paid(&call.request, month, &body.brand, tell).await?;
+    let request = call.request.about(body.brand.to_string());
+    let told = api.engine.partners().account_was_paid(&request, month, &body.brand, tell).await?;
 
     Ok(told.into())
 }

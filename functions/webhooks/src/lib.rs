@@ -11,10 +11,10 @@ use domain::{
     time::{Instant, Zone},
 };
 use edge::{
-    Access, Answer, Api, At, Call, Change, Code, Function, Id, KeptAnswer, Kind, List, Method, OrNull,
+    Access, Answer, Api, At, Call, Change, Code, Function, Id, KeptAnswer, Kind, List, Method, Notes, OrNull,
     Problem, Role, Route, Text, Ulid, answer, asking, body, taking,
     webhook::{SECRET_BYTES, shown_secret, target},
-    wire::read_id,
+    wire::{id as shown_id, read_id},
     words,
 };
 use engine::{
@@ -147,6 +147,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "",
             summary: "A new webhook, and its secret; it hears what is committed from then on",
+            notes: Some(Notes::of_shops("webhook.made")),
             access: ACCESS,
             remembers: true,
             answers: &[(201, Webhook::SHAPE)],
@@ -166,6 +167,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Patch,
             path: "/{id}",
             summary: "Changes where a webhook's events go, which, or its description",
+            notes: Some(Notes::of_shops("webhook.changed")),
             access: ACCESS,
             answers: &[(200, Webhook::SHAPE)],
             problems: UNKNOWN,
@@ -175,6 +177,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Delete,
             path: "/{id}",
             summary: "Removes a webhook for good",
+            notes: Some(Notes::of_shops("webhook.removed")),
             access: ACCESS,
             answers: &[(200, Webhook::SHAPE)],
             problems: UNKNOWN,
@@ -184,6 +187,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/rotate",
             summary: "A new secret; the one before signs too for 24 hours",
+            notes: Some(Notes::of_shops("webhook.rotated")),
             access: ACCESS,
             remembers: true,
             answers: &[(200, Webhook::SHAPE)],
@@ -204,6 +208,7 @@ pub static FUNCTION: Function = Function {
             method: Method::Post,
             path: "/{id}/enable",
             summary: "Switches a webhook on again; what came meanwhile is sent if asked for",
+            notes: Some(Notes::of_shops("webhook.enabled")),
             access: ACCESS,
             remembers: true,
             answers: &[(200, Webhook::SHAPE)],
@@ -362,7 +367,7 @@ async fn create(api: &Api, call: &Call, body: MakeWebhook) -> Result<Answer, Pro
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let answer = Answer::new(201, &shown(zone, &new)).kept();
 
-    let told = api.engine.webhooks().add(&call.request, &new, answer).await?;
+    let told = api.engine.webhooks().add(&call.request.on(shown_id(id)), &new, answer).await?;
 
     with_secret(api, told).await
 }

@@ -186,7 +186,7 @@ impl Shared {
             Err(_) => return,
         };
         let now = (api.clock.now(), api.clock.world());
-        match api.engine.webhooks().switch_off(id, why, now, tie).await {
+        match api.engine.webhooks().switch_off((id, &wire::id(id)), why, now, tie).await {
             Ok(true) => tracing::warn!(webhook = wire::id(id), why, "a webhook was switched off"),
             Ok(false) => {}
             // The next failure does it.

@@ -58,6 +58,8 @@ impl Role {
 pub struct Caller {
     /// The name under which its changes are recorded. What a member's token does, the member does.
     pub by: By,
+    /// Its name, for people; empty if it has none.
+    pub name: String,
     /// What it may do.
     pub roles: Vec<Role>,
     /// The one brand it acts for, if bound to one.
@@ -70,12 +72,13 @@ impl Caller {
     /// The caller of that record.
     pub fn of(id: CallerId, record: &CallerRecord) -> Caller {
         let roles = record.roles.iter().filter_map(|word| Role::of(word)).collect();
-        Caller { by: By::Caller(id), roles, brand: record.brand.clone(), grant: None }
+        let name = record.name.clone();
+        Caller { by: By::Caller(id), name, roles, brand: record.brand.clone(), grant: None }
     }
 
     /// The caller of a route that anybody may call: nothing is recorded under its name.
     pub(crate) fn nobody() -> Caller {
-        Caller { by: By::Time, roles: Vec::new(), brand: None, grant: None }
+        Caller { by: By::Time, name: String::new(), roles: Vec::new(), brand: None, grant: None }
     }
 
     /// What distinguishes its idempotency keys from others'; `None` for callers that send none.

@@ -18,6 +18,7 @@ mod fresh;
 mod hears;
 mod identity;
 mod kinds;
+mod notes;
 pub mod openapi;
 mod panics;
 mod partner;
@@ -58,6 +59,7 @@ pub use kinds::{
     AllOr, At, Cell, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,
     ProgrammeDocument, Read, Text, Ulid, Whole,
 };
+pub use notes::Notes;
 pub use panics::note_panics;
 pub use partner::partner_id;
 pub use problem::{Problem, checked};

@@ -46,6 +46,7 @@ impl Api {
             let roles = vec![Role::Partner];
             let caller = Arc::new(Caller {
                 by: By::Caller(partner_id(brand)),
+                name: String::new(),
                 roles,
                 brand: Some(brand.clone()),
                 grant: None,

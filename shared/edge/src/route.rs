@@ -6,7 +6,7 @@ use bytes::Bytes;
 use domain::{json::Json, shape::Shape};
 use engine::Request;
 
-use crate::{Access, Answer, Api, BODY_BYTES_MAX, Caller, Code, Problem, Read, said::Said};
+use crate::{Access, Answer, Api, BODY_BYTES_MAX, Caller, Code, Notes, Problem, Read, said::Said};
 
 /// A function: one folder, one function URL.
 #[derive(Debug)]
@@ -81,6 +81,8 @@ pub struct Route {
     pub problems: &'static [Code],
     /// Whether it takes `If-Match`, the `ETag` of an earlier answer.
     pub if_match: bool,
+    /// What is changed by it, as the activity log has it; `None`: nothing that is noted there.
+    pub notes: Option<Notes>,
     /// Query parameters.
     pub query: &'static [&'static str],
     /// What answers.
@@ -122,6 +124,7 @@ impl Route {
         answers: &[],
         problems: &[],
         if_match: false,
+        notes: None,
         query: &[],
         handler: |_, _| Box::pin(async { Err(Problem::of(Code::NotFound)) }),
     };

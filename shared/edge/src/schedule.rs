@@ -55,7 +55,8 @@ impl Api {
         self.freshen().await?;
 
         let roles = vec![Role::Scheduler];
-        let caller = Arc::new(Caller { by: By::Schedule, roles, brand: None, grant: None });
+        let name = String::new();
+        let caller = Arc::new(Caller { by: By::Schedule, name, roles, brand: None, grant: None });
         let mut totals = Map::new();
         let mut longest = Duration::ZERO;
         loop {

@@ -36,7 +36,7 @@ impl Api {
         let mut response = if head.method == http::Method::OPTIONS && origin.is_some() {
             self.preflight(&head.uri)
         } else {
-            let answering = panics::caught(self.answer(&head, body, &mut standing)).await;
+            let answering = panics::caught(self.answer(&head, body, &request_id, &mut standing)).await;
             let answering = answering.unwrap_or_else(|panicked| {
                 let function = self.function_name(head.uri.path());
                 let place = panicked.place;
@@ -82,6 +82,7 @@ impl Api {
         &self,
         head: &http::request::Parts,
         body: Bytes,
+        request_id: &str,
         standing: &mut Option<Standing>,
     ) -> Result<Answer, Problem> {
         if head.uri.path().len() + head.uri.query().map_or(0, str::len) > TARGET_BYTES_MAX {
@@ -103,7 +104,8 @@ impl Api {
         self.admit_body(&caller, route, &body, &said)?;
         let request = self.request(&caller, (function, route), &path, head, (&body, &said))?;
         let if_match = if_match(route, &head.headers);
-        let call = Call { caller, path, query, body, said, text, if_match, request };
+        let mut call = Call { caller, path, query, body, said, text, if_match, request };
+        call.request.staff = call.notes(route, request_id)?;
         let answered = (route.handler)(self, &call).await;
         answered.map_err(|problem| self.told(problem, &call.caller))
     }
@@ -219,6 +221,7 @@ impl Api {
             brand: caller.brand.clone(),
             house: caller.is_house(),
             any_age: false,
+            staff: None,
         })
     }
 

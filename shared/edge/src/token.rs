@@ -115,6 +115,7 @@ impl Api {
         };
         let grant = Some(Grant { member, spend });
         let brand = told.brand.as_deref().map(BrandId::of_checked);
-        Some(Arc::new(Caller { by: By::Member(member), roles: vec![Role::Member], brand, grant }))
+        let (by, roles) = (By::Member(member), vec![Role::Member]);
+        Some(Arc::new(Caller { by, name: String::new(), roles, brand, grant }))
     }
 }

@@ -16,8 +16,10 @@ mod webhooks;
 
 pub use access::{
     Access,
+    activity::{ActivityFilter, ActivityPlace},
     callers::{CALLERS_MAX, Caller},
     requests::{Request, RequestKey, Told},
+    staff::ByStaff,
 };
 pub use accounts::{Accounts, Metered, Purchase, Usage};
 pub use engine::Engine;

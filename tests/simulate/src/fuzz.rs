@@ -18,7 +18,7 @@ use engine::{
     records::{
         BlockRecord, CallerRecord, CardRecord, ClaimRecord, EntryRecord, LinkCodeRecord, LinkRecord,
         MemberCardRecord, MemberRecord, NonceRecord, PartnerRecord, PersonRecord, ProgramPart, ProgramRecord,
-        ReferenceRecord, RequestRecord, Stored, decode, encode,
+        ReferenceRecord, RequestRecord, StaffChangeRecord, Stored, decode, encode,
     },
 };
 use num_bigint::{BigInt, BigUint};
@@ -243,6 +243,7 @@ fn record(data: &[u8]) {
         same::<PersonRecord>,
         same::<CardRecord>,
         same::<MemberCardRecord>,
+        same::<StaffChangeRecord>,
     ];
     KINDS[usize::from(*which) % KINDS.len()](bytes);
 }

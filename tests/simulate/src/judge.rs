@@ -23,6 +23,7 @@ use crate::{
 impl World {
     /// A write of an attempt went through.
     pub(crate) fn committed(&mut self, index: usize, told: Committed) -> Result<(), String> {
+        self.must_note(index, &told)?;
         let place = self.attempt_at(index).client;
         let (now, known) = self.moment(index, &told, None)?;
         mix_in(&mut self.outcome.trace, &now.to_le_bytes());
@@ -235,7 +236,7 @@ impl World {
     }
 
     /// Whether a commit does what the request says, and does not only write down the effects of time.
-    fn is_main(&self, told: &Committed) -> Result<bool, String> {
+    pub(crate) fn is_main(&self, told: &Committed) -> Result<bool, String> {
         if told.is_named {
             return Ok(true);
         }

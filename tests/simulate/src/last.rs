@@ -50,6 +50,7 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
         page.map_err(|wrong| format!("at last, the ledger of {id} ({status}): {wrong}"))?;
     }
     replay(world, &api, now)?;
+    crate::log::check(world, &api, now)?;
     if world.settings.seed % 4 == 1 {
         let members = crate::trespass::check(world, &api, now)?;
         world.ids.extend(members);

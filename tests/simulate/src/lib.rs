@@ -18,6 +18,7 @@ mod instance;
 mod instant;
 mod judge;
 mod last;
+mod log;
 mod op;
 #[cfg(feature = "outside")]
 mod outside;

@@ -5,6 +5,7 @@ mod by_hand;
 mod cards;
 mod earning;
 mod ledger;
+mod log;
 mod orders;
 mod people;
 mod programme;
@@ -24,6 +25,7 @@ use laurel_tests::model::{
 pub(crate) use self::{
     cards::{Look, Scan},
     ledger::{Cursor, Ledger},
+    log::Log,
     orders::FindOrder,
     people::{Find, Register, Show},
     programme::Program,
@@ -67,6 +69,8 @@ pub(crate) enum Op {
     Scan(Scan),
     /// A page of a ledger.
     Ledger(Ledger),
+    /// The activity log.
+    Log(Log),
     /// An order is looked for.
     FindOrder(FindOrder),
     /// A scheduled function by its URL.
@@ -183,6 +187,7 @@ impl Op {
             Op::Look(op) => op,
             Op::Scan(op) => op,
             Op::Ledger(op) => op,
+            Op::Log(op) => op,
             Op::FindOrder(op) => op,
             Op::Sweep(op) => op,
             Op::Schedule(op) => op,

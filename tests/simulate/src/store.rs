@@ -32,6 +32,8 @@ pub(crate) struct Committed {
     pub(crate) entries: Vec<(Key, Bytes)>,
     /// A version of the programme that it saved.
     pub(crate) program: Option<(Key, Bytes)>,
+    /// What it notes in the activity log.
+    pub(crate) noted: Vec<(Key, Bytes)>,
 }
 
 /// What surrounds the store's calls: whose they are, and which faults strike them.
@@ -204,6 +206,7 @@ fn told(writes: &[Write]) -> Committed {
                 }
             }
             kind::REQUEST => told.is_named = true,
+            kind::STAFF_CHANGE => told.noted.push((write.key.clone(), value.clone())),
             kind::ENTRY => told.entries.push((write.key.clone(), value.clone())),
             named if named.row().is_some_and(Row::is_entry) => {
                 told.is_named = true;

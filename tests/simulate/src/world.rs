@@ -23,6 +23,7 @@ use crate::{
     generate::Writer,
     home::Home,
     instance::{found, instance},
+    log::Noted,
     op::{Op, Sent},
     partner::{add_partner, sign_up},
     store::{Weather, lock},
@@ -143,6 +144,9 @@ pub(crate) struct World {
     /// The programme's versions as sent, and since when the newest is in force.
     pub(crate) documents: Vec<Rc<str>>,
     pub(crate) since: i64,
+    /// What the activity log has been told, and for how many days it is kept.
+    pub(crate) noted: Noted,
+    pub(crate) log_days: i64,
     pub(crate) partner: Partner,
     pub(crate) writer: Writer,
     /// What limits may have counted in a later day; `None` if there are no limits.
@@ -212,6 +216,8 @@ impl World {
             mix = mix.without(*fault);
         }
         accounts::add(&mut document, &mix, &mut dice);
+        let log_days = dice.between(30, 900);
+        document["activity_days"] = log_days.into();
         let weather = Arc::new(Mutex::new(Weather::new()));
         let store = settings.home.open()?;
         let secrets = crate::instance::secrets();
@@ -220,6 +226,7 @@ impl World {
         found(&first, &text)?;
         accounts::sell(&first, &document)?;
         let partner = sign_up(&first, &mut dice)?;
+        let noted = crate::log::before(&store)?;
         let at_once = dice.between(1, 6) as usize;
         let mut world = World {
             outcome: Outcome { trace: seed, ..Outcome::default() },
@@ -240,6 +247,8 @@ impl World {
             linking: None,
             documents: vec![text.into()],
             since: now,
+            noted,
+            log_days,
             partner,
             began: now,
             now,

@@ -63,6 +63,8 @@ pub struct Programme {
     pub registration: RegistrationRules,
     /// Whether a further identity of a member needs a proof, or a shop's word.
     pub identities_proved: bool,
+    /// For how many days the activity log keeps what staff have changed.
+    pub activity_days: u32,
 }
 
 /// How points are earned, held and lost.

@@ -110,6 +110,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
             .and_then(|identities| identities.get("require_proof"))
             .and_then(Json::bool)
             .unwrap_or(false),
+        activity_days: small(document, "activity_days").unwrap_or(730),
     };
     agree(&programme, &mut faults);
     (Some(programme), faults)

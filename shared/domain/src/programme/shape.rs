@@ -199,7 +199,7 @@ const ATTRIBUTE: Shape = Shape::Object(&[
     optional("staff", Shape::Bool, "whether staff alone set and see it; false unless given"),
 ]);
 
-const FIELDS: [Field; 17] = [
+const FIELDS: [Field; 18] = [
     required("name", Shape::Text { max: 100 }, "the programme's name"),
     required("time_zone", Shape::Text { max: 64 }, "IANA name; its local calendar counts"),
     required("currency", Shape::Text { max: 3 }, "ISO 4217 code"),
@@ -253,13 +253,18 @@ const FIELDS: [Field; 17] = [
         )]),
         "how members are known",
     ),
+    optional(
+        "activity_days",
+        Shape::Whole { min: 30, max: 36_500 },
+        "for how long the activity log keeps what staff have changed; 730 unless given",
+    ),
 ];
 
 /// The whole document.
 pub const PROGRAM: Shape = Shape::Object(&FIELDS);
 
-const SHOWN_FIELDS: [Field; 18] = {
-    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 18];
+const SHOWN_FIELDS: [Field; 19] = {
+    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 19];
     let mut index = 0;
     while index < FIELDS.len() {
         fields[index] = FIELDS[index];

@@ -22,6 +22,7 @@ use engine::{
 use sha2::{Digest, Sha256};
 
 pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
+pub use engine::id::RequestId;
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use event::{Event, PartnerEvent};
 pub use member::{
@@ -88,10 +89,6 @@ impl Shown for CallerId {
         CallerId::bytes(*self)
     }
 }
-
-/// The id of a request, by which a caller and a log know it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RequestId(pub [u8; 16]);
 
 /// The id of a ledger entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

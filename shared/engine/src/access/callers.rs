@@ -82,11 +82,13 @@ impl Access {
             else {
                 return Ok(None);
             };
+            let before = record.clone();
             change(&mut record);
             let caller = Caller { id, record };
             let answer = tell(&caller);
-            let write = put(keys::caller(id), unchanged(Some(version)), &caller.record);
-            match self.commit_told(request, vec![write], &answer).await {
+            let changed = caller.record != before;
+            let write = changed.then(|| put(keys::caller(id), unchanged(Some(version)), &caller.record));
+            match self.commit_told(request, write.into_iter().collect(), &answer).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
                 done => {
                     return done.map(|()| Some(Told { answer, replayed: false }));

@@ -66,11 +66,12 @@ impl Progress {
 
 impl Access {
     /// Looks through a bounded number of today's share of the remembered requests, and forgets those that are
-    /// old enough. Returns whether the whole share has been looked through.
+    /// old enough; and, with that, what is older in the activity log than so many days. Returns whether the whole share
+    /// has been looked through.
     ///
     /// # Errors
     /// The store failed.
-    pub(crate) async fn forget_requests(&self, now: Instant) -> Result<bool, Error> {
+    pub(crate) async fn forget_requests(&self, now: Instant, activity_days: u32) -> Result<bool, Error> {
         let note = keys::note(keys::LOOKED_THROUGH_NOTE);
         // Before 1970, which a test's clock may say, there is nothing to look through.
         let target = (now.0 / DAY_MILLIS).max(0).unsigned_abs() * SLICES_A_DAY;
@@ -104,6 +105,7 @@ impl Access {
                 expected(done)?;
             }
         }
+        self.forget_activity(now, activity_days).await?;
         // Only now: a pass that is cut off before this is repeated.
         expected(self.records.commit(vec![put(note, unchanged(version), &progress)]).await)?;
         Ok(progress.left(target).is_none())
@@ -121,7 +123,7 @@ fn forgetting(key: Key, record: &Record, request: &RequestRecord) -> Vec<Write> 
 }
 
 /// If another sweep was faster, that is as good.
-fn expected(done: Result<(), Error>) -> Result<(), Error> {
+pub(super) fn expected(done: Result<(), Error>) -> Result<(), Error> {
     match done {
         Err(Error::Store(StoreError::LostRace)) => Ok(()),
         done => done,

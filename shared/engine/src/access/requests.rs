@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    access::Access,
+    access::{Access, staff::ByStaff},
     store::{
         Key, Write,
         error::{Error, until_settled},
@@ -39,6 +39,8 @@ pub struct Request {
     pub house: bool,
     /// Whether events may be any time ago (imports).
     pub any_age: bool,
+    /// What the activity log notes of it, if staff change something by it.
+    pub staff: Option<ByStaff>,
 }
 
 /// An idempotency key, and the request it is sent with.
@@ -72,6 +74,7 @@ impl Request {
             brand: None,
             house: false,
             any_age: false,
+            staff: None,
         }
     }
 
@@ -161,7 +164,7 @@ impl Access {
     }
 
     /// Remembers an answer without personal data under the request's key, in one commit with what
-    /// it answers.
+    /// it answers, and notes that, if staff changed something.
     ///
     /// # Errors
     /// The store failed, or another request was faster.
@@ -171,6 +174,7 @@ impl Access {
         mut writes: Vec<Write>,
         answer: &Answer,
     ) -> Result<(), Error> {
+        request.note(&mut writes);
         writes.extend(remember(request, Remembered::Whole(answer.clone())));
         if writes.is_empty() { Ok(()) } else { self.records.commit(writes).await }
     }

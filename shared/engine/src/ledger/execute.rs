@@ -198,9 +198,9 @@ impl Ledger {
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let entry = parts.member(member);
         parts.account(charge.write);
-        // Two more may follow. The effects of time are written first, if everything is too much for one
+        // Two more may follow, and the note of what staff do. The effects of time are written first, if everything is too much for one
         // commit.
-        if parts.len() + 2 > WRITES_MAX && !request.dry_run {
+        if parts.len() + 3 > WRITES_MAX && !request.dry_run {
             return self.settle_first(request, &loaded, settled_events, now).await;
         }
         if !request.dry_run {
@@ -208,6 +208,7 @@ impl Ledger {
                 let changed = Changed { by: &primary_key, blocks: &charge.blocks, charged: charge.credit };
                 parts.target(target, becomes, changed)?;
             }
+            parts.also(request.noted(Some(id)));
             parts.also(remember(request, Remembered::Entry(primary_key.as_bytes().to_vec())));
             self.programme.commit_timely(request, parts.into_writes()).await?;
         }

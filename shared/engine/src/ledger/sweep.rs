@@ -121,7 +121,8 @@ impl Ledger {
             }
         }
         if swept.done && part.is_first() {
-            swept.done = self.access.forget_requests(request.now).await?;
+            let days = self.programme.timeline()?.newest().activity_days;
+            swept.done = self.access.forget_requests(request.now, days).await?;
         }
         Ok(swept)
     }

@@ -206,6 +206,7 @@ impl Partners {
         }
         let (link, mut writes) = end(request, id, link, version, loaded.record.member.seq);
         writes.push(unmoved(&loaded));
+        request.note(&mut writes);
         self.programme.commit(writes).await?;
         Ok(link)
     }

@@ -170,12 +170,13 @@ impl Partners {
             let version = read.as_ref().map(|(_, version)| *version);
             // Without a record there are no keys.
             let mut record = read.map(|(record, _)| record).unwrap_or_default();
+            let before = record.clone();
             let answer = match change(&mut record.keys)? {
                 Ok(answer) => answer,
                 Err(no) => return Ok(Err(no)),
             };
-            let write = put(at.clone(), unchanged(version), &record);
-            match self.programme.commit_told(request, vec![write], &answer).await {
+            let write = (record != before).then(|| put(at.clone(), unchanged(version), &record));
+            match self.programme.commit_told(request, write.into_iter().collect(), &answer).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
                 done => {
                     return done.map(|()| Ok(Told { answer, replayed: false }));

@@ -127,8 +127,10 @@ impl People {
             [] => match self.newcomer(request, coming)? {
                 // They come as they were registered, and are settled as somebody known.
                 found if found.timely.len() > TIMELY_MAX && !request.dry_run => {
-                    let (_, writes) = self.create(request, &coming.registration).await?;
+                    let (_, mut writes) = self.create(request, &coming.registration).await?;
+                    let noting = request.note_once(&mut writes).await;
                     self.programme.commit(writes).await?;
+                    noting.done();
                     return Err(StoreError::LostRace.into());
                 }
                 found => found,
@@ -368,12 +370,15 @@ impl People {
         writes.extend(about);
         let claim = ClaimRecord { member: after.id };
         writes.extend(claims.into_iter().map(|key| put(key, Expect::Absent, &claim)));
-        if let Some(loaded) = loaded.filter(|_| writes.len() > WRITES_MAX) {
+        // One more may follow: the note of an import by staff.
+        if let Some(loaded) = loaded.filter(|_| writes.len() + 1 > WRITES_MAX) {
             // The effects of time are written first, if everything is too much for one commit.
             self.ledger.settle_first(request, &loaded, timely_count, now).await?;
         }
         if !writes.is_empty() && !request.dry_run {
+            let noting = request.note_once(&mut writes).await;
             self.programme.commit_timely(request, writes).await?;
+            noting.done();
         }
         Ok(Came { member: after.id, created, points, left })
     }

@@ -100,6 +100,7 @@ impl People {
             person.changed = Some(new.changed.clone());
             writes.extend(changed(&loaded, &person, Expect::Version(version)));
             writes.extend(told_outward(request, id, &before, &person, version));
+            request.note(&mut writes);
         } else if request.key.is_some() {
             // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
@@ -196,6 +197,7 @@ impl People {
         let mut writes =
             vec![put(keys::person(id), Expect::Version(version), &person), delete(keys::identity(hash))];
         writes.extend(told_outward(request, id, &before, &person, version));
+        request.note(&mut writes);
         self.programme.commit(writes).await
     }
 }

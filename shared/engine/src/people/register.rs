@@ -209,6 +209,7 @@ impl People {
         within_attributes(&person)?;
         let mut writes = vec![put(keys::person(id), Expect::Version(version), &person)];
         writes.extend(told_outward(request, id, &before, &person, version));
+        request.note(&mut writes);
         self.programme.commit(writes).await
     }
 }

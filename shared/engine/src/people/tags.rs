@@ -86,6 +86,7 @@ impl People {
             parts.member(MemberPart::plain(Some(&loaded), None, &after, timely));
         }
         let mut writes: Vec<Write> = parts.into_writes();
+        request.note(&mut writes);
         if let Some(key) = request.key {
             let kept = keys::answer(id, key.hash);
             writes.push(put(kept.clone(), Expect::Anything, &answer));

@@ -62,7 +62,7 @@ impl Programmes {
     }
 
     /// Remembers an answer without personal data under the request's key, in one commit with what
-    /// it answers.
+    /// it answers, and notes that, if staff changed something.
     ///
     /// # Errors
     /// The store failed, or somebody was quicker.
@@ -72,6 +72,7 @@ impl Programmes {
         mut writes: Vec<Write>,
         answer: &Answer,
     ) -> Result<(), Error> {
+        request.note(&mut writes);
         writes.extend(remember(request, Remembered::Whole(answer.clone())));
         if writes.is_empty() { Ok(()) } else { self.commit(writes).await }
     }

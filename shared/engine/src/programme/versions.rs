@@ -206,7 +206,8 @@ impl Programmes {
             expect: Expect::Absent,
             change: Change::Nothing,
         }));
-        match self.access.commit_told(request, writes, &answer).await {
+        let request = request.about((newest + 1).to_string());
+        match self.access.commit_told(&request, writes, &answer).await {
             Err(Error::Store(StoreError::LostRace)) => {
                 self.refresh().await?;
                 let newest = self.timeline()?.newest().version;

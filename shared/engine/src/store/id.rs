@@ -49,6 +49,8 @@ domain::bytes_id! {
     AskedHash[16];
     /// The hash of a signed request's key and nonce.
     NonceHash[16];
+    /// The id of a request, by which a caller, a log and the activity log know it.
+    RequestId[16];
     /// The keyed hash of a link code.
     LinkCodeHash[16];
     /// The keyed hash of the reference of a member's card.

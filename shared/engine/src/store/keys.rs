@@ -17,12 +17,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::store::{
     Key, Range,
-    id::{CallerId, CardHash, IdentityHash, LinkCodeHash, NonceHash, Reference, RequestHash},
+    id::{CardHash, IdentityHash, LinkCodeHash, Reference, RequestHash},
     key::Kind,
 };
 
+mod access;
 mod settlement;
 mod webhooks;
+
+pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_change, staff_change};
 
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
@@ -96,6 +99,8 @@ pub mod kind {
     pub const MEMBER_LINK: Kind = Kind::one(b'j');
     /// A part of what a brand may still issue and honour: its tally.
     pub const ACCOUNT: Kind = Kind::one(b't');
+    /// A change by staff: a record of the activity log.
+    pub const STAFF_CHANGE: Kind = Kind::extended(b'l');
     /// How far a reader of the feed has come.
     pub const PLACE: Kind = Kind::extended(b'q');
     /// What happened to something without an entry.
@@ -313,17 +318,6 @@ fn sortable(at: Instant) -> [u8; 8] {
     (at.0.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
-/// A caller's key.
-pub fn caller(id: CallerId) -> Key {
-    key(kind::CALLER, &[&id.bytes()])
-}
-
-/// The caller of a caller's key.
-pub fn read_caller(key: &Key) -> Option<CallerId> {
-    let id = key.as_bytes().get(1..).filter(|_| key.kind() == kind::CALLER)?;
-    id.try_into().ok().map(CallerId::of)
-}
-
 /// A version of the programme.
 pub fn program(version: u32) -> Key {
     key(kind::PROGRAM, &[&version.to_be_bytes()])
@@ -358,22 +352,6 @@ pub fn used(what: &str, id: &str) -> Key {
 /// A block of points, by its buyer's name for it.
 pub fn block(brand: &BrandId, reference: &BlockRef) -> Key {
     key(kind::BLOCK, &[brand.as_bytes(), b"\0", reference.as_bytes()])
-}
-
-/// A nonce, by the hash of it and of the key it was signed with.
-pub fn nonce(hash: NonceHash) -> Key {
-    key(kind::NONCE, &[&hash.0])
-}
-
-/// The keys of a partner brand.
-pub fn partner(brand: &BrandId) -> Key {
-    key(kind::PARTNER, &[brand.as_bytes()])
-}
-
-/// The brand of a key of a partner's.
-pub fn read_partner(key: &Key) -> Option<BrandId> {
-    let brand = key.as_bytes().get(1..).filter(|_| key.kind() == kind::PARTNER)?;
-    std::str::from_utf8(brand).ok().map(BrandId::of_checked)
 }
 
 /// A code that links a member to a partner, by its keyed hash.

@@ -15,8 +15,8 @@ use super::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
         EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
         NonceRecord, PaidRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord,
-        Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, Stored, Unreadable, WebhooksRecord,
-        decode, encode,
+        Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable,
+        WebhooksRecord, decode, encode,
     },
 };
 
@@ -196,6 +196,11 @@ pub const KINDS: &[Row] = {
         row(kind::CALLER, "caller", Access, Together, |_| Some(Form::of::<CallerRecord>("CallerRecord"))),
         row(kind::NONCE, "nonce", Access, Each, |_| Some(Form::of::<NonceRecord>("NonceRecord")))
             .goes(&[Timed]),
+        // Whoever changes something notes it: it belongs to no room alone.
+        row(kind::STAFF_CHANGE, "change by staff", Access, Together, |_| {
+            Some(Form::of::<StaffChangeRecord>("StaffChangeRecord"))
+        })
+        .goes(&[Timed]),
         row(kind::PLACE, "place", Access, Together, |_| Some(Form::of::<PlaceRecord>("PlaceRecord"))),
         row(kind::NOTE, "note", Access, Each, |key| {
             (*key == keys::note(keys::LOOKED_THROUGH_NOTE)).then(|| Form::of::<Progress>("Progress"))

@@ -27,6 +27,7 @@ mod progress;
 mod reference;
 mod request;
 mod settlement;
+mod staff_change;
 mod values;
 mod webhook;
 
@@ -60,6 +61,7 @@ pub use self::{
     program::{ProgramPart, ProgramRecord},
     reference::ReferenceRecord,
     request::{Answer, Held, Remembered, RequestRecord},
+    staff_change::{On, StaffChangeRecord},
     values::By,
     webhook::{
         DeliveryRecord, DeliveryState, RetryRecord, WebhookRecord, WebhookSecret, WebhookStatus,

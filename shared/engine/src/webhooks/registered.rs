@@ -3,7 +3,10 @@
 use domain::{event::EventType, refusal::Refusal, time::Instant};
 
 use crate::{
-    access::requests::{Request, Told},
+    access::{
+        activity::noted_by_time,
+        requests::{Request, Told},
+    },
     store::{
         Expect, Manner, StoreError, Version,
         error::{ATTEMPTS_MAX, Error, until_settled},
@@ -183,13 +186,14 @@ impl Webhooks {
         .await
     }
 
-    /// Switches a webhook off, because its receiver failed, and says so. Whether it was on.
+    /// Switches a webhook off, because its receiver failed, and says so, outward and in the activity log, where it is
+    /// called as it is shown. Whether it was on.
     ///
     /// # Errors
     /// The store failed.
     pub async fn switch_off(
         &self,
-        id: WebhookId,
+        (id, shown): (WebhookId, &str),
         why: &str,
         (now, world): (Instant, Instant),
         tie: [u8; 16],
@@ -200,10 +204,12 @@ impl Webhooks {
             let Some(own) = own.filter(|own| own.status == WebhookStatus::Enabled) else { return Ok(false) };
             own.status = WebhookStatus::Disabled { at: world, why: why.to_owned() };
             let noted = noted(By::Time, now, EventType::WebhookDisabled, own, Some(why));
+            let word = EventType::WebhookDisabled.word();
             let writes = vec![
                 put(keys::webhooks(), unchanged(version), &record),
                 put(keys::happened(now, tie), Expect::Absent, &noted),
                 delete(keys::failing(id)),
+                noted_by_time(now, tie, word, shown.to_owned(), why),
             ];
             self.records.commit(writes).await?;
             Ok(true)

@@ -158,7 +158,7 @@ pub(super) fn cursor(data: &[u8]) {
     in_shop(|shop| {
         let ledger = format!("/members/{}/ledger", shop.member);
         let links = format!("/members/{}/links", shop.member);
-        let lists = [ledger.as_str(), "/keys", "/partners/moon/blocks", "/settlements", &links];
+        let lists = [ledger.as_str(), "/keys", "/partners/moon/blocks", "/settlements", &links, "/activity"];
         let path = format!("{}?{query}", lists[usize::from(*which) % lists.len()]);
         let Ok(uri) = http::Uri::try_from(&path) else { return };
         let (status, answer) = ask(&shop.api, "GET", &uri.to_string(), "", &[]).expect("a request");

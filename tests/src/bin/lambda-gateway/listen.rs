@@ -117,6 +117,7 @@ impl Gateway {
             }
             // The second name of `settle`, as a distribution in front of the URLs would lead it.
             (_, ["settlements", ..]) => self.ask("settle", &head, &body).await,
+            (_, ["activity"]) => self.ask("keys", &head, &body).await,
             (_, ["orders", ..]) => self.ask("earn-points", &head, &body).await,
             (_, ["card-keys"] | ["members", _, "card" | "card.svg", ..]) => {
                 self.ask("scan", &head, &body).await

@@ -69,6 +69,7 @@ impl Partners {
         };
         if !more {
             writes.push(delete(sums_key));
+            run.request.note(&mut writes);
         }
         let run = Run { record, ..*run };
         writes.push(run.go_on(stage));

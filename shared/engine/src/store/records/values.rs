@@ -12,7 +12,8 @@ use domain::{
 
 use super::layout::{Damaged, Layout, Reader, layout, write_text};
 use crate::store::id::{
-    AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference, WebhookId,
+    AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference, RequestId,
+    WebhookId,
 };
 
 layout! { struct Instant(millis) }
@@ -22,6 +23,7 @@ layout! { struct RedemptionId(bytes) }
 layout! { struct PartnerKeyId(bytes) }
 layout! { struct Reference(bytes) }
 layout! { struct WebhookId(bytes) }
+layout! { struct RequestId(bytes) }
 layout! { struct KeyHash(bytes) }
 layout! { struct ContentHash(bytes) }
 layout! { struct AskedHash(bytes) }

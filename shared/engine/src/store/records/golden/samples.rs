@@ -2,6 +2,7 @@
 
 mod entry;
 mod person;
+mod staff;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use domain::{
 pub(super) use self::{
     entry::entry,
     person::person,
+    staff::staff_change,
     webhooks::{delivery, happened, retry, webhooks},
 };
 use super::Samples;
