@@ -103,6 +103,36 @@ async fn what_is_no_file_of_members_is_refused_at_once() {
     assert_eq!(shop.snapshot().await, before);
 }
 
+/// A dry run tells of every row what the real one then does, also of what rows before it have said of a newcomer.
+#[tokio::test]
+async fn a_dry_run_tells_what_the_real_one_does() {
+    let mut programme = program();
+    programme["tags"] = json!([{"id": "vip"}]);
+    let head = "phone,email,brand,growth,points,balance_id,tags,badges,tier\n";
+    for rows in [
+        // What a newcomer's second row says of growth is another figure.
+        "13800138001,,acme,100,5,a,,,\n13800138001,,acme,200,6,b,,,\n13800138001,,acme,,7,a,,,\n",
+        // The same figure again is known, and a balance without a name is one.
+        "13800138001,,acme,100,5,,vip,founder,\n13800138001,,acme,100,9,,vip,founder,\n",
+        // Found by what the row before has added.
+        "13800138001,li@example.cn,acme,600,5,a,,,silver\n,li@example.cn,acme,700,,,,,gold\n",
+        // Two newcomers, whom a third row would make one.
+        "13800138001,,acme,1,,,,,\n,li@example.cn,acme,2,,,,,\n13800138001,li@example.cn,acme,3,,,,,\n",
+    ] {
+        for how in
+            ["verified=true", "verified=false", "verified=true&strict=true", "verified=true&correct=true"]
+        {
+            let shop = Shop::open(&programme, START).await;
+            let before = shop.snapshot().await;
+            let text = format!("{head}{rows}");
+            let tried = send(&shop, &format!("?dry_run=true&{how}"), CSV, text.as_bytes()).await;
+            assert!(shop.snapshot().await == before, "{how}: a dry run wrote something");
+            let real = send(&shop, &format!("?{how}"), CSV, text.as_bytes()).await;
+            assert_eq!((real.status, &tried.body), (200, &real.body), "{how}\n{rows}");
+        }
+    }
+}
+
 /// An answer never outgrows what a function may answer: the last row says how much it leaves off.
 #[tokio::test]
 async fn an_answer_tells_as_much_as_it_holds() {

@@ -11,7 +11,7 @@ use crate::{
     partners::Partners,
     people::People,
     programme::Programmes,
-    store::{Records, Store, quiet::Quiet, turns::Queues},
+    store::{Records, Store, aside::Aside, quiet::Quiet, turns::Queues},
     webhooks::Webhooks,
 };
 
@@ -92,6 +92,11 @@ impl Engine {
         Engine::of(access, programme, self.rooms.ledger.queues.clone())
     }
 
+    /// Engines on which to try what many steps would do together.
+    pub fn trials(&self) -> Trials {
+        Trials { engine: self.clone(), programme: self.rooms.programme.apart() }
+    }
+
     /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.rooms.records.store
@@ -135,6 +140,24 @@ impl Engine {
     /// The people behind members.
     pub fn people(&self) -> &People {
         &self.rooms.people
+    }
+}
+
+/// Engines beside one: each sees what that one has stored and what it commits itself, which nobody else sees and which is
+/// gone with it.
+#[derive(Clone)]
+pub struct Trials {
+    engine: Engine,
+    /// What is marked as used by a trial is marked in no store.
+    programme: Programmes,
+}
+
+impl Trials {
+    /// A new one, on which nothing is tried yet.
+    pub fn engine(&self) -> Engine {
+        let store = Arc::new(Aside::of(self.engine.store().clone()));
+        let access = Access { records: Records::new(store), ..self.engine.rooms.access.clone() };
+        Engine::of(access.clone(), self.programme.over(&access), Arc::new(Queues::new()))
     }
 }
 

@@ -22,7 +22,7 @@ pub use access::{
     staff::ByStaff,
 };
 pub use accounts::{Accounts, Metered, Purchase, Usage};
-pub use engine::Engine;
+pub use engine::{Engine, Trials};
 pub use ledger::{
     Ledger,
     act::{Act, Done, Whom, redemption_id},

@@ -23,10 +23,7 @@ use domain::{
     programme::Programme,
 };
 use edge::{Api, Problem};
-use engine::{
-    Coming, Named, Request, Stay,
-    store::{Claim, StoreError},
-};
+use engine::{Engine, Named, Request, Stay, Trials, store::StoreError};
 use files::{Reader, Sheet, Told};
 use futures_util::{StreamExt as _, stream};
 
@@ -51,13 +48,8 @@ pub struct How {
     pub at_once: usize,
 }
 
-/// Whom a row of this run has made, and which balances it has told.
-#[derive(Default)]
-struct Known {
-    balances: HashSet<(MemberId, BrandId, BalanceId)>,
-    /// Of a dry run, which makes nobody.
-    people: Vec<(Claim, MemberId)>,
-}
+/// Which balances a group's rows have told.
+type Balances = HashSet<(MemberId, BrandId, BalanceId)>;
 
 /// The store failed on the way.
 #[derive(Debug)]
@@ -109,13 +101,15 @@ pub async fn land(
     let groups = groups::of(reading, sheet).await;
     let mut waiting: Vec<Group> =
         groups.map_err(|error| failed(error.into(), report.clone()))?.into_iter().map(Group::of).collect();
+    // A dry run lands too, where nobody sees it.
+    let trials = how.dry_run.then(|| api.engine.trials());
     let mut at_once = how.at_once.max(1);
     let mut over = 0;
     let mut ended: Option<Problem> = None;
     while !waiting.is_empty() && ended.is_none() {
         let stopped = AtomicBool::new(false);
         let landing = stream::iter(std::mem::take(&mut waiting)).map(|mut group| async {
-            let landed = group.land(reading, sheet, request, &stopped).await;
+            let landed = group.land(reading, sheet, (request, trials.as_ref()), &stopped).await;
             (group, landed)
         });
         let mut landing = std::pin::pin!(landing.buffer_unordered(at_once));
@@ -156,7 +150,9 @@ struct Group {
     rows: Vec<usize>,
     /// What is left of them; `None` before they are read.
     left: Option<VecDeque<row::Ready>>,
-    known: Known,
+    told: Balances,
+    /// Where a dry run lands.
+    trial: Option<Engine>,
     report: Report,
 }
 
@@ -188,7 +184,7 @@ impl Group {
         &mut self,
         reading: Reading<'_>,
         sheet: &Sheet,
-        request: &Request,
+        (request, trials): (&Request, Option<&Trials>),
         stopped: &AtomicBool,
     ) -> Result<bool, Problem> {
         if stopped.load(Relaxed) {
@@ -198,12 +194,17 @@ impl Group {
             Some(left) => left,
             None => self.read(reading, sheet),
         };
+        let engine = match trials {
+            Some(trials) => self.trial.get_or_insert_with(|| trials.engine()).clone(),
+            None => reading.api.engine.clone(),
+        };
         let mut landed = Ok(true);
         while let Some(row) = left.front_mut() {
             landed = match stopped.load(Relaxed) {
                 true => Ok(false),
                 false => {
-                    land_row(reading, row, request, &mut self.known, &mut self.report).await.map(|()| true)
+                    let into = (&mut self.told, &mut self.report);
+                    land_row((reading, &engine), row, request, into).await.map(|()| true)
                 }
             };
             if landed != Ok(true) {
@@ -230,28 +231,22 @@ impl Group {
 }
 
 async fn land_row(
-    reading: Reading<'_>,
+    (reading, engine): (Reading<'_>, &Engine),
     row: &mut row::Ready,
     request: &Request,
-    known: &mut Known,
-    report: &mut Report,
+    (told, report): (&mut Balances, &mut Report),
 ) -> Result<(), Problem> {
-    let Reading { api, how, .. } = reading;
-    let now = api.clock.now();
-    let request = Request { any_age: true, dry_run: how.dry_run, now, key: None, ..request.clone() };
+    let now = reading.api.clock.now();
+    let request = Request { any_age: true, now, key: None, ..request.clone() };
     row.coming.registration.person.changed = Some(edge::changed_by(&request));
-    let met = known.met(&row.coming);
-    if met.is_some_and(|member| known.has_told(member, &row.coming)) {
-        report.told.push(row.duplicate());
-        return Ok(());
-    }
-    let came = api.engine.people().bring(&request, &row.coming, &known.balances).await;
+    let came = engine.people().bring(&request, &row.coming, told).await;
     match came {
         Ok(came) => {
-            let created = came.created && met.is_none();
-            known.note(&row.coming, met.unwrap_or(came.member), came.created && how.dry_run);
-            report.created += u64::from(created);
-            report.known += u64::from(!created);
+            if let Some(balance) = &row.coming.balance {
+                told.insert((came.member, row.coming.brand.clone(), balance.id.clone()));
+            }
+            report.created += u64::from(came.created);
+            report.known += u64::from(!came.created);
             report.balances += u64::from(came.points.is_some());
             report.points += came.points.unwrap_or(0);
             report.told.extend(row.landed(reading, &came.left));
@@ -273,29 +268,6 @@ async fn land_row(
         }
     }
     Ok(())
-}
-
-impl Known {
-    /// Whom a dry run has met before: it makes nobody.
-    fn met(&self, coming: &Coming) -> Option<MemberId> {
-        let claims = &coming.registration.claims;
-        self.people.iter().find(|(claim, _)| claims.contains(claim)).map(|(_, member)| *member)
-    }
-
-    fn has_told(&self, member: MemberId, coming: &Coming) -> bool {
-        let balance = coming.balance.as_ref();
-        let name = |id: &BalanceId| (member, coming.brand.clone(), id.clone());
-        balance.is_some_and(|balance| self.balances.contains(&name(&balance.id)))
-    }
-
-    fn note(&mut self, coming: &Coming, member: MemberId, makes_nobody: bool) {
-        if let Some(balance) = &coming.balance {
-            self.balances.insert((member, coming.brand.clone(), balance.id.clone()));
-        }
-        if makes_nobody {
-            self.people.extend(coming.registration.claims.iter().map(|claim| (claim.clone(), member)));
-        }
-    }
 }
 
 /// The brand of that name, or the only one.

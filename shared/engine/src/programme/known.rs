@@ -21,6 +21,13 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// The same, which learns nothing of what this one learns, and tells it nothing.
+    pub(super) fn apart(&self) -> Known {
+        let versions = RwLock::new(reading(&self.versions).clone());
+        let used = RwLock::new(reading(&self.used).clone());
+        Known { versions, used, refreshing: Mutex::default() }
+    }
+
     /// Every version of the programme; `None` before the first.
     pub(super) fn timeline(&self) -> Option<Arc<Timeline>> {
         reading(&self.versions).as_ref().map(|(timeline, _)| timeline.clone())

@@ -21,6 +21,11 @@ impl Programmes {
         Programmes { records: access.records.clone(), access: access.clone(), known: Arc::default() }
     }
 
+    /// The same, which learn nothing of what these learn, and tell them nothing.
+    pub(crate) fn apart(&self) -> Programmes {
+        Programmes { known: Arc::new(self.known.apart()), ..self.clone() }
+    }
+
     /// The same, through other handles.
     pub(crate) fn over(&self, access: &Access) -> Programmes {
         Programmes { records: access.records.clone(), access: access.clone(), ..self.clone() }

@@ -1,6 +1,7 @@
 //! Where records live: the port that a store implements, the keys and the bytes of records, a store in
 //! memory, and the suite that every store must pass. It knows no other room.
 
+pub(crate) mod aside;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub(crate) mod documents;
