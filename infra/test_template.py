@@ -27,7 +27,10 @@ SOURCE = translate.source(TEMPLATE)
 TRANSLATED = translate.translated(TEMPLATE)
 RESOURCES = TRANSLATED["Resources"]
 FOLDERS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
-SCHEDULED = [folder for folder in FOLDERS if (ROOT / "events" / f"{folder}.schedule.json").exists()]
+# What nobody calls: the table's stream hands it what is committed, and its schedule comes each minute.
+REACTS = ["react"]
+SCHEDULED = [folder for folder in FOLDERS
+             if folder not in REACTS and (ROOT / "events" / f"{folder}.schedule.json").exists()]
 # Those whose callers wait for thousands of rows.
 LONG = {"import"}
 SWEEPS = ["evaluate-tier", "expire-points"]  # daily
@@ -44,11 +47,13 @@ WALKS = {"settle": SETTLES | {"dynamodb:Scan"}}
 
 # Where the code of the Lambda binaries reads its environment, and what it reads there for tests alone.
 READERS = ["shared/lambda/src", "shared/store-dynamodb/src", *(f"functions/{folder}/src" for folder in FOLDERS)]
-FOR_TESTS = {"LAUREL_DYNAMODB_LOCAL", "LAUREL_ENDPOINT", "LAUREL_MASTER_KEY", "LAUREL_TEST_CLOCK"}
+FOR_TESTS = {"LAUREL_DYNAMODB_LOCAL", "LAUREL_ENDPOINT", "LAUREL_LOCAL_WEBHOOKS", "LAUREL_MASTER_KEY", "LAUREL_TEST_CLOCK"}
 
 # The stack's table, or the restored one in its place.
 TABLE_ARN = {"Fn::If": ["Restored", {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/"
                                      "${RestoredTable}"}, {"Fn::GetAtt": ["Table", "Arn"]}]}
+STREAM_ARN = {"Fn::If": ["Restored", {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/"
+                                      "${RestoredTable}/stream/${RestoredStream}"}, {"Fn::GetAtt": ["Table", "StreamArn"]}]}
 TABLE_NAME = {"Fn::If": ["Restored", {"Ref": "RestoredTable"}, {"Ref": "Table"}]}
 
 
@@ -217,6 +222,10 @@ class Functions(unittest.TestCase):
                 def event(kind):
                     return json.loads((ROOT / "events" / f"{folder}{kind}.json").read_text(encoding="utf-8"))
 
+                if folder in REACTS:
+                    self.assertEqual({record["eventSource"] for record in event("")["Records"]}, {"aws:dynamodb"})
+                    self.assertEqual(list(event(".schedule")), ["as_of"])
+                    continue
                 for kind in ("", ".bad", ".base64"):
                     self.assertEqual(event(kind)["version"], "2.0")
                     self.assertRegex(event(kind)["rawPath"], f"^/{folder}(/|$)")
@@ -230,6 +239,9 @@ class Functions(unittest.TestCase):
         self.assertEqual(len(urls), len(of_type("AWS::Lambda::Url")))
         for folder, name, _ in self.functions():
             with self.subTest(folder):
+                if folder in REACTS:
+                    self.assertNotIn(name, urls)
+                    continue
                 self.assertEqual(urls.get(name), {"TargetFunctionArn": {"Ref": name}, "AuthType": "NONE"})
                 self.assertEqual(TRANSLATED["Outputs"][f"{name}Url"]["Value"], get(f"{name}Url", "FunctionUrl"))
 
@@ -281,6 +293,9 @@ class Functions(unittest.TestCase):
                     self.assertIsNone(reserved)
                     if folder in LONG:
                         self.assertEqual(properties["Timeout"], 900)
+                    elif folder in REACTS:
+                        # What waits is worked off for 50 seconds, and the last receiver has 15.
+                        self.assertEqual(properties["Timeout"], 90)
                     else:
                         self.assertLessEqual(properties["Timeout"], 30)
 
@@ -310,6 +325,10 @@ class Policies(unittest.TestCase):
                           ({"logs:CreateLogStream", "logs:PutLogEvents"}, get(f"{name}Logs"))]
                 if folder in SCHEDULED:
                     wanted.insert(2, ({"sqs:SendMessage"}, get("SweepFailures")))
+                if folder in REACTS:
+                    reads = {f"dynamodb:{action}" for action in
+                             ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+                    wanted[2:2] = [(reads, STREAM_ARN), ({"sqs:SendMessage"}, get("StreamFailures"))]
                 self.assertEqual(allowed, wanted)
 
     def test_roles_are_taken_by_their_service_alone(self):
@@ -340,7 +359,7 @@ class Policies(unittest.TestCase):
     def test_the_scheduler_calls_what_is_scheduled(self):
         statements = RESOURCES["SchedulerRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
         allowed = {statement["Action"]: listed(statement["Resource"]) for statement in statements}
-        targets = [get(logical(folder)) for folder in SCHEDULED]
+        targets = [get(logical(folder)) for folder in SCHEDULED + REACTS]
         self.assertEqual(allowed, {"lambda:InvokeFunction": targets, "sqs:SendMessage": [get("ScheduleFailures")]})
 
 
@@ -396,7 +415,7 @@ class Schedules(unittest.TestCase):
                     shared.setdefault(name.split("Part")[0], []).append(event.get("part", 0))
             with self.subTest(parts=parts):
                 whole = list(range(parts))
-                self.assertEqual(shared, {"YearEnd": whole, "Due": whole, "Tiers": [0], "MonthEnd": [0]})
+                self.assertEqual(shared, {"YearEnd": whole, "Due": whole, "Tiers": [0], "MonthEnd": [0], "Waiting": [0]})
         # With fewer executions than parts some would be turned away, and come late.
         self.assertGreaterEqual(TRANSLATED["Parameters"]["SweepConcurrency"]["Default"], choice["Default"])
 
@@ -407,7 +426,7 @@ class Schedules(unittest.TestCase):
             if daily(fields):
                 called.add(schedule["Target"]["Arn"]["Fn::GetAtt"][0])
                 self.assertTrue(fields["hour"] & set(range(4, 22)), "clocks are changed at night")
-        self.assertEqual(called, {"ExpirePoints", "EvaluateTier"})
+        self.assertEqual(called, {"ExpirePoints", "EvaluateTier", "React"})
 
     def test_the_month_is_settled_on_its_first_days(self):
         schedule = RESOURCES["MonthEnd"]["Properties"]
@@ -423,13 +442,13 @@ class Schedules(unittest.TestCase):
             self.assertEqual(sent["as_of"], "<aws.scheduler.scheduled-time>")
             self.assertLessEqual(set(sent), {"as_of", "part", "parts"})
             self.assertEqual("part" in sent, "parts" in sent)
-            folder = next(f for f in SCHEDULED if get(logical(f)) == schedule["Target"]["Arn"])
+            folder = next(f for f in SCHEDULED + REACTS if get(logical(f)) == schedule["Target"]["Arn"])
             event = json.loads((ROOT / "events" / f"{folder}.schedule.json").read_text(encoding="utf-8"))
             self.assertIsNotNone(datetime.fromisoformat(event["as_of"]).astimezone(ZoneInfo("Asia/Shanghai")))
             self.assertEqual(list(event), list(sent))
 
     def test_what_the_scheduler_cannot_deliver_is_kept(self):
-        self.assertEqual(len(self.schedules()), 10)
+        self.assertEqual(len(self.schedules()), 11)
         for schedule in self.schedules():
             self.assertEqual(schedule["State"], "ENABLED")
             self.assertEqual(schedule["FlexibleTimeWindow"], {"Mode": "OFF"})
@@ -447,6 +466,30 @@ class Schedules(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(queue["Properties"]["SqsManagedSseEnabled"])
                 self.assertEqual(queue["Properties"]["MessageRetentionPeriod"], 14 * 86_400)
+
+
+class Stream(unittest.TestCase):
+    def test_what_is_committed_is_handed_over(self):
+        (name, mapping), = of_type("AWS::Lambda::EventSourceMapping").items()
+        self.assertEqual((name, mapping["Condition"]), ("ReactStream", "Streamed"))
+        # Without what is restored, or with its stream.
+        wanted = {"Fn::Or": [{"Fn::Equals": [{"Ref": "RestoredTable"}, ""]},
+                             {"Fn::Not": [{"Fn::Equals": [{"Ref": "RestoredStream"}, ""]}]}]}
+        self.assertEqual(TRANSLATED["Conditions"]["Streamed"], wanted)
+        properties = mapping["Properties"]
+        self.assertEqual((properties["FunctionName"], properties["EventSourceArn"]), ({"Ref": "React"}, STREAM_ARN))
+        self.assertEqual((properties["BatchSize"], properties["StartingPosition"]), (100, "TRIM_HORIZON"))
+        self.assertIs(properties["BisectBatchOnFunctionError"], True)
+        self.assertEqual(properties["FunctionResponseTypes"], ["ReportBatchItemFailures"])
+        self.assertEqual(properties["MaximumRecordAgeInSeconds"], 86_400)
+        self.assertNotIn("MaximumRetryAttempts", properties)
+        failed = {"OnFailure": {"Destination": get("StreamFailures")}}
+        self.assertEqual(properties["DestinationConfig"], failed)
+
+    def test_the_answer_is_one_the_code_gives(self):
+        source = (ROOT / "shared/lambda/src/handed.rs").read_text(encoding="utf-8")
+        self.assertIn('"batchItemFailures"', source)
+        self.assertIn('"itemIdentifier"', source)
 
 
 class Data(unittest.TestCase):
@@ -501,7 +544,8 @@ class Alarms(unittest.TestCase):
                 breaching = "breaching" if properties["MetricName"] == "Invocations" else "notBreaching"
                 self.assertEqual(properties["TreatMissingData"], breaching)
                 over = "LessThanThreshold" if breaching == "breaching" else "GreaterThanOrEqualToThreshold"
-                self.assertEqual((properties["ComparisonOperator"], properties["Threshold"]), (over, 1))
+                threshold = 10 * 60_000 if properties["MetricName"] == "IteratorAge" else 1
+                self.assertEqual((properties["ComparisonOperator"], properties["Threshold"]), (over, threshold))
                 dimension, *others = properties["Dimensions"]
                 if dimension["Name"] == "Function":  # our own, by folder
                     # The table is what tells two stacks in one region apart; without it one's clean run
@@ -525,11 +569,15 @@ class Alarms(unittest.TestCase):
 
     def test_there_is_one_for_each_that_can_fail(self):
         wanted = {("AWS/Lambda", metric, logical(folder)) for folder in FOLDERS
-                  for metric in ("Errors", "Throttles", "Url5xxCount")}
+                  for metric in ("Errors", "Throttles", "Url5xxCount")
+                  if folder not in REACTS or metric != "Url5xxCount"}
+        wanted |= {("AWS/Lambda", "IteratorAge", logical(folder)) for folder in REACTS}
         wanted |= {("AWS/Lambda", "Invocations", logical(folder)) for folder in SWEEPS}
         # One for each part of a sweep, there when the part is: that one finishes does not hide that another never does.
         for schedule in of_type("AWS::Scheduler::Schedule").values():
             target = schedule["Properties"]["Target"]
+            if target["Arn"] in [get(logical(folder)) for folder in REACTS]:
+                continue
             folder = next(folder for folder in SCHEDULED if get(logical(folder)) == target["Arn"])
             text = target["Input"]
             event = json.loads(text if isinstance(text, str) else text["Fn::Sub"].replace("${SweepParts}", "4"))
@@ -538,7 +586,7 @@ class Alarms(unittest.TestCase):
         wanted |= {("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue) for queue in of_type("AWS::SQS::Queue")}
         wanted |= {("AWS/DynamoDB", f"{what}ThrottleEvents", "Table") for what in ("Read", "Write")}
         self.assertEqual(self.alarms(), wanted)
-        self.assertEqual(sorted(of_type("AWS::SQS::Queue")), ["ScheduleFailures", "SweepFailures"])
+        self.assertEqual(sorted(of_type("AWS::SQS::Queue")), ["ScheduleFailures", "StreamFailures", "SweepFailures"])
 
     def test_the_metric_is_one_the_code_writes(self):
         sources = [file.read_text(encoding="utf-8") for file in (ROOT / "shared/lambda/src").rglob("*.rs")]

@@ -25,6 +25,8 @@ pub struct Deployed {
     pub limits: Limits,
     /// How it runs by itself, if it does.
     pub run: Option<Run>,
+    /// What it does that nobody calls it for, if it does: it has no URL then.
+    pub reacts: Option<Reacts>,
 }
 
 /// What an instance has.
@@ -40,6 +42,15 @@ pub struct Limits {
 pub const REQUEST: Limits = Limits { memory_mb: 256, timeout_s: 15 };
 /// What a scheduled run and a long call need: fifteen minutes is the maximum.
 pub const RUN: Limits = Limits { memory_mb: 512, timeout_s: 900 };
+
+/// How a function reacts to what is committed: the table's stream hands it over.
+#[derive(Debug)]
+pub struct Reacts {
+    /// When it does what the stream has left over.
+    pub schedule: Schedule,
+    /// After how many minutes that a record waits in the stream the alarm goes off.
+    pub late_minutes: u32,
+}
 
 /// How a function runs by itself.
 #[derive(Debug)]
@@ -92,7 +103,11 @@ impl Deployed {
 }
 
 /// What each row has unless it says otherwise.
-const ROW: Deployed = Deployed { functions: &[], does: "", uses: &[], limits: REQUEST, run: None };
+const ROW: Deployed =
+    Deployed { functions: &[], does: "", uses: &[], limits: REQUEST, run: None, reacts: None };
+
+/// What sending to webhooks needs: a receiver has 15 seconds, and what waits is worked off for most of a minute.
+const SENDING: Limits = Limits { memory_mb: 256, timeout_s: 90 };
 
 /// What a sweep does: it settles due members, and forgets requests and their answers after a month.
 const SWEEPS: &[(Room, Use)] = &[(Ledger, Changes), (Access, Changes), (People, Changes)];
@@ -170,6 +185,7 @@ pub const DEPLOYED: &[Deployed] = &[
             comes_to: "the end of what is due",
             absent_hours: Some(30),
         }),
+        ..ROW
     },
     Deployed {
         functions: &[&expire_points::FUNCTION],
@@ -194,6 +210,7 @@ pub const DEPLOYED: &[Deployed] = &[
             comes_to: "the end of what is due",
             absent_hours: Some(30),
         }),
+        ..ROW
     },
     Deployed {
         functions: &[&settle::FUNCTION, &settle::SETTLEMENTS],
@@ -211,6 +228,7 @@ pub const DEPLOYED: &[Deployed] = &[
             comes_to: "the end of the month",
             absent_hours: None,
         }),
+        ..ROW
     },
     Deployed {
         functions: &[&partners::FUNCTION],
@@ -237,6 +255,22 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
+        functions: &[&react::FUNCTION],
+        does: "Sends to webhooks what the table's stream hands over, and each minute what waits.",
+        uses: &[(Webhooks, Changes)],
+        limits: SENDING,
+        reacts: Some(Reacts {
+            schedule: Schedule {
+                name: "Waiting",
+                does: "What waits for webhooks",
+                when: When::At("cron(* * * * ? *)"),
+                shared: false,
+            },
+            late_minutes: 10,
+        }),
+        ..ROW
+    },
+    Deployed {
         functions: &[&link::FUNCTION],
         does: "A partner is linked with a member.",
         uses: &[(Partners, Changes)],
@@ -244,6 +278,29 @@ pub const DEPLOYED: &[Deployed] = &[
     },
 ];
 
-/// Every function, under each of its names, in the table's order.
-pub static FUNCTIONS: LazyLock<Vec<&Function>> =
-    LazyLock::new(|| DEPLOYED.iter().flat_map(|row| row.functions).copied().collect());
+/// Every function that can be called, under each of its names, in the table's order.
+pub static FUNCTIONS: LazyLock<Vec<&Function>> = LazyLock::new(|| {
+    let functions = DEPLOYED.iter().flat_map(|row| row.functions).copied();
+    functions.filter(|function| !function.routes.is_empty()).collect()
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The template has these texts bare: what YAML takes for more than text would break it.
+    #[test]
+    fn what_is_said_is_plain_text_in_yaml() {
+        for row in DEPLOYED {
+            let schedules = row.run.iter().flat_map(|run| run.schedules.iter().map(|one| one.does));
+            for says in [row.does].into_iter().chain(row.run.iter().map(|run| run.comes_to)).chain(schedules)
+            {
+                let begins = says.chars().next().is_some_and(char::is_alphabetic);
+                assert!(
+                    begins && !says.contains(": ") && !says.contains(" #") && !says.ends_with(':'),
+                    "{says}"
+                );
+            }
+        }
+    }
+}

@@ -8,6 +8,6 @@ mod functions;
 mod policy;
 mod template;
 
-pub use functions::{DEPLOYED, Deployed, FUNCTIONS, Limits, REQUEST, RUN, Run, Schedule, When};
+pub use functions::{DEPLOYED, Deployed, FUNCTIONS, Limits, REQUEST, RUN, Reacts, Run, Schedule, When};
 pub use policy::{READS, Use};
 pub use template::template;

@@ -4,11 +4,15 @@
 
 use std::fmt::Write as _;
 
-use crate::{DEPLOYED, Deployed, Limits, REQUEST, Run, Schedule, When};
+use crate::{DEPLOYED, Deployed, Limits, REQUEST, Reacts, Run, Schedule, When};
 
 const FRAME: &str = include_str!("template/frame.yaml");
 const FUNCTION: &str = include_str!("template/function.yaml");
 const RUN: &str = include_str!("template/run.yaml");
+const URL: &str = include_str!("template/url.yaml");
+const REACTS: &str = include_str!("template/reacts.yaml");
+const HANDED: &str = include_str!("template/handed.yaml");
+const STREAM: &str = include_str!("template/stream.yaml");
 const LONG: &str = include_str!("template/long.yaml");
 const FAILURES: &str = include_str!("template/failures.yaml");
 const SCHEDULE: &str = include_str!("template/schedule.yaml");
@@ -21,15 +25,21 @@ const PARTS: [Option<&str>; 4] = [None, Some("Halved"), Some("Quartered"), Some(
 /// The template, as it is committed.
 pub fn template() -> String {
     let runs = DEPLOYED.iter().filter_map(|row| row.run.as_ref().map(|run| (row, run)));
+    let reacting = DEPLOYED.iter().filter_map(|row| row.reacts.as_ref().map(|reacts| (row, reacts)));
     let schedules =
         runs.clone().flat_map(|(row, run)| run.schedules.iter().map(move |one| schedule(row, one)));
-    let alarms = DEPLOYED.iter().map(alarms_of_requests);
+    let schedules = schedules.chain(reacting.clone().map(|(row, reacts)| schedule(row, &reacts.schedule)));
+    let alarms = DEPLOYED.iter().map(alarms_of_calls);
     let alarms = alarms.chain(runs.clone().map(|(row, run)| alarms_of_runs(row, run)));
+    let alarms = alarms.chain(reacting.clone().map(|(row, reacts)| alarms_of_reactions(row, reacts)));
+    let streams = reacting.clone().map(|(row, _)| fill(STREAM, &[("Name", &resource(row))]));
     let url = |row: &Deployed| {
         let resource = resource(row);
         format!("{resource}Url:\n  Value: !GetAtt {resource}Url.FunctionUrl\n")
     };
-    let called: Vec<String> = runs.clone().map(|(row, _)| format!("!GetAtt {}.Arn", resource(row))).collect();
+    let called = runs.map(|(row, _)| row).chain(reacting.map(|(row, _)| row));
+    let called: Vec<String> = called.map(|row| format!("!GetAtt {}.Arn", resource(row))).collect();
+    let answers = DEPLOYED.iter().filter(|row| row.reacts.is_none());
     fill(
         FRAME,
         &[
@@ -38,8 +48,9 @@ pub fn template() -> String {
             ("functions", &DEPLOYED.iter().map(function).collect::<Vec<_>>().join("\n")),
             ("runs", &called.join(", ")),
             ("schedules", &schedules.collect::<String>()),
+            ("streams", &streams.collect::<String>()),
             ("alarms", &alarms.collect::<String>()),
-            ("urls", &DEPLOYED.iter().map(url).collect::<String>()),
+            ("urls", &answers.map(url).collect::<String>()),
         ],
     )
 }
@@ -59,6 +70,7 @@ fn function(row: &Deployed) -> String {
     let runs = row.run.is_some();
     let special = match row.limits {
         _ if runs => fill(RUN, &limits),
+        _ if row.reacts.is_some() => fill(REACTS, &limits),
         REQUEST => String::new(),
         _ => fill(LONG, &limits),
     };
@@ -71,7 +83,15 @@ fn function(row: &Deployed) -> String {
             ("does", row.does),
             ("run", &special),
             ("actions", &actions),
-            ("failures", if runs { FAILURES } else { "" }),
+            ("url", if row.reacts.is_none() { URL } else { "" }),
+            (
+                "failures",
+                match &row.reacts {
+                    Some(_) => HANDED,
+                    None if runs => FAILURES,
+                    None => "",
+                },
+            ),
         ],
     )
 }
@@ -103,19 +123,22 @@ fn schedule(row: &Deployed, one: &Schedule) -> String {
     parts.collect()
 }
 
-/// The alarms that a function's requests fail.
-fn alarms_of_requests(row: &Deployed) -> String {
+/// The alarms that a function's calls fail.
+fn alarms_of_calls(row: &Deployed) -> String {
     let kinds = [
         ("Errors", "Errors", "failed or ran out of time"),
         ("Answers", "Url5xxCount", "answered with a 5xx"),
         ("Throttles", "Throttles", "found no free execution"),
     ];
+    // Without a URL nothing is answered.
+    let kinds = kinds.into_iter().filter(|(_, metric, _)| row.reacts.is_none() || *metric != "Url5xxCount");
     let alarms = kinds.map(|(name, metric, says)| {
         Alarm {
             name: resource(row) + name,
             condition: None,
             says: format!("{} {says}", row.name()),
             reaches: true,
+            threshold: 1,
             periods: 1,
             measures: measures(metric, row),
             seconds: 300,
@@ -123,7 +146,24 @@ fn alarms_of_requests(row: &Deployed) -> String {
         }
         .written()
     });
-    alarms.concat()
+    alarms.collect()
+}
+
+/// The alarm that what the stream hands over comes late.
+fn alarms_of_reactions(row: &Deployed, reacts: &Reacts) -> String {
+    let minutes = reacts.late_minutes;
+    Alarm {
+        name: format!("{}Late", resource(row)),
+        condition: None,
+        says: format!("{} is more than {minutes} minutes behind the table's stream", row.name()),
+        reaches: true,
+        threshold: u64::from(minutes) * 60_000,
+        periods: 1,
+        measures: measures("IteratorAge", row),
+        seconds: 300,
+        statistic: "Maximum",
+    }
+    .written()
 }
 
 /// The alarms that runs left something over, day after day, or never came.
@@ -147,6 +187,7 @@ fn alarms_of_runs(row: &Deployed, run: &Run) -> String {
             condition: *condition,
             says: format!("No run of {} within a day came to {}{within}", row.name(), run.comes_to),
             reaches: true,
+            threshold: 1,
             periods: 1,
             measures,
             seconds: 86_400,
@@ -158,6 +199,7 @@ fn alarms_of_runs(row: &Deployed, run: &Run) -> String {
         condition: None,
         says: format!("{} was not called for {hours} hours", row.name()),
         reaches: false,
+        threshold: 1,
         periods: hours,
         measures: measures("Invocations", row),
         seconds: 3_600,
@@ -180,8 +222,9 @@ struct Alarm {
     name: String,
     condition: Option<&'static str>,
     says: String,
-    /// Whether it goes off at 1 and more; otherwise at none, and then at silence too.
+    /// Whether it goes off at the threshold and more; otherwise below it, and then at silence too.
     reaches: bool,
+    threshold: u64,
     /// How many periods in a row.
     periods: u32,
     measures: String,
@@ -203,6 +246,7 @@ impl Alarm {
                 ("condition", &conditional(self.condition)),
                 ("says", &self.says),
                 ("compares", compares),
+                ("threshold", &self.threshold.to_string()),
                 ("periods", &self.periods.to_string()),
                 ("missing", missing),
                 ("measures", &self.measures),

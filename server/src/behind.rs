@@ -13,6 +13,7 @@ use std::{
 };
 
 use edge::Api;
+use outward::Counts;
 use tokio::{runtime, sync::oneshot};
 
 use crate::outward::Outward;
@@ -24,18 +25,18 @@ pub(crate) struct Behind {
 }
 
 impl Behind {
-    /// Starts it; what is committed after it has returned is told. `None` if the store has no feed.
+    /// Starts it, and counts what it does there; what is committed after it has returned is told. `None` if the store has no feed.
     ///
     /// # Errors
     ///
     /// The machine gives no thread.
-    pub(crate) async fn start(api: Arc<Api>) -> io::Result<Option<Behind>> {
+    pub(crate) async fn start(api: Arc<Api>, counts: Arc<Counts>) -> io::Result<Option<Behind>> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let ((stop, stopped), (begun, beginning)) = (oneshot::channel(), oneshot::channel());
         let work = move || {
             make_way();
             runtime.block_on(async {
-                let outward = Outward::start(api).await;
+                let outward = Outward::start_counting(api, counts).await;
                 // Who asked waits for this, or has gone: then `stopped` says so.
                 let _ = begun.send(outward.is_some());
                 if let Some(outward) = outward {

@@ -6,15 +6,20 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use bytes::Bytes;
 use domain::time::Instant;
 use edge::{Api, Code, Problem};
+use engine::{
+    keys,
+    store::{Store as _, feed::read_place},
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use outward::Counts;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _, text},
@@ -34,6 +39,9 @@ use store_redb::{RedbStore, Stats};
 /// may take minutes.
 const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
 
+/// The most readers of the feed that are shown.
+const READERS_MAX: usize = 100;
+
 /// What a request counts as that names no function.
 const NO_FUNCTION: &str = "none";
 
@@ -50,6 +58,10 @@ pub(crate) struct Metrics {
     durations: Family<OfFunction, Histogram>,
     in_flight: Gauge,
     swept_at: Family<OfFunction, Gauge>,
+    embedded: Option<Arc<RedbStore>>,
+    /// How many commits each reader of the feed has not seen yet.
+    behind: Family<[(&'static str, String); 1], Gauge>,
+    sends: Arc<OnceLock<Arc<Counts>>>,
 }
 
 /// A request that is being answered; over when it is dropped.
@@ -85,10 +97,35 @@ impl Metrics {
             Unit::Seconds,
             swept_at.clone(),
         );
+        let (embedded, behind) = (store.as_ref().map(|(store, _)| store.clone()), Family::default());
         if let Some((store, folder)) = store {
+            let says = "Commits that a reader of the feed has not noted as seen, by its name";
+            registry.register("feed_reader_commits_behind", says, behind.clone());
             registry.register_collector(Box::new(Embedded { store, folder }));
         }
-        Metrics { registry, requests, durations, in_flight, swept_at }
+        let sends: Arc<OnceLock<Arc<Counts>>> = Arc::default();
+        registry.register_collector(Box::new(Sends(sends.clone())));
+        Metrics { registry, requests, durations, in_flight, swept_at, embedded, behind, sends }
+    }
+
+    /// What is sent to webhooks is counted there.
+    pub(crate) fn sends(&self, counts: Arc<Counts>) {
+        let _ = self.sends.set(counts); // a server begins to send once
+    }
+
+    /// Looks how far the readers of the feed have come: webhooks, and copies that follow. What cannot be read now is
+    /// absent.
+    async fn look_at_readers(&self) {
+        self.behind.clear();
+        let Some(store) = &self.embedded else { return };
+        let places = store.scan(keys::all(keys::kind::PLACE), READERS_MAX).await.unwrap_or_default();
+        for (key, record) in places {
+            let name = String::from_utf8_lossy(&key.as_bytes()[key.kind().as_bytes().len()..]).into_owned();
+            let behind = read_place(&record).and_then(|position| store.follow(&position));
+            if let Some(behind) = behind {
+                self.behind.get_or_create(&[("reader", name)]).set(signed(behind));
+            }
+        }
     }
 
     /// A request begins to be answered.
@@ -134,10 +171,13 @@ pub(crate) async fn metrics(api: &Api, metrics: &Metrics, headers: &HeaderMap) -
     let refused = match api.authenticate(headers).await {
         Err(problem) => problem,
         Ok(caller) if !caller.may(&[]) || caller.brand.is_some() => Problem::forbidden(),
-        Ok(_) => match metrics.page() {
-            Ok(page) => return shown(page),
-            Err(fmt::Error) => Problem::of(Code::Internal),
-        },
+        Ok(_) => {
+            metrics.look_at_readers().await;
+            match metrics.page() {
+                Ok(page) => return shown(page),
+                Err(fmt::Error) => Problem::of(Code::Internal),
+            }
+        }
     };
     api.refuse(&refused).map(Full::new)
 }
@@ -150,6 +190,25 @@ fn shown(page: String) -> Response<Full<Bytes>> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What is sent to webhooks.
+#[derive(Debug)]
+struct Sends(Arc<OnceLock<Arc<Counts>>>);
+
+impl Collector for Sends {
+    fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(counts) = self.0.get() else { return Ok(()) };
+        for (name, help, count) in [
+            ("webhook_deliveries", "Attempts that a receiver answered with 2xx", counts.delivered()),
+            ("webhook_failures", "Attempts that failed", counts.failed()),
+            ("webhook_unreadable_records", "Records that nobody can be told of", counts.unreadable()),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(to.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        Ok(())
+    }
 }
 
 /// The embedded store.
@@ -214,6 +273,35 @@ fn sizes(folder: &Path) -> Vec<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn readers_and_what_is_sent_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(RedbStore::open(folder.path(), store_redb::Options::default()).unwrap());
+        let end = store.feed().unwrap().end().await.unwrap();
+        store.commit(vec![engine::store::feed::set_place("webhooks", &end, None)]).await.unwrap();
+        let note = |name: &str| engine::store::Write {
+            key: keys::note(name),
+            expect: engine::store::Expect::Anything,
+            change: engine::store::Change::Put(Bytes::new()),
+        };
+        for name in ["a", "b"] {
+            store.commit(vec![note(name)]).await.unwrap();
+        }
+        let metrics = Metrics::new(Some((store, folder.path().to_owned())));
+        assert!(!metrics.page().unwrap().contains("webhook_deliveries"));
+        metrics.sends(Arc::default());
+        metrics.look_at_readers().await;
+        let page = metrics.page().unwrap();
+        for line in [
+            "laurel_feed_reader_commits_behind{reader=\"webhooks\"} 3",
+            "laurel_webhook_deliveries_total 0",
+            "laurel_webhook_failures_total 0",
+            "laurel_webhook_unreadable_records_total 0",
+        ] {
+            assert!(page.lines().any(|own| own == line), "{line} is not in\n{page}");
+        }
+    }
 
     #[test]
     fn a_sweep_is_told_in_whole_seconds() {

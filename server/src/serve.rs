@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, os::unix::fs::FileTypeExt, path::Path, process::ExitCode, sync::Arc};
 
 use edge::Api;
+use outward::Counts;
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
@@ -45,7 +46,9 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     });
     tracing::info!(%address, "serving");
     let (api, extra) = (Arc::new(api), Arc::new(extra));
-    let outward = Sending::start(&api, opened.embedded.is_some()).await?;
+    let counts = Arc::default();
+    extra.metrics.sends(Arc::clone(&counts));
+    let outward = Sending::start(&api, opened.embedded.is_some(), counts).await?;
     let also = async {
         if let Some(socket) = socket {
             listen(Listener::Unix(socket), api.clone(), extra.clone(), stopped.clone()).await;
@@ -71,11 +74,12 @@ enum Sending {
 }
 
 impl Sending {
-    async fn start(api: &Arc<Api>, is_folder: bool) -> Result<Sending, StartError> {
+    async fn start(api: &Arc<Api>, is_folder: bool, counts: Arc<Counts>) -> Result<Sending, StartError> {
         if !is_folder {
-            return Ok(Outward::start(api.clone()).await.map_or(Sending::Nothing, Sending::Among));
+            let among = Outward::start_counting(api.clone(), counts).await;
+            return Ok(among.map_or(Sending::Nothing, Sending::Among));
         }
-        let behind = Behind::start(api.clone()).await;
+        let behind = Behind::start(api.clone(), counts).await;
         let behind = behind.map_err(|error| failed("no thread for the webhooks", &error))?;
         Ok(behind.map_or(Sending::Nothing, Sending::Behind))
     }

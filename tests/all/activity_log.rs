@@ -316,7 +316,7 @@ async fn a_webhook_that_is_switched_off_is_noted() {
     let now = shop.api.clock.now();
     let webhooks = shop.api.engine.webhooks();
     for (tie, want) in [(1, true), (2, false)] {
-        assert_eq!(webhooks.switch_off((own, id), "gone", (now, now), [tie; 16]).await.unwrap(), want);
+        assert_eq!(webhooks.switch_off((own, id), "gone", now, [tie; 16]).await.unwrap(), want);
     }
     let all = log(&shop, "?by=time").await;
     let want = json!({"at": "2026-03-02T10:00:00+08:00", "by": "time", "name": null, "type": "webhook.disabled",

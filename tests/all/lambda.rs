@@ -42,10 +42,10 @@ fn functions() -> &'static Path {
 }
 
 /// A gateway over a table, and the folder it was started in.
-struct Gateway {
+pub(crate) struct Gateway {
     process: Child,
     address: SocketAddr,
-    table: String,
+    pub(crate) table: String,
     endpoint: String,
     folder: TempDir,
 }
@@ -60,7 +60,25 @@ impl Gateway {
         Gateway::start(local, folder, &new_table(), &words)
     }
 
+    /// The same, which also hands the table's stream to `react`, in that manner.
+    pub(crate) fn streaming(local: &Local, manner: &str) -> Gateway {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("program.json"), program().to_string()).unwrap();
+        let words = ["--create-table", "--program", "program.json", "--test-clock", START];
+        Gateway::start_as(local, folder, &new_table(), &words, Some(manner))
+    }
+
     fn start(local: &Local, folder: TempDir, table: &str, words: &[&str]) -> Gateway {
+        Gateway::start_as(local, folder, table, words, None)
+    }
+
+    fn start_as(
+        local: &Local,
+        folder: TempDir,
+        table: &str,
+        words: &[&str],
+        stream: Option<&str>,
+    ) -> Gateway {
         let (functions, _) = (functions(), binary());
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
@@ -71,6 +89,7 @@ impl Gateway {
         command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("LAUREL_MASTER_KEY", MASTER_KEY);
         command.env("LAMBDA_GATEWAY_FUNCTIONS", functions).env("LAMBDA_GATEWAY_IN_TURNS", "1");
         command.env("RUST_LOG", "off").env("LAUREL_LOG", "off");
+        command.envs(stream.map(|manner| ("LAMBDA_GATEWAY_STREAM", manner)));
         let process = command.stdout(Stdio::null()).spawn().unwrap();
         let (table, endpoint) = (table.to_owned(), local.endpoint());
         let mut gateway = Gateway { process, address, table, endpoint, folder };
@@ -101,7 +120,7 @@ impl Gateway {
         self.client().call(method, path, &body, key).unwrap()
     }
 
-    fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
         let heard = self.call(method, path, body, None);
         assert!(heard.status < 300, "{method} {path}: {} {}", heard.status, heard.json());
         heard.json()
@@ -113,7 +132,7 @@ impl Gateway {
         assert_eq!(heard.status, 200, "{}", heard.json());
     }
 
-    fn member(&self, name: &str) -> String {
+    pub(crate) fn member(&self, name: &str) -> String {
         let identity = json!({"kind": "external", "channel": "tests", "value": name});
         let body = json!({"identities": [identity], "brand": "acme"});
         self.ok("POST", "/register", &body)["member"]["id"].as_str().unwrap().to_owned()
@@ -124,7 +143,7 @@ impl Gateway {
     }
 
     /// Invokes the function, as a schedule does, for at most that long.
-    fn invoke(&self, function: &str, event: &Value, limit: Duration) -> Value {
+    pub(crate) fn invoke(&self, function: &str, event: &Value, limit: Duration) -> Value {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         let limit = limit.as_millis().to_string();
         let headers = [("Lambda-Gateway-Time-Limit-Ms", limit.as_str())];

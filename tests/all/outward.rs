@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A shop that may send to this machine, and what sends.
-async fn sending(program: &Value) -> (Shop, Outward) {
+pub(crate) async fn sending(program: &Value) -> (Shop, Outward) {
     let mut shop = Shop::open(program, crate::support::START).await;
     Arc::get_mut(&mut shop.api).expect("nobody else has it yet").local_webhooks = true;
     let outward = Outward::start(shop.api.clone()).await.expect("a store in memory has a feed");
@@ -23,13 +23,13 @@ async fn sending(program: &Value) -> (Shop, Outward) {
 }
 
 /// What was sent to a webhook, as far as it is listed.
-async fn deliveries(shop: &Shop, hook: &str) -> Vec<Value> {
+pub(crate) async fn deliveries(shop: &Shop, hook: &str) -> Vec<Value> {
     let page = shop.ok("GET", &format!("/webhooks/{hook}/deliveries?limit=200"), Value::Null).await;
     page["deliveries"].as_array().unwrap().clone()
 }
 
 /// Waits until an attempt is so.
-async fn attempt(shop: &Shop, hook: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn attempt(shop: &Shop, hook: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let found = async || deliveries(shop, hook).await.into_iter().find(|own| is_so(own));
     until(what, async || found().await.is_some()).await;
     found().await.unwrap()
@@ -118,7 +118,10 @@ async fn all_that_happens_is_told_once_and_signed() {
 
     let ids: BTreeSet<&str> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), all);
-    assert_eq!(events.iter().find(|event| is_test(event)).unwrap()["id"], test["event_id"]);
+    let sent = events.iter().find(|event| is_test(event)).unwrap();
+    assert_eq!(sent["id"], test["event_id"]);
+    let day = &sent["recorded_at"].as_str().unwrap()[..10];
+    assert_ne!(day, &crate::support::START[..10], "it goes by the machine's clock");
     for got in receiver.got() {
         assert!(got.is_signed_by(&secret), "{got:?}");
         assert_eq!((got.path.as_str(), got.header("content-type")), ("/hook", "application/json"));
@@ -130,6 +133,10 @@ async fn all_that_happens_is_told_once_and_signed() {
     }
     let updated = events.iter().find(|event| event["type"] == "member.updated").unwrap();
     assert_eq!(updated["data"]["fields"], json!(["profile.name", "profile.gender", "consents.sms"]));
+    // Entries are as a ledger shows them.
+    let data = |kind: &str| &events.iter().find(|event| event["type"] == kind).unwrap()["data"];
+    assert_eq!(data("activity.done")["activity_ref"], "c-1");
+    assert_eq!(data("redemption.cancelled")["lost"], 0);
     // Entries are numbered without gaps.
     let seqs: BTreeSet<u64> = events.iter().filter_map(|event| event["seq"].as_u64()).collect();
     assert!(seqs.iter().copied().eq(1..=seqs.len() as u64), "{seqs:?}");

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Manner {
     /// With that status, further headers and a body.
     Answer(u16, &'static str, &'static str),
+    /// With 204, after that time.
+    After(Duration),
     /// Not at all.
     Hang,
 }
@@ -105,9 +107,16 @@ impl Receiver {
             stream.read_exact(&mut body).ok()?;
             self.got.lock().unwrap().push(Got { path, headers, body });
             let manner = self.manner.lock().unwrap().clone();
-            let Manner::Answer(status, more, body) = manner else {
-                thread::sleep(Duration::from_secs(60));
-                return None;
+            let (status, more, body) = match manner {
+                Manner::Answer(status, more, body) => (status, more, body),
+                Manner::After(time) => {
+                    thread::sleep(time);
+                    (204, "", "")
+                }
+                Manner::Hang => {
+                    thread::sleep(Duration::from_secs(60));
+                    return None;
+                }
             };
             let length =
                 if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };

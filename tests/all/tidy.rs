@@ -60,6 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("laurel-store-redb", &["laurel-engine"]),
     ("laurel-store-dynamodb", &["laurel-engine"]),
     ("laurel-edge", &["laurel-domain", "laurel-engine"]),
+    ("laurel-outward", &["laurel-domain", "laurel-engine", "laurel-edge"]),
     // Its tests run functions.
     (
         "laurel-lambda",
@@ -67,7 +68,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "function",
-        &["laurel-domain", "laurel-engine", "laurel-files", "laurel-landing", "laurel-edge", "laurel-lambda"],
+        &[
+            "laurel-domain",
+            "laurel-engine",
+            "laurel-files",
+            "laurel-landing",
+            "laurel-edge",
+            "laurel-outward",
+            "laurel-lambda",
+        ],
     ),
     // The table of functions, and the template made of it.
     ("laurel-infra", &["laurel-engine", "laurel-edge", "function"]),
@@ -81,6 +90,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-edge",
+            "laurel-outward",
             "laurel-infra",
         ],
     ),
@@ -95,6 +105,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-edge",
             "laurel-infra",
             "laurel",
+            // What nobody calls.
+            "function",
         ],
     ),
     (
@@ -130,7 +142,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["laurel-edge", "laurel-tests"]),
     ("chacha20poly1305", &["laurel-edge"]),
     ("getrandom", &["laurel-edge", "laurel", "laurel-store-dynamodb"]),
-    ("hyper", &["laurel", "laurel-tests"]),
+    ("hyper", &["laurel", "laurel-outward", "laurel-tests"]),
     ("clap", &["laurel", "simulate"]),
     ("chrono", &["laurel-domain", "laurel", "laurel-tests"]),
     ("chrono-tz", &["laurel-domain", "laurel-tests"]),

@@ -1,8 +1,14 @@
 //! The routes of webhooks: who has which, what is refused, and that secrets are shown once.
 
+use std::sync::{Arc, Mutex};
+
+use engine::{keys, memory::MemoryStore};
 use serde_json::{Value, json};
 
-use crate::support::{Shop, coalition};
+use crate::{
+    instances::Between,
+    support::{START, Shop, coalition, program},
+};
 
 fn hook(url: &str) -> Value {
     json!({"url": url, "types": ["points.*"]})
@@ -136,4 +142,61 @@ async fn what_to_send_again_is_an_event_or_a_time() {
         let reply = shop.refused("422 invalid_field", "GET", &format!("{listed}?{query}"), Value::Null).await;
         assert_eq!(reply.faults(), [want]);
     }
+}
+
+/// Two instances over one store, and what happens between the first one's steps.
+async fn two() -> (Shop, Arc<Shop>, Arc<Between>) {
+    let inner = Arc::new(MemoryStore::new());
+    let second = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+    let between = Arc::new(Between::new(inner));
+    (Shop::over(between.clone(), &program(), START).await, second, between)
+}
+
+/// A webhook for which the twin of its request took the last room is the twin's.
+#[tokio::test]
+async fn a_webhook_is_not_refused_by_its_twin() {
+    let (first, second, between) = two().await;
+    let body = json!({"url": "https://hooks.example.com/", "types": ["*"], "brand": "acme"});
+    for _ in 0..4 {
+        second.ok("POST", "/webhooks", body.clone()).await;
+    }
+    // The key of a remembered request follows from caller, function and key alone.
+    let elsewhere = Shop::usual().await;
+    elsewhere.call_with("POST", "/webhooks", &body, Some("k")).await;
+    let all = elsewhere.snapshot().await;
+    let requests = all.iter().filter(|(key, _)| key.kind() == keys::kind::REQUEST);
+    let (request, _) = requests.last().expect("it is remembered");
+    let (other, heard) = (second.clone(), Arc::new(Mutex::new(None)));
+    let (told, twin) = (heard.clone(), body.clone());
+    between.after_reading(request.clone(), async move {
+        *told.lock().unwrap() = Some(other.call_with("POST", "/webhooks", &twin, Some("k")).await);
+    });
+    let mine = first.call_with("POST", "/webhooks", &body, Some("k")).await;
+    let theirs = heard.lock().unwrap().take().expect("the twin has asked");
+    assert_eq!((mine.status, theirs.status), (201, 201), "{} {}", mine.body, theirs.body);
+    assert!(mine.bytes == theirs.bytes && mine.replayed());
+}
+
+/// Two rotations at the same moment are two secrets, and each answer tells its own.
+#[tokio::test]
+async fn two_rotations_at_once_are_two_secrets() {
+    let (first, second, between) = two().await;
+    let body = json!({"url": "https://hooks.example.com/", "types": ["*"]});
+    let made = second.ok("POST", "/webhooks", body).await;
+    let path = format!("/webhooks/{}/rotate", made["id"].as_str().unwrap());
+    let (other, heard) = (second.clone(), Arc::new(Mutex::new(None)));
+    let (told, same) = (heard.clone(), path.clone());
+    between.after_reading(keys::webhooks(), async move {
+        *told.lock().unwrap() = Some(other.ok("POST", &same, json!({})).await);
+    });
+    let mine = first.call_with("POST", &path, &json!({}), Some("m")).await;
+    let theirs = heard.lock().unwrap().take().expect("the other has asked");
+    let all = first.api.engine.webhooks().all().await.unwrap();
+    let open = |sealed: &[u8]| first.api.secrets.open(&all[0].id.0, sealed).unwrap();
+    let known: Vec<String> =
+        all[0].secrets.iter().map(|own| edge::webhook::shown_secret(&open(&own.sealed))).collect();
+    let told: Vec<&str> = [&made, &theirs, &mine.body].map(|body| body["secret"].as_str().unwrap()).into();
+    assert_eq!(told, known);
+    let again = first.call_with("POST", &path, &json!({}), Some("m")).await;
+    assert_eq!(again.body["secret"], mine.body["secret"]);
 }

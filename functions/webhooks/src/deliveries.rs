@@ -38,7 +38,7 @@ answer! {
         status: State,
         /// the status of the answer, if there was one
         http: OrNull<u32>,
-        /// what went wrong: status, redirect, gone, timeout, dns, connect, tls, answer, address_refused, disabled, record_gone
+        /// what went wrong: status, redirect, gone, timeout, dns, connect, tls, answer, address_refused, disabled, record_gone, record_unreadable
         error: OrNull<Text<64, &'a str>>,
         /// how the answer began, for staff
         body: Option<Cell<256, &'a str>>,

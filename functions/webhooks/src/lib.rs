@@ -421,20 +421,21 @@ async fn remove(api: &Api, call: &Call) -> Result<Answer, Problem> {
 }
 
 async fn rotate(api: &Api, call: &Call, _: RotateWebhook) -> Result<Answer, Problem> {
-    let own = found(api, call).await?;
-    // Never the moment of the one before: the answer names it by that.
-    let before = own.secrets.last().map_or(Instant(0), |secret| secret.made_at.plus_millis(1_000));
-    let world = whole_seconds(api.clock.world()).max(before);
-    let secret = new_secret(api, own.id, world)?;
+    let id = found(api, call).await?.id;
+    let world = whole_seconds(api.clock.world());
+    let secret = new_secret(api, id, world)?;
 
     let told = changed(api, call, |own| {
+        // Never the moment of another, of a request at the same time either: the answer names it by that.
+        let after = own.secrets.iter().map(|old| old.made_at.plus_millis(1_000)).max();
+        let made_at = after.map_or(world, |after| after.max(world));
         for old in &mut own.secrets {
             old.until = old.until.or(Some(world.plus_millis(BOTH_MILLIS)));
         }
         own.secrets.retain(|old| old.until.is_none_or(|until| world < until));
         let many = (own.secrets.len() + 1).saturating_sub(SECRETS_MAX);
         own.secrets.drain(..many);
-        own.secrets.push(secret.clone());
+        own.secrets.push(WebhookSecret { made_at, ..secret.clone() });
     });
 
     with_secret(api, told.await?).await
@@ -445,12 +446,19 @@ async fn test(api: &Api, call: &Call, _: TestWebhook) -> Result<Answer, Problem>
     let tie = api.chance.bytes()?;
     let tell = |event| Answer::new(202, &TestSent { event_id: Ulid(event) }).kept();
 
-    let told = api.engine.webhooks().test(&call.request, &own, tie, tell).await?;
+    let world = api.clock.world();
+    let told = api.engine.webhooks().test(&call.request, &own, world, tie, tell).await?;
 
     Ok(told.into())
 }
 
 async fn enable(api: &Api, call: &Call, _: EnableWebhook) -> Result<Answer, Problem> {
-    let told = changed(api, call, |own| own.status = WebhookStatus::Enabled).await?;
-    Ok(told.into())
+    let reach = reach(call)?;
+    let id = named(call)?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
+    let tell = |own: &WebhookRecord| Answer::new(200, &shown(zone, own)).kept();
+
+    let told = api.engine.webhooks().enable(&call.request, id, |own| reaches(reach, own), tell).await?;
+
+    Ok(told.map_err(|NoSuchWebhook| not_found())?.into())
 }

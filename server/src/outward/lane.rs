@@ -9,29 +9,37 @@ use std::{
     time::Duration,
 };
 
-use domain::{event::EventType, time::Instant};
-use engine::{Error, Sent, Waiting, id::WebhookId, records::WebhookRecord};
+use domain::time::Instant;
+use engine::{
+    Error,
+    id::{EventId, WebhookId},
+    records::{WebhookRecord, WebhookStatus},
+};
 use futures_util::{StreamExt as _, stream};
+use outward::{AT_ONCE, Due, Results, Task, Tried, due, write};
 use tokio::{sync::Notify, task::JoinSet};
 
-use super::{
-    AT_ONCE, FAILED_PAUSE, Shared,
-    attempt::{Results, Task},
-};
+use super::{FAILED_PAUSE, PATIENCE, Shared, sending::Sending};
 
 /// How long a lane sleeps at most, and how often it is looked for new webhooks.
 const SLEEP: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(5);
 
+/// An instance that leaves the feed to another one works off what that one has left lying for so long, in milliseconds.
+const LEFT_LYING: i64 = 60_000;
+
 /// What is known of one receiver in this process.
 #[derive(Default)]
 pub(super) struct Lane {
-    /// Whether it does not keep up: its events are written down as waiting.
+    /// Whether it does not keep up: its events are written down as waiting. Until it has answered quickly again, so that
+    /// nobody waits for it a second time.
     is_behind: AtomicBool,
     /// Something waits.
     wake: Notify,
     /// Since when it fails.
     failing: Mutex<Option<Instant>>,
+    /// Attempts that the reader has begun and not waited for.
+    handed: Mutex<Vec<Arc<Sending>>>,
 }
 
 impl Lane {
@@ -49,6 +57,30 @@ impl Lane {
 
     pub(super) fn failing(&self) -> MutexGuard<'_, Option<Instant>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over attempts that are under way: their events are written down as waiting by now.
+    pub(super) fn takes(&self, sending: Arc<Sending>) {
+        self.handed().push(sending);
+        self.wake();
+    }
+
+    fn handed(&self) -> MutexGuard<'_, Vec<Arc<Sending>>> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What came of attempts that were taken over, each with the moment for which its event waits; and the events of
+    /// those that are still under way.
+    fn late(&self) -> (Vec<(Instant, Tried)>, BTreeSet<EventId>) {
+        let (mut late, mut under_way) = (Vec::new(), BTreeSet::new());
+        self.handed().retain(|sending| {
+            let (tried, left) = sending.late();
+            late.extend(tried);
+            let goes_on = !left.is_empty();
+            under_way.extend(left);
+            goes_on
+        });
+        (late, under_way)
     }
 }
 
@@ -83,9 +115,6 @@ pub(super) async fn run_all(shared: Arc<Shared>) {
 /// Works off what waits for one webhook.
 async fn run(shared: Arc<Shared>, id: WebhookId) {
     let lane = shared.lane(id);
-    if let Ok(since) = shared.api.engine.webhooks().failing_since(id).await {
-        *lane.failing() = since;
-    }
     while !shared.is_stopped() {
         let pause = match work(&shared, &lane, id).await {
             Ok(pause) => pause,
@@ -104,66 +133,75 @@ async fn run(shared: Arc<Shared>, id: WebhookId) {
 
 /// Sends what is due, a batch of it; how long there is nothing to do afterwards.
 async fn work(shared: &Shared, lane: &Lane, id: WebhookId) -> Result<Duration, Error> {
-    let webhooks = shared.api.engine.webhooks();
-    let waiting = webhooks.waiting(id, 2 * AT_ONCE).await?;
-    let now = shared.api.clock.world();
-    // One of each event: each is written under the event's own key.
-    let mut met = BTreeSet::new();
-    let due: Vec<&Waiting> = waiting.iter().filter(|own| own.at <= now && met.insert(own.event)).collect();
-    if due.is_empty() {
-        lane.is_behind.store(false, Ordering::Release);
-        let first = waiting
-            .first()
-            .map_or(SLEEP, |first| Duration::from_millis((first.at.0 - now.0).max(0).unsigned_abs()));
+    let api = &shared.api;
+    let Some(webhook) = api.engine.webhooks().all().await?.into_iter().find(|own| own.id == id) else {
+        return Ok(SLEEP);
+    };
+    let (late, mut taken) = lane.late();
+    let (mut results, mut is_quick) = (Results::default(), true);
+    if !late.is_empty() {
+        is_quick = false;
+        taken.extend(late.iter().map(|(_, tried)| tried.sent.event));
+        add_late(shared, id, late, &mut results).await?;
+    }
+    let now = api.clock.world();
+    let until = if shared.leads() { now } else { now.plus_millis(-LEFT_LYING) };
+    let Due { tasks, next } = due(api, &shared.sender.counts, &webhook, until, &taken).await?;
+    if tasks.is_empty() && results.sent.is_empty() {
+        let first =
+            next.map_or(SLEEP, |next| Duration::from_millis((next.0 - until.0).max(0).unsigned_abs()));
         return Ok(first.min(SLEEP));
     }
-    let Some(webhook) = webhooks.all().await?.into_iter().find(|own| own.id == id) else { return Ok(SLEEP) };
-    let mut tasks = Vec::with_capacity(due.len());
-    for waiting in due {
-        tasks.push(task(shared, &webhook, waiting).await?);
-    }
-    let results = Mutex::new(Results::default());
-    let trying =
-        stream::iter(&tasks).for_each_concurrent(AT_ONCE, |task| shared.attempt(&webhook, task, &results));
-    tokio::select! {
-        () = trying => {}
-        // What was answered by now is written; the rest still waits.
-        () = shared.stop() => {}
-    }
-    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (note, why) = results.judge(id, lane, shared.api.clock.world());
-    let mut commits = Sent::commits(&results.sent, 1);
-    if let Some(last) = commits.last_mut() {
-        last.extend(note);
-    }
-    for writes in commits.into_iter().filter(|writes| !writes.is_empty()) {
-        shared.api.engine.store().commit(writes).await?;
-    }
+    let had_tasks = !tasks.is_empty();
+    is_quick &= try_all(shared, &webhook, &tasks, &mut results).await;
+    let (note, why) = results.judge(id, &mut lane.failing(), api.clock.world());
+    write(api, &results.sent, note.into_iter().collect()).await?;
     if let Some(why) = why {
         shared.switch_off(id, why).await;
+    }
+    if had_tasks && is_quick && results.are_good() && tasks.len() < AT_ONCE {
+        lane.is_behind.store(false, Ordering::Release);
     }
     Ok(Duration::ZERO)
 }
 
-/// What waits, ready to be sent: as its record tells it now.
-async fn task(shared: &Shared, webhook: &WebhookRecord, waiting: &Waiting) -> Result<Task, Error> {
-    let Waiting { event, at, record } = waiting;
-    let kind = EventType::of(&record.what);
-    let mut body = None;
-    if let Some(kind) = kind
-        && let Some(happening) =
-            shared.api.engine.webhooks().happened_again(*event, kind, &record.source).await?
-    {
-        let hears = shared.api.hears(&happening, webhook.brand.as_ref()).await?;
-        body = shared.api.event_text(&happening, hears)?.map(Into::into);
+/// Tries all of them. Whether the receiver answered each quickly; what was not answered when the server stopped still
+/// waits.
+async fn try_all(shared: &Shared, webhook: &WebhookRecord, tasks: &[Task], results: &mut Results) -> bool {
+    let done = Mutex::new((results, true));
+    let trying = stream::iter(tasks).for_each_concurrent(AT_ONCE, |task| {
+        let done = &done;
+        async move {
+            let began = shared.api.clock.steady();
+            let tried = shared.sender.attempt(&shared.api, webhook, task).await;
+            let took = shared.api.clock.steady().saturating_duration_since(began);
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.0.add(tried);
+            done.1 &= took < PATIENCE;
+        }
+    });
+    tokio::select! {
+        () = trying => {}
+        () = shared.stop() => {}
     }
-    Ok(Task {
-        event: *event,
-        kind: kind.unwrap_or(EventType::WebhookTest),
-        source: record.source.clone(),
-        body,
-        waited: Some(*at),
-        attempt: record.attempt,
-        tried: record.tried,
-    })
+    let (_, is_quick) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    is_quick && webhook.status == WebhookStatus::Enabled
+}
+
+/// Adds what came of attempts that the reader had begun, if their events still wait.
+async fn add_late(
+    shared: &Shared,
+    id: WebhookId,
+    late: Vec<(Instant, Tried)>,
+    results: &mut Results,
+) -> Result<(), Error> {
+    let asked: Vec<(Instant, EventId)> = late.iter().map(|(at, tried)| (*at, tried.sent.event)).collect();
+    let waiting = shared.api.engine.webhooks().still_waiting(id, &asked).await?;
+    for (_, mut tried) in late {
+        if let Some(own) = waiting.iter().find(|own| own.event == tried.sent.event) {
+            tried.sent.waited = Some((own.at, own.version));
+            results.add(tried);
+        }
+    }
+    Ok(())
 }

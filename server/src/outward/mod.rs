@@ -3,20 +3,24 @@
 //! One reader goes through the feed and has a place in it. It tries each event once, at every receiver that keeps up;
 //! what was tried and what came of it is written in the commit that moves the place on, so that nothing is lost and
 //! what a crash hides is sent again under the same id. A receiver that does not keep up gets a lane of its own: its
-//! events are written down as waiting, and the lane works them off, with everything that is to be sent again. So
-//! none waits for another, and no commit waits for any.
+//! events are written down as waiting, and the lane works them off, with everything that is to be sent again. An attempt
+//! that has begun goes on there. So none waits for another, and no commit waits for any.
 //!
-//! What is sent to whom, and what follows from an attempt, is decided in `edge` ([`edge::webhook`], [`edge::Hears`]):
-//! here are sockets, tasks and time.
+//! Of several servers on one table one reads: the others notice that its place moves, and go on where it stops.
+//!
+//! What is sent, and what is written of it, is in the crate `outward`: here are tasks and time.
 
-mod attempt;
-mod client;
 mod lane;
 mod reader;
+mod sending;
+mod standby;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,11 +31,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use client::Client;
 use lane::Lane;
+use outward::{Counts, Sender};
 
-/// Requests to one receiver at once.
-const AT_ONCE: usize = 64;
+/// How long the others wait for a receiver, once, before it is one that does not keep up.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long what is under way has after the server has stopped.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -39,7 +43,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait after the store has failed.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
-/// Between two passes over what is old.
+/// Until the first pass over what is old, and between two: a server that starts anew each day has to come to it too.
+const FORGETTING_FIRST: Duration = Duration::from_secs(5 * 60);
 const FORGETTING: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What sends events; it runs until it is stopped.
@@ -51,7 +56,9 @@ pub struct Outward {
 /// What all tasks share.
 struct Shared {
     api: Arc<Api>,
-    client: Client,
+    sender: Sender,
+    /// Whether this server reads the feed; otherwise another one does.
+    leads: AtomicBool,
     lanes: Mutex<HashMap<WebhookId, Arc<Lane>>>,
     /// Webhooks have come or gone.
     changed: Notify,
@@ -61,11 +68,21 @@ struct Shared {
 impl Outward {
     /// Begins to send; `None` if the store has no feed. What is committed after it has returned is told.
     pub async fn start(api: Arc<Api>) -> Option<Outward> {
+        Outward::start_counting(api, Arc::default()).await
+    }
+
+    /// The same, which counts there what it does.
+    pub(crate) async fn start_counting(api: Arc<Api>, counts: Arc<Counts>) -> Option<Outward> {
         api.engine.store().feed()?;
         let (stop, stopped) = watch::channel(false);
-        let client = Client::new(api.local_webhooks);
-        let shared =
-            Arc::new(Shared { api, client, lanes: Mutex::default(), changed: Notify::new(), stopped });
+        let shared = Arc::new(Shared {
+            sender: Sender::new(api.local_webhooks, counts),
+            api,
+            leads: AtomicBool::new(true),
+            lanes: Mutex::default(),
+            changed: Notify::new(),
+            stopped,
+        });
         if let Err(error) = reader::has_begun(&shared).await {
             tracing::warn!(%error, "the reader of webhooks cannot begin yet");
         }
@@ -93,6 +110,17 @@ impl Shared {
         lanes.entry(id).or_default().clone()
     }
 
+    fn leads(&self) -> bool {
+        self.leads.load(Ordering::Acquire)
+    }
+
+    /// Switches a webhook off whose receiver failed; from then on it has not failed.
+    async fn switch_off(&self, id: WebhookId, why: &'static str) {
+        if self.sender.switch_off(&self.api, id, why).await {
+            self.lane(id).failing().take();
+        }
+    }
+
     /// Waits for that long, or until the server stops. Whether it goes on.
     async fn pause(&self, time: Duration) -> bool {
         tokio::select! {
@@ -115,10 +143,13 @@ impl Shared {
 
 /// Removes what is old, a part at a time.
 async fn forget(shared: Arc<Shared>) {
-    while shared.pause(FORGETTING).await {
+    let mut pause = FORGETTING_FIRST;
+    while shared.pause(pause).await {
+        pause = FORGETTING;
         let mut part = None;
         loop {
-            match shared.api.engine.webhooks().forget(part, shared.api.clock.world()).await {
+            let now = (shared.api.clock.now(), shared.api.clock.world());
+            match shared.api.engine.webhooks().forget(part, now).await {
                 Ok(None) => break,
                 Ok(next) => part = next,
                 Err(error) => {

@@ -1,16 +1,15 @@
 //! The reader of the feed: every event once to every receiver that keeps up, and its place.
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant as Steady},
 };
 
 use bytes::Bytes;
-use domain::event::EventType;
-use edge::{Hears, wire};
+use domain::time::Instant;
 use engine::{
-    Error, Happening, Sent, What,
+    Error, Sent,
     id::WebhookId,
     keys::{self, kind},
     records::{WebhookRecord, WebhookStatus, WebhooksRecord, decode},
@@ -18,19 +17,17 @@ use engine::{
         Change, Changes, Committed, Expect, Feed, Position, StoreError, Version, Write, feed::set_place,
     },
 };
-use futures_util::{
-    StreamExt as _,
-    future::{join_all, try_join_all},
-    stream,
-};
+use futures_util::future::{join_all, try_join_all};
+use outward::{Gathered, Share};
 
 use super::{
-    AT_ONCE, FAILED_PAUSE, Shared,
-    attempt::{Results, Task},
+    FAILED_PAUSE, PATIENCE, Shared,
+    sending::send,
+    standby::{is_led, stand_by},
 };
 
 /// The reader's name among those that have a place.
-const READER: &str = "webhooks";
+pub(super) const READER: &str = "webhooks";
 
 /// The note that says which webhooks hear what follows the place: a webhook hears what is committed after it.
 const HEARD_NOTE: &str = "webhooks_heard";
@@ -38,14 +35,21 @@ const HEARD_NOTE: &str = "webhooks_heard";
 /// Commits that are read at once.
 const PAGE: usize = 512;
 
-/// How long the others wait for a receiver before it is one that does not keep up.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// How long it lets commits gather before it reads on: under load it then reads many at once.
 const BREATH: Duration = Duration::from_millis(20);
 
 /// How often the place is stored when nobody hears anything.
 const STORING: Duration = Duration::from_secs(3);
+
+/// By how much the clocks of two machines that share a table may differ, in milliseconds.
+const CLOCKS_DIFFER: i64 = 5_000;
+
+/// Where each request for commits is paid for, and there is no webhook: how often to look whether there is one, to go to
+/// the feed's end, and to store that place.
+const LOOK: Duration = Duration::from_secs(2);
+const TO_THE_END: Duration = Duration::from_secs(60);
+const FROM_AFAR: Duration = Duration::from_secs(45 * 60);
+const STORING_AT_REST: Duration = Duration::from_secs(10 * 60);
 
 /// Where the reader is.
 struct Reader {
@@ -63,9 +67,17 @@ struct Reader {
 /// Reads until the server stops; after a failure from its place on.
 pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.is_stopped() {
-        if let Err(error) = read(&shared).await {
-            tracing::warn!(%error, "the reader of webhooks pauses");
-            shared.pause(FAILED_PAUSE).await;
+        match read(&shared).await {
+            Ok(()) => {}
+            Err(error) if is_led(&error) => {
+                shared.leads.store(false, Ordering::Release);
+                stand_by(&shared).await;
+                shared.leads.store(true, Ordering::Release);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the reader of webhooks pauses");
+                shared.pause(FAILED_PAUSE).await;
+            }
         }
     }
 }
@@ -78,11 +90,15 @@ pub(super) async fn has_begun(shared: &Shared) -> Result<(), Error> {
     }
 }
 
-async fn read(shared: &Shared) -> Result<(), Error> {
+async fn read(shared: &Arc<Shared>) -> Result<(), Error> {
     let store = shared.api.engine.store().clone();
     let Some(feed) = store.feed() else { return Ok(()) };
     let mut own = begin(shared, feed).await?;
+    let is_paid_for = feed.committed_at(Version(0)).is_some();
     while !shared.is_stopped() {
+        if is_paid_for {
+            rest(shared, feed, &mut own).await?;
+        }
         match feed.after(&own.position, PAGE).await? {
             Changes::Commits { commits, next } if commits.is_empty() => {
                 // Only readers' places were stored, its own perhaps: storing it again would go on for ever.
@@ -94,7 +110,7 @@ async fn read(shared: &Shared) -> Result<(), Error> {
             }
             Changes::Commits { commits, next } => {
                 own.position = next;
-                page(shared, &mut own, &commits).await?;
+                page(shared, feed, &mut own, &commits).await?;
             }
             Changes::Gap { next } => {
                 tracing::error!(
@@ -110,9 +126,65 @@ async fn read(shared: &Shared) -> Result<(), Error> {
     own.store(shared, Vec::new()).await
 }
 
+/// Why nothing has to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rests {
+    /// There is no webhook.
+    Nobody,
+    /// A function sends to them.
+    Function,
+}
+
+async fn may_rest(shared: &Shared) -> Result<Option<Rests>, Error> {
+    let webhooks = shared.api.engine.webhooks();
+    let has_function = webhooks.has_function(shared.api.clock.world()).await?;
+    shared.leads.store(!has_function, Ordering::Release);
+    if has_function {
+        return Ok(Some(Rests::Function));
+    }
+    Ok(webhooks.all().await?.is_empty().then_some(Rests::Nobody))
+}
+
+/// Rests while there is no webhook, or a function sends to them: nothing is read, and the place follows the feed's end.
+/// Behind a function it follows from afar: that it is gone shows later, and what it has not told then follows.
+async fn rest(shared: &Shared, feed: &dyn Feed, own: &mut Reader) -> Result<(), Error> {
+    let mut ends: VecDeque<(Steady, Position)> = VecDeque::new();
+    let mut rested = false;
+    while let Some(why) = may_rest(shared).await? {
+        rested = true;
+        if ends.back().is_none_or(|(at, _)| at.elapsed() > TO_THE_END) {
+            let end = feed.end().await?;
+            // A webhook that was made meanwhile hears what was committed before that end.
+            if may_rest(shared).await? != Some(why) {
+                continue;
+            }
+            ends.push_back((Steady::now(), end));
+            while ends.get(1).is_some_and(|(at, _)| why == Rests::Nobody || at.elapsed() > FROM_AFAR) {
+                ends.pop_front();
+            }
+            own.position.clone_from(&ends[0].1);
+        }
+        if own.stored_at.elapsed() > STORING_AT_REST {
+            own.store(shared, Vec::new()).await?;
+        }
+        if !shared.pause(LOOK).await {
+            return Ok(());
+        }
+    }
+    if rested {
+        shared.changed.notify_one();
+    }
+    Ok(())
+}
+
 /// Where it goes on; at the end of the feed, if it has never read.
 async fn begin(shared: &Shared, feed: &dyn Feed) -> Result<Reader, Error> {
     let records = shared.api.engine.records();
+    // Before anything is tried: since when each receiver fails.
+    for webhook in shared.api.engine.webhooks().all().await? {
+        let since = shared.api.engine.webhooks().failing_since(webhook.id).await?;
+        *shared.lane(webhook.id).failing() = since;
+    }
     if let Some((position, read)) = records.place(READER).await? {
         let note = records.note(HEARD_NOTE).await?.unwrap_or_default();
         let ids = note.chunks_exact(16).filter_map(|id| id.try_into().ok().map(WebhookId));
@@ -190,15 +262,14 @@ async fn committed(shared: &Shared, writes: Vec<Write>) -> Result<Version, Error
     }
 }
 
-/// What a webhook is to be sent of a page.
-struct Share {
-    webhook: Arc<WebhookRecord>,
-    tasks: Vec<Task>,
-}
-
 /// Sends what happened in these commits, and moves the place on in the commit that says what came of it.
-async fn page(shared: &Shared, own: &mut Reader, commits: &[Committed]) -> Result<(), Error> {
-    let shares = shares(shared, own, commits).await?;
+async fn page(
+    shared: &Arc<Shared>,
+    feed: &dyn Feed,
+    own: &mut Reader,
+    commits: &[Committed],
+) -> Result<(), Error> {
+    let shares = shares(shared, feed, own, commits).await?;
     if shares.is_empty() {
         return match own.stored_at.elapsed() > STORING {
             true => own.store(shared, Vec::new()).await,
@@ -207,20 +278,21 @@ async fn page(shared: &Shared, own: &mut Reader, commits: &[Committed]) -> Resul
     }
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut sending = Vec::with_capacity(shares.len());
-    for share in &shares {
+    for share in shares {
         sending.push(send(shared, share, deadline));
     }
-    let results = join_all(sending).await;
-    let (mut sent, mut notes, mut off) = (Vec::new(), Vec::new(), Vec::new());
-    for (share, results) in shares.iter().zip(results) {
-        let id = share.webhook.id;
-        let (note, why) = results.judge(id, &shared.lane(id), shared.api.clock.world());
+    let (mut sent, mut notes, mut off, mut under_way) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (results, sending) in join_all(sending).await {
+        let id = sending.webhook();
+        let (note, why) = results.judge(id, &mut shared.lane(id).failing(), shared.api.clock.world());
         notes.extend(note);
         off.extend(why.map(|why| (id, why)));
         sent.extend(results.sent);
+        under_way.push(sending);
     }
     // A note for each webhook, the place, and who hears.
-    let mut parts = Sent::commits(&sent, shares.len() + 2);
+    let mut parts: Vec<Vec<Write>> =
+        Sent::parts(&sent, under_way.len() + 2).into_iter().map(|(_, writes)| writes).collect();
     let mut last = parts.pop().unwrap_or_default();
     last.extend(notes);
     let mut committing = Vec::with_capacity(parts.len());
@@ -229,10 +301,10 @@ async fn page(shared: &Shared, own: &mut Reader, commits: &[Committed]) -> Resul
     }
     try_join_all(committing).await?;
     own.store(shared, last).await?;
-    for share in &shares {
-        let lane = shared.lane(share.webhook.id);
+    for sending in under_way {
+        let lane = shared.lane(sending.webhook());
         if lane.is_behind() {
-            lane.wake();
+            lane.takes(sending);
         }
     }
     for (id, why) in off {
@@ -241,59 +313,29 @@ async fn page(shared: &Shared, own: &mut Reader, commits: &[Committed]) -> Resul
     Ok(())
 }
 
-/// Tries what is to be sent to one webhook; what is not over by then waits.
-async fn send(shared: &Shared, share: &Share, deadline: tokio::time::Instant) -> Results {
-    let (lane, webhook) = (shared.lane(share.webhook.id), &share.webhook);
-    let results = Mutex::new(Results::default());
-    let is_on = webhook.status == WebhookStatus::Enabled;
-    if !lane.is_behind() || !is_on {
-        // By number: a closure over borrowed tasks would not be general enough for the compiler.
-        let trying = stream::iter(0..share.tasks.len())
-            .for_each_concurrent(AT_ONCE, |at| shared.attempt(webhook, &share.tasks[at], &results));
-        tokio::select! {
-            ended = tokio::time::timeout_at(deadline, trying) => {
-                if ended.is_err() {
-                    lane.falls_behind();
-                }
-            }
-            () = shared.stop() => {}
-        }
-    }
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if results.sent.len() < share.tasks.len() {
-        let tried: BTreeSet<_> = results.sent.iter().map(|sent| sent.event).collect();
-        let now = shared.api.clock.world();
-        let rest = share.tasks.iter().filter(|task| !tried.contains(&task.event));
-        results.sent.extend(rest.map(|task| task.waits(webhook.id, now)));
-    }
-    results
-}
-
 /// Who is to hear what of these commits.
-async fn shares(shared: &Shared, own: &mut Reader, commits: &[Committed]) -> Result<Vec<Share>, Error> {
-    let known: Vec<Arc<WebhookRecord>> =
-        shared.api.engine.webhooks().all().await?.into_iter().map(Arc::new).collect();
-    let mut shares: Vec<Share> =
-        known.into_iter().map(|webhook| Share { webhook, tasks: Vec::new() }).collect();
+async fn shares(
+    shared: &Shared,
+    feed: &dyn Feed,
+    own: &mut Reader,
+    commits: &[Committed],
+) -> Result<Vec<Share>, Error> {
+    let known = shared.api.engine.webhooks().all().await?;
+    let mut gathered = Gathered::new(&shared.api, &shared.sender.counts, known);
     for commit in commits {
         notice(shared, own, commit);
-        if own.heard.is_empty() {
-            continue;
-        }
-        let all = match Happening::all_of(commit) {
-            Ok(all) => all,
-            Err(error) => {
-                // Of a newer build, or damaged: nothing would go on if this did not.
-                tracing::error!(%error, "nobody can be told of a record that cannot be read");
-                continue;
-            }
-        };
-        for happening in all {
-            tell(shared, own, &happening, &mut shares).await?;
+        match feed.committed_at(commit.version) {
+            // In order: who hears is who was there before.
+            None => gathered.take(commit, |webhook| own.heard.contains(&webhook.id)).await?,
+            Some(at) => gathered.take(commit, |webhook| hears_from(webhook) <= at).await?,
         }
     }
-    shares.retain(|share| !share.tasks.is_empty());
-    Ok(shares)
+    Ok(gathered.shares())
+}
+
+/// From when on a webhook hears what is committed, where commits come in no order.
+fn hears_from(webhook: &WebhookRecord) -> Instant {
+    webhook.created_at.plus_millis(-CLOCKS_DIFFER)
 }
 
 /// Webhooks that come and go, and what waits for one.
@@ -310,56 +352,11 @@ fn notice(shared: &Shared, own: &mut Reader, commit: &Committed) {
             && let Ok(WebhooksRecord { webhooks }) = decode(&write.key, value)
         {
             own.heard = webhooks.iter().map(|own| own.id).collect();
+            for webhook in webhooks.iter().filter(|own| own.status != WebhookStatus::Enabled) {
+                // When it is switched on again it has not failed, whoever switched it off.
+                shared.lane(webhook.id).failing().take();
+            }
             shared.changed.notify_one();
         }
-    }
-}
-
-/// Adds an event to what those are sent that hear of it.
-async fn tell(
-    shared: &Shared,
-    own: &Reader,
-    happening: &Happening,
-    shares: &mut [Share],
-) -> Result<(), Error> {
-    // Most hear the same.
-    let mut texts: HashMap<Hears, Option<Bytes>> = HashMap::new();
-    for share in shares.iter_mut() {
-        let webhook = &share.webhook;
-        if !own.heard.contains(&webhook.id) || !wants(webhook, happening) {
-            continue;
-        }
-        let hears = shared.api.hears(happening, webhook.brand.as_ref()).await?;
-        let text = match texts.get(&hears) {
-            Some(text) => text.clone(),
-            None => {
-                let text = shared.api.event_text(happening, hears)?.map(Bytes::from);
-                texts.insert(hears, text.clone());
-                text
-            }
-        };
-        if let Some(body) = text {
-            tracing::debug!(webhook = wire::id(webhook.id), event = wire::id(happening.id), "told");
-            share.tasks.push(Task::first(happening, body));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a webhook asked for events of that type. A test is its own alone, and that it was switched off is not told
-/// to itself.
-fn wants(webhook: &WebhookRecord, happening: &Happening) -> bool {
-    let about = match &happening.what {
-        What::Noted(noted) => noted.webhook(),
-        What::Entry(_)
-        | What::Registered { .. }
-        | What::Linked { .. }
-        | What::Programme { .. }
-        | What::Settled { .. } => None,
-    };
-    match happening.kind {
-        EventType::WebhookTest => about == Some(webhook.id),
-        EventType::WebhookDisabled if about == Some(webhook.id) => false,
-        kind => webhook.types.iter().any(|pattern| kind.is_in(pattern)),
     }
 }

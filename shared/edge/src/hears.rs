@@ -1,7 +1,11 @@
 //! Who hears of what: what a webhook's brand decides is what a caller of that brand may see. Beside
 //! [`crate::access`], which decides it for requests.
 
-use domain::{event::Hearers, id::BrandId, programme::BrandKind};
+use domain::{
+    event::{EventType, Hearers},
+    id::BrandId,
+    programme::BrandKind,
+};
 use engine::{Error, Happening, What, id::Reference};
 
 use crate::{Api, wire::Show};
@@ -13,8 +17,8 @@ pub enum Hears {
     Nothing,
     /// All of it.
     Whole,
-    /// What a partner is told that knows the member by that reference.
-    ByReference(Reference),
+    /// What a partner is told, which knows the member by that reference, if it is about one.
+    AsPartner(Option<Reference>),
 }
 
 impl Api {
@@ -31,6 +35,10 @@ impl Api {
         match (known.kind, hearers) {
             (_, Hearers::Own) if what.brand() != Some(own) => Ok(Hears::Nothing),
             (BrandKind::Own, _) => Ok(Hears::Whole),
+            // Whoever asks for a test gets it.
+            (BrandKind::Partner, Hearers::Own) if happening.kind == EventType::WebhookTest => {
+                Ok(Hears::AsPartner(None))
+            }
             (BrandKind::Partner, Hearers::House | Hearers::Own) => Ok(Hears::Nothing),
             (BrandKind::Partner, Hearers::Partners) => self.partner_hears(what, own).await,
         }
@@ -53,7 +61,7 @@ impl Api {
             | What::Settled { .. }
             | What::Noted(_) => None,
         };
-        Ok(reference.map_or(Hears::Nothing, Hears::ByReference))
+        Ok(reference.map_or(Hears::Nothing, |own| Hears::AsPartner(Some(own))))
     }
 
     /// The event's JSON, as they get it; `None` if they get nothing.
@@ -66,7 +74,7 @@ impl Api {
         let text = match hears {
             Hears::Nothing => return Ok(None),
             Hears::Whole => serde_json::to_vec(&show.event(happening)),
-            Hears::ByReference(reference) => serde_json::to_vec(&show.partner_event(happening, reference)),
+            Hears::AsPartner(reference) => serde_json::to_vec(&show.partner_event(happening, reference)),
         };
         #[expect(clippy::expect_used, reason = "an event that cannot be written must not go out empty")]
         Ok(Some(text.expect("structs with string keys, written to memory")))

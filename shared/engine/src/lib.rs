@@ -53,7 +53,7 @@ pub use store::conformance;
 pub use store::{Records, error::Error, id, keys, memory, records};
 pub use webhooks::{
     Webhooks,
-    deliveries::{DELIVERIES_DAYS, Delivery, Forgets, REDELIVERED_MAX, Sent, Waiting},
+    deliveries::{DELIVERIES_DAYS, Delivery, Forgets, Found, REDELIVERED_MAX, Sent, Waiting},
     happening::{Happening, What, event_id},
     registered::{NoSuchWebhook, WEBHOOKS_MAX, WEBHOOKS_OF_BRAND_MAX},
 };

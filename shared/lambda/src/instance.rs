@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     event::{self, Event},
+    handed::{self, Reacts},
     measure::{self, Measured, Whose},
     reply::Reply,
 };
@@ -20,10 +21,15 @@ use crate::{
 /// A scheduled run ends this long before Lambda would end it, to report how far it came.
 const SWEEP_MARGIN: Duration = Duration::from_secs(10);
 
+/// A reaction to time takes no new work after so long: it comes again each minute.
+const REACTS_FOR: Duration = Duration::from_secs(50);
+
 /// One instance of a function.
 pub struct Instance {
     function: &'static Function,
     api: Api,
+    /// What it does that no caller asks.
+    reacts: Option<Box<dyn Reacts>>,
     /// The table's name, for metrics.
     table: String,
     /// Whether the store has been checked to be ours.
@@ -88,7 +94,14 @@ impl Instance {
     pub fn new(function: &'static Function, api: Api, table: &str) -> Instance {
         api.share_store();
         let table = table.to_owned();
-        Instance { function, api, table, known: AtomicBool::new(false), warm: AtomicBool::new(false) }
+        let (known, warm) = (AtomicBool::new(false), AtomicBool::new(false));
+        Instance { function, api, reacts: None, table, known, warm }
+    }
+
+    /// The same, which does that with what the table's stream hands over, and at its time.
+    #[must_use]
+    pub fn reacting(self, reacts: Box<dyn Reacts>) -> Instance {
+        Instance { reacts: Some(reacts), ..self }
     }
 
     /// Handles an event and writes down that it did.
@@ -101,7 +114,10 @@ impl Instance {
         let names: Vec<&str> = self.api.functions.iter().map(|function| function.name).collect();
         let reply = match event::read(&names, event) {
             Ok(Event::Url(request)) => Ok(measured.told(self.answer(request).await)),
-            Ok(Event::Direct(event)) => self.run(&event, began, invocation, &mut measured).await,
+            Ok(Event::Direct(event)) => match &self.reacts {
+                Some(reacts) => self.react(reacts.as_ref(), &event, began, invocation).await,
+                None => self.run(&event, began, invocation, &mut measured).await,
+            },
             // The event says that it came by a URL, so a caller waits for an answer.
             Err(problem) => Ok(measured.told(self.api.refuse(&problem))),
         };
@@ -127,6 +143,24 @@ impl Instance {
     /// Whether it has a route that anybody may call: what that answers follows from what the store says of the master key.
     fn is_open(&self) -> bool {
         self.api.functions.iter().flat_map(|function| function.routes).any(|route| route.access.anybody)
+    }
+
+    /// Does what a batch of the table's stream, or its time, has it do.
+    async fn react(
+        &self,
+        reacts: &dyn Reacts,
+        event: &Value,
+        began: Instant,
+        invocation: &Invocation,
+    ) -> Result<Reply, Failure> {
+        self.know_store().await?;
+        self.api.freshen().await?;
+        if let Some(batch) = handed::read(event) {
+            return Ok(Reply::Direct(handed::deal(reacts, &self.api, batch).await));
+        }
+        let until = began + invocation.left.saturating_sub(SWEEP_MARGIN).min(REACTS_FOR);
+        let done = reacts.time(&self.api, until).await.map_err(Problem::from)?;
+        Ok(Reply::Direct(serde_json::json!({ "done": true, "attempts": done })))
     }
 
     /// Runs a schedule's work. If time runs out, the event fails, although finished work stays done: so

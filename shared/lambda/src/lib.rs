@@ -7,6 +7,7 @@
 
 mod event;
 mod fault;
+mod handed;
 mod instance;
 mod measure;
 mod reply;
@@ -22,6 +23,7 @@ use serde_json::Value;
 
 pub use event::{Event, read};
 pub use fault::tell;
+pub use handed::Reacts;
 pub use instance::{Failure, Instance, Invocation};
 pub use measure::{METRICS, NAMESPACE, PER_PART};
 pub use reply::Reply;
@@ -35,7 +37,20 @@ pub fn run(function: &'static Function) -> ExitCode {
 /// The same for a function that answers under further names, each as a function of its own. A
 /// schedule runs the first.
 pub fn run_with(function: &'static Function, others: &[&'static Function]) -> ExitCode {
-    let ended = start(function, others);
+    run_as(function, others, None)
+}
+
+/// The same for a function that answers no caller, but does what the table's stream and its schedule have it do.
+pub fn run_reacting(function: &'static Function, reacts: Box<dyn Reacts>) -> ExitCode {
+    run_as(function, &[], Some(reacts))
+}
+
+fn run_as(
+    function: &'static Function,
+    others: &[&'static Function],
+    reacts: Option<Box<dyn Reacts>>,
+) -> ExitCode {
+    let ended = start(function, others, reacts);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,7 +60,11 @@ pub fn run_with(function: &'static Function, others: &[&'static Function]) -> Ex
     }
 }
 
-fn start(function: &'static Function, others: &[&'static Function]) -> Result<(), String> {
+fn start(
+    function: &'static Function,
+    others: &[&'static Function],
+    reacts: Option<Box<dyn Reacts>>,
+) -> Result<(), String> {
     let settings = Settings::of_environment().map_err(|error| error.to_string());
     tell(function.name, settings.as_ref().map_or("info", |settings| settings.log.as_str()));
     let settings = settings?;
@@ -55,7 +74,10 @@ fn start(function: &'static Function, others: &[&'static Function]) -> Result<()
     // One event at a time, so one thread is enough.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let instance = start::instance(function, others, &settings).await?;
+        let mut instance = start::instance(function, others, &settings).await?;
+        if let Some(reacts) = reacts {
+            instance = instance.reacting(reacts);
+        }
         answer_events(&instance).await
     })
 }

@@ -21,8 +21,11 @@ const LOG: &str = "LAUREL_LOG";
 /// Where a test's clock starts; for binaries with the feature `test-clock`.
 const TEST_CLOCK: &str = "LAUREL_TEST_CLOCK";
 
+/// `1`: webhooks may point to this machine; for binaries with the feature `test-clock`.
+const LOCAL_WEBHOOKS: &str = "LAUREL_LOCAL_WEBHOOKS";
+
 /// The names that a deployed function reads, and whether they are required; one of the two master keys is
-/// required. `LAUREL_TEST_CLOCK` is not among them: a deployed binary refuses it.
+/// required. `LAUREL_TEST_CLOCK` and `LAUREL_LOCAL_WEBHOOKS` are not among them: a deployed binary refuses them.
 pub const ENVIRONMENT: &[(&str, bool)] = &[
     (TABLE, true),
     (MASTER_KEY_SECRET, true),
@@ -59,6 +62,8 @@ pub struct Settings {
     pub log: String,
     /// Where a test's clock starts.
     pub test_clock: Option<Instant>,
+    /// Whether webhooks may point to this machine, for tests.
+    pub local_webhooks: bool,
 }
 
 /// What is wrong with the environment.
@@ -111,6 +116,7 @@ impl Settings {
             rate_limit: given(RATE_LIMIT).map_or(Ok(edge::RATE_LIMIT), |text| rate_limit(&text))?,
             log: given(LOG).unwrap_or_else(|| "info".to_owned()),
             test_clock: given(TEST_CLOCK).map(|text| test_clock(&text)).transpose()?,
+            local_webhooks: given(LOCAL_WEBHOOKS).map_or(Ok(false), |text| local_webhooks(&text))?,
         })
     }
 }
@@ -133,6 +139,16 @@ pub(crate) fn checked_master_key(key: &str) -> Result<&str, SettingsError> {
 #[cfg(feature = "test-clock")]
 fn test_clock(text: &str) -> Result<Instant, SettingsError> {
     Instant::parse(text).ok_or(SettingsError::Wrong(TEST_CLOCK, "an RFC 3339 instant is needed"))
+}
+
+#[cfg(feature = "test-clock")]
+fn local_webhooks(text: &str) -> Result<bool, SettingsError> {
+    Ok(text == "1")
+}
+
+#[cfg(not(feature = "test-clock"))]
+fn local_webhooks(_: &str) -> Result<bool, SettingsError> {
+    Err(SettingsError::Wrong(LOCAL_WEBHOOKS, "this binary sends to public addresses alone"))
 }
 
 #[cfg(not(feature = "test-clock"))]
@@ -193,6 +209,16 @@ mod tests {
         let set = |at| [("LAUREL_TABLE", "t"), ("LAUREL_MASTER_KEY", "k"), ("LAUREL_TEST_CLOCK", at)];
         assert_eq!(of(&set("2026-01-01T00:00:00Z")).is_ok(), cfg!(feature = "test-clock"));
         assert!(of(&set("yesterday")).is_err());
+    }
+
+    #[test]
+    fn a_deployed_binary_sends_to_public_addresses_alone() {
+        let set = [("LAUREL_TABLE", "t"), ("LAUREL_MASTER_KEY", "k"), ("LAUREL_LOCAL_WEBHOOKS", "1")];
+        assert_eq!(
+            of(&set).map(|settings| settings.local_webhooks).ok(),
+            cfg!(feature = "test-clock").then_some(true)
+        );
+        assert!(!of(&set[..2]).unwrap().local_webhooks);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(crate) async fn instance(
     let clock = settings.test_clock.map_or(Clock::Machine, Clock::test);
     let mut api = Api::new(store, clock, secrets, [&[function], others].concat());
     api.origins.clone_from(&settings.origins);
+    api.local_webhooks = settings.local_webhooks;
     api.rates = Policy::requests(settings.rate_limit).map(Rates::new);
     Ok(Instance::new(function, api, &settings.table))
 }

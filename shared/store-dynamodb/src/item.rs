@@ -37,7 +37,6 @@ fn manner_number(manner: Manner) -> Option<&'static str> {
 }
 
 /// The manner of that number; `None` if it is of a newer Laurel.
-#[cfg(feature = "stream")]
 pub(crate) fn manner(number: &str) -> Option<Manner> {
     [Manner::Quiet, Manner::Anew].into_iter().find(|manner| manner_number(*manner) == Some(number))
 }

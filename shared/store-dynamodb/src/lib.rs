@@ -28,10 +28,12 @@ mod request;
 mod store;
 #[cfg(feature = "stream")]
 mod stream;
+mod streamed;
 mod tries;
 mod version;
 
 pub use error::{Cause, ConnectError};
 pub use metered::{Call, Metered};
 pub use store::{AccessKeys, DynamoStore, Options};
+pub use streamed::{Streamed, committed_at};
 pub use tries::Pace;

@@ -25,7 +25,7 @@ use aws_sdk_dynamodbstreams::{
     operation::{get_records::GetRecordsError, get_shard_iterator::GetShardIteratorError},
     types::ShardIteratorType,
 };
-use engine::store::{Changes, Committed, Feed, Pending, Position, StoreError};
+use engine::store::{Changes, Committed, Feed, Instant as At, Pending, Position, StoreError, Version};
 use futures_util::future::join_all;
 
 use self::place::{Places, Progress, Shard};
@@ -44,6 +44,10 @@ const ITERATOR_AGE: Duration = Duration::from_secs(10 * 60);
 
 /// How many shards are read at once.
 const SHARDS_AT_ONCE: usize = 16;
+
+/// After so many reads in vain the pause between two doubles, and how often it does.
+const IN_VAIN: u32 = 10;
+const LONGER_MAX: u32 = 2;
 
 /// The most records that DynamoDB gives in one answer.
 const RECORDS_MAX: usize = 1_000;
@@ -69,6 +73,8 @@ pub(crate) struct Memory {
     iterators: HashMap<(Arc<str>, Progress), (Instant, String)>,
     /// Which of the shards that can be read is first.
     turn: usize,
+    /// How many reads have found nothing since the last that found something.
+    in_vain: u32,
 }
 
 impl fmt::Debug for Stream {
@@ -295,6 +301,9 @@ impl Stream {
                 }
             }
         }
+        let mut memory = self.memory();
+        memory.in_vain = if commits.is_empty() { memory.in_vain.saturating_add(1) } else { 0 };
+        drop(memory);
         Ok(Changes::Commits { commits, next: places.position() })
     }
 }
@@ -325,7 +334,14 @@ impl Feed for Stream {
         Box::pin(self.read(position, limit))
     }
 
+    fn committed_at(&self, version: Version) -> Option<At> {
+        Some(crate::committed_at(version))
+    }
+
     fn more<'a>(&'a self, _: &'a Position) -> Pending<'a, ()> {
-        Box::pin(tokio::time::sleep(self.pause))
+        // Each request is paid for: who finds nothing again and again asks less often.
+        let in_vain = self.memory().in_vain;
+        let pause = self.pause * (1 << (in_vain / IN_VAIN).min(LONGER_MAX));
+        Box::pin(tokio::time::sleep(pause))
     }
 }

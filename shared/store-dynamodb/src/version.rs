@@ -40,6 +40,13 @@ impl Versions {
     }
 }
 
+/// When a commit of that version was made, in milliseconds since 1970, by the clock of whoever made it, or a little
+/// later.
+pub(crate) fn made_at(Version(version): Version) -> i64 {
+    let millis = ((version >> CHANCE_BITS) << UNIT_BITS) / 1_000;
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
+
 fn now_ticks() -> u64 {
     u64::try_from(now().as_micros()).unwrap_or(0) >> UNIT_BITS
 }
@@ -88,6 +95,14 @@ mod tests {
             assert!(next > last && floor.is_none_or(|floor| next > floor), "{next:?} after {last:?}");
             last = next;
         }
+    }
+
+    #[test]
+    fn a_version_says_when_it_was_made() {
+        let millis = || i64::try_from(now().as_millis()).unwrap();
+        let before = millis();
+        let made = made_at(Versions::default().after(None));
+        assert!((before - 1..=millis()).contains(&made), "{made} from {before}");
     }
 
     #[test]

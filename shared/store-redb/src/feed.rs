@@ -102,6 +102,11 @@ impl Log {
         Place::read(self.id, position).map(|place| place.passed)
     }
 
+    /// The number of the last commit that is durable and visible.
+    pub(crate) fn last(&self) -> u64 {
+        *self.end.borrow()
+    }
+
     fn position(&self, place: Place) -> Position {
         place.position(self.id)
     }

@@ -294,6 +294,12 @@ impl RedbStore {
         }
     }
 
+    /// How many commits follow that position of this store's feed; `None` if it is none of it. That of a reader that
+    /// stores its place is followed by that commit.
+    pub fn follow(&self, position: &engine::store::Position) -> Option<u64> {
+        self.log.passed(position).map(|passed| self.log.last().saturating_sub(passed))
+    }
+
     /// Whether commits are still accepted. After a failed sync none are until the store is reopened.
     pub fn takes_commits(&self) -> bool {
         self.queue.is_open()

@@ -91,6 +91,8 @@ types! {
     IdentityAdded "identity.added" House;
     /// an identity was removed
     IdentityRemoved "identity.removed" House;
+    /// tags were set or taken away by hand
+    TagsChanged "tags.changed" House;
     /// a member was linked with a partner
     LinkMade "link.made" Partners;
     /// a link ended

@@ -1,7 +1,7 @@
 //! Events as webhooks get them. Partners have a struct of their own, so that a field that somebody adds does not reach
 //! them by accident. No event holds personal data: who needs the name asks for the member.
 
-use domain::{id::BrandId, member::MemberId};
+use domain::{event::EventType, id::BrandId, member::MemberId};
 use engine::{
     Happening, What,
     id::{EventId, Reference, WebhookId},
@@ -31,7 +31,8 @@ pub struct Event<'a> {
 pub struct PartnerEvent<'a> {
     id: Ulid<EventId>,
     r#type: &'static str,
-    member_ref: Ulid<Reference>,
+    /// Null of a test.
+    member_ref: OrNull<Ulid<Reference>>,
     brand: OrNull<Id<&'a BrandId>>,
     occurred_at: At,
     recorded_at: At,
@@ -53,7 +54,9 @@ impl Show<'_> {
         let recorded_at = what.recorded_at();
         let (seq, occurred_at, data) = match what {
             What::Entry(entry) => {
-                (Some(entry.seq), entry.event.occurred_at, EventData::Entry(Box::new(self.entry(entry))))
+                // All of it: who hears of it has no answer to compare it with.
+                let shown = self.shown_entry(entry, true).in_full(entry.event.kind.row());
+                (Some(entry.seq), entry.event.occurred_at, EventData::Entry(Box::new(shown)))
             }
             _ => (None, recorded_at, EventData::Facts(self.facts(happening))),
         };
@@ -69,11 +72,12 @@ impl Show<'_> {
         }
     }
 
-    /// An event as the partner gets it that knows the member by that reference: of its own entries, and of its links.
+    /// An event as the partner gets it that knows the member by that reference: of its own entries, of its links, and
+    /// the tests of its webhooks.
     pub(crate) fn partner_event<'a>(
         &self,
         happening: &'a Happening,
-        reference: Reference,
+        reference: Option<Reference>,
     ) -> PartnerEvent<'a> {
         let what = &happening.what;
         let recorded_at = what.recorded_at();
@@ -82,6 +86,13 @@ impl Show<'_> {
                 (entry.event.occurred_at, EventData::Entry(Box::new(self.partner_entry(entry))))
             }
             What::Linked { link, .. } => (recorded_at, EventData::Facts(self.link(link))),
+            What::Noted(noted) if noted.webhook().is_some() => {
+                let mut facts = Map::new();
+                facts.extend(
+                    noted.webhook().map(|own| ("webhook_id".to_owned(), id::<WebhookId>(own).into())),
+                );
+                (recorded_at, EventData::Facts(facts))
+            }
             What::Registered { .. } | What::Programme { .. } | What::Settled { .. } | What::Noted(_) => {
                 panic!("a partner is never told of {}", happening.kind.word())
             }
@@ -89,7 +100,7 @@ impl Show<'_> {
         PartnerEvent {
             id: Ulid(happening.id),
             r#type: happening.kind.word(),
-            member_ref: Ulid(reference),
+            member_ref: OrNull(reference.map(Ulid)),
             brand: OrNull(what.brand().map(Id)),
             occurred_at: self.instant(occurred_at),
             recorded_at: self.instant(recorded_at),
@@ -132,7 +143,12 @@ impl Show<'_> {
                     add("webhook_id", id::<WebhookId>(webhook).into());
                 }
                 for (name, value) in noted.about.iter().filter(|(name, _)| name != "webhook") {
-                    add(name, value.as_str().into());
+                    // No id of a tag has a comma.
+                    let tags = || value.split(',').filter(|tag| !tag.is_empty()).collect::<Vec<_>>();
+                    match happening.kind {
+                        EventType::TagsChanged => add(name, tags().into()),
+                        _ => add(name, value.as_str().into()),
+                    }
                 }
                 if !noted.fields.is_empty() {
                     add("fields", noted.fields.clone().into());

@@ -22,7 +22,9 @@ use crate::{
         id::{LinkCodeHash, Reference},
         keys,
         reading::Loaded,
-        records::{Answer, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, Unreadable, decode},
+        records::{
+            Answer, HappenedRecord, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, Unreadable, decode,
+        },
         write::{delete, put, still},
     },
 };
@@ -259,8 +261,9 @@ impl Partners {
         Ok(links.into_iter().map(|(link, _)| link).find(|link| covers(&link.record)))
     }
 
-    /// Removes all links and codes of an erased member; no new ones are made for it.
-    pub(crate) async fn erase_links(&self, id: MemberId) -> Result<(), Error> {
+    /// Removes all links and codes of an erased member; no new ones are made for it. Whom it was linked with is told
+    /// that it is not any more.
+    pub(crate) async fn erase_links(&self, request: &Request, id: MemberId) -> Result<(), Error> {
         for _ in 0..PAGES_MAX {
             let found = self.records.store.scan(keys::links_and_codes(id), PAGE).await?;
             let mut writes = Vec::new();
@@ -270,6 +273,9 @@ impl Partners {
                 if let Some((_, brand, _)) = keys::read_member_link(key) {
                     let link: LinkRecord = decode(key, &record.value)?;
                     writes.push(delete(keys::reference(&brand, link.reference)));
+                    if link.end.is_none() {
+                        writes.push(HappenedRecord::link_ended(request, id, brand, &link));
+                    }
                 }
             }
             if writes.is_empty() {

@@ -24,7 +24,7 @@ pub(super) fn told_outward(
         let what = kind.word().to_owned();
         let (by, at) = (request.by, request.now);
         let noted = HappenedRecord { what, at, by, member: Some(member), brand: None, about, fields };
-        let key = keys::happened(at, tie(member, version, writes.len()));
+        let key = keys::happened(at, tie(b"person changed\0", member, version, writes.len()));
         writes.push(put(key, Expect::Absent, &noted));
     };
     for identity in &after.identities {
@@ -87,11 +87,9 @@ fn changed(before: &Person, after: &Person) -> Vec<String> {
 }
 
 /// What tells this from others of the same moment.
-fn tie(member: MemberId, version: Version, number: usize) -> [u8; 16] {
+pub(super) fn tie(what: &[u8], member: MemberId, version: Version, number: usize) -> [u8; 16] {
     let mut hash = Sha256::new();
-    for part in
-        [&b"person changed\0"[..], &member.0, &version.0.to_be_bytes(), &(number as u64).to_be_bytes()]
-    {
+    for part in [what, &member.0, &version.0.to_be_bytes(), &(number as u64).to_be_bytes()] {
         hash.update(part);
     }
     let digest: [u8; 32] = hash.finalize().into();

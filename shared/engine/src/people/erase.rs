@@ -36,7 +36,7 @@ impl People {
         let keyless = Request { key: None, ..request.clone() };
         self.ledger.execute(&keyless, &Act::set_status(Whom::Id(id), set)).await?;
         // From here on something has been written, whatever happens to the rest.
-        self.partners.erase_links(id).await.map_err(Error::half_done)?;
+        self.partners.erase_links(request, id).await.map_err(Error::half_done)?;
         self.erase_person(id, claims).await.map_err(Error::half_done)
     }
 

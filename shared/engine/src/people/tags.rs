@@ -1,21 +1,22 @@
 //! Tags that are set by hand. Those of a rule are derived whenever a member is looked at, and never stored.
 
 use domain::{
+    event::EventType,
     member::{Member, MemberId},
     programme::Programme,
     refusal::Refusal,
 };
 
-use super::told::has_left;
+use super::{changes::tie, told::has_left};
 use crate::{
     access::requests::{Request, Told, remember},
     ledger::parts::{MemberPart, Parts},
     people::{People, view::MemberView},
     store::{
-        Expect, WRITES_MAX, Write,
+        Expect, Version, WRITES_MAX, Write,
         error::{Error, until_settled},
         keys,
-        records::{Answer, Remembered},
+        records::{Answer, HappenedRecord, Remembered},
         turns::Turn,
         write::{put, still},
     },
@@ -75,18 +76,21 @@ impl People {
         }
         let (person, version) = person.ok_or(Refusal::MemberNotFound)?;
         let programmes = self.programme.timeline_of(&member).await?;
-        let mut after = member;
+        let (mut after, before) = (member.clone(), member.tags);
         let changed = tag_by_hand(programmes.newest(), &mut after, &change.add, &change.remove)?;
         let now = request.now.max(after.as_of);
         let view = self.view(&after, Some(&loaded.record), person, now).await?;
         let answer = tell(&view);
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let timely_count = timely.len();
+        let mut told = None;
         if changed {
+            told = Some(told_outward(request, id, &before, &after.tags, loaded.version));
             parts.member(MemberPart::plain(Some(&loaded), None, &after, timely));
         }
         let mut writes: Vec<Write> = parts.into_writes();
         request.note(&mut writes);
+        writes.extend(told);
         if let Some(key) = request.key {
             let kept = keys::answer(id, key.hash);
             writes.push(put(kept.clone(), Expect::Anything, &answer));
@@ -103,6 +107,32 @@ impl People {
         }
         Ok(Told { answer, replayed: false })
     }
+}
+
+/// The write that tells which tags came and which went, in the commit that changes the member: it was read in that version.
+fn told_outward(
+    request: &Request,
+    member: MemberId,
+    before: &[String],
+    after: &[String],
+    version: Version,
+) -> Write {
+    let those = |of: &[String], without: &[String]| {
+        let own: Vec<&str> = of.iter().filter(|tag| !without.contains(tag)).map(String::as_str).collect();
+        own.join(",")
+    };
+    let about =
+        vec![("added".to_owned(), those(after, before)), ("removed".to_owned(), those(before, after))];
+    let noted = HappenedRecord {
+        what: EventType::TagsChanged.word().to_owned(),
+        at: request.now,
+        by: request.by,
+        member: Some(member),
+        brand: None,
+        about,
+        fields: Vec::new(),
+    };
+    put(keys::happened(request.now, tie(b"tags changed\0", member, version, 0)), Expect::Absent, &noted)
 }
 
 /// Adds and takes away tags that are set by hand; whether anything changes.

@@ -21,6 +21,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use domain::time::Instant;
 
 use super::{
     Change, Expect, Key, Manner, Pending, Record, Records, StoreError, Version, Write,
@@ -109,6 +110,13 @@ pub trait Feed: Send + Sync {
     /// What follows that position: about `limit` commits at most, and fewer if they are long. Returns at once, also if
     /// there is nothing.
     fn after<'a>(&'a self, position: &'a Position, limit: usize) -> Pending<'a, Result<Changes, StoreError>>;
+
+    /// When a commit of that version was made, by the clock of whoever made it: of a store in which commits come apart
+    /// and in no order between records. `None` of one that tells them in their order.
+    fn committed_at(&self, version: Version) -> Option<Instant> {
+        let _ = version;
+        None
+    }
 
     /// Waits until something may follow that position. It may return early, and a store without a signal returns
     /// after a while. Dropping it is no loss.

@@ -34,8 +34,8 @@ pub use settlement::{
 };
 
 pub use webhooks::{
-    deliveries, deliveries_between, delivery, failing, happened, read_delivery, read_retry, retries, retry,
-    webhooks,
+    deliveries, deliveries_between, delivery, failing, happened, read_delivery, read_failing, read_retry,
+    retries, retry, webhooks,
 };
 
 /// Kinds of record, by what their keys begin with. Everything else about each is in

@@ -8,12 +8,12 @@ use domain::{event::EventType, time::Instant};
 
 use crate::{
     store::{
-        Expect, Key, Record, WRITES_MAX, Write,
+        Expect, Key, Record, Version, WRITES_MAX, Write,
         error::{Error, until_settled},
         id::{EventId, WebhookId},
         keys::{self, kind},
         records::{DeliveryRecord, DeliveryState, HappenedRecord, RetryRecord, Unreadable, decode},
-        write::{delete, put},
+        write::{delete, delete_read, put},
     },
     webhooks::{Webhooks, happening::Happening},
 };
@@ -48,8 +48,34 @@ pub struct Waiting {
     pub event: EventId,
     /// For when it was meant, by the machine's clock.
     pub at: Instant,
+    /// The version of its record: whoever deals with it expects that, so that of two instances only one does.
+    pub version: Version,
     /// What is stored.
     pub record: RetryRecord,
+}
+
+/// What was found among what waits for a webhook.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// An event.
+    Waiting(Waiting),
+    /// A record that cannot be read: of a newer build, or damaged. It is left where it is.
+    Unreadable {
+        /// For when it is meant.
+        at: Instant,
+        /// Why.
+        why: Unreadable,
+    },
+}
+
+impl Found {
+    /// For when it is meant, by the machine's clock.
+    pub fn at(&self) -> Instant {
+        match self {
+            Found::Waiting(waiting) => waiting.at,
+            Found::Unreadable { at, .. } => *at,
+        }
+    }
 }
 
 /// What is to be written of an attempt, or of an event that is not tried yet.
@@ -59,8 +85,8 @@ pub struct Sent {
     pub webhook: WebhookId,
     /// The event.
     pub event: EventId,
-    /// For when it was meant, if it waited.
-    pub waited: Option<Instant>,
+    /// For when it was meant, if it waited, and the version of the record that says so.
+    pub waited: Option<(Instant, Version)>,
     /// The attempt's number, from 1; 0: not tried yet.
     pub attempt: u32,
     /// How many attempts of the present schedule have failed by now.
@@ -79,8 +105,8 @@ impl Sent {
         let mut writes = Vec::with_capacity(Sent::WRITES_MAX);
         let next = self.record.next_at;
         // A key stands once in a commit.
-        if let Some(waited) = self.waited.filter(|waited| Some(*waited) != next) {
-            writes.push(delete(keys::retry(webhook, waited, event)));
+        if let Some((waited, version)) = self.waited.filter(|(waited, _)| Some(*waited) != next) {
+            writes.push(delete_read(keys::retry(webhook, waited, event), version));
         }
         if self.waited.is_some() && self.attempt == 1 {
             writes.push(delete(keys::delivery(webhook, event, 0)));
@@ -89,23 +115,27 @@ impl Sent {
         if let Some(at) = next {
             let DeliveryRecord { what, source, .. } = self.record.clone();
             let retry = RetryRecord { what, source, attempt: self.attempt + 1, tried: self.tried };
-            writes.push(put(keys::retry(webhook, at, event), Expect::Anything, &retry));
+            let same = self.waited.filter(|(waited, _)| *waited == at);
+            let expect = same.map_or(Expect::Anything, |(_, version)| Expect::Version(version));
+            writes.push(put(keys::retry(webhook, at, event), expect, &retry));
         }
         writes
     }
 
-    /// The writes of all of them in as many commits as they take, beside so many others in the last.
-    pub fn commits(all: &[Sent], others: usize) -> Vec<Vec<Write>> {
-        let mut commits = vec![Vec::new()];
-        for sent in all {
-            let writes = sent.writes();
-            let last = commits.len() - 1;
-            match commits[last].len() + writes.len() + others > WRITES_MAX {
-                true => commits.push(writes),
-                false => commits[last].extend(writes),
+    /// All of them in as many parts as fit into a commit each, with their writes, beside so many others in the last;
+    /// at least one part.
+    pub fn parts(all: &[Sent], others: usize) -> Vec<(&[Sent], Vec<Write>)> {
+        let (mut parts, mut begun, mut writes) = (Vec::new(), 0, Vec::new());
+        for (at, sent) in all.iter().enumerate() {
+            let more = sent.writes();
+            if writes.len() + more.len() + others > WRITES_MAX {
+                parts.push((&all[begun..at], std::mem::take(&mut writes)));
+                begun = at;
             }
+            writes.extend(more);
         }
-        commits
+        parts.push((&all[begun..], writes));
+        parts
     }
 }
 
@@ -128,17 +158,63 @@ impl Webhooks {
         Ok(found.iter().map(delivery).collect::<Result<_, _>>()?)
     }
 
-    /// What waits for a webhook, the earliest first, and so many at most.
+    /// What waits for a webhook after that one, the earliest first, and so many at most.
     ///
     /// # Errors
-    /// The store failed, or a record is unreadable.
-    pub async fn waiting(&self, webhook: WebhookId, limit: usize) -> Result<Vec<Waiting>, Error> {
-        let found = self.records.store.scan(keys::retries(webhook), limit).await?;
-        let waiting = found.iter().map(|(key, record)| {
-            let (_, at, event) = keys::read_retry(key).ok_or_else(|| Unreadable { key: key.clone() })?;
-            Ok::<_, Unreadable>(Waiting { event, at, record: decode(key, &record.value)? })
-        });
-        Ok(waiting.collect::<Result<_, _>>()?)
+    /// The store failed.
+    pub async fn waiting(
+        &self,
+        webhook: WebhookId,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, Found)>, Error> {
+        let mut range = keys::retries(webhook);
+        if let Some(after) = after {
+            range.from = after.successor();
+        }
+        let found = self.records.store.scan(range, limit).await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|(key, record)| found_waiting(&key, &record).map(|own| (key, own)))
+            .collect())
+    }
+
+    /// Those events as they wait for a webhook, each for its moment; nothing of one that does not wait any more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn still_waiting(
+        &self,
+        webhook: WebhookId,
+        events: &[(Instant, EventId)],
+    ) -> Result<Vec<Waiting>, Error> {
+        let keys: Vec<Key> = events.iter().map(|(at, event)| keys::retry(webhook, *at, *event)).collect();
+        let found = self.records.store.get(&keys).await?;
+        let waiting =
+            keys.iter().zip(found).filter_map(|(key, record)| match found_waiting(key, &record?)? {
+                Found::Waiting(waiting) => Some(waiting),
+                Found::Unreadable { .. } => None,
+            });
+        Ok(waiting.collect())
+    }
+
+    /// Which of these attempts, by event and number, were made and written down.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn attempted(
+        &self,
+        webhook: WebhookId,
+        attempts: &[(EventId, u32)],
+    ) -> Result<Vec<bool>, Error> {
+        let keys: Vec<Key> =
+            attempts.iter().map(|(event, attempt)| keys::delivery(webhook, *event, *attempt)).collect();
+        Ok(self.records.store.get(&keys).await?.iter().map(Option::is_some).collect())
+    }
+
+    /// The write that takes back that an event waits: it was sent already.
+    pub fn waits_no_more(webhook: WebhookId, waiting: &Waiting) -> Write {
+        delete_read(keys::retry(webhook, waiting.at, waiting.event), waiting.version)
     }
 
     /// What happened, from what its record holds now; `None` if that is gone.
@@ -173,7 +249,7 @@ impl Webhooks {
     /// Has the failed ones of that time sent again, the newest first: how many.
     ///
     /// # Errors
-    /// The store failed, or a record is unreadable; what was found by then is sent.
+    /// The store failed; what was found by then is sent.
     pub async fn redeliver_failed(
         &self,
         webhook: WebhookId,
@@ -189,7 +265,8 @@ impl Webhooks {
             };
             let mut writes = Vec::new();
             for found in &page {
-                let found = delivery(found)?;
+                // One that cannot be read keeps no other back.
+                let Ok(found) = delivery(found) else { continue };
                 // The first of an event is its newest.
                 let is_newest = last.replace(found.event) != Some(found.event);
                 let waits = found.record.next_at.is_some_and(|at| at <= now);
@@ -229,37 +306,38 @@ impl Webhooks {
     }
 
     /// Looks through a part of what was sent and of what happened, and removes what is old enough or of a webhook
-    /// that is gone. Where the next part begins; `None` after the last.
+    /// that is gone; `now` is the clock that what happened goes by. What cannot be read stays. Where the next part
+    /// begins; `None` after the last.
     ///
     /// # Errors
-    /// The store failed, or a record is unreadable.
+    /// The store failed.
     pub async fn forget(
         &self,
         part: Option<(Forgets, Option<Bytes>)>,
-        world: Instant,
+        (now, world): (Instant, Instant),
     ) -> Result<Option<(Forgets, Option<Bytes>)>, Error> {
         let (what, from) = part.unwrap_or((Forgets::Deliveries, None));
         let page = self.records.store.walk(Some(what.kind()), from, PAGE).await?;
         // Read after the page: what a webhook that was just made has in it is not nobody's.
         let known: Vec<WebhookId> = self.all().await?.iter().map(|own| own.id).collect();
+        let is_nobodys = |owner: Option<WebhookId>| !owner.is_some_and(|own| known.contains(&own));
         let mut old = Vec::new();
         for (key, record) in &page.records {
-            let is_old = |at: Instant, days: u32| at.plus_days(days) <= world;
             let goes = match what {
                 Forgets::Deliveries => {
-                    let sent: DeliveryRecord = decode(key, &record.value)?;
-                    let owner = keys::read_delivery(key).map(|(webhook, ..)| webhook);
-                    let waits = sent.next_at.is_some_and(|at| at > world);
-                    !owner.is_some_and(|own| known.contains(&own))
-                        || (is_old(sent.at, DELIVERIES_DAYS) && !waits)
+                    let is_old = |sent: DeliveryRecord| {
+                        let waits = sent.next_at.is_some_and(|at| at > world);
+                        sent.at.plus_days(DELIVERIES_DAYS) <= world && !waits
+                    };
+                    is_nobodys(keys::read_delivery(key).map(|(webhook, ..)| webhook))
+                        || decode(key, &record.value).is_ok_and(is_old)
                 }
-                Forgets::Waiting => {
-                    let owner = keys::read_retry(key).map(|(webhook, ..)| webhook);
-                    !owner.is_some_and(|own| known.contains(&own))
-                }
+                Forgets::Waiting => is_nobodys(keys::read_retry(key).map(|(webhook, ..)| webhook)),
+                Forgets::Failing => *key != keys::webhooks() && is_nobodys(keys::read_failing(key)),
                 Forgets::Happened => {
-                    let noted: HappenedRecord = decode(key, &record.value)?;
-                    is_old(noted.at, HAPPENED_DAYS)
+                    // A test's clock may be far behind the machine's, or far ahead.
+                    let is_old = |noted: HappenedRecord| noted.at.plus_days(HAPPENED_DAYS) <= now.min(world);
+                    decode(key, &record.value).is_ok_and(is_old)
                 }
             };
             if goes {
@@ -283,6 +361,8 @@ pub enum Forgets {
     Deliveries,
     /// What waits.
     Waiting,
+    /// Since when receivers fail.
+    Failing,
     /// What happened without an entry.
     Happened,
 }
@@ -292,6 +372,7 @@ impl Forgets {
         match self {
             Forgets::Deliveries => kind::DELIVERY,
             Forgets::Waiting => kind::RETRY,
+            Forgets::Failing => kind::WEBHOOK,
             Forgets::Happened => kind::HAPPENED,
         }
     }
@@ -299,10 +380,20 @@ impl Forgets {
     fn next(self) -> Option<Forgets> {
         match self {
             Forgets::Deliveries => Some(Forgets::Waiting),
-            Forgets::Waiting => Some(Forgets::Happened),
+            Forgets::Waiting => Some(Forgets::Failing),
+            Forgets::Failing => Some(Forgets::Happened),
             Forgets::Happened => None,
         }
     }
+}
+
+/// What such a record says; `None` of a key of another form.
+fn found_waiting(key: &Key, record: &Record) -> Option<Found> {
+    let (_, at, event) = keys::read_retry(key)?;
+    Some(match decode(key, &record.value) {
+        Ok(own) => Found::Waiting(Waiting { event, at, version: record.version, record: own }),
+        Err(why) => Found::Unreadable { at, why },
+    })
 }
 
 fn delivery((key, record): &(Key, Record)) -> Result<Delivery, Unreadable> {

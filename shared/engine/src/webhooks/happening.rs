@@ -10,13 +10,17 @@ use domain::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::store::{
-    Changed, Committed, Key, Manner,
-    id::EventId,
-    keys::{self, kind},
-    records::{
-        By, EntryRecord, HappenedRecord, LinkRecord, MemberRecord, MonthRecord, ProgramRecord, Stage,
-        Unreadable, decode,
+use crate::{
+    access::requests::Request,
+    store::{
+        Changed, Committed, Expect, Key, Manner, Write,
+        id::{EventId, Reference},
+        keys::{self, kind},
+        records::{
+            By, EntryRecord, HappenedRecord, LinkEnd, LinkRecord, MemberRecord, MonthRecord, ProgramRecord,
+            Stage, Unreadable, decode,
+        },
+        write::put,
     },
 };
 
@@ -129,19 +133,20 @@ impl Happening {
     }
 
     /// What is told of a commit: nothing of one that changed the form of records alone, or that is to be kept quiet.
-    ///
-    /// # Errors
-    /// A record cannot be read.
-    pub fn all_of(commit: &Committed) -> Result<Vec<Happening>, Unreadable> {
+    /// And which records cannot be read: nobody can be told of them.
+    pub fn all_of(commit: &Committed) -> (Vec<Happening>, Vec<Unreadable>) {
+        let (mut all, mut unreadable) = (Vec::new(), Vec::new());
         match commit.manner {
             Manner::Plain => {}
-            Manner::Quiet | Manner::Anew => return Ok(Vec::new()),
+            Manner::Quiet | Manner::Anew => return (all, unreadable),
         }
-        let mut all = Vec::new();
         for write in &commit.writes {
-            all.extend(Happening::of(write)?);
+            match Happening::of(write) {
+                Ok(more) => all.extend(more),
+                Err(error) => unreadable.push(error),
+            }
         }
-        Ok(all)
+        (all, unreadable)
     }
 
     /// What is told of a write.
@@ -222,9 +227,54 @@ fn read(key: &Key, value: &Bytes) -> Result<Option<(What, Types)>, Unreadable> {
         let noted: HappenedRecord = decode(key, value)?;
         // A newer build may note what this one has no word for.
         let Some(kind) = EventType::of(&noted.what) else { return Ok(None) };
-        return one(What::Noted(noted), kind);
+        return one(noted.ended_link().unwrap_or(What::Noted(noted)), kind);
     }
     Ok(None)
+}
+
+/// What the note of a link that ended calls the partner's reference, and since when it stood.
+const REFERENCE: &str = "member_ref";
+const LINKED_AT: &str = "linked_at";
+
+impl HappenedRecord {
+    /// The write that notes that an erasure ended a member's link: its own record goes with the person.
+    pub(crate) fn link_ended(
+        request: &Request,
+        member: MemberId,
+        brand: BrandId,
+        link: &LinkRecord,
+    ) -> Write {
+        let Reference(reference) = link.reference;
+        let hex: String = reference.iter().map(|byte| format!("{byte:02x}")).collect();
+        let noted = HappenedRecord {
+            what: EventType::LinkEnded.word().to_owned(),
+            at: request.now,
+            by: request.by,
+            member: Some(member),
+            brand: Some(brand),
+            about: vec![(REFERENCE.to_owned(), hex), (LINKED_AT.to_owned(), link.linked_at.0.to_string())],
+            fields: Vec::new(),
+        };
+        // The reference tells it from all others of that moment.
+        put(keys::happened(request.now, reference), Expect::Absent, &noted)
+    }
+
+    /// The link whose end it notes, if one.
+    fn ended_link(&self) -> Option<What> {
+        let about = |asked: &str| self.about.iter().find(|(name, _)| name == asked).map(|(_, value)| value);
+        let (member, brand) = (self.member?, self.brand.clone()?);
+        let reference = u128::from_str_radix(about(REFERENCE)?, 16).ok()?;
+        let linked_at = Instant(about(LINKED_AT)?.parse().ok()?);
+        let link = LinkRecord {
+            reference: Reference(reference.to_be_bytes()),
+            asked_by: self.by,
+            asked_at: linked_at,
+            linked_at,
+            from_seq: 0,
+            end: Some(LinkEnd { by: self.by, at: self.at, seq: 0 }),
+        };
+        Some(What::Linked { member, brand, link })
+    }
 }
 
 #[cfg(test)]
@@ -232,7 +282,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::store::{Changes, Expect, Store, Write, memory::MemoryStore, records::LinkEnd, write::put};
+    use crate::store::{Changes, Store, memory::MemoryStore};
 
     const ID: MemberId = MemberId([7; 16]);
     const AT: Instant = Instant(1_767_225_600_123);
@@ -249,8 +299,9 @@ mod tests {
         let Changes::Commits { commits, .. } = feed.after(&from, 100).now_or_never().unwrap().unwrap() else {
             panic!("a gap");
         };
-        let all = commits.iter().flat_map(|commit| Happening::all_of(commit).unwrap());
-        all.map(|one| one.kind.word()).collect()
+        let all =
+            commits.iter().map(Happening::all_of).inspect(|(_, unreadable)| assert!(unreadable.is_empty()));
+        all.flat_map(|(all, _)| all).map(|one| one.kind.word()).collect()
     }
 
     fn plainly(store: &MemoryStore, writes: Vec<Write>) {
@@ -297,6 +348,23 @@ mod tests {
             |store: &MemoryStore, writes| _ = store.commit_as(writes, Manner::Quiet).now_or_never().unwrap();
         assert_eq!(told(|_| vec![write()], anew), [""; 0]);
         assert_eq!(told(|_| vec![write()], quietly), [""; 0]);
+        let cut = Write { change: crate::store::Change::Put(Bytes::from_static(b"\xff")), ..write() };
+        let other = put(keys::happened(AT, [2; 16]), Expect::Absent, &noted("identity.added"));
+        let commit = |writes: Vec<Write>| Committed {
+            version: crate::store::Version(1),
+            manner: Manner::Plain,
+            writes: writes
+                .into_iter()
+                .map(|write| {
+                    let crate::store::Change::Put(value) = write.change else { panic!("a put") };
+                    let (key, version) = (write.key, crate::store::Version(1));
+                    Changed { key, version, value: Some(value), is_new: true }
+                })
+                .collect(),
+        };
+        // One that cannot be read keeps no other of its commit back.
+        let (all, unreadable) = Happening::all_of(&commit(vec![cut, other]));
+        assert_eq!((all.len(), all[0].kind, unreadable.len()), (1, EventType::IdentityAdded, 1));
         let unknown = put(keys::happened(AT, [1; 16]), Expect::Absent, &noted("comet.seen"));
         assert_eq!(told(|_| vec![unknown], plainly), [""; 0]);
     }

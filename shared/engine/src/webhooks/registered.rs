@@ -8,7 +8,7 @@ use crate::{
         requests::{Request, Told},
     },
     store::{
-        Expect, Manner, StoreError, Version,
+        Expect, Manner, StoreError, Version, Write,
         error::{ATTEMPTS_MAX, Error, until_settled},
         id::{EventId, WebhookId},
         keys,
@@ -23,6 +23,10 @@ pub const WEBHOOKS_MAX: usize = 20;
 
 /// The most webhooks of a brand.
 pub const WEBHOOKS_OF_BRAND_MAX: usize = 5;
+
+/// The note of a function that sends to webhooks: when it last said so, and after how long it says so again.
+const FUNCTION_NOTE: &str = "webhooks_function";
+const NOTED_ANEW_MILLIS: i64 = 10 * 60 * 1_000;
 
 /// There is no such webhook.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,10 +61,13 @@ impl Webhooks {
             all.push(new.clone());
             Ok(Ok(answer.clone()))
         };
-        match self.change_all(request, add).await? {
-            Ok(told) => Ok(told),
-            Err(NoSuchWebhook) => Err(Error::Contended),
-        }
+        let done = match self.change_all(request, Vec::new(), add).await {
+            Ok(Err(NoSuchWebhook)) => Err(Error::Contended),
+            Ok(Ok(told)) => Ok(told),
+            Err(error) => Err(error),
+        };
+        // The last one that there is room for may be this very request's.
+        self.access.or_remembered(request, done).await
     }
 
     /// Changes a webhook, and tells what became of it. `reaches` says whether the caller has to do with it.
@@ -82,7 +89,28 @@ impl Webhooks {
                 tell(own)
             }))
         };
-        self.change_all(request, change).await
+        self.change_all(request, Vec::new(), change).await
+    }
+
+    /// Switches a webhook on again: from now on it has not failed. Otherwise as [`Webhooks::change`].
+    ///
+    /// # Errors
+    /// As [`Webhooks::change`].
+    pub async fn enable(
+        &self,
+        request: &Request,
+        id: WebhookId,
+        reaches: impl Fn(&WebhookRecord) -> bool,
+        tell: impl Fn(&WebhookRecord) -> Answer,
+    ) -> Result<Result<Told, NoSuchWebhook>, Error> {
+        let enable = |all: &mut Vec<WebhookRecord>| {
+            let own = all.iter_mut().find(|own| own.id == id && reaches(own));
+            Ok(own.ok_or(NoSuchWebhook).map(|own| {
+                own.status = WebhookStatus::Enabled;
+                tell(own)
+            }))
+        };
+        self.change_all(request, vec![delete(keys::failing(id))], enable).await
     }
 
     /// Removes a webhook. What was sent to it is forgotten later.
@@ -100,7 +128,7 @@ impl Webhooks {
             let place = all.iter().position(|own| own.id == id && reaches(own));
             Ok(place.ok_or(NoSuchWebhook).map(|place| tell(&all.remove(place))))
         };
-        self.change_all(request, remove).await
+        self.change_all(request, vec![delete(keys::failing(id))], remove).await
     }
 
     /// Changes all secrets that `reseal` has another form of; returns how many.
@@ -131,9 +159,11 @@ impl Webhooks {
         .await
     }
 
+    /// Changes the list, and with it makes these writes.
     async fn change_all(
         &self,
         request: &Request,
+        beside: Vec<Write>,
         change: impl Fn(&mut Vec<WebhookRecord>) -> Result<Result<Answer, NoSuchWebhook>, Error>,
     ) -> Result<Result<Told, NoSuchWebhook>, Error> {
         for _ in 0..ATTEMPTS_MAX {
@@ -147,8 +177,12 @@ impl Webhooks {
                 Ok(answer) => answer,
                 Err(none) => return Ok(Err(none)),
             };
-            let changed = (record != before).then(|| put(keys::webhooks(), unchanged(version), &record));
-            match self.access.commit_told(request, changed.into_iter().collect(), &answer).await {
+            let mut writes = Vec::new();
+            if record != before {
+                writes.push(put(keys::webhooks(), unchanged(version), &record));
+                writes.extend(beside.iter().cloned());
+            }
+            match self.access.commit_told(request, writes, &answer).await {
                 Err(Error::Store(StoreError::LostRace)) => {}
                 done => return done.map(|()| Ok(Told { answer, replayed: false })),
             }
@@ -156,7 +190,8 @@ impl Webhooks {
         Err(Error::Contended)
     }
 
-    /// Has a test sent to a webhook: the event's id, or the earlier answer. `tie` are bytes of chance.
+    /// Has a test sent to a webhook: the event's id, or the earlier answer. `world` is the machine's clock; `tie` are
+    /// bytes of chance.
     ///
     /// # Errors
     /// The store failed.
@@ -164,12 +199,13 @@ impl Webhooks {
         &self,
         request: &Request,
         webhook: &WebhookRecord,
+        world: Instant,
         tie: [u8; 16],
         tell: impl Fn(EventId) -> Answer,
     ) -> Result<Told, Error> {
-        let noted = noted(request.by, request.now, EventType::WebhookTest, webhook, None);
-        let key = keys::happened(request.now, tie);
-        let answer = tell(event_id(request.now, &key, EventType::WebhookTest));
+        let noted = noted(request.by, world, EventType::WebhookTest, webhook, None);
+        let key = keys::happened(world, tie);
+        let answer = tell(event_id(world, &key, EventType::WebhookTest));
         until_settled(|before| {
             let (key, noted, answer) = (key.clone(), &noted, &answer);
             async move {
@@ -186,8 +222,35 @@ impl Webhooks {
         .await
     }
 
-    /// Switches a webhook off, because its receiver failed, and says so, outward and in the activity log, where it is
-    /// called as it is shown. Whether it was on.
+    /// Notes that a function sends to webhooks what the store's own stream hands it. `world` is the machine's clock.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn note_function(&self, world: Instant) -> Result<(), Error> {
+        let noted = self.function_noted().await?;
+        if noted.is_some_and(|at| world.0 - at.0 < NOTED_ANEW_MILLIS) {
+            return Ok(());
+        }
+        let value = bytes::Bytes::copy_from_slice(&world.0.to_be_bytes());
+        self.records.set_note(FUNCTION_NOTE, value).await
+    }
+
+    /// Whether a function sends to webhooks, so that nobody else has to.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn has_function(&self, world: Instant) -> Result<bool, Error> {
+        Ok(self.function_noted().await?.is_some_and(|at| world.0 - at.0 < 3 * NOTED_ANEW_MILLIS))
+    }
+
+    async fn function_noted(&self) -> Result<Option<Instant>, Error> {
+        let noted = self.records.note(FUNCTION_NOTE).await?;
+        let millis = noted.and_then(|bytes| bytes.as_ref().try_into().ok());
+        Ok(millis.map(|bytes| Instant(i64::from_be_bytes(bytes))))
+    }
+
+    /// Switches a webhook off at that moment of the machine's clock, because its receiver failed, and says so,
+    /// outward and in the activity log, where it is called as it is shown. Whether it was on.
     ///
     /// # Errors
     /// The store failed.
@@ -195,7 +258,7 @@ impl Webhooks {
         &self,
         (id, shown): (WebhookId, &str),
         why: &str,
-        (now, world): (Instant, Instant),
+        world: Instant,
         tie: [u8; 16],
     ) -> Result<bool, Error> {
         until_settled(|_| async {
@@ -203,13 +266,13 @@ impl Webhooks {
             let own = record.webhooks.iter_mut().find(|own| own.id == id);
             let Some(own) = own.filter(|own| own.status == WebhookStatus::Enabled) else { return Ok(false) };
             own.status = WebhookStatus::Disabled { at: world, why: why.to_owned() };
-            let noted = noted(By::Time, now, EventType::WebhookDisabled, own, Some(why));
+            let noted = noted(By::Time, world, EventType::WebhookDisabled, own, Some(why));
             let word = EventType::WebhookDisabled.word();
             let writes = vec![
                 put(keys::webhooks(), unchanged(version), &record),
-                put(keys::happened(now, tie), Expect::Absent, &noted),
+                put(keys::happened(world, tie), Expect::Absent, &noted),
                 delete(keys::failing(id)),
-                noted_by_time(now, tie, word, shown.to_owned(), why),
+                noted_by_time(world, tie, word, shown.to_owned(), why),
             ];
             self.records.commit(writes).await?;
             Ok(true)

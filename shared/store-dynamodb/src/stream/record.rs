@@ -3,15 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodbstreams::types::{AttributeValue, OperationType, Record, StreamRecord};
-use bytes::Bytes;
-use engine::{
-    keys,
-    store::{Changed, Committed, Manner, Version},
-};
+use engine::{keys, store::Committed};
 
 use crate::{
-    item::{MANNER, PARTITION, SORT, VALUE, VERSION, manner},
-    place::Place,
+    Streamed,
+    item::{MANNER, PARTITION, SORT, VALUE, VERSION},
 };
 
 /// By how much the time of a record may be rounded down.
@@ -27,38 +23,33 @@ pub(super) fn committed(record: Record, since: i64) -> Option<Committed> {
     if told.approximate_creation_date_time.is_some_and(|at| at.secs().saturating_mul(1_000) < begun) {
         return None;
     }
-    let read = read(told, is_new);
+    let read = read(told, is_new).and_then(Streamed::committed);
     if read.is_none() {
         tracing::warn!("a record of the table's stream is not one of Laurel's, and is passed over");
     }
-    read.filter(|(changed, _)| changed.key.kind() != keys::kind::PLACE).map(|(changed, manner)| Committed {
-        version: changed.version,
-        manner,
-        writes: vec![changed],
-    })
+    read.filter(|commit| commit.writes.iter().all(|write| write.key.kind() != keys::kind::PLACE))
 }
 
-fn read(told: StreamRecord, is_new: bool) -> Option<(Changed, Manner)> {
+fn read(told: StreamRecord, is_new: bool) -> Option<Streamed> {
     let mut keys = told.keys?;
-    let key = Place { k: take(&mut keys, PARTITION)?, s: take(&mut keys, SORT)? }.key();
+    let (partition, sort) = (take(&mut keys, PARTITION)?, take(&mut keys, SORT)?);
     let Some(mut image) = told.new_image else {
         // The old image is only asked which version was deleted.
-        let version = told.old_image.as_ref().and_then(version).unwrap_or(Version(0));
-        return Some((Changed { key, version, value: None, is_new: false }, Manner::Plain));
+        let version = told.old_image.as_ref().and_then(version);
+        return Some(Streamed { partition, sort, value: None, version, manner: None, is_new: false });
     };
-    let version = version(&image)?;
-    let manner = match image.get(MANNER) {
-        None => Manner::Plain,
-        Some(AttributeValue::N(digits)) => manner(digits)?,
+    let manner = match image.remove(MANNER) {
+        None => None,
+        Some(AttributeValue::N(digits)) => Some(digits),
         Some(_) => return None,
     };
-    let value = Bytes::from(take(&mut image, VALUE)?);
-    Some((Changed { key, version, value: Some(value), is_new }, manner))
+    let version = version(&image);
+    Some(Streamed { partition, sort, value: Some(take(&mut image, VALUE)?), version, manner, is_new })
 }
 
-fn version(image: &Image) -> Option<Version> {
+fn version(image: &Image) -> Option<u64> {
     match image.get(VERSION) {
-        Some(AttributeValue::N(digits)) => digits.parse().ok().map(Version),
+        Some(AttributeValue::N(digits)) => digits.parse().ok(),
         _ => None,
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     instance::Outcome,
     pool::Pool,
     settings::Settings,
+    stream,
 };
 
 /// The largest request: Lambda takes 6 MB.
@@ -60,6 +61,10 @@ pub(crate) async fn serve(settings: Arc<Settings>) -> Result<(), Error> {
     let clock = Arc::new(TestClock::new(settings.test_clock.as_deref()));
     println!("Lambda gateway on http://{}", listener.local_addr()?);
     let gateway = Arc::new(Gateway { settings, clock, pools: Mutex::default() });
+    if let Some(manner) = gateway.settings.stream {
+        let pool = gateway.pool("react").ok_or("there is no function react")?;
+        tokio::spawn(stream::hand_over(gateway.settings.clone(), pool, manner));
+    }
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     loop {

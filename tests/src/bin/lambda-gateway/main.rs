@@ -23,6 +23,7 @@
 //! | `LAUREL_ADMIN_KEY`, `LAUREL_MASTER_KEY` | as for `laurel`; a master key is made up if need be |
 //! | `LAMBDA_GATEWAY_FUNCTIONS` | the folder of the functions' binaries, `<name>` or `<name>/bootstrap`, if it is not the one of this program |
 //! | `LAMBDA_GATEWAY_INSTANCES` | instances of a function at once, at most; 3 unless given |
+//! | `LAMBDA_GATEWAY_STREAM` | `once`: the table's stream is handed to `react`; `twice`: each batch again, in the other order |
 //! | `LAMBDA_GATEWAY_IN_TURNS` | `1`: requests go to as many instances in turns, as if all were busy |
 
 #![forbid(unsafe_code)]
@@ -34,6 +35,7 @@ mod listen;
 mod pool;
 mod runtime_api;
 mod settings;
+mod stream;
 
 use std::{process::ExitCode, sync::Arc};
 

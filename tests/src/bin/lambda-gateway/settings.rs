@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::Error;
+use crate::{Error, stream::Manner};
 
 /// A master key if none is given.
 const MASTER_KEY: &str = "lambda-gateway-master-key-0123456789abcdef";
@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) instances_max: usize,
     /// Whether they take turns even when they are not busy.
     pub(crate) in_turns: bool,
+    /// How the table's stream is handed over, if it is.
+    pub(crate) stream: Option<Manner>,
     /// Where the test's clock starts, as it was written.
     pub(crate) test_clock: Option<String>,
     table: String,
@@ -50,6 +52,10 @@ impl Settings {
             address: address.parse()?,
             instances_max: number.unwrap_or(INSTANCES_MAX).max(1),
             in_turns: variable("LAMBDA_GATEWAY_IN_TURNS").is_some_and(|word| word == "1"),
+            stream: variable("LAMBDA_GATEWAY_STREAM").map(|word| match word.as_str() {
+                "twice" => Manner::Twice,
+                _ => Manner::Once,
+            }),
             test_clock: flag("--test-clock"),
             table: flag("--table").ok_or("--table is needed: functions share nothing but a table")?,
             endpoint: flag("--endpoint"),
@@ -58,6 +64,16 @@ impl Settings {
             laurel: beside.join("laurel"),
             words,
         })
+    }
+
+    /// The table's name.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Where DynamoDB answers, if not at AWS.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// Runs `laurel serve` over the table until it serves: that writes the programme, the first admin's key,
@@ -106,6 +122,10 @@ impl Settings {
             ("LAUREL_MASTER_KEY", self.master_key.clone()),
             ("LAUREL_LOG", variable("LAUREL_LOG").unwrap_or_else(|| "warn".to_owned())),
         ];
+        if self.stream.is_some() {
+            // Receivers are of this machine.
+            environment.push(("LAUREL_LOCAL_WEBHOOKS", "1".to_owned()));
+        }
         environment.extend(self.endpoint.iter().map(|endpoint| ("LAUREL_ENDPOINT", endpoint.clone())));
         environment
     }

@@ -23,6 +23,12 @@ pub fn failing(webhook: WebhookId) -> Key {
     key(kind::WEBHOOK, &[&webhook.0])
 }
 
+/// The webhook of such a key.
+pub fn read_failing(key: &Key) -> Option<WebhookId> {
+    let id = key.as_bytes().get(2..).filter(|_| key.kind() == kind::WEBHOOK)?;
+    id.try_into().ok().map(WebhookId)
+}
+
 /// An attempt to deliver an event, from 1; 0 is that it was not tried yet. The newest event comes first, and of each
 /// the newest attempt.
 pub fn delivery(webhook: WebhookId, event: EventId, attempt: u32) -> Key {
@@ -133,6 +139,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn since_when_a_webhook_fails_is_not_the_list_of_them() {
+        assert_eq!(read_failing(&failing(ID)), Some(ID));
+        assert_eq!(read_failing(&webhooks()), None);
+        assert_eq!(read_failing(&retry(ID, Instant(1), event(1, 1))), None);
     }
 
     #[test]

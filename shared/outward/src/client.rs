@@ -33,31 +33,31 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Connections to a receiver that are kept.
-const IDLE_MAX: usize = super::AT_ONCE;
+const IDLE_MAX: usize = crate::AT_ONCE;
 
 /// Bytes of an answer's body that are kept, and those that are read so that the connection can be used again.
 const KEPT_BYTES: usize = 256;
 const READ_BYTES: usize = 16 * 1024;
 
 /// A request, ready to be sent.
-pub(super) struct Message {
-    pub(super) url: String,
-    pub(super) id: String,
-    pub(super) seconds: i64,
-    pub(super) signature: String,
-    pub(super) body: Bytes,
+pub(crate) struct Message {
+    pub(crate) url: String,
+    pub(crate) id: String,
+    pub(crate) seconds: i64,
+    pub(crate) signature: String,
+    pub(crate) body: Bytes,
 }
 
 /// The client. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Client {
+pub(crate) struct Client {
     http: Option<Pooled<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>>,
     local: bool,
 }
 
 impl Client {
     /// A client that connects to this machine and by plain HTTP only if that is said.
-    pub(super) fn new(local: bool) -> Client {
+    pub(crate) fn new(local: bool) -> Client {
         let mut connector = HttpConnector::new_with_resolver(Resolver { local });
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -79,7 +79,7 @@ impl Client {
     }
 
     /// Sends it, once; `now` is the machine's clock.
-    pub(super) async fn send(&self, message: Message, now: Instant) -> Came {
+    pub(crate) async fn send(&self, message: Message, now: Instant) -> Came {
         match tokio::time::timeout(PATIENCE, self.try_to_send(message, now)).await {
             Ok(came) => came,
             Err(_) => Came::nothing("timeout"),
