@@ -9,20 +9,16 @@ import base64
 import datetime
 import hashlib
 import hmac
-import http.client
-import json
-import os
 import re
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 import zxingcpp
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from served import Checks, Server
 
 ADMIN_KEY = "cards-admin-key-0123456789abcdef"
 BEGIN = datetime.datetime(2026, 3, 2, 10, 0, tzinfo=datetime.timezone.utc)
@@ -80,58 +76,22 @@ def read_image(svg: str) -> str:
     return found[0].text if len(found) == 1 else f"{len(found)} codes"
 
 
-class Server:
-    """A laurel under a test clock."""
-
-    def __init__(self, laurel: str, data: str):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("LAUREL_")}
-        self.process = subprocess.Popen(
-            [laurel, "serve", "--data", data, "--test-clock", BEGIN.isoformat(), "--addr", f"127.0.0.1:{self.port}"],
-            env=environment | {"LAUREL_ADMIN_KEY": ADMIN_KEY}, stdout=subprocess.DEVNULL)
-        for _ in range(600):
-            try:
-                self.ask("GET", "/healthz")
-                return
-            except OSError:
-                time.sleep(0.05)
-        sys.exit("cards: the server did not come up")
-
-    def ask(self, method: str, path: str, body=None, at=None, key: str | None = ADMIN_KEY):
-        """The answer's status and body; the clock is at that moment from then on."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        headers |= {"Authorization": f"Bearer {key}"} if key else {}
-        headers |= {"Test-Clock": at.isoformat()} if at else {}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, json.loads(text) if "json" in (answer.getheader("content-type") or "") else text
-
-
 def main() -> int:
-    failures = 0
-
-    def check(what: str, got, want) -> None:
-        nonlocal failures
-        print(f"  {'ok ' if got == want else 'BAD'} {what}" + ("" if got == want else f": {got!r}, not {want!r}"))
-        failures += got != want
-
+    check = Checks()
     with tempfile.TemporaryDirectory() as data:
-        server = Server(sys.argv[1], data)
+        server = Server(sys.argv[1], ADMIN_KEY, "--data", data, "--test-clock", BEGIN.isoformat())
         try:
             run(server, check)
         finally:
-            server.process.terminate()
-            server.process.wait(60)
-    return 1 if failures else 0
+            server.stop()
+    return 1 if check.failures else 0
 
 
 def run(server: Server, check) -> None:
-    ask = server.ask
+    def ask(method, path, body=None, at=None, key=ADMIN_KEY):
+        """The answer's status and body; the clock is at that moment from then on."""
+        return server.ask(method, path, body, {"Test-Clock": at.isoformat()} if at else None, key)
+
     ask("PUT", "/program", PROGRAM)
     person = {"identities": [{"kind": "phone", "value": "138 0013 8000"}], "brand": "acme"}
     member = ask("POST", "/register", person)[1]["member"]["id"]

@@ -5,16 +5,13 @@
 Prints a row for each check and exits 1 if one failed.
 """
 
-import http.client
-import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from served import Checks, Server
 
 ADMIN_KEY = "metrics-admin-key-0123456789abcdef"
 BEGIN = "2026-03-02T10:00:00+08:00"
@@ -36,68 +33,31 @@ KINDS = {
 }
 
 
-class Server:
-    """A laurel under a test clock."""
-
-    def __init__(self, laurel: str, data: str):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("LAUREL_")}
-        self.process = subprocess.Popen(
-            [laurel, "serve", "--data", data, "--test-clock", BEGIN, "--addr", f"127.0.0.1:{self.port}"],
-            env=environment | {"LAUREL_ADMIN_KEY": ADMIN_KEY}, stdout=subprocess.DEVNULL)
-        for _ in range(600):
-            try:
-                self.ask("GET", "/healthz")
-                return
-            except OSError:
-                time.sleep(0.05)
-        sys.exit("metrics: the server did not come up")
-
-    def ask(self, method: str, path: str, body=None, key: str | None = ADMIN_KEY):
-        """The answer's status, type and text."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        headers |= {"Authorization": f"Bearer {key}"} if key else {}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, answer.getheader("content-type"), text
-
-    def metrics(self) -> tuple[dict, dict]:
-        """The kinds of all families by name, and the values of all samples by name and labels."""
-        status, kind, text = self.ask("GET", "/metrics")
-        assert (status, kind.split(";")[0]) == (200, "application/openmetrics-text"), (status, kind, text)
-        families = list(text_string_to_metric_families(text))
-        samples = {(sample.name, *sorted(sample.labels.items())): sample.value for family in families for sample in family.samples}
-        return {family.name: family.type for family in families}, samples
+def metrics(server: Server) -> tuple[dict, dict]:
+    """The kinds of all families by name, and the values of all samples by name and labels."""
+    status, kind, text = server.answer("GET", "/metrics")
+    assert (status, kind.split(";")[0]) == (200, "application/openmetrics-text"), (status, kind, text)
+    families = list(text_string_to_metric_families(text))
+    samples = {(sample.name, *sorted(sample.labels.items())): sample.value for family in families for sample in family.samples}
+    return {family.name: family.type for family in families}, samples
 
 
 def main() -> int:
-    failures = 0
-
-    def check(what: str, got, want) -> None:
-        nonlocal failures
-        print(f"  {'ok ' if got == want else 'BAD'} {what}" + ("" if got == want else f": {got!r}, not {want!r}"))
-        failures += got != want
-
+    check = Checks()
     with tempfile.TemporaryDirectory() as data:
-        server = Server(sys.argv[1], data)
+        server = Server(sys.argv[1], ADMIN_KEY, "--data", data, "--test-clock", BEGIN)
         try:
             run(server, data, check)
         finally:
-            server.process.terminate()
-            server.process.wait(60)
-    return 1 if failures else 0
+            server.stop()
+    return 1 if check.failures else 0
 
 
 def run(server: Server, data: str, check) -> None:
-    operator = json.loads(server.ask("POST", "/keys", {"name": "desk", "roles": ["operator"]})[2])["key"]
+    operator = server.ok("POST", "/keys", {"name": "desk", "roles": ["operator"]})["key"]
     for who, key, want in (("nobody", None, 401), ("an operator", operator, 403), ("an admin", ADMIN_KEY, 200)):
         check(f"{who} asks", server.ask("GET", "/metrics", key=key)[0], want)
-    kinds, before = server.metrics()
+    kinds, before = metrics(server)
     swept = "laurel_sweep_finished_timestamp_seconds"
     check("every family but of sweeps, of which there was none", kinds | {swept: "gauge"}, KINDS)
     check("that one is absent", swept in kinds, False)
@@ -106,8 +66,8 @@ def run(server: Server, data: str, check) -> None:
         server.ask("POST", "/register", {"identities": [identity], "brand": "acme"})
     server.ask("POST", "/register", {"identities": []})
     server.ask("GET", "/nothing/here")
-    check("a sweep ends", json.loads(server.ask("POST", "/expire-points", {})[2])["done"], True)
-    kinds, after = server.metrics()
+    check("a sweep ends", server.ok("POST", "/expire-points", {})["done"], True)
+    kinds, after = metrics(server)
     check("every family", kinds, KINDS)
     grown = {name: value - before.get(name, 0) for name, value in after.items()}
     requests = lambda function, status: ("laurel_requests_total", ("function", function), ("status", status))

@@ -12,19 +12,19 @@ import http.client
 import itertools
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from http_message_signatures import HTTPMessageSigner, MappingKeyResolver
 from http_message_signatures.algorithms import ED25519, HMAC_SHA256
+
+import served
 
 ADMIN_KEY = "signatures-admin-key-0123456789abcdef"
 PROGRAM = {
@@ -84,23 +84,19 @@ def digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-@dataclass
-class Server:
-    """A laurel that runs until it is stopped, and what was found of it."""
+class Server(served.Server):
+    """A laurel with a partner, and what was found of it."""
 
-    process: subprocess.Popen
-    port: int
-    failures: list[str] = field(default_factory=list)
-    nonces: itertools.count = field(default_factory=itertools.count)
+    def __init__(self, laurel: str, folder: str):
+        program = os.path.join(folder, "program.json")
+        with open(program, "w", encoding="utf-8") as file:
+            json.dump(PROGRAM, file)
+        self.failures: list[str] = []
+        self.nonces = itertools.count()
+        super().__init__(laurel, ADMIN_KEY, "--data", os.path.join(folder, "data"), "--program", program)
 
     def url(self, target: str) -> str:
         return f"http://127.0.0.1:{self.port}{target}"
-
-    def admin(self, method: str, target: str, body: object = None) -> dict:
-        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-        answer = requests.request(method, self.url(target), headers=headers, json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
 
     def sign(self, key: Key, method: str = "POST", target: str = "/reverse", body: bytes = BODY, **options) -> Sent:
         """A request that the client made and signed; `options` are its signer's."""
@@ -142,39 +138,17 @@ class Server:
             self.failures.append(f"{what}: {status} {code}, not {wanted[0]} {wanted[1]}")
 
 
-def start(laurel: str, folder: str) -> Server:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    program = os.path.join(folder, "program.json")
-    with open(program, "w", encoding="utf-8") as file:
-        json.dump(PROGRAM, file)
-    command = [laurel, "serve", "--addr", f"127.0.0.1:{port}", "--data", os.path.join(folder, "data"),
-               "--program", program]
-    process = subprocess.Popen(command, env=os.environ | {"LAUREL_ADMIN_KEY": ADMIN_KEY},
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    server = Server(process, port)
-    for _ in range(300):
-        try:
-            if requests.get(server.url("/healthz"), timeout=1).ok:
-                return server
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    process.kill()
-    sys.exit("the server does not start")
-
-
 def ed25519(server: Server) -> Key:
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     told = {"alg": "ed25519", "public_key": base64.b64encode(public).decode()}
-    made = server.admin("POST", "/partners/moon/keys", told)
+    made = server.ok("POST", "/partners/moon/keys", told)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return Key(made["keyid"], ED25519, pem)
 
 
 def hmac(server: Server) -> Key:
-    made = server.admin("POST", "/partners/moon/keys", {"alg": "hmac-sha256"})
+    made = server.ok("POST", "/partners/moon/keys", {"alg": "hmac-sha256"})
     return Key(made["keyid"], HMAC_SHA256, base64.b64decode(made["secret"]))
 
 
@@ -297,7 +271,7 @@ def sent_nonce(sent: Sent) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        server = start(sys.argv[1], folder)
+        server = Server(sys.argv[1], folder)
         try:
             keys = [ed25519(server), hmac(server)]
             for key, other in [keys, keys[::-1]]:
@@ -312,11 +286,10 @@ def main() -> None:
             print("revoked")
             for key in keys:
                 server.check("before", server.sign(key), TAKEN)
-                server.admin("DELETE", f"/partners/moon/keys/{key.keyid}")
+                server.ok("DELETE", f"/partners/moon/keys/{key.keyid}")
                 server.check("after", server.sign(key), REFUSED)
         finally:
-            server.process.terminate()
-            server.process.wait()
+            server.stop()
     print("\n".join(server.failures) if server.failures else "every request was answered as it should be")
     sys.exit(1 if server.failures else 0)
 

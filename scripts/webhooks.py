@@ -2,19 +2,16 @@
 
 import http.client
 import http.server
-import json
-import os
 import pathlib
 import random
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from served import Server
 
 LAUREL = sys.argv[1]
 KEY = "check-webhooks-admin-key-0123456789"
@@ -69,48 +66,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server:
-    """The server, which may be killed and started again."""
-
-    def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.folder = folder
-        self.process = None
-        self.start()
-
-    def start(self):
-        words = [LAUREL, "serve", "--addr", f"127.0.0.1:{self.port}", "--data", str(self.folder), "--allow-local-webhooks"]
-        env = {**os.environ, "LAUREL_ADMIN_KEY": KEY, "RUST_LOG": "off"}
-        self.process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
-        for _ in range(600):
-            try:
-                if self.call("GET", "/healthz")[0] == 200:
-                    return
-            except OSError:
-                time.sleep(0.05)
-        sys.exit("the server does not come up")
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def call(self, method, path, body=None, connection=None):
-        own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-        own.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = own.getresponse()
-        read = answer.read()
-        return answer.status, json.loads(read) if read else None
-
-    def ok(self, method, path, body=None):
-        status, answer = self.call(method, path, body)
-        if status >= 300:
-            sys.exit(f"{method} {path}: {status} {answer}")
-        return answer
-
-
 def earn(server, members, stop, acknowledged):
     """Orders earn until told to stop; what is not answered is sent again."""
     number = 0
@@ -120,7 +75,7 @@ def earn(server, members, stop, acknowledged):
         order = {"member_id": member, "brand": "acme", "order_id": f"{threading.get_ident()}-{number}", "amount": "10"}
         while not stop.is_set():
             try:
-                status, answer = server.call("POST", "/earn-points", order)
+                status, answer = server.ask("POST", "/earn-points", order)
             except (OSError, http.client.HTTPException):
                 time.sleep(0.05)
                 continue
@@ -141,7 +96,8 @@ def entries(server, member):
 
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="check-webhooks-"))
-    server, receiver = Server(folder / "data"), Receiver()
+    server = Server(LAUREL, KEY, "--data", str(folder / "data"), "--allow-local-webhooks")
+    receiver = Receiver()
     url = f"http://127.0.0.1:{receiver.server_port}/hook"
     receiver.secret = server.ok("POST", "/webhooks", {"url": url, "types": ["*"]})["secret"]
     members = []

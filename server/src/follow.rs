@@ -342,6 +342,7 @@ async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> 
             noted = Instant::now();
         }
         following.position = next;
+        tracing::debug!(position = full::hex(following.position.as_bytes()), "copied");
     }
 }
 

@@ -10,8 +10,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use edge::Secrets;
-use engine::store::{Change, Expect, Key, Position, Range, Store, StoreError, WRITES_MAX, Write as Change_};
+use edge::{
+    Secrets,
+    sealed::{self, CannotOpen},
+};
+use engine::store::{
+    Change, Expect, Key, Position, Range, Store, StoreError, WRITES_MAX, Write as Change_, kinds,
+};
 use engine::{Engine, keys};
 use serde_json::{Value, json};
 use store_redb::Snapshot;
@@ -245,8 +250,8 @@ async fn is_empty(store: &dyn Store) -> Result<bool, StoreError> {
     }
 }
 
-/// Reads the whole file once and checks its format, every line, that none is missing, and that it was written
-/// under this master key.
+/// Reads the whole file once and checks its format, every line, that none is missing, that it was written under this
+/// master key, and that all lines of it are there that something is sealed under.
 fn check(file: &Path, secrets: &Secrets) -> io::Result<u64> {
     let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut lines = BufReader::new(File::open(file)?).lines();
@@ -254,6 +259,7 @@ fn check(file: &Path, secrets: &Secrets) -> io::Result<u64> {
         return Err(wrong("it was not written by laurel export --full of this format".to_owned()));
     }
     let (mut records, mut counted) = (0u64, None);
+    let (mut known, mut ring) = (None, None);
     for (number, line) in lines.enumerate() {
         let line = line?;
         if counted.is_some() {
@@ -261,9 +267,16 @@ fn check(file: &Path, secrets: &Secrets) -> io::Result<u64> {
         }
         match record(&line) {
             Some((key, value)) => {
-                let other = key == keys::note(keys::MASTER_KEY_NOTE).as_bytes() && !secrets.knows(&value);
-                if other {
-                    return Err(wrong(KEY_NEEDED.to_owned()));
+                let key = Key::new(key);
+                if key == keys::note(keys::MASTER_KEY_NOTE) {
+                    if !secrets.knows(&value) {
+                        return Err(wrong(KEY_NEEDED.to_owned()));
+                    }
+                    known = Some(value);
+                } else if key == keys::note(keys::RING_NOTE) {
+                    ring = Some(value);
+                } else if kinds::is_sealed(key.kind()) && sealed::open(secrets, &key, &value).is_err() {
+                    return Err(wrong(format!("line {}: {CannotOpen}", number + 2)));
                 }
                 records += 1;
             }
@@ -278,6 +291,9 @@ fn check(file: &Path, secrets: &Secrets) -> io::Result<u64> {
     }
     if counted != Some(records) {
         return Err(wrong("it is cut off: the last line is missing or counts other records".to_owned()));
+    }
+    if let Some(known) = known {
+        secrets.settle(&known, ring.as_deref()).map_err(|other| wrong(other.to_string()))?;
     }
     Ok(records)
 }

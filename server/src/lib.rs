@@ -29,7 +29,7 @@ mod table;
 use std::process::ExitCode;
 
 use cli::{Cli, Command};
-use edge::{Clock, rekey, sealed};
+use edge::{Clock, alike, rekey, sealed};
 use start::Rekeying;
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
@@ -114,8 +114,13 @@ async fn reseal(data: &cli::Data) -> Result<ExitCode, StartError> {
         bar.set_position(done.records);
     });
     let people = people.await.map_err(|error| start::failed("cannot seal", &error))?;
+    let indexed = alike::index_all(&*opened.store, &opened.secrets).await;
+    let indexed = indexed.map_err(|error| start::failed("cannot index", &error))?;
     bar.finish_and_clear();
     println!("{} records about persons, {} of them sealed anew", people.records, people.written);
+    if indexed > 0 {
+        println!("{indexed} records by which persons are found who may be one");
+    }
     Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

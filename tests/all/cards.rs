@@ -186,6 +186,67 @@ async fn an_offline_code_is_told_late() {
     assert_eq!(shop.ok("POST", "/redeem", paying).await["entry"]["occurred_at"], at_the_till);
 }
 
+/// What was told once stays told, though it may be told later and later.
+#[tokio::test]
+async fn an_offline_code_is_good_once_however_late_it_may_be_told() {
+    let mut program = crate::support::program();
+    program["points"]["redeem_late_hours"] = json!(1);
+    let shop = Shop::open(&program, START).await;
+    let member = shop.somebody().await;
+    let mut made = Vec::new();
+    for at in ["10:00", "10:01", "10:02"].map(|time| format!("2026-03-02T{time}:00+08:00")) {
+        shop.at(&at);
+        made.push((token(&shop, &member, "?offline=true").await, at));
+    }
+    let told = async |(token, at): &(String, String)| {
+        let body = json!({"token": token, "brand": "acme", "spend": true, "occurred_at": at});
+        scanned(&shop, body).await
+    };
+    assert_eq!(told(&made[1]).await, member);
+    let at = "2026-03-02T13:00:00+08:00".to_owned();
+    shop.at(&at);
+    assert_eq!(told(&made[1]).await, "422 occurred_too_long_ago");
+    // The card forgets the other one by this.
+    made.push((token(&shop, &member, "?offline=true").await, at));
+    assert_eq!(told(&made[3]).await, member);
+
+    program["points"]["redeem_late_hours"] = json!(72);
+    shop.ok("PUT", "/program", program).await;
+
+    // One that nobody has spent with is good, unless it is older than what was forgotten.
+    let used = "409 card_token_used";
+    for (number, want) in [(0, used), (1, used), (2, &member), (2, used), (3, used)] {
+        assert_eq!(told(&made[number]).await, want, "{number}");
+    }
+}
+
+/// However often a card is spent with, it goes on, and its record stays small.
+#[tokio::test]
+async fn many_offline_codes_do_not_block_a_card() {
+    let mut program = crate::support::program();
+    program["points"]["redeem_late_hours"] = json!(1_000);
+    let shop = Shop::open(&program, START).await;
+    let member = shop.somebody().await;
+    let size = async || {
+        let records = shop.snapshot().await;
+        let card = records.into_iter().find(|(key, _)| key.kind() == kind::MEMBER_CARD);
+        card.unwrap().1.value.len()
+    };
+    let mut first = String::new();
+    for number in 0..700 {
+        shop.at(&format!("2026-03-02T{:02}:{:02}:00+08:00", 10 + number / 60, number % 60));
+        let token = token(&shop, &member, "?offline=true").await;
+        assert_eq!(scanned(&shop, spending(&token)).await, member, "{number}");
+        if number == 0 {
+            first = token;
+        }
+    }
+    assert!(size().await < 12_000, "{} bytes", size().await);
+    let early =
+        json!({"token": first, "brand": "acme", "spend": true, "occurred_at": "2026-03-02T10:00:00+08:00"});
+    assert_eq!(scanned(&shop, early).await, "409 card_token_used");
+}
+
 /// A scan pays at its brand for ten minutes; what it has paid is answered for ever.
 #[tokio::test]
 async fn a_scan_stands_for_its_member() {
@@ -269,6 +330,27 @@ async fn a_partner_reads_cards_of_linked_members() {
     pays["for"]["order_id"] = json!("T-3");
     let ended = shop.partner("tea", "/redeem", pays).await;
     assert_eq!(ended.verdict(), "404 member_not_found", "{}", ended.body);
+}
+
+/// What a partner was told of somebody is told again as long as the link stands.
+#[tokio::test]
+async fn a_partners_scan_is_repeated_while_the_link_stands() {
+    let shop = Shop::coalition().await;
+    let member = shop.somebody().await;
+    shop.linked(&member, "tea").await;
+    let tea = shop.partner_of("tea").await;
+    let body = json!({"token": shop.card(&member).await, "brand": "tea", "spend": true});
+    let scan = async || shop.call_signed(&tea, "POST", "/scan", &body, Some("till-1")).await;
+    let first = scan().await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    shop.at("2026-03-02T10:05:00+08:00");
+    let again = scan().await;
+    assert!(again.replayed() && again.bytes == first.bytes, "{}", again.body);
+    shop.unlink(&member, "tea").await;
+    assert_eq!(scan().await.verdict(), "404 member_not_found");
+    // A new link has a new name: the old answer is still nobody's.
+    shop.linked(&member, "tea").await;
+    assert_eq!(scan().await.verdict(), "404 member_not_found");
 }
 
 /// The device's key is given once per card; with it an app makes codes by itself.

@@ -103,6 +103,40 @@ fn replay_follows_the_clock_and_a_second_run_changes_nothing() {
     desk.run("audit --data data", 0);
 }
 
+/// What was sealed under a newer line than the one that identities are found under cannot be read without it.
+#[test]
+fn a_full_export_needs_every_line_of_its_master_key() {
+    let desk = Desk::new();
+    let serve = |register: bool| {
+        let mut server = Server::spawn(&binary(), desk.path());
+        server.ready();
+        let identity = json!({"kind": "phone", "value": "138 0013 8000"});
+        let person = json!({"identities": [identity], "brand": "acme"}).to_string();
+        let mut client = Client::connect(server.address).unwrap();
+        if register {
+            assert_eq!(client.call("POST", "/register", &person, None).unwrap().status, 201);
+        }
+        server.kill();
+    };
+    serve(false);
+    let key = desk.path().join("data/master-key");
+    let first = fs::read_to_string(&key).unwrap();
+    let both = format!("{}\nanother-master-key-0123456789abcdef\n", first.trim());
+    fs::write(&key, &both).unwrap();
+    serve(true);
+    desk.run("export --data data --out moved --full", 0);
+    let beside = desk.path().join("moved/master-key");
+    assert_eq!(fs::read_to_string(&beside).unwrap(), both);
+    fs::write(&beside, &first).unwrap();
+
+    let said = desk.run("import moved/full.jsonl --full --data again", 2);
+
+    assert!(said.contains("a line of the master key is missing"), "{said}");
+    assert!(!desk.path().join("again").exists(), "nothing was made");
+    fs::write(&beside, &both).unwrap();
+    desk.run("import moved/full.jsonl --full --data again", 0);
+}
+
 #[test]
 fn everything_moves_to_an_empty_folder_and_goes_on_there() {
     let desk = Desk::new();
@@ -171,7 +205,7 @@ fn everything_moves_to_an_empty_folder_and_goes_on_there() {
 }
 
 /// `GET /backup` to the end of the connection, chunk marks and all.
-fn backup(server: &Server, key: &str) -> String {
+pub(crate) fn backup(server: &Server, key: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(server.address).unwrap();
     let head = format!(

@@ -1,13 +1,19 @@
 //! Erasing a person, checked against the table of kinds of record: every record of every personal kind is
 //! deleted.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use engine::store::{Key, Record, kinds::KINDS};
+use engine::{
+    id::RequestHash,
+    keys,
+    memory::MemoryStore,
+    store::{Change, Expect, Key, Record, Store as _, Write, kinds::KINDS},
+};
 use serde_json::{Value, json};
 
 use crate::{
     coalition::coalition,
+    instances::Between,
     support::{START, Shop},
 };
 
@@ -70,4 +76,29 @@ async fn every_personal_kind_of_record_goes_with_the_person() {
     assert_eq!(told(&after), BTreeSet::new());
     let ledger = after.iter().filter(|(key, record)| holds(key.as_bytes(), &id) || holds(&record.value, &id));
     assert!(ledger.count() >= 4, "the member and its ledger stay");
+}
+
+/// An answer about the person that is remembered while it is erased: whoever writes it expects the person as it was
+/// read, which it is until it is deleted.
+#[tokio::test]
+async fn an_answer_that_comes_meanwhile_goes_too() {
+    let inner = Arc::new(MemoryStore::new());
+    let between = Arc::new(Between::new(inner.clone()));
+    let shop = Shop::over(between.clone(), &coalition(), START).await;
+    let member = somebody(&shop).await;
+    let id = edge::wire::read_member_id(&member).unwrap();
+    let (person, store) = (keys::person(id), inner.clone());
+    between.after_reading(person.clone(), async move {
+        let version = store.get(std::slice::from_ref(&person)).await.unwrap()[0].as_ref().unwrap().version;
+        let answer = keys::answer(id, RequestHash([0xee; 16]));
+        let kept = Write { key: answer, expect: Expect::Absent, change: Change::Put("told".into()) };
+        let still = Write { key: person, expect: Expect::Version(version), change: Change::Nothing };
+        store.commit(vec![kept, still]).await.unwrap();
+    });
+
+    shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+
+    assert!(between.is_done());
+    let left: Vec<_> = inner.scan(keys::answers(id), 10).await.unwrap();
+    assert_eq!(left, []);
 }

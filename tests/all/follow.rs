@@ -2,14 +2,17 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
+    cli::backup,
     client::{Client, Heard},
     crash::{Server, binary},
     desk::Desk,
@@ -17,22 +20,55 @@ use crate::{
 };
 
 /// `laurel follow`, killed when it is dropped.
-struct Follower(Child);
+struct Follower {
+    process: Child,
+    /// How far it says that it has come.
+    said: Receiver<String>,
+}
 
 impl Follower {
     fn start(desk: &Desk, server: &Server) -> Follower {
         let mut command = Command::new(binary());
         command.current_dir(desk.path());
         command.args(["follow", "--data", "copy", "--from", &format!("http://{}", server.address)]);
-        command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off").stdout(Stdio::null());
-        Follower(command.spawn().expect("laurel starts"))
+        command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off,server::follow=debug");
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut process = process.expect("laurel starts");
+        let lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let told: Value = serde_json::from_str(&line).unwrap_or_default();
+                if let Some(position) = told["fields"]["position"].as_str().or(told["position"].as_str()) {
+                    // Nobody may be waiting for it any more.
+                    _ = say.send(position.to_owned());
+                }
+            }
+        });
+        Follower { process, said }
+    }
+
+    /// Waits until the copy has what that server has committed by now.
+    fn reaches(&self, server: &Server) {
+        let backup = backup(server, ADMIN_KEY);
+        let header = backup.lines().find(|line| line.starts_with('{')).expect("a first line");
+        let header: Value = serde_json::from_str(header).expect("JSON");
+        let wanted = header["position"].as_str().expect("a position");
+        // Which feed it is of, and then in order.
+        let feed = &wanted[..18];
+        loop {
+            let said = self.said.recv_timeout(Duration::from_secs(30)).expect("it says how far it is");
+            if said.starts_with(feed) && *said >= *wanted {
+                return;
+            }
+        }
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.0.kill().expect("it ran");
-        self.0.wait().expect("it ended");
+        self.process.kill().expect("it ran");
+        self.process.wait().expect("it ended");
     }
 }
 
@@ -100,11 +136,10 @@ fn a_copy_follows_through_kills_and_takes_over() {
                 drop(follower);
                 follower = Follower::start(&desk, &server);
             }
-            _ => thread::sleep(Duration::from_millis(100)),
+            _ => follower.reaches(&server),
         }
     }
-    // It is at most five seconds behind.
-    thread::sleep(Duration::from_secs(5));
+    follower.reaches(&server);
     server.kill();
     drop(follower);
     take_over(&desk);
@@ -132,8 +167,7 @@ fn after_a_gap_a_copy_begins_anew() {
     let server = spawned(&desk);
     earn(&mut register(&server), 1);
     let follower = Follower::start(&desk, &server);
-    whole(&desk);
-    thread::sleep(Duration::from_secs(1));
+    follower.reaches(&server);
     drop(follower);
     server.kill();
     fs::rename(desk.path().join("data"), desk.path().join("other")).unwrap();
@@ -141,9 +175,7 @@ fn after_a_gap_a_copy_begins_anew() {
     let mut client = register(&server);
     let first: Vec<Heard> = (100..130).map(|number| earn(&mut client, number)).collect();
     let follower = Follower::start(&desk, &server);
-    thread::sleep(Duration::from_secs(2));
-    whole(&desk);
-    thread::sleep(Duration::from_secs(1));
+    follower.reaches(&server);
     server.kill();
     drop(follower);
     take_over(&desk);

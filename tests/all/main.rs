@@ -21,6 +21,7 @@ mod crash;
 mod credit;
 mod desk;
 mod difference;
+mod duplicates;
 mod erasure;
 mod errors;
 mod exactly_once;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Shop;
+use crate::{
+    coalition::coalition,
+    support::{START, Shop},
+};
 
 /// The parts of the member's export.
 async fn export(shop: &Shop, member: &str) -> Vec<Value> {
@@ -63,6 +66,51 @@ async fn what_is_held_is_told() {
     }
 }
 
+/// What is held beside of somebody of whom nothing is.
+fn nothing_kept() -> Value {
+    json!({"referral_code": null, "attributes": {}, "tags": [], "card": null, "link_codes": [], "changed": null})
+}
+
+/// What no other answer shows.
+#[tokio::test]
+async fn what_is_held_beside_is_told() {
+    let mut program = coalition();
+    let attribute = |id: &str, kind: &str| json!({"id": id, "name": {"zh": id, "en": id}, "kind": kind});
+    program["attributes"] = json!([attribute("size", "number"), attribute("note", "text")]);
+    program["tags"] = json!([{"id": "old", "name": {"zh": "旧", "en": "old"}}, {"id": "vip", "name": {"zh": "贵宾", "en": "VIP"}}]);
+    let shop = Shop::open(&program, START).await;
+    let member = shop.member("somebody").await;
+    let first = export(&shop, &member).await;
+    assert_eq!(first[0]["kept"], nothing_kept());
+
+    let body = json!({"identities": [{"kind": "phone", "value": "13800138000"}], "brand": "acme",
+                      "referral_code": "friend-7", "profile": {"attributes": {"size": "42", "note": "kind"}}});
+    let made = shop.ok("POST", "/register", body).await;
+    let member = made["member"]["id"].as_str().unwrap();
+    shop.ok("POST", &format!("/members/{member}/tags"), json!({"add": ["old", "vip"]})).await;
+    let card = shop.ok("GET", &format!("/members/{member}/card?device=true"), Value::Null).await;
+    shop.ok("POST", "/scan", json!({"token": card["token"], "brand": "acme", "spend": true})).await;
+    shop.code(member, "tea").await;
+    let changed = shop.ok("PATCH", &format!("/members/{member}"), json!({"profile": {"name": "Li"}})).await;
+    assert_eq!(changed["profile"]["attributes"], json!({"size": "42", "note": "kind"}));
+    program["attributes"] = json!([attribute("note", "text")]);
+    program["tags"] = json!([{"id": "vip", "name": {"zh": "贵宾", "en": "VIP"}}]);
+    shop.ok("PUT", "/program", program).await;
+
+    let told = export(&shop, member).await.remove(0);
+
+    assert_eq!(told["member"]["profile"]["attributes"], json!({"note": "kind"}));
+    assert_eq!(told["member"]["tags"], json!(["vip"]));
+    let mut kept = told["kept"].clone();
+    let by = kept["changed"]["by"].take();
+    assert!(by.as_str().is_some_and(|by| by.starts_with("key_")), "{by}");
+    let at = "2026-03-02T10:00:00+08:00";
+    let card = json!({"made_at": at, "device": true, "spent": [{"at": at, "offline": false}]});
+    let want = json!({"referral_code": "friend-7", "attributes": {"size": "42"}, "tags": ["old"], "card": card,
+                      "link_codes": [at], "changed": {"by": null, "at": at}});
+    assert_eq!(kept, want);
+}
+
 #[tokio::test]
 async fn what_is_long_is_told_in_parts() {
     let shop = Shop::usual().await;
@@ -84,7 +132,7 @@ async fn what_is_long_is_told_in_parts() {
             "part {number}: {} bytes",
             part.to_string().len()
         );
-        for once in ["member", "identities", "consents"] {
+        for once in ["member", "identities", "consents", "kept"] {
             assert_eq!(part.get(once).is_some(), number == 0, "{once} in part {number}");
         }
     }
@@ -123,5 +171,6 @@ async fn of_the_erased_the_ledger_alone_is_left() {
     for empty in ["identities", "consents", "links"] {
         assert_eq!(parts[0][empty], json!([]), "{empty}");
     }
+    assert_eq!(parts[0]["kept"], nothing_kept());
     assert_eq!(whole(&parts, "entries"), shop.ledger(&member, 200).await);
 }

@@ -89,6 +89,49 @@ async fn a_token_reads_its_own_member_and_nobody_else() {
     assert_eq!(page.redeem(&token, redemption("P-1", 1)).await.verdict(), "403 forbidden");
 }
 
+/// A member leaves by a token that says so, and nobody else by it.
+#[tokio::test]
+async fn a_member_leaves_by_itself() {
+    let page = Page::open().await;
+    let (shop, member, other) = (&page.shop, &page.member, &page.other);
+    let set = async |key: &str, whom: &str, body: Value| {
+        shop.call_as(key, "POST", &format!("/members/{whom}/status"), &body, Some("leaving")).await
+    };
+    let closed = json!({"status": "closed"});
+    let proved = json!({"status": "closed", "proof": "prf_1"});
+    let plain = page.token(json!({"minutes": 15})).await;
+    let stays = page.token(json!({"minutes": 15, "leave": false})).await;
+    let leaves = page.token(json!({"minutes": 15, "leave": true})).await;
+    let suspended = json!({"status": "suspended", "reason": "r", "proof": "prf_1"});
+    for (key, whom, body, want) in [
+        (&plain, member, closed.clone(), "403 forbidden"),
+        (&stays, member, closed.clone(), "403 forbidden"),
+        (&plain, member, proved.clone(), "403 forbidden"),
+        (&leaves, other, closed.clone(), "404 member_not_found"),
+        (&leaves, member, json!({"status": "suspended", "reason": "r"}), "403 forbidden"),
+        (&leaves, member, json!({"status": "active", "reason": "r"}), "403 forbidden"),
+        (&leaves, member, proved.clone(), "409 proof_invalid"),
+        (&page.till, member, json!({"status": "closed", "reason": "r"}), "403 forbidden"),
+        (&page.till, member, suspended.clone(), "403 forbidden"),
+        (&page.till, member, proved.clone(), "409 proof_invalid"),
+        (&ADMIN_KEY.to_owned(), member, suspended, "409 proof_invalid"),
+        (&ADMIN_KEY.to_owned(), member, closed.clone(), "422 invalid_field"),
+    ] {
+        assert_eq!(set(key, whom, body.clone()).await.verdict(), want, "{whom} {body}");
+    }
+    assert_eq!(shop.show(member).await["status"], "active");
+
+    let left = set(&leaves, member, closed.clone()).await;
+
+    assert_eq!(left.status, 200, "{}", left.body);
+    let entry = &left.body["entry"];
+    assert_eq!((&entry["by"], &entry["reason"]), (&json!(member), &json!("left at own wish")));
+    assert_eq!((&left.body["status"], &left.body["balance"]["available"]), (&json!("closed"), &json!(0)));
+    let again = set(&leaves, member, closed).await;
+    assert!(again.replayed() && again.bytes == left.bytes, "{}", again.body);
+    assert_eq!(page.reads(&leaves).await, 200, "it may look at what is left");
+}
+
 #[tokio::test]
 async fn a_token_spends_what_it_names_and_no_more() {
     let page = Page::open().await;

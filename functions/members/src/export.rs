@@ -4,9 +4,9 @@
 use domain::{member::MemberId, time::Instant};
 use edge::{
     Answer, Api, Call, Kind, List, Method, OrNull, Problem, Route, Text, answer, asking,
-    wire::{Entry, GivenConsent, Identity, KnownOrder, Member, Show, Viewer},
+    wire::{Entry, GivenConsent, Identity, Kept, KnownOrder, Member, Show, Viewer},
 };
-use engine::{Filter, LedgerEntry, Link, Place};
+use engine::{Filter, LedgerEntry, Link, Place, records::MemberCardRecord};
 use serde::Serialize;
 
 use crate::{STAFF_AND_OWN, UNKNOWN, answers, links, named};
@@ -37,6 +37,8 @@ answer! {
         identities: Option<List<Identity<'a>, 0, 20>>,
         /// what the person agreed to; in the first part alone
         consents: Option<List<GivenConsent<'a>, 0, 20>>,
+        /// what is held beside; in the first part alone
+        kept: Option<Kept<'a>>,
         /// the ledger, newest first
         entries: List<Entry<'a>, 0, ENTRIES_MAX>,
         /// the orders that these entries earned for, as they now stand
@@ -109,6 +111,9 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut part = Part { api, id, now: call.request.now, entries: Vec::new(), links: Vec::new() };
     let next = part.fill(&show, from).await?;
 
+    let held = if is_first { Some(held(api, id).await?) } else { None };
+    let kept = held.as_ref().map(|(card, asked)| show.kept(&view.member, &view.person, card.as_ref(), asked));
+
     // What staff noted is the person's to know.
     let viewer = Viewer { staff: true, ..api.viewer(call) };
     let member = is_first.then(|| show.member(&view, viewer));
@@ -116,6 +121,7 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
         member,
         identities: is_first.then(|| show.identities(id, &view.person, viewer)),
         consents: is_first.then(|| show.consents(&view.person)),
+        kept,
         entries: part.entries.iter().map(|entry| show.listed(entry)).collect(),
         orders: part.entries.iter().filter_map(|entry| show.known_order(&entry.entry)).collect(),
         grants: none(),
@@ -125,6 +131,12 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
         next_cursor: OrNull(next.map(|from| Text(from.text()))),
     };
     Ok(Answer::new(200, &answer))
+}
+
+/// The member's card, and when link codes were asked for.
+async fn held(api: &Api, id: MemberId) -> Result<(Option<MemberCardRecord>, Vec<Instant>), Problem> {
+    let card = api.engine.people().held_card(id).await?;
+    Ok((card, api.engine.partners().asked_codes(id).await?))
 }
 
 /// A part in the making.

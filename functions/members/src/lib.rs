@@ -3,6 +3,7 @@
 
 mod answers;
 mod badges;
+mod duplicates;
 mod export;
 mod filter;
 mod identities;
@@ -39,10 +40,12 @@ words! {
 body! {
     /// A member's status is set.
     struct SetMemberStatus {
-        /// closing lets points lapse at once
+        /// closing lets points lapse at once; a member, and a storefront, may close alone
         status: NewStatus,
-        /// why; kept with the entry
-        reason: Text<500>,
+        /// why; kept with the entry. A member who leaves need not say
+        reason: Option<Text<500>>,
+        /// of the member's will to leave, where a storefront asks
+        proof: Option<Text<64>>,
     }
 }
 
@@ -86,12 +89,17 @@ const STAFF: Access = Access::keys(&[Role::Operator]);
 const SHOP: Access = Access::keys(&[Role::Storefront, Role::Operator]);
 const STAFF_AND_OWN: Access = STAFF.and_members(Members::Own);
 const SHOP_AND_OWN: Access = SHOP.and_members(Members::Own);
+/// Why somebody left who did not say.
+const LEFT: &str = "left at own wish";
+
 const UNKNOWN: &[Code] = &[Code::MemberNotFound];
 
 /// The function.
 pub static FUNCTION: Function = Function {
     name: "members",
     routes: &[
+        // Before the one of a member, whose path it has too.
+        duplicates::LIST,
         Route {
             method: Method::Get,
             path: "/{id}",
@@ -150,10 +158,10 @@ pub static FUNCTION: Function = Function {
             path: "/{id}/status",
             summary: "Suspends, reactivates or closes a member",
             notes: Some(Notes::of_staff("member.status_changed")),
-            access: STAFF,
+            access: SHOP.and_members(Members::Own),
             remembers: true,
             answers: &[(200, MemberStatusSet::SHAPE)],
-            problems: &[Code::MemberNotFound, Code::MemberNotActive],
+            problems: &[Code::MemberNotFound, Code::MemberNotActive, Code::ProofInvalid],
             ..taking!(SetMemberStatus => set_status)
         },
         Route {
@@ -267,14 +275,39 @@ async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Pro
     shown(api, id, call).await
 }
 
+/// Whether the caller may set that status: staff may set each, and a member leaves, by a token that says so or by a
+/// proof that a storefront has.
+fn may_set(call: &Call, body: &SetMemberStatus) -> Result<(), Problem> {
+    let leaves = body.status == NewStatus::Closed;
+    let refused = |detail: &str| Err(Problem::saying(Code::Forbidden, detail));
+    match &call.caller.grant {
+        Some(grant) if !(leaves && grant.leave) => {
+            return refused("a member's token closes its own member, if it was made with \"leave\": true");
+        }
+        None if !call.caller.is_staff() && !(leaves && body.proof.is_some()) => {
+            return refused("a storefront closes a member, with a `proof` that the member wants to leave");
+        }
+        _ => {}
+    }
+    if body.proof.is_some() {
+        return Err(Problem::of(Code::ProofInvalid));
+    }
+    match body.reason.is_some() || call.caller.grant.is_some() {
+        true => Ok(()),
+        false => Err(Problem::field("/reason", "required", "why, in up to 500 characters")),
+    }
+}
+
 async fn set_status(api: &Api, call: &Call, body: SetMemberStatus) -> Result<Answer, Problem> {
+    may_set(call, &body)?;
     let id = named(call)?;
     let status = match body.status {
         NewStatus::Suspended => Status::Suspended,
         NewStatus::Active => Status::Active,
         NewStatus::Closed => Status::Closed,
     };
-    let set = SetStatus { status, reason: body.reason.into() };
+    let reason = body.reason.map_or_else(|| LEFT.to_owned(), String::from);
+    let set = SetStatus { status, reason };
 
     let done = api.engine.ledger().execute(&call.request, &Act::set_status(Whom::Id(id), set)).await?;
 

@@ -32,6 +32,8 @@ body! {
         minutes: Whole<1, TOKEN_MINUTES_MAX>,
         /// the one redemption it allows; none unless given
         redeem: Option<TokenSpend>,
+        /// whether it closes the member: the person leaves. False unless given
+        leave: Option<bool>,
     }
 }
 
@@ -74,7 +76,8 @@ async fn create(api: &Api, call: &Call, body: MakeToken) -> Result<Answer, Probl
 
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let expires_at = call.request.now.plus_millis(body.minutes.0 * 60_000);
-    let token = api.member_token(&call.caller, Grant { member, spend }, brand, expires_at);
+    let grant = Grant { member, spend, leave: body.leave.unwrap_or(false) };
+    let token = api.member_token(&call.caller, grant, brand, expires_at);
     // A key that is revoked meanwhile makes no token.
     let token = Text(token.ok_or_else(Problem::forbidden)?);
     Ok(Answer::new(201, &MadeToken { token, expires_at: At(zone.show(expires_at)) }))

@@ -1,5 +1,5 @@
 //! The Lambda function.
 
 fn main() -> std::process::ExitCode {
-    lambda::run_reacting(&react::FUNCTION, Box::new(react::React::default()))
+    lambda::run_reacting(&react::FUNCTION, std::sync::Arc::new(react::React::default()))
 }

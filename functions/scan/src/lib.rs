@@ -6,9 +6,9 @@ mod card;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{id::BrandId, member::MemberId, programme::Sees, refusal::Refusal, shape::Shape, time::Instant};
 use edge::{
-    Access, Answer, Api, Call, CardToken, Code, Function, Kind, List, Method, Partners, Problem, Role, Route,
-    SCAN_MILLIS, Scanned, Text, answer, asking, body, taking,
-    wire::{Member, PartnerMember, Show},
+    Access, Answer, Api, Call, CardToken, Code, Function, KeptAnswer, Kind, List, Method, OFFLINE_MILLIS,
+    Partners, Problem, Role, Route, SCAN_MILLIS, Scanned, Text, answer, asking, body, taking,
+    wire::{Member, PartnerMember, Show, read_id},
 };
 use engine::{CardSpend, MemberView, id::Reference};
 
@@ -96,7 +96,6 @@ pub static FUNCTION: Function = Function {
             Code::MemberNotActive,
             Code::OccurredInFuture,
             Code::OccurredTooLongAgo,
-            Code::LimitExceeded,
         ],
         ..taking!(ScanCard => scan)
     }],
@@ -144,6 +143,7 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
     may_spend(api, call, &body.brand, spend)?;
     // What was scanned to spend is told again, though the code is old by now.
     if let Some(kept) = api.engine.access().remembered(&call.request).await? {
+        may_see_again(api, call, &kept.body).await?;
         return Ok(Answer::from(kept).replayed(true));
     }
 
@@ -166,6 +166,7 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
         offline: token.made.is_offline(),
         at: token.made.at(),
         until: told_until(api, &token)?,
+        earliest: earliest_told(api, call.request.now)?,
         by: engine::id::CardNumber(api.chance.bytes()?),
     };
     let answer = answered(api, call, &seen, Some(scan_id))?.kept();
@@ -182,6 +183,19 @@ fn may_spend(api: &Api, call: &Call, brand: &BrandId, spend: bool) -> Result<(),
         false => call.caller.may(&[Role::Storefront]),
     };
     if spend && !may { Err(Problem::forbidden()) } else { Ok(()) }
+}
+
+/// Whether the caller may see what it was answered once more: a partner, as long as the link stands.
+async fn may_see_again(api: &Api, call: &Call, body: &[u8]) -> Result<(), Problem> {
+    let (true, Some(brand)) = (call.caller.is(Role::Partner), &call.caller.brand) else { return Ok(()) };
+    let kept = KeptAnswer::of(body)?;
+    let reference = kept.get("member").and_then(|member| member.get("member_ref")?.as_str());
+    let reference = reference.and_then(read_id::<Reference>);
+    let reference = reference.ok_or_else(|| Problem::broken("a kept answer names no member"))?;
+    match api.engine.partners().means_somebody(brand, reference).await? {
+        true => Ok(()),
+        false => Err(Refusal::MemberNotFound.into()),
+    }
 }
 
 /// The token, if it is good at the moment that it was scanned.
@@ -204,14 +218,22 @@ fn read(api: &Api, call: &Call, body: &ScanCard) -> Result<CardToken, Problem> {
     token.ok_or_else(|| Refusal::CardTokenInvalid.into())
 }
 
-/// From when on nobody can tell that token any more, with an hour for clocks that differ.
-fn told_until(api: &Api, token: &CardToken) -> Result<Instant, Problem> {
+/// How late an offline token may be told, with an hour for clocks that differ, in milliseconds.
+fn late_millis(api: &Api) -> Result<i64, Problem> {
     let programmes = api.engine.programme().timeline()?;
-    let late = match token.made.is_offline() {
-        true => i64::from(programmes.newest().points.redeem_late_hours),
-        false => 0,
-    };
-    Ok(token.made.expires_at().plus_millis((late + 1) * HOUR_MILLIS))
+    Ok((i64::from(programmes.newest().points.redeem_late_hours) + 1) * HOUR_MILLIS)
+}
+
+/// From when on nobody can tell that token any more.
+fn told_until(api: &Api, token: &CardToken) -> Result<Instant, Problem> {
+    let late = if token.made.is_offline() { late_millis(api)? } else { HOUR_MILLIS };
+    Ok(token.made.expires_at().plus_millis(late))
+}
+
+/// The earliest minute of which an offline token can still be told.
+fn earliest_told(api: &Api, now: Instant) -> Result<u64, Problem> {
+    let minute = now.plus_millis(-late_millis(api)? - OFFLINE_MILLIS).0 / MINUTE_MILLIS;
+    Ok(minute.max(0).unsigned_abs())
 }
 
 /// The member, if the caller may see it.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use engine::{
@@ -17,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Call, Caller, Chance, Clock, Function, OtherKey, Policy, Problem, RATE_LIMIT, Rates, Role, Secrets,
     Standing,
+    alike::Alike,
     fresh::Freshness,
     partner::{PartnerKey, PartnerKeys},
     sealed::Sealed,
@@ -46,6 +50,8 @@ pub struct Api {
     callers: RwLock<HashMap<KeyHash, Arc<Caller>>>,
     partners: RwLock<PartnerKeys>,
     pub(crate) freshness: Freshness,
+    /// Whether the data were found to be rekeyed since these secrets were settled.
+    outlived: AtomicBool,
 }
 
 impl Api {
@@ -58,7 +64,8 @@ impl Api {
         functions: Vec<&'static Function>,
     ) -> Api {
         let clock = Arc::new(clock);
-        let engine = Engine::new(Arc::new(Sealed::over(store, secrets.clone()))).with_clock({
+        let sealed = Arc::new(Sealed::over(store, secrets.clone()));
+        let engine = Engine::new(Arc::new(Alike::over(sealed, secrets.clone()))).with_clock({
             let clock = clock.clone();
             move || clock.now()
         });
@@ -75,6 +82,7 @@ impl Api {
             callers: RwLock::default(),
             partners: RwLock::default(),
             freshness: Freshness::default(),
+            outlived: AtomicBool::new(false),
         }
     }
 
@@ -110,6 +118,7 @@ impl Api {
             callers: RwLock::new(reading(&self.callers).clone()),
             partners: RwLock::new(reading(&self.partners).clone()),
             freshness: Freshness::default(),
+            outlived: AtomicBool::new(false),
         };
         api.freshness.was_read(api.clock.steady());
         api
@@ -151,8 +160,16 @@ impl Api {
         };
         match good {
             true => Ok(()),
-            false => Err(Error::Store(StoreError::Unavailable(Arc::new(OtherKey::Changed)))),
+            false => {
+                self.outlived.store(true, Ordering::Relaxed);
+                Err(Error::Store(StoreError::Unavailable(Arc::new(OtherKey::Changed))))
+            }
         }
+    }
+
+    /// Whether the data were rekeyed since: these secrets find nobody any more, and only new ones in their place do.
+    pub fn is_outlived(&self) -> bool {
+        self.outlived.load(Ordering::Relaxed)
     }
 
     /// The caller that has this key. Keys are long and random; they are found by their hash, so that a

@@ -88,7 +88,7 @@ impl Api {
     /// Reads what other instances may have changed, if it is time to.
     ///
     /// # Errors
-    /// 503 `store_unavailable`: it could not be read for a minute.
+    /// 503 `store_unavailable`: it could not be read for a minute, or the data were rekeyed.
     pub async fn freshen(&self) -> Result<(), Problem> {
         let now = self.clock.steady();
         let verdict = {
@@ -106,7 +106,8 @@ impl Api {
         drop(reading);
         match read {
             Ok(()) => Ok(()),
-            Err(error) if verdict == Verdict::Try => {
+            // Who finds nobody any more would register everybody anew.
+            Err(error) if verdict == Verdict::Try && !self.is_outlived() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "could not read what is new");
                 Ok(())
             }

@@ -4,6 +4,7 @@
 //! Only this crate has a clock, randomness, statuses and callers' keys. It has no rules of the programme.
 
 mod access;
+pub mod alike;
 mod answer;
 mod api;
 mod attributes;

@@ -19,7 +19,7 @@ use engine::{
     store::{Change, Expect, Manner, Store, StoreError, Write},
 };
 
-use crate::{Api, Secrets, identity, sealed};
+use crate::{Api, Secrets, alike, identity, sealed};
 
 /// Persons that are read at once.
 const PAGE: usize = 500;
@@ -110,6 +110,7 @@ pub async fn rekey(
     let (resealed, closed) = api.reseal().await?;
     done.closed = closed as u64;
     done.sealed += resealed as u64 + sealed::reseal_all(store, secrets, |_| ()).await?.written;
+    alike::index_all(store, secrets).await?;
     if moves {
         end(engine, &new).await?;
     }

@@ -13,7 +13,7 @@ use crate::{
     wire::{CodeNumber, IdentityId},
 };
 use domain::member::{Identity, MemberId};
-use engine::id::{CallerId, IdentityHash, KeyHash, LinkCodeHash};
+use engine::id::{AlikeHash, CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -188,6 +188,13 @@ impl Secrets {
     pub fn identity_hash(&self, kind: &str, channel: &str, value: &str) -> IdentityHash {
         let text = [kind, "\0", channel, "\0", value].concat();
         IdentityHash(half(derive(&self.line().identity, text.as_bytes())))
+    }
+
+    /// The keyed hash under which persons stand who share that. It follows from the key of contents, which stays the same
+    /// for ever.
+    pub(crate) fn alike_hash(&self, what: &str, parts: &[&str]) -> AlikeHash {
+        let text = ["alike", what].iter().chain(parts).fold(String::new(), |text, part| text + part + "\0");
+        AlikeHash(half(derive(self.content_key(), text.as_bytes())))
     }
 
     /// The id under which an identity of that member is shown. It follows from the key of contents, which stays the

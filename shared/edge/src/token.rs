@@ -30,6 +30,8 @@ pub struct Grant {
     pub member: MemberId,
     /// What may be spent, if anything.
     pub spend: Option<Spend>,
+    /// Whether its bearer may leave.
+    pub leave: bool,
 }
 
 /// The one redemption that a token allows, at its caller's brand.
@@ -53,6 +55,8 @@ struct Content {
     expires_at: i64,
     brand: Option<String>,
     spend: Option<Spending>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    leave: bool,
 }
 
 /// A [`Spend`] as it is sealed.
@@ -83,6 +87,7 @@ impl Api {
                 part: spend.part.map(|part| part.to_string()),
                 points_max: spend.points_max.get(),
             }),
+            leave: grant.leave,
         };
         #[expect(clippy::expect_used, reason = "a struct with string keys, written to memory")]
         let content = serde_json::to_vec(&content).expect("a struct with string keys");
@@ -113,7 +118,7 @@ impl Api {
             }),
             None => None,
         };
-        let grant = Some(Grant { member, spend });
+        let grant = Some(Grant { member, spend, leave: told.leave });
         let brand = told.brand.as_deref().map(BrandId::of_checked);
         let (by, roles) = (By::Member(member), vec![Role::Member]);
         Some(Arc::new(Caller { by, name: String::new(), roles, brand, grant }))

@@ -42,6 +42,7 @@ pub use people::{
     People,
     bring::{Came, Coming, ComingBalance, DEBT_NAME, Left, Named, Stay, lot_name},
     card::{Card, CardSpend, NewCard},
+    doubles::{Double, Doubles, DoublesPlace},
     identities::{NewIdentity, OwnIdentity},
     register::{Registered, Registration},
     tags::TagChange,

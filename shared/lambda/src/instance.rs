@@ -29,13 +29,15 @@ pub struct Instance {
     function: &'static Function,
     api: Api,
     /// What it does that no caller asks.
-    reacts: Option<Box<dyn Reacts>>,
+    reacts: Option<Arc<dyn Reacts>>,
     /// The table's name, for metrics.
     table: String,
     /// Whether the store has been checked to be ours.
     known: AtomicBool,
     /// Whether an event has been handled here.
     warm: AtomicBool,
+    /// Whether its secrets are not those of the data.
+    foreign: AtomicBool,
 }
 
 /// What Lambda says about an event.
@@ -94,14 +96,20 @@ impl Instance {
     pub fn new(function: &'static Function, api: Api, table: &str) -> Instance {
         api.share_store();
         let table = table.to_owned();
-        let (known, warm) = (AtomicBool::new(false), AtomicBool::new(false));
-        Instance { function, api, reacts: None, table, known, warm }
+        let no = || AtomicBool::new(false);
+        Instance { function, api, reacts: None, table, known: no(), warm: no(), foreign: no() }
     }
 
     /// The same, which does that with what the table's stream hands over, and at its time.
     #[must_use]
-    pub fn reacting(self, reacts: Box<dyn Reacts>) -> Instance {
+    pub fn reacting(self, reacts: Arc<dyn Reacts>) -> Instance {
         Instance { reacts: Some(reacts), ..self }
+    }
+
+    /// Whether another one in its place may serve what this one cannot: its master key is not the data's, or they were
+    /// rekeyed since.
+    pub fn is_outlived(&self) -> bool {
+        self.foreign.load(Ordering::Relaxed) || self.api.is_outlived()
     }
 
     /// Handles an event and writes down that it did.
@@ -221,6 +229,7 @@ impl Instance {
             }
             Some(known) => {
                 let settled = self.api.secrets.settle(&known, ring.as_deref());
+                self.foreign.store(settled.is_err(), Ordering::Relaxed);
                 settled.err().map(|other| other.to_string())
             }
         };

@@ -9,13 +9,14 @@ mod event;
 mod fault;
 mod handed;
 mod instance;
+mod lasting;
 mod measure;
 mod reply;
 mod secret;
 mod settings;
 mod start;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use edge::Function;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -25,6 +26,7 @@ pub use event::{Event, read};
 pub use fault::tell;
 pub use handed::Reacts;
 pub use instance::{Failure, Instance, Invocation};
+pub use lasting::Lasting;
 pub use measure::{METRICS, NAMESPACE, PER_PART};
 pub use reply::Reply;
 pub use settings::{ENVIRONMENT, Settings, SettingsError};
@@ -41,14 +43,14 @@ pub fn run_with(function: &'static Function, others: &[&'static Function]) -> Ex
 }
 
 /// The same for a function that answers no caller, but does what the table's stream and its schedule have it do.
-pub fn run_reacting(function: &'static Function, reacts: Box<dyn Reacts>) -> ExitCode {
+pub fn run_reacting(function: &'static Function, reacts: Arc<dyn Reacts>) -> ExitCode {
     run_as(function, &[], Some(reacts))
 }
 
 fn run_as(
     function: &'static Function,
     others: &[&'static Function],
-    reacts: Option<Box<dyn Reacts>>,
+    reacts: Option<Arc<dyn Reacts>>,
 ) -> ExitCode {
     let ended = start(function, others, reacts);
     match ended {
@@ -63,7 +65,7 @@ fn run_as(
 fn start(
     function: &'static Function,
     others: &[&'static Function],
-    reacts: Option<Box<dyn Reacts>>,
+    reacts: Option<Arc<dyn Reacts>>,
 ) -> Result<(), String> {
     let settings = Settings::of_environment().map_err(|error| error.to_string());
     tell(function.name, settings.as_ref().map_or("info", |settings| settings.log.as_str()));
@@ -74,23 +76,30 @@ fn start(
     // One event at a time, so one thread is enough.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let mut instance = start::instance(function, others, &settings).await?;
-        if let Some(reacts) = reacts {
-            instance = instance.reacting(reacts);
-        }
-        answer_events(&instance).await
+        let make = async || {
+            let instance = start::instance(function, others, &settings).await?;
+            Ok(match &reacts {
+                Some(reacts) => instance.reacting(reacts.clone()),
+                None => instance,
+            })
+        };
+        answer_events(&Lasting::new(make).await?).await
     })
 }
 
-/// Fetches one event after another from Lambda, and has the instance handle it, until Lambda ends the
+/// Fetches one event after another from Lambda, and has an instance handle it, until Lambda ends the
 /// process.
 ///
 /// # Errors
 /// Lambda cannot be reached, or does not answer with an event.
-pub async fn answer_events(instance: &Instance) -> Result<(), String> {
+pub async fn answer_events<Make, Making>(lasting: &Lasting<Make>) -> Result<(), String>
+where
+    Make: Fn() -> Making,
+    Making: Future<Output = Result<Instance, String>>,
+{
     let handle = service_fn(move |event: LambdaEvent<Value>| async move {
         let invocation = Invocation::of(&event.context);
-        instance.handle(event.payload, &invocation).await
+        lasting.instance().await.handle(event.payload, &invocation).await
     });
     lambda_runtime::run(handle).await.map_err(|error| error.to_string())
 }

@@ -15,7 +15,7 @@ use std::{
 use domain::time::Instant;
 use edge::{Access, Api, Clock, Function, Method, Role, Route, Secrets};
 use engine::{Engine, Request, id::CallerId, memory::MemoryStore, records::By};
-use lambda::Instance;
+use lambda::{Instance, Lasting};
 use serde_json::{Value, json};
 
 const MASTER_KEY: &[u8] = b"tests-master-key-0123456789abcdef";
@@ -73,8 +73,11 @@ fn instance() {
         let tell = |_| engine::records::Answer { status: 200, body: Vec::new() };
         let request = Request::plain(By::Caller(CallerId::FirstAdmin), now);
         engine.programme().save(&request, &document, PROGRAM, None, tell).await.unwrap();
-        let api = Api::new(store, Clock::test(now), secrets, vec![&BROKEN]);
-        lambda::answer_events(&Instance::new(&BROKEN, api, "tests")).await.unwrap();
+        let make = async || {
+            let api = Api::new(store.clone(), Clock::test(now), secrets.clone(), vec![&BROKEN]);
+            Ok(Instance::new(&BROKEN, api, "tests"))
+        };
+        lambda::answer_events(&Lasting::new(make).await.unwrap()).await.unwrap();
     });
 }
 

@@ -7,7 +7,7 @@ use laurel_tests::model::{Model, command::Told};
 
 use crate::{
     answer::code,
-    op::{Cursor, Op, Way},
+    op::{Cursor, Op, Stays, Way},
     world::{Attempt, Client, View, World, mix_in},
 };
 
@@ -49,6 +49,7 @@ impl World {
                 let number = self.clients[place].as_ref().map_or(0, |client| client.number);
                 self.writer.has_spent(token, number)?;
             }
+            Next::Known(member, number, stays) => self.writer.persons.told(member, number, stays),
             Next::Nothing => {}
         }
         self.end(place, &attempt, status, body);
@@ -242,6 +243,8 @@ pub(crate) enum Next {
     Page(usize, Cursor),
     /// The reference of a member's card.
     Card(usize, CardReference),
+    /// An identity of a member was added, or is gone.
+    Known(usize, u32, Stays),
     /// Points may be spent, by that token of a card.
     Spent(String),
 }

@@ -191,6 +191,8 @@ pub enum Kind {
     Sweep,
     /// `PUT /program`.
     Program,
+    /// Identities of a member, and `PATCH /members/{id}`.
+    Person,
     /// The first `GET` of a member's card, and `POST /scan` to spend.
     Card,
     /// Anything that writes nothing.
@@ -199,7 +201,7 @@ pub enum Kind {
 
 impl Kind {
     /// All that write.
-    pub const WRITES: [(Kind, &'static str); 13] = [
+    pub const WRITES: [(Kind, &'static str); 14] = [
         (Kind::Register, "register"),
         (Kind::Order, "earn order"),
         (Kind::Revise, "revise order"),
@@ -212,6 +214,7 @@ impl Kind {
         (Kind::Status, "set status"),
         (Kind::Sweep, "sweep"),
         (Kind::Program, "put program"),
+        (Kind::Person, "person"),
         (Kind::Card, "card"),
     ];
 }
@@ -219,7 +222,7 @@ impl Kind {
 /// How often each fault struck each kind of operation.
 #[derive(Clone, Default, Debug)]
 pub struct Struck {
-    counts: [[u64; 14]; Fault::ALL.len()],
+    counts: [[u64; 15]; Fault::ALL.len()],
 }
 
 impl Struck {

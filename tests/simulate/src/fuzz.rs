@@ -2,6 +2,7 @@
 //! itself (`tests/fuzz/`) only calls these, and so do the tests, with every input that was worth keeping.
 
 mod shop;
+mod workbook;
 
 use std::collections::BTreeSet;
 
@@ -49,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "signature", feed: shop::signature },
     Target { name: "cursor", feed: shop::cursor },
     Target { name: "import", feed: shop::import },
+    Target { name: "workbook", feed: workbook::feed },
     Target { name: "identity", feed: identity },
     Target { name: "card", feed: card },
     Target { name: "history", feed: history },

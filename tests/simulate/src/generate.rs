@@ -9,7 +9,7 @@ use laurel_tests::model::{
 use serde_json::Value;
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::op::{Cursor, Op, PARTNER, Way};
+use crate::op::{Cursor, Op, PARTNER, Persons, Way};
 
 pub(crate) const MINUTE: i64 = 60 * 1000;
 
@@ -38,11 +38,15 @@ const ROWS: &[(i64, Draw)] = &[
     (1, Writer::program_seldom),
     (3, Writer::find),
     (6, Writer::ledger),
-    (1, Writer::find_order),
+    (2, Writer::find_order),
     (1, Writer::log),
+    (2, Writer::add_identity),
+    (1, Writer::remove_identity),
+    (1, Writer::find_identity),
+    (1, Writer::correct),
     (1, Writer::look),
     (2, Writer::scan),
-    (12, Writer::show),
+    (7, Writer::show),
 ];
 
 /// A request of the partner, and how many times in ten it comes.
@@ -80,6 +84,8 @@ pub(crate) struct Writer {
     pub(crate) tokens: Vec<(usize, String)>,
     /// Codes that were spent with, and by which request.
     pub(crate) spent: Vec<(String, usize)>,
+    /// What was asked of persons.
+    pub(crate) persons: Persons,
 }
 
 impl Writer {
@@ -102,6 +108,7 @@ impl Writer {
             cards: Vec::new(),
             tokens: Vec::new(),
             spent: Vec::new(),
+            persons: Persons::default(),
         }
     }
 

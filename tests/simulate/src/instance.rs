@@ -25,9 +25,12 @@ pub(crate) fn scheduled(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name).copied()
 }
 
+/// The master key of every simulated instance.
+pub(crate) const MASTER_KEY: &str = "simulated-master-key-0123456789abcdef";
+
 /// Secrets of every simulated instance.
 pub(crate) fn secrets() -> Secrets {
-    Secrets::new(b"simulated-master-key-0123456789abcdef")
+    Secrets::new(MASTER_KEY.as_bytes())
 }
 
 /// An instance over that store. It knows nothing before it refreshes.

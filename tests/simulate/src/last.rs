@@ -16,6 +16,7 @@ use crate::{
     answer::{compare_member, compare_page},
     faults::{Fault, Kind},
     instance::{ask, at_once},
+    keeping,
     op::Sent,
     store::lock,
     world::{World, mix_in},
@@ -49,7 +50,8 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
         let page = compare_page(&body, 200, &entries, entries.len(), Some(written));
         page.map_err(|wrong| format!("at last, the ledger of {id} ({status}): {wrong}"))?;
     }
-    replay(world, &api, now)?;
+    keeping::check(world, &api, now)?;
+    replay(world, &api, now, "last")?;
     crate::log::check(world, &api, now)?;
     if world.settings.seed % 4 == 1 {
         let members = crate::trespass::check(world, &api, now)?;
@@ -61,18 +63,23 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
         crate::settlement::check(world, &api)?;
     }
     audit(&api.engine, world)?;
+    if world.settings.seed % 8 == 3 {
+        let api = keeping::rekeyed(world, now)?;
+        keeping::check(world, &api, now)?;
+        replay(world, &api, now, "rekeyed")?;
+    }
     split(world)
 }
 
 /// Answers of success come back byte for byte.
-fn replay(world: &World, api: &Arc<Api>, now: i64) -> Result<(), String> {
+fn replay(world: &World, api: &Arc<Api>, now: i64, round: &str) -> Result<(), String> {
     for (place, (op, key, sent, bytes, status, at)) in world.done.iter().enumerate() {
         // An older version of the programme that is saved again is a new one.
         if now - at > 20 * laurel_tests::model::DAY || op.kind() == Kind::Program {
             continue;
         }
         let signed = op.is_signed();
-        let headers = headers_of(world, sent, key.as_deref(), signed, now, &format!("last-{place}"));
+        let headers = headers_of(world, sent, key.as_deref(), signed, now, &format!("{round}-{place}"));
         let (again, body) = ask(api, sent.method, &sent.path, &sent.body, &headers)?;
         // A redemption that was cancelled since is not done again; its key still has the first answer.
         let cancelled = again == 409 && key.is_none();

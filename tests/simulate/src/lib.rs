@@ -17,6 +17,7 @@ mod home;
 mod instance;
 mod instant;
 mod judge;
+mod keeping;
 mod last;
 mod log;
 mod op;

@@ -4,6 +4,7 @@
 mod by_hand;
 mod cards;
 mod earning;
+mod known;
 mod ledger;
 mod log;
 mod orders;
@@ -24,6 +25,7 @@ use laurel_tests::model::{
 
 pub(crate) use self::{
     cards::{Look, Scan},
+    known::{AddIdentity, Correct, FindIdentity, Persons, RemoveIdentity, Stays},
     ledger::{Cursor, Ledger},
     log::Log,
     orders::FindOrder,
@@ -63,6 +65,14 @@ pub(crate) enum Op {
     Show(Show),
     /// Somebody is looked for.
     Find(Find),
+    /// An identity is added to a member.
+    AddIdentity(AddIdentity),
+    /// One is removed.
+    RemoveIdentity(RemoveIdentity),
+    /// Somebody is looked for by one that was added.
+    FindIdentity(FindIdentity),
+    /// What is known of a member is corrected.
+    Correct(Correct),
     /// A member's card is looked at.
     Look(Look),
     /// A card is scanned.
@@ -184,6 +194,10 @@ impl Op {
             Op::Register(op) => op,
             Op::Show(op) => op,
             Op::Find(op) => op,
+            Op::AddIdentity(op) => op,
+            Op::RemoveIdentity(op) => op,
+            Op::FindIdentity(op) => op,
+            Op::Correct(op) => op,
             Op::Look(op) => op,
             Op::Scan(op) => op,
             Op::Ledger(op) => op,

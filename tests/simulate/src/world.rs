@@ -210,6 +210,8 @@ impl World {
         let mut dice = stream(seed, 1, 0);
         let (mut document, day) = random_program(&mut dice);
         add_partner(&mut document, &mut dice);
+        document["attributes"] =
+            serde_json::json!([{"id": "sim", "name": {"zh": "仿真", "en": "Simulated"}, "kind": "text"}]);
         let now = day * laurel_tests::model::DAY + dice.below(laurel_tests::model::DAY);
         let mut mix = Mix::draw(&mut dice);
         for fault in &settings.without {

@@ -3,6 +3,7 @@
 mod done;
 mod entry;
 mod event;
+mod kept;
 mod member;
 mod order;
 mod partner;
@@ -25,6 +26,7 @@ pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
 pub use engine::id::RequestId;
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use event::{Event, PartnerEvent};
+pub use kept::{HeldCard, Kept, LastChange, SpentCode};
 pub use member::{
     ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot,
     MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,

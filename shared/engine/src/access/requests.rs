@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use domain::{
     id::BrandId,
+    member::MemberId,
     programme::{BrandKind, Timeline},
     time::Instant,
 };
@@ -11,7 +12,7 @@ use domain::{
 use crate::{
     access::{Access, staff::ByStaff},
     store::{
-        Key, Write,
+        Expect, Key, Write,
         error::{Error, until_settled},
         id::{AskedHash, ContentHash, RequestHash},
         keys,
@@ -207,4 +208,20 @@ pub(crate) fn remember(request: &Request, answer: Remembered) -> Option<Write> {
     let key = request.key?;
     let record = RequestRecord { held: Held::Asked(key.asked), at: request.now, answer };
     Some(put(keys::request(key.hash), unchanged(None), &record))
+}
+
+/// The writes that remember an answer with personal data under the request's key, if it has one: it is kept with
+/// the person, and goes with it. Whoever writes them also expects the person or the member's card as it was read, so
+/// that none comes once the person is erased.
+pub(crate) fn remember_with_person(
+    request: &Request,
+    member: MemberId,
+    answer: &Answer,
+) -> impl Iterator<Item = Write> {
+    let kept = request.key.map(|key| keys::answer(member, key.hash));
+    let named = kept.as_ref().and_then(|kept| {
+        let kept = Remembered::Personal(kept.as_bytes().to_vec());
+        remember(request, kept)
+    });
+    kept.map(|kept| put(kept, Expect::Anything, answer)).into_iter().chain(named)
 }

@@ -105,6 +105,16 @@ impl Partners {
         Ok(Told { answer: answer.clone(), replayed: false })
     }
 
+    /// When link codes were asked for of a member, of those that could still be asked about.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn asked_codes(&self, id: MemberId) -> Result<Vec<Instant>, Error> {
+        let asked = self.records.store.scan(keys::asked_codes(id), CODES_MAX).await?;
+        let times = asked.iter().map(|(key, record)| decode(key, &record.value));
+        Ok(times.collect::<Result<_, _>>()?)
+    }
+
     /// Removes the member's codes that nobody can use or ask about any longer.
     async fn expired_codes(&self, request: &Request, id: MemberId) -> Result<Vec<Write>, Error> {
         let asked = self.records.store.scan(keys::asked_codes(id), CODES_MAX).await?;
@@ -240,6 +250,14 @@ impl Partners {
     pub async fn standing_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<Reference>, Error> {
         let newest = self.newest_link(id, brand).await?.map(|(link, _)| link.record);
         Ok(newest.filter(|link| link.end.is_none()).map(|link| link.reference))
+    }
+
+    /// Whether the brand's reference means somebody: the link stands that it was made for.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn means_somebody(&self, brand: &BrandId, reference: Reference) -> Result<bool, Error> {
+        Ok(self.records.referred(brand, reference).await?.is_some())
     }
 
     /// Whether the member's entry of that number was made while the brand was linked with it.

@@ -370,8 +370,10 @@ impl People {
         writes.extend(about);
         let claim = ClaimRecord { member: after.id };
         writes.extend(claims.into_iter().map(|key| put(key, Expect::Absent, &claim)));
-        // One more may follow: the note of an import by staff.
-        if let Some(loaded) = loaded.filter(|_| writes.len() + 1 > WRITES_MAX) {
+        // What follows the person in the index, before and after, has room beside it, and so has the note of an import by
+        // staff.
+        let room = WRITES_MAX - 2 * keys::ALIKE_MAX - 1;
+        if let Some(loaded) = loaded.filter(|_| writes.len() > room) {
             // The effects of time are written first, if everything is too much for one commit.
             self.ledger.settle_first(request, &loaded, timely_count, now).await?;
         }

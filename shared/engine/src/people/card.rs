@@ -12,7 +12,7 @@ use domain::{
 };
 
 use crate::{
-    access::requests::{Request, Told, remember},
+    access::requests::{Request, Told, remember_with_person},
     people::People,
     store::{
         Expect, Version,
@@ -21,13 +21,14 @@ use crate::{
         keys,
         look::Look,
         reading::Loaded,
-        records::{Answer, CardRecord, CardUse, MemberCardRecord, MemberRecord, Remembered},
+        records::{Answer, CardRecord, CardUse, MemberCardRecord, MemberRecord},
         write::{delete, put, still, unchanged},
     },
 };
 
-/// The most tokens that points were spent with and that could still be told again, of one card.
-const USES_MAX: usize = 500;
+/// The most offline tokens of one card that are remembered one by one. Where there are more, the oldest is no longer
+/// told from those before it, and all of these count as used.
+const OFFLINE_USES_MAX: usize = 350;
 
 /// A card that may be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +62,8 @@ pub struct CardSpend {
     pub at: u64,
     /// From when on nobody can tell it any more.
     pub until: Instant,
+    /// The earliest minute of which an offline token can still be told.
+    pub earliest: u64,
     /// A number that nobody else has, by which an attempt whose outcome is unknown is recognised.
     pub by: CardNumber,
 }
@@ -182,11 +185,19 @@ impl People {
         Ok(self.records.read::<CardRecord>(&keys::card(card)).await?.map(|(record, _)| record.member))
     }
 
+    /// What is held of the member's card.
+    ///
+    /// # Errors
+    /// The store failed, or the record is unreadable.
+    pub async fn held_card(&self, id: MemberId) -> Result<Option<MemberCardRecord>, Error> {
+        Ok(self.records.read::<MemberCardRecord>(&keys::member_card(id)).await?.map(|(card, _)| card))
+    }
+
     /// Uses up a token of a card, once. The answer is remembered until the person is erased.
     ///
     /// # Errors
     /// [`Refusal::CardTokenInvalid`] if the card was replaced meanwhile, [`Refusal::CardTokenUsed`],
-    /// [`Refusal::MemberNotActive`], [`Refusal::LimitExceeded`], or the store failed.
+    /// [`Refusal::MemberNotActive`], or the store failed.
     pub async fn spend_card(
         &self,
         request: &Request,
@@ -215,21 +226,17 @@ impl People {
             // An attempt whose outcome was unknown has succeeded.
             Some(used) if used.by == spend.by => return Ok(told),
             Some(_) => return Err(Refusal::CardTokenUsed.into()),
+            None if spend.offline && card.has_forgotten(spend.at) => {
+                return Err(Refusal::CardTokenUsed.into());
+            }
             None => read.must_be_active()?,
         }
-        card.used.retain(|used| used.until > request.now);
-        if card.used.len() >= USES_MAX {
-            return Err(Refusal::LimitExceeded { what: "card_uses" }.into());
-        }
+        card.forget(request.now, spend.earliest);
         let CardSpend { offline, at, until, by, .. } = *spend;
         card.used.push(CardUse { offline, at, until, by });
         let mut writes = vec![put(keys::member_card(spend.member), Expect::Version(version), &card)];
-        if let Some(key) = request.key {
-            // It shows the member, so it goes with the person.
-            let kept = keys::answer(spend.member, key.hash);
-            writes.push(put(kept.clone(), Expect::Anything, answer));
-            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
-        }
+        // It shows the member, so it goes with the person.
+        writes.extend(remember_with_person(request, spend.member, answer));
         self.programme.commit(writes).await?;
         Ok(told)
     }
@@ -244,6 +251,30 @@ impl People {
     }
 }
 
+impl MemberCardRecord {
+    /// Forgets what was used and can be told no more, and makes room for one more. Of offline tokens the newest
+    /// minute that is forgotten stays known: how late one may be told can be changed, and a token that was used once
+    /// must not be good again.
+    fn forget(&mut self, now: Instant, earliest: u64) {
+        let mut kept: Vec<u64> = self.offline_minutes().filter(|at| *at >= earliest).collect();
+        kept.sort_unstable_by(|one, other| other.cmp(one));
+        // The oldest that is kept: there is room for one more then.
+        let oldest = kept.get(OFFLINE_USES_MAX - 2).copied().unwrap_or(earliest);
+        let passed = self.offline_minutes().filter(|at| *at < oldest).max();
+        self.forgotten = self.forgotten.max(passed);
+        self.used.retain(|used| if used.offline { used.at >= oldest } else { used.until > now });
+    }
+
+    /// Whether an offline token of that minute may have been used and forgotten.
+    fn has_forgotten(&self, minute: u64) -> bool {
+        self.forgotten.is_some_and(|forgotten| minute <= forgotten)
+    }
+
+    fn offline_minutes(&self) -> impl Iterator<Item = u64> {
+        self.used.iter().filter(|used| used.offline).map(|used| used.at)
+    }
+}
+
 /// The record of a new card.
 fn made(request: &Request, new: NewCard, device: bool) -> MemberCardRecord {
     let NewCard { number, hash } = new;
@@ -253,5 +284,6 @@ fn made(request: &Request, new: NewCard, device: bool) -> MemberCardRecord {
         made_at: request.now,
         device: device.then_some(number),
         used: Vec::new(),
+        forgotten: None,
     }
 }

@@ -10,14 +10,17 @@ use crate::{
     ledger::act::{Act, Whom},
     people::People,
     store::{
-        StoreError, Write,
-        error::{ATTEMPTS_MAX, Error},
+        Write,
+        error::{ATTEMPTS_MAX, Error, until_settled},
         id::IdentityHash,
         keys,
         records::MemberCardRecord,
         write::{delete, delete_read},
     },
 };
+
+/// Answers that are deleted in one commit.
+const ANSWERS_AT_ONCE: usize = 50;
 
 impl People {
     /// Deletes the person: profile, identities, claims, card, links and answers with personal data. The ledger
@@ -40,33 +43,48 @@ impl People {
         self.erase_person(id, claims).await.map_err(Error::half_done)
     }
 
+    /// The person and the card go first: whoever remembers an answer expects one of the two, so that none comes
+    /// after them, and then the answers are gone for good.
     async fn erase_person(
         &self,
         id: MemberId,
         claims: impl Fn(&Person) -> Vec<IdentityHash>,
     ) -> Result<(), Error> {
+        until_settled(|_| self.attempt_to_erase(id, &claims)).await?;
         for _ in 0..ATTEMPTS_MAX {
-            let answers = self.records.store.scan(keys::answers(id), 50).await?;
-            let last_step = answers.len() < 50;
-            let mut writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
-            if last_step && let Some((person, version)) = self.records.person(id).await? {
-                writes.extend(claims(&person).into_iter().map(|hash| delete(keys::identity(hash))));
-                writes.push(delete_read(keys::person(id), version));
-            }
-            if last_step
-                && let Some((card, version)) =
-                    self.records.read::<MemberCardRecord>(&keys::member_card(id)).await?
-            {
-                writes.push(delete_read(keys::member_card(id), version));
-                writes.push(delete(keys::card(card.hash)));
-            }
-            match if writes.is_empty() { Ok(()) } else { self.programme.commit(writes).await } {
-                Err(Error::Store(StoreError::LostRace | StoreError::Unknown(_))) => {}
-                Err(error) => return Err(error),
-                Ok(()) if last_step => return Ok(()),
-                Ok(()) => {}
+            if until_settled(|_| self.erase_answers(id)).await? {
+                return Ok(());
             }
         }
         Err(Error::Contended)
+    }
+
+    async fn attempt_to_erase(
+        &self,
+        id: MemberId,
+        claims: &impl Fn(&Person) -> Vec<IdentityHash>,
+    ) -> Result<(), Error> {
+        let mut writes = Vec::new();
+        if let Some((person, version)) = self.records.person(id).await? {
+            writes.extend(claims(&person).into_iter().map(|hash| delete(keys::identity(hash))));
+            writes.push(delete_read(keys::person(id), version));
+        }
+        let card = self.records.read::<MemberCardRecord>(&keys::member_card(id)).await?;
+        if let Some((card, version)) = card {
+            writes.push(delete_read(keys::member_card(id), version));
+            writes.push(delete(keys::card(card.hash)));
+        }
+        if writes.is_empty() { Ok(()) } else { self.programme.commit(writes).await }
+    }
+
+    /// Deletes a page of the answers; whether it was the last.
+    async fn erase_answers(&self, id: MemberId) -> Result<bool, Error> {
+        let answers = self.records.store.scan(keys::answers(id), ANSWERS_AT_ONCE).await?;
+        let is_last = answers.len() < ANSWERS_AT_ONCE;
+        let writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
+        if !writes.is_empty() {
+            self.programme.commit(writes).await?;
+        }
+        Ok(is_last)
     }
 }

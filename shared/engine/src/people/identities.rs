@@ -10,7 +10,7 @@ use domain::{
 
 use super::told::{has_left, place_of, verify, within_identities};
 use crate::{
-    access::requests::{Request, Told, remember},
+    access::requests::{Request, Told, remember_with_person},
     people::{People, changes::told_outward, view::MemberView},
     store::{
         Expect, StoreError, Write,
@@ -18,7 +18,7 @@ use crate::{
         id::IdentityHash,
         keys,
         reading::{Claim, Holder, Loaded},
-        records::{Answer, ClaimRecord, Remembered},
+        records::{Answer, ClaimRecord},
         write::{delete, put, still},
     },
 };
@@ -110,11 +110,7 @@ impl People {
         self.programme.timeline_of(&loaded.record.member).await?;
         let view = self.view(&loaded.record.member, Some(&loaded.record), person, request.now).await?;
         let answer = tell(&OwnIdentity { view, identity, added });
-        if let Some(key) = request.key {
-            let kept = keys::answer(id, key.hash);
-            writes.push(put(kept.clone(), Expect::Anything, &answer));
-            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
-        }
+        writes.extend(remember_with_person(request, id, &answer));
         if !writes.is_empty() {
             self.programme.commit(writes).await?;
         }

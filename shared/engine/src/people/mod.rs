@@ -3,6 +3,7 @@
 pub(crate) mod bring;
 pub(crate) mod card;
 mod changes;
+pub(crate) mod doubles;
 mod erase;
 pub(crate) mod identities;
 pub(crate) mod register;

@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    access::requests::{Request, Told, remember},
+    access::requests::{Request, Told, remember_with_person},
     ledger::{
         parts::{MemberPart, Parts},
         standing::newborn,
@@ -25,7 +25,7 @@ use crate::{
         error::{Error, until_settled},
         keys,
         reading::{Claim, Holder},
-        records::{Answer, ClaimRecord, Remembered},
+        records::{Answer, ClaimRecord},
         write::{put, still},
     },
 };
@@ -91,12 +91,7 @@ impl People {
             _ => return Err(Error::IdentityConflict { members }),
         };
         let answer = tell(&registered);
-        if let Some(key) = request.key {
-            let id = registered.view.member.id;
-            let kept = keys::answer(id, key.hash);
-            writes.push(put(kept.clone(), Expect::Anything, &answer));
-            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
-        }
+        writes.extend(remember_with_person(request, registered.view.member.id, &answer));
         if !writes.is_empty() {
             self.programme.commit(writes).await?;
         }

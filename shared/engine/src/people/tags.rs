@@ -9,14 +9,14 @@ use domain::{
 
 use super::{changes::tie, told::has_left};
 use crate::{
-    access::requests::{Request, Told, remember},
+    access::requests::{Request, Told, remember_with_person},
     ledger::parts::{MemberPart, Parts},
     people::{People, view::MemberView},
     store::{
         Expect, Version, WRITES_MAX, Write,
         error::{Error, until_settled},
         keys,
-        records::{Answer, HappenedRecord, Remembered},
+        records::{Answer, HappenedRecord},
         turns::Turn,
         write::{put, still},
     },
@@ -91,10 +91,8 @@ impl People {
         let mut writes: Vec<Write> = parts.into_writes();
         request.note(&mut writes);
         writes.extend(told);
-        if let Some(key) = request.key {
-            let kept = keys::answer(id, key.hash);
-            writes.push(put(kept.clone(), Expect::Anything, &answer));
-            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        writes.extend(remember_with_person(request, id, &answer));
+        if request.key.is_some() {
             // The answer goes with the person, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
         }

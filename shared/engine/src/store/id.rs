@@ -57,6 +57,8 @@ domain::bytes_id! {
     CardHash[16];
     /// A number that nobody can guess: what the reference of a card follows from; and of a request about one.
     CardNumber[16];
+    /// The keyed hash of what persons share who may be one.
+    AlikeHash[16];
     /// A webhook's id.
     WebhookId[16];
     /// An event's id: a moment, and a hash of the record that changed.

@@ -17,16 +17,20 @@ use sha2::{Digest as _, Sha256};
 
 use crate::store::{
     Key, Range,
-    id::{CardHash, IdentityHash, LinkCodeHash, Reference, RequestHash},
+    id::{IdentityHash, LinkCodeHash, Reference, RequestHash},
     key::Kind,
 };
 
 mod access;
+mod alike;
+mod card;
 mod settlement;
 mod webhooks;
 
 pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_change, staff_change};
-
+pub(crate) use alike::part_of_alike;
+pub use alike::{ALIKE_MAX, ALIKE_PARTS, alike, alike_behind, alike_part, read_alike, read_person};
+pub use card::{card, member_card, read_member_card};
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
     settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
@@ -95,6 +99,8 @@ pub mod kind {
     pub const CARD: Kind = Kind::extended(b'v');
     /// The card that a member has.
     pub const MEMBER_CARD: Kind = Kind::extended(b'w');
+    /// Persons by what they share with others.
+    pub const ALIKE: Kind = Kind::extended(b'y');
     /// A member's links, and the codes that were asked for it.
     pub const MEMBER_LINK: Kind = Kind::one(b'j');
     /// A part of what a brand may still issue and honour: its tally.
@@ -363,22 +369,6 @@ pub fn link_code(hash: LinkCodeHash) -> Key {
 /// such record.
 pub fn reference(brand: &BrandId, reference: Reference) -> Key {
     key(kind::REFERENCE, &[brand.as_bytes(), b"\0", &reference.0])
-}
-
-/// Whose a card is, by the keyed hash of its reference.
-pub fn card(hash: CardHash) -> Key {
-    key(kind::CARD, &[&hash.0])
-}
-
-/// The card that a member has.
-pub fn member_card(id: MemberId) -> Key {
-    key(kind::MEMBER_CARD, &[&id.0])
-}
-
-/// The member of such a key.
-pub fn read_member_card(key: &Key) -> Option<MemberId> {
-    let id = key.as_bytes().get(2..).filter(|_| key.kind() == kind::MEMBER_CARD)?;
-    id.try_into().ok().map(MemberId)
 }
 
 /// Parts of what a member's links hold: codes that were asked for, and links.

@@ -183,6 +183,7 @@ pub const KINDS: &[Row] = {
         row(kind::USED, "used", Ledger, Together, |_| None),
         row(kind::IDENTITY, "identity", People, Each, |_| Some(Form::of::<ClaimRecord>("ClaimRecord")))
             .personal(&[Erased]),
+        row(kind::ALIKE, "alike", People, ByByte, |_| None).personal(&[Erased, Followed]),
         row(kind::CARD, "card", People, Each, |_| Some(Form::of::<CardRecord>("CardRecord")))
             .personal(&[Erased, Followed]),
         row(kind::MEMBER_CARD, "member card", People, Each, |_| {

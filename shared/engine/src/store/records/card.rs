@@ -2,7 +2,10 @@
 
 use domain::{member::MemberId, time::Instant};
 
-use super::{Stored, layout::layout};
+use super::{
+    Stored,
+    layout::{Damaged, Layout as _, Reader, layout},
+};
 use crate::store::id::{CardHash, CardNumber};
 
 /// Whose a card is; stored under the keyed hash of its reference. Replacing the card deletes it.
@@ -26,6 +29,9 @@ pub struct MemberCardRecord {
     pub device: Option<CardNumber>,
     /// What was spent with it, the oldest first, as long as it could be told again.
     pub used: Vec<CardUse>,
+    /// The newest minute of an offline token that was used and is in `used` no more: it and all before it count as
+    /// used.
+    pub forgotten: Option<u64>,
 }
 
 /// A token that points were spent with.
@@ -42,8 +48,31 @@ pub struct CardUse {
 }
 
 impl Stored for CardRecord {}
-impl Stored for MemberCardRecord {}
+
+impl Stored for MemberCardRecord {
+    const FORMAT: u8 = 2;
+
+    fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<MemberCardRecord, Damaged> {
+        match format {
+            1 => {
+                let First { number, hash, made_at, device, used } = First::read(from)?;
+                Ok(MemberCardRecord { number, hash, made_at, device, used, forgotten: None })
+            }
+            _ => Err(Damaged),
+        }
+    }
+}
+
+/// A member's card in the first format, which forgot a token that was used once it could be told no more.
+struct First {
+    number: CardNumber,
+    hash: CardHash,
+    made_at: Instant,
+    device: Option<CardNumber>,
+    used: Vec<CardUse>,
+}
 
 layout! { struct CardRecord { member } }
-layout! { struct MemberCardRecord { number, hash, made_at, device, used } }
+layout! { struct MemberCardRecord { number, hash, made_at, device, used, forgotten } }
+layout! { struct First { number, hash, made_at, device, used } }
 layout! { struct CardUse { offline, at, until, by } }

@@ -323,12 +323,14 @@ pub(super) fn member_card() -> Samples<MemberCardRecord> {
         made_at: AT,
         device: None,
         used: Vec::new(),
+        forgotten: None,
     };
     let by = CardNumber([0x33; 16]);
     let online = CardUse { offline: false, at: 58_907_520, until: AT, by };
     let offline = CardUse { offline: true, at: u64::MAX, until: LONG_AGO, by };
     let used = MemberCardRecord { device: Some(by), used: vec![online, offline], ..card.clone() };
-    named([("card", card), ("used", used)])
+    let forgotten = MemberCardRecord { forgotten: Some(29_453_760), ..used.clone() };
+    named([("card", card), ("used", used), ("forgotten", forgotten)])
 }
 
 pub(super) fn link() -> Samples<LinkRecord> {
