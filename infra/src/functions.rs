@@ -158,9 +158,9 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
-        functions: &[&adjust::FUNCTION],
-        does: "An operator moves points or growth by hand.",
-        uses: &[(Ledger, Changes)],
+        functions: &[&adjust::FUNCTION, &adjust::MEMBERS],
+        does: "An operator moves points or growth by hand, or joins two records of one person.",
+        uses: &[(Ledger, Changes), (People, Changes)],
         ..ROW
     },
     Deployed {

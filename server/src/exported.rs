@@ -57,7 +57,7 @@ pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) 
     loop {
         let (page, following) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
-            let view = api.engine.people().member(*id, now).await.map_err(unreadable)?;
+            let view = api.engine.people().member_itself(*id, now).await.map_err(unreadable)?;
             let mut member = json!(show.member(&view, viewer));
             // What is due is in its ledger too, and shown as not written down yet.
             member["entries"] = view.member.seq.into();

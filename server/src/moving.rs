@@ -74,7 +74,7 @@ pub(crate) async fn write(
     let mut who = BTreeSet::new();
     let (mut consents, mut attributes) = (BTreeSet::new(), BTreeSet::new());
     each(api, |programme, view| {
-        who.extend(identities(&view.person.identities).0.into_iter().map(|(column, _)| column));
+        who.extend(identities(&all_of(view)).0.into_iter().map(|(column, _)| column));
         consents.extend(view.person.consents.keys().map(|channel| format!("consent.{channel}")));
         attributes.extend(own_attributes(programme, view).map(|(column, _)| column));
         Ok(())
@@ -104,7 +104,11 @@ pub(crate) async fn write(
     let mut members = table(members, &columns).map_err(unwritable)?;
     let mut lots = table(lots, &lot_columns).map_err(unwritable)?;
     each(api, |programme, view| {
-        let (own, beyond) = identities(&view.person.identities);
+        // Whoever was merged comes with the one that it was merged into.
+        if view.member.status == Status::Merged {
+            return Ok(());
+        }
+        let (own, beyond) = identities(&all_of(view));
         // Who has left cannot come again by a file.
         if own.is_empty() || matches!(view.member.status, Status::Closed | Status::Erased) {
             moved.left += 1;
@@ -137,7 +141,7 @@ async fn each(
     loop {
         let (page, following) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
         for id in &page {
-            let view = api.engine.people().member(*id, api.clock.now()).await.map_err(unreadable)?;
+            let view = api.engine.people().member_itself(*id, api.clock.now()).await.map_err(unreadable)?;
             take(programmes.newest(), &view).map_err(|error| failed("cannot write", &error))?;
             count += 1;
         }
@@ -163,7 +167,13 @@ fn record(
     Ok(writer.write_record(columns.iter().map(cell))?)
 }
 
-/// How a person is known, in columns; and how many identities no column is left for.
+/// How the person of a member is known, by way of records too that were merged into it.
+fn all_of(view: &MemberView) -> Vec<Identity> {
+    let others = view.others.iter().flat_map(|(_, identities)| identities);
+    view.person.identities.iter().chain(others).cloned().collect()
+}
+
+/// The same in columns; and how many identities no column is left for.
 fn identities(all: &[Identity]) -> (Cells, u64) {
     let (mut cells, mut beyond): (Cells, u64) = (Vec::new(), 0);
     for identity in all {

@@ -73,6 +73,14 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     let further =
         |value: &str| json!({"identity": {"kind": "external", "channel": "further", "value": value}});
     let caller = |name: &str| json!({"name": name, "roles": ["storefront"], "brand": "acme"});
+    let double = |other: &str| json!({"member_id": other, "reason": "r"});
+    let doubles =
+        [shop.somebody().await, shop.somebody().await, shop.somebody().await, shop.somebody().await];
+    let mut merges = Vec::new();
+    for other in &doubles[2..] {
+        let merged = shop.ok("POST", &format!("/members/{member}/merge"), double(other)).await;
+        merges.push(json!({"merge_id": merged["merge_id"], "reason": "r"}));
+    }
     vec![
         write("/register", person("new"), person("newer")),
         write("/earn-points", order(&member, "B-1", "10"), order(&member, "B-2", "10")),
@@ -103,6 +111,8 @@ async fn writes(shop: &Shop) -> Vec<Write> {
         of_hook("test", json!({})),
         of_hook("enable", json!({})),
         of_hook("redeliver", time),
+        write(&format!("/members/{member}/merge"), double(&doubles[0]), double(&doubles[1])),
+        write(&format!("/members/{member}/unmerge"), merges[0].clone(), merges[1].clone()),
         at(&format!("/members/{member}/status"), &format!("/members/{other}/status"), status("suspended")),
     ]
 }

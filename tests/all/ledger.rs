@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::member::MemberId;
-use engine::{Error, Place, keys};
+use engine::{ChainPlace, Error, Place, keys};
 use serde_json::{Value, json};
 
 use crate::support::{START, Shop, program};
@@ -172,7 +172,7 @@ async fn a_made_up_place_is_none_of_the_ledger() {
         (written, keys::member(id), false),
         (written, keys::entry(other, written), false),
     ] {
-        let place = Place { seq, key: key.as_bytes().to_vec() };
+        let place = Place { chains: vec![ChainPlace { member: None, seq, key: key.as_bytes().to_vec() }] };
         let page = engine.ledger().entries(id, Some(place), 1, now).await;
         match page {
             Ok((entries, _)) => assert!(is_there && entries[0].entry.seq == seq, "{seq} {key:?}"),

@@ -48,6 +48,8 @@ mod linear_runs;
 mod links;
 mod lots;
 mod member_identities;
+mod merges;
+mod merges_generated;
 mod openapi;
 mod orders;
 mod orders_amount;

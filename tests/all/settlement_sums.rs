@@ -128,7 +128,7 @@ fn counted(dice: &mut Dice) -> Counted {
         });
         shares.collect::<Vec<_>>()
     };
-    let of = |shares: Vec<Share>, debt: i64| Movement { shares, debt, growth: 0 };
+    let of = |shares: Vec<Share>, debt: i64| Movement { shares, debt, ..Movement::default() };
     let plain = |event: Event| {
         let in_blocks = blocks(event.movement.points());
         Counted { event, version, in_blocks, reversed: None }
@@ -246,7 +246,7 @@ fn revised(dice: &mut Dice, brand: &BrandId, earned: Counted) -> Counted {
     let moved = added.cast_signed() - taken.cast_signed();
     // Debt takes part of it, either way.
     let debt = moved / 3;
-    let movement = Movement { shares: vec![share(brand, moved - debt)], debt: -debt, growth: 0 };
+    let movement = Movement { shares: vec![share(brand, moved - debt)], debt: -debt, ..Movement::default() };
     let in_blocks = if dice.roll(2) == 0 { dice.roll(moved.unsigned_abs() + 1) } else { 0 };
     let version = u32::try_from(dice.roll(3)).unwrap() + 1;
     Counted { event: event(movement, kind), version, in_blocks, reversed: Some(Box::new(earned)) }
@@ -342,7 +342,11 @@ fn plainly(
             | EntryKind::TrialStarted { .. }
             | EntryKind::BadgeIssued { .. }
             | EntryKind::BadgeTaken { .. }
-            | EntryKind::StatusChanged { .. } => {}
+            | EntryKind::StatusChanged { .. }
+            | EntryKind::MergedIn(_)
+            | EntryKind::MergedAway(_)
+            | EntryKind::PartedFrom(_)
+            | EntryKind::Parted(_) => {}
         }
     }
     for (brand, price) in bought {

@@ -96,6 +96,18 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     (
         "POST",
+        "/members/{member}/merge",
+        r#"{"member_id":"{double}","reason":"r"}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/members/{member}/unmerge",
+        r#"{"merge_id":"{merge}","reason":"r"}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
         "/members/{member}/link-code",
         r#"{"brand":"tea"}"#,
         [401, 401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 201, 404],
@@ -384,7 +396,11 @@ impl Walk {
         let webhook =
             if path.starts_with("/webhooks/") { self.only_webhook(who).await } else { String::new() };
         let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
+        let double = if path.ends_with("/merge") { shop.somebody().await } else { String::new() };
+        let merge = if path.ends_with("/unmerge") { self.merge(&member).await } else { String::new() };
         let filling = vec![
+            ("{double}", double, "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+            ("{merge}", merge, "mrg_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{n}", n.to_owned(), format!("not-{n}")),
             ("{member}", member.clone(), "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{card}", card, other_card),
@@ -419,6 +435,13 @@ impl Walk {
         let further = json!({"identity": {"kind": "external", "channel": "further", "value": n}});
         let made = self.shop.ok("POST", &format!("/members/{member}/identities"), further).await;
         made["identity"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The merge of somebody into the member.
+    async fn merge(&self, member: &str) -> String {
+        let body = json!({"member_id": self.shop.somebody().await, "reason": "r"});
+        let merged = self.shop.ok("POST", &format!("/members/{member}/merge"), body).await;
+        merged["merge_id"].as_str().unwrap().to_owned()
     }
 
     /// A token of that member for the redemption of that number.

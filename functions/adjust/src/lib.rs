@@ -1,4 +1,7 @@
-//! `POST /adjust`: an operator moves points or growth by hand, with a reason.
+//! `POST /adjust`: an operator moves points or growth by hand, with a reason. And two records of one person are joined,
+//! and parted again, below the paths of the function `members`.
+
+mod merge;
 
 use domain::{
     decide::Adjust,
@@ -58,6 +61,9 @@ pub static FUNCTION: Function = Function {
         ..taking!(AdjustPoints => handle)
     }],
 };
+
+/// Two records of one person, below the paths of the function `members`.
+pub static MEMBERS: Function = Function { name: "members", routes: &[merge::MERGE, merge::UNMERGE] };
 
 async fn handle(api: &Api, call: &Call, body: AdjustPoints) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;

@@ -1,5 +1,5 @@
 //! The Lambda function.
 
 fn main() -> std::process::ExitCode {
-    lambda::run(&adjust::FUNCTION)
+    lambda::run_with(&adjust::FUNCTION, &[&adjust::MEMBERS])
 }

@@ -34,7 +34,7 @@ answer! {
         /// the member as of now; in the first part alone
         member: Option<Member<'a>>,
         /// how the person is known; in the first part alone
-        identities: Option<List<Identity<'a>, 0, 20>>,
+        identities: Option<List<Identity<'a>, 0, 180>>,
         /// what the person agreed to; in the first part alone
         consents: Option<List<GivenConsent<'a>, 0, 20>>,
         /// what is held beside; in the first part alone
@@ -52,7 +52,7 @@ answer! {
         /// campaigns
         enrolments: List<Nothing, 0, 0>,
         /// null at the end
-        next_cursor: OrNull<Text<1_300>>,
+        next_cursor: OrNull<Text<12_100>>,
     }
 }
 
@@ -119,7 +119,7 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let member = is_first.then(|| show.member(&view, viewer));
     let answer = Exported {
         member,
-        identities: is_first.then(|| show.identities(id, &view.person, viewer)),
+        identities: is_first.then(|| show.identities(&view, viewer)),
         consents: is_first.then(|| show.consents(&view.person)),
         kept,
         entries: part.entries.iter().map(|entry| show.listed(entry)).collect(),

@@ -63,7 +63,7 @@ answer! {
         /// newest first
         entries: List<Entry<'a>, 0, 200>,
         /// null at the end
-        next_cursor: OrNull<Text<1_200>>,
+        next_cursor: OrNull<Text<12_000>>,
     }
 }
 
@@ -319,7 +319,7 @@ async fn set_status(api: &Api, call: &Call, body: SetMemberStatus) -> Result<Ans
         balance: outcome.map(Balance::of),
         tier: outcome.map(|outcome| Id(&outcome.tier)),
         growth: outcome.map(|outcome| outcome.growth),
-        member_id: Ulid(id),
+        member_id: Ulid(done.member),
         status: body.status,
     };
     Ok(Answer::new(200, &answer).replayed(done.replayed))

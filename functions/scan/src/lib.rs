@@ -150,12 +150,14 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
     let token = read(api, call, &body)?;
     let card = api.secrets.card_hash(token.reference);
     let holder = api.engine.people().card_holder(card).await?;
-    let seen = seen(api, call, holder.ok_or(Refusal::CardTokenInvalid)?).await?;
+    let holder = holder.ok_or(Refusal::CardTokenInvalid)?;
+    let seen = seen(api, call, holder).await?;
     if !spend {
         return answered(api, call, &seen, None);
     }
 
-    let member = seen.view.member.id;
+    // Whose card it is, though the record was merged into another's: it is by way of it that points are spent.
+    let member = holder;
     let scanned = seen.linked.map_or(Scanned::Member(member), |(reference, _)| Scanned::Linked(reference));
     let ends = call.request.now.plus_millis(SCAN_MILLIS);
     let scan_id = api.secrets.scan_id(&body.brand, scanned, ends);

@@ -10,7 +10,7 @@ use crate::start::StartError;
 
 /// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
 /// reported, because whatever it moves would be missing from the sums.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "earn",
     "activity",
     "redeem",
@@ -23,6 +23,7 @@ const KINDS: [&str; 12] = [
     "badge",
     "restore",
     "reverse_activity",
+    "merge",
 ];
 
 /// What a line is about.

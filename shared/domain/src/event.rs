@@ -1,6 +1,7 @@
 //! What has happened to a member. Each event is one ledger entry; entries are never changed.
 
 mod columns;
+mod common;
 mod drawn;
 mod ended;
 mod revision;
@@ -16,12 +17,13 @@ use crate::{
         RedemptionPart, TierId,
     },
     member::{Periods, Status},
+    merge::{MergedAway, MergedIn, Parted, PartedFrom},
     number::{Fraction, Money, Quantity, SignedMoney},
     programme::Way,
     time::{Day, DayNumber, Instant},
 };
 
-pub use columns::{BadgeStep, Granted, Moves, Once, OrderChange, Redemption, Reversed, TierStep};
+pub use columns::{BadgeStep, Granted, MergeStep, Moves, Once, OrderChange, Redemption, Reversed, TierStep};
 pub use drawn::{drawn_last, points_drawn};
 pub use ended::Ended;
 pub use revision::{OrderNow, OrderRevised};
@@ -50,6 +52,9 @@ pub struct Movement {
     pub debt: i64,
     /// Change of growth; the period's growth changes by the same.
     pub growth: i64,
+    /// What came in and repaid debt, as the lots that it would have been. It is part of the change of debt, and tells
+    /// only where it came from; entries before 0.2.0 do not say it.
+    pub repaid: Vec<Share>,
 }
 
 impl Movement {
@@ -169,6 +174,14 @@ pub enum EntryKind {
     PointsRestored,
     /// A balance or the standing before Laurel was brought along, or corrected.
     Brought(Box<Brought>),
+    /// All that another record of the same person had came in.
+    MergedIn(Box<MergedIn>),
+    /// All that there was went to another record of the same person, which answers for this one.
+    MergedAway(MergedAway),
+    /// A record that had been merged in stands for itself again, and has taken its part.
+    PartedFrom(Box<PartedFrom>),
+    /// The record stands for itself again, with its part.
+    Parted(Box<Parted>),
 }
 
 /// Why a tier changed.
@@ -329,6 +342,8 @@ pub struct Deed<'a> {
     pub reference: Option<&'a ActivityRef>,
     /// The local day it counts for (its number).
     pub day: DayNumber,
+    /// The streak after it, and the day it reaches to, if it runs one.
+    pub streak: Option<(DayNumber, u32)>,
 }
 
 /// A refund.

@@ -32,7 +32,7 @@ pub fn evolve(member: &mut Member, event: &Event) {
         row.refund.is_some_and(|refund| refund.closes) || row.revision.is_some_and(|revised| revised.closes);
     let (now, count) = (member.orders.count, orders + u64::from(opens));
     assert!(
-        now + u64::from(closes) == count,
+        now + u64::from(closes) == count || event.kind.merge().is_some(),
         "{count} orders of which {} closes are {now}",
         u8::from(closes)
     );
@@ -110,6 +110,10 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         }
         EntryKind::StatusChanged { status, .. } => member.status = *status,
         EntryKind::Brought(brought) => member.bring(brought, event.at),
+        EntryKind::MergedIn(merged) => merged.apply(member),
+        EntryKind::MergedAway(merged) => merged.apply(member, event.at),
+        EntryKind::PartedFrom(parted) => parted.apply(member),
+        EntryKind::Parted(parted) => parted.apply(member),
         EntryKind::PointsRedeemed { .. }
         | EntryKind::PointsExpired
         | EntryKind::PointsRestored
@@ -138,9 +142,9 @@ impl Member {
     /// Sorts lots into spending order and merges equal ones.
     fn tidy_lots(&mut self) {
         self.lots.retain(|lot| lot.points > 0);
-        self.lots.sort_by(|left, right| spending_order(left).cmp(&spending_order(right)));
+        self.lots.sort_by(|left, right| left.spending_order().cmp(&right.spending_order()));
         self.lots.dedup_by(|later, kept| {
-            let equal = spending_order(later) == spending_order(kept);
+            let equal = later.spending_order() == kept.spending_order();
             if equal {
                 kept.points += later.points;
             }
@@ -205,6 +209,32 @@ impl Member {
         }
         if brought.ends_trial {
             self.trial = None;
+        }
+    }
+
+    /// Counts what an entry of another record says of orders, activities and points granted, and moves nothing: what
+    /// came by way of this one.
+    pub(crate) fn count_apart(&mut self, event: &Event) {
+        let row = event.kind.row();
+        if let Some(order) = row.order {
+            self.count_order(order, event.occurred_at);
+        }
+        if let Some(refund) = row.refund {
+            self.orders.count = self.orders.count.saturating_sub(refund.closes.into());
+            let change = 0i128.saturating_sub(refund.amount.0);
+            self.orders.change_amount(change, refund.rest_before, refund.after.rest);
+        }
+        if let Some(revised) = row.revision {
+            self.count_revised(revised);
+        }
+        if let Some(deed) = row.activity {
+            self.count_activity(deed.activity, deed.day, deed.streak);
+        }
+        if let Some(granted) = row.granted {
+            self.count_granted(granted.day, granted.points, event.today);
+        }
+        if row.is_activity {
+            self.active_on = self.active_on.max(event.today);
         }
     }
 
@@ -290,7 +320,9 @@ impl OrderStats {
     }
 }
 
-/// The earliest expiry (never last), then the brand, then free before held.
-fn spending_order(lot: &Lot) -> (bool, Option<Instant>, &BrandId, bool, Option<Instant>) {
-    (lot.expires_at.is_none(), lot.expires_at, &lot.brand, lot.held_until.is_some(), lot.held_until)
+impl Lot {
+    /// The earliest expiry (never last), then the brand, then free before held. Equal lots are one lot.
+    pub(crate) fn spending_order(&self) -> (bool, Option<Instant>, &BrandId, bool, Option<Instant>) {
+        (self.expires_at.is_none(), self.expires_at, &self.brand, self.held_until.is_some(), self.held_until)
+    }
 }

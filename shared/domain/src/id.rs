@@ -20,6 +20,8 @@ bytes_id! {
     MemberId[16];
     /// A redemption's id, which follows from its brand and order.
     RedemptionId[16];
+    /// The id of a merge of two members: the 16 bytes of its ULID.
+    MergeId[16];
 }
 
 /// The text is not an id of its kind.

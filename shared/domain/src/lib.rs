@@ -18,6 +18,7 @@ mod evolve;
 pub mod id;
 pub mod json;
 pub mod member;
+pub mod merge;
 pub mod number;
 pub mod programme;
 pub mod refusal;

@@ -12,7 +12,7 @@ pub use crate::id::MemberId;
 use crate::{
     attribute::Attribute,
     brought::Opening,
-    id::{ActivityId, BadgeId, BrandId, ReferralCode, TierId},
+    id::{ActivityId, BadgeId, BrandId, MergeId, ReferralCode, TierId},
     number::{Money, signed},
     time::{Day, DayNumber, Instant},
 };
@@ -28,6 +28,8 @@ pub enum Status {
     Closed,
     /// The person is gone; the ledger stays.
     Erased,
+    /// Another record of the same person has taken over all it had, and answers for it.
+    Merged,
 }
 
 impl Status {
@@ -38,6 +40,7 @@ impl Status {
             Status::Suspended => "suspended",
             Status::Closed => "closed",
             Status::Erased => "erased",
+            Status::Merged => "merged",
         }
     }
 }
@@ -142,6 +145,31 @@ pub struct OrderStats {
     pub more_categories: bool,
 }
 
+/// Whom a member was merged into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MergedInto {
+    /// The other member, which may have been merged into a third one since.
+    pub member: MemberId,
+    /// The merge.
+    pub merge: MergeId,
+    /// When.
+    pub at: Instant,
+}
+
+/// A member that was merged into this one, or into one that this one has absorbed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Absorbed {
+    /// It.
+    pub member: MemberId,
+    /// The merge that it was absorbed in.
+    pub merge: MergeId,
+    /// When.
+    pub at: Instant,
+}
+
+/// The most members that one may have absorbed, with all that these had.
+pub const ABSORBED_MAX: usize = 8;
+
 /// The part of a member that commands read and change.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
@@ -193,6 +221,10 @@ pub struct Member {
     pub orders: OrderStats,
     /// What was said of its standing before Laurel.
     pub opening: Opening,
+    /// Whom it was merged into, while it is. Beside points and growth, which the other has, it then keeps what it had.
+    pub merged: Option<MergedInto>,
+    /// Members that it has absorbed, those of each in a row; at most [`ABSORBED_MAX`].
+    pub absorbed: Vec<Absorbed>,
 }
 
 impl Member {
@@ -228,7 +260,14 @@ impl Member {
             activities: Vec::new(),
             orders: OrderStats::default(),
             opening: Opening::default(),
+            merged: None,
+            absorbed: Vec::new(),
         }
+    }
+
+    /// Whether it has absorbed that member.
+    pub fn has_absorbed(&self, id: MemberId) -> bool {
+        self.absorbed.iter().any(|absorbed| absorbed.member == id)
     }
 
     /// Points that can be spent at the moment the member is settled to.
@@ -262,8 +301,12 @@ impl Member {
         self.activities.iter().find(|activity| activity.id == *id)
     }
 
-    /// The next instant at which time alone changes anything; `None` is never.
+    /// The next instant at which time alone changes anything; `None` is never. Of one that was merged, time changes
+    /// nothing until it stands for itself again.
     pub fn due_at(&self) -> Option<Instant> {
+        if self.merged.is_some() {
+            return None;
+        }
         let lots = self.lots.iter().flat_map(|lot| [lot.expires_at, lot.held_until]);
         let tier = [self.standing.valid_until, self.trial.as_ref().map(|trial| trial.until)];
         lots.chain(tier).flatten().min()

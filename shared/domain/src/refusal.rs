@@ -1,7 +1,7 @@
 //! A valid no: the request was understood and the rules forbid it. Nothing is written.
 
 use crate::{
-    id::OrderLineId,
+    id::{MemberId, OrderLineId},
     number::{Amount, Currency, Money, Quantity},
     programme::{BrandPer, Way},
     shape::Fault,
@@ -55,6 +55,18 @@ pub enum Refusal {
     MemberNotActive {
         /// Its status.
         status: &'static str,
+    },
+    /// The member was merged into another one.
+    MemberMerged {
+        /// Into which.
+        into: MemberId,
+    },
+    /// No such merge of that member.
+    MergeNotFound,
+    /// The merge cannot be undone.
+    UnmergeRefused {
+        /// Why, in words.
+        why: &'static str,
     },
     /// Fewer points can be spent than requested.
     InsufficientPoints {

@@ -23,6 +23,9 @@ pub const EVENTS_MAX: usize = 40;
 /// A `now` before the moment to which the member is settled changes nothing, but for a version of the
 /// programme that was not known then.
 pub fn settle(programmes: &Timeline, member: &mut Member, now: Instant) -> Vec<Event> {
+    if member.merged.is_some() {
+        return Vec::new();
+    }
     if member.version == 0 {
         // Recorded before versions raised anybody: those up to that moment are past.
         member.version = programmes.at(member.as_of).version;
@@ -127,13 +130,31 @@ fn lapse_at(programmes: &Timeline, member: &mut Member, due: Instant) -> Option<
         return None;
     }
     let programme = programmes.before(due);
-    let (movement, kind) = lapse(programme, member, due);
+    let (movement, kind) = lapse(programme, member, due, true);
     let event = event(programme, member, due, movement, kind);
     evolve(member, &event);
     Some(event)
 }
 
-fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, EntryKind) {
+/// What the standing comes to by `now` where no lapse takes growth: of a record whose growth was in another's keeping,
+/// which has borne what lapses took.
+pub(crate) fn settle_standing(programmes: &Timeline, member: &mut Member, now: Instant) {
+    member.lots.clear();
+    loop {
+        let due = member.standing.valid_until.filter(|due| *due <= now);
+        if raise_by_versions(programmes, member, due, now).is_some() {
+            continue;
+        }
+        let Some(due) = due else { return member.mature(now.max(member.as_of)) };
+        member.mature(due);
+        let programme = programmes.before(due);
+        let (_, kind) = lapse(programme, member, due, false);
+        let event = event(programme, member, due, Movement::default(), kind);
+        evolve(member, &event);
+    }
+}
+
+fn lapse(programme: &Programme, member: &Member, due: Instant, takes: bool) -> (Movement, EntryKind) {
     let own = &member.standing.tier;
     let rules = programme.rules_of(own);
     // A tier that a newer version made endless is kept: a new version demotes nobody.
@@ -150,6 +171,7 @@ fn lapse(programme: &Programme, member: &Member, due: Instant) -> (Movement, Ent
         );
     }
     let growth = match rules.on_lapse {
+        _ if !takes => member.growth,
         OnLapse::Reset => 0,
         // Growth never falls below zero, whatever is deducted.
         OnLapse::Deduct(by) => member.growth.saturating_sub(by),

@@ -172,7 +172,7 @@ impl Api {
         let entry =
             done.entry.as_ref().ok_or_else(|| Problem::broken("a command was done and made no entry"))?;
         let seen = match call.caller.is(Role::Partner) {
-            true => Some(self.seen(call, done.member, entry).await?),
+            true => Some(self.seen(call, entry).await?),
             false => None,
         };
         let programmes = self.engine.programme().timeline()?;
@@ -188,7 +188,7 @@ impl Api {
 
     /// What a partner sees of the member in this answer. It follows from the entry, so that a repeat shows
     /// the same: what the entry's version of the programme said, if the link stood then.
-    async fn seen(&self, call: &Call, member: MemberId, entry: &EntryRecord) -> Result<Sees, Problem> {
+    async fn seen(&self, call: &Call, entry: &EntryRecord) -> Result<Sees, Problem> {
         let Some(brand) = &call.caller.brand else {
             return Err(Problem::broken("a partner has no brand"));
         };
@@ -204,8 +204,8 @@ impl Api {
             return Ok(sees);
         }
         // A member named by a reference is linked; for an order or redemption the link must be looked up.
-        let linked = call.said.member_ref.is_some()
-            || self.engine.partners().was_linked(member, brand, entry.seq).await?;
+        let linked =
+            call.said.member_ref.is_some() || self.engine.partners().was_linked(entry, brand).await?;
         Ok(if linked { sees } else { Sees::default() })
     }
 

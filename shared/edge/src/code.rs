@@ -130,6 +130,8 @@ codes! {
     LinkNotFound 404 "link_not_found" "no such link of this member" No Nothing Data::None;
     /// of a card's code: wrong, too old, of a card that was replaced, or of nobody; of a `scan_id`: of another brand, or older than 10 minutes; it is not told which
     CardTokenInvalid 404 "card_token_invalid" "the card's code is wrong or too old; scan it again" No Nothing Data::None;
+    /// no merge of that id into this member
+    MergeNotFound 404 "merge_not_found" "no such merge into this member" No Nothing Data::None;
     /// the programme has none of that id
     TagNotFound 404 "tag_not_found" "no such tag in the programme" No Nothing Data::None;
     /// the member has none of that id
@@ -164,6 +166,10 @@ codes! {
     CardTokenUsed 409 "card_token_used" "the card's code was used; wait for the next one" No Nothing Data::None;
     /// suspended, closed or erased
     MemberNotActive 409 "member_not_active" "the member is not active" No Nothing Data::Member("`member_status`");
+    /// the record was merged into another member, which answers for it
+    MemberMerged 409 "member_merged" "the member was merged into another" No Nothing Data::Staff("`merged_into`, for admins and operators");
+    /// one of the two was erased, or the member itself merged into another; it was merged more than 90 days ago, or undone before
+    UnmergeRefused 409 "unmerge_refused" "the merge cannot be undone" No Nothing Data::None;
     /// the month ended less than 15 minutes ago, or has not ended
     MonthNotEnded 409 "month_not_ended" "a month can be settled from 15 minutes after its end on" No Nothing Data::Plain("`from`: when it can be closed");
     /// the programme says who may register (`registration.eligible`), and this person may not

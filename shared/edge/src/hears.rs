@@ -51,7 +51,7 @@ impl Api {
         }
         let reference = match what {
             What::Entry(entry) if entry.event.kind.row().for_partners => {
-                let link = self.engine.partners().link_at(entry.member, own, entry.seq).await?;
+                let link = self.engine.partners().link_at(entry, own).await?;
                 link.map(|link| link.record.reference)
             }
             What::Linked { link, .. } => Some(link.reference),

@@ -83,7 +83,12 @@ pub const PROBLEM: Shape = Shape::Named(
             Shape::Either(&COUNT, &Shape::Decimal),
             "what is left: points, or an amount of credit",
         ),
-        optional("member_status", Shape::OneOf(&["suspended", "closed", "erased"]), "why it is not active"),
+        optional(
+            "member_status",
+            Shape::OneOf(&["suspended", "closed", "erased", "merged"]),
+            "why it is not active",
+        ),
+        optional("merged_into", <Ulid<MemberId>>::SHAPE, "which member answers for it"),
         optional("from", Shape::Instant, "month_not_ended: when it can be closed"),
         optional("version", COUNT, "program_conflict: the newest"),
         optional(

@@ -172,6 +172,16 @@ impl Problem {
                 Problem::saying(Code::MemberNotActive, format!("the member is {status}"))
                     .with("member_status", *status)
             }
+            Refusal::MemberMerged { into } => {
+                let into = crate::wire::member_id(*into);
+                let detail = "the record was merged into another member: ask for that one, or undo the merge first";
+                Problem::saying(Code::MemberMerged, detail.to_owned()).with("merged_into", into)
+            }
+            Refusal::MergeNotFound => Problem::saying(
+                Code::MergeNotFound,
+                "the member has absorbed nobody in a merge of that id; `absorbed` of GET /members/{id} has those of now".to_owned(),
+            ),
+            Refusal::UnmergeRefused { why } => Problem::saying(Code::UnmergeRefused, (*why).to_owned()),
             Refusal::InsufficientPoints { available, debt } => {
                 Problem::saying(Code::InsufficientPoints, format!("{available} points can be spent"))
                     .with("available", *available)

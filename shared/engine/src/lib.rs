@@ -28,7 +28,7 @@ pub use ledger::{
     act::{Act, Done, Whom, redemption_id},
     audit::Finding,
     books::{Books, Strays},
-    read::{Filter, LedgerEntry, Place},
+    read::{ChainPlace, Filter, LedgerEntry, Place},
     sweep::{Part, Swept},
     told::FoundOrder,
 };
@@ -44,8 +44,10 @@ pub use people::{
     card::{Card, CardSpend, NewCard},
     doubles::{Double, Doubles, DoublesPlace},
     identities::{NewIdentity, OwnIdentity},
+    merge::{MergeAsk, Merged},
     register::{Registered, Registration},
     tags::TagChange,
+    unmerge::{UnmergeAsk, Unmerged},
     view::MemberView,
 };
 pub use programme::{Programmes, versions::ProgramError};

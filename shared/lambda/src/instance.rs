@@ -1,7 +1,10 @@
 //! One instance of a function: what is kept between events, and what an event becomes.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 

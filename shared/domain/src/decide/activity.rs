@@ -28,7 +28,7 @@ impl Draft<'_> {
     ) -> Result<(), Stop> {
         let (shares, missing) = self.take(rules.points, true);
         let growth = -signed(rules.growth.min(self.member.growth));
-        let movement = Movement { shares, debt: self.short(missing), growth };
+        let movement = Movement { shares, debt: self.short(missing), growth, ..Movement::default() };
         let kind = EntryKind::ActivityTook(ActivityTook {
             brand: told.brand.clone(),
             activity: told.activity.clone(),
@@ -64,7 +64,11 @@ impl Draft<'_> {
             | EntryKind::StatusChanged { .. }
             | EntryKind::ActivityReversed(_)
             | EntryKind::PointsRestored
-            | EntryKind::Brought(_) => return Err(Refusal::ActivityNotFound.into()),
+            | EntryKind::Brought(_)
+            | EntryKind::MergedIn(_)
+            | EntryKind::MergedAway(_)
+            | EntryKind::PartedFrom(_)
+            | EntryKind::Parted(_) => return Err(Refusal::ActivityNotFound.into()),
         };
         // By the reference that it was found by.
         let reference = given.reference.clone().ok_or(Refusal::ActivityNotFound)?;

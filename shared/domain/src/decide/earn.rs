@@ -140,16 +140,18 @@ impl Draft<'_> {
     /// which they repay.
     pub(super) fn credit(&self, shares: Vec<Share>) -> Movement {
         let mut debt = signed(self.member.debt);
-        let mut repaid = 0;
+        let mut repaid = Vec::new();
         let rest = shares.into_iter().filter_map(|mut share| {
             let repays = share.points.min(debt);
             debt -= repays;
-            repaid += repays;
             share.points -= repays;
+            if repays > 0 {
+                repaid.push(Share { points: repays, ..share.clone() });
+            }
             (share.points > 0).then_some(share)
         });
         let shares = rest.collect();
-        Movement { shares, debt: -repaid, ..Movement::default() }
+        Movement { shares, debt: debt - signed(self.member.debt), repaid, ..Movement::default() }
     }
 
     /// The points that the limits allow (rules, 4.4), of which they have counted so many before for the same

@@ -15,6 +15,9 @@ impl Draft<'_> {
     pub(super) fn follow(&mut self, before: &Member) -> Result<(), Stop> {
         // Points that are recorded after their expiry expire at once.
         let now = self.context.now;
+        if self.member.merged.is_some() {
+            return Ok(());
+        }
         let expired = settle(self.context.programmes, &mut self.member, now);
         self.events.extend(expired);
         if matches!(self.member.status, Status::Closed | Status::Erased) {

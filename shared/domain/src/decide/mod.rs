@@ -9,6 +9,7 @@ mod cancel;
 mod earn;
 mod follow;
 mod late;
+mod merge;
 mod points;
 mod refund;
 mod revise;
@@ -31,6 +32,7 @@ use crate::{
 
 pub use bring::{Before, Bring, BringBalance};
 pub use earn::{EarnActivity, EarnLine, EarnOrder};
+pub use merge::{Later, LetGo, MergeAway, MergeIn, Part, Since};
 pub use points::Redeem;
 pub use refund::{Ask, RefundLine};
 pub use staff::{Adjust, IssueBadge, SetStatus, TakeBadge};
@@ -120,6 +122,14 @@ pub enum Command<'a> {
     TakeBadge(&'a TakeBadge),
     /// A member is suspended, made active again, closed or erased.
     SetStatus(&'a SetStatus),
+    /// Another record of the same person comes in, as it is settled to now.
+    MergeIn(&'a MergeIn<'a>),
+    /// All that there is goes to another record of the same person.
+    MergeAway(&'a MergeAway),
+    /// A record that had been merged in takes its part.
+    LetGo(&'a LetGo<'a>),
+    /// A record that had been merged stands for itself again.
+    Part(&'a Part<'a>),
 }
 
 /// What was decided.
@@ -205,6 +215,10 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
         Command::TakeBadge(take) => draft.take_badge(take)?,
         Command::SetStatus(set) => draft.set_status(set)?,
+        Command::MergeIn(merge) => draft.merge_in(merge)?,
+        Command::MergeAway(merge) => draft.merge_away(merge)?,
+        Command::LetGo(parting) => draft.let_go(parting)?,
+        Command::Part(parting) => draft.part(parting)?,
     }
     draft.follow(member)?;
     draft.check_limits()?;

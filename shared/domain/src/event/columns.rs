@@ -5,7 +5,10 @@
 
 use super::{Cancelled, OrderState};
 use crate::{
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
+    id::{
+        ActivityId, ActivityRef, BadgeId, BrandId, MemberId, MergeId, OrderId, RedemptionId, RedemptionPart,
+        TierId,
+    },
     number::Fraction,
     programme::Way,
     time::DayNumber,
@@ -133,6 +136,30 @@ pub enum BadgeStep<'a> {
     Taken(&'a BadgeId),
 }
 
+/// What an entry did to two records of one person: the merge, the other record, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MergeStep<'a> {
+    /// The other came in.
+    In(MergeId, MemberId, &'a str),
+    /// All went to the other.
+    Away(MergeId, MemberId, &'a str),
+    /// The other, which had come in, took its part.
+    From(MergeId, MemberId, &'a str),
+    /// It took its part of the other.
+    Parted(MergeId, MemberId, &'a str),
+}
+
+impl<'a> MergeStep<'a> {
+    /// The merge, the other record, and why.
+    pub fn parts(self) -> (MergeId, MemberId, &'a str) {
+        let (MergeStep::In(merge, other, reason)
+        | MergeStep::Away(merge, other, reason)
+        | MergeStep::From(merge, other, reason)
+        | MergeStep::Parted(merge, other, reason)) = self;
+        (merge, other, reason)
+    }
+}
+
 /// What an entry did to the member's tier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TierStep<'a> {
@@ -149,6 +176,16 @@ pub enum TierStep<'a> {
     },
     /// A trial of a higher one began.
     TrialStarted,
+}
+
+impl TierStep<'_> {
+    /// Whether a new period of a tier begins.
+    pub fn begins_period(self) -> bool {
+        match self {
+            TierStep::Kept | TierStep::Changed { .. } => true,
+            TierStep::TrialStarted => false,
+        }
+    }
 }
 
 /// Points that were earned.

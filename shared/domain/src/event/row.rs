@@ -7,18 +7,20 @@
 //! If a kind's own content is needed (to apply it, or for the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
+use super::common::{merge_row, tier_row};
 use super::{
-    BadgeStep, Deed, EntryKind, EventType, Granted, Moves, Once, Order, OrderChange, OrderRefunded,
-    OrderRevised, Redemption, Reversed, TierCause, TierStep,
+    BadgeStep, Deed, EntryKind, EventType, Granted, MergeStep, Moves, Once, Order, OrderChange,
+    OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep,
 };
 use crate::{
     brought::Brought,
     id::{BrandId, OrderId},
     member::Status,
+    merge::MergedIn,
 };
 
-/// Words for kinds of entry on the wire, in the order in which they are published. `transfer` and `merge` are
-/// reserved; no kind has them yet.
+/// Words for kinds of entry on the wire, in the order in which they are published. `transfer` is reserved; no kind has
+/// it yet.
 pub const WORDS: &[&str] = &[
     "earn",
     "redeem",
@@ -115,6 +117,25 @@ impl EntryKind {
         }
     }
 
+    /// What came in with another record of the same person; `None` of any other entry.
+    pub fn merged_in(&self) -> Option<&MergedIn> {
+        match self {
+            EntryKind::MergedIn(merged) => Some(merged),
+            _ => None,
+        }
+    }
+
+    /// The merge that it is an entry of, with the other record; `None` of any other entry.
+    pub fn merge(&self) -> Option<MergeStep<'_>> {
+        match self {
+            EntryKind::MergedIn(step) => Some(MergeStep::In(step.merge, step.from, &step.reason)),
+            EntryKind::MergedAway(step) => Some(MergeStep::Away(step.merge, step.into, &step.reason)),
+            EntryKind::PartedFrom(step) => Some(MergeStep::From(step.merge, step.from, &step.reason)),
+            EntryKind::Parted(step) => Some(MergeStep::Parted(step.merge, step.of, &step.reason)),
+            _ => None,
+        }
+    }
+
     /// What else it is told outward as: an erasure is more than a change of status.
     pub fn also_told(&self) -> Option<EventType> {
         match self {
@@ -160,6 +181,7 @@ impl EntryKind {
                     activity: &activity.activity,
                     reference: activity.reference.as_ref(),
                     day: activity.day,
+                    streak: Some(activity.streak),
                 }),
                 refund: None,
                 revision: None,
@@ -405,6 +427,7 @@ impl EntryKind {
                     activity: &took.activity,
                     reference: took.reference.as_ref(),
                     day: took.day,
+                    streak: None,
                 }),
                 refund: None,
                 revision: None,
@@ -443,6 +466,8 @@ impl EntryKind {
                 for_partners: true,
                 told: EventType::ActivityReversed,
             },
+            EntryKind::MergedIn(_) | EntryKind::MergedAway(_) => merge_row(EventType::MemberMerged),
+            EntryKind::PartedFrom(_) | EntryKind::Parted(_) => merge_row(EventType::MemberUnmerged),
             EntryKind::PointsRestored => Row {
                 word: "restore",
                 brand: None,
@@ -464,33 +489,5 @@ impl EntryKind {
                 told: EventType::PointsRestored,
             },
         }
-    }
-}
-
-/// The common columns of all events that only concern a tier.
-fn tier_row(step: TierStep<'_>) -> Row<'_> {
-    Row {
-        word: "tier",
-        brand: None,
-        order_id: None,
-        redemption: None,
-        order: None,
-        activity: None,
-        refund: None,
-        revision: None,
-        badge: None,
-        tier: Some(step),
-        brought: None,
-        moves: Moves::Nothing,
-        granted: None,
-        reverses: None,
-        once: None,
-        is_activity: false,
-        for_partners: false,
-        told: match step {
-            TierStep::Kept => EventType::TierKept,
-            TierStep::Changed { .. } => EventType::TierChanged,
-            TierStep::TrialStarted => EventType::TrialStarted,
-        },
     }
 }

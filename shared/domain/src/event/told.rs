@@ -97,6 +97,10 @@ types! {
     LinkMade "link.made" Partners;
     /// a link ended
     LinkEnded "link.ended" Partners;
+    /// two records of one person were joined
+    MemberMerged "member.merged" House;
+    /// two records that had been joined were parted again
+    MemberUnmerged "member.unmerged" House;
     /// the person was erased
     MemberErased "member.erased" House;
     /// a version of the programme was saved

@@ -64,6 +64,32 @@ impl Rests {
         if room { rest } else { Fraction::NONE }
     }
 
+    /// Those of other orders beside these.
+    pub(crate) fn add_all(&mut self, others: &Rests) {
+        for other in &others.0 {
+            match self.0.binary_search_by_key(&other.of, |own| own.of) {
+                Ok(place) => {
+                    let same = &mut self.0[place];
+                    same.parts = same.parts.saturating_add(other.parts);
+                    same.orders = same.orders.saturating_add(other.orders);
+                }
+                Err(place) => self.0.insert(place, *other),
+            }
+        }
+    }
+
+    /// Those of other orders no more among these.
+    pub(crate) fn remove_all(&mut self, others: &Rests) {
+        for other in &others.0 {
+            if let Ok(place) = self.0.binary_search_by_key(&other.of, |own| own.of) {
+                let same = &mut self.0[place];
+                same.parts = same.parts.saturating_sub(other.parts);
+                same.orders = same.orders.saturating_sub(other.orders);
+            }
+        }
+        self.0.retain(Rest::is_sound);
+    }
+
     /// What an order leaves.
     pub(crate) fn add(&mut self, rest: Fraction) {
         if rest.is_none() {

@@ -2,9 +2,9 @@
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
 use domain::{
-    event::{BadgeStep, EntryKind, Redemption, Row, Share, TierCause},
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart, TierId},
-    member::Member,
+    event::{BadgeStep, EntryKind, MergeStep, Redemption, Row, Share, TierCause},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, MergeId, OrderId, RedemptionId, RedemptionPart, TierId},
+    member::{Member, MemberId},
 };
 use engine::records::{EntryRecord, Outcome};
 
@@ -127,6 +127,14 @@ answer! {
         blocks: Option<List<EntryBlock, 0, 10_000>>,
         /// the member's new status
         status: Option<Text<16, &'static str>>,
+        /// of a member that has absorbed another record of the same person: by way of which of them it came, which is whose id, identity, card, link or order was used; what time does came by way of none
+        via: Option<Ulid<MemberId>>,
+        /// merge: which one
+        merge_id: Option<Ulid<MergeId>>,
+        /// merge: the other record
+        merged_with: Option<Ulid<MemberId>>,
+        /// true: the merge was undone
+        undone: Option<bool>,
     }
 }
 
@@ -166,6 +174,12 @@ impl Balance {
 }
 
 impl<'a> Entry<'a> {
+    /// The same, shown as having come by way of that one.
+    pub(super) fn by_way_of(mut self, via: Option<MemberId>) -> Entry<'a> {
+        self.via = via.map(Ulid);
+        self
+    }
+
     /// The same with what answers do not say of what 0.1.0 could record too: they are derived from entries for ever, and
     /// never said it. By which name an activity was told, and what of a cancelled redemption did not come back.
     pub(super) fn in_full(mut self, row: Row<'a>) -> Entry<'a> {
@@ -184,6 +198,12 @@ impl Show<'_> {
         let details = self.details(&event.kind);
         let taken_back = details.taken_back.map(|(activity, _)| activity);
         let activity = row.activity.map(|done| done.activity).or(taken_back);
+        let merge = event.kind.merge();
+        let parts = merge.map(MergeStep::parts);
+        let undone = merge.is_some_and(|step| match step {
+            MergeStep::From(..) | MergeStep::Parted(..) => true,
+            MergeStep::In(..) | MergeStep::Away(..) => false,
+        });
         let blocks = entry.blocks.iter();
         let blocks = blocks.map(|(block, points)| EntryBlock { block: *block, points: *points });
         Entry {
@@ -209,10 +229,14 @@ impl Show<'_> {
             activity: activity.map(Id),
             forfeits: row.moves.forfeited().map(|_| true),
             activity_ref: details.taken_back.map(|(_, reference)| Id(reference)),
-            reason: details.reason.map(Text),
+            reason: details.reason.or(parts.map(|(_, _, reason)| reason)).map(Text),
             bill: row.moves.is_billed().then_some(true),
             blocks: (!entry.blocks.is_empty()).then(|| blocks.collect()),
             status: details.status.map(Text),
+            via: entry.via.map(Ulid),
+            merge_id: parts.map(|(merge, ..)| Ulid(merge)),
+            merged_with: parts.map(|(_, other, _)| Ulid(other)),
+            undone: undone.then_some(true),
         }
     }
 
@@ -287,7 +311,11 @@ impl Show<'_> {
             | EntryKind::ActivityTook(_)
             | EntryKind::OrderRevised(_)
             | EntryKind::RedemptionCancelled(_)
-            | EntryKind::OrderRefunded(_) => Details::default(),
+            | EntryKind::OrderRefunded(_)
+            | EntryKind::MergedIn(_)
+            | EntryKind::MergedAway(_)
+            | EntryKind::PartedFrom(_)
+            | EntryKind::Parted(_) => Details::default(),
             EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
         }
     }

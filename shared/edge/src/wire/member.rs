@@ -2,7 +2,7 @@
 
 use domain::{
     brought::Opening,
-    id::{BadgeId, BrandId, TierId},
+    id::{BadgeId, BrandId, MergeId, TierId},
     member::{self, Lot, MemberId, Person},
     number::Currency,
 };
@@ -178,12 +178,24 @@ answer! {
 
 word_of! {
     /// Whether a member takes part.
-    pub struct MemberStatus: &["active", "suspended", "closed", "erased"];
+    pub struct MemberStatus: &["active", "suspended", "closed", "erased", "merged"];
 }
 
 word_of! {
     /// Where a member stands in its life as a customer.
     pub struct Lifecycle: &["new", "active", "dormant", "lost"];
+}
+
+answer! {
+    /// Another record of the same person, which was merged into a member.
+    pub struct AbsorbedMember {
+        /// the record
+        id: Ulid<MemberId>,
+        /// the merge
+        merge_id: Ulid<MergeId>,
+        /// when
+        at: At,
+    }
 }
 
 answer! {
@@ -195,8 +207,8 @@ answer! {
         status: MemberStatus,
         /// when it registered
         registered_at: At,
-        /// how the person is known
-        identities: List<Identity<'a>, 0, 20>,
+        /// how the person is known, by way of absorbed records too
+        identities: List<Identity<'a>, 0, 180>,
         /// who the person is
         profile: Profile<'a>,
         /// what the person agreed to, by channel
@@ -223,6 +235,8 @@ answer! {
         lifecycle: Lifecycle,
         /// figures of its orders
         stats: MemberStats,
+        /// other records of the same person that were merged into this one; for staff, left out without any
+        absorbed: Option<List<AbsorbedMember, 1, 8>>,
     }
 }
 
@@ -249,14 +263,13 @@ words! {
 }
 
 impl<'p> Show<'p> {
-    /// How the person is known.
-    pub fn identities<'a>(
-        &self,
-        member: MemberId,
-        person: &'a Person,
-        viewer: Viewer<'_>,
-    ) -> List<Identity<'a>, 0, 20> {
-        person.identities.iter().map(|own| self.identity(member, own, viewer.secrets)).collect()
+    /// How the person is known, by way of records too that the member has absorbed.
+    pub fn identities<'a>(&self, view: &'a MemberView, viewer: Viewer<'_>) -> List<Identity<'a>, 0, 180> {
+        let of = |id: MemberId, identities: &'a [member::Identity]| {
+            identities.iter().map(move |own| self.identity(id, own, viewer.secrets))
+        };
+        let others = view.others.iter().flat_map(|(id, identities)| of(*id, identities));
+        of(view.member.id, &view.person.identities).chain(others).collect()
     }
 
     /// What the person has agreed to, or refused.
@@ -279,13 +292,13 @@ impl<'p> Show<'p> {
     where
         'p: 'a,
     {
-        let MemberView { member, person, tags, now } = view;
+        let MemberView { member, person, others: _, tags, now } = view;
         let lifecycle = self.programme.lifecycle.of(member, self.zone(), *now);
         Member {
             id: Ulid(member.id),
             status: MemberStatus(member.status.word()),
             registered_at: self.instant(member.registered_at),
-            identities: self.identities(member.id, person, viewer),
+            identities: self.identities(view, viewer),
             profile: self.profile(person, viewer.staff),
             consents: Named(person.consents.iter().map(|(name, given)| (name.into(), *given)).collect()),
             // An erased person has none.
@@ -315,6 +328,16 @@ impl<'p> Show<'p> {
                 last_order_at: self.maybe(member.orders.last_at),
                 prior: OrNull(self.prior(&member.opening)),
             },
+            absorbed: (viewer.staff && !member.absorbed.is_empty()).then(|| {
+                let absorbed = member.absorbed.iter();
+                absorbed
+                    .map(|one| AbsorbedMember {
+                        id: Ulid(one.member),
+                        merge_id: Ulid(one.merge),
+                        at: self.instant(one.at),
+                    })
+                    .collect()
+            }),
         }
     }
 

@@ -10,7 +10,7 @@ mod partner;
 mod tasks;
 
 use domain::{
-    id::RedemptionId,
+    id::{MergeId, RedemptionId},
     member::MemberId,
     programme::Programme,
     time::{Instant, Zone},
@@ -28,9 +28,9 @@ pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, Tier
 pub use event::{Event, PartnerEvent};
 pub use kept::{HeldCard, Kept, LastChange, SpentCode};
 pub use member::{
-    ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge, MemberLot,
-    MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region, Trial,
-    Viewer,
+    AbsorbedMember, ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge,
+    MemberLot, MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region,
+    Trial, Viewer,
 };
 pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
@@ -69,6 +69,7 @@ macro_rules! shown {
 shown! {
     MemberId: "mbr_";
     RedemptionId: "rdm_";
+    MergeId: "mrg_";
     PartnerKeyId: "pk_";
     Reference: "lnk_";
     RequestId: "req_";
@@ -166,7 +167,8 @@ impl Show<'_> {
 
     /// A ledger entry as the ledger shows it.
     pub fn listed<'a>(&self, listed: &'a LedgerEntry) -> Entry<'a> {
-        self.shown_entry(&listed.entry, listed.written).in_full(listed.entry.event.kind.row())
+        let shown = self.shown_entry(&listed.entry, listed.written).in_full(listed.entry.event.kind.row());
+        shown.by_way_of(listed.via)
     }
 }
 

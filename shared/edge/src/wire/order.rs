@@ -119,7 +119,7 @@ impl Show<'_> {
         let (order, state) = (kept.now.order(first), &kept.now.state);
         OrderFound {
             order: self.order_now(&found.entry, order, state),
-            member_id: Ulid(found.entry.member),
+            member_id: Ulid(found.member),
             entry: self.entry(&found.entry),
             revision: kept.now.revision,
             refunds: found.refunds.iter().map(|refund| self.entry(refund)).collect(),

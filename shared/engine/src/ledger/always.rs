@@ -141,7 +141,10 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
         return Some(format!("{taken} points leave a lot of {held}"));
     }
     let ended = share.expires_at.is_some_and(|end| end <= event.at);
-    let has_left = matches!(member.status, Status::Closed | Status::Erased);
+    let has_left = match member.status {
+        Status::Closed | Status::Erased => true,
+        Status::Active | Status::Suspended | Status::Merged => false,
+    };
     match event.kind.row().moves {
         // One that was told late took what could be spent when it happened.
         Moves::Honoured if share.expires_at.is_some_and(|end| end <= event.at.min(event.occurred_at)) => {
@@ -149,10 +152,8 @@ fn leaves(member: &Member, event: &Event, share: &Share) -> Option<String> {
         }
         Moves::Honoured if share.held_until.is_some() => Some("points are spent that are held".to_owned()),
         Moves::Expired if !ended && !has_left => Some("points expire before their end".to_owned()),
-        // A refund and an operator take held points too; nothing else takes more than could be spent.
-        Moves::BetweenMembers if ended || share.held_until.is_some() => {
-            Some("points are given away that could not be spent".to_owned())
-        }
+        // A refund, an operator and a merge take held points too; nothing else takes more than could be spent.
+        Moves::BetweenMembers if ended => Some("points go to another member that have ended".to_owned()),
         Moves::Honoured | Moves::Expired | Moves::BetweenMembers => None,
         Moves::Nothing
         | Moves::Issued

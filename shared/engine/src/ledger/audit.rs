@@ -17,6 +17,7 @@ use crate::{
         Ledger,
         act::redemption_id,
         always::{Seen, check},
+        family::Family,
         orders::Orders,
         parts::paid_part,
         standing::newborn,
@@ -62,6 +63,22 @@ impl Finding {
             tier,
         }
     }
+
+    /// Counts the next entry, up to which the member's come to that sum.
+    fn count(&mut self, entry: &EntryRecord, balance: i64) {
+        let kind = entry.event.kind.row().word;
+        self.entries += 1;
+        *self.points.entry(kind).or_default() += entry.event.movement.points();
+        *self.kinds.entry(kind).or_default() += 1;
+        let (seq, place) = (entry.seq, self.entries);
+        if seq != place {
+            self.differences.push(format!("entry {seq} stands where {place} belongs"));
+        }
+        if entry.balance_after != balance {
+            let says = entry.balance_after;
+            self.differences.push(format!("entry {seq} says {says} where the sum is {balance}"));
+        }
+    }
 }
 
 impl Ledger {
@@ -71,9 +88,10 @@ impl Ledger {
     /// The store failed, or a record is unreadable.
     pub async fn audit_member(&self, id: MemberId) -> Result<Finding, Error> {
         let loaded = self.records.load(id).await?.ok_or(domain::refusal::Refusal::MemberNotFound)?;
-        let entries = self.whole_ledger(&loaded.record).await?;
+        let family = Family::read(self, &loaded.record).await?;
+        let entries = family.ledger(id);
         let programmes = self.programme.timeline()?;
-        let mut finding = fold(&programmes, &loaded.record.member, &entries);
+        let mut finding = fold(&programmes, &loaded.record.member, &family);
         let person = self.records.person(id).await?;
         finding.identities = person.map_or(0, |(person, _)| person.identities.len() as u64);
         let mut hash = Sha256::new_with_prefix(encode(&loaded.record));
@@ -84,7 +102,7 @@ impl Ledger {
         {
             finding.differences.push("is missing from the due index".to_owned());
         }
-        for entry in &entries {
+        for entry in entries {
             if let Some(key) = paid_part(&entry.event.kind)
                 && self.records.get(&key).await?.is_none()
             {
@@ -114,29 +132,30 @@ impl Ledger {
     }
 }
 
-fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Finding {
+fn fold(programmes: &Timeline, stored: &Member, family: &Family) -> Finding {
     let mut finding = Finding::of_tier(stored.standing.tier.clone());
-    let mut folded = newborn(programmes, stored.id, stored.registered_at);
-    let mut seen = Seen::default();
-    let mut balance = 0;
-    for (index, entry) in entries.iter().enumerate() {
-        let kind = entry.event.kind.row().word;
-        finding.entries += 1;
-        *finding.points.entry(kind).or_default() += entry.event.movement.points();
-        *finding.kinds.entry(kind).or_default() += 1;
-        if entry.member != stored.id || entry.seq != index as u64 + 1 {
-            finding.differences.push(format!("entry {} stands where {} belongs", entry.seq, index + 1));
+    let born = |(id, (record, _)): (&MemberId, &(MemberRecord, Vec<EntryRecord>))| {
+        (*id, (newborn(programmes, *id, record.member.registered_at), 0))
+    };
+    let mut folded: BTreeMap<MemberId, (Member, i64)> = family.members.iter().map(born).collect();
+    let (mut seen, mut of_others) = (Seen::default(), Vec::new());
+    let in_order = family.in_order();
+    for entry in &in_order {
+        let Some((member, balance)) = folded.get_mut(&entry.member) else { continue };
+        let is_own = entry.member == stored.id;
+        *balance += entry.event.movement.points();
+        if is_own {
+            finding.count(entry, *balance);
         }
-        balance += entry.event.movement.points();
-        if entry.balance_after != balance {
-            finding
-                .differences
-                .push(format!("entry {} says {} where the sum is {balance}", entry.seq, entry.balance_after));
-        }
-        check(&mut folded, entry, &mut seen, &mut finding.differences);
-        evolve_unchecked(&mut folded, &entry.event);
+        let differences = if is_own { &mut finding.differences } else { &mut of_others };
+        check(member, entry, &mut seen, differences);
+        evolve_unchecked(member, &entry.event);
     }
-    folded.mature(stored.as_of);
+    family.check_merges(stored.id, &mut finding.differences);
+    let Some((mut folded, _)) = folded.remove(&stored.id) else { return finding };
+    if stored.merged.is_none() {
+        folded.mature(stored.as_of);
+    }
     // The entries tell only of the versions that raised somebody.
     folded.version = stored.version;
     folded.tags.clone_from(&stored.tags);
@@ -145,7 +164,7 @@ fn fold(programmes: &Timeline, stored: &Member, entries: &[EntryRecord]) -> Find
         folded.ends_with = stored.ends_with;
     }
     compare(stored, &folded, &mut finding.differences);
-    check_states(entries, &mut finding.differences);
+    check_states(stored.id, &in_order, &mut finding.differences);
     finding
 }
 
@@ -172,7 +191,7 @@ fn compare(stored: &Member, folded: &Member, differences: &mut Vec<String>) {
 
 /// Every order is as its last refund or revision left it, with never more taken back than it gave; and so much of every
 /// redemption is cancelled as entries cancel.
-fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
+fn check_states(own: MemberId, entries: &[&EntryRecord], differences: &mut Vec<String>) {
     let mut orders = Orders::default();
     let mut cancelled: BTreeMap<RedemptionId, u64> = BTreeMap::new();
     for entry in entries {
@@ -185,7 +204,7 @@ fn check_states(entries: &[EntryRecord], differences: &mut Vec<String>) {
             *sum = sum.saturating_add(gone.points);
         }
     }
-    for entry in entries {
+    for entry in entries.iter().filter(|entry| entry.member == own) {
         let row = entry.event.kind.row();
         if let Some(order) = row.order
             && let Some(followed) = orders.get(&order.brand, &order.order_id)
@@ -265,7 +284,7 @@ mod tests {
         let mut entries = vec![EntryRecord { order: Some(kept), ..earned }];
         entries.extend(refunds);
         let mut differences = Vec::new();
-        check_states(&entries, &mut differences);
+        check_states(MemberId([1; 16]), &entries.iter().collect::<Vec<_>>(), &mut differences);
         differences
     }
 

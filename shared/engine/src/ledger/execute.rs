@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::{
     decide::{Context, Decision},
     event::Event,
+    member::MemberId,
     programme::Timeline,
     time::Instant,
 };
@@ -21,7 +22,7 @@ use crate::{
         replay::Names,
     },
     store::{
-        StoreError, WRITES_MAX,
+        StoreError, WRITES_MAX, Write,
         error::{ATTEMPTS_MAX, Doubt, Error},
         keys,
         look::Look,
@@ -33,6 +34,8 @@ use crate::{
 
 /// A decision, and what it was made from.
 struct Decided {
+    via: MemberId,
+    shorter: Option<Write>,
     programmes: Arc<Timeline>,
     now: Instant,
     loaded: Loaded,
@@ -110,12 +113,12 @@ impl Ledger {
     }
 
     /// The member is found by an identity, or by the order or redemption.
-    async fn attempt_indirect(
-        &self,
+    async fn attempt_indirect<'q>(
+        &'q self,
         request: &Request,
         act: &Act,
         look: bool,
-        turns: &mut Turns<'_>,
+        turns: &mut Turns<'q>,
     ) -> Result<Done, Error> {
         let (id, target) = self.find(request, act).await?;
         let mut asked = Look::default();
@@ -124,14 +127,18 @@ impl Ledger {
         self.act_on(request, act, found, look, turns).await
     }
 
-    async fn act_on(
-        &self,
+    async fn act_on<'q>(
+        &'q self,
         request: &Request,
         act: &Act,
         found: Found,
         look: bool,
-        turns: &mut Turns<'_>,
+        turns: &mut Turns<'q>,
     ) -> Result<Done, Error> {
+        let found = match found.loaded.record.member.merged {
+            Some(_) => self.arrive(act, found, turns).await?,
+            None => found,
+        };
         let id = found.id;
         if act.is_done(&found.loaded.record.member) {
             // Answered again under this key, whatever happens to the member.
@@ -151,7 +158,7 @@ impl Ledger {
         look: bool,
         turns: &mut Turns<'_>,
     ) -> Result<Decided, Error> {
-        let Found { id, loaded, target, met } = found;
+        let Found { id, via, shorter, loaded, target, met } = found;
         let entry = target.as_ref().map(|target| &target.entry);
         let programmes = self.programme.timeline_of(&loaded.record.member).await?;
         let now = request.now.max(loaded.record.member.as_of);
@@ -165,12 +172,12 @@ impl Ledger {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
         };
-        Ok(Decided { programmes, now, loaded, timely, decision, charge, target })
+        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target })
     }
 
     /// Writes all that was decided in one commit.
     async fn write(&self, request: &Request, act: &Act, decided: Decided) -> Result<Done, Error> {
-        let Decided { programmes, now, loaded, timely, decision, charge, target } = decided;
+        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target } = decided;
         let id = decision.member.id;
         let settled_events = timely.len();
         let becomes = Becomes::of(&decision);
@@ -194,10 +201,12 @@ impl Ledger {
             events,
             timely: settled_events,
             primary: Some(primary),
+            via: Some(via),
         };
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let entry = parts.member(member);
         parts.account(charge.write);
+        parts.also(shorter);
         // Two more may follow, and the note of what staff do. The effects of time are written first, if everything is too much for one
         // commit.
         if parts.len() + 3 > WRITES_MAX && !request.dry_run {
@@ -216,7 +225,8 @@ impl Ledger {
     }
 }
 
-fn outcome(decision: &Decision) -> Outcome {
+/// What an answer adds to the entry that was decided.
+pub(crate) fn outcome(decision: &Decision) -> Outcome {
     let member = &decision.member;
     Outcome {
         available: member.available(),

@@ -11,18 +11,21 @@ use crate::{
         parts::Target,
     },
     store::{
+        Expect, StoreError, Write,
         error::Error,
         keys,
         look::{Look, Seen, Slot},
         reading::Loaded,
         records::{EntryRecord, MemberRecord},
         turns::{Turn, Turns},
+        write::put,
     },
 };
 
 /// Where a command will find what it is about: requested, and not yet read.
 pub(super) struct Place {
-    id: MemberId,
+    /// By way of whom: the member that was named, or whose order, activity or redemption it is.
+    via: MemberId,
     member: Slot<MemberRecord>,
     target: Option<Target>,
     account: Option<(Account, Slot<Shard>)>,
@@ -30,7 +33,11 @@ pub(super) struct Place {
 
 /// What an attempt has read: the member and the target.
 pub(super) struct Found {
+    /// The member; if the one that was named was merged, whom that leads to.
     pub(super) id: MemberId,
+    pub(super) via: MemberId,
+    /// A record that says a shorter way from now on.
+    pub(super) shorter: Option<Write>,
     pub(super) loaded: Loaded,
     pub(super) target: Option<Target>,
     pub(super) met: Option<Met>,
@@ -47,7 +54,8 @@ impl Place {
             Some((account, slot)) => Some(Met::new(account, seen.read(slot)?)),
             None => None,
         };
-        Ok(Found { id: self.id, loaded: Loaded { record, version }, target: self.target, met })
+        let (id, loaded) = (record.member.id, Loaded { record, version });
+        Ok(Found { id, via: self.via, shorter: None, loaded, target: self.target, met })
     }
 }
 
@@ -105,14 +113,46 @@ impl Ledger {
         if self.programme.timeline()?.version(made_under).is_none() {
             self.programme.refresh().await?;
         }
-        if named.is_some_and(|named| named != entry.member) {
-            return Err(Refusal::OrderConflict { revision: entry.revision() }.into());
+        let whose = entry.via.unwrap_or(entry.member);
+        if let Some(named) = named.filter(|named| *named != whose) {
+            // Two records of one person are the same member.
+            let reached = self.records.reached(&[named, whose]).await?;
+            if reached[0] != reached[1] {
+                return Err(Refusal::OrderConflict { revision: entry.revision() }.into());
+            }
         }
         let mut entry = entry;
         if act.revised().is_some() {
             self.complete(&mut entry).await?;
         }
-        Ok((entry.member, Some(Target { key: key.clone(), entry, version })))
+        Ok((whose, Some(Target { key: key.clone(), entry, version })))
+    }
+
+    /// What a command is about where the member that was named leads to another: that one, with whatever else depends
+    /// on who it is.
+    pub(super) async fn arrive<'q>(
+        &'q self,
+        act: &Act,
+        found: Found,
+        turns: &mut Turns<'q>,
+    ) -> Result<Found, Error> {
+        let Found { via, loaded, target, .. } = found;
+        let named = loaded.clone();
+        let reached = self.records.follow(loaded).await?;
+        let id = reached.loaded.record.member.id;
+        // Turns are taken in one order: what was waited for on the way is given back first.
+        *turns = self.queues.begin();
+        let mut asked = Look::default();
+        let place = self.place(act, id, target, turns, &mut asked).await;
+        let found = place.found(&self.records.look(asked).await?)?;
+        if found.loaded.record.member.merged.is_some() {
+            return Err(StoreError::LostRace.into());
+        }
+        let shorter = (reached.hops > 1).then(|| {
+            let record = MemberRecord { leads_to: Some(id), ..named.record };
+            put(keys::member(via), Expect::Version(named.version), &record)
+        });
+        Ok(Found { via, shorter, ..found })
     }
 
     /// The member that is named, who must exist.
@@ -151,7 +191,7 @@ impl Ledger {
         }
         let member = asked.at(keys::member(id));
         let account = account.zip(shard.map(|shard| asked.at(shard)));
-        Place { id, member, target, account }
+        Place { via: id, member, target, account }
     }
 
     async fn member_of(&self, request: &Request, whom: &Whom) -> Result<Option<MemberId>, Error> {

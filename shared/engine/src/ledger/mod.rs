@@ -4,7 +4,8 @@ pub(crate) mod act;
 mod always;
 pub(crate) mod audit;
 pub(crate) mod books;
-mod execute;
+pub(crate) mod execute;
+mod family;
 mod find;
 mod orders;
 pub(crate) mod parts;
@@ -14,7 +15,7 @@ pub(crate) mod standing;
 pub(crate) mod sweep;
 mod timely;
 pub(crate) mod told;
-mod weigh;
+pub(crate) mod weigh;
 
 use std::sync::Arc;
 

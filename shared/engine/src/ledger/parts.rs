@@ -55,6 +55,8 @@ pub(crate) struct MemberPart<'a> {
     pub(crate) timely: usize,
     /// The one that the command made.
     pub(crate) primary: Option<Primary>,
+    /// By way of whom they came, but for those of time; the member itself unless given.
+    pub(crate) via: Option<MemberId>,
 }
 
 impl<'a> MemberPart<'a> {
@@ -65,7 +67,7 @@ impl<'a> MemberPart<'a> {
         after: &'a Member,
         events: Vec<Event>,
     ) -> MemberPart<'a> {
-        MemberPart { before, brand, after, timely: events.len(), events, primary: None }
+        MemberPart { before, brand, after, timely: events.len(), events, primary: None, via: None }
     }
 }
 
@@ -199,6 +201,9 @@ impl<'a> Parts<'a> {
         let mut balance = stored.map_or(0, |record| record.member.balance());
         let mut next = stored.map_or(0, |record| record.member.seq) + 1;
         let mut told = None;
+        let id = part.after.id;
+        // A member that has absorbed nobody has one way alone.
+        let way = (!part.after.absorbed.is_empty()).then_some(part.via.unwrap_or(id));
         for (index, event) in std::mem::take(&mut part.events).into_iter().enumerate() {
             let seq = next;
             next += 1;
@@ -209,7 +214,7 @@ impl<'a> Parts<'a> {
                 Some(own) => (own.key, Some(own.content), Some(own.outcome), own.blocks, own.charged),
                 None => (None, None, None, Vec::new(), false),
             };
-            let natural = natural.or_else(|| brought(part.after.id, &event));
+            let natural = natural.or_else(|| brought(part.via.unwrap_or(id), &event));
             let entry = EntryRecord {
                 member: part.after.id,
                 seq,
@@ -228,6 +233,7 @@ impl<'a> Parts<'a> {
                 cancelled: 0,
                 blocks,
                 charged,
+                via: way.filter(|_| !is_timely),
             };
             last = natural.as_ref().map(|key| key.as_bytes().to_vec());
             self.writes.extend(paid_part(&entry.event.kind).map(mark));

@@ -156,7 +156,8 @@ impl Ledger {
         as_of: Instant,
     ) -> Result<Swept, Error> {
         let mut swept = Swept::default();
-        self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let id = loaded.record.member.id;
         self.settle_alone(request, id, as_of, &mut swept).await?;
         swept.done = true;
         Ok(swept)

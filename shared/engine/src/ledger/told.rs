@@ -27,6 +27,8 @@ const PARTS_MAX: usize = 199;
 pub struct FoundOrder {
     /// The entry of its first telling.
     pub entry: EntryRecord,
+    /// Whose it is: if its member was merged, whom that leads to.
+    pub member: MemberId,
     /// The entries of its refunds, oldest first.
     pub refunds: Vec<EntryRecord>,
     /// The entries of what was paid for it with points, oldest first.
@@ -67,7 +69,8 @@ impl Ledger {
         let refunds = found.into_iter().zip(keys).map(|(entry, key)| entry.ok_or(Unreadable { key }));
         let refunds = refunds.collect::<Result<_, _>>()?;
         let redemptions = self.paid(brand, order_id).await?;
-        Ok(FoundOrder { entry, refunds, redemptions })
+        let member = self.records.reached(&[entry.via.unwrap_or(entry.member)]).await?[0];
+        Ok(FoundOrder { entry, member, refunds, redemptions })
     }
 
     /// The member of a brand's order, if there is one.
@@ -79,7 +82,8 @@ impl Ledger {
         brand: &BrandId,
         order_id: &OrderId,
     ) -> Result<Option<MemberId>, Error> {
-        Ok(self.records.entry_at(&keys::order(brand, order_id)).await?.map(|order| order.member))
+        let order = self.records.entry_at(&keys::order(brand, order_id)).await?;
+        Ok(order.map(|order| order.via.unwrap_or(order.member)))
     }
 
     /// The redemption of an order under that part, or without one, if there was one.

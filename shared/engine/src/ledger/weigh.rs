@@ -23,12 +23,12 @@ use crate::{
 };
 
 /// The most entries a question about the past may read.
-pub(super) const HISTORY_MAX: usize = 100_000;
+pub(crate) const HISTORY_MAX: usize = 100_000;
 
 impl Ledger {
     /// Decides for the member as settled, and looks up what the decision asks for. What settling did is not
     /// stored yet, and belongs to every history.
-    pub(super) async fn decided(
+    pub(crate) async fn decided(
         &self,
         context: Context<'_>,
         loaded: &Loaded,
@@ -99,8 +99,8 @@ impl Ledger {
         try_join(person, history).await
     }
 
-    /// The entries of a member that were recorded at or after `since`, with the slack that an
-    /// event may lie ahead of its recording.
+    /// The entries of a member, and of those that it has absorbed, that were recorded at or after `since`, with the
+    /// slack that an event may lie ahead of its recording.
     pub(crate) async fn history(&self, record: &MemberRecord, since: Instant) -> Result<History, Error> {
         let horizon = since.plus_millis(-AHEAD_MILLIS_MAX);
         let mut events = Vec::new();
@@ -108,19 +108,24 @@ impl Ledger {
         if record.member.as_of < horizon {
             return Ok(History { since, events });
         }
-        let mut next = newest(record);
-        while let Some(key) = next {
-            // A ledger that breaks off would show less than there was, and limits would let more through.
-            let read = self.records.entry_at(&key).await?;
-            let entry = read.ok_or(Unreadable { key })?;
-            if entry.recorded_at < horizon {
-                break;
+        let mut chains = vec![newest(record)];
+        for absorbed in &record.member.absorbed {
+            chains.push(self.records.load(absorbed.member).await?.and_then(|other| newest(&other.record)));
+        }
+        for mut next in chains {
+            while let Some(key) = next {
+                // A ledger that breaks off would show less than there was, and limits would let more through.
+                let read = self.records.entry_at(&key).await?;
+                let entry = read.ok_or(Unreadable { key })?;
+                if entry.recorded_at < horizon {
+                    break;
+                }
+                if events.len() >= HISTORY_MAX {
+                    return Err(Refusal::LimitExceeded { what: "history" }.into());
+                }
+                next = previous(&entry);
+                events.push(entry.event);
             }
-            if events.len() >= HISTORY_MAX {
-                return Err(Refusal::LimitExceeded { what: "history" }.into());
-            }
-            next = previous(&entry);
-            events.push(entry.event);
         }
         Ok(History { since, events })
     }
@@ -155,7 +160,7 @@ mod tests {
         let mut member = Member::new(id, Instant(0), Instant(0), &"basic".parse().unwrap());
         member.seq = recorded.len() as u64;
         member.as_of = Instant(recorded.last().copied().unwrap_or(0));
-        let record = MemberRecord { member, last: None };
+        let record = MemberRecord { member, last: None, leads_to: None };
         let engine = crate::Engine::new(Arc::new(store));
         let history = engine.ledger().history(&record, Instant(since)).now_or_never().unwrap().unwrap();
         assert_eq!(history.since, Instant(since));

@@ -7,7 +7,7 @@
 
 use domain::{
     id::BrandId,
-    member::{MemberId, Status},
+    member::{Member, MemberId, Status},
     programme::BrandKind,
     refusal::Refusal,
     time::Instant,
@@ -23,7 +23,8 @@ use crate::{
         keys,
         reading::Loaded,
         records::{
-            Answer, HappenedRecord, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, Unreadable, decode,
+            Answer, EntryRecord, HappenedRecord, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, Unreadable,
+            decode,
         },
         write::{delete, put, still},
     },
@@ -90,13 +91,14 @@ impl Partners {
             return Ok(Told { answer: answer.clone(), replayed: false });
         }
         self.must_be_partner(&ask.brand)?;
-        let loaded = self.records.load(ask.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let loaded = self.records.reach(ask.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let id = loaded.record.member.id;
         let status = loaded.record.member.status;
         if status != Status::Active {
             return Err(Refusal::MemberNotActive { status: status.word() }.into());
         }
-        let mut writes = self.expired_codes(request, ask.member).await?;
-        let (member, brand, now) = (ask.member, ask.brand.clone(), request.now);
+        let mut writes = self.expired_codes(request, id).await?;
+        let (member, brand, now) = (id, ask.brand.clone(), request.now);
         let record = LinkCodeRecord { member, brand, by: request.by, asked_at: now, used: None };
         writes.push(put(code, Expect::Absent, &record));
         writes.push(put(keys::asked_code(member, ask.code), Expect::Anything, &now));
@@ -173,10 +175,10 @@ impl Partners {
             return Ok(Told { answer, replayed: true });
         }
         self.must_be_partner(brand).map_err(|_| Refusal::LinkCodeNotFound)?;
-        let loaded = self.records.load(asked.member).await?;
+        let loaded = self.records.reach(asked.member).await?;
         let active = loaded.filter(|loaded| loaded.record.member.status == Status::Active);
         let loaded = active.ok_or(Refusal::LinkCodeNotFound)?;
-        let (id, from_seq) = (asked.member, loaded.record.member.seq);
+        let (id, from_seq) = (loaded.record.member.id, loaded.record.member.seq);
         let mut writes = Vec::new();
         let before = self.newest_link(id, brand).await?;
         let number = before.as_ref().map_or(0, |(link, _)| link.number) + 1;
@@ -211,8 +213,9 @@ impl Partners {
     }
 
     async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &BrandId) -> Result<Link, Error> {
-        let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let (link, version) = self.newest_link(id, brand).await?.ok_or(Refusal::LinkNotFound)?;
+        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let (id, link, version) =
+            self.link_of(&loaded.record.member, brand).await?.ok_or(Refusal::LinkNotFound)?;
         if link.record.end.is_some() {
             return Ok(link);
         }
@@ -234,13 +237,47 @@ impl Partners {
         after: Option<(&BrandId, u32)>,
         limit: usize,
     ) -> Result<Vec<Link>, Error> {
-        self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let mut range = keys::member_links(id, None);
+        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let member = &loaded.record.member;
+        let mut range = keys::member_links(member.id, None);
         if let Some((brand, number)) = after {
             range.from = keys::member_link(id, brand, number).successor();
         }
         let found = self.scan_links(range, limit).await?;
-        Ok(found.into_iter().map(|(link, _)| link).collect())
+        let mut links: Vec<Link> = found.into_iter().map(|(link, _)| link).collect();
+        if !member.absorbed.is_empty() {
+            // Those of records that were absorbed stay where they are; by brand, they are listed with the member's own.
+            for absorbed in &member.absorbed {
+                let mut range = keys::member_links(absorbed.member, None);
+                if let Some((brand, number)) = after {
+                    range.from = keys::member_link(absorbed.member, brand, number).successor();
+                }
+                links.extend(self.scan_links(range, limit).await?.into_iter().map(|(link, _)| link));
+            }
+            links.sort_by(|one, other| (&one.brand, other.number).cmp(&(&other.brand, one.number)));
+            links.truncate(limit);
+        }
+        Ok(links)
+    }
+
+    /// The newest link with that brand of a member or of a record that it has absorbed, one that stands before others,
+    /// and under whose id it is.
+    async fn link_of(
+        &self,
+        member: &Member,
+        brand: &BrandId,
+    ) -> Result<Option<(MemberId, Link, Version)>, Error> {
+        let absorbed = member.absorbed.iter().map(|absorbed| absorbed.member);
+        let mut best: Option<(MemberId, Link, Version)> = None;
+        for id in std::iter::once(member.id).chain(absorbed) {
+            let Some((link, version)) = self.newest_link(id, brand).await? else { continue };
+            let stands = link.record.end.is_none();
+            let better = best.as_ref().is_none_or(|(_, known, _)| stands && known.record.end.is_some());
+            if better {
+                best = Some((id, link, version));
+            }
+        }
+        Ok(best)
     }
 
     /// The brand's reference to the member, while a link of theirs stands.
@@ -248,7 +285,8 @@ impl Partners {
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn standing_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<Reference>, Error> {
-        let newest = self.newest_link(id, brand).await?.map(|(link, _)| link.record);
+        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let newest = self.link_of(&loaded.record.member, brand).await?.map(|(_, link, _)| link.record);
         Ok(newest.filter(|link| link.end.is_none()).map(|link| link.reference))
     }
 
@@ -260,23 +298,33 @@ impl Partners {
         Ok(self.records.referred(brand, reference).await?.is_some())
     }
 
-    /// Whether the member's entry of that number was made while the brand was linked with it.
+    /// Whether the entry was made while the brand was linked with its member.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn was_linked(&self, id: MemberId, brand: &BrandId, seq: u64) -> Result<bool, Error> {
-        Ok(self.link_at(id, brand, seq).await?.is_some())
+    pub async fn was_linked(&self, entry: &EntryRecord, brand: &BrandId) -> Result<bool, Error> {
+        Ok(self.link_at(entry, brand).await?.is_some())
     }
 
-    /// The link that stood when the member's entry of that number was made.
+    /// The link that stood when the entry was made: the member's own or, if the entry came by way of a record that
+    /// had been merged into the member, that record's.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn link_at(&self, id: MemberId, brand: &BrandId, seq: u64) -> Result<Option<Link>, Error> {
+    pub async fn link_at(&self, entry: &EntryRecord, brand: &BrandId) -> Result<Option<Link>, Error> {
+        let (id, seq) = (entry.member, entry.seq);
         let links = self.scan_links(keys::member_links(id, Some(brand)), LINKS_KEPT as usize).await?;
         let covers =
             |link: &LinkRecord| link.from_seq < seq && link.end.as_ref().is_none_or(|end| seq <= end.seq);
-        Ok(links.into_iter().map(|(link, _)| link).find(|link| covers(&link.record)))
+        let own = links.into_iter().map(|(link, _)| link).find(|link| covers(&link.record));
+        let Some(via) = entry.via.filter(|via| own.is_none() && *via != id) else { return Ok(own) };
+        // It began before the record was merged; where it ended is said by the moment, for its numbers are of either ledger.
+        let links = self.scan_links(keys::member_links(via, Some(brand)), LINKS_KEPT as usize).await?;
+        let stood = |link: &LinkRecord| {
+            let ended = |end: &LinkEnd| end.at <= entry.recorded_at;
+            link.linked_at <= entry.recorded_at && !link.end.as_ref().is_some_and(ended)
+        };
+        Ok(links.into_iter().map(|(link, _)| link).find(|link| stood(&link.record)))
     }
 
     /// Removes all links and codes of an erased member; no new ones are made for it. Whom it was linked with is told

@@ -55,6 +55,8 @@ const TIMELY_MAX: usize = 50;
 
 /// A member as it is found, or as it will be.
 struct Found {
+    /// By way of whom: who has the identity, perhaps a record that was merged into the member.
+    via: Option<MemberId>,
     /// What is stored; `None` of a new member.
     loaded: Option<Loaded>,
     /// Settled to now.
@@ -122,6 +124,13 @@ impl People {
         let mut members: Vec<MemberId> = holders.iter().flatten().map(|holder| holder.member).collect();
         members.sort();
         members.dedup();
+        if let [first, _, ..] = members.as_slice() {
+            let (first, mut reached) = (*first, self.records.reached(&members).await?);
+            reached.dedup();
+            if reached.len() == 1 {
+                members = vec![first];
+            }
+        }
         let mut turns = self.ledger.queues.begin();
         let mut found = match members.as_slice() {
             [] => match self.newcomer(request, coming)? {
@@ -170,6 +179,7 @@ impl People {
         let newborn = newborn(&programmes, *id, *registered_at);
         let (member, timely) = settled(&programmes, &newborn, request.now);
         Ok(Found {
+            via: None,
             loaded: None,
             member,
             timely,
@@ -188,7 +198,9 @@ impl People {
         id: MemberId,
         holders: &[Option<Holder<'_>>],
     ) -> Result<Found, Error> {
-        let loaded = self.records.load(id).await?.ok_or(StoreError::LostRace)?;
+        let via = id;
+        let loaded = self.records.reach(id).await?.ok_or(StoreError::LostRace)?;
+        let id = loaded.record.member.id;
         let (before, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
         let (loaded, member, timely) = self.ledger.settle_stored(request, id, loaded).await?;
         let told = &coming.registration.person;
@@ -204,7 +216,8 @@ impl People {
             left.push(Left::Tags);
         }
         let known = Some((before, version));
-        Ok(Found { loaded: Some(loaded), member, timely, person, known, claims, left })
+        let via = Some(via);
+        Ok(Found { via, loaded: Some(loaded), member, timely, person, known, claims, left })
     }
 
     /// What the row says that was not said before, or is to be corrected.
@@ -224,7 +237,10 @@ impl People {
             old_growth: &old.balances.iter().map(|own| own.growth.unsigned_abs()).collect::<Vec<_>>(),
         };
         let growth_before = standing.growth_before();
+        // What was said of a record that was merged is in what came in with it.
+        let was_merged = found.via.is_some_and(|via| via != found.member.id);
         let opening = standing.new_of(&mut found.left);
+        let opening = if was_merged { Opening::default() } else { opening };
         let balance = match &coming.balance {
             Some(balance) => self.balance(coming, found, balance, &old).await?,
             None => None,
@@ -249,7 +265,7 @@ impl People {
             return Ok(true);
         }
         let Some(balance) = &coming.balance else { return Ok(false) };
-        let key = keys::balance(found.member.id, &coming.brand, &balance.id, 0);
+        let key = keys::balance(found.via.unwrap_or(found.member.id), &coming.brand, &balance.id, 0);
         Ok(self.records.get(&key).await?.is_none())
     }
 
@@ -273,7 +289,9 @@ impl People {
             points.get() == before.points && !moved
         };
         let mut known = None;
-        if let Some((said, number, billed)) = self.said(found.member.id, coming, told).await? {
+        if let Some((said, number, billed)) =
+            self.said(found.via.unwrap_or(found.member.id), coming, told).await?
+        {
             booked.number = number;
             booked.instead_of = said.instead_of;
             let Balance { points, expires_at, held_until, .. } = said;
@@ -331,7 +349,7 @@ impl People {
         found: Found,
         told: Bring,
     ) -> Result<Came, Stay> {
-        let Found { loaded, member, timely, person, known, claims, left } = found;
+        let Found { via, loaded, member, timely, person, known, claims, left } = found;
         let created = loaded.is_none();
         let programmes = match &loaded {
             Some(loaded) => self.programme.timeline_of(&loaded.record.member).await?,
@@ -357,9 +375,8 @@ impl People {
             let brand = created.then_some(&coming.brand);
             let events = timely.into_iter().chain(events).collect();
             let before = loaded.as_ref();
-            let part =
-                MemberPart { before, brand, after: &after, events, timely: timely_count, primary: None };
-            parts.member(part);
+            let timely = timely_count;
+            parts.member(MemberPart { before, brand, after: &after, events, timely, primary: None, via });
         }
         let mut writes = parts.into_writes();
         let about = person_write(after.id, &person, known.as_ref());

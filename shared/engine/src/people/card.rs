@@ -70,13 +70,16 @@ pub struct CardSpend {
 
 /// A member and its card, as read.
 struct Read {
+    /// The record whose card it is, which may have been merged into another.
     loaded: Loaded,
+    /// Whether whoever it leads to takes part.
+    status: Status,
     card: Option<(MemberCardRecord, Version)>,
 }
 
 impl Read {
     fn must_be_active(&self) -> Result<(), Refusal> {
-        match self.loaded.record.member.status {
+        match self.status {
             Status::Active => Ok(()),
             status => Err(Refusal::MemberNotActive { status: status.word() }),
         }
@@ -247,7 +250,13 @@ impl People {
         let card = asked.at::<MemberCardRecord>(keys::member_card(id));
         let seen = self.records.look(asked).await?;
         let (record, version) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
-        Ok(Read { loaded: Loaded { record, version }, card: seen.read(card)? })
+        let loaded = Loaded { record, version };
+        // Whoever was merged keeps the card, which leads to the other.
+        let status = match loaded.record.member.merged {
+            Some(_) => self.records.follow(loaded.clone()).await?.loaded.record.member.status,
+            None => loaded.record.member.status,
+        };
+        Ok(Read { loaded, status, card: seen.read(card)? })
     }
 }
 

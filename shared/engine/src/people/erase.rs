@@ -23,8 +23,9 @@ use crate::{
 const ANSWERS_AT_ONCE: usize = 50;
 
 impl People {
-    /// Deletes the person: profile, identities, claims, card, links and answers with personal data. The ledger
-    /// stays under the bare id. Repeating it does nothing more.
+    /// Deletes the person: profile, identities, claims, card, links and answers with personal data, of the member that
+    /// the id leads to and of all records that it has absorbed. The ledgers stay under the bare ids. Repeating it does
+    /// nothing more.
     ///
     /// # Errors
     /// [`domain::refusal::Refusal::MemberNotFound`], or the store failed.
@@ -37,10 +38,15 @@ impl People {
         let reason = "erased on request".to_owned();
         let set = SetStatus { status: Status::Erased, reason };
         let keyless = Request { key: None, ..request.clone() };
-        self.ledger.execute(&keyless, &Act::set_status(Whom::Id(id), set)).await?;
-        // From here on something has been written, whatever happens to the rest.
-        self.partners.erase_links(request, id).await.map_err(Error::half_done)?;
-        self.erase_person(id, claims).await.map_err(Error::half_done)
+        let done = self.ledger.execute(&keyless, &Act::set_status(Whom::Id(id), set)).await?;
+        // From here on something has been written, whatever happens to the rest. Nobody who has left absorbs anybody.
+        let loaded = self.records.load(done.member).await.map_err(Error::half_done)?;
+        let absorbed = loaded.iter().flat_map(|loaded| &loaded.record.member.absorbed);
+        for id in absorbed.map(|absorbed| absorbed.member).chain([done.member]) {
+            self.partners.erase_links(request, id).await.map_err(Error::half_done)?;
+            self.erase_person(id, &claims).await.map_err(Error::half_done)?;
+        }
+        Ok(())
     }
 
     /// The person and the card go first: whoever remembers an answer expects one of the two, so that none comes
@@ -48,7 +54,7 @@ impl People {
     async fn erase_person(
         &self,
         id: MemberId,
-        claims: impl Fn(&Person) -> Vec<IdentityHash>,
+        claims: &impl Fn(&Person) -> Vec<IdentityHash>,
     ) -> Result<(), Error> {
         until_settled(|_| self.attempt_to_erase(id, &claims)).await?;
         for _ in 0..ATTEMPTS_MAX {

@@ -77,8 +77,8 @@ impl People {
         if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
-        let id = new.member;
-        let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let loaded = self.records.reach(new.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let id = loaded.record.member.id;
         let (before, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
         let status = loaded.record.member.status;
         if has_left(status) {
@@ -86,12 +86,15 @@ impl People {
         }
         let holder = self.records.holders(std::slice::from_ref(&new.claim)).await?.pop().flatten();
         let mut person = before.clone();
+        if let Some(holder) = holder.filter(|holder| loaded.record.member.has_absorbed(holder.member)) {
+            return self.known_before(request, new, &loaded, &holder, before, tell).await;
+        }
         let (value, mut writes) = match holder.filter(|holder| holder.member == id) {
             Some(holder) => {
                 verify(&mut person, &new.identity, &holder.form.value);
                 (holder.form.value.clone(), Vec::new())
             }
-            None => self.taken(new, holder, &mut person).await?,
+            None => self.taken(id, new, holder, &mut person).await?,
         };
         // It may be an earlier attempt of this request that has added it.
         let by_this = in_doubt && before.changed.as_ref() == Some(&new.changed);
@@ -121,6 +124,7 @@ impl People {
     /// form it is stored, and what is written besides the person.
     async fn taken(
         &self,
+        id: MemberId,
         new: &NewIdentity,
         holder: Option<Holder<'_>>,
         person: &mut Person,
@@ -129,7 +133,7 @@ impl People {
         if programmes.newest().identities_proved && !new.proved && !new.identity.verified {
             return Err(Refusal::ProofRequired.into());
         }
-        let claim = ClaimRecord { member: new.member };
+        let claim = ClaimRecord { member: id };
         let (form, mut writes) = match &holder {
             None => (&new.claim.own, Vec::new()),
             Some(holder) => (holder.form, vec![self.given_up(new, holder).await?]),
@@ -140,6 +144,43 @@ impl People {
         person.identities.push(Identity { value: form.value.clone(), ..new.identity.clone() });
         within_identities(person)?;
         Ok((form.value.clone(), writes))
+    }
+
+    /// An identity by which a record is known that the member has absorbed: it stays where it is, and is verified there.
+    async fn known_before(
+        &self,
+        request: &Request,
+        new: &NewIdentity,
+        loaded: &Loaded,
+        holder: &Holder<'_>,
+        own: Person,
+        tell: &impl Fn(&OwnIdentity) -> Answer,
+    ) -> Result<Told, Error> {
+        let (id, other) = (loaded.record.member.id, holder.member);
+        let (mut person, version) = self.records.person(other).await?.ok_or(StoreError::LostRace)?;
+        let before = person.clone();
+        verify(&mut person, &new.identity, &holder.form.value);
+        let place = place_of(&person, &new.identity, &holder.form.value).ok_or(StoreError::LostRace)?;
+        let identity = person.identities[place].clone();
+        let mut writes = Vec::new();
+        if person != before {
+            person.changed = Some(new.changed.clone());
+            writes.push(put(keys::person(other), Expect::Version(version), &person));
+            writes.push(still(keys::member(id), loaded.version));
+            writes.extend(told_outward(request, id, &before, &person, version));
+        }
+        self.programme.timeline_of(&loaded.record.member).await?;
+        let view = self.view(&loaded.record.member, Some(&loaded.record), own, request.now).await?;
+        let answer = tell(&OwnIdentity { view, identity, added: false });
+        if let Some(key) = request.key {
+            let kept = keys::answer(id, key.hash);
+            writes.push(put(kept.clone(), Expect::Anything, &answer));
+            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        }
+        if !writes.is_empty() {
+            self.programme.commit(writes).await?;
+        }
+        Ok(Told { answer, replayed: false })
     }
 
     /// The other member without it.
@@ -177,6 +218,8 @@ impl People {
         in_doubt: bool,
         claim: &impl Fn(&Identity) -> Option<IdentityHash>,
     ) -> Result<(), Error> {
+        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let id = loaded.record.member.id;
         let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
         let mut named = person.identities.iter().enumerate();
         let Some((place, hash)) = named.find_map(|(place, own)| Some((place, claim(own)?))) else {

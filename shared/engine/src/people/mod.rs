@@ -6,9 +6,11 @@ mod changes;
 pub(crate) mod doubles;
 mod erase;
 pub(crate) mod identities;
+pub(crate) mod merge;
 pub(crate) mod register;
 pub(crate) mod tags;
 mod told;
+pub(crate) mod unmerge;
 pub(crate) mod view;
 
 use crate::{access::Access, ledger::Ledger, partners::Partners, programme::Programmes, store::Records};

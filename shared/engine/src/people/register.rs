@@ -82,6 +82,12 @@ impl People {
         let mut members: Vec<MemberId> = holders.iter().flatten().map(|holder| holder.member).collect();
         members.sort();
         members.dedup();
+        if members.len() > 1 {
+            // Two records of one person are the same member.
+            members = self.records.reached(&members).await?;
+            members.sort();
+            members.dedup();
+        }
         let (registered, mut writes) = match members.as_slice() {
             [] => {
                 self.must_be_admitted(request, registration)?;
@@ -149,7 +155,8 @@ impl People {
         id: MemberId,
         holders: &[Option<Holder<'_>>],
     ) -> Result<(Registered, Vec<Write>), Error> {
-        let loaded = self.records.load(id).await?.ok_or(StoreError::LostRace)?;
+        let loaded = self.records.reach(id).await?.ok_or(StoreError::LostRace)?;
+        let id = loaded.record.member.id;
         let (mut person, version) = self.records.person(id).await?.ok_or(StoreError::LostRace)?;
         let before = person.clone();
         let Taken { vouched, claims } = take(
@@ -194,6 +201,9 @@ impl People {
         id: MemberId,
         change: &impl Fn(&mut Person) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let merged = loaded.record.member.id != id;
+        let id = loaded.record.member.id;
         let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
         let before = person.clone();
         change(&mut person)?;
@@ -203,6 +213,10 @@ impl People {
         within_consents(&person)?;
         within_attributes(&person)?;
         let mut writes = vec![put(keys::person(id), Expect::Version(version), &person)];
+        if merged {
+            // It may have been parted meanwhile.
+            writes.push(still(keys::member(id), loaded.version));
+        }
         writes.extend(told_outward(request, id, &before, &person, version));
         request.note(&mut writes);
         self.programme.commit(writes).await

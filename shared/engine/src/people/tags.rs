@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most tags that a member may have by hand.
-const TAGS_MAX: usize = 50;
+pub(super) const TAGS_MAX: usize = 50;
 
 /// A change of a member's tags by hand.
 #[derive(Clone, Debug)]
@@ -65,10 +65,10 @@ impl People {
         if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
-        let id = change.member;
         let mut turns = self.ledger.queues.begin();
-        turns.take(&[Turn::Member(id)]).await;
-        let loaded = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?;
+        turns.take(&[Turn::Member(change.member)]).await;
+        let loaded = self.records.reach(change.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let id = loaded.record.member.id;
         let person = self.records.person(id).await?;
         let (loaded, member, timely) = self.ledger.settle_stored(request, id, loaded).await?;
         if has_left(member.status) {

@@ -111,7 +111,7 @@ pub(super) fn verify(person: &mut Person, told: &Identity, value: &str) {
 }
 
 /// Adds missing profile fields; existing ones stay.
-fn fill(person: &mut Person, told: &Person) {
+pub(super) fn fill(person: &mut Person, told: &Person) {
     let missing = |own: &mut Option<String>, told: &Option<String>| {
         if own.is_none() {
             own.clone_from(told);

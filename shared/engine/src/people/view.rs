@@ -3,7 +3,7 @@
 use domain::{
     condition::Subject,
     event::History,
-    member::{Member, MemberId, Person},
+    member::{Identity, Member, MemberId, Person},
     refusal::Refusal,
     time::Instant,
 };
@@ -11,7 +11,7 @@ use domain::{
 use crate::{
     ledger::standing::settled,
     people::People,
-    store::{error::Error, keys, look::Look, records::MemberRecord},
+    store::{error::Error, keys, look::Look, reading::Loaded, records::MemberRecord},
 };
 
 /// A member as shown: settled to `now`.
@@ -21,6 +21,8 @@ pub struct MemberView {
     pub member: Member,
     /// The person; `None` once erased.
     pub person: Person,
+    /// How the person is known by way of members that were absorbed, whose identities stay where they are.
+    pub others: Vec<(MemberId, Vec<Identity>)>,
     /// The tags that it has, in the programme's order.
     pub tags: Vec<String>,
     /// The moment it is shown at.
@@ -58,10 +60,33 @@ impl People {
             };
             history = Some(self.ledger.history(record, since).await?);
         };
-        Ok(MemberView { member, person, tags, now })
+        let others = self.others(&member).await?;
+        Ok(MemberView { member, person, others, tags, now })
     }
 
-    /// The member as of now.
+    /// How members are known that this one has absorbed.
+    async fn others(&self, member: &Member) -> Result<Vec<(MemberId, Vec<Identity>)>, Error> {
+        let mut others = Vec::new();
+        for absorbed in &member.absorbed {
+            if let Some((person, _)) = self.records.person(absorbed.member).await? {
+                others.push((absorbed.member, person.identities));
+            }
+        }
+        Ok(others)
+    }
+
+    /// A member as of now by itself, even if it was merged and leads to another.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], or the store failed.
+    pub async fn member_itself(&self, id: MemberId, now: Instant) -> Result<MemberView, Error> {
+        let record = self.records.load(id).await?.ok_or(Refusal::MemberNotFound)?.record;
+        let person = self.records.person(id).await?.map(|(person, _)| person).unwrap_or_default();
+        self.programme.timeline_of(&record.member).await?;
+        self.view(&record.member, Some(&record), person, now).await
+    }
+
+    /// The member that the id leads to, as of now.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], or the store failed.
@@ -70,9 +95,16 @@ impl People {
         let member = asked.at::<MemberRecord>(keys::member(id));
         let person = asked.at::<Person>(keys::person(id));
         let seen = self.records.look(asked).await?;
-        let (record, _) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
+        let (record, version) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
         // An erased member has no person.
         let person = seen.read(person)?.map(|(person, _)| person).unwrap_or_default();
+        if record.member.merged.is_some() {
+            let reached = self.records.follow(Loaded { record, version }).await?.loaded.record;
+            let person = self.records.person(reached.member.id).await?;
+            let person = person.map(|(person, _)| person).unwrap_or_default();
+            self.programme.timeline_of(&reached.member).await?;
+            return self.view(&reached.member, Some(&reached), person, now).await;
+        }
         self.programme.timeline_of(&record.member).await?;
         self.view(&record.member, Some(&record), person, now).await
     }

@@ -6,14 +6,12 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BalanceId, BlockRef, BrandId, OrderId, RedemptionId,
-        RedemptionPart, RefundId,
+        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart,
+        RefundId,
     },
     member::MemberId,
     time::Instant,
 };
-
-use sha2::{Digest as _, Sha256};
 
 use crate::store::{
     Key, Range,
@@ -24,6 +22,7 @@ use crate::store::{
 mod access;
 mod alike;
 mod card;
+mod named;
 mod settlement;
 mod webhooks;
 
@@ -31,6 +30,7 @@ pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_c
 pub(crate) use alike::part_of_alike;
 pub use alike::{ALIKE_MAX, ALIKE_PARTS, alike, alike_behind, alike_part, read_alike, read_person};
 pub use card::{card, member_card, read_member_card};
+pub use named::{balance, merge, unmerge};
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
     settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
@@ -65,6 +65,8 @@ pub mod kind {
     pub const REVISION: Kind = Kind::extended(b'r');
     /// An adjustment, and its ledger entry.
     pub const ADJUSTMENT: Kind = Kind::one(b'a');
+    /// A merge of two members, or its undoing, and the ledger entry of the one that stays.
+    pub const MERGE: Kind = Kind::extended(b'g');
     /// An activity with a reference, and its ledger entry.
     pub const ACTIVITY: Kind = Kind::one(b'v');
     /// The member that an identity belongs to.
@@ -227,18 +229,6 @@ pub fn refund_name(key: &Key) -> Option<String> {
 /// An adjustment that the caller has named.
 pub fn adjustment(id: &AdjustmentId) -> Key {
     key(kind::ADJUSTMENT, &[id.as_bytes()])
-}
-
-/// A balance that was brought along, and how many times it has been corrected.
-pub fn balance(member: MemberId, brand: &BrandId, id: &BalanceId, number: u32) -> Key {
-    let mut hash = Sha256::new();
-    for part in [&b"balance"[..], &member.0, brand.as_bytes(), b"\0", id.as_bytes()] {
-        hash.update(part);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    let name: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    let number = if number == 0 { String::new() } else { format!(":{number}") };
-    adjustment(&AdjustmentId::of_checked(&format!("import:{name}{number}")))
 }
 
 /// An activity that the caller has named.

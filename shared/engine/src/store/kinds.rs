@@ -179,6 +179,7 @@ pub const KINDS: &[Row] = {
         row(kind::REVISION, "revision", Ledger, Each, |_| Some(ENTRY)),
         row(kind::ADJUSTMENT, "adjustment", Ledger, Each, |_| Some(ENTRY)),
         row(kind::ACTIVITY, "activity", Ledger, Each, |_| Some(ENTRY)),
+        row(kind::MERGE, "merge", Ledger, Each, |_| Some(ENTRY)),
         row(kind::DUE, "due", Ledger, ByByte, |_| None).goes(&[Followed]),
         row(kind::USED, "used", Ledger, Together, |_| None),
         row(kind::IDENTITY, "identity", People, Each, |_| Some(Form::of::<ClaimRecord>("ClaimRecord")))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::{
     id::BrandId,
-    member::{Member, MemberId, Person},
+    member::{ABSORBED_MAX, Member, MemberId, Person},
 };
 
 use super::{
@@ -31,6 +31,13 @@ pub struct Records {
 pub(crate) struct Loaded {
     pub(crate) record: MemberRecord,
     pub(crate) version: Version,
+}
+
+/// The member that an id leads to.
+pub(crate) struct Reached {
+    pub(crate) loaded: Loaded,
+    /// Over how many merges; 0 is itself.
+    pub(crate) hops: usize,
 }
 
 /// What an identity is claimed by.
@@ -113,6 +120,47 @@ impl Records {
     pub(crate) async fn load(&self, id: MemberId) -> Result<Option<Loaded>, Error> {
         let read = self.read::<MemberRecord>(&keys::member(id)).await?;
         Ok(read.map(|(record, version)| Loaded { record, version }))
+    }
+
+    /// The member that an id leads to: its own or, if it was merged, whom it was merged into in the end.
+    pub(crate) async fn reach(&self, id: MemberId) -> Result<Option<Loaded>, Error> {
+        match self.load(id).await? {
+            Some(loaded) => Ok(Some(self.follow(loaded).await?.loaded)),
+            None => Ok(None),
+        }
+    }
+
+    /// Where a member leads that was merged into another, and that perhaps into a third; itself if it was not.
+    pub(crate) async fn follow(&self, start: Loaded) -> Result<Reached, Error> {
+        let id = start.record.member.id;
+        let mut reached = Reached { loaded: start, hops: 0 };
+        while let Some(into) = reached.loaded.record.member.merged {
+            // Whoever has absorbed it stands for it, however many there were between.
+            let shorter = match reached.loaded.record.leads_to {
+                Some(next) => self.load(next).await?.filter(|next| next.record.member.has_absorbed(id)),
+                None => None,
+            };
+            let next = match shorter {
+                Some(next) => next,
+                None => self.load(into.member).await?.ok_or(Unreadable { key: keys::member(into.member) })?,
+            };
+            reached = Reached { loaded: next, hops: reached.hops + 1 };
+            // A member and all that it has absorbed are few; a circle is damage.
+            if reached.hops > ABSORBED_MAX {
+                return Err(Unreadable { key: keys::member(id) }.into());
+            }
+        }
+        Ok(reached)
+    }
+
+    /// Whom these ids lead to, in their order.
+    pub(crate) async fn reached(&self, ids: &[MemberId]) -> Result<Vec<MemberId>, Error> {
+        let mut reached = Vec::with_capacity(ids.len());
+        for id in ids {
+            let loaded = self.reach(*id).await?;
+            reached.push(loaded.map_or(*id, |loaded| loaded.record.member.id));
+        }
+        Ok(reached)
     }
 
     pub(crate) async fn person(&self, id: MemberId) -> Result<Option<(Person, Version)>, Error> {

@@ -26,6 +26,7 @@ mod program;
 mod progress;
 mod reference;
 mod request;
+mod second;
 mod settlement;
 mod staff_change;
 mod values;

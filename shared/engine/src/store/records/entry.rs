@@ -9,12 +9,14 @@ use domain::{
     },
     id::{BadgeId, TierId},
     member::MemberId,
+    merge::{Kept, MergedAway, MergedIn, Parted, PartedFrom},
     time::Instant,
 };
 
 use super::{
     By, KeptOrder, Stored, first,
     layout::{Damaged, Layout as _, Reader, layout},
+    second,
 };
 use crate::store::id::ContentHash;
 
@@ -51,6 +53,9 @@ pub struct EntryRecord {
     /// Whether its brand's credit was charged for the issued points: only then a refund gives
     /// credit back.
     pub charged: bool,
+    /// By way of whom it came, of a member that has absorbed another one: the member itself, or one that was absorbed,
+    /// by its id, its identity, card, link or order. What time does came by way of nobody.
+    pub via: Option<MemberId>,
 }
 
 impl EntryRecord {
@@ -92,11 +97,12 @@ impl EntryRecord {
 }
 
 impl Stored for EntryRecord {
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<EntryRecord, Damaged> {
         match format {
             1 => first::Entry::read(from).map(EntryRecord::from),
+            2 => second::Entry::read(from).map(EntryRecord::from),
             _ => Err(Damaged),
         }
     }
@@ -105,12 +111,12 @@ impl Stored for EntryRecord {
 layout! {
     struct EntryRecord {
         member, seq, previous, by, version, recorded_at, event, balance_after, outcome, content, order, cancelled,
-        blocks, charged,
+        blocks, charged, via,
     }
 }
 layout! { struct Outcome { available, held, debt, growth, tier, upgraded_to, badges_issued } }
 layout! { struct Event { occurred_at, at, today, movement, moves_expiry_to, kind } }
-layout! { struct Movement { shares, debt, growth } }
+layout! { struct Movement { shares, debt, growth, repaid } }
 layout! { struct Share { expires_at, brand, held_until, points } }
 layout! {
     enum EntryKind {
@@ -132,6 +138,29 @@ layout! {
         15 = OrderRevised(revised),
         20 = BadgeTaken { badge, reason },
         30 = Brought(brought),
+        40 = MergedIn(merged),
+        41 = MergedAway(merged),
+        42 = PartedFrom(parted),
+        43 = Parted(parted),
+    }
+}
+layout! {
+    struct MergedIn {
+        merge, from, reason, kept, orders_before, orders_brought, debt_before, period_brought,
+    }
+}
+layout! {
+    struct Kept {
+        period_growth, standing, lifetime, trial, tried, active_on, badges, by_hand, granted, activities, orders,
+        absorbed,
+    }
+}
+layout! { struct MergedAway { merge, into, reason } }
+layout! { struct PartedFrom { merge, from, reason, period_growth, orders, absorbed } }
+layout! {
+    struct Parted {
+        merge, of, reason, standing, lifetime, trial, period_growth, active_on, ends_with, granted, activities,
+        orders,
     }
 }
 layout! { struct Brought { brand, reason, bill, balance, opening, tier, ends_trial } }
@@ -185,6 +214,7 @@ impl EntryRecord {
             cancelled: 0,
             blocks: Vec::new(),
             charged: false,
+            via: None,
         }
     }
 }

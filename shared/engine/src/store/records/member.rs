@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use domain::{
     brought::Opening,
-    member::{ActivityCount, Badge, Lot, Member, OrderStats, Periods, Rest, Rests, Standing, Status, Trial},
+    member::{
+        Absorbed, ActivityCount, Badge, Lot, Member, MemberId, MergedInto, OrderStats, Periods, Rest, Rests,
+        Standing, Status, Trial,
+    },
 };
 
 use super::{
     Stored, first,
     layout::{Damaged, Layout, Reader, layout},
+    second,
 };
 
 /// A member's standing, with where its ledger starts.
@@ -18,14 +22,17 @@ pub struct MemberRecord {
     pub member: Member,
     /// The newest entry's key, if that is not the member's own key for it.
     pub last: Option<Vec<u8>>,
+    /// A shorter way to whom it leads, of one that was merged: good while that one has absorbed it.
+    pub leads_to: Option<MemberId>,
 }
 
 impl Stored for MemberRecord {
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<MemberRecord, Damaged> {
         match format {
             1 => first::Member::read(from).map(MemberRecord::from),
+            2 => second::Member::read(from).map(MemberRecord::from),
             _ => Err(Damaged),
         }
     }
@@ -33,33 +40,37 @@ impl Stored for MemberRecord {
 
 /// The record of these, without copying the member.
 pub(crate) fn encode_member(member: &Member, last: &Option<Vec<u8>>) -> Bytes {
-    super::framed::<MemberRecord>(|out| write_member(member, last, out))
+    super::framed::<MemberRecord>(|out| write_member(member, last, None, out))
 }
 
-fn write_member(member: &Member, last: &Option<Vec<u8>>, out: &mut Vec<u8>) {
+fn write_member(member: &Member, last: &Option<Vec<u8>>, leads_to: Option<MemberId>, out: &mut Vec<u8>) {
     member.write(out);
     last.write(out);
+    leads_to.write(out);
 }
 
 impl Layout for MemberRecord {
     fn write(&self, out: &mut Vec<u8>) {
-        let MemberRecord { member, last } = self;
-        write_member(member, last, out);
+        let MemberRecord { member, last, leads_to } = self;
+        write_member(member, last, *leads_to, out);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<MemberRecord, Damaged> {
-        Ok(MemberRecord { member: Member::read(from)?, last: Layout::read(from)? })
+        let (member, last) = (Member::read(from)?, Layout::read(from)?);
+        Ok(MemberRecord { member, last, leads_to: Layout::read(from)? })
     }
 }
 
 layout! {
     struct Member {
         id, status, registered_at, as_of, version, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
-        active_on, ends_with, badges, by_hand, tags, granted, activities, orders, opening,
+        active_on, ends_with, badges, by_hand, tags, granted, activities, orders, opening, merged, absorbed,
     }
 }
+layout! { struct MergedInto { member, merge, at } }
+layout! { struct Absorbed { member, merge, at } }
 layout! { struct Opening { growth, tier, tier_until, prior_orders, prior_amount } }
-layout! { enum Status { 0 = Active, 1 = Suspended, 2 = Closed, 3 = Erased } }
+layout! { enum Status { 0 = Active, 1 = Suspended, 2 = Closed, 3 = Erased, 4 = Merged } }
 layout! { struct Standing { tier, since, valid_until, kept, counted } }
 layout! { struct Periods { from, months, number } }
 layout! { struct Trial { tier, until } }

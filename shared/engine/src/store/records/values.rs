@@ -2,8 +2,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, OrderChannel, OrderId,
-        OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, MergeId, OrderChannel,
+        OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
     },
     number::{Amount, Fraction, Money, Quantity},
     settlement::SignedMoney,
@@ -19,6 +19,7 @@ use crate::store::id::{
 layout! { struct Instant(millis) }
 layout! { struct DayNumber(number) }
 layout! { struct MemberId(bytes) }
+layout! { struct MergeId(bytes) }
 layout! { struct RedemptionId(bytes) }
 layout! { struct PartnerKeyId(bytes) }
 layout! { struct Reference(bytes) }

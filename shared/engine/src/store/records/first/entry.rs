@@ -2,7 +2,7 @@
 
 use domain::{
     event,
-    event::{Movement, OrderLot, TierCause},
+    event::{OrderLot, TierCause},
     id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, OrderLineId, RedemptionId, TierId},
     member::{MemberId, Status},
     number::{Fraction, Money, Quantity},
@@ -11,7 +11,7 @@ use domain::{
 
 use crate::store::{
     id::ContentHash,
-    records::{By, EntryRecord, KeptOrder, Outcome, layout::layout},
+    records::{By, EntryRecord, KeptOrder, Outcome, layout::layout, second::Movement},
 };
 
 /// See [`EntryRecord`].
@@ -165,6 +165,7 @@ impl From<Entry> for EntryRecord {
             cancelled: if cancelled { drawn } else { 0 },
             blocks,
             charged,
+            via: None,
         }
     }
 }
@@ -172,13 +173,14 @@ impl From<Entry> for EntryRecord {
 impl From<Event> for event::Event {
     fn from(event: Event) -> event::Event {
         let Event { occurred_at, at, today, movement, moves_expiry_to, kind } = event;
+        let movement = event::Movement::from(movement);
         let kind = newest(kind, &movement);
         event::Event { occurred_at, at, today, movement, moves_expiry_to, kind }
     }
 }
 
 /// The kind as it is now, of an entry that moved that.
-fn newest(kind: EntryKind, movement: &Movement) -> event::EntryKind {
+fn newest(kind: EntryKind, movement: &event::Movement) -> event::EntryKind {
     match kind {
         EntryKind::OrderEarned(order) => event::EntryKind::OrderEarned(Box::new(order.into())),
         EntryKind::ActivityEarned(activity) => event::EntryKind::ActivityEarned(activity.into()),

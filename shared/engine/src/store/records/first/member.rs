@@ -77,7 +77,7 @@ layout! { struct OrderStats { count, amount, first_at, last_at, categories, more
 impl From<Member> for MemberRecord {
     fn from(record: Member) -> MemberRecord {
         let Member { standing, last } = record;
-        MemberRecord { member: standing.into(), last }
+        MemberRecord { member: standing.into(), last, leads_to: None }
     }
 }
 
@@ -109,6 +109,8 @@ impl From<Whole> for member::Member {
             activities: whole.activities.into_iter().map(member::ActivityCount::from).collect(),
             orders: whole.orders.into(),
             opening: Opening::default(),
+            merged: None,
+            absorbed: Vec::new(),
         }
     }
 }

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use domain::{
     brought::Opening,
-    id::{ActivityId, BadgeId, BlockRef, BrandId, TierId},
+    id::{ActivityId, BadgeId, BlockRef, BrandId, MergeId, TierId},
     member::{
-        ActivityCount, Badge, Lot, Member, MemberId, OrderStats, Periods, Rest, Rests, Standing, Status,
-        Trial,
+        Absorbed, ActivityCount, Badge, Lot, Member, MemberId, MergedInto, OrderStats, Periods, Rest, Rests,
+        Standing, Status, Trial,
     },
     number::{Amount, Money},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
@@ -69,9 +69,12 @@ fn bys() -> [(&'static str, By); 5] {
         .map(|by| (name(by), by))
 }
 
-fn statuses() -> [(&'static str, Status); 4] {
-    [Status::Active, Status::Suspended, Status::Closed, Status::Erased].map(|status| match status {
-        Status::Active | Status::Suspended | Status::Closed | Status::Erased => (status.word(), status),
+fn statuses() -> [(&'static str, Status); 5] {
+    let all = [Status::Active, Status::Suspended, Status::Closed, Status::Erased, Status::Merged];
+    all.map(|status| match status {
+        Status::Active | Status::Suspended | Status::Closed | Status::Erased | Status::Merged => {
+            (status.word(), status)
+        }
     })
 }
 
@@ -127,6 +130,8 @@ fn full_member() -> Member {
             more_categories: true,
         },
         opening: Opening::default(),
+        merged: None,
+        absorbed: Vec::new(),
     }
 }
 
@@ -142,11 +147,18 @@ fn opening() -> Opening {
 
 pub(super) fn member() -> Samples<MemberRecord> {
     let newborn = Member::new(ID, AT, AT, &TierId::of_checked("basic"));
-    let record = |member| MemberRecord { member, last: None };
+    let record = |member| MemberRecord { member, last: None, leads_to: None };
     let mut samples = named([
         ("newborn", record(newborn.clone())),
-        ("full", MemberRecord { member: full_member(), last: Some(b"oacme\0A-1".to_vec()) }),
+        ("full", MemberRecord { member: full_member(), last: Some(b"oacme\0A-1".to_vec()), leads_to: None }),
     ]);
+    let into = MergedInto { member: ID, merge: MergeId(*b"merge-0000000001"), at: AT };
+    let merged = Member { status: Status::Merged, merged: Some(into), ..newborn.clone() };
+    samples.push((text("merged_into"), record(merged.clone())));
+    samples
+        .push((text("merged_and_shorter"), MemberRecord { member: merged, last: None, leads_to: Some(ID) }));
+    let absorbed = vec![Absorbed { member: ID, merge: MergeId(*b"merge-0000000001"), at: AT }; 2];
+    samples.push((text("absorbed"), record(Member { absorbed, ..newborn.clone() })));
     samples
         .extend(statuses().map(|(name, status)| (text(name), record(Member { status, ..newborn.clone() }))));
     for (at, (whole, signed)) in WHOLE.into_iter().zip(SIGNED).enumerate() {

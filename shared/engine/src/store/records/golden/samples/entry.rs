@@ -8,10 +8,11 @@ use domain::{
         TierCause,
     },
     id::{
-        ActivityId, ActivityRef, BadgeId, BalanceId, BrandId, OrderChannel, OrderId, OrderLineId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BrandId, MergeId, OrderChannel, OrderId, OrderLineId,
         RedemptionId, RedemptionPart, TierId,
     },
-    member::{Periods, Status},
+    member::{Absorbed, OrderStats, Periods, Status},
+    merge::{Kept, MergedAway, MergedIn, Parted, PartedFrom},
     number::{Fraction, Money, Quantity, SignedMoney},
     time::{DayNumber, Instant},
 };
@@ -288,6 +289,13 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("suspended", status(Status::Suspended)),
         ("closed", status(Status::Closed)),
         ("erased", status(Status::Erased)),
+        ("merged_in", EntryKind::MergedIn(Box::new(merged_in()))),
+        (
+            "merged_away",
+            EntryKind::MergedAway(MergedAway { merge: merge(), into: ID, reason: text("one person") }),
+        ),
+        ("parted_from", EntryKind::PartedFrom(Box::new(parted_from()))),
+        ("parted", EntryKind::Parted(Box::new(parted()))),
         ("points_restored", EntryKind::PointsRestored),
         ("activity_took", EntryKind::ActivityTook(took(Some(ActivityRef::of_checked("R-1"))))),
         ("activity_took_bare", EntryKind::ActivityTook(took(None))),
@@ -301,6 +309,68 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             }),
         ),
     ]
+}
+
+fn merge() -> MergeId {
+    MergeId(*b"merge-0000000001")
+}
+
+fn merged_in() -> MergedIn {
+    let member = super::full_member();
+    let kept = Kept {
+        period_growth: -20,
+        standing: member.standing,
+        lifetime: member.lifetime,
+        trial: member.trial,
+        tried: member.tried,
+        active_on: member.active_on,
+        badges: member.badges,
+        by_hand: vec![BadgeId::of_checked("founder")],
+        granted: member.granted,
+        activities: member.activities,
+        orders: member.orders.clone(),
+        absorbed: vec![Absorbed { member: ID, merge: merge(), at: AT }],
+    };
+    MergedIn {
+        merge: merge(),
+        from: ID,
+        reason: text("one person"),
+        kept,
+        orders_before: OrderStats::default(),
+        orders_brought: member.orders,
+        debt_before: 128,
+        period_brought: -64,
+    }
+}
+
+fn parted_from() -> PartedFrom {
+    let member = super::full_member();
+    PartedFrom {
+        merge: merge(),
+        from: ID,
+        reason: text("two persons"),
+        period_growth: -20,
+        orders: member.orders,
+        absorbed: vec![Absorbed { member: ID, merge: merge(), at: AT }],
+    }
+}
+
+fn parted() -> Parted {
+    let member = super::full_member();
+    Parted {
+        merge: merge(),
+        of: ID,
+        reason: text("two persons"),
+        standing: member.standing,
+        lifetime: member.lifetime,
+        trial: member.trial,
+        period_growth: -20,
+        active_on: member.active_on,
+        ends_with: Some(AT),
+        granted: member.granted,
+        activities: member.activities,
+        orders: member.orders,
+    }
 }
 
 pub(in super::super) fn entry() -> Samples<EntryRecord> {
@@ -318,6 +388,7 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         shares: vec![share(Some(AT), None, 100), share(None, Some(LONG_AGO), -64)],
         debt: -3,
         growth: 88,
+        repaid: Vec::new(),
     };
     let state = OrderState { units: vec![Quantity::NONE, Quantity(1_000)], ..OrderState::new(&order()) };
     let kind = EntryKind::OrderEarned(Box::new(order()));
@@ -343,17 +414,23 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         cancelled: 0,
         blocks: vec![(1, 50), (2, 128)],
         charged: true,
+        via: None,
     };
+    let repaid = vec![share(Some(AT), None, 3), share(None, Some(AT), 128)];
+    let repaid = Movement { debt: -131, repaid, ..Movement::default() };
     let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome() };
     samples.extend(named([
         ("full", full.clone()),
+        ("by_way_of", EntryRecord { via: Some(ID), ..plain.clone() }),
+        ("repaid", EntryRecord { event: Event { movement: repaid, ..plain.event.clone() }, ..plain.clone() }),
         ("order_kept", EntryRecord { order: Some(kept()), ..full.clone() }),
         // In the first format it says that it was cancelled, of an entry that drew nothing.
         ("cancelled", EntryRecord { outcome: Some(quiet.clone()), ..plain.clone() }),
         ("cancelled_in_part", EntryRecord { cancelled: 300, outcome: Some(quiet), ..plain.clone() }),
     ]));
     for (at, (whole, signed)) in WHOLE.into_iter().zip(SIGNED).enumerate() {
-        let movement = Movement { shares: vec![share(None, None, signed)], debt: signed, growth: signed };
+        let shares = vec![share(None, None, signed)];
+        let movement = Movement { shares, debt: signed, growth: signed, repaid: Vec::new() };
         let event = Event { movement, ..plain.event.clone() };
         let numbered = EntryRecord { event, balance_after: signed, seq: whole, ..plain.clone() };
         samples.push((format!("numbers_{at}"), numbered));

@@ -1,0 +1,55 @@
+//! Rows that several kinds of entry have in common. Every column is written out, as in each other row.
+
+use super::{EventType, Moves, Row, TierStep};
+
+/// The columns of all events that join two records of one person, or part them.
+pub(super) fn merge_row<'a>(told: EventType) -> Row<'a> {
+    Row {
+        word: "merge",
+        brand: None,
+        order_id: None,
+        redemption: None,
+        order: None,
+        activity: None,
+        refund: None,
+        revision: None,
+        badge: None,
+        tier: None,
+        brought: None,
+        moves: Moves::BetweenMembers,
+        granted: None,
+        reverses: None,
+        once: None,
+        is_activity: false,
+        for_partners: false,
+        told,
+    }
+}
+
+/// The common columns of all events that only concern a tier.
+pub(super) fn tier_row(step: TierStep<'_>) -> Row<'_> {
+    Row {
+        word: "tier",
+        brand: None,
+        order_id: None,
+        redemption: None,
+        order: None,
+        activity: None,
+        refund: None,
+        revision: None,
+        badge: None,
+        tier: Some(step),
+        brought: None,
+        moves: Moves::Nothing,
+        granted: None,
+        reverses: None,
+        once: None,
+        is_activity: false,
+        for_partners: false,
+        told: match step {
+            TierStep::Kept => EventType::TierKept,
+            TierStep::Changed { .. } => EventType::TierChanged,
+            TierStep::TrialStarted => EventType::TrialStarted,
+        },
+    }
+}
