@@ -160,7 +160,7 @@ pub const DEPLOYED: &[Deployed] = &[
     Deployed {
         functions: &[&adjust::FUNCTION, &adjust::MEMBERS],
         does: "An operator moves points or growth by hand, or joins two records of one person.",
-        uses: &[(Ledger, Changes), (People, Changes)],
+        uses: &[(Ledger, Changes), (People, Adds)],
         ..ROW
     },
     Deployed {

@@ -425,6 +425,7 @@ async fn an_erasure_leaves_the_log_as_it_is() {
     let member = shop.somebody().await;
     shop.ok("PATCH", &format!("/members/{member}"), json!({"profile": {"name": "李雷"}})).await;
     let before = log(&shop, &format!("?on={member}")).await;
+    shop.at("2026-03-02T10:00:01+08:00");
     shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
     let after = log(&shop, &format!("?on={member}")).await;
     assert_eq!((&after[1..], &after[0]["type"]), (&before[..], &json!("member.erased")));

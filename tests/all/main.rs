@@ -64,6 +64,7 @@ mod programmes;
 mod races;
 mod rates;
 mod reacting;
+mod reacting_week;
 mod receiver;
 mod recorded;
 mod redemptions;

@@ -151,7 +151,7 @@ async fn a_partner_hears_of_its_test_and_of_an_erasure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tags_that_are_set_by_hand_are_told() {
     let mut program = program();
-    program["tags"] = json!(["vip", "tea"].map(|id| json!({"id": id, "name": {"en": id}})));
+    program["tags"] = json!(["vip", "tea"].map(|id| json!({"id": id, "name": {"zh": "标签", "en": id}})));
     let (shop, outward) = sending(&program).await;
     let receiver = Receiver::good();
     receiver.hook(&shop, &["tags.changed"], None).await;

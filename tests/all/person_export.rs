@@ -81,7 +81,9 @@ async fn what_is_held_beside_is_told() {
     let shop = Shop::open(&program, START).await;
     let member = shop.member("somebody").await;
     let first = export(&shop, &member).await;
-    assert_eq!(first[0]["kept"], nothing_kept());
+    let mut kept = first[0]["kept"].clone();
+    assert_eq!(kept["changed"].take()["at"], "2026-03-02T10:00:00+08:00", "it was registered");
+    assert_eq!(kept, nothing_kept());
 
     let body = json!({"identities": [{"kind": "phone", "value": "13800138000"}], "brand": "acme",
                       "referral_code": "friend-7", "profile": {"attributes": {"size": "42", "note": "kind"}}});

@@ -68,7 +68,14 @@ fn the_stream_feeds_react_twice_in_any_order_and_with_poison() {
     (10..20).for_each(earn);
 
     until("all have arrived", || good.got().len() >= 20);
-    until("all were tried", || bad.got().len() >= 20);
+    // What comes while a receiver fails waits for its time, so that nobody waits for it.
+    let noted = |status: &str| {
+        let path = format!("/webhooks/{other}/deliveries?limit=200{status}");
+        gateway.ok("GET", &path, &Value::Null)["deliveries"].as_array().unwrap().len()
+    };
+    until("all were tried, or wait", || noted("") == 20);
+    let tried = bad.got().len();
+    assert!(tried >= 1);
     let orders: BTreeSet<String> =
         good.got().iter().map(|got| got.event()["data"]["order_id"].as_str().unwrap().to_owned()).collect();
     let ids: BTreeSet<String> = good.got().iter().map(|got| got.header("webhook-id").to_owned()).collect();
@@ -77,15 +84,13 @@ fn the_stream_feeds_react_twice_in_any_order_and_with_poison() {
 
     // What failed waits in the table, and comes again when its minute does.
     bad.answers(Manner::Answer(204, "", ""));
-    let path = format!("/webhooks/{other}/deliveries?limit=200&status=ok");
-    let delivered = || gateway.ok("GET", &path, &Value::Null)["deliveries"].as_array().unwrap().len();
     until("what failed comes again", || {
         let told =
             gateway.invoke("react", &json!({"as_of": "2026-03-02T02:01:00Z"}), Duration::from_secs(20));
         assert_eq!(told["done"], true, "{told}");
-        delivered() == 20
+        noted("&status=ok") == 20
     });
     // The stream has told everything by now, and that twice.
     assert_eq!(good.got().len(), 20, "each came once");
-    assert_eq!(bad.got().len(), 40, "each was tried, and tried again");
+    assert_eq!(bad.got().len(), tried + 20, "each came once when its receiver was there");
 }

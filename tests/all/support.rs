@@ -130,8 +130,13 @@ impl Shop {
     /// The same over any store.
     pub(crate) async fn over(store: Arc<dyn Store>, program: &Value, start: &str) -> Shop {
         let now = Instant::parse(start).unwrap();
+        Shop::living(store, program, Clock::test(now), now).await
+    }
+
+    /// The same by any clock, which shows that moment.
+    pub(crate) async fn living(store: Arc<dyn Store>, program: &Value, clock: Clock, now: Instant) -> Shop {
         let secrets = Secrets::new(TESTS_MASTER_KEY.as_bytes());
-        let api = Api::new(store, Clock::test(now), secrets, server::FUNCTIONS.to_vec());
+        let api = Api::new(store, clock, secrets, server::FUNCTIONS.to_vec());
         api.engine.programme().refresh().await.unwrap();
         api.engine.access().ensure_first_admin(edge::key_hash(ADMIN_KEY), now).await.unwrap();
         let text = program.to_string();

@@ -115,6 +115,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "laurel-domain",
             "laurel-engine",
             "laurel-edge",
+            // Its workbooks come from outside, and so are among the fuzz targets.
+            "laurel-files",
             "laurel-store-redb",
             "laurel-store-dynamodb",
             "laurel-lambda",

@@ -111,7 +111,7 @@ async fn a_member_leaves_by_itself() {
         (&leaves, member, json!({"status": "suspended", "reason": "r"}), "403 forbidden"),
         (&leaves, member, json!({"status": "active", "reason": "r"}), "403 forbidden"),
         (&leaves, member, proved.clone(), "409 proof_invalid"),
-        (&page.till, member, json!({"status": "closed", "reason": "r"}), "403 forbidden"),
+        (&page.till, member, json!({"status": "closed", "reason": "r"}), "422 proof_required"),
         (&page.till, member, suspended.clone(), "403 forbidden"),
         (&page.till, member, proved.clone(), "409 proof_invalid"),
         (&ADMIN_KEY.to_owned(), member, suspended, "409 proof_invalid"),

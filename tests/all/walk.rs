@@ -2,6 +2,7 @@
 //! in the same words as if they did not exist; and a refusal writes nothing.
 
 mod every;
+mod further;
 mod hooks;
 mod who;
 
@@ -68,6 +69,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         "/members/{member}/status",
         r#"{"status":"suspended","reason":"r"}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 404],
+    ),
+    (
+        "POST",
+        "/members/{member}/status",
+        r#"{"status":"closed","reason":"r"}"#,
+        [401, 401, 200, 200, 422, 422, 422, 403, 403, 403, 403, 403, 404],
     ),
     ("DELETE", "/members/{member}", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     (
@@ -396,8 +403,14 @@ impl Walk {
         let webhook =
             if path.starts_with("/webhooks/") { self.only_webhook(who).await } else { String::new() };
         let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
-        let double = if path.ends_with("/merge") { shop.somebody().await } else { String::new() };
-        let merge = if path.ends_with("/unmerge") { self.merge(&member).await } else { String::new() };
+        let double = match path.is_empty() || path.ends_with("/merge") {
+            true => self.double(n).await,
+            false => String::new(),
+        };
+        let merge = match path.is_empty() || path.ends_with("/unmerge") {
+            true => self.merge(&member).await,
+            false => String::new(),
+        };
         let filling = vec![
             ("{double}", double, "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{merge}", merge, "mrg_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
@@ -417,31 +430,6 @@ impl Walk {
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];
         (filling, member)
-    }
-
-    /// A key of a partner without live keys.
-    pub(crate) async fn keyid(&self) -> String {
-        let (shop, path) = (&self.shop, "/partners/new/keys");
-        for known in shop.ok("GET", path, Value::Null).await["keys"].as_array().unwrap() {
-            let path = format!("{path}/{}", known["keyid"].as_str().unwrap());
-            shop.ok("DELETE", &path, Value::Null).await;
-        }
-        let made = shop.ok("POST", path, json!({"alg": "hmac-sha256"})).await;
-        made["keyid"].as_str().unwrap().to_owned()
-    }
-
-    /// The id of a further identity of the member.
-    async fn identity(&self, member: &str, n: &str) -> String {
-        let further = json!({"identity": {"kind": "external", "channel": "further", "value": n}});
-        let made = self.shop.ok("POST", &format!("/members/{member}/identities"), further).await;
-        made["identity"]["id"].as_str().unwrap().to_owned()
-    }
-
-    /// The merge of somebody into the member.
-    async fn merge(&self, member: &str) -> String {
-        let body = json!({"member_id": self.shop.somebody().await, "reason": "r"});
-        let merged = self.shop.ok("POST", &format!("/members/{member}/merge"), body).await;
-        merged["merge_id"].as_str().unwrap().to_owned()
     }
 
     /// A token of that member for the redemption of that number.

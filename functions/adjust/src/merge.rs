@@ -2,8 +2,8 @@
 
 use domain::{id::MergeId, member::MemberId, refusal::Refusal};
 use edge::{
-    Access, Answer, Api, Call, Code, Kind, List, Method, Problem, Role, Route, Text, Ulid, answer, body,
-    changed, taking,
+    Access, Answer, Api, Call, Code, Kind, List, Method, Notes, Problem, Role, Route, Text, Ulid, answer,
+    body, changed, taking,
     wire::{Entry, Member, Show, read_id},
 };
 use engine::{MergeAsk, Merged, UnmergeAsk, Unmerged};
@@ -60,6 +60,7 @@ pub(crate) const MERGE: Route = Route {
     path: "/{id}/merge",
     summary: "Merges another record of the same person into a member",
     access: Access::keys(&[Role::Operator]),
+    notes: Some(Notes::of_staff("member.merged")),
     remembers: true,
     answers: &[(200, MembersMerged::SHAPE)],
     problems: &[
@@ -78,6 +79,7 @@ pub(crate) const UNMERGE: Route = Route {
     path: "/{id}/unmerge",
     summary: "Undoes a merge: both records stand for themselves again, each with what came by way of it",
     access: Access::keys(&[Role::Operator]),
+    notes: Some(Notes::of_staff("member.unmerged")),
     remembers: true,
     answers: &[(200, MembersParted::SHAPE)],
     problems: &[Code::MemberNotFound, Code::MergeNotFound, Code::UnmergeRefused, Code::LimitExceeded],

@@ -161,7 +161,7 @@ pub static FUNCTION: Function = Function {
             access: SHOP.and_members(Members::Own),
             remembers: true,
             answers: &[(200, MemberStatusSet::SHAPE)],
-            problems: &[Code::MemberNotFound, Code::MemberNotActive, Code::ProofInvalid],
+            problems: &[Code::MemberNotFound, Code::MemberNotActive, Code::ProofRequired, Code::ProofInvalid],
             ..taking!(SetMemberStatus => set_status)
         },
         Route {
@@ -284,8 +284,11 @@ fn may_set(call: &Call, body: &SetMemberStatus) -> Result<(), Problem> {
         Some(grant) if !(leaves && grant.leave) => {
             return refused("a member's token closes its own member, if it was made with \"leave\": true");
         }
-        None if !call.caller.is_staff() && !(leaves && body.proof.is_some()) => {
-            return refused("a storefront closes a member, with a `proof` that the member wants to leave");
+        None if !call.caller.is_staff() && !leaves => {
+            return refused("a storefront closes members, and changes them no other way");
+        }
+        None if !call.caller.is_staff() && body.proof.is_none() => {
+            return Err(Problem::saying(Code::ProofRequired, "a `proof` that the member wants to leave"));
         }
         _ => {}
     }

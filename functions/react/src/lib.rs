@@ -6,6 +6,7 @@
 //! not tried again, and what is sent twice all the same has the same id.
 
 mod changes;
+mod forget;
 mod waiting;
 
 use std::{

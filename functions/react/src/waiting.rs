@@ -10,7 +10,7 @@ use engine::{Error, id::WebhookId};
 use futures_util::future::join_all;
 use outward::{Due, due};
 
-use crate::React;
+use crate::{React, forget};
 
 pub(super) async fn send(react: &React, api: &Api, until: Instant) -> Result<u64, Error> {
     // A server over the same table leaves it to this function.
@@ -24,6 +24,11 @@ pub(super) async fn send(react: &React, api: &Api, until: Instant) -> Result<u64
         )
     });
     let done: Result<Vec<u64>, Error> = join_all(lanes).await.into_iter().collect();
+    if forget::is_time(api.clock.world()) {
+        for webhook in &webhooks {
+            forget::forget(api, webhook.id).await?;
+        }
+    }
     Ok(done?.into_iter().sum())
 }
 

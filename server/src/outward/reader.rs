@@ -44,9 +44,10 @@ const STORING: Duration = Duration::from_secs(3);
 /// By how much the clocks of two machines that share a table may differ, in milliseconds.
 const CLOCKS_DIFFER: i64 = 5_000;
 
-/// Where each request for commits is paid for, and there is no webhook: how often to look whether there is one, to go to
-/// the feed's end, and to store that place.
+/// Where each request for commits is paid for, and there is no webhook: how often to look whether there is one, and
+/// whether there still is, to go to the feed's end, and to store that place.
 const LOOK: Duration = Duration::from_secs(2);
+const LOOK_BUSY: Duration = Duration::from_secs(10);
 const TO_THE_END: Duration = Duration::from_secs(60);
 const FROM_AFAR: Duration = Duration::from_secs(45 * 60);
 const STORING_AT_REST: Duration = Duration::from_secs(10 * 60);
@@ -95,9 +96,11 @@ async fn read(shared: &Arc<Shared>) -> Result<(), Error> {
     let Some(feed) = store.feed() else { return Ok(()) };
     let mut own = begin(shared, feed).await?;
     let is_paid_for = feed.committed_at(Version(0)).is_some();
+    let mut looked = None;
     while !shared.is_stopped() {
-        if is_paid_for {
+        if is_paid_for && looked.is_none_or(|at: Steady| at.elapsed() > LOOK_BUSY) {
             rest(shared, feed, &mut own).await?;
+            looked = Some(Steady::now());
         }
         match feed.after(&own.position, PAGE).await? {
             Changes::Commits { commits, next } if commits.is_empty() => {

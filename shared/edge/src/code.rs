@@ -206,8 +206,8 @@ codes! {
     LimitExceeded 422 "limit_exceeded" "a limit would be passed" No Nothing Data::Member("`limit`");
     /// the tag has a `when` in the programme, from which it follows
     TagHasRule 422 "tag_has_rule" "the tag follows from a rule" No Nothing Data::None;
-    /// nobody vouches for the identity, and the programme asks for it (`identities.require_proof`); or the caller is a member's token
-    ProofRequired 422 "proof_required" "the identity needs a proof, or a shop's word" No Nothing Data::None;
+    /// nobody vouches for the identity, and the programme asks for it (`identities.require_proof`); or the caller is a member's token; or a shop would close a member who has not proved to want it
+    ProofRequired 422 "proof_required" "a proof is missing" No Nothing Data::None;
     /// the key stands for another request
     IdempotencyKeyReused 422 "idempotency_key_reused" "the Idempotency-Key was used for another request" No Nothing Data::None;
     /// not a test server, not an instant, or earlier than its clock

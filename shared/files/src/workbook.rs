@@ -1,6 +1,6 @@
 //! Workbooks (`.xlsx`): cells as they would stand in a text file.
 
-use std::{collections::BTreeMap, io::Cursor};
+use std::{collections::BTreeMap, io::Cursor, panic::catch_unwind};
 
 use calamine::{Data, Reader, Xlsx, open_workbook_from_rs};
 
@@ -9,11 +9,22 @@ use crate::{Unreadable, header::COLUMNS_MAX};
 /// The most rows of a sheet.
 const ROWS_MAX: u32 = 1 << 20;
 
+/// A sheet's rows with their numbers.
+type Rows = Vec<(u64, Vec<String>)>;
+
 /// The rows of a sheet with their numbers, from 1, each from the sheet's first column on.
 ///
 /// # Errors
 /// It is no workbook, or has no such sheet.
-pub(crate) fn rows(bytes: &[u8], sheet: Option<&str>) -> Result<Vec<(u64, Vec<String>)>, Unreadable> {
+pub(crate) fn rows(bytes: &[u8], sheet: Option<&str>) -> Result<Rows, Unreadable> {
+    // A place of more digits than there are rows is more than the reader counts to: it panics. Nothing outlives that.
+    catch_unwind(|| cells(bytes, sheet)).unwrap_or_else(|_| {
+        let detail = "it cannot be read as a workbook (.xlsx): a cell stands in no row that there is";
+        Err(Unreadable::new("not_text", detail))
+    })
+}
+
+fn cells(bytes: &[u8], sheet: Option<&str>) -> Result<Rows, Unreadable> {
     let unreadable = |error: calamine::XlsxError| {
         Unreadable::new("not_text", format!("it cannot be read as a workbook (.xlsx): {error}"))
     };

@@ -74,7 +74,9 @@ impl Request {
 
     fn noting(&self, change: impl FnOnce(&mut ByStaff)) -> Request {
         let mut request = self.clone();
-        request.staff.as_mut().map(change);
+        if let Some(staff) = &mut request.staff {
+            change(staff);
+        }
         request
     }
 

@@ -138,6 +138,11 @@ fn fold(programmes: &Timeline, stored: &Member, family: &Family) -> Finding {
         (*id, (newborn(programmes, *id, record.member.registered_at), 0))
     };
     let mut folded: BTreeMap<MemberId, (Member, i64)> = family.members.iter().map(born).collect();
+    for (index, entry) in family.ledger(stored.id).iter().enumerate() {
+        if entry.member != stored.id {
+            finding.differences.push(format!("entry {} stands where {} belongs", entry.seq, index + 1));
+        }
+    }
     let (mut seen, mut of_others) = (Seen::default(), Vec::new());
     let in_order = family.in_order();
     for entry in &in_order {

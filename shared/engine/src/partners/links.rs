@@ -23,8 +23,8 @@ use crate::{
         keys,
         reading::Loaded,
         records::{
-            Answer, EntryRecord, HappenedRecord, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord, Unreadable,
-            decode,
+            Answer, EntryRecord, HappenedRecord, LinkCodeRecord, LinkEnd, LinkRecord, ReferenceRecord,
+            Unreadable, decode,
         },
         write::{delete, put, still},
     },

@@ -4,6 +4,8 @@
 //! something stands side by side in it, so that a page reads a few hundred small records, whatever the number of
 //! members, and all pages together each record once, and once more for each one with whom it is shared.
 
+use std::collections::BTreeSet;
+
 use domain::member::MemberId;
 
 use crate::{
@@ -59,7 +61,7 @@ impl People {
             pairs.extend(rows.iter().map(|(_, other)| Double { shared, members: [one, *other] }));
             if let Some(last) = pairs.last().filter(|_| pairs.len() == PAIRS_MAX) {
                 let next = Some(DoublesPlace(*last));
-                return Ok(Doubles { pairs, next });
+                return Ok(Doubles { pairs: self.apart(pairs).await?, next });
             }
             (part, from_key) = (keys::part_of_alike(shared), Some(keys::alike(shared, one).successor()));
         }
@@ -69,12 +71,25 @@ impl People {
             range.from = from_key.take().unwrap_or(range.from);
             let rows = self.rows(range, room).await?;
             if let Some(next) = pair(&rows, rows.len() == room, &mut pairs) {
-                return Ok(Doubles { pairs, next: Some(next) });
+                return Ok(Doubles { pairs: self.apart(pairs).await?, next: Some(next) });
             }
             room -= rows.len();
             part += 1;
         }
-        Ok(Doubles { pairs, next: None })
+        Ok(Doubles { pairs: self.apart(pairs).await?, next: None })
+    }
+
+    /// Those pairs of which neither has been merged into another: what is joined already is not to be joined.
+    async fn apart(&self, mut pairs: Vec<Double>) -> Result<Vec<Double>, Error> {
+        let ids: BTreeSet<MemberId> = pairs.iter().flat_map(|pair| pair.members).collect();
+        let mut merged = BTreeSet::new();
+        for id in ids {
+            if self.records.load(id).await?.is_some_and(|loaded| loaded.record.member.merged.is_some()) {
+                merged.insert(id);
+            }
+        }
+        pairs.retain(|pair| !pair.members.iter().any(|id| merged.contains(id)));
+        Ok(pairs)
     }
 
     async fn rows(&self, range: Range, limit: usize) -> Result<Vec<Row>, Error> {

@@ -172,11 +172,10 @@ impl People {
         self.programme.timeline_of(&loaded.record.member).await?;
         let view = self.view(&loaded.record.member, Some(&loaded.record), own, request.now).await?;
         let answer = tell(&OwnIdentity { view, identity, added: false });
-        if let Some(key) = request.key {
-            let kept = keys::answer(id, key.hash);
-            writes.push(put(kept.clone(), Expect::Anything, &answer));
-            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        if request.key.is_some() && person == before {
+            writes.push(still(keys::person(other), version));
         }
+        writes.extend(remember_with_person(request, id, &answer));
         if !writes.is_empty() {
             self.programme.commit(writes).await?;
         }

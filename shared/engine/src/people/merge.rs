@@ -11,7 +11,7 @@ use domain::{
 };
 
 use crate::{
-    access::requests::{Request, Told, remember},
+    access::requests::{Request, Told, remember_with_person},
     ledger::{
         execute::outcome,
         parts::{MemberPart, Parts, Primary},
@@ -28,7 +28,7 @@ use crate::{
         error::{Error, until_settled},
         keys,
         reading::{Loaded, newest},
-        records::{Answer, EntryRecord, MemberRecord, Remembered, Unreadable},
+        records::{Answer, EntryRecord, MemberRecord, Unreadable},
         turns::Turn,
         write::{put, still},
     },
@@ -288,11 +288,14 @@ impl People {
         answer: Answer,
         replayed: bool,
     ) -> Result<Told, Error> {
-        if let Some(key) = request.key {
-            let kept = keys::answer(id, key.hash);
-            writes.push(put(kept.clone(), Expect::Anything, &answer));
-            writes.extend(remember(request, Remembered::Personal(kept.as_bytes().to_vec())));
+        if writes.is_empty() && request.key.is_some() {
+            // Whoever remembers an answer about a person expects the person.
+            let (_, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
+            writes.push(still(keys::person(id), version));
+        } else {
+            request.note(&mut writes);
         }
+        writes.extend(remember_with_person(request, id, &answer));
         if !writes.is_empty() && !request.dry_run {
             self.programme.commit_timely(request, writes).await?;
         }

@@ -1,6 +1,7 @@
 //! Keys sort as they are scanned, and read back.
 
 use super::*;
+use crate::store::id::CardHash;
 use domain::{
     id::{BlockRef, BrandId, OrderId, RefundId},
     time::Month,

@@ -1,0 +1,39 @@
+//! What some routes alone need of a member.
+
+use serde_json::{Value, json};
+
+use super::Walk;
+
+impl Walk {
+    /// A key of a partner without live keys.
+    pub(crate) async fn keyid(&self) -> String {
+        let (shop, path) = (&self.shop, "/partners/new/keys");
+        for known in shop.ok("GET", path, Value::Null).await["keys"].as_array().unwrap() {
+            let path = format!("{path}/{}", known["keyid"].as_str().unwrap());
+            shop.ok("DELETE", &path, Value::Null).await;
+        }
+        let made = shop.ok("POST", path, json!({"alg": "hmac-sha256"})).await;
+        made["keyid"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a further identity of the member.
+    pub(super) async fn identity(&self, member: &str, n: &str) -> String {
+        let further = json!({"identity": {"kind": "external", "channel": "further", "value": n}});
+        let made = self.shop.ok("POST", &format!("/members/{member}/identities"), further).await;
+        made["identity"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Somebody of whom more is known than of the member.
+    pub(super) async fn double(&self, n: &str) -> String {
+        let identity = json!({"kind": "external", "channel": "double", "value": n});
+        let body = json!({"identities": [identity], "brand": "acme", "profile": {"gender": "female"}});
+        self.shop.ok("POST", "/register", body).await["member"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The merge of somebody into the member.
+    pub(super) async fn merge(&self, member: &str) -> String {
+        let body = json!({"member_id": self.shop.somebody().await, "reason": "r"});
+        let merged = self.shop.ok("POST", &format!("/members/{member}/merge"), body).await;
+        merged["merge_id"].as_str().unwrap().to_owned()
+    }
+}
