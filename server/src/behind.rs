@@ -36,7 +36,7 @@ impl Behind {
         let work = move || {
             make_way();
             runtime.block_on(async {
-                let outward = Outward::start_counting(api, counts).await;
+                let outward = Outward::start_counting(api, true, counts).await;
                 // Who asked waits for this, or has gone: then `stopped` says so.
                 let _ = begun.send(outward.is_some());
                 if let Some(outward) = outward {

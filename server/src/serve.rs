@@ -76,7 +76,7 @@ enum Sending {
 impl Sending {
     async fn start(api: &Arc<Api>, is_folder: bool, counts: Arc<Counts>) -> Result<Sending, StartError> {
         if !is_folder {
-            let among = Outward::start_counting(api.clone(), counts).await;
+            let among = Outward::start_counting(api.clone(), false, counts).await;
             return Ok(among.map_or(Sending::Nothing, Sending::Among));
         }
         let behind = Behind::start(api.clone(), counts).await;

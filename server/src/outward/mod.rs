@@ -59,6 +59,8 @@ struct Shared {
     sender: Sender,
     /// Whether this server reads the feed; otherwise another one does.
     leads: AtomicBool,
+    /// Whether nobody else can: the store is a folder, which one process has open.
+    is_alone: bool,
     lanes: Mutex<HashMap<WebhookId, Arc<Lane>>>,
     /// Webhooks have come or gone.
     changed: Notify,
@@ -68,17 +70,22 @@ struct Shared {
 impl Outward {
     /// Begins to send; `None` if the store has no feed. What is committed after it has returned is told.
     pub async fn start(api: Arc<Api>) -> Option<Outward> {
-        Outward::start_counting(api, Arc::default()).await
+        Outward::start_counting(api, false, Arc::default()).await
     }
 
-    /// The same, which counts there what it does.
-    pub(crate) async fn start_counting(api: Arc<Api>, counts: Arc<Counts>) -> Option<Outward> {
+    /// The same, which counts there what it does; `is_alone` where no other server can have the store.
+    pub(crate) async fn start_counting(
+        api: Arc<Api>,
+        is_alone: bool,
+        counts: Arc<Counts>,
+    ) -> Option<Outward> {
         api.engine.store().feed()?;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             sender: Sender::new(api.local_webhooks, counts),
             api,
             leads: AtomicBool::new(true),
+            is_alone,
             lanes: Mutex::default(),
             changed: Notify::new(),
             stopped,

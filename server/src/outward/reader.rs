@@ -70,6 +70,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.is_stopped() {
         match read(&shared).await {
             Ok(()) => {}
+            // A lane was faster with something that the same commit was to change: it is read again.
+            Err(error) if is_led(&error) && shared.is_alone => {
+                shared.pause(BREATH).await;
+            }
             Err(error) if is_led(&error) => {
                 shared.leads.store(false, Ordering::Release);
                 stand_by(&shared).await;
