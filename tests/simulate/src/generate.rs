@@ -84,6 +84,8 @@ pub(crate) struct Writer {
     pub(crate) tokens: Vec<(usize, String)>,
     /// Codes that were spent with, and by which request.
     pub(crate) spent: Vec<(String, usize)>,
+    /// Codes that more than one request shows.
+    pub(crate) shared: Vec<String>,
     /// What was asked of persons.
     pub(crate) persons: Persons,
 }
@@ -108,6 +110,7 @@ impl Writer {
             cards: Vec::new(),
             tokens: Vec::new(),
             spent: Vec::new(),
+            shared: Vec::new(),
             persons: Persons::default(),
         }
     }

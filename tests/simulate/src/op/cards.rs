@@ -102,7 +102,12 @@ impl Asked for Scan {
         let earlier = got.client.tries > 1 || got.client.uncertain;
         match (got.status, &*code(got.body)) {
             (404, "card_token_invalid") if !got.attempt.nows.iter().all(good) => return Ok(Next::Nothing),
-            (409, "card_token_used") if self.spend && (self.again || earlier) => return Ok(Next::Nothing),
+            // Or a later one with the same code was faster.
+            (409, "card_token_used")
+                if self.spend && (self.again || earlier || world.writer.shared.contains(&self.token)) =>
+            {
+                return Ok(Next::Nothing);
+            }
             (409, "member_not_active") if self.spend && !active => return Ok(Next::Nothing),
             _ => got.wants(200, "")?,
         };
@@ -127,6 +132,7 @@ impl Writer {
         if self.dice.percent(40)
             && let Some((member, token)) = Writer::one_of(&mut self.dice, &self.tokens)
         {
+            self.shared.push(token.clone());
             return Op::Scan(Scan { member, token, spend, again: true });
         }
         let Some((member, reference)) = Writer::one_of(&mut self.dice, &self.cards) else {
@@ -135,6 +141,9 @@ impl Writer {
         let at = Instant(now + self.dice.between(-3, 3) * CARD_STEP_MILLIS);
         let token = secrets().online_token(reference, Made::online(at).at());
         let again = self.tokens.iter().any(|(_, known)| *known == token);
+        if again {
+            self.shared.push(token.clone());
+        }
         if spend && !again {
             self.tokens.push((member, token.clone()));
         }
