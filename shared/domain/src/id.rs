@@ -148,6 +148,8 @@ text_id! {
     BlockRef;
     /// A code that somebody was referred with.
     ReferralCode;
+    /// An offer's id.
+    OfferId;
 }
 
 shop_id! {

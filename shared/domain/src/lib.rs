@@ -20,6 +20,7 @@ pub mod json;
 pub mod member;
 pub mod merge;
 pub mod number;
+pub mod offer;
 pub mod programme;
 pub mod refusal;
 pub mod settle;
