@@ -4,12 +4,20 @@
 //! governed by the version that it was issued under. What an order costs with them is a pure function of them, the
 //! member, the order and the moment.
 
+pub mod code;
+mod gives;
+mod read;
+mod shape;
+
 use crate::{
     condition::Condition,
     id::{BrandId, OfferId, TierId},
     number::{Figure, Money, Rate},
     time::{Day, DayNumber, Instant},
 };
+
+pub use read::{read, read_saved, unchangeable};
+pub use shape::{FIELDS, SHAPE};
 
 /// One version of an offer.
 #[derive(Clone, PartialEq, Debug)]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     json::{Json, Text},
     number::{Quantity, Rate, SignedFigure},
-    time::{Day, Instant, Month},
+    time::{Day, Instant, LocalMoment, Month, clock},
 };
 
 use id::{ID_CHARS_MAX, wrong_in_shop_id};
@@ -30,6 +30,21 @@ impl Fault {
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Fault {
         Fault { pointer: pointer.into(), code, detail: detail.into() }
     }
+}
+
+/// The faults of a document's shape, and of what does not agree across it those that are about other places: the rest
+/// may only follow from them.
+pub(crate) fn beside(shape: Vec<Fault>, further: Vec<Fault>) -> Vec<Fault> {
+    let about = |one: &str, other: &str| {
+        one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let known = |fault: &Fault| {
+        shape.iter().any(|own| about(&own.pointer, &fault.pointer) || about(&fault.pointer, &own.pointer))
+    };
+    let further: Vec<Fault> = further.into_iter().filter(|fault| !known(fault)).collect();
+    let mut all = [shape, further].concat();
+    all.truncate(FAULTS_MAX);
+    all
 }
 
 /// The most faults that are reported at once; further ones are left out.
@@ -78,6 +93,10 @@ pub enum Shape {
     Day,
     /// A month, `YYYY-MM`.
     Month,
+    /// A moment of the programme's local calendar, `YYYY-MM-DDTHH:MM`.
+    LocalMoment,
+    /// A minute of a local day, `HH:MM`, from 00:00 to 24:00.
+    Clock,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A list of that many.
@@ -165,6 +184,11 @@ impl Shape {
         faults
     }
 
+    /// Whether it is the shape that a value of this type means, with faults or without.
+    fn takes(&self, value: &Json) -> bool {
+        !self.check(value).iter().any(|fault| fault.pointer.is_empty() && fault.code == "wrong_type")
+    }
+
     fn check_at(&self, value: &Json, at: &mut String, faults: &mut Vec<Fault>) {
         if faults.len() >= FAULTS_MAX {
             return;
@@ -173,8 +197,10 @@ impl Shape {
         match (self, value) {
             (Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
             (Shape::OrNull(shape) | Shape::Named(_, shape), value) => shape.check_at(value, at, faults),
-            (Shape::Either(_, other), value) if other.check(value).is_empty() => {}
-            (Shape::Either(shape, _), value) => shape.check_at(value, at, faults),
+            (Shape::Either(one, other), value) => {
+                let meant = if one.takes(value) || !other.takes(value) { one } else { other };
+                meant.check_at(value, at, faults);
+            }
             (Shape::WordOr(word, _), Json::Text(text)) if text == word => {}
             (Shape::WordOr(_, shape), value) => shape.check_at(value, at, faults),
             (Shape::Bool, Json::Bool(_)) => {}
@@ -248,6 +274,8 @@ impl Shape {
             Shape::Instant => Instant::parse(text).is_some(),
             Shape::Day => Day::parse(text).is_some(),
             Shape::Month => Month::parse(text).is_some(),
+            Shape::LocalMoment => LocalMoment::parse(text).is_some(),
+            Shape::Clock => clock(text).is_some(),
             Shape::OneOf(words) => words.contains(&text),
             _ => return Some(("wrong_type", self.wanted())),
         };
@@ -257,7 +285,14 @@ impl Shape {
     /// What is wanted in place of that text; the text too, where it is short and names nobody.
     fn wanted_not(&self, text: &str) -> String {
         match self {
-            Shape::Id | Shape::Money | Shape::Quantity | Shape::Rate | Shape::Decimal | Shape::Instant => {
+            Shape::Id
+            | Shape::Money
+            | Shape::Quantity
+            | Shape::Rate
+            | Shape::Decimal
+            | Shape::Instant
+            | Shape::LocalMoment
+            | Shape::Clock => {
                 format!("{}, not {}", self.wanted(), quoted(text))
             }
             _ => self.wanted(),
@@ -287,6 +322,8 @@ impl Shape {
             Shape::Instant => "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\"".into(),
             Shape::Day => "a date, YYYY-MM-DD".into(),
             Shape::Month => "a month, YYYY-MM".into(),
+            Shape::LocalMoment => "a local date and time, such as \"2026-12-01T20:00\"".into(),
+            Shape::Clock => "a time of the day from 00:00 to 24:00, such as \"20:00\"".into(),
             Shape::OneOf(words) => format!("one of {}", words.join(", ")),
             Shape::List { .. } => "a list".into(),
             Shape::Object(_) | Shape::Map { .. } | Shape::Condition => "an object".into(),
@@ -335,6 +372,8 @@ impl Shape {
             | Shape::Instant
             | Shape::Day
             | Shape::Month
+            | Shape::LocalMoment
+            | Shape::Clock
             | Shape::OneOf(_) => {}
             Shape::Condition => {
                 schemas.insert(CONDITION.to_owned(), crate::condition::schema());
@@ -368,6 +407,10 @@ impl Shape {
             Shape::Instant => json!({"type": "string", "format": "date-time"}),
             Shape::Day => json!({"type": "string", "format": "date"}),
             Shape::Month => json!({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
+            Shape::LocalMoment => {
+                json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]$"})
+            }
+            Shape::Clock => json!({"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}),
             Shape::OneOf(words) => json!({"type": "string", "enum": words}),
             Shape::List { of, min, max } => {
                 json!({"type": "array", "items": of.schema(), "minItems": min, "maxItems": max})

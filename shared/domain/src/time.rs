@@ -17,6 +17,9 @@ pub struct Instant(pub i64);
 /// Milliseconds in 24 hours.
 pub const DAY_MILLIS: i64 = 86_400_000;
 
+/// Milliseconds in a minute.
+pub const MINUTE_MILLIS: i64 = 60_000;
+
 impl Instant {
     /// The earliest moment a request may name: 1900-01-01T00:00:00Z.
     pub const MIN: Instant = Instant(-2_208_988_800_000);
@@ -166,6 +169,40 @@ impl fmt::Debug for DayNumber {
     }
 }
 
+/// A moment of the local calendar as people write it: `YYYY-MM-DDTHH:MM`, of the years 1900 to 9998. In a zone it is
+/// the first moment after a gap that swallows it, and the earlier of two if the clock was set back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LocalMoment {
+    /// The date.
+    pub day: Day,
+    /// Minutes since its start: below 1440.
+    pub minute: u32,
+}
+
+impl LocalMoment {
+    /// Reads `YYYY-MM-DDTHH:MM`.
+    pub fn parse(text: &str) -> Option<LocalMoment> {
+        let (day, time) = text.split_once('T')?;
+        let day = Day::parse(day).filter(|day| (1_900..=9_998).contains(&day.year()))?;
+        let minute = clock(time).filter(|minute| *minute < DAY_MINUTES)?;
+        Some(LocalMoment { day, minute })
+    }
+}
+
+/// Minutes of a clock's day.
+pub const DAY_MINUTES: u32 = 1_440;
+
+/// The minute of the day of `HH:MM`, up to 1440 of `24:00`.
+pub fn clock(text: &str) -> Option<u32> {
+    let (hour, minute) = text.split_once(':')?;
+    let two = |text: &str| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<u32>().ok().filter(|_| digits)
+    };
+    let minute = two(hour)? * 60 + two(minute).filter(|minute| *minute < 60)?;
+    Some(minute).filter(|minute| *minute <= DAY_MINUTES)
+}
+
 /// A month of the local calendar, from January 1900 to December 9998.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Month(u32);
@@ -264,6 +301,11 @@ impl Zone {
             LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => Instant(one.timestamp_millis()),
             LocalResult::None => self.after_gap(local.and_utc().timestamp_millis()),
         }
+    }
+
+    /// When that moment of the local calendar is.
+    pub fn at(self, local: LocalMoment) -> Instant {
+        self.moment(local.day, i64::from(local.minute) * MINUTE_MILLIS)
     }
 
     /// The first moment whose local time is not before `local` (milliseconds as if it were UTC). A binary

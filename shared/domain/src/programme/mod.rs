@@ -17,9 +17,11 @@ use crate::{
 };
 
 pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
+pub(crate) use read::check_names;
 pub use read::{every_fault, read, unchangeable};
 pub use registration::{RegistrationRules, Required};
 pub use shape::{PROGRAM, SHOWN};
+pub(crate) use sizes::NODES_MAX;
 pub use timeline::Timeline;
 
 /// One version of a programme, read and checked.

@@ -16,7 +16,7 @@ use crate::{
     id::{ActivityId, BadgeId, TierId},
     json::Json,
     number::{Currency, Money, Rate},
-    shape::Fault,
+    shape::{Fault, beside},
     time::{Day, Instant, Zone},
 };
 
@@ -44,14 +44,7 @@ pub fn every_fault(document: &Json, shape: Vec<Fault>) -> Vec<Fault> {
         return shape;
     }
     let (_, further) = agreed(document, 1, Instant(0));
-    let about = |one: &str, other: &str| {
-        one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    let known = |fault: &Fault| {
-        shape.iter().any(|own| about(&own.pointer, &fault.pointer) || about(&fault.pointer, &own.pointer))
-    };
-    let further: Vec<Fault> = further.into_iter().filter(|fault| !known(fault)).collect();
-    [shape, further].concat()
+    beside(shape, further)
 }
 
 /// Reads a document of the right shape, and what does not agree across it.
@@ -443,7 +436,8 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_names(programme: &Programme, condition: &Condition, at: &str, faults: &mut Vec<Fault>) {
+/// What a condition names and the programme does not have.
+pub(crate) fn check_names(programme: &Programme, condition: &Condition, at: &str, faults: &mut Vec<Fault>) {
     let tiers = condition.tiers().into_iter().filter(|id| programme.tier(id).is_none());
     faults.extend(tiers.map(|id| Fault::new(at, "unknown_tier", format!("no tier {id}"))));
     let badges =

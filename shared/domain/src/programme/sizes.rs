@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The most nodes of a condition: each `all`, `any`, `not` and comparison is one.
-const NODES_MAX: usize = 200;
+pub(crate) const NODES_MAX: usize = 200;
 
 /// Days in four years.
 const CYCLE: i32 = 1_461;

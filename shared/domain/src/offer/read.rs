@@ -1,0 +1,526 @@
+//! Reads an offer's document: its shape first, then what must agree across it. Every fault is reported at once.
+//!
+//! A document here has the right shape, or its faults are reported and the result is thrown away. So a missing or
+//! unreadable field is an optional one, and gets the contract's default.
+
+use super::{
+    Anniversary, AnniversaryOf, Ends, Funder, How, Items, Limits, Offer, Openings, PerMember, Period,
+    Restore, SHAPE, Stack, Valid, Window, With,
+    code::fold,
+    gives::{Kind, WAYS},
+};
+use crate::{
+    attribute::{AttributeKind, AttributeRule},
+    condition::{self, Condition},
+    id::{BrandId, OfferId},
+    json::Json,
+    number::{Figure, Money, Rate},
+    programme::{NODES_MAX, Programme, check_names},
+    shape::{Fault, beside},
+    time::{Day, LocalMoment, clock},
+};
+
+/// The days of the week, Monday first.
+pub(super) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Reads the document as that version of that offer, under the programme in force.
+///
+/// # Errors
+/// All faults of the document, each with a pointer to its place.
+pub fn read(document: &Json, id: &OfferId, version: u32, programme: &Programme) -> Result<Offer, Vec<Fault>> {
+    let shape = SHAPE.check(document);
+    let mut reading = Reading { programme, asks_names: true, faults: Vec::new() };
+    let offer = reading.offer(document, id, version);
+    let faults = beside(shape, reading.faults);
+    offer.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// Reads a document that was saved, under whatever programme is in force now: it may name brands, tiers, badges,
+/// attributes and their values that are gone. Such a tier has nobody, such a brand is no shop, and everybody lacks such
+/// an attribute.
+///
+/// # Errors
+/// It is no document that [`read`] accepted. A rule that is added to `read` later is not asked here.
+pub fn read_saved(
+    document: &Json,
+    id: &OfferId,
+    version: u32,
+    programme: &Programme,
+) -> Result<Offer, Vec<Fault>> {
+    let mut reading = Reading { programme, asks_names: false, faults: Vec::new() };
+    let offer = reading.offer(document, id, version);
+    let faults = reading.faults;
+    offer.filter(|_| faults.is_empty()).ok_or_else(|| match faults.is_empty() {
+        true => vec![Fault::new("", "wrong_format", "no offer")],
+        false => faults,
+    })
+}
+
+/// What a new version may not change, as faults.
+pub fn unchangeable(old: &Offer, new: &Offer) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut same = |at: &str, old: &str, new: &str| {
+        if old != new {
+            let detail = format!("it is {old}, and stays so for ever; another offer may have {new}");
+            faults.push(Fault::new(at, "unchangeable", detail));
+        }
+    };
+    same("/how", old.how.word(), new.how.word());
+    same("/gives", old.gives.word(), new.gives.word());
+    let window = |offer: &Offer| offer.per_member.map_or("absent", |own| own.per.word());
+    same("/per_member/per", window(old), window(new));
+    let period = |offer: &Offer| match &offer.gives {
+        super::Gives::Service(service) => service.per.map_or("absent", Period::word),
+        _ => "absent",
+    };
+    if old.gives.word() == new.gives.word() {
+        same("/gives/service/per", period(old), period(new));
+    }
+    faults
+}
+
+impl Window {
+    /// Every window.
+    const ALL: [Window; 7] = [
+        Window::Ever,
+        Window::Period(Period::Year),
+        Window::Period(Period::Quarter),
+        Window::Period(Period::Month),
+        Window::Period(Period::Week),
+        Window::Period(Period::Day),
+        Window::Occasion,
+    ];
+
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Window::Ever => "ever",
+            Window::Period(period) => period.word(),
+            Window::Occasion => "occasion",
+        }
+    }
+}
+
+/// A field that goes only with some ways and kinds.
+struct Fits {
+    field: &'static str,
+    with: fn(How, Kind) -> bool,
+    detail: &'static str,
+}
+
+/// What goes with what. A field that nothing would obey is refused, and not kept as if it were.
+const FITS: &[Fits] = &[
+    Fits { field: "price", with: |how, _| how == How::Buy, detail: "of buy alone" },
+    Fits { field: "word", with: |how, _| how == How::Code, detail: "of code alone" },
+    Fits {
+        field: "stock",
+        with: |how, _| is_issued(how),
+        detail: "taken when issued: of claim, buy or issue",
+    },
+    Fits {
+        field: "valid",
+        with: |how, _| is_issued(how),
+        detail: "of what is issued: of claim, buy or issue",
+    },
+    Fits {
+        field: "settle",
+        with: |_, kind| matches!(kind, Kind::Item | Kind::Service),
+        detail: "of an item or a service",
+    },
+    Fits {
+        field: "per_member",
+        with: |how, kind| !(how == How::Auto && kind == Kind::Service),
+        detail: "a service of auto has its quantity in each window, and no other number",
+    },
+];
+
+/// What access takes beside; of all else nothing.
+const OF_ACCESS: [&str; 11] =
+    ["brand", "name", "text", "image", "gives", "how", "items", "where", "when", "suspended", "version"];
+
+fn is_issued(how: How) -> bool {
+    matches!(how, How::Claim | How::Buy | How::Issue)
+}
+
+/// A document that is read.
+pub(super) struct Reading<'a> {
+    /// The programme that it is read under.
+    pub programme: &'a Programme,
+    /// Whether what it names must be there.
+    pub asks_names: bool,
+    /// What is wrong with it.
+    pub faults: Vec<Fault>,
+}
+
+impl Reading<'_> {
+    pub(super) fn fault<T>(
+        &mut self,
+        at: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Option<T> {
+        self.faults.push(Fault::new(at, code, detail));
+        None
+    }
+
+    /// The pointer to a member of that name.
+    pub(super) fn inside(&self, at: &str, name: &str) -> String {
+        format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    /// An amount of the programme's currency in that field; `None` without one, and if it is none of it.
+    pub(super) fn money(&mut self, json: &Json, name: &str, at: &str) -> Option<Money> {
+        let (told, currency) = (json.text_of(name)?, self.programme.currency);
+        let money = Money::parse(told, currency);
+        if money.is_none() {
+            let detail =
+                format!("at most 13 digits before the point and {} after it, not {told:?}", currency.digits);
+            return self.fault(format!("{at}/{name}"), "wrong_format", detail);
+        }
+        money
+    }
+
+    /// Such an amount above 0.
+    pub(super) fn above_zero(&mut self, json: &Json, name: &str, at: &str) -> Option<Money> {
+        match self.money(json, name, at)? {
+            Money(0) => self.fault(format!("{at}/{name}"), "out_of_range", "above 0"),
+            money => Some(money),
+        }
+    }
+
+    fn offer(&mut self, document: &Json, id: &OfferId, version: u32) -> Option<Offer> {
+        let null = &Json::Null;
+        let part = |name: &str| document.get(name).unwrap_or(null);
+        let brand = BrandId::of_checked(document.text_of("brand").unwrap_or_default());
+        self.knows_brand(&brand, "/brand");
+        let how =
+            document.text_of("how").and_then(|word| How::ALL.into_iter().find(|how| how.word() == word));
+        let gives = document.get("gives").and_then(|gives| self.gives(gives, how));
+        let kind = gives.as_ref().map(|(kind, _)| *kind);
+        self.go_together(document, how, kind);
+        let when = self.openings(part("when"));
+        let items = self.items(part("items"), document.get("items").is_some(), kind);
+        let audience = self.audience(document.get("audience"));
+        let per_member = self.per_member(document.get("per_member"), when.anniversary.is_some());
+        let budget = self.money(part("budget"), "total", "/budget");
+        let valid = self.valid(part("valid"));
+        let stack = self.stack(part("stack"), kind);
+        let word = self.word(document.text_of("word"));
+        let settle = self.money(document, "settle", "");
+        let brands = self.brands(part("where"), &brand);
+        let funding = self.funding(document.get("funding"), &brand);
+        let words = |json: &Json| json.list().iter().filter_map(Json::text).map(str::to_owned).collect();
+        let small =
+            |json: &Json, name: &str| json.whole_of(name).and_then(|number| u32::try_from(number).ok());
+        let says = |json: &Json, name: &str| json.get(name).and_then(Json::bool).unwrap_or(false);
+        Some(Offer {
+            id: id.clone(),
+            version,
+            brand,
+            gives: gives?.1,
+            how: how?,
+            audience,
+            when,
+            brands,
+            channels: part("where").get("channels").map(words),
+            items,
+            price: part("price").whole_of("points").and_then(Figure::of),
+            per_member,
+            stock: limits(part("stock")),
+            hands_out_codes: says(part("stock"), "codes"),
+            uses: limits(part("uses")),
+            budget,
+            valid,
+            stack,
+            restore: match document.text_of("restore") {
+                Some("never") => Restore::Never,
+                _ => Restore::WholeOrder,
+            },
+            give_hours: small(document, "give"),
+            hold_minutes: small(document, "hold_minutes"),
+            word,
+            settle,
+            funding,
+            suspended: says(document, "suspended"),
+        })
+    }
+
+    /// What goes with how it is come by, and with what is given.
+    fn go_together(&mut self, document: &Json, how: Option<How>, kind: Option<Kind>) {
+        if how == Some(How::Buy) && document.get("price").is_none() {
+            self.fault::<()>("/price", "required", "buy needs it");
+        }
+        let Some((how, kind)) = how.zip(kind) else { return };
+        for (_, ways, detail) in WAYS.iter().filter(|(own, _, _)| *own == kind) {
+            if !ways.contains(&how) {
+                self.fault::<()>("/how", "out_of_range", *detail);
+            }
+        }
+        // What is null is left out.
+        for (name, _) in document.fields().iter().filter(|(_, value)| *value != Json::Null) {
+            let wrong = FITS.iter().find(|rule| rule.field == name && !(rule.with)(how, kind));
+            let detail = match wrong {
+                Some(rule) => rule.detail,
+                None if kind == Kind::Access && !OF_ACCESS.contains(&name.as_str()) => {
+                    "access takes items, where and when alone"
+                }
+                None => continue,
+            };
+            self.fault::<()>(self.inside("", name), "unknown_field", detail);
+        }
+    }
+
+    fn knows_brand(&mut self, brand: &BrandId, at: &str) {
+        if self.asks_names && self.programme.brand(brand).is_none() {
+            self.fault::<()>(at, "unknown_brand", format!("no brand {brand}"));
+        }
+    }
+
+    fn brands(&mut self, json: &Json, issuer: &BrandId) -> Vec<BrandId> {
+        let told = json.get("brands").map_or(&[][..], Json::list).iter().filter_map(Json::text);
+        let brands: Vec<BrandId> = told.map(BrandId::of_checked).collect();
+        for (index, brand) in brands.iter().enumerate() {
+            let at = format!("/where/brands/{index}");
+            self.knows_brand(brand, &at);
+            if brands[..index].contains(brand) {
+                self.fault::<()>(at, "duplicate", format!("{brand} stands twice"));
+            }
+        }
+        if brands.is_empty() { vec![issuer.clone()] } else { brands }
+    }
+
+    fn audience(&mut self, json: Option<&Json>) -> Option<Condition> {
+        let (json, at, programme) = (json?, "/audience", self.programme);
+        let amount = |text: &str| Money::parse(text, programme.currency);
+        let known = if self.asks_names { programme.attributes.clone() } else { with_words(programme, json) };
+        let read = condition::Reader { amount: &amount, attributes: &known, faults: &mut self.faults }
+            .read(json, at)?;
+        if self.asks_names {
+            check_names(programme, &read, at, &mut self.faults);
+            for id in read.attributes_gone() {
+                self.fault::<()>(at, "unknown_fact", format!("no attribute {id}"));
+            }
+            if read.nodes() > NODES_MAX {
+                let detail = format!("at most {NODES_MAX} nodes in all, and there are {}", read.nodes());
+                self.fault::<()>(at, "too_many_nodes", detail);
+            }
+        }
+        Some(read)
+    }
+
+    fn openings(&mut self, json: &Json) -> Openings {
+        let zone = self.programme.zone;
+        let moment = |name: &str| json.text_of(name).and_then(LocalMoment::parse).map(|local| zone.at(local));
+        let (from, until) = (moment("from"), moment("until"));
+        if let (Some(from), Some(until)) = (from, until)
+            && until <= from
+        {
+            self.fault::<()>("/when/until", "out_of_range", "after from");
+        }
+        let list = |name: &str| json.get(name).map(Json::list);
+        let days = |list: &[Json]| -> Vec<u32> {
+            let days = list.iter().filter_map(|day| match day.text() {
+                Some(word) => {
+                    WEEKDAYS.iter().position(|own| *own == word).and_then(|day| day.try_into().ok())
+                }
+                None => day.whole().and_then(|day| u32::try_from(day).ok()),
+            });
+            sorted(days.collect())
+        };
+        let hours = list("hours").and_then(|hours| match hours {
+            [begin, end] => begin.text().and_then(clock).zip(end.text().and_then(clock)),
+            _ => None,
+        });
+        if hours.is_some_and(|(begin, end)| end <= begin) {
+            self.fault::<()>("/when/hours/1", "out_of_range", "later than the begin, and at most 24:00");
+        }
+        let dates = list("dates").map(|dates| {
+            sorted(dates.iter().filter_map(|day| day.text().and_then(Day::parse)).collect::<Vec<Day>>())
+        });
+        Openings {
+            from,
+            until,
+            weekdays: list("weekdays").map(days),
+            month_days: list("month_days").map(days),
+            hours,
+            dates,
+            anniversary: json.get("anniversary").map(|own| self.anniversary(own)),
+        }
+    }
+
+    fn anniversary(&mut self, json: &Json) -> Anniversary {
+        let days = |name: &str| json.whole_of(name).and_then(|days| u32::try_from(days).ok()).unwrap_or(0);
+        let (before, after) = (days("before"), days("after"));
+        if before.saturating_add(after) > 180 {
+            let at = "/when/anniversary/after";
+            self.fault::<()>(at, "out_of_range", "before and after are at most 180 days together");
+        }
+        let of = match json.text_of("of") {
+            Some("registered") => AnniversaryOf::Registered,
+            _ => AnniversaryOf::Birthday,
+        };
+        Anniversary { of, before, after }
+    }
+
+    fn items(&mut self, json: &Json, are_given: bool, kind: Option<Kind>) -> Items {
+        let words = |name: &str| -> Option<Vec<String>> {
+            Some(json.get(name)?.list().iter().filter_map(Json::text).map(str::to_owned).collect())
+        };
+        let says = |name: &str| json.get(name).and_then(Json::bool).unwrap_or(false);
+        let net = json.get("minimum_on").is_some();
+        if let Some(kind) = kind {
+            if says("not_priced") && matches!(kind, Kind::UnitPrice | Kind::Access) {
+                self.fault::<()>("/items/not_priced", "unknown_field", "not of unit_price or access");
+            }
+            if net && !matches!(kind, Kind::Delivery | Kind::Item | Kind::Service) {
+                self.fault::<()>("/items/minimum_on", "unknown_field", "of delivery, item or service alone");
+            }
+            for name in ["minimum", "minimum_quantity"] {
+                if kind == Kind::Access && json.get(name).is_some() {
+                    self.fault::<()>(format!("/items/{name}"), "unknown_field", "access covers single lines");
+                }
+            }
+        }
+        if net && json.get("minimum").is_none() {
+            self.fault::<()>("/items/minimum", "required", "minimum_on needs it");
+        }
+        Items {
+            categories: words("categories"),
+            skus: words("skus"),
+            excluded_categories: words("excluded_categories").unwrap_or_default(),
+            excluded_skus: words("excluded_skus").unwrap_or_default(),
+            minimum: self.money(json, "minimum", "/items"),
+            minimum_quantity: json.whole_of("minimum_quantity").and_then(|least| u64::try_from(least).ok()),
+            not_priced: says("not_priced"),
+            minimum_on_net: net,
+            are_given,
+        }
+    }
+
+    fn per_member(&mut self, json: Option<&Json>, comes_every_year: bool) -> Option<PerMember> {
+        let (json, at) = (json?, "/per_member/per");
+        let per = Window::ALL.into_iter().find(|window| Some(window.word()) == json.text_of("per"))?;
+        if per == Window::Occasion && !comes_every_year {
+            self.fault::<()>(at, "required", "an occasion needs when.anniversary");
+        }
+        let n = json.whole_of("n").and_then(|n| u32::try_from(n).ok())?;
+        Some(PerMember { n, per })
+    }
+
+    fn valid(&mut self, json: &Json) -> Valid {
+        let small = |name: &str| json.whole_of(name).and_then(|days| u32::try_from(days).ok());
+        let (days, until) = (small("days"), json.text_of("until").and_then(Day::parse));
+        let starts_days = small("starts_days");
+        if days.is_some() && until.is_some() {
+            self.fault::<()>("/valid/until", "unknown_field", "days or until, not both");
+        }
+        if let (Some(begin), Some(end)) = (starts_days, days)
+            && begin >= end
+        {
+            self.fault::<()>("/valid/starts_days", "out_of_range", format!("below days, which is {end}"));
+        }
+        let ends = match (days, until) {
+            (Some(days), _) => Ends::Days(days),
+            (None, Some(day)) => Ends::Until(day.number()),
+            (None, None) => Ends::Never,
+        };
+        Valid { starts_days, ends }
+    }
+
+    fn stack(&mut self, json: &Json, kind: Option<Kind>) -> Stack {
+        let group = json.text_of("group").map(str::to_owned);
+        let with = json.get("with").map(|with| match with.text() {
+            Some(_) => With::All,
+            None => With::Named(with.list().iter().filter_map(Json::text).map(str::to_owned).collect()),
+        });
+        if kind != Some(Kind::UnitPrice) {
+            return Stack { group, with: with.unwrap_or_default() };
+        }
+        if group.is_some_and(|group| group != PRICE_GROUP) {
+            self.fault::<()>("/stack/group", "out_of_range", "a unit_price is of the group price");
+        }
+        Stack { group: Some(PRICE_GROUP.to_owned()), with: with.unwrap_or(With::All) }
+    }
+
+    fn word(&mut self, told: Option<&str>) -> Option<String> {
+        let told = told?;
+        let good = (3..=15).contains(&told.len()) && told.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !good {
+            return self.fault("/word", "wrong_format", "3 to 15 of A-Z a-z 0-9");
+        }
+        Some(fold(told))
+    }
+
+    fn funding(&mut self, json: Option<&Json>, issuer: &BrandId) -> Vec<(Funder, Rate)> {
+        let mut shares: Vec<(Funder, Rate)> = Vec::new();
+        let Some(json) = json else { return vec![(Funder::Brand(issuer.clone()), Rate::ONE)] };
+        let mut sum = 0u64;
+        for (index, part) in json.list().iter().enumerate() {
+            let at = format!("/funding/{index}");
+            let brand = part.text_of("brand").map(BrandId::of_checked);
+            let programme = part.get("programme").and_then(Json::bool);
+            let funder = match (brand, programme) {
+                (Some(brand), None) => {
+                    self.knows_brand(&brand, &format!("{at}/brand"));
+                    Some(Funder::Brand(brand))
+                }
+                (None, Some(true)) => Some(Funder::Programme),
+                (None, Some(false)) => {
+                    self.fault(format!("{at}/programme"), "out_of_range", "true, or left out")
+                }
+                (Some(_), Some(_)) => {
+                    self.fault(format!("{at}/programme"), "unknown_field", "brand or programme, not both")
+                }
+                (None, None) => self.fault(at.as_str(), "required", "brand or programme"),
+            };
+            let share = part.text_of("share").and_then(Rate::parse);
+            if share == Some(Rate::ZERO) {
+                self.fault::<()>(format!("{at}/share"), "out_of_range", "above 0");
+            }
+            sum = sum.saturating_add(share.map_or(0, Rate::millionths));
+            let Some((funder, share)) = funder.zip(share) else { continue };
+            if shares.iter().any(|(own, _)| *own == funder) {
+                self.fault::<()>(at.as_str(), "duplicate", "it stands twice");
+            }
+            shares.push((funder, share));
+        }
+        if sum != Rate::ONE.millionths() {
+            self.fault::<()>("/funding", "not_the_sum", "the shares add to 1");
+        }
+        shares
+    }
+}
+
+/// The group of every unit price.
+const PRICE_GROUP: &str = "price";
+
+fn limits(json: &Json) -> Limits {
+    let figure = |name: &str| json.whole_of(name).and_then(Figure::of);
+    Limits { total: figure("total"), per_day: figure("per_day") }
+}
+
+/// In order, each once.
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The programme's attributes, those of choices with every word of a saved condition among their values: one that has
+/// been removed is nobody's.
+fn with_words(programme: &Programme, json: &Json) -> Vec<AttributeRule> {
+    fn texts(json: &Json, into: &mut Vec<String>) {
+        into.extend(json.text().map(str::to_owned));
+        json.list().iter().for_each(|inner| texts(inner, into));
+        json.fields().iter().for_each(|(_, inner)| texts(inner, into));
+    }
+    let mut words = Vec::new();
+    texts(json, &mut words);
+    let mut known = programme.attributes.clone();
+    for rule in &mut known {
+        if let AttributeKind::Choice(own) | AttributeKind::Choices(own) = &mut rule.kind {
+            own.extend(words.iter().cloned());
+        }
+    }
+    known
+}
