@@ -8,9 +8,10 @@ use std::path::Path;
 use domain::{
     id::{BrandId, OfferId, TierId},
     json::Json,
-    number::{Currency, Money, Rate},
+    number::{Money, Rate},
     offer::{self, Discount, Ends, Funder, Gives, Offer, Quota, Times, With},
     programme::{self, Programme},
+    shape,
     time::Instant,
 };
 use serde_json::{Value, json};
@@ -64,12 +65,11 @@ fn good(part: Value) -> Offer {
 #[track_caller]
 fn check(part: Value, want: &[&str]) {
     let read = offer::read(&read_json(&whole(&part)), &id(), 1, &club());
-    let faults: Vec<String> = read
-        .err()
-        .unwrap_or_default()
-        .iter()
-        .map(|fault| format!("{} {}", fault.pointer, fault.code))
-        .collect();
+    let told = |fault: &shape::Fault| format!("{} {}", fault.pointer, fault.code);
+    let mut faults: Vec<String> = read.err().unwrap_or_default().iter().map(told).collect();
+    let mut want = want.to_vec();
+    faults.sort_unstable();
+    want.sort_unstable();
     assert_eq!(faults, want, "{part}");
 }
 
@@ -108,4 +108,298 @@ fn the_cases_of_the_specification() {
         }
     }
     assert!(judged > 300, "{judged}");
+}
+
+#[test]
+fn what_a_document_says_is_read() {
+    let offer = good(json!({
+        "how": "buy", "price": {"points": 500}, "gives": {"discount": {"percent": "12.50", "max": "50.00"}},
+        "when": {"from": "2026-12-01T20:00", "until": "2026-12-31T00:00", "weekdays": ["sun", "mon", "sun"],
+                 "month_days": [31, 1], "hours": ["20:00", "24:00"], "dates": ["2027-02-06", "2026-12-05"],
+                 "anniversary": {"of": "registered", "after": 2}},
+        "where": {"channels": ["web"]}, "items": {"minimum": "100"},
+        "per_member": {"n": 2, "per": "occasion"}, "stock": {"total": 0, "codes": true}, "uses": {"per_day": 9},
+        "budget": {"total": "1000.5"}, "valid": {"days": 30, "starts_days": 0},
+        "stack": {"group": "coupon", "with": ["price", "member"]}, "restore": "never", "give": 72,
+        "hold_minutes": 5, "funding": [{"brand": "bean", "share": "0.6"}, {"programme": true, "share": "0.4"}],
+    }));
+    assert_eq!(offer.price.map(|price| price.get()), Some(500));
+    let max = Some(Money(5_000));
+    let percent = Rate::parse("12.5").unwrap();
+    assert_eq!(offer.gives, Gives::Discount(Discount::Percent { percent, max, units: None }));
+    let when = &offer.when;
+    assert_eq!(when.from, Instant::parse("2026-12-01T20:00:00+08:00"));
+    assert_eq!(
+        (when.weekdays.as_deref(), when.month_days.as_deref()),
+        (Some(&[0, 6][..]), Some(&[1, 31][..]))
+    );
+    assert_eq!(when.hours, Some((1_200, 1_440)));
+    assert_eq!(when.dates.as_ref().map(|dates| dates[0].show()), Some("2026-12-05".to_owned()));
+    assert_eq!(offer.brands, [BrandId::of_checked("acme")], "the issuer's unless it says");
+    assert_eq!((offer.valid.starts_days, offer.valid.ends), (Some(0), Ends::Days(30)));
+    assert_eq!((offer.stock.total.map(|total| total.get()), offer.stock.per_day), (Some(0), None));
+    assert!(offer.hands_out_codes && offer.items.are_given && !offer.suspended);
+    assert_eq!(offer.budget, Some(Money(100_050)));
+    assert_eq!(offer.funding[0], (Funder::Brand("bean".parse().unwrap()), Rate::parse("0.6").unwrap()));
+    assert_eq!(offer.funding[1].0, Funder::Programme);
+}
+
+#[test]
+fn what_a_document_leaves_out_has_its_default() {
+    let offer = good(json!({}));
+    assert_eq!((offer.stack.group, offer.stack.with), (None, With::Named(vec![])), "alone");
+    assert_eq!(offer.funding, [(Funder::Brand("acme".parse().unwrap()), Rate::ONE)]);
+    assert_eq!((offer.valid.ends, offer.channels, offer.items.are_given), (Ends::Never, None, false));
+    let price = good(json!({"how": "auto", "gives": {"discount": {"unit_price": "0"}}}));
+    assert_eq!((price.stack.group.as_deref(), price.stack.with), (Some("price"), With::All));
+    let quota = json!({"service": {"quantity": {"gold": "unlimited", "everyone": 0}, "per": "quarter"}});
+    let Gives::Service(service) = good(json!({"how": "auto", "gives": quota})).gives else { panic!() };
+    let gold = TierId::of_checked("gold");
+    let tiers = vec![(gold, Times::Unlimited)];
+    assert_eq!(service.quota, Quota::ByTier { tiers, everyone: Some(Times::Most(0)) });
+}
+
+/// In a gap the first moment after it, of two the earlier.
+#[test]
+fn moments_are_local() {
+    let mut document = json!({"name": "C", "time_zone": "America/New_York", "currency": "USD", "brands": [{"id": "acme"}],
+        "tiers": [{"id": "basic", "growth": 0}], "points": {"per_unit": "1"}, "growth": {"per_unit": "1"}});
+    let programme = programme::read(&read_json(&document), 1, Instant(0)).unwrap();
+    for (local, want) in [
+        ("2027-03-14T02:30", "2027-03-14T03:00:00-04:00"),
+        ("2027-11-07T01:30", "2027-11-07T01:30:00-04:00"),
+        ("2027-11-07T02:00", "2027-11-07T02:00:00-05:00"),
+    ] {
+        document = whole(&json!({"when": {"from": local}}));
+        let read = offer::read(&read_json(&document), &id(), 1, &programme).unwrap();
+        assert_eq!(read.when.from, Instant::parse(want), "{local}");
+    }
+}
+
+#[test]
+fn what_goes_with_what() {
+    let discount = |inner: Value| json!({"gives": {"discount": inner}});
+    let with = |how: &str, gives: Value| json!({"how": how, "gives": gives});
+    let wrong: Vec<(Value, &[&str])> = vec![
+        (json!({"gives": {}}), &["/gives required"]),
+        (json!({"gives": {"ticket": {}}}), &["/gives/ticket unknown_field"]),
+        (json!({"gives": {"item": {"sku": "a"}, "points": {"points": 1}}}), &["/gives/points unknown_field"]),
+        (discount(json!({})), &["/gives/discount required"]),
+        (discount(json!({"percent": "5", "amount": "1"})), &["/gives/discount/amount unknown_field"]),
+        (discount(json!({"amount": "1", "max": "1"})), &["/gives/discount/max unknown_field"]),
+        (
+            discount(json!({"steps": [{"from": "2", "off": "1"}, {"from": "2", "off": "3"}]})),
+            &["/gives/discount/steps/1/from out_of_range"],
+        ),
+        (discount(json!({"delivery": {}})), &["/gives/discount/delivery required"]),
+        (
+            discount(json!({"delivery": {"percent": "1", "amount": "1"}})),
+            &["/gives/discount/delivery/amount unknown_field"],
+        ),
+        (discount(json!({"delivery": "half"})), &["/gives/discount/delivery wrong_type"]),
+        (discount(json!({"delivery": "free", "units": {"of": 2}})), &["/gives/discount/units unknown_field"]),
+        (
+            discount(json!({"percent": "1", "units": {"take": 2, "most": 3}})),
+            &["/gives/discount/units/take unknown_field"],
+        ),
+        (with("auto", json!({"points": {"points": 1}})), &["/how out_of_range"]),
+        (with("code", json!({"access": {"opens": {}}})), &["/how out_of_range"]),
+        (with("auto", json!({"service": {"quantity": 1}})), &["/gives/service/per required"]),
+        (with("claim", json!({"service": {"quantity": 0}})), &["/gives/service/quantity out_of_range"]),
+        (
+            with("claim", json!({"service": {"quantity": "unlimited"}})),
+            &["/gives/service/quantity out_of_range"],
+        ),
+        (
+            with("claim", json!({"service": {"quantity": {"gold": 1}}})),
+            &["/gives/service/quantity out_of_range"],
+        ),
+        (with("claim", json!({"service": {"quantity": -1}})), &["/gives/service/quantity out_of_range"]),
+        (
+            with("auto", json!({"service": {"quantity": {"gold": -1}, "per": "day"}})),
+            &["/gives/service/quantity/gold out_of_range"],
+        ),
+        (
+            with("auto", json!({"service": {"quantity": {}, "per": "day"}})),
+            &["/gives/service/quantity required"],
+        ),
+        (
+            with("auto", json!({"service": {"quantity": {"jade": 1}, "per": "day"}})),
+            &["/gives/service/quantity/jade unknown_tier"],
+        ),
+        (
+            with("auto", json!({"access": {"opens": {"jade": "2026-12-01T10:00"}}})),
+            &["/gives/access/opens/jade unknown_tier"],
+        ),
+        (
+            with("auto", json!({"access": {"opens": {"gold": "2026-12-01"}}})),
+            &["/gives/access/opens/gold wrong_format"],
+        ),
+        (
+            json!({"how": "auto", "gives": {"service": {"quantity": 1, "per": "day"}}, "per_member": {"n": 1, "per": "day"}}),
+            &["/per_member unknown_field"],
+        ),
+        (
+            json!({"how": "auto", "gives": {"access": {"opens": {}}}, "audience": {"fact": "age", "op": ">", "value": 1},
+                   "uses": {}, "stack": {}, "restore": "never", "items": {"minimum": "1"}}),
+            &[
+                "/uses unknown_field",
+                "/stack unknown_field",
+                "/restore unknown_field",
+                "/audience unknown_field",
+                "/items/minimum unknown_field",
+            ],
+        ),
+        (json!({"how": "buy"}), &["/price required"]),
+        (json!({"price": {"points": 1}}), &["/price unknown_field"]),
+        (json!({"how": "auto", "valid": {"days": 1}}), &["/valid unknown_field"]),
+        (json!({"how": "code", "stock": {}}), &["/stock unknown_field"]),
+        (json!({"settle": "1"}), &["/settle unknown_field"]),
+        (
+            json!({"items": {"minimum_on": "net"}}),
+            &["/items/minimum_on unknown_field", "/items/minimum required"],
+        ),
+    ];
+    for (part, want) in wrong {
+        check(part, want);
+    }
+}
+
+#[test]
+fn bounds_and_names() {
+    let when = |inner: Value| json!({"when": inner});
+    let wrong: Vec<(Value, &[&str])> = vec![
+        (json!({"brand": "cola"}), &["/brand unknown_brand"]),
+        (
+            json!({"where": {"brands": ["acme", "acme", "cola"]}}),
+            &["/where/brands/1 duplicate", "/where/brands/2 unknown_brand"],
+        ),
+        (json!({"where": {"brands": []}}), &["/where/brands wrong_count"]),
+        (json!({"audience": {"fact": "tier", "op": "=", "value": "jade"}}), &["/audience unknown_tier"]),
+        (
+            json!({"audience": {"fact": "badges", "op": "contains", "value": "x"}}),
+            &["/audience unknown_badge"],
+        ),
+        (json!({"audience": {"fact": "attribute.x", "op": "=", "value": "x"}}), &["/audience unknown_fact"]),
+        (
+            json!({"audience": {"fact": "attribute.job", "op": "=", "value": "x"}}),
+            &["/audience/value wrong_type"],
+        ),
+        (json!({"audience": {"fact": "luck", "op": "=", "value": "x"}}), &["/audience/fact unknown_fact"]),
+        (
+            when(json!({"from": "2026-12-01T20:00", "until": "2026-12-01T20:00"})),
+            &["/when/until out_of_range"],
+        ),
+        (when(json!({"from": "2026-12-01T24:00"})), &["/when/from wrong_format"]),
+        (when(json!({"from": "2026-12-01T20:00:00"})), &["/when/from wrong_format"]),
+        (when(json!({"hours": ["20:00", "20:00"]})), &["/when/hours/1 out_of_range"]),
+        (when(json!({"hours": ["20:00", "24:01"]})), &["/when/hours/1 wrong_format"]),
+        (when(json!({"hours": ["9:00", "10:00"]})), &["/when/hours/0 wrong_format"]),
+        (when(json!({"hours": ["20:00"]})), &["/when/hours wrong_count"]),
+        (
+            when(json!({"month_days": [0, 32]})),
+            &["/when/month_days/0 out_of_range", "/when/month_days/1 out_of_range"],
+        ),
+        (when(json!({"weekdays": []})), &["/when/weekdays wrong_count"]),
+        (when(json!({"weekdays": ["Mon"]})), &["/when/weekdays/0 wrong_format"]),
+        (when(json!({"dates": ["2027-02-29"]})), &["/when/dates/0 wrong_format"]),
+        (
+            when(json!({"anniversary": {"of": "birthday", "before": 90, "after": 91}})),
+            &["/when/anniversary/after out_of_range"],
+        ),
+        (when(json!({"anniversary": {}})), &["/when/anniversary/of required"]),
+        (json!({"per_member": {"n": 1, "per": "quarter"}}), &["/per_member/per wrong_format"]),
+        (json!({"per_member": {"n": 0, "per": "day"}}), &["/per_member/n out_of_range"]),
+        (json!({"per_member": {"n": 1, "per": "occasion"}}), &["/per_member/per required"]),
+        (json!({"valid": {"days": 3, "until": "2026-12-01"}}), &["/valid/until unknown_field"]),
+        (json!({"valid": {"days": 3, "starts_days": 3}}), &["/valid/starts_days out_of_range"]),
+        (json!({"stack": {"with": "none"}}), &["/stack/with wrong_type"]),
+        (
+            json!({"how": "auto", "gives": {"discount": {"unit_price": "1"}}, "stack": {"group": "x"}}),
+            &["/stack/group out_of_range"],
+        ),
+        (json!({"funding": []}), &["/funding wrong_count"]),
+        (json!({"funding": [{"share": "1"}]}), &["/funding/0 required"]),
+        (json!({"funding": [{"brand": "cola", "share": "1"}]}), &["/funding/0/brand unknown_brand"]),
+        (
+            json!({"funding": [{"brand": "acme", "programme": true, "share": "1"}]}),
+            &["/funding/0/programme unknown_field"],
+        ),
+        (
+            json!({"funding": [{"brand": "acme", "share": "0.5"}, {"brand": "acme", "share": "0.500001"}]}),
+            &["/funding/1 duplicate", "/funding not_the_sum"],
+        ),
+        (json!({"name": {"zh": "x"}, "text": {"en": "a\nb"}}), &["/name/en required", "/text/zh required"]),
+        (
+            json!({"hold_minutes": 61, "give": 0, "restore": "half"}),
+            &["/give out_of_range", "/hold_minutes out_of_range", "/restore wrong_format"],
+        ),
+        (json!({"budget": {"total": "1.001"}}), &["/budget/total wrong_format"]),
+        (json!({"how": "code", "word": "no"}), &["/word wrong_format"]),
+        // What is wrong in its form hides nothing else, and is not told twice.
+        (
+            json!({"how": "code", "word": "A", "gives": {"discount": {"percent": "0", "max": "0.00", "units": {"take": 2, "of": 1}}},
+                   "items": {"not_priced": 1, "minimum_on": "net"}}),
+            &[
+                "/items/not_priced wrong_type",
+                "/gives/discount/units/take out_of_range",
+                "/gives/discount/percent out_of_range",
+                "/items/minimum required",
+                "/word wrong_format",
+            ],
+        ),
+    ];
+    for (part, want) in wrong {
+        check(part, want);
+    }
+}
+
+/// A document that was saved is read under a programme that has lost what it names.
+#[test]
+fn what_was_saved_stays_readable() {
+    let document = whole(&json!({
+        "brand": "bean", "how": "auto", "gives": {"service": {"quantity": {"gold": 1}, "per": "day"}},
+        "where": {"brands": ["bean"]}, "funding": [{"brand": "bean", "share": "1"}],
+        "audience": {"all": [{"fact": "tier", "op": ">=", "value": "silver"}, {"fact": "attribute.job", "op": "in", "value": ["cook"]},
+                             {"fact": "badges", "op": "contains", "value": "first"}]},
+    }));
+    let document = read_json(&document);
+    let full = offer::read(&document, &id(), 3, &club()).unwrap();
+    let mut poor = programme(&["acme"], &["basic"]);
+    poor.badges.clear();
+    assert_eq!(
+        offer::read_saved(&document, &id(), 3, &poor).as_ref(),
+        Ok(&full),
+        "the condition says what it said"
+    );
+    assert!(offer::read(&document, &id(), 3, &poor).is_err_and(|faults| faults.len() >= 6));
+    poor.attributes.clear();
+    assert!(offer::read_saved(&document, &id(), 3, &poor).is_ok());
+    for wrong in
+        [json!({}), json!({"gives": {}}), json!({"how": "theft"}), json!({"audience": {"fact": "x"}})]
+    {
+        let document = if wrong == json!({}) { wrong } else { whole(&wrong) };
+        let read = offer::read_saved(&read_json(&document), &id(), 1, &club());
+        assert!(read.is_err_and(|faults| !faults.is_empty()), "{document}");
+    }
+}
+
+#[test]
+fn what_never_changes() {
+    let quota = |per: &str| json!({"how": "auto", "gives": {"service": {"quantity": 1, "per": per}}});
+    let limit = |per: &str| json!({"per_member": {"n": 1, "per": per}});
+    for (old, new, want) in [
+        (json!({}), json!({"how": "claim"}), vec!["/how"]),
+        (json!({}), json!({"gives": {"item": {"sku": "a"}}}), vec!["/gives"]),
+        (json!({}), json!({"gives": {"discount": {"amount": "1"}}, "stock": {"total": 1}}), vec![]),
+        (limit("day"), limit("week"), vec!["/per_member/per"]),
+        (limit("day"), json!({"per_member": {"n": 9, "per": "day"}}), vec![]),
+        (limit("day"), json!({}), vec!["/per_member/per"]),
+        (quota("day"), quota("year"), vec!["/gives/service/per"]),
+    ] {
+        let faults = offer::unchangeable(&good(old.clone()), &good(new.clone()));
+        let at: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        assert_eq!(at, want, "{old} to {new}");
+        assert!(faults.iter().all(|fault| fault.code == "unchangeable"));
+    }
 }
