@@ -22,6 +22,8 @@ bytes_id! {
     RedemptionId[16];
     /// The id of a merge of two members: the 16 bytes of its ULID.
     MergeId[16];
+    /// A grant's id: the 16 bytes of its ULID.
+    GrantId[16];
 }
 
 /// The text is not an id of its kind.
@@ -169,6 +171,12 @@ shop_id! {
     AdjustmentId;
     /// A shop's name for a balance that it brings along, by which it lands once.
     BalanceId;
+    /// A shop's id of a use of a grant without an order.
+    UseId;
+    /// A shop's name for a claim or a purchase of an offer, by which it is made once.
+    ClaimId;
+    /// The staff's name for an issue of an offer, by which it is made once.
+    IssueId;
 }
 
 #[cfg(test)]

@@ -6,8 +6,12 @@
 
 pub mod code;
 mod gives;
+pub mod grant;
+pub mod openings;
 mod read;
 mod shape;
+mod when;
+pub mod windows;
 
 use crate::{
     condition::Condition,

@@ -2,6 +2,8 @@
 //!
 //! Nothing here asks what time it is: every instant is an argument.
 
+mod local;
+
 use std::fmt;
 
 use chrono::{
@@ -9,6 +11,8 @@ use chrono::{
     TimeZone, Utc,
 };
 use chrono_tz::Tz;
+
+pub use local::{DAY_MINUTES, LocalMoment, clock};
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -97,6 +101,18 @@ impl Day {
         (self.0.month(), self.0.day())
     }
 
+    /// The day of the week; Monday is 0.
+    pub fn weekday(self) -> u32 {
+        self.0.weekday().num_days_from_monday()
+    }
+
+    /// The same day of that year; 29 February is kept on 28 February in common years.
+    #[must_use]
+    pub fn in_year(self, year: i32) -> Day {
+        let date = self.0.with_year(year).or_else(|| NaiveDate::from_ymd_opt(year, 2, 28));
+        Day(date.unwrap_or_else(|| panic!("no calendar has the year {year}")))
+    }
+
     /// Months since year 0, the form in which months are stored.
     pub fn month_number(self) -> i32 {
         self.0.year() * 12 + self.0.month0().cast_signed()
@@ -118,6 +134,12 @@ impl Day {
     #[must_use]
     pub fn plus_months(self, months: u32) -> Day {
         Day(self.0 + Months::new(months))
+    }
+
+    /// The same day of an earlier month, or that month's last day if it has no such day.
+    #[must_use]
+    pub fn minus_months(self, months: u32) -> Day {
+        Day(self.0 - Months::new(months))
     }
 
     /// 1 January of that year.
@@ -167,40 +189,6 @@ impl fmt::Debug for DayNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// A moment of the local calendar as people write it: `YYYY-MM-DDTHH:MM`, of the years 1900 to 9998. In a zone it is
-/// the first moment after a gap that swallows it, and the earlier of two if the clock was set back.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct LocalMoment {
-    /// The date.
-    pub day: Day,
-    /// Minutes since its start: below 1440.
-    pub minute: u32,
-}
-
-impl LocalMoment {
-    /// Reads `YYYY-MM-DDTHH:MM`.
-    pub fn parse(text: &str) -> Option<LocalMoment> {
-        let (day, time) = text.split_once('T')?;
-        let day = Day::parse(day).filter(|day| (1_900..=9_998).contains(&day.year()))?;
-        let minute = clock(time).filter(|minute| *minute < DAY_MINUTES)?;
-        Some(LocalMoment { day, minute })
-    }
-}
-
-/// Minutes of a clock's day.
-pub const DAY_MINUTES: u32 = 1_440;
-
-/// The minute of the day of `HH:MM`, up to 1440 of `24:00`.
-pub fn clock(text: &str) -> Option<u32> {
-    let (hour, minute) = text.split_once(':')?;
-    let two = |text: &str| {
-        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<u32>().ok().filter(|_| digits)
-    };
-    let minute = two(hour)? * 60 + two(minute).filter(|minute| *minute < 60)?;
-    Some(minute).filter(|minute| *minute <= DAY_MINUTES)
 }
 
 /// A month of the local calendar, from January 1900 to December 9998.
@@ -301,11 +289,6 @@ impl Zone {
             LocalResult::Single(one) | LocalResult::Ambiguous(one, _) => Instant(one.timestamp_millis()),
             LocalResult::None => self.after_gap(local.and_utc().timestamp_millis()),
         }
-    }
-
-    /// When that moment of the local calendar is.
-    pub fn at(self, local: LocalMoment) -> Instant {
-        self.moment(local.day, i64::from(local.minute) * MINUTE_MILLIS)
     }
 
     /// The first moment whose local time is not before `local` (milliseconds as if it were UTC). A binary
@@ -431,6 +414,14 @@ mod tests {
         assert_eq!(zone.show(start), "2026-12-01T00:00:00+08:00");
         assert_eq!(zone.month(start), month("2026-12"));
         assert_eq!(zone.month(start.plus_millis(-1)), month("2026-11"));
+    }
+
+    #[test]
+    fn days_of_another_year_keep_29_february_on_the_28th() {
+        let day = |text| Day::parse(text).unwrap();
+        assert_eq!(day("2000-02-29").in_year(2_027), day("2027-02-28"));
+        assert_eq!(day("2000-02-29").in_year(2_028), day("2028-02-29"));
+        assert_eq!((day("2026-11-02").weekday(), day("2026-11-08").weekday()), (0, 6));
     }
 
     #[test]

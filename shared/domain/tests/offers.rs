@@ -9,10 +9,13 @@ use domain::{
     id::{BrandId, OfferId, TierId},
     json::Json,
     number::{Money, Rate},
-    offer::{self, Discount, Ends, Funder, Gives, Offer, Quota, Times, With},
+    offer::{
+        self, Discount, Ends, Funder, Gives, Offer, Quota, Times, With,
+        openings::{Birthday, OwnDays},
+    },
     programme::{self, Programme},
     shape,
-    time::Instant,
+    time::{Day, DayNumber, Instant, LocalMoment, Zone},
 };
 use serde_json::{Value, json};
 
@@ -402,4 +405,31 @@ fn what_never_changes() {
         assert_eq!(at, want, "{old} to {new}");
         assert!(faults.iter().all(|fault| fault.code == "unchangeable"));
     }
+}
+
+/// What a member's number counts over, of offers as they are written.
+#[test]
+fn the_window_of_an_offer() {
+    let zone = Zone::of("Asia/Shanghai").unwrap();
+    let at = |text: &str| zone.at(LocalMoment::parse(text).unwrap());
+    let born = Day::parse("1990-01-02").unwrap();
+    let own = OwnDays { birthday: Some(Birthday { born, known: DayNumber::NEVER }), registered: None };
+    let cake = json!({"when": {"anniversary": {"of": "birthday", "before": 3, "after": 3}},
+                      "per_member": {"n": 1, "per": "occasion"}});
+    let span = |part: Value, own: &OwnDays, now: &str| {
+        let span = good(part).span(zone, own, at(now));
+        (span.number, span.begin, span.end, span.next_at)
+    };
+    let begin = at("2026-12-30T00:00");
+    let occasion = (2_027, Some(begin), Some(at("2027-01-06T00:00")), Some(at("2027-12-30T00:00")));
+    for now in ["2026-12-30T00:00", "2027-01-05T23:59"] {
+        assert_eq!(span(cake.clone(), &own, now), occasion, "{now}");
+    }
+    // A gift in advance, and one of somebody who has told no birthday.
+    assert_eq!(span(cake.clone(), &own, "2026-11-02T10:00"), (2_026, None, None, Some(begin)));
+    assert_eq!(span(cake, &OwnDays::default(), "2026-11-02T10:00"), (2_026, None, None, None));
+    assert_eq!(span(json!({}), &own, "2026-11-02T10:00"), (0, None, None, None));
+    let lounge = json!({"how": "auto", "gives": {"service": {"quantity": 3, "per": "month"}}});
+    let (begin, end) = (at("2026-11-01T00:00"), at("2026-12-01T00:00"));
+    assert_eq!(span(lounge, &own, "2026-11-02T10:00"), (2_026 * 12 + 10, Some(begin), Some(end), Some(end)));
 }

@@ -109,7 +109,7 @@ const WHEN: Shape = Shape::Object(&[
     optional("until", Shape::LocalMoment, "before then; after from"),
     optional(
         "weekdays",
-        Shape::List { of: &Shape::OneOf(&super::read::WEEKDAYS), min: 1, max: 7 },
+        Shape::List { of: &Shape::OneOf(&super::when::WEEKDAYS), min: 1, max: 7 },
         "on these days of the week",
     ),
     optional(

@@ -46,6 +46,8 @@ fn what_is_wanted_is_told() {
         (Shape::Instant, "an RFC 3339 instant, such as \"2026-01-01T00:00:00+08:00\""),
         (Shape::Day, "a date, YYYY-MM-DD"),
         (Shape::Month, "a month, YYYY-MM"),
+        (Shape::LocalMoment, "a local date and time, such as \"2026-12-01T20:00\""),
+        (Shape::Clock, "a time of the day from 00:00 to 24:00, such as \"20:00\""),
         (Shape::OneOf(&["day", "month"]), "one of day, month"),
         (Shape::List { of: part, min: 1, max: 2 }, "a list"),
         (LINE, "an object"),
@@ -79,6 +81,21 @@ fn either_of_two_shapes_is_right_and_nothing_else() {
         [(r#"{"line_id":"1"}"#, true), (r#""day""#, true), (r#""week""#, false), (r"{}", false), ("1", false)]
     {
         assert_eq!(either.check(&Json::parse(value.as_bytes()).unwrap()).is_empty(), right, "{value}");
+    }
+}
+
+/// Of two shapes the faults of the one are told that the value's type means; of neither, the first's.
+#[test]
+fn of_two_shapes_the_one_that_is_meant_says_what_is_wrong() {
+    let either = Shape::Either(&Shape::Whole { min: 1, max: 9 }, &LINE);
+    for (value, pointer, code) in [
+        ("0", "", "out_of_range"),
+        (r#"{"line_id":"1","quantity":0}"#, "/quantity", "out_of_range"),
+        ("true", "", "wrong_type"),
+    ] {
+        let faults = either.check(&Json::parse(value.as_bytes()).unwrap());
+        let told: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        assert_eq!(told, [(pointer, code)], "{value}");
     }
 }
 
