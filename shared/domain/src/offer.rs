@@ -8,6 +8,7 @@ pub mod code;
 mod gives;
 pub mod grant;
 pub mod openings;
+pub mod price;
 mod read;
 mod shape;
 mod when;
