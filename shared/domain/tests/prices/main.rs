@@ -4,6 +4,9 @@
 // A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod build;
 mod cases;
+mod naive;
+mod properties;
 mod wire;
 mod world;
