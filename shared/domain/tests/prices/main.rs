@@ -6,7 +6,9 @@
 
 mod build;
 mod cases;
+mod coupons;
 mod naive;
 mod properties;
+mod rules;
 mod wire;
 mod world;

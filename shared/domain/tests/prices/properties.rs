@@ -313,7 +313,7 @@ proptest! {
 
     /// Two coupons of one offer take of the same.
     #[test]
-    fn two_of_one_offer_pass_no_limit(order in order(1..3), again in 0..3usize) {
+    fn two_of_one_offer_pass_no_limit(order in order(1..4), again in 0..4usize) {
         let mut case = order.case();
         let more = case.coupons[again % case.coupons.len()];
         case.coupons.push(more);
