@@ -21,6 +21,7 @@ mod answer;
 mod best;
 mod exact;
 mod judge;
+mod named;
 mod points;
 pub mod returned;
 mod scope;
@@ -38,6 +39,7 @@ use crate::{
 
 pub use answer::{Answer, By, Delivery, Line, Outcome, Priced, Reason, Share, Told, UnitsAt, UsablePoints};
 pub use judge::concerns;
+pub use named::stands_for;
 
 /// Most coupons of discounts among which the best are chosen.
 pub const CHOICES_MAX: usize = 12;

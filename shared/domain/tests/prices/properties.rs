@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    number::{Money, Quantity, Rate},
+    number::{Figure, Money, Quantity, Rate},
     offer::{
         Discount, Gives, OfDelivery, Offer,
         price::{Answer, Choose, Coupon, DraftLine, Line, Outcome, Reason, Told, returned::Frozen},
@@ -309,6 +309,20 @@ proptest! {
             let same = other.coupons.iter().find(|other| other.coupon == Some(place)).unwrap();
             prop_assert!(waits || before_amounts(told) == before_amounts(same), "{told:?} {same:?}");
         }
+    }
+
+    /// Also of amounts and quantities as large as they may be, in which no unit is counted by itself.
+    #[test]
+    fn large_orders_add_up(order in order(0..6), large in vec((1..Figure::MAX / 8, 1..Figure::MAX), 5)) {
+        let mut case = order.case();
+        for (line, (amount, pieces)) in case.lines.iter_mut().zip(large) {
+            // The same order of magnitude now and then, so that units cost some cents.
+            let pieces = if pieces % 3 == 0 { amount / (1 + pieces % 900) + 1 } else { pieces };
+            (line.amount, line.quantity) = (Money(amount), Quantity(pieces * 1_000));
+        }
+        let answer = case.answer();
+        adds_up(&case, &answer);
+        keeps_limits(&case, &answer);
     }
 
     /// Two coupons of one offer take of the same.
