@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use domain::{
     attribute::{AttributeKind, AttributeRule},
     condition::Reader,
+    id::OfferId,
     json::Json,
     number::{Currency, Figure, Money, Rate, SignedMoney, Term, floor_of_product},
+    offer::{self, openings::OwnDays},
     programme,
     time::{Day, Instant, Month, Zone},
 };
@@ -23,7 +25,7 @@ use engine::{
     },
 };
 use num_bigint::{BigInt, BigUint};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Settings, run};
 
@@ -43,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "instant", feed: instant },
     Target { name: "condition", feed: condition },
     Target { name: "programme", feed: program },
+    Target { name: "offer", feed: offer },
     Target { name: "record", feed: record },
     Target { name: "event", feed: event },
     Target { name: "body", feed: shop::body },
@@ -211,6 +214,39 @@ fn program(data: &[u8]) {
     let Ok(json) = Json::parse(data) else { return };
     match programme::read(&json, 1, Instant(0)) {
         Ok(read) => assert_eq!(programme::read(&json, 1, Instant(0)).as_ref(), Ok(&read)),
+        Err(faults) => assert!(!faults.is_empty(), "refused without a fault"),
+    }
+}
+
+/// An offer is accepted, or its faults are reported; an accepted one is read again as the same, also where the programme
+/// has lost what it names. And its openings follow each other in time.
+fn offer(data: &[u8]) {
+    let Ok(json) = Json::parse(data) else { return };
+    let read_programme = |tiers: Value, brands: Value| {
+        let document = json!({
+            "name": "Club", "time_zone": "America/New_York", "currency": "CNY", "brands": brands, "tiers": tiers,
+            "points": {"per_unit": "1"}, "growth": {"per_unit": "1"},
+        });
+        let document = Json::parse(document.to_string().as_bytes()).expect("JSON");
+        programme::read(&document, 1, Instant(0)).expect("a programme")
+    };
+    let (basic, gold) = (json!({"id": "basic", "growth": 0}), json!({"id": "gold", "growth": 1}));
+    let full = read_programme(json!([basic, gold]), json!([{"id": "acme"}, {"id": "bean"}]));
+    let id = OfferId::of_checked("o");
+    match offer::read(&json, &id, 1, &full) {
+        Ok(read) => {
+            let poor = read_programme(json!([basic]), json!([{"id": "cola"}]));
+            assert_eq!(offer::read_saved(&json, &id, 1, &full).as_ref(), Ok(&read));
+            assert_eq!(offer::read_saved(&json, &id, 1, &poor).as_ref(), Ok(&read));
+            let (zone, when, own) = (full.zone, &read.when, OwnDays::default());
+            let now = Instant::parse("2027-03-14T06:30:00Z").expect("an instant");
+            if let Some(opens) = when.opens_at(zone, &own, now) {
+                assert!(now <= opens && when.is_open(zone, &own, opens), "opens at {opens:?}");
+                let closes = when.closes_at(zone, &own, opens);
+                assert!(closes.is_none_or(|closes| opens < closes), "closes at {closes:?}");
+                assert!(closes.is_none_or(|closes| !when.is_open(zone, &own, closes)), "open at {closes:?}");
+            }
+        }
         Err(faults) => assert!(!faults.is_empty(), "refused without a fault"),
     }
 }
