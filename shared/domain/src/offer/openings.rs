@@ -182,10 +182,9 @@ fn within(zone: Zone, day: Day, hours: (u32, u32), (begin, end): Stretch) -> Opt
         return None;
     }
     let local = zone.local(begin);
-    // What clocks show at its begin, in minutes of the day; and how far into that minute it is.
+    // What clocks show at its begin, in minutes of the day: whole ones, for clocks are set by whole minutes.
     let shown = local.day.number().since(day.number()) * i64::from(DAY_MINUTES) + i64::from(local.minute);
-    let start = begin.plus_millis(-zone.into_minute(begin));
-    let when = |minute: u32| start.plus_millis((i64::from(minute) - shown) * MINUTE_MILLIS);
+    let when = |minute: u32| begin.plus_millis((i64::from(minute) - shown) * MINUTE_MILLIS);
     let stretch = (begin.max(when(hours.0)), end.min(when(hours.1)));
     (stretch.0 < stretch.1).then_some(stretch)
 }

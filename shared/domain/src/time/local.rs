@@ -45,11 +45,6 @@ impl Zone {
         LocalMoment { day: Day(local.date_naive()), minute: local.hour() * 60 + local.minute() }
     }
 
-    /// How many milliseconds have passed since clocks began to show that minute.
-    pub fn into_minute(self, instant: Instant) -> i64 {
-        self.local_millis(instant).rem_euclid(MINUTE_MILLIS)
-    }
-
     /// The first moment after the one and before the other, at most some days later, at which the clock is set: forward or
     /// back, so that it is set otherwise at the end than at the begin.
     pub fn turn(self, begin: Instant, end: Instant) -> Option<Instant> {
