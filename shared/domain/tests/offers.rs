@@ -84,10 +84,9 @@ fn the_cases_of_the_specification() {
     let mut judged = 0;
     for case in &cases {
         let mut document = case["program"].clone();
-        // What the programme says of offers is read elsewhere.
-        let points = document["points"].as_object_mut().unwrap();
-        points.retain(|name, _| !["pay", "boosts"].contains(&name.as_str()));
-        document.as_object_mut().unwrap().retain(|name, _| !["offers", "referral"].contains(&name.as_str()));
+        // Not what this is about.
+        document["points"].as_object_mut().unwrap().retain(|name, _| name != "boosts");
+        document.as_object_mut().unwrap().retain(|name, _| name != "referral");
         let programme = programme::read(&read_json(&document), 1, Instant(0)).unwrap();
         let mut earlier: std::collections::HashMap<&str, Offer> = std::collections::HashMap::new();
         for step in case["steps"].as_array().unwrap() {
@@ -432,4 +431,54 @@ fn the_window_of_an_offer() {
     let lounge = json!({"how": "auto", "gives": {"service": {"quantity": 3, "per": "month"}}});
     let (begin, end) = (at("2026-11-01T00:00"), at("2026-12-01T00:00"));
     assert_eq!(span(lounge, &own, "2026-11-02T10:00"), (2_026 * 12 + 10, Some(begin), Some(end), Some(end)));
+}
+
+/// What a programme says of all offers, and of points that pay.
+#[test]
+fn what_a_programme_says_of_offers() {
+    let read = |offers: Value, pay: Value| {
+        let document = json!({
+            "name": "Club", "time_zone": "Asia/Shanghai", "currency": "CNY", "brands": [{"id": "acme"}],
+            "tiers": [{"id": "basic", "growth": 0}], "points": {"per_unit": "1", "pay": pay},
+            "growth": {"per_unit": "1"}, "offers": offers,
+        });
+        programme::read(&read_json(&document), 1, Instant(0))
+    };
+    let silent = read(Value::Null, Value::Null).unwrap();
+    assert_eq!((silent.offers.hold_minutes, silent.offers.max_discount_percent), (15, None));
+    assert_eq!(silent.points.pay, None);
+    let says = json!({"max_discount_percent": "100", "hold_minutes": 60, "excluded_categories": ["gift"]});
+    let full = read(says, json!({"worth": "0.015", "max_percent": 50, "step": 100})).unwrap();
+    assert_eq!((full.offers.hold_minutes, full.offers.max_discount_percent), (60, Rate::parse("100")));
+    assert_eq!(full.offers.excluded_categories, ["gift"]);
+    let pay = full.points.pay.unwrap();
+    assert_eq!((pay.worth, pay.max_percent, pay.step), (Rate::parse("0.015").unwrap(), 50, 100));
+    let least = read(Value::Null, json!({"worth": "1"})).unwrap().points.pay.unwrap();
+    assert_eq!((least.max_percent, least.step), (100, 1));
+    for (offers, pay, want) in [
+        (
+            json!({"max_discount_percent": "100.000001"}),
+            json!({"worth": "0"}),
+            vec!["/points/pay/worth out_of_range", "/offers/max_discount_percent out_of_range"],
+        ),
+        (
+            json!({"hold_minutes": 0}),
+            json!({"max_percent": 101, "step": 0}),
+            vec![
+                "/points/pay/max_percent out_of_range",
+                "/points/pay/step out_of_range",
+                "/points/pay/worth required",
+                "/offers/hold_minutes out_of_range",
+            ],
+        ),
+        (json!({"max_discount_percent": 30}), Value::Null, vec!["/offers/max_discount_percent wrong_type"]),
+        (json!({"hold": 1}), Value::Null, vec!["/offers/hold unknown_field"]),
+    ] {
+        let told = |fault: &shape::Fault| format!("{} {}", fault.pointer, fault.code);
+        let mut faults: Vec<String> = read(offers, pay).unwrap_err().iter().map(told).collect();
+        faults.sort_unstable();
+        let mut want = want;
+        want.sort_unstable();
+        assert_eq!(faults, want);
+    }
 }

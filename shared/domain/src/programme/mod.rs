@@ -1,6 +1,7 @@
 //! The programme: one versioned document that says how members earn, spend and rise.
 
 mod brand;
+mod offers;
 mod read;
 mod registration;
 mod shape;
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
+pub use offers::{OfferRules, PayRules};
 pub(crate) use read::check_names;
 pub use read::{every_fault, read, unchangeable};
 pub use registration::{RegistrationRules, Required};
@@ -61,6 +63,8 @@ pub struct Programme {
     pub lifecycle: Lifecycle,
     /// How many points a till without a network may let a member's card spend, at most; 0: none.
     pub offline_points: u32,
+    /// What holds of every offer.
+    pub offers: OfferRules,
     /// What must be told at registering, and who may.
     pub registration: RegistrationRules,
     /// Whether a further identity of a member needs a proof, or a shop's word.
@@ -92,6 +96,8 @@ pub struct PointsRules {
     pub category_multipliers: Vec<(String, Rate)>,
     /// Most points per order, day, month.
     pub limits: Vec<Limit>,
+    /// What points pay at a checkout; nothing without.
+    pub pay: Option<PayRules>,
 }
 
 /// What an eligible amount gives in points.

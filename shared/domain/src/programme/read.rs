@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::{
     Activity, BadgeRule, Expiry, Given, GrowthRules, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per,
-    PointsRules, Programme, TagRule, Tier, TrialRule, brand::brand, registration::registration,
+    PointsRules, Programme, TagRule, Tier, TrialRule, brand::brand, offers, registration::registration,
 };
 use crate::{
     attribute::{AttributeKind, AttributeRule},
@@ -97,6 +97,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         attributes,
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
         offline_points: document.get("card").and_then(|card| small(card, "offline_points")).unwrap_or(0),
+        offers: offers::offers(document.get("offers").unwrap_or(&Json::Null), &mut faults),
         registration,
         identities_proved: document
             .get("identities")
@@ -224,6 +225,7 @@ fn points(json: &Json, currency: Option<Currency>, faults: &mut Vec<Fault>) -> P
             },
             points: count(json, "points"),
         }),
+        pay: json.get("pay").map(|pay| offers::pay(pay, faults)),
     };
     if let Some(refund_days) = small(json, "refund_days")
         && shortest_life(rules.expiry).is_some_and(|days| days < i64::from(refund_days))

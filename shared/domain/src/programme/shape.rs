@@ -1,6 +1,10 @@
 //! The shape of a programme document, for checking it and for publishing it.
 
-use super::{brand::BRAND, registration::REGISTRATION};
+use super::{
+    brand::BRAND,
+    offers::{OFFERS, PAY},
+    registration::REGISTRATION,
+};
 use crate::attribute::{ATTRIBUTES_MAX, AttributeKind, CHOICES_MAX};
 use crate::number::SignedFigure;
 use crate::shape::{COUNT, Field, Shape, optional, required};
@@ -90,6 +94,7 @@ const POINTS: Shape = Shape::Object(&[
     ),
     optional("category_multipliers", Shape::Map { of: &Shape::Rate, max: 200 }, "by category"),
     optional("limits", Shape::List { of: &LIMIT, min: 0, max: 20 }, "on points granted"),
+    optional("pay", PAY, "what points pay at a checkout; nothing unless given"),
 ]);
 
 const TIER: Shape = Shape::Object(&[
@@ -199,7 +204,7 @@ const ATTRIBUTE: Shape = Shape::Object(&[
     optional("staff", Shape::Bool, "whether staff alone set and see it; false unless given"),
 ]);
 
-const FIELDS: [Field; 18] = [
+const FIELDS: [Field; 19] = [
     required("name", Shape::Text { max: 100 }, "the programme's name"),
     required("time_zone", Shape::Text { max: 64 }, "IANA name; its local calendar counts"),
     required("currency", Shape::Text { max: 3 }, "ISO 4217 code"),
@@ -243,6 +248,7 @@ const FIELDS: [Field; 18] = [
         )]),
         "会员卡",
     ),
+    optional("offers", OFFERS, "权益, what holds of every offer"),
     optional("registration", REGISTRATION, "what must be told at registering, and who may"),
     optional(
         "identities",
@@ -263,8 +269,8 @@ const FIELDS: [Field; 18] = [
 /// The whole document.
 pub const PROGRAM: Shape = Shape::Object(&FIELDS);
 
-const SHOWN_FIELDS: [Field; 19] = {
-    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 19];
+const SHOWN_FIELDS: [Field; 20] = {
+    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 20];
     let mut index = 0;
     while index < FIELDS.len() {
         fields[index] = FIELDS[index];
