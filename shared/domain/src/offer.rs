@@ -22,7 +22,9 @@ use crate::{
 };
 
 pub use read::{read, read_saved, unchangeable};
+pub(crate) use shape::WHEN;
 pub use shape::{FIELDS, SHAPE};
+pub(crate) use when::openings as read_openings;
 
 /// One version of an offer.
 #[derive(Clone, PartialEq, Debug)]

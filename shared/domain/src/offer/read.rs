@@ -7,6 +7,7 @@ use super::{
     Funder, How, Items, Limits, Offer, Period, Restore, SHAPE, Stack, With,
     code::fold,
     gives::{Kind, WAYS},
+    when::openings,
 };
 use crate::{
     attribute::{AttributeKind, AttributeRule},
@@ -171,7 +172,7 @@ impl Reading<'_> {
         let gives = document.get("gives").and_then(|gives| self.gives(gives, how));
         let kind = gives.as_ref().map(|(kind, _)| *kind);
         self.go_together(document, how, kind);
-        let when = self.openings(part("when"));
+        let when = openings(part("when"), "/when", self.programme.zone, &mut self.faults);
         let items = self.items(part("items"), document.get("items").is_some(), kind);
         let audience = self.audience(document.get("audience"));
         let per_member = self.per_member(document.get("per_member"), when.anniversary.is_some());

@@ -104,7 +104,8 @@ const GIVES: Shape = Shape::Object(&[
     ),
 ]);
 
-const WHEN: Shape = Shape::Object(&[
+/// When something is open.
+pub(crate) const WHEN: Shape = Shape::Object(&[
     optional("from", Shape::LocalMoment, "from then on"),
     optional("until", Shape::LocalMoment, "before then; after from"),
     optional(

@@ -3,7 +3,8 @@
 use super::{Anniversary, AnniversaryOf, Ends, Openings, PerMember, Period, Valid, Window, read::Reading};
 use crate::{
     json::Json,
-    time::{Day, LocalMoment, clock},
+    shape::Fault,
+    time::{Day, LocalMoment, Zone, clock},
 };
 
 /// The days of the week, Monday first.
@@ -32,60 +33,6 @@ impl Window {
 }
 
 impl Reading<'_> {
-    pub(super) fn openings(&mut self, json: &Json) -> Openings {
-        let zone = self.programme.zone;
-        let moment = |name: &str| json.text_of(name).and_then(LocalMoment::parse).map(|local| zone.at(local));
-        let (from, until) = (moment("from"), moment("until"));
-        if let (Some(from), Some(until)) = (from, until)
-            && until <= from
-        {
-            self.fault::<()>("/when/until", "out_of_range", "after from");
-        }
-        let list = |name: &str| json.get(name).map(Json::list);
-        let days = |list: &[Json]| -> Vec<u32> {
-            let days = list.iter().filter_map(|day| match day.text() {
-                Some(word) => {
-                    WEEKDAYS.iter().position(|own| *own == word).and_then(|day| day.try_into().ok())
-                }
-                None => day.whole().and_then(|day| u32::try_from(day).ok()),
-            });
-            sorted(days.collect())
-        };
-        let hours = list("hours").and_then(|hours| match hours {
-            [begin, end] => begin.text().and_then(clock).zip(end.text().and_then(clock)),
-            _ => None,
-        });
-        if hours.is_some_and(|(begin, end)| end <= begin) {
-            self.fault::<()>("/when/hours/1", "out_of_range", "later than the begin, and at most 24:00");
-        }
-        let dates = list("dates").map(|dates| {
-            sorted(dates.iter().filter_map(|day| day.text().and_then(Day::parse)).collect::<Vec<Day>>())
-        });
-        Openings {
-            from,
-            until,
-            weekdays: list("weekdays").map(days),
-            month_days: list("month_days").map(days),
-            hours,
-            dates,
-            anniversary: json.get("anniversary").map(|own| self.anniversary(own)),
-        }
-    }
-
-    fn anniversary(&mut self, json: &Json) -> Anniversary {
-        let days = |name: &str| json.whole_of(name).and_then(|days| u32::try_from(days).ok()).unwrap_or(0);
-        let (before, after) = (days("before"), days("after"));
-        if before.saturating_add(after) > 180 {
-            let at = "/when/anniversary/after";
-            self.fault::<()>(at, "out_of_range", "before and after are at most 180 days together");
-        }
-        let of = match json.text_of("of") {
-            Some("registered") => AnniversaryOf::Registered,
-            _ => AnniversaryOf::Birthday,
-        };
-        Anniversary { of, before, after }
-    }
-
     pub(super) fn per_member(&mut self, json: Option<&Json>, comes_every_year: bool) -> Option<PerMember> {
         let (json, at) = (json?, "/per_member/per");
         let per = Window::ALL.into_iter().find(|window| Some(window.word()) == json.text_of("per"))?;
@@ -115,6 +62,59 @@ impl Reading<'_> {
         };
         Valid { starts_days, ends }
     }
+}
+
+/// Reads `when`, which stands there in a document of the right shape.
+pub(crate) fn openings(json: &Json, at: &str, zone: Zone, faults: &mut Vec<Fault>) -> Openings {
+    let moment = |name: &str| json.text_of(name).and_then(LocalMoment::parse).map(|local| zone.at(local));
+    let (from, until) = (moment("from"), moment("until"));
+    if let (Some(from), Some(until)) = (from, until)
+        && until <= from
+    {
+        faults.push(Fault::new(format!("{at}/until"), "out_of_range", "after from"));
+    }
+    let list = |name: &str| json.get(name).map(Json::list);
+    let days = |list: &[Json]| -> Vec<u32> {
+        let days = list.iter().filter_map(|day| match day.text() {
+            Some(word) => WEEKDAYS.iter().position(|own| *own == word).and_then(|day| day.try_into().ok()),
+            None => day.whole().and_then(|day| u32::try_from(day).ok()),
+        });
+        sorted(days.collect())
+    };
+    let hours = list("hours").and_then(|hours| match hours {
+        [begin, end] => begin.text().and_then(clock).zip(end.text().and_then(clock)),
+        _ => None,
+    });
+    if hours.is_some_and(|(begin, end)| end <= begin) {
+        let detail = "later than the begin, and at most 24:00";
+        faults.push(Fault::new(format!("{at}/hours/1"), "out_of_range", detail));
+    }
+    let dates = list("dates").map(|dates| {
+        sorted(dates.iter().filter_map(|day| day.text().and_then(Day::parse)).collect::<Vec<Day>>())
+    });
+    Openings {
+        from,
+        until,
+        weekdays: list("weekdays").map(days),
+        month_days: list("month_days").map(days),
+        hours,
+        dates,
+        anniversary: json.get("anniversary").map(|own| self::anniversary(own, at, faults)),
+    }
+}
+
+fn anniversary(json: &Json, at: &str, faults: &mut Vec<Fault>) -> Anniversary {
+    let days = |name: &str| json.whole_of(name).and_then(|days| u32::try_from(days).ok()).unwrap_or(0);
+    let (before, after) = (days("before"), days("after"));
+    if before.saturating_add(after) > 180 {
+        let detail = "before and after are at most 180 days together";
+        faults.push(Fault::new(format!("{at}/anniversary/after"), "out_of_range", detail));
+    }
+    let of = match json.text_of("of") {
+        Some("registered") => AnniversaryOf::Registered,
+        _ => AnniversaryOf::Birthday,
+    };
+    Anniversary { of, before, after }
 }
 
 /// In order, each once.

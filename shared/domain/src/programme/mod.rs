@@ -1,8 +1,10 @@
 //! The programme: one versioned document that says how members earn, spend and rise.
 
+mod boosts;
 mod brand;
 mod offers;
 mod read;
+mod referral;
 mod registration;
 mod shape;
 mod sizes;
@@ -17,10 +19,12 @@ use crate::{
     time::{Day, Instant, Zone},
 };
 
+pub use boosts::Boost;
 pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
 pub use offers::{OfferRules, PayRules};
 pub(crate) use read::check_names;
 pub use read::{every_fault, read, unchangeable};
+pub use referral::{ReferralRules, Reward};
 pub use registration::{RegistrationRules, Required};
 pub use shape::{PROGRAM, SHOWN};
 pub(crate) use sizes::NODES_MAX;
@@ -65,6 +69,10 @@ pub struct Programme {
     pub offline_points: u32,
     /// What holds of every offer.
     pub offers: OfferRules,
+    /// When orders earn more.
+    pub boosts: Vec<Boost>,
+    /// What bringing a friend gives; nothing without.
+    pub referral: Option<ReferralRules>,
     /// What must be told at registering, and who may.
     pub registration: RegistrationRules,
     /// Whether a further identity of a member needs a proof, or a shop's word.
@@ -392,6 +400,10 @@ impl Programme {
         let eligible = self.registration.eligible.as_ref();
         conditions.extend(eligible.map(|eligible| ("/registration/eligible".to_owned(), eligible)));
         conditions.extend(tags.filter_map(there).map(|(index, when)| (format!("/tags/{index}/when"), when)));
+        let boosts = self.boosts.iter().map(|boost| boost.audience.as_ref()).enumerate();
+        conditions.extend(
+            boosts.filter_map(there).map(|(index, own)| (format!("/points/boosts/{index}/audience"), own)),
+        );
         conditions
     }
 

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use super::{
     Activity, BadgeRule, Expiry, Given, GrowthRules, Lifecycle, Limit, OnLapse, OnShort, PROGRAM, Per,
-    PointsRules, Programme, TagRule, Tier, TrialRule, brand::brand, offers, registration::registration,
+    PointsRules, Programme, TagRule, Tier, TrialRule, boosts, brand::brand, offers, referral,
+    registration::registration,
 };
 use crate::{
     attribute::{AttributeKind, AttributeRule},
@@ -62,6 +63,7 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
     if region.len() != 2 || !region.bytes().all(|byte| byte.is_ascii_uppercase()) {
         faults.push(Fault::new("/default_region", "wrong_format", "two capital letters"));
     }
+    let Some(known_zone) = zone.or_else(|| Zone::of("UTC")) else { return (None, faults) };
     let amount = |text: &str| currency.and_then(|currency| Money::parse(text, currency));
     let attributes = attributes(document, &mut faults);
     let mut reader = Reader { amount: &amount, attributes: &attributes, faults: &mut faults };
@@ -75,10 +77,10 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         when: json.get("when").and_then(|when| reader.read(when, &format!("{at}/when"))),
     });
     let registration = registration(document.get("registration").unwrap_or(&Json::Null), &mut reader);
+    let boosts = boosts::boosts(document.get("points").unwrap_or(&Json::Null), known_zone, &mut reader);
     let brands = list(document, "brands", |json, at| brand(json, at, currency, &mut faults));
     let points = points(document.get("points").unwrap_or(&Json::Null), currency, &mut faults);
     let growth = growth(document.get("growth").unwrap_or(&Json::Null), currency, &mut faults);
-    let Some(known_zone) = zone.or_else(|| Zone::of("UTC")) else { return (None, faults) };
     let programme = Programme {
         version,
         since,
@@ -98,6 +100,8 @@ fn agreed(document: &Json, version: u32, since: Instant) -> (Option<Programme>, 
         lifecycle: lifecycle(document.get("lifecycle").unwrap_or(&Json::Null), &mut faults),
         offline_points: document.get("card").and_then(|card| small(card, "offline_points")).unwrap_or(0),
         offers: offers::offers(document.get("offers").unwrap_or(&Json::Null), &mut faults),
+        boosts,
+        referral: document.get("referral").map(|own| referral::referral(own, currency, &mut faults)),
         registration,
         identities_proved: document
             .get("identities")
@@ -380,6 +384,8 @@ fn agree(programme: &Programme, faults: &mut Vec<Fault>) {
     unique("tags", programme.tags.iter().map(|tag| tag.id.as_str()), faults);
     unique("attributes", programme.attributes.iter().map(|attribute| attribute.id.as_str()), faults);
     unique("activities", programme.activities.iter().map(|activity| activity.id.as_str()), faults);
+    boosts::agree(programme, faults);
+    referral::agree(programme, faults);
     for (index, tier) in programme.tiers.iter().enumerate() {
         let at = format!("/tiers/{index}");
         match index.checked_sub(1).map(|below| programme.tiers[below].growth) {
@@ -447,7 +453,7 @@ pub(crate) fn check_names(programme: &Programme, condition: &Condition, at: &str
     faults.extend(badges.map(|id| Fault::new(at, "unknown_badge", format!("no badge {id}"))));
 }
 
-fn unique<'a>(name: &str, ids: impl Iterator<Item = &'a str>, faults: &mut Vec<Fault>) {
+pub(super) fn unique<'a>(name: &str, ids: impl Iterator<Item = &'a str>, faults: &mut Vec<Fault>) {
     let mut seen = HashSet::new();
     for (index, id) in ids.enumerate() {
         if !seen.insert(id) {

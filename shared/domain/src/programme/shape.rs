@@ -1,8 +1,10 @@
 //! The shape of a programme document, for checking it and for publishing it.
 
 use super::{
+    boosts::BOOSTS,
     brand::BRAND,
     offers::{OFFERS, PAY},
+    referral::REFERRAL,
     registration::REGISTRATION,
 };
 use crate::attribute::{ATTRIBUTES_MAX, AttributeKind, CHOICES_MAX};
@@ -94,6 +96,7 @@ const POINTS: Shape = Shape::Object(&[
     ),
     optional("category_multipliers", Shape::Map { of: &Shape::Rate, max: 200 }, "by category"),
     optional("limits", Shape::List { of: &LIMIT, min: 0, max: 20 }, "on points granted"),
+    optional("boosts", BOOSTS, "会员日, when orders earn more"),
     optional("pay", PAY, "what points pay at a checkout; nothing unless given"),
 ]);
 
@@ -204,7 +207,7 @@ const ATTRIBUTE: Shape = Shape::Object(&[
     optional("staff", Shape::Bool, "whether staff alone set and see it; false unless given"),
 ]);
 
-const FIELDS: [Field; 19] = [
+const FIELDS: [Field; 20] = [
     required("name", Shape::Text { max: 100 }, "the programme's name"),
     required("time_zone", Shape::Text { max: 64 }, "IANA name; its local calendar counts"),
     required("currency", Shape::Text { max: 3 }, "ISO 4217 code"),
@@ -249,6 +252,7 @@ const FIELDS: [Field; 19] = [
         "会员卡",
     ),
     optional("offers", OFFERS, "权益, what holds of every offer"),
+    optional("referral", REFERRAL, "推荐, what bringing a friend gives"),
     optional("registration", REGISTRATION, "what must be told at registering, and who may"),
     optional(
         "identities",
@@ -269,8 +273,8 @@ const FIELDS: [Field; 19] = [
 /// The whole document.
 pub const PROGRAM: Shape = Shape::Object(&FIELDS);
 
-const SHOWN_FIELDS: [Field; 20] = {
-    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 20];
+const SHOWN_FIELDS: [Field; 21] = {
+    let mut fields = [optional("version", COUNT, "the version it is, or is based on"); 21];
     let mut index = 0;
     while index < FIELDS.len() {
         fields[index] = FIELDS[index];
