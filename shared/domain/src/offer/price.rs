@@ -33,7 +33,8 @@ mod units;
 use super::Offer;
 use crate::{
     id::{BrandId, OrderLineId, TierId},
-    number::{Currency, Figure, Money, Quantity, Rate},
+    number::{Currency, Figure, Money, Quantity},
+    programme::{OfferRules, PayRules, Programme},
     time::Instant,
 };
 
@@ -109,7 +110,7 @@ pub struct Known<'a> {
     /// The points that the member can spend; 0 for a guest.
     pub points_available: u64,
     /// What the programme says.
-    pub rules: &'a Rules,
+    pub rules: Rules<'a>,
     /// The newest versions of the `auto` discounts and `access` offers, in whatever order; those that
     /// [concern](concerns) the draft are enough. Each at most once.
     pub autos: &'a [Judged<'a>],
@@ -118,28 +119,22 @@ pub struct Known<'a> {
     pub coupons: &'a [Coupon<'a>],
 }
 
-/// What the programme says of offers.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Rules {
+/// What the programme says.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
     /// Its money.
     pub currency: Currency,
-    /// The most that discounts of goods may take after unit prices, in hundredths: `offers.max_discount_percent`.
-    pub max_discount_percent: Option<Rate>,
-    /// Categories that no discount is for: `offers.excluded_categories`.
-    pub excluded_categories: Vec<String>,
-    /// How points pay: `points.pay`. Without it none does.
-    pub pay: Option<Pay>,
+    /// What holds of every offer.
+    pub offers: &'a OfferRules,
+    /// How points pay. Without it none does.
+    pub pay: Option<PayRules>,
 }
 
-/// How points pay.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Pay {
-    /// What one is worth, in units of the currency. Above 0.
-    pub worth: Rate,
-    /// How much of the total they may be worth, in hundredths: at most 100.
-    pub max_percent: Rate,
-    /// Points are paid in whole steps of so many, from 1.
-    pub step: u64,
+impl<'a> Rules<'a> {
+    /// Those of a programme.
+    pub fn of(programme: &'a Programme) -> Rules<'a> {
+        Rules { currency: programme.currency, offers: &programme.offers, pay: programme.points.pay }
+    }
 }
 
 /// An offer, with what was judged outside of this order. What a use that is revised has taken counts as left.

@@ -13,7 +13,7 @@ use domain::{
             Rules, State, Told, Unpriced, evaluate,
         },
     },
-    programme::{self, Programme},
+    programme::{self, OfferRules, PayRules, Programme},
     time::Instant,
 };
 use serde_json::{Value, json};
@@ -80,10 +80,6 @@ pub(crate) fn money(text: &str) -> Money {
     Money::parse(text, cny()).unwrap()
 }
 
-pub(crate) fn rules() -> Rules {
-    Rules { currency: cny(), max_discount_percent: None, excluded_categories: Vec::new(), pay: None }
-}
-
 /// An order, and what is known of it.
 #[derive(Clone)]
 pub(crate) struct Case<'a> {
@@ -91,7 +87,8 @@ pub(crate) struct Case<'a> {
     pub(crate) delivery: Option<Money>,
     pub(crate) autos: Vec<Judged<'a>>,
     pub(crate) coupons: Vec<Coupon<'a>>,
-    pub(crate) rules: Rules,
+    pub(crate) offers: OfferRules,
+    pub(crate) pay: Option<PayRules>,
     pub(crate) choose: Choose,
     pub(crate) tier: Option<TierId>,
     pub(crate) points: Option<(PointsAsked, u64)>,
@@ -106,7 +103,8 @@ impl<'a> Case<'a> {
             delivery: None,
             autos: autos.iter().map(judged).collect(),
             coupons: coupons.iter().map(coupon).collect(),
-            rules: rules(),
+            offers: OfferRules::default(),
+            pay: None,
             choose: Choose::Listed,
             tier: Some(TierId::of_checked("basic")),
             points: None,
@@ -130,7 +128,7 @@ impl<'a> Case<'a> {
             at: self.at,
             tier: self.tier.as_ref(),
             points_available: self.points.map_or(0, |(_, available)| available),
-            rules: &self.rules,
+            rules: Rules { currency: cny(), offers: &self.offers, pay: self.pay },
             autos: &self.autos,
             coupons: &self.coupons,
         };

@@ -11,8 +11,8 @@ use domain::{
     offer::{
         Gives, How, Restore, code,
         price::{
-            Answer, By, Choose, Coupon, Draft, Judged, Known, Line, Outcome, PointsAsked, State, Unpriced,
-            evaluate, returned::Frozen,
+            Answer, By, Choose, Coupon, Draft, Judged, Known, Line, Outcome, PointsAsked, Rules, State,
+            Unpriced, evaluate, returned::Frozen,
         },
     },
     time::Instant,
@@ -202,7 +202,7 @@ impl Replay {
             at: world.now,
             tier: who.map(|who| who.1.tier_in_effect()),
             points_available: who.map_or(0, |who| who.1.available()),
-            rules: &world.rules,
+            rules: Rules::of(&world.programme),
             autos: &autos,
             coupons: &coupons,
         };

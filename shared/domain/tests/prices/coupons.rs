@@ -140,7 +140,7 @@ fn the_best_coupons_are_chosen() {
         issued("half", json!({"amount": "5.00"}), all()),
     ];
     let mut case = Case::new(&lines("tea 1 100.00"), &[], &equal);
-    (case.choose, case.rules.max_discount_percent) = (Choose::Best, Rate::parse("10"));
+    (case.choose, case.offers.max_discount_percent) = (Choose::Best, Rate::parse("10"));
     let chosen = |case: &Case<'_>| case.answer().coupons[0].offer.as_ref().map(|(id, _)| id.to_string());
     assert_eq!(chosen(&case).as_deref(), Some("a"));
     case.coupons[0].ends = Some(Instant(9));

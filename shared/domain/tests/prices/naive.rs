@@ -134,7 +134,7 @@ pub(crate) fn check(case: &Case<'_>, answer: &Answer) {
     }
     let sum: u64 = rows.iter().map(|row| row.left).sum();
     let most = case
-        .rules
+        .offers
         .max_discount_percent
         .map(|percent| Ratio::whole(sum).times(&Ratio::of(percent.millionths(), 100_000_000u64)).half_up());
     let prices: Vec<u64> = rows.iter().map(|row| row.left).collect();

@@ -154,7 +154,7 @@ impl Order {
     fn case(&self) -> Case<'_> {
         let mut case = Case::new(&self.lines, &self.autos, &self.coupons);
         case.delivery = self.delivery.map(Money);
-        case.rules.max_discount_percent = self.most.and_then(|most| Rate::parse(&most.to_string()));
+        case.offers.max_discount_percent = self.most.and_then(|most| Rate::parse(&most.to_string()));
         case
     }
 }

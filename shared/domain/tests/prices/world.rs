@@ -10,11 +10,11 @@ use domain::{
     id::{BrandId, OfferId, OrderId, OrderLineId},
     json::Json,
     member::{Member, MemberId, Person},
-    number::{Money, Quantity, Rate, SignedMoney},
+    number::{Money, Quantity, SignedMoney},
     offer::{
         self, Gives, How, Offer, Quota, Times,
         openings::{Birthday, OwnDays},
-        price::{self, Coupon, DraftLine, Judged, Opens, Pay, Rules, State, Window},
+        price::{self, Coupon, DraftLine, Judged, Opens, State, Window},
     },
     programme::{self, Programme, Timeline},
     settle::settle,
@@ -25,7 +25,6 @@ use serde_json::Value;
 pub(crate) struct World {
     pub(crate) programmes: Timeline,
     pub(crate) programme: Arc<Programme>,
-    pub(crate) rules: Rules,
     pub(crate) offers: BTreeMap<String, Vec<Offer>>,
     pub(crate) members: BTreeMap<String, Customer>,
     pub(crate) grants: Vec<Held>,
@@ -76,27 +75,12 @@ impl World {
         let mut document = document.clone();
         let own = document.as_object_mut().unwrap();
         own.remove("referral");
-        let of_offers = own.remove("offers").unwrap_or_default();
-        let points = document["points"].as_object_mut().unwrap();
-        points.remove("boosts");
-        let pay = points.remove("pay");
+        document["points"].as_object_mut().unwrap().remove("boosts");
         let programme = programme::read(&Json::parse(document.to_string().as_bytes()).unwrap(), 1, start);
         let programme = Arc::new(programme.unwrap());
-        let rate = |value: &Value| Rate::parse(&plain(value));
-        let rules = Rules {
-            currency: programme.currency,
-            max_discount_percent: of_offers.get("max_discount_percent").and_then(rate),
-            excluded_categories: texts(&of_offers["excluded_categories"]),
-            pay: pay.map(|pay| Pay {
-                worth: rate(&pay["worth"]).unwrap(),
-                max_percent: rate(&pay["max_percent"]).unwrap(),
-                step: pay["step"].as_u64().unwrap_or(1),
-            }),
-        };
         World {
             programmes: Timeline::new(vec![programme.clone()]).unwrap(),
             programme,
-            rules,
             offers: BTreeMap::new(),
             members: BTreeMap::new(),
             grants: Vec::new(),

@@ -8,7 +8,7 @@ use crate::{
 
 /// Whether an `auto` discount or an `access` offer touches a draft, as far as its document says. What it does not touch
 /// need not be known to price it.
-pub fn concerns(offer: &Offer, draft: &Draft<'_>, rules: &Rules) -> bool {
+pub fn concerns(offer: &Offer, draft: &Draft<'_>, rules: Rules<'_>) -> bool {
     offer.how == How::Auto
         && matches!(offer.gives, Gives::Discount(_) | Gives::Access { .. })
         && is_here(offer, draft)
@@ -22,14 +22,14 @@ pub(super) fn is_here(offer: &Offer, draft: &Draft<'_>) -> bool {
 }
 
 /// Whether the line is one that the offer is about.
-pub(super) fn matches(offer: &Offer, line: &DraftLine, rules: &Rules) -> bool {
+pub(super) fn matches(offer: &Offer, line: &DraftLine, rules: Rules<'_>) -> bool {
     let items = &offer.items;
     let is_in = |list: &[String], own: Option<&String>| own.is_some_and(|own| list.contains(own));
     let (category, sku) = (line.category.as_ref(), line.sku.as_ref());
     let is_discount = matches!(offer.gives, Gives::Discount(_));
     if is_in(&items.excluded_categories, category)
         || is_in(&items.excluded_skus, sku)
-        || (is_discount && is_in(&rules.excluded_categories, category))
+        || (is_discount && is_in(&rules.offers.excluded_categories, category))
     {
         return false;
     }
@@ -43,7 +43,7 @@ pub(super) fn matches(offer: &Offer, line: &DraftLine, rules: &Rules) -> bool {
 }
 
 /// The lines that it is about, without those that are blocked.
-pub(super) fn matching(offer: &Offer, lines: &[DraftLine], is_open: &[bool], rules: &Rules) -> Vec<usize> {
+pub(super) fn matching(offer: &Offer, lines: &[DraftLine], is_open: &[bool], rules: Rules<'_>) -> Vec<usize> {
     let own = lines.iter().zip(is_open).enumerate();
     let own = own.filter(|(_, (line, is_open))| **is_open && matches(offer, line, rules));
     own.map(|(index, _)| index).collect()

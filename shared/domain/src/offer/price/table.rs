@@ -104,7 +104,7 @@ impl<'a> Table<'a> {
             fitting.into_iter().partition(|(auto, _)| unit_price(table.autos[*auto].offer).is_some());
         let mut entries = table.price_units(units);
         let sum: u64 = table.prices.iter().sum();
-        table.most = known.rules.max_discount_percent.map(|percent| {
+        table.most = known.rules.offers.max_discount_percent.map(|percent| {
             exact::taking(&Off::Percent(percent.millionths(), None), &[Part::whole(0)], &[sum]).amount
         });
         entries.extend(others.into_iter().filter_map(|(auto, matching)| table.auto(auto, &matching)));
