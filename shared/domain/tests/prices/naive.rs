@@ -6,7 +6,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use domain::{
     number::Money,
     offer::{
-        Discount, Gives, How, Offer, Units,
+        Discount, Gives, How, Offer, Units, With,
         price::{Answer, DraftLine, Judged, Line, Outcome, Priced, Reason, Told},
     },
 };
@@ -138,6 +138,7 @@ pub(crate) fn check(case: &Case<'_>, answer: &Answer) {
         .max_discount_percent
         .map(|percent| Ratio::whole(sum).times(&Ratio::of(percent.millionths(), 100_000_000u64)).half_up());
     let prices: Vec<u64> = rows.iter().map(|row| row.left).collect();
+    check_stacking(case, answer, &rows, &prices, most);
     let step = |told: &Told| {
         let offer = case.offer_of(told);
         (told.coupon.is_some(), matches!(offer.gives, Gives::Discount(Discount::Steps(_))))
@@ -337,4 +338,76 @@ fn check_minimum(case: &Case<'_>, rows: &[Row<'_>], prices: &[u64], told: &Told)
         _ => {}
     }
     assert!(offer.how != How::Claim);
+}
+
+/// Whether the one names the other.
+fn names(one: &Offer, other: &Offer) -> bool {
+    match &one.stack.with {
+        With::All => true,
+        With::Named(names) => {
+            names.iter().any(|name| Some(name) == group(other).as_ref() || other.id == **name)
+        }
+    }
+}
+
+fn group(offer: &Offer) -> Option<String> {
+    if is_unit_price(offer) { Some("price".to_owned()) } else { offer.stack.group.clone() }
+}
+
+fn is_unit_price(offer: &Offer) -> bool {
+    matches!(offer.gives, Gives::Discount(Discount::UnitPrice(_)))
+}
+
+/// Of goods: the smallest id of those with which it does not combine.
+fn conflict(own: &Offer, others: &[&Offer]) -> Option<Reason> {
+    let conflicts = others.iter().filter(|other| {
+        let apart = own.items.not_priced && is_unit_price(other);
+        let same = group(own).is_some() && group(own) == group(other);
+        !apart && (same || !names(own, other) || !names(other, own))
+    });
+    conflicts.map(|other| other.id.clone()).min().map(|by| Reason::ExcludedBy { by })
+}
+
+/// Which of the discounts of goods that may be used are used together.
+fn check_stacking(case: &Case<'_>, answer: &Answer, rows: &[Row<'_>], prices: &[u64], most: Option<u64>) {
+    let may_be_used = |told: &&Told| {
+        is_of_goods(case.offer_of(told))
+            && matches!(
+                told.outcome,
+                Outcome::Taken { .. } | Outcome::Not(Reason::ExcludedBy { .. } | Reason::NoEffect)
+            )
+    };
+    let is_used = |told: &&&Told| matches!(told.outcome, Outcome::Units { .. } | Outcome::Taken { .. });
+    let of_units = answer.offers.iter().filter(|told| matches!(told.outcome, Outcome::Units { .. }));
+    let mut staying: Vec<&Offer> = of_units.map(|told| case.offer_of(told)).collect();
+    let alone = |told: &Told| {
+        let amount = take(case.offer_of(told), rows, prices).1;
+        amount.min(most.unwrap_or(u64::MAX))
+    };
+    let mut autos: Vec<&Told> = answer.offers.iter().filter(may_be_used).collect();
+    autos.sort_by_key(|told| (std::cmp::Reverse(alone(told)), &case.offer_of(told).id));
+    for told in &autos {
+        match conflict(case.offer_of(told), &staying) {
+            Some(reason) => assert_eq!(told.outcome, Outcome::Not(reason)),
+            None if alone(told) == 0 => assert_eq!(told.outcome, Outcome::Not(Reason::NoEffect)),
+            None => staying.push(case.offer_of(told)),
+        }
+    }
+    let stay = |told: &&&Told| staying.iter().any(|offer| offer.id == case.offer_of(told).id);
+    assert!(
+        autos
+            .iter()
+            .filter(stay)
+            .all(|told| !matches!(told.outcome, Outcome::Not(Reason::ExcludedBy { .. })))
+    );
+    let all: Vec<&Told> = answer.offers.iter().collect();
+    let used = all.iter().filter(is_used).map(|told| case.offer_of(told));
+    let mut used: Vec<&Offer> = used.filter(|offer| is_unit_price(offer) || is_of_goods(offer)).collect();
+    for told in answer.coupons.iter().filter(may_be_used) {
+        match (conflict(case.offer_of(told), &used), &told.outcome) {
+            (Some(reason), outcome) => assert_eq!(*outcome, Outcome::Not(reason)),
+            (None, Outcome::Taken { .. }) => used.push(case.offer_of(told)),
+            (None, outcome) => assert_eq!(*outcome, Outcome::Not(Reason::NoEffect)),
+        }
+    }
 }
