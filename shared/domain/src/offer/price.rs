@@ -7,9 +7,9 @@
 //!
 //! What needs a store or a calendar is judged outside and handed in as a [`Judged`]: whether the audience fits, whether
 //! the offer is open, how many are left. What remains is arithmetic, in the order of the steps: which lines are not
-//! sold to this member ([`access`]), what each unit costs ([`units`]), which offers may be used at all ([`judge`]), what
-//! each takes ([`till`]) and which of them combine ([`stack`]), which coupons are best ([`best`]). Everything is exact;
-//! each offer is rounded once, and shared over the lines by largest remainder ([`exact`]). What of it is given back when
+//! sold to this member (`access`), what each unit costs (`units`), which offers may be used at all (`judge`), what
+//! each takes (`till`) and which of them combine (`stack`), which coupons are best (`best`). Everything is exact;
+//! each offer is rounded once, and shared over the lines by largest remainder (`exact`). What of it is given back when
 //! units come back is [`returned`].
 //!
 //! **What a caller does once for each version of the offers:** lists, for each brand, the newest versions of the `auto`

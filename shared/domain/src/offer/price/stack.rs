@@ -39,8 +39,12 @@ pub(super) fn combine(one: &Offer, other: &Offer) -> bool {
         }
         // Step 2 decides among them.
         (About::Units, About::Units) => true,
-        (About::Units, About::Goods) if other.items.not_priced => true,
-        (About::Goods, About::Units) if one.items.not_priced => true,
+        // A unit price itself is of all units.
+        (About::Units, About::Goods) | (About::Goods, About::Units)
+            if one.items.not_priced || other.items.not_priced =>
+        {
+            true
+        }
         (About::Units | About::Goods, About::Units | About::Goods) | (About::Delivery, About::Delivery) => {
             let same = group(one).is_some_and(|group_of_one| Some(group_of_one) == group(other));
             !same && names(one, other) && names(other, one)
