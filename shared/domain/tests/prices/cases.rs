@@ -11,8 +11,8 @@ use domain::{
     offer::{
         Gives, How, Restore, code,
         price::{
-            Answer, By, Choose, Coupon, Draft, Judged, Known, Line, Outcome, PointsAsked, Rules, State,
-            Unpriced, evaluate, returned::Frozen,
+            Answer, By, Choose, Coupon, Draft, Judged, Known, Line, PointsAsked, Rules, State, Unpriced,
+            evaluate, returned::Frozen,
         },
     },
     time::Instant,
@@ -303,12 +303,10 @@ impl Replay {
             let Some((id, version)) = &told.offer else { continue };
             let grant = told.coupon.and_then(|coupon| priced.grants[coupon]);
             let offer = &world.offers[id.as_str()][*version as usize - 1];
-            let (uses, amount) = match &told.outcome {
-                Outcome::Units { quantity, amount } => (*quantity, amount.0),
-                Outcome::Taken { amount, .. } => (1, amount.0),
-                Outcome::Pieces { quantity } => (*quantity, offer.settle.unwrap_or_default().0 * quantity),
-                Outcome::Not(_) => continue,
-            };
+            let (uses, Money(amount)) = told.outcome.takes(offer);
+            if uses == 0 {
+                continue;
+            }
             let window = world.window(offer, who.as_ref().map(|who| who.2));
             taken.push(Taken { offer: id.as_str().to_owned(), window, uses, amount, grant });
         }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     id::{OfferId, OrderLineId},
     number::{Money, Quantity},
+    offer::Offer,
     time::Instant,
 };
 
@@ -127,6 +128,25 @@ pub enum Outcome {
     },
     /// It does not apply.
     Not(Reason),
+}
+
+impl Outcome {
+    /// What a use takes of an offer: of its `uses` (and of the member's number) the units at its price, the pieces of an
+    /// item or service, else one; and of its `budget` what it took, or what the pieces are worth between brands. Nothing
+    /// where it does not apply.
+    pub fn takes(&self, offer: &Offer) -> (u64, Money) {
+        match self {
+            Outcome::Units { quantity, amount } => (*quantity, *amount),
+            Outcome::Taken { amount, .. } => (1, *amount),
+            Outcome::Pieces { quantity } => (*quantity, worth(offer, *quantity)),
+            Outcome::Not(_) => (0, Money(0)),
+        }
+    }
+}
+
+/// What pieces of an item or service are worth between brands.
+pub(super) fn worth(offer: &Offer, pieces: u64) -> Money {
+    Money(offer.settle.map_or(0, |settle| settle.0.saturating_mul(pieces)))
 }
 
 /// The delivery and what it costs.

@@ -3,7 +3,7 @@
 use super::{
     Coupon, Draft, Judged, Known, Opens,
     access::{self, Blocked},
-    answer::Reason,
+    answer::{Reason, worth},
     exact::{self, Off, Part},
     judge,
     scope::{self, Scope},
@@ -293,9 +293,7 @@ impl<'a> Table<'a> {
                 let amount = exact::taking(off, scope.base(), &self.prices).amount;
                 self.most.map_or(amount, |most| amount.min(most))
             }
-            (None, Step::Pieces) => {
-                offer.settle.map_or(0, |settle| settle.0.saturating_mul(self.draft.pieces))
-            }
+            (None, Step::Pieces) => worth(offer, self.draft.pieces).0,
             (None, _) => 0,
         };
         let is_late = offer.items.minimum_on_net;
