@@ -26,7 +26,7 @@ pub fn value(symbol: u8) -> Option<u8> {
 }
 
 /// The value of the check symbol after symbols of those values, each below 32: from 0, for each in order
-/// c = x·(c + s) over GF(32) = GF(2)[x]/(x⁵ + x² + 1), bits as coefficients. It differs if one symbol is another, and if
+/// c = x·(c + s) over GF(32), the polynomials over GF(2) modulo x⁵ + x² + 1, bits as coefficients. It differs if one symbol is another, and if
 /// two different neighbours change places.
 pub fn check(values: &[u8]) -> u8 {
     values.iter().fold(0, |check, value| times_x(check ^ (value & 31)))

@@ -23,7 +23,7 @@ pub use boosts::Boost;
 pub use brand::{Brand, BrandKind, BrandLimit, BrandPer, Funding, May, Sees, Way};
 pub use offers::{OfferRules, PayRules};
 pub(crate) use read::check_names;
-pub use read::{every_fault, read, unchangeable};
+pub use read::{every_fault, read, read_new, unchangeable};
 pub use referral::{ReferralRules, Reward};
 pub use registration::{RegistrationRules, Required};
 pub use shape::{PROGRAM, SHOWN};

@@ -96,8 +96,12 @@ const POINTS: Shape = Shape::Object(&[
     ),
     optional("category_multipliers", Shape::Map { of: &Shape::Rate, max: 200 }, "by category"),
     optional("limits", Shape::List { of: &LIMIT, min: 0, max: 20 }, "on points granted"),
-    optional("boosts", BOOSTS, "会员日, when orders earn more"),
-    optional("pay", PAY, "what points pay at a checkout; nothing unless given"),
+    optional("boosts", BOOSTS, "not obeyed yet, and so refused: 会员日, when orders earn more"),
+    optional(
+        "pay",
+        PAY,
+        "not obeyed yet, and so refused: what points pay at a checkout; nothing unless given",
+    ),
 ]);
 
 const TIER: Shape = Shape::Object(&[
@@ -251,8 +255,8 @@ const FIELDS: [Field; 20] = [
         )]),
         "会员卡",
     ),
-    optional("offers", OFFERS, "权益, what holds of every offer"),
-    optional("referral", REFERRAL, "推荐, what bringing a friend gives"),
+    optional("offers", OFFERS, "not obeyed yet, and so refused: 权益, what holds of every offer"),
+    optional("referral", REFERRAL, "not obeyed yet, and so refused: 推荐, what bringing a friend gives"),
     optional("registration", REGISTRATION, "what must be told at registering, and who may"),
     optional(
         "identities",

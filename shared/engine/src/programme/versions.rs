@@ -166,7 +166,7 @@ impl Programmes {
             None => None,
         };
         let since = request.now;
-        let next = programme::read(document, newest + 1, since).map_err(ProgramError::Invalid)?;
+        let next = programme::read_new(document, newest + 1, since).map_err(ProgramError::Invalid)?;
         let earlier = match head {
             Some(_) => {
                 // All of them have their say, those too that another instance has just saved.
