@@ -98,6 +98,7 @@ mod timely;
 mod tokens;
 mod told;
 mod told_late;
+mod told_persons;
 mod torn;
 mod walk;
 mod webhooks;

@@ -258,7 +258,12 @@ async fn an_answer_is_remembered_with_the_person() {
 }
 
 /// What the engine does of a proved identity; proofs by themselves come with codes.
-async fn prove(shop: &Shop, member: &str, value: &str, proved: bool) -> Result<u16, engine::Error> {
+pub(crate) async fn prove(
+    shop: &Shop,
+    member: &str,
+    value: &str,
+    proved: bool,
+) -> Result<u16, engine::Error> {
     let now = shop.api.clock.now();
     let hash = shop.api.secrets.identity_hash("external", "app", value);
     let identity = Identity {

@@ -4,7 +4,7 @@
 use domain::{
     event::{EventType, Hearers},
     id::BrandId,
-    programme::BrandKind,
+    programme::{BrandKind, Programme},
 };
 use engine::{Error, Happening, What, id::Reference};
 
@@ -17,6 +17,8 @@ pub enum Hears {
     Nothing,
     /// All of it.
     Whole,
+    /// What a shop of the house may see: all but what staff alone see of a person.
+    House,
     /// What a partner is told, which knows the member by that reference, if it is about one.
     AsPartner(Option<Reference>),
 }
@@ -34,7 +36,9 @@ impl Api {
         let (what, hearers) = (&happening.what, happening.kind.hearers());
         match (known.kind, hearers) {
             (_, Hearers::Own) if what.brand() != Some(own) => Ok(Hears::Nothing),
-            (BrandKind::Own, _) => Ok(Hears::Whole),
+            // That something of staff's own has changed is staff's own too.
+            (BrandKind::Own, _) if is_of_staff_alone(happening, programmes.newest()) => Ok(Hears::Nothing),
+            (BrandKind::Own, _) => Ok(Hears::House),
             // Whoever asks for a test gets it.
             (BrandKind::Partner, Hearers::Own) if happening.kind == EventType::WebhookTest => {
                 Ok(Hears::AsPartner(None))
@@ -73,10 +77,23 @@ impl Api {
         let show = Show { programme: programmes.newest() };
         let text = match hears {
             Hears::Nothing => return Ok(None),
-            Hears::Whole => serde_json::to_vec(&show.event(happening)),
+            Hears::Whole => serde_json::to_vec(&show.event(happening, true)),
+            Hears::House => serde_json::to_vec(&show.event(happening, false)),
             Hears::AsPartner(reference) => serde_json::to_vec(&show.partner_event(happening, reference)),
         };
         #[expect(clippy::expect_used, reason = "an event that cannot be written must not go out empty")]
         Ok(Some(text.expect("structs with string keys, written to memory")))
     }
+}
+
+/// Whether it tells of nothing but fields that staff alone see.
+fn is_of_staff_alone(happening: &Happening, programme: &Programme) -> bool {
+    let What::Noted(noted) = &happening.what else { return false };
+    !noted.fields.is_empty() && noted.fields.iter().all(|field| is_staffs(field, programme))
+}
+
+/// Whether staff alone see that field of a person: an attribute of theirs, or one that the programme has no more.
+pub(crate) fn is_staffs(field: &str, programme: &Programme) -> bool {
+    let Some(id) = field.strip_prefix("profile.attributes.") else { return false };
+    programme.attributes.iter().find(|rule| rule.id == id).is_none_or(|rule| rule.staff)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Entry, PartnerEntry, Show, by, id};
-use crate::{At, Id, OrNull, Ulid};
+use crate::{At, Id, OrNull, Ulid, hears::is_staffs};
 
 /// An event as staff and the house's brands get it.
 #[derive(Serialize)]
@@ -48,8 +48,8 @@ enum EventData<E> {
 }
 
 impl Show<'_> {
-    /// An event as staff and the house's brands get it.
-    pub(crate) fn event<'a>(&self, happening: &'a Happening) -> Event<'a> {
+    /// An event as the house's brands get it and, with what staff alone see of a person, as staff do.
+    pub(crate) fn event<'a>(&self, happening: &'a Happening, is_staff: bool) -> Event<'a> {
         let what = &happening.what;
         let recorded_at = what.recorded_at();
         let (seq, occurred_at, data) = match what {
@@ -58,7 +58,7 @@ impl Show<'_> {
                 let shown = self.shown_entry(entry, true).in_full(entry.event.kind.row());
                 (Some(entry.seq), entry.event.occurred_at, EventData::Entry(Box::new(shown)))
             }
-            _ => (None, recorded_at, EventData::Facts(self.facts(happening))),
+            _ => (None, recorded_at, EventData::Facts(self.facts(happening, is_staff))),
         };
         Event {
             id: Ulid(happening.id),
@@ -119,7 +119,7 @@ impl Show<'_> {
     }
 
     /// What is told of something that has no entry.
-    fn facts(&self, happening: &Happening) -> Map<String, Value> {
+    fn facts(&self, happening: &Happening, is_staff: bool) -> Map<String, Value> {
         let mut facts = Map::new();
         let mut add = |name: &str, value: Value| _ = facts.insert(name.to_owned(), value);
         match &happening.what {
@@ -150,8 +150,10 @@ impl Show<'_> {
                         _ => add(name, value.as_str().into()),
                     }
                 }
-                if !noted.fields.is_empty() {
-                    add("fields", noted.fields.clone().into());
+                let is_seen = |field: &&String| is_staff || !is_staffs(field, self.programme);
+                let fields: Vec<&str> = noted.fields.iter().filter(is_seen).map(String::as_str).collect();
+                if !fields.is_empty() {
+                    add("fields", fields.into());
                 }
                 add("by", by(noted.by).into());
             }

@@ -29,9 +29,9 @@ use crate::{
         standing::{newborn, settled},
     },
     people::{
-        People,
+        People, changes,
         register::Registration,
-        tags::tag_by_hand,
+        tags::{self, tag_by_hand},
         told::{has_left, take, within_attributes},
     },
     store::{
@@ -366,6 +366,7 @@ impl People {
         }
         let points = told.balance.as_ref().map(|_| balance_points(&decision.events));
         let tags: &[String] = if has_left(decision.member.status) { &[] } else { &coming.tags };
+        let tags_before = decision.member.tags.clone();
         let tagged = tag(&programmes, &mut decision.member, tags)?;
         let Decision { events, member: after, .. } = decision;
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
@@ -385,6 +386,12 @@ impl People {
             writes.push(still(keys::member(after.id), loaded.version));
         }
         writes.extend(about);
+        if let Some((before, version)) = &known {
+            writes.extend(changes::told_outward(request, after.id, before, &person, *version));
+        }
+        if let Some(loaded) = loaded.as_ref().filter(|_| tagged) {
+            writes.push(tags::told_outward(request, after.id, &tags_before, &after.tags, loaded.version));
+        }
         let claim = ClaimRecord { member: after.id };
         writes.extend(claims.into_iter().map(|key| put(key, Expect::Absent, &claim)));
         // What follows the person in the index, before and after, has room beside it, and so has the note of an import by

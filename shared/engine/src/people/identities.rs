@@ -94,7 +94,7 @@ impl People {
                 verify(&mut person, &new.identity, &holder.form.value);
                 (holder.form.value.clone(), Vec::new())
             }
-            None => self.taken(id, new, holder, &mut person).await?,
+            None => self.taken(request, id, new, holder, &mut person).await?,
         };
         // It may be an earlier attempt of this request that has added it.
         let by_this = in_doubt && before.changed.as_ref() == Some(&new.changed);
@@ -124,6 +124,7 @@ impl People {
     /// form it is stored, and what is written besides the person.
     async fn taken(
         &self,
+        request: &Request,
         id: MemberId,
         new: &NewIdentity,
         holder: Option<Holder<'_>>,
@@ -136,7 +137,7 @@ impl People {
         let claim = ClaimRecord { member: id };
         let (form, mut writes) = match &holder {
             None => (&new.claim.own, Vec::new()),
-            Some(holder) => (holder.form, vec![self.given_up(new, holder).await?]),
+            Some(holder) => (holder.form, self.given_up(request, new, holder).await?),
         };
         // Whoever has it now is bound by the person that gives it up.
         let free = if holder.is_none() { Expect::Absent } else { Expect::Anything };
@@ -168,6 +169,7 @@ impl People {
             writes.push(put(keys::person(other), Expect::Version(version), &person));
             writes.push(still(keys::member(id), loaded.version));
             writes.extend(told_outward(request, id, &before, &person, version));
+            request.note(&mut writes);
         }
         self.programme.timeline_of(&loaded.record.member).await?;
         let view = self.view(&loaded.record.member, Some(&loaded.record), own, request.now).await?;
@@ -183,16 +185,24 @@ impl People {
     }
 
     /// The other member without it.
-    async fn given_up(&self, new: &NewIdentity, holder: &Holder<'_>) -> Result<Write, Error> {
+    async fn given_up(
+        &self,
+        request: &Request,
+        new: &NewIdentity,
+        holder: &Holder<'_>,
+    ) -> Result<Vec<Write>, Error> {
         let other = holder.member;
         let (mut person, version) = self.records.person(other).await?.ok_or(StoreError::LostRace)?;
         let place = place_of(&person, &new.identity, &holder.form.value).ok_or(StoreError::LostRace)?;
         if !new.proved || person.identities[place].verified || person.identities.len() == 1 {
             return Err(Error::IdentityConflict { members: vec![other] });
         }
+        let before = person.clone();
         person.identities.remove(place);
         person.changed = Some(new.changed.clone());
-        Ok(put(keys::person(other), Expect::Version(version), &person))
+        let mut writes = vec![put(keys::person(other), Expect::Version(version), &person)];
+        writes.extend(told_outward(request, other, &before, &person, version));
+        Ok(writes)
     }
 
     /// Removes the identity of which `claim` says by what it is claimed; it says nothing of the others.

@@ -19,7 +19,7 @@ use crate::{
     people::{
         People,
         changes::told_outward,
-        tags::TAGS_MAX,
+        tags::{self, TAGS_MAX},
         told::{fill, within_attributes, within_consents},
         view::MemberView,
     },
@@ -232,6 +232,10 @@ impl People {
             about.extend(told_outward(request, id, &before, &person, version));
         } else {
             about.push(still(keys::person(id), version));
+        }
+        if stays.member.tags != to.member.tags {
+            let (before, after) = (&to.member.tags, &stays.member.tags);
+            about.push(tags::told_outward(request, id, before, after, to.loaded.version));
         }
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
         let away = parts.member(from.part(request, &goes, None, None));

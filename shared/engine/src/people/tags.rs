@@ -108,7 +108,7 @@ impl People {
 }
 
 /// The write that tells which tags came and which went, in the commit that changes the member: it was read in that version.
-fn told_outward(
+pub(super) fn told_outward(
     request: &Request,
     member: MemberId,
     before: &[String],

@@ -6,10 +6,19 @@ use bytes::Bytes;
 
 use super::{
     Feed, Instant, Key, Kind, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write,
+    keys::kind,
 };
 
 /// The same store; what is committed through this handle is committed quietly.
 pub(crate) struct Quiet(pub(crate) Arc<dyn Store>);
+
+impl Quiet {
+    /// Without what is noted only to be told outward: nobody is told.
+    fn untold(mut writes: Vec<Write>) -> Vec<Write> {
+        writes.retain(|write| write.key.kind() != kind::HAPPENED);
+        writes
+    }
+}
 
 impl Store for Quiet {
     fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
@@ -30,12 +39,14 @@ impl Store for Quiet {
     }
 
     fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
-        self.0.commit_as(writes, Manner::Quiet)
+        self.0.commit_as(Quiet::untold(writes), Manner::Quiet)
     }
 
     fn commit_as(&self, writes: Vec<Write>, manner: Manner) -> Pending<'_, Result<Version, StoreError>> {
-        let manner = if manner == Manner::Plain { Manner::Quiet } else { manner };
-        self.0.commit_as(writes, manner)
+        match manner {
+            Manner::Plain | Manner::Quiet => self.commit(writes),
+            Manner::Anew => self.0.commit_as(writes, manner),
+        }
     }
 
     fn commit_until(&self, put: Write, until: Instant) -> Pending<'_, Result<Version, StoreError>> {
