@@ -102,6 +102,11 @@ impl Log {
         Place::read(self.id, position).map(|place| place.passed)
     }
 
+    /// Whether everything that follows that commit is still there.
+    pub(crate) fn holds_from(&self, passed: u64) -> bool {
+        self.lock().first().is_none_or(|oldest| oldest.first <= passed + 1)
+    }
+
     /// The number of the last commit that is durable and visible.
     pub(crate) fn last(&self) -> u64 {
         *self.end.borrow()

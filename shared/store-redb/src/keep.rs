@@ -71,7 +71,7 @@ impl Keeper {
                 if !is_passed {
                     tracing::warn!(
                         commit = last,
-                        "a reader of the feed is too slow: it misses commits up to this one"
+                        "a reader of the feed is too slow: it misses commits up to this one, and all until it goes on elsewhere"
                     );
                 }
                 gone.push(segment);
@@ -147,12 +147,13 @@ impl Keeper {
     }
 }
 
-/// The number of the last commit that every reader has passed; `None` if there are no readers. A place of another
-/// store's feed waits for nothing.
+/// The number of the last commit that every reader has passed; `None` if there are no readers to keep anything for. A
+/// place of another store's feed waits for nothing, and neither does one behind which something is gone already: its
+/// reader is told of a gap, and goes on elsewhere or never again.
 fn passed(log: &Log, shared: &Shared, handover: &Handover) -> Result<Option<u64>, StoreError> {
     let places = reading::scan(shared, handover, &keys::all(keys::kind::PLACE), usize::MAX)?;
     let passed = places.iter().filter_map(|(_, record)| match feed::read_place(record) {
-        Some(position) => log.passed(&position),
+        Some(position) => log.passed(&position).filter(|passed| log.holds_from(*passed)),
         None => Some(0),
     });
     Ok(passed.min())

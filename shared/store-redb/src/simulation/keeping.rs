@@ -118,13 +118,38 @@ fn a_reader_that_is_too_slow_is_told_of_a_gap_and_nobody_waits() {
     let (mut world, start) = begun(4);
     world.options.feed_bytes_max = 10 * 16 * 1024;
     restart(&mut world);
-    fill(&mut world, 90);
-    assert!((9..=13).contains(&segments(&world)), "{} segments", segments(&world));
+    fill(&mut world, 24);
+    assert!((7..=11).contains(&segments(&world)), "{} segments", segments(&world));
+    assert_eq!(following(&world, &start), Ok(24), "within the bounds all is there");
+    fill(&mut world, 66);
     let passed = following(&world, &start).unwrap_err();
-    assert!((40..=70).contains(&passed), "{passed}");
+    assert!((30..=91).contains(&passed), "{passed}");
+    // Once something is gone nothing is kept for it any more: a reader that is given up costs this once.
+    assert!(segments(&world) <= 4, "{} segments", segments(&world));
     // It goes on with what is left, and misses nothing of it.
     let Changes::Gap { next } = log(&world).read(&start, 100).unwrap() else { panic!("a gap") };
     assert_eq!(following(&world, &next), Ok((91 - passed) as usize));
+    // From there on it is waited for again.
+    let read = world.model.contents.get(&keys::place("reader")).map(|record| record.version);
+    assert!(world.commit(vec![vec![feed::set_place("reader", &next, read)]])[0].is_ok());
+    fill(&mut world, 18);
+    assert_eq!(following(&world, &next), Ok((91 - passed) as usize + 18));
+    assert!(segments(&world) > 6, "{} segments", segments(&world));
+}
+
+/// A reader behind which something is gone does not keep anything for itself, and takes nothing from another one.
+#[test]
+fn a_lost_reader_beside_one_that_keeps_up() {
+    let (mut world, start) = begun(8);
+    world.options.feed_bytes_max = 10 * 16 * 1024;
+    restart(&mut world);
+    fill(&mut world, 90);
+    assert!(following(&world, &start).is_err());
+    let here = log(&world).end_now();
+    assert!(world.commit(vec![vec![feed::set_place("other", &here, None)]])[0].is_ok());
+    fill(&mut world, 18);
+    assert_eq!(following(&world, &here), Ok(18));
+    assert!(following(&world, &start).is_err());
 }
 
 #[test]
