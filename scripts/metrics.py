@@ -1,4 +1,5 @@
-"""Asks a fresh server for GET /metrics, has a parser of another maker read it, and compares it with what was done.
+"""Asks a fresh server, and a copy that follows it, for GET /metrics, has a parser of another maker read it, and compares it
+with what was done.
 
     scripts/check-metrics path/to/laurel      makes the environment this needs, and runs it
 
@@ -6,8 +7,10 @@ Prints a row for each check and exits 1 if one failed.
 """
 
 import os
+import socket
 import sys
 import tempfile
+import time
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -35,6 +38,29 @@ KINDS = {
     "laurel_store_takes_commits": "gauge",
     "laurel_store_file_bytes": "gauge",
 }
+# Of a copy; and of a server, once a copy follows it.
+COPY = {
+    "laurel_build": "info",
+    "laurel_copy_behind_seconds": "gauge",
+    "laurel_copy_commits_behind": "gauge",
+    "laurel_copy_changes": "counter",
+    "laurel_copy_begun_anew": "counter",
+    "laurel_copy_server_reached": "gauge",
+}
+FOLLOWED = {"laurel_copy_question_age_seconds": "gauge"}
+
+
+class Copy(Server):
+    """A copy that follows that server."""
+
+    def __init__(self, laurel: str, server: Server, data: str):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.key = server.key
+        own = f"127.0.0.1:{self.port}"
+        self.command = [laurel, "follow", "--from", f"http://127.0.0.1:{server.port}", "--data", data, "--addr", own]
+        self.start()
 
 
 def metrics(server: Server) -> tuple[dict, dict]:
@@ -52,6 +78,12 @@ def main() -> int:
         server = Server(sys.argv[1], ADMIN_KEY, "--data", data, "--test-clock", BEGIN)
         try:
             run(server, data, check)
+            with tempfile.TemporaryDirectory() as copied:
+                copy = Copy(sys.argv[1], server, copied)
+                try:
+                    follow(server, copy, check)
+                finally:
+                    copy.stop()
         finally:
             server.stop()
     return 1 if check.failures else 0
@@ -94,6 +126,28 @@ def run(server: Server, data: str, check) -> None:
     there = {file: os.path.getsize(os.path.join(data, file)) for file in os.listdir(data) if os.path.isfile(os.path.join(data, file))}
     check("the folder's files", sizes.keys(), there.keys())
     check("and their sizes", {k: v for k, v in sizes.items() if k.startswith("journal")}, {k: v for k, v in there.items() if k.startswith("journal")})
+
+
+def follow(server: Server, copy: Server, check) -> None:
+    for who, key, want in (("nobody", None, 401), ("another", "another-key-0123456789", 401), ("an admin", ADMIN_KEY, 200)):
+        check(f"{who} asks a copy", copy.ask("GET", "/metrics", key=key)[0], want)
+    for number in range(5):
+        identity = {"kind": "external", "channel": "copied", "value": str(number)}
+        server.ok("POST", "/register", {"identities": [identity], "brand": "acme"})
+    for _ in range(600):
+        kinds, samples = metrics(copy)
+        if kinds == COPY and samples[("laurel_copy_commits_behind",)] == 0:
+            break
+        time.sleep(0.05)
+    check("every family of a copy", kinds, COPY)
+    for what, name, want in (("is reached", "laurel_copy_server_reached", 1), ("was followed without a gap", "laurel_copy_begun_anew_total", 0)):
+        check(f"the server {what}", samples[(name,)], want)
+    check("it is 5 seconds behind at most", samples[("laurel_copy_behind_seconds",)] <= 5, True)
+    kinds, samples = metrics(server)
+    check("every family of a server that is followed", kinds, KINDS | FOLLOWED)
+    ages = {name[1][1]: value for name, value in samples.items() if name[0] == "laurel_copy_question_age_seconds"}
+    check("it names the copy", [name[:5] for name in ages], ["copy-"])
+    check("which has asked just now", [age <= 5 for age in ages.values()], [True])
 
 
 if __name__ == "__main__":

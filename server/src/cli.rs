@@ -134,6 +134,10 @@ pub struct Follow {
     /// The folder of the copy.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Where GET /metrics, for whoever has LAUREL_ADMIN_KEY, and GET /healthz are answered. A port that is taken does not
+    /// end the copy.
+    #[arg(long, default_value = "127.0.0.1:9001")]
+    pub addr: SocketAddr,
 }
 
 /// How a file is read, where it does not say so itself.

@@ -32,7 +32,9 @@ use tokio::{
 };
 
 use crate::{
+    backup::WAIT,
     cli::Follow,
+    copy::{self, Standing},
     full,
     start::{StartError, failed},
 };
@@ -98,6 +100,8 @@ struct Other {
     host: String,
     port: u16,
     key: String,
+    /// How the copy of it stands.
+    standing: Standing,
 }
 
 impl Other {
@@ -113,7 +117,7 @@ impl Other {
             uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
         let host = uri.host().filter(|_| is_plain).ok_or_else(wrong)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Other { host, port: uri.port_u16().unwrap_or(80), key })
+        Ok(Other { host, port: uri.port_u16().unwrap_or(80), key, standing: Standing::default() })
     }
 
     /// Asks for that, and gives the body of the answer.
@@ -138,7 +142,10 @@ impl Other {
         let answer =
             timeout(PATIENCE, sender.send_request(request)).await.map_err(silent)?.map_err(broken)?;
         match answer.status() {
-            StatusCode::OK => Ok(answer.into_body()),
+            StatusCode::OK => {
+                self.standing.reaches(true);
+                Ok(answer.into_body())
+            }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(Trouble::Passing(format!("the server answers {status}")))
             }
@@ -209,6 +216,7 @@ pub(crate) async fn follow(asked: &Follow) -> Result<ExitCode, StartError> {
         StartError("LAUREL_ADMIN_KEY must be an admin's key of the other server".to_owned())
     })?;
     let other = Other::of(&asked.from, key)?;
+    tokio::spawn(copy::tell(asked.addr, other.key.clone(), other.standing.clone()));
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("no signals", &error))?;
     tokio::select! {
@@ -228,7 +236,7 @@ async fn run(other: &Other, data: &Path) -> Result<ExitCode, StartError> {
         keep_up(other, &store, following).await?;
     }
     loop {
-        retried(|| begin(other, data, &name)).await?;
+        retried(other, || begin(other, data, &name)).await?;
         let made = open(data).await?;
         let (store, following) = made.ok_or_else(|| StartError("the copy is gone".to_owned()))?;
         keep_up(other, &store, following).await?;
@@ -237,6 +245,7 @@ async fn run(other: &Other, data: &Path) -> Result<ExitCode, StartError> {
 
 /// Does it again until it goes through.
 async fn retried<T, F: Future<Output = Result<T, Trouble>>>(
+    other: &Other,
     mut step: impl FnMut() -> F,
 ) -> Result<T, StartError> {
     loop {
@@ -245,6 +254,7 @@ async fn retried<T, F: Future<Output = Result<T, Trouble>>>(
             Err(Trouble::Final(error)) => return Err(error),
             Err(Trouble::Passing(what)) => {
                 tracing::warn!(what, "the copy waits");
+                other.standing.reaches(false);
                 tokio::time::sleep(BETWEEN_TRIES).await;
             }
         }
@@ -279,7 +289,8 @@ async fn begin(other: &Other, data: &Path, name: &str) -> Result<(), Trouble> {
     fs::create_dir_all(data).map_err(file)?;
     let opened = |error| Trouble::Final(failed("the copy cannot be made", &error));
     let store = RedbStore::open(&anew, Options::default()).map_err(opened)?;
-    let mut lines = Lines::of(other.get("/backup").await?);
+    // What is committed while this is read is kept for that name.
+    let mut lines = Lines::of(other.get(&format!("/backup?name={name}")).await?);
     let header = lines.next().await?.and_then(|line| full::read_header(&line)).ok_or_else(cut_off)?;
     let old = "the other server is older than this one: it does not say from where to go on";
     let position = header.ok_or_else(|| Trouble::Final(StartError(old.to_owned())))?;
@@ -324,8 +335,10 @@ async fn keep_up(other: &Other, store: &RedbStore, mut following: Following) -> 
         let target =
             format!("/backup?after={}&name={}", full::hex(following.position.as_bytes()), following.name);
         let asked = &following;
-        let Some(Taken { next, changes }) = retried(|| step(other, &target, store, asked)).await? else {
+        let Some(Taken { next, changes }) = retried(other, || step(other, &target, store, asked)).await?
+        else {
             tracing::warn!("what follows is not there any more: the copy begins anew");
+            other.standing.begins_anew();
             return Ok(());
         };
         if (1..MANY_CHANGES).contains(&changes) {
@@ -360,6 +373,7 @@ async fn step(
     store: &RedbStore,
     following: &Following,
 ) -> Result<Option<Taken>, Trouble> {
+    let asked_at = Instant::now();
     let mut lines = Lines::of(other.get(target).await?);
     let mut changes: Vec<(Key, Option<Bytes>)> = Vec::new();
     loop {
@@ -377,14 +391,17 @@ async fn step(
         }
         let position = told["position"].as_str().and_then(full::unhex).ok_or_else(cut_off)?;
         let next = Following { position: Position::new(position), ..following.clone() };
+        let behind = told["behind"].as_u64().unwrap_or(0);
         if changes.is_empty() {
-            // Nothing to copy; asking again from before costs nothing.
+            // Nothing to copy; asking again from before costs nothing. There was nothing as long as the other server waited.
+            other.standing.took(0, Instant::now().min(asked_at + WAIT), behind);
             return Ok(Some(Taken { next: next.position, changes: 0 }));
         }
         let count = changes.len();
         let manner = if told["quiet"] == true { Manner::Quiet } else { Manner::Plain };
         changes.push((keys::note(keys::FOLLOWING_NOTE), Some(next.write())));
         put(store, newest(changes), manner).await.map_err(Trouble::Final)?;
+        other.standing.took(count, asked_at, behind);
         return Ok(Some(Taken { next: next.position, changes: count }));
     }
 }

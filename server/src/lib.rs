@@ -7,6 +7,8 @@ mod bare;
 mod behind;
 pub mod cli;
 mod compact;
+mod copies;
+mod copy;
 mod export;
 mod exported;
 mod follow;

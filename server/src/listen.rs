@@ -12,8 +12,9 @@ use std::{
 };
 
 use crate::{
-    backup::{BrokenOff, backup},
+    backup::{self, BrokenOff},
     bare::Spoken,
+    copies::Copies,
     metrics::{Metrics, metrics},
     patience::Patient,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Extra {
     pub(crate) embedded: Option<Arc<RedbStore>>,
     /// `GET /metrics`.
     pub(crate) metrics: Metrics,
+    /// The copies that follow.
+    pub(crate) copies: Copies,
 }
 
 /// A complete body, or one that is still being read from the store.
@@ -181,10 +184,15 @@ async fn respond(
     unread: &AtomicBool,
 ) -> Response<Body> {
     unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
-    let mut response = if (request.method(), request.uri().path()) == (&http::Method::GET, "/backup") {
-        backup(api, extra.embedded.as_ref(), request.headers(), request.uri().query()).await
-    } else {
-        answer(api, extra, request, unread).await.map(Either::Left)
+    let (store, copies) = (extra.embedded.as_ref(), &extra.copies);
+    let mut response = match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/backup") => {
+            backup::backup(api, store, copies, request.headers(), request.uri().query()).await
+        }
+        ("DELETE", "/backup") => {
+            backup::end(api, store, copies, request.headers(), request.uri().query()).await
+        }
+        _ => answer(api, extra, request, unread).await.map(Either::Left),
     };
     if unread.load(Ordering::Relaxed) {
         let close = http::HeaderValue::from_static("close");
@@ -202,7 +210,7 @@ async fn answer(
     let local = match (request.method().as_str(), request.uri().path()) {
         ("GET", "/healthz") => return health(api, extra).await,
         ("GET", "/openapi.json") => Some(json_response(extra.openapi.clone())),
-        ("GET", "/metrics") => return metrics(api, &extra.metrics, request.headers()).await,
+        ("GET", "/metrics") => return metrics(api, extra, request.headers()).await,
         _ => None,
     };
     if let Some(response) = local {

@@ -35,6 +35,8 @@ use prometheus_client::{
 };
 use store_redb::{RedbStore, Stats};
 
+use crate::{copies::Copies, listen::Extra};
+
 /// The upper bounds of durations that are counted together, in seconds: an earn takes a millisecond or two, a sweep
 /// may take minutes.
 const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
@@ -51,6 +53,9 @@ type OfFunction = [(&'static str, &'static str); 1];
 /// The labels of a function and a status.
 type Answered = (OfFunction, [(&'static str, u16); 1]);
 
+/// The label of a reader of the feed.
+type OfReader = [(&'static str, String); 1];
+
 /// What is counted.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -60,7 +65,9 @@ pub(crate) struct Metrics {
     swept_at: Family<OfFunction, Gauge>,
     embedded: Option<Arc<RedbStore>>,
     /// How many commits each reader of the feed has not seen yet.
-    behind: Family<[(&'static str, String); 1], Gauge>,
+    behind: Family<OfReader, Gauge>,
+    /// How long ago each copy has asked.
+    asked: Family<OfReader, Gauge>,
     sends: Arc<OnceLock<Arc<Counts>>>,
 }
 
@@ -97,15 +104,19 @@ impl Metrics {
             Unit::Seconds,
             swept_at.clone(),
         );
-        let (embedded, behind) = (store.as_ref().map(|(store, _)| store.clone()), Family::default());
+        let embedded = store.as_ref().map(|(store, _)| store.clone());
+        let (behind, asked) = (Family::default(), Family::default());
         if let Some((store, folder)) = store {
             let says = "Commits that a reader of the feed has not noted as seen, by its name";
             registry.register("feed_reader_commits_behind", says, behind.clone());
+            let says =
+                "How long ago a copy asked for more, by its reader's name; absent before the first question";
+            registry.register_with_unit("copy_question_age", says, Unit::Seconds, asked.clone());
             registry.register_collector(Box::new(Embedded { store, folder }));
         }
         let sends: Arc<OnceLock<Arc<Counts>>> = Arc::default();
         registry.register_collector(Box::new(Sends(sends.clone())));
-        Metrics { registry, requests, durations, in_flight, swept_at, embedded, behind, sends }
+        Metrics { registry, requests, durations, in_flight, swept_at, embedded, behind, asked, sends }
     }
 
     /// What is sent to webhooks is counted there.
@@ -113,17 +124,22 @@ impl Metrics {
         let _ = self.sends.set(counts); // a server begins to send once
     }
 
-    /// Looks how far the readers of the feed have come: webhooks, and copies that follow. What cannot be read now is
-    /// absent.
-    async fn look_at_readers(&self) {
+    /// Looks how far the readers of the feed have come: webhooks, and copies that follow. A copy holds what is before its
+    /// last question, which is newer than its place. What cannot be read now is absent.
+    async fn look_at_readers(&self, copies: &Copies) {
         self.behind.clear();
+        self.asked.clear();
         let Some(store) = &self.embedded else { return };
         let places = store.scan(keys::all(keys::kind::PLACE), READERS_MAX).await.unwrap_or_default();
         for (key, record) in places {
             let name = String::from_utf8_lossy(&key.as_bytes()[key.kind().as_bytes().len()..]).into_owned();
-            let behind = read_place(&record).and_then(|position| store.follow(&position));
-            if let Some(behind) = behind {
-                self.behind.get_or_create(&[("reader", name)]).set(signed(behind));
+            let (asked, reader) = (copies.asked(&name), [("reader", name)]);
+            if let Some(asked) = &asked {
+                self.asked.get_or_create(&reader).set(signed(asked.age.as_secs()));
+            }
+            let position = asked.map(|asked| asked.position).or_else(|| read_place(&record));
+            if let Some(behind) = position.and_then(|position| store.follow(&position)) {
+                self.behind.get_or_create(&reader).set(signed(behind));
             }
         }
     }
@@ -167,12 +183,13 @@ impl Metrics {
 }
 
 /// The page, for an admin that is bound to no brand.
-pub(crate) async fn metrics(api: &Api, metrics: &Metrics, headers: &HeaderMap) -> Response<Full<Bytes>> {
+pub(crate) async fn metrics(api: &Api, extra: &Extra, headers: &HeaderMap) -> Response<Full<Bytes>> {
+    let Extra { metrics, copies, .. } = extra;
     let refused = match api.authenticate(headers).await {
         Err(problem) => problem,
         Ok(caller) if !caller.may(&[]) || caller.brand.is_some() => Problem::forbidden(),
         Ok(_) => {
-            metrics.look_at_readers().await;
+            metrics.look_at_readers(copies).await;
             match metrics.page() {
                 Ok(page) => return shown(page),
                 Err(fmt::Error) => Problem::of(Code::Internal),
@@ -182,7 +199,7 @@ pub(crate) async fn metrics(api: &Api, metrics: &Metrics, headers: &HeaderMap) -
     api.refuse(&refused).map(Full::new)
 }
 
-fn shown(page: String) -> Response<Full<Bytes>> {
+pub(crate) fn shown(page: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(page)));
     *response.status_mut() = StatusCode::OK;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -280,6 +297,8 @@ mod tests {
         let store = Arc::new(RedbStore::open(folder.path(), store_redb::Options::default()).unwrap());
         let end = store.feed().unwrap().end().await.unwrap();
         store.commit(vec![engine::store::feed::set_place("webhooks", &end, None)]).await.unwrap();
+        let copies = Copies::default();
+        copies.begin(&store, "copy-x", &end).await.unwrap();
         let note = |name: &str| engine::store::Write {
             key: keys::note(name),
             expect: engine::store::Expect::Anything,
@@ -288,13 +307,18 @@ mod tests {
         for name in ["a", "b"] {
             store.commit(vec![note(name)]).await.unwrap();
         }
+        let now = store.feed().unwrap().end().await.unwrap();
+        copies.ask(&store, "copy-x", &now).await.unwrap();
+        copies.age(Duration::from_secs(7));
         let metrics = Metrics::new(Some((store, folder.path().to_owned())));
         assert!(!metrics.page().unwrap().contains("webhook_deliveries"));
         metrics.sends(Arc::default());
-        metrics.look_at_readers().await;
+        metrics.look_at_readers(&copies).await;
         let page = metrics.page().unwrap();
         for line in [
-            "laurel_feed_reader_commits_behind{reader=\"webhooks\"} 3",
+            "laurel_feed_reader_commits_behind{reader=\"webhooks\"} 4",
+            "laurel_feed_reader_commits_behind{reader=\"copy-x\"} 0",
+            "laurel_copy_question_age_seconds{reader=\"copy-x\"} 7",
             "laurel_webhook_deliveries_total 0",
             "laurel_webhook_failures_total 0",
             "laurel_webhook_unreadable_records_total 0",

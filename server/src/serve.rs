@@ -14,6 +14,7 @@ use crate::{
     FUNCTIONS,
     behind::Behind,
     cli::Serve,
+    copies::Copies,
     home::AdminKey,
     listen::{Extra, Listener, listen},
     metrics::Metrics,
@@ -32,7 +33,8 @@ pub(crate) async fn serve(serve: &Serve) -> Result<ExitCode, StartError> {
     let socket = serve.socket.as_deref().map(unix_socket).transpose()?;
     let embedded = opened.embedded.clone();
     let metrics = Metrics::new(embedded.clone().map(|store| (store, serve.data.data.clone())));
-    let extra = Extra { openapi: document.to_string().into(), embedded, metrics };
+    let openapi = document.to_string().into();
+    let extra = Extra { openapi, embedded, metrics, copies: Copies::default() };
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| failed("no signals", &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| failed("no signals", &error))?;

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -24,13 +25,19 @@ struct Follower {
     process: Child,
     /// How far it says that it has come.
     said: Receiver<String>,
+    /// Where it tells how it stands.
+    address: SocketAddr,
 }
 
 impl Follower {
     fn start(desk: &Desk, server: &Server) -> Follower {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
         let mut command = Command::new(binary());
         command.current_dir(desk.path());
         command.args(["follow", "--data", "copy", "--from", &format!("http://{}", server.address)]);
+        command.args(["--addr", &address.to_string()]);
         command.env("LAUREL_ADMIN_KEY", ADMIN_KEY).env("RUST_LOG", "off,server::follow=debug");
         let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut process = process.expect("laurel starts");
@@ -45,7 +52,25 @@ impl Follower {
                 }
             }
         });
-        Follower { process, said }
+        Follower { process, said, address }
+    }
+
+    fn ask(&self, path: &str, key: &str) -> std::io::Result<Heard> {
+        Client::with_key(self.address, key).and_then(|mut client| client.call("GET", path, "", None))
+    }
+
+    /// Waits until it says so of that figure.
+    fn says(&self, metric: &str, so: impl Fn(u64) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let page = self.ask("/metrics", ADMIN_KEY).map(|heard| heard.body).unwrap_or_default();
+            let page = String::from_utf8(page).expect("text");
+            if figure(&page, metric).is_some_and(&so) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{metric}: {page}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits until the copy has what that server has committed by now.
@@ -70,6 +95,21 @@ impl Drop for Follower {
         self.process.kill().expect("it ran");
         self.process.wait().expect("it ended");
     }
+}
+
+/// The figure of that name on a page of metrics.
+fn figure(page: &str, metric: &str) -> Option<u64> {
+    page.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// What the first server says, and the name of the one copy that it knows, if it knows one.
+fn metrics(server: &Server) -> (String, Option<String>) {
+    let mut client = Client::connect(server.address).expect("a connection");
+    let page = client.call("GET", "/metrics", "", None).expect("an answer").body;
+    let page = String::from_utf8(page).expect("text");
+    let name = page.split_once("reader=\"copy-").and_then(|(_, rest)| rest.split_once('"'));
+    let name = name.map(|(name, _)| name.to_owned());
+    (page, name)
 }
 
 fn earn(client: &mut Client, number: u32) -> Heard {
@@ -176,6 +216,7 @@ fn after_a_gap_a_copy_begins_anew() {
     let first: Vec<Heard> = (100..130).map(|number| earn(&mut client, number)).collect();
     let follower = Follower::start(&desk, &server);
     follower.reaches(&server);
+    follower.says("laurel_copy_begun_anew_total", |times| times == 1);
     server.kill();
     drop(follower);
     take_over(&desk);
@@ -187,4 +228,86 @@ fn after_a_gap_a_copy_begins_anew() {
         assert!(again.replayed && again.body == heard.body, "order {number} is lost");
     }
     assert!(!earn(&mut client, 1).replayed, "that one was the other server's");
+}
+
+/// The server and the copy both say how far the copy is; and only whoever has the key hears it.
+#[test]
+fn both_say_how_far_a_copy_is() {
+    let desk = Desk::new();
+    let server = spawned(&desk);
+    let mut client = register(&server);
+    let follower = Follower::start(&desk, &server);
+    whole(&desk);
+    for number in 0..20 {
+        earn(&mut client, number);
+    }
+    follower.reaches(&server);
+    follower.says("laurel_copy_behind_seconds", |seconds| seconds <= 5);
+    follower.says("laurel_copy_commits_behind", |commits| commits == 0);
+    follower.says("laurel_copy_changes_total", |changes| changes >= 20);
+    follower.says("laurel_copy_begun_anew_total", |times| times == 0);
+    follower.says("laurel_copy_server_reached", |reached| reached == 1);
+    for (path, key, want) in [
+        ("/healthz", "nobody", 200),
+        ("/metrics", "nobody", 401),
+        ("/metrics", ADMIN_KEY, 200),
+        ("/backup", ADMIN_KEY, 404),
+    ] {
+        assert_eq!(follower.ask(path, key).expect("an answer").status, want, "{path}");
+    }
+    // Its last question counts, although its place in the store is older.
+    let begun = Instant::now();
+    loop {
+        let (page, name) = metrics(&server);
+        let name = name.expect("a copy follows");
+        let of = |metric: &str| figure(&page, &format!("{metric}{{reader=\"copy-{name}\"}}"));
+        let age = of("laurel_copy_question_age_seconds").expect("it has asked");
+        if of("laurel_feed_reader_commits_behind").expect("it has a place") == 0 && age <= 5 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{page}");
+        thread::sleep(Duration::from_millis(50));
+    }
+    server.kill();
+    follower.says("laurel_copy_server_reached", |reached| reached == 0);
+    follower.says("laurel_copy_behind_seconds", |seconds| seconds >= 6);
+    assert_eq!(follower.ask("/healthz", "nobody").expect("an answer").status, 200, "it goes on later");
+}
+
+/// A copy that is given up is ended by its name, by an admin, and that is noted once.
+#[test]
+fn a_copy_that_is_given_up_is_ended() {
+    let desk = Desk::new();
+    let server = spawned(&desk);
+    earn(&mut register(&server), 1);
+    let follower = Follower::start(&desk, &server);
+    follower.reaches(&server);
+    drop(follower);
+    let name = metrics(&server).1.expect("a copy followed");
+    let call = |key: &str, method: &str, path: &str, body: &str| {
+        let mut client = Client::with_key(server.address, key).expect("a connection");
+        client.call(method, path, body, None).expect("an answer")
+    };
+    let made = call(ADMIN_KEY, "POST", "/keys", r#"{"name": "desk", "roles": ["operator"]}"#).json();
+    let operator = made["key"].as_str().expect("a key").to_owned();
+    let own = format!("/backup?name={name}");
+    for (key, path, want) in [
+        ("nobody", own.as_str(), 401),
+        (&operator, &own, 403),
+        (ADMIN_KEY, "/backup", 422),
+        (ADMIN_KEY, "/backup?after=00", 422),
+        (ADMIN_KEY, "/backup?name=web-hooks", 422),
+        (ADMIN_KEY, "/backup?name=another", 204),
+    ] {
+        assert_eq!(call(key, "DELETE", path, "").status, want, "{path}");
+        assert_eq!(metrics(&server).1.as_ref(), Some(&name), "after {path}");
+    }
+    for _ in 0..2 {
+        assert_eq!(call(ADMIN_KEY, "DELETE", &own, "").status, 204);
+        assert_eq!(metrics(&server).1, None);
+    }
+    let noted = call(ADMIN_KEY, "GET", "/activity?type=copy.ended", "").json();
+    let noted: Vec<&Value> =
+        noted["activity"].as_array().expect("a list").iter().map(|one| &one["on"]).collect();
+    assert_eq!(noted, [&json!(format!("copy-{name}"))]);
 }

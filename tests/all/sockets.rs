@@ -58,6 +58,10 @@ const ROWS: &[(&str, &str, &str, u16, &str)] = &[
     ("OPTIONS * HTTP/1.1", "{key}", "", 404, "not_found"),
     ("PUT /healthz HTTP/1.1", "{key}", "", 404, "not_found"),
     ("GET /backup HTTP/1.1", "", "", 401, "unauthenticated"),
+    ("GET /backup?name=a%20b HTTP/1.1", "{key}", "", 422, "invalid_field"),
+    ("DELETE /backup HTTP/1.1", "", "", 401, "unauthenticated"),
+    ("DELETE /backup HTTP/1.1", "{key}", "", 422, "invalid_field"),
+    ("PUT /backup HTTP/1.1", "{key}", "", 404, "not_found"),
 ];
 
 /// The server's whole answer to these bytes, until it closes.

@@ -300,6 +300,12 @@ impl RedbStore {
         self.log.passed(position).map(|passed| self.log.last().saturating_sub(passed))
     }
 
+    /// How many commits there are from the first position to the second one, none if the first one is the later; `None`
+    /// unless both are of this store's feed.
+    pub fn between(&self, from: &engine::store::Position, to: &engine::store::Position) -> Option<u64> {
+        Some(self.log.passed(to)?.saturating_sub(self.log.passed(from)?))
+    }
+
     /// Whether commits are still accepted. After a failed sync none are until the store is reopened.
     pub fn takes_commits(&self) -> bool {
         self.queue.is_open()

@@ -1,10 +1,12 @@
-//! Callers, nonces, remembered requests, the activity log, and the age of a request's moment.
+//! Callers, nonces, remembered requests, the activity log, readers of the feed that are given up, and the age of a
+//! request's moment.
 
 pub(crate) mod activity;
 pub(crate) mod callers;
 pub(crate) mod forget;
 pub(crate) mod moment;
 mod nonces;
+mod readers;
 pub(crate) mod requests;
 pub(crate) mod staff;
 
