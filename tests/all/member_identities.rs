@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::member::{Changed, Identity, IdentityKind};
 use engine::{
     NewIdentity, OwnIdentity, Request,
+    memory::MemoryStore,
     records::{Answer, By},
     store::{Claim, ClaimedForm},
 };
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use crate::{
     failing::{Failing, Trouble},
     histories::run,
+    instances::Between,
+    merges::{audited, merge, unmerge},
     support::{ADMIN_KEY, Reply, START, Shop, program},
 };
 
@@ -340,5 +343,112 @@ fn what_was_done_after_a_doubt_is_done() {
             assert_eq!(values(&shop, &member).await, ["2", "3"], "{trouble:?}");
             assert_eq!(shop.call("DELETE", &path, Value::Null).await.status, 404, "{trouble:?}");
         }
+    });
+}
+
+/// What came with a record that was absorbed is the person's too: it is removed by way of the member, and what is left
+/// returns with the record.
+#[tokio::test]
+async fn an_identity_of_an_absorbed_record_is_removed_by_way_of_the_member() {
+    for by in ["staff", "the member", "the old id"] {
+        let shop = Shop::usual().await;
+        let (into, from) = (
+            registered(&shop, &[external("1")]).await,
+            registered(&shop, &[external("2"), external("3")]).await,
+        );
+        let merged = merge(&shop, &into, &from).await;
+        assert_eq!(values(&shop, &into).await, ["1", "2", "3"]);
+        let key = if by == "the member" { token(&shop, &into).await } else { ADMIN_KEY.to_owned() };
+        let named = if by == "the old id" { &from } else { &into };
+        let path = format!("{}/{}", path_of(named), id_of(&shop, &into, "2").await);
+        let removed = shop.call_as(&key, "DELETE", &path, &Value::Null, None).await;
+        assert_eq!(
+            (removed.status, &removed.body["member"]["id"]),
+            (200, &json!(into)),
+            "{by}: {}",
+            removed.body
+        );
+        assert_eq!(values(&shop, &into).await, ["1", "3"], "{by}");
+        assert_eq!((find(&shop, "2").await, find(&shop, "3").await), (Value::Null, json!(into)), "{by}");
+        let again = shop.call_as(&key, "DELETE", &path, &Value::Null, None).await;
+        assert_eq!(again.verdict(), "404 identity_not_found", "{by}");
+        audited(&shop).await;
+        unmerge(&shop, &into, &merged).await;
+        assert_eq!(values(&shop, &from).await, ["3"], "{by}");
+        assert_eq!(values(&shop, &into).await, ["1"], "{by}");
+        assert_eq!((find(&shop, "2").await, find(&shop, "3").await), (Value::Null, json!(from)), "{by}");
+        audited(&shop).await;
+    }
+}
+
+/// Which identity is the last one is asked of the whole person. Whoever has none once records are parted is given one.
+#[tokio::test]
+async fn the_last_identity_is_that_of_all_records_together() {
+    for order in [["1", "2"], ["2", "1"]] {
+        let shop = Shop::usual().await;
+        let (into, from) =
+            (registered(&shop, &[external("1")]).await, registered(&shop, &[external("2")]).await);
+        let merged = merge(&shop, &into, &from).await;
+        let paths = [id_of(&shop, &into, order[0]).await, id_of(&shop, &into, order[1]).await];
+        shop.ok("DELETE", &format!("{}/{}", path_of(&into), paths[0]), Value::Null).await;
+        let last = format!("{}/{}", path_of(&into), paths[1]);
+        shop.refused("409 last_identity", "DELETE", &last, Value::Null).await;
+        assert_eq!((find(&shop, order[0]).await, find(&shop, order[1]).await), (Value::Null, json!(into)));
+        unmerge(&shop, &into, &merged).await;
+        let (with, without) = if order[1] == "1" { (&into, &from) } else { (&from, &into) };
+        assert_eq!((values(&shop, with).await.len(), values(&shop, without).await.len()), (1, 0));
+        shop.refused("409 last_identity", "DELETE", &format!("{}/{}", path_of(with), paths[1]), Value::Null)
+            .await;
+        assert_eq!(add(&shop, without, &external(order[0])).await.status, 201);
+        assert_eq!(find(&shop, order[0]).await, json!(without));
+        audited(&shop).await;
+    }
+}
+
+/// An identity that is added by way of the old id has the id under which it is shown.
+#[tokio::test]
+async fn an_identity_has_one_id_however_its_member_was_named() {
+    let shop = Shop::usual().await;
+    let (into, from) = (registered(&shop, &[external("1")]).await, registered(&shop, &[external("2")]).await);
+    merge(&shop, &into, &from).await;
+    for (named, value) in [(&from, "3"), (&into, "2"), (&from, "2"), (&from, "1")] {
+        let told = add(&shop, named, &external(value)).await;
+        assert_eq!(told.body["identity"]["id"], id_of(&shop, &into, value).await.as_str(), "{value}");
+    }
+    let own = id_of(&shop, &into, "3").await;
+    shop.ok("DELETE", &format!("{}/{own}", path_of(&from)), Value::Null).await;
+    assert_eq!(values(&shop, &into).await, ["1", "2"]);
+}
+
+/// Two who each remove the other's last identity: one of both stays.
+#[test]
+fn the_last_two_identities_are_not_removed_at_once() {
+    run(async {
+        let inner = Arc::new(MemoryStore::new());
+        let other = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+        let between = Arc::new(Between::new(inner));
+        let shop = Shop::over(between.clone(), &program(), START).await;
+        let (into, from) =
+            (registered(&shop, &[external("1")]).await, registered(&shop, &[external("2")]).await);
+        let merged = merge(&shop, &into, &from).await;
+        let path = |id: &str| format!("{}/{id}", path_of(&into));
+        let (one, two) = (path(&id_of(&shop, &into, "1").await), path(&id_of(&shop, &into, "2").await));
+        let meanwhile = other.clone();
+        between.before(async move { _ = meanwhile.ok("DELETE", &two, Value::Null).await });
+        shop.refused("409 last_identity", "DELETE", &one, Value::Null).await;
+        assert_eq!(values(&shop, &into).await, ["1"]);
+        // Nor is the last one of a record that stands for itself meanwhile.
+        let two = add(&shop, &into, &external("2")).await.body["identity"]["id"].as_str().unwrap().to_owned();
+        shop.ok("DELETE", &path(&two), Value::Null).await;
+        unmerge(&shop, &into, &merged).await;
+        assert_eq!(add(&shop, &from, &external("2")).await.status, 201);
+        let merged = merge(&shop, &into, &from).await;
+        let member = into.clone();
+        between.before(async move { _ = unmerge(&other, &member, &merged).await });
+        shop.refused("409 last_identity", "DELETE", &one, Value::Null).await;
+        assert_eq!(
+            (values(&shop, &into).await, values(&shop, &from).await),
+            (vec!["1".to_owned()], vec!["2".to_owned()])
+        );
     });
 }

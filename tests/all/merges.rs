@@ -16,7 +16,7 @@ pub(crate) async fn merge(shop: &Shop, into: &str, from: &str) -> Value {
     shop.ok("POST", &format!("/members/{into}/merge"), body).await
 }
 
-async fn unmerge(shop: &Shop, member: &str, merge: &Value) -> Value {
+pub(crate) async fn unmerge(shop: &Shop, member: &str, merge: &Value) -> Value {
     let body = json!({"merge_id": merge["merge_id"], "reason": "two persons"});
     shop.ok("POST", &format!("/members/{member}/unmerge"), body).await
 }

@@ -1,6 +1,6 @@
 //! How a member is known: an identity is added, or removed.
 
-use domain::refusal::Refusal;
+use domain::{member::MemberId, refusal::Refusal};
 use edge::{
     Answer, Api, Call, Code, IdentityTold, Kind, Method, Notes, Problem, Route, answer, asking, body,
     changed, stored_claim, taking,
@@ -85,7 +85,7 @@ async fn add(api: &Api, call: &Call, body: AddIdentity) -> Result<Answer, Proble
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
     let tell = |own: &OwnIdentity| {
-        let identity = show.identity(member, &own.identity, &api.secrets);
+        let identity = show.identity(own.of, &own.identity, &api.secrets);
         let member = show.member(&own.view, api.viewer(call));
         Answer::new(if own.added { 201 } else { 200 }, &MemberIdentity { identity, member }).kept()
     };
@@ -99,8 +99,8 @@ async fn remove(api: &Api, call: &Call) -> Result<Answer, Problem> {
     // It is asked for as everywhere, and there is no entry to keep it with.
     call.words("reason", REASON_MAX)?;
     let id = call.path.get(1).and_then(|id| read_id::<IdentityId>(id));
-    let claim = |own: &domain::member::Identity| {
-        (id == Some(api.secrets.identity_id(member, own))).then(|| stored_claim(api, own))
+    let claim = |of: MemberId, own: &domain::member::Identity| {
+        (id == Some(api.secrets.identity_id(of, own))).then(|| stored_claim(api, own))
     };
 
     api.engine.people().remove_identity(&call.request, member, &changed(call), claim).await?;

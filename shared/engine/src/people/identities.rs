@@ -13,7 +13,7 @@ use crate::{
     access::requests::{Request, Told, remember_with_person},
     people::{People, changes::told_outward, view::MemberView},
     store::{
-        Expect, StoreError, Write,
+        Expect, StoreError, Version, Write,
         error::{Error, until_settled},
         id::IdentityHash,
         keys,
@@ -45,6 +45,8 @@ pub struct OwnIdentity {
     pub view: MemberView,
     /// As the member has it.
     pub identity: Identity,
+    /// Whose record it stands in: the member's own, or that of one that it has absorbed.
+    pub of: MemberId,
     /// Whether it was not the member's before.
     pub added: bool,
 }
@@ -112,7 +114,7 @@ impl People {
         let identity = person.identities[own].clone();
         self.programme.timeline_of(&loaded.record.member).await?;
         let view = self.view(&loaded.record.member, Some(&loaded.record), person, request.now).await?;
-        let answer = tell(&OwnIdentity { view, identity, added });
+        let answer = tell(&OwnIdentity { view, identity, of: id, added });
         writes.extend(remember_with_person(request, id, &answer));
         if !writes.is_empty() {
             self.programme.commit(writes).await?;
@@ -173,7 +175,7 @@ impl People {
         }
         self.programme.timeline_of(&loaded.record.member).await?;
         let view = self.view(&loaded.record.member, Some(&loaded.record), own, request.now).await?;
-        let answer = tell(&OwnIdentity { view, identity, added: false });
+        let answer = tell(&OwnIdentity { view, identity, of: other, added: false });
         if request.key.is_some() && person == before {
             writes.push(still(keys::person(other), version));
         }
@@ -205,7 +207,8 @@ impl People {
         Ok(writes)
     }
 
-    /// Removes the identity of which `claim` says by what it is claimed; it says nothing of the others.
+    /// Removes the identity of which `claim` says by what it is claimed, of the member or of a record that it has
+    /// absorbed; it says nothing of the others. Whose an identity is, is that of its record.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Refusal::IdentityNotFound`], [`Refusal::LastIdentity`], or the store failed.
@@ -214,7 +217,7 @@ impl People {
         request: &Request,
         id: MemberId,
         changed: &Changed,
-        claim: impl Fn(&Identity) -> Option<IdentityHash>,
+        claim: impl Fn(MemberId, &Identity) -> Option<IdentityHash>,
     ) -> Result<(), Error> {
         until_settled(|before| self.attempt_to_remove(request, id, changed, before > 0, &claim)).await
     }
@@ -225,29 +228,62 @@ impl People {
         id: MemberId,
         changed: &Changed,
         in_doubt: bool,
-        claim: &impl Fn(&Identity) -> Option<IdentityHash>,
+        claim: &impl Fn(MemberId, &Identity) -> Option<IdentityHash>,
     ) -> Result<(), Error> {
         let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
         let id = loaded.record.member.id;
-        let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let mut named = person.identities.iter().enumerate();
-        let Some((place, hash)) = named.find_map(|(place, own)| Some((place, claim(own)?))) else {
+        let records = self.known_as(&loaded).await?;
+        let named = records.iter().find_map(|record| {
+            let mut own = record.person.identities.iter().enumerate();
+            own.find_map(|(place, own)| Some((record, place, claim(record.member, own)?)))
+        });
+        let Some((record, place, hash)) = named else {
             // It may be an earlier attempt of this request that has removed it.
-            let by_this = in_doubt && person.changed.as_ref() == Some(changed);
+            let by_this =
+                in_doubt && records.iter().any(|record| record.person.changed.as_ref() == Some(changed));
             return if by_this { Ok(()) } else { Err(Refusal::IdentityNotFound.into()) };
         };
-        if person.identities.len() == 1 {
-            return Err(Refusal::LastIdentity.into());
-        }
-        let before = person.clone();
+        let mut person = record.person.clone();
         person.identities.remove(place);
         person.changed = Some(changed.clone());
+        let expect = Expect::Version(record.version);
         let mut writes =
-            vec![put(keys::person(id), Expect::Version(version), &person), delete(keys::identity(hash))];
-        writes.extend(told_outward(request, id, &before, &person, version));
+            vec![put(keys::person(record.member), expect, &person), delete(keys::identity(hash))];
+        if person.identities.is_empty() {
+            // Whoever is known by another record alone must stay known by it, and joined with it.
+            let others = records
+                .iter()
+                .find(|other| other.member != record.member && !other.person.identities.is_empty());
+            let other = others.ok_or(Refusal::LastIdentity)?;
+            writes.push(still(keys::person(other.member), other.version));
+        }
+        if records.len() > 1 {
+            writes.push(still(keys::member(id), loaded.version));
+        }
+        writes.extend(told_outward(request, id, &record.person, &person, record.version));
         request.note(&mut writes);
         self.programme.commit(writes).await
     }
+
+    /// The persons of the member and of all records that it has absorbed, its own first.
+    async fn known_as(&self, loaded: &Loaded) -> Result<Vec<KnownAs>, Error> {
+        let own = &loaded.record.member;
+        let (person, version) = self.records.person(own.id).await?.ok_or(Refusal::MemberNotFound)?;
+        let mut records = vec![KnownAs { member: own.id, person, version }];
+        for absorbed in &own.absorbed {
+            let member = absorbed.member;
+            let person = self.records.person(member).await?;
+            records.extend(person.map(|(person, version)| KnownAs { member, person, version }));
+        }
+        Ok(records)
+    }
+}
+
+/// Who a record says that a member is.
+struct KnownAs {
+    member: MemberId,
+    person: Person,
+    version: Version,
 }
 
 /// The person as it is now; nobody leaves in between.
