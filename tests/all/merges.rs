@@ -25,11 +25,18 @@ pub(crate) async fn unmerge(shop: &Shop, member: &str, merge: &Value) -> Value {
 pub(crate) async fn audited(shop: &Shop) {
     let ledger = shop.api.engine.ledger();
     let mut books = engine::Books::default();
-    let (ids, _) = shop.api.engine.records().member_ids(None, 1_000).await.unwrap();
-    for id in ids {
-        let finding = ledger.audit_member(id).await.unwrap();
-        assert_eq!(finding.differences, [""; 0], "{}", edge::wire::member_id(id));
-        books.note(id, &finding);
+    let mut from = None;
+    loop {
+        let (ids, next) = shop.api.engine.records().member_ids(from, 1_000).await.unwrap();
+        for id in ids {
+            let finding = ledger.audit_member(id).await.unwrap();
+            assert_eq!(finding.differences, [""; 0], "{}", edge::wire::member_id(id));
+            books.note(id, &finding);
+        }
+        from = next;
+        if from.is_none() {
+            break;
+        }
     }
     let strays = ledger.strays(&books).await.unwrap();
     assert_eq!(strays, engine::Strays::default());
@@ -410,5 +417,35 @@ async fn limits_stay_limits() {
     shop.at("2026-03-04T10:00:00+08:00");
     // The third day in a row.
     assert_eq!(shop.ok("POST", "/earn-points", done(&from, "check_in")).await["granted"], 55);
+    audited(&shop).await;
+}
+
+/// A merge issues the badges that are due by what both have, and by who the person is from then on.
+#[tokio::test]
+async fn badges_are_issued_by_what_both_have() {
+    let mut program = program();
+    let when = |fact: &str, op: &str, value: Value| json!({"fact": fact, "op": op, "value": value});
+    program["tags"] = json!([{"id": "vip", "name": {"zh": "贵宾", "en": "VIP"}}]);
+    program["badges"] = json!([
+        {"id": "often", "when": when("orders.count_90d", ">=", json!(2))},
+        {"id": "tagged", "when": when("tags", "contains", json!("vip"))},
+        {"id": "she", "when": when("gender", "=", json!("f"))},
+        {"id": "spender", "when": when("orders.amount", ">=", json!("151.00"))},
+    ]);
+    let shop = Shop::open(&program, START).await;
+    let (into, from) = (shop.somebody().await, shop.somebody().await);
+    shop.earn(&into, "T-1", "100").await;
+    shop.earn(&from, "S-1", "50").await;
+    shop.ok("POST", &format!("/members/{from}/tags"), json!({"add": ["vip"], "reason": "r"})).await;
+    shop.ok("PATCH", &format!("/members/{from}"), json!({"profile": {"gender": "f"}})).await;
+    assert_eq!(shop.show(&into).await["badges"], json!([]));
+    let merged = merge(&shop, &into, &from).await;
+    let badges: Vec<&str> = merged["member"]["badges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|badge| badge["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(badges, ["often", "tagged", "she"]);
     audited(&shop).await;
 }

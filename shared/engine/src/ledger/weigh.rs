@@ -36,7 +36,7 @@ impl Ledger {
         (settled, timely): (&Member, &[Event]),
         command: &Command<'_>,
     ) -> Result<Decision, Error> {
-        let mut person: Option<Person> = None;
+        let mut person: Option<Person> = context.person.cloned();
         let mut history: Option<History> = None;
         // A person is requested once; a history again only if it must reach further back, at most once for each
         // limit and condition of the programme.

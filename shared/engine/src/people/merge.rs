@@ -1,11 +1,13 @@
 //! Two records of one person are joined: one commit of both members, as they were read.
 
+use std::sync::Arc;
+
 use domain::{
     decide::{Command, Context, Decision, MergeAway, MergeIn},
     event::Event,
     id::MergeId,
-    member::{Changed, Member, MemberId, Person, Status},
-    programme::Programme,
+    member::{Absorbed, Changed, Member, MemberId, Person, Status},
+    programme::{Programme, Timeline},
     refusal::Refusal,
     shape::Fault,
 };
@@ -145,7 +147,7 @@ impl People {
         }
         let mut turns = self.ledger.queues.begin();
         turns.take(&[Turn::Member(into), Turn::Member(ask.from)]).await;
-        let (request, to, from) = self.sides(request, into, ask.from).await?;
+        let (request, programmes, [to, from]) = self.sides(request, into, ask.from).await?;
         if to.loaded.record.member.merged.is_some() || from.loaded.record.member.merged.is_some() {
             return Err(StoreError::LostRace.into());
         }
@@ -155,21 +157,27 @@ impl People {
             }
         }
         self.shorten(&request, &from.member).await?;
-        self.unite(&request, ask, to, from, tell).await
+        self.unite(&request, ask, &programmes, [to, from], tell).await
     }
 
-    /// Both members, settled to one moment, which the request then has.
+    /// Both members, settled to one moment, which the request then has, and by the same versions of the programme, by
+    /// which everything else is decided.
     pub(super) async fn sides(
         &self,
         request: &Request,
         one: MemberId,
         other: MemberId,
-    ) -> Result<(Request, Side, Side), Error> {
+    ) -> Result<(Request, Arc<Timeline>, [Side; 2]), Error> {
         let (first, second) = (self.loaded(one).await?, self.loaded(other).await?);
+        self.programme.timeline_of(&first.0.record.member).await?;
+        let programmes = self.programme.timeline_of(&second.0.record.member).await?;
         let now = request.now.max(first.0.record.member.as_of).max(second.0.record.member.as_of);
         let request = Request { now, ..request.clone() };
-        let (first, second) = (self.side(&request, first).await?, self.side(&request, second).await?);
-        Ok((request, first, second))
+        let sides = [self.side(&request, first).await?, self.side(&request, second).await?];
+        if self.programme.timeline()?.newest().version != programmes.newest().version {
+            return Err(StoreError::LostRace.into());
+        }
+        Ok((request, programmes, sides))
     }
 
     async fn loaded(&self, id: MemberId) -> Result<(Loaded, Option<(Person, Version)>), Error> {
@@ -209,35 +217,38 @@ impl People {
         &self,
         request: &Request,
         ask: &MergeAsk,
-        to: Side,
-        from: Side,
+        programmes: &Timeline,
+        [mut to, from]: [Side; 2],
         tell: &impl Fn(&Merged) -> Answer,
     ) -> Result<Told, Error> {
         let (id, merge) = (to.member.id, ask.merge);
-        let programmes = self.programme.timeline_of(&to.member).await?;
         let coming = MergeIn { merge, from: &from.member, reason: &ask.reason };
         let going = MergeAway { merge, into: id, reason: ask.reason.clone() };
-        let mut stays = self.decided_of(request, &to, &Command::MergeIn(&coming)).await?;
-        let goes = self.decided_of(request, &from, &Command::MergeAway(&going)).await?;
-        unite_tags(programmes.newest(), &mut stays.member, &from.member.tags)?;
         let (before, version) = to.person.clone().ok_or(Refusal::MemberNotFound)?;
         let (other, other_version) = from.person.clone().ok_or(Refusal::MemberNotFound)?;
         let mut person = unite_persons(&before, &other);
         within_consents(&person)?;
         within_attributes(&person)?;
-        let mut about = vec![still(keys::person(ask.from), other_version)];
+        // Conditions see at once what both have: the person, the tags, and the history of both.
+        unite_tags(programmes.newest(), &mut to.member, &from.member.tags)?;
+        let (both, timely) = of_both(&to, &from, Absorbed { member: ask.from, merge, at: request.now });
+        let stays = (&both, &to.member, timely.as_slice(), Some(&person));
+        let stays = self.decided_as(request, programmes, stays, &Command::MergeIn(&coming)).await?;
+        let goes = self.decided_of(request, programmes, &from, &Command::MergeAway(&going)).await?;
+        // The other's person is written as it is, so that whoever corrects it meanwhile, there where nobody would look
+        // any more, is told to begin anew. The member's own, if it stays as it is, is not expected: whoever erases the
+        // member changes it first, and what becomes of the person meanwhile may as well come after.
+        let mut about = vec![put(keys::person(ask.from), Expect::Version(other_version), &other)];
         if person != before {
             person.changed = Some(ask.changed.clone());
             about.push(put(keys::person(id), Expect::Version(version), &person));
             about.extend(told_outward(request, id, &before, &person, version));
-        } else {
-            about.push(still(keys::person(id), version));
         }
         if stays.member.tags != to.member.tags {
             let (before, after) = (&to.member.tags, &stays.member.tags);
             about.push(tags::told_outward(request, id, before, after, to.loaded.version));
         }
-        let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
+        let mut parts = Parts::new(&self.programme, programmes, request.by, request.now);
         let away = parts.member(from.part(request, &goes, None, None));
         let came = parts.member(to.part(request, &stays, Some(keys::merge(merge)), Some(ask.into)));
         let entries = match (away, came) {
@@ -258,13 +269,25 @@ impl People {
     pub(super) async fn decided_of(
         &self,
         request: &Request,
+        programmes: &Timeline,
         side: &Side,
         command: &Command<'_>,
     ) -> Result<Decision, Error> {
-        let programmes = self.programme.timeline_of(&side.member).await?;
-        let now = request.now.max(side.member.as_of);
-        let context = Context { programmes: &programmes, now, person: None, history: None, any_age: false };
-        self.ledger.decided(context, &side.loaded, None, (&side.member, &side.timely), command).await
+        self.decided_as(request, programmes, (&side.loaded, &side.member, &side.timely, None), command).await
+    }
+
+    /// The same of a member as read, settled, and with what time did; what was read says whose history counts. Who the
+    /// person is, if that is known.
+    async fn decided_as(
+        &self,
+        request: &Request,
+        programmes: &Timeline,
+        (loaded, member, timely, person): (&Loaded, &Member, &[Event], Option<&Person>),
+        command: &Command<'_>,
+    ) -> Result<Decision, Error> {
+        let now = request.now.max(member.as_of);
+        let context = Context { programmes, now, person, history: None, any_age: false };
+        self.ledger.decided(context, loaded, None, (member, timely), command).await
     }
 
     /// Writes the effects of time first, if everything is too much for one commit.
@@ -324,6 +347,17 @@ impl People {
         let key = key.ok_or(Unreadable { key: keys::member(member) })?;
         Ok(self.records.entry_at(&key).await?.ok_or(Unreadable { key })?)
     }
+}
+
+/// The member as it was read, but as if it had absorbed the other already; and what time did to both. So the history of
+/// both counts.
+fn of_both(to: &Side, from: &Side, absorbed: Absorbed) -> (Loaded, Vec<Event>) {
+    let mut loaded = to.loaded.clone();
+    let member = &mut loaded.record.member;
+    member.as_of = member.as_of.max(from.loaded.record.member.as_of);
+    member.absorbed.push(absorbed);
+    member.absorbed.extend(from.member.absorbed.iter().copied());
+    (loaded, to.timely.iter().chain(&from.timely).cloned().collect())
 }
 
 /// What is known of the person from both records: the profile of the one that stays, field by field where it has one;

@@ -6,6 +6,7 @@ use domain::{
     id::MergeId,
     member::{MemberId, Status},
     merge::UNMERGE_DAYS,
+    programme::Timeline,
     refusal::Refusal,
 };
 use futures_util::future::BoxFuture;
@@ -97,7 +98,7 @@ impl People {
         }
         let mut turns = self.ledger.queues.begin();
         turns.take(&[Turn::Member(id), Turn::Member(from)]).await;
-        let (request, of, own) = self.sides(request, id, from).await?;
+        let (request, programmes, [of, own]) = self.sides(request, id, from).await?;
         let merged = own.loaded.record.member.merged.filter(|merged| merged.merge == ask.merge);
         let merged = merged.ok_or(StoreError::LostRace)?;
         if of.loaded.record.member.merged.is_some() {
@@ -109,7 +110,7 @@ impl People {
         if merged.at.plus_days(UNMERGE_DAYS) <= request.now {
             return Err(refused("it was merged more than 90 days ago"));
         }
-        self.separate(&request, ask, (of, own), &came, tell).await
+        self.separate(&request, ask, &programmes, [of, own], &came, tell).await
     }
 
     /// Parts the two sides: the member, and the record that came in with that entry.
@@ -117,7 +118,8 @@ impl People {
         &self,
         request: &Request,
         ask: &UnmergeAsk,
-        (of, own): (Side, Side),
+        programmes: &Timeline,
+        [of, own]: [Side; 2],
         came: &EntryRecord,
         tell: &impl Fn(&Unmerged) -> Answer,
     ) -> Result<Told, Error> {
@@ -133,10 +135,9 @@ impl People {
         let since = since.ok_or(Unreadable { key: keys::merge(ask.merge) })?;
         let letting = LetGo { since: &since, reason: &ask.reason };
         let parting = Part { of: &of.member, since: &since, reason: &ask.reason };
-        let stays = self.decided_of(request, &of, &Command::LetGo(&letting)).await?;
-        let goes = self.decided_of(request, &own, &Command::Part(&parting)).await?;
-        let programmes = self.programme.timeline_of(&of.member).await?;
-        let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
+        let stays = self.decided_of(request, programmes, &of, &Command::LetGo(&letting)).await?;
+        let goes = self.decided_of(request, programmes, &own, &Command::Part(&parting)).await?;
+        let mut parts = Parts::new(&self.programme, programmes, request.by, request.now);
         let back = parts.member(own.part(request, &goes, None, None));
         let left = parts.member(of.part(request, &stays, Some(keys::unmerge(ask.merge)), Some(ask.member)));
         let entries = match (back, left) {
