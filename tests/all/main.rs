@@ -49,6 +49,7 @@ mod links;
 mod lots;
 mod member_identities;
 mod merges;
+mod merges_at_once;
 mod merges_generated;
 mod openapi;
 mod orders;
