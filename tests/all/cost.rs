@@ -8,7 +8,12 @@ use engine::memory::MemoryStore;
 use serde_json::{Value, json};
 use store_dynamodb::{Metered, cost::Cost};
 
-use crate::{coalition::order_of, histories::run, support::Shop};
+use crate::{
+    coalition::order_of,
+    histories::run,
+    merges::{merge, unmerge},
+    support::Shop,
+};
 
 /// Operations of each row.
 const EACH: u64 = 1_000;
@@ -456,5 +461,30 @@ fn points_that_end_with_inactivity_move_their_place_in_the_index() {
             })
             .await
             .check();
+    });
+}
+
+#[test]
+fn a_merge_costs_no_more_than_is_promised() {
+    run(async {
+        let mut counter = Counter::open(json!({"mode": "year_end", "years": 1}), 2).await;
+        let merged = std::cell::RefCell::new(vec![Value::Null; MEMBERS]);
+        let pair = |number: u64| number as usize % (MEMBERS / 2) * 2;
+        let join = async |Counter { shop, members, .. }: &Counter, into: usize| {
+            let told = merge(shop, &members[into], &members[into + 1]).await;
+            merged.borrow_mut()[into] = told;
+        };
+        let part = async |Counter { shop, members, .. }: &Counter, into: usize| {
+            let told = merged.borrow_mut()[into].take();
+            if !told.is_null() {
+                unmerge(shop, &members[into], &told).await;
+            }
+        };
+        let row = async |counter: &Counter, _: &str, number| {
+            part(counter, pair(number)).await;
+            counter.meter.take();
+            join(counter, pair(number)).await;
+        };
+        counter.row("merge", Some([1400, 800, 900]), row).await.check();
     });
 }
