@@ -78,6 +78,9 @@
 //!   order can matter. Orders count by `occurred_at`.
 //! - 11: which entries a raise, a kept period or a badge writes is not compared: a ledger leaves
 //!   out what moves neither points nor growth. What a lapse takes of growth is a `tier` entry.
+//! - Merging: of equal tiers that with the later end; of two trials the higher, above the tier. Of two streaks one that
+//!   was missed is none beside one that runs; where both run, the longer reaches to the later of their days. With
+//!   `inactivity` the later of both instants that run. Badges are judged by what both have. Parting is not modelled.
 //! - Adjusting answers `entry`, `balance`, `tier`, `growth`; points given by hand are not held. A
 //!   minus that meets no points makes debt or is let go, as a refund. Growth given raises the tier.
 //! - Sweeps answer `done: true`: a driver calls again until it is so. Refusals whose order the
@@ -97,6 +100,7 @@ mod finding;
 pub mod generate;
 mod json;
 pub mod member;
+pub mod merging;
 mod number;
 mod program;
 mod programs;
@@ -117,6 +121,7 @@ use draft::Draft;
 use earning::Earned;
 pub use finding::OrderNow;
 use member::{Entry, Member, Standing, Versions};
+use merging::Merged;
 pub use program::Program;
 pub use programs::{change_tiers, expiry as random_expiry, program as random_program};
 use redeeming::Redemption;
@@ -137,6 +142,8 @@ pub struct Model {
     orders: HashMap<OrderKey, Earned>,
     /// By the brand and the order for which they were made, and by part.
     redemptions: HashMap<RedemptionKey, Redemption>,
+    /// Records that were joined with others, and with whom.
+    merged: BTreeMap<usize, Merged>,
     /// Named activities: what each gave.
     given: HashMap<ActivityKey, Gave>,
     /// By other natural keys: what was sent and answered.
@@ -150,6 +157,8 @@ pub struct Model {
 /// A member as shown.
 #[derive(Debug)]
 pub struct Shown {
+    /// Which member: another one, if that one was merged.
+    pub id: usize,
     /// As it stands at that moment.
     pub standing: Standing,
     /// Rule 10, where the model vouches for it.
@@ -168,6 +177,7 @@ impl Model {
             members: Vec::new(),
             orders: HashMap::new(),
             redemptions: HashMap::new(),
+            merged: BTreeMap::new(),
             given: HashMap::new(),
             answers: HashMap::new(),
             names: BTreeMap::new(),
@@ -271,7 +281,7 @@ impl Model {
     /// A member as shown at that moment.
     pub fn show(&self, id: usize, now: i64, known: usize) -> Shown {
         let draft = Draft::new(self, id, now, known);
-        let now = draft.now;
+        let (id, now) = (draft.id, draft.now);
         let (standing, _) = draft.shown();
         let program = Versions(&self.programs[..known]).newest();
         let facts = facts::Facts { program, member: &standing };
@@ -281,11 +291,12 @@ impl Model {
         let tags = if gone { Vec::new() } else { facts.tags().into_iter().map(str::to_owned).collect() };
         let next = program.tiers.get(standing.tier + 1);
         let next = next.map(|next| (standing.tier + 1, (next.growth - standing.growth).max(0)));
-        Shown { standing, lifecycle, tags, next }
+        Shown { id, standing, lifecycle, tags, next }
     }
 
-    /// Every entry that moves anything, oldest first, and how many of them are in writing.
+    /// Every entry of its own that moves anything, oldest first, and how many of them are in writing.
     pub fn ledger(&self, id: usize, now: i64, known: usize) -> (Vec<Rc<Entry>>, usize) {
+        let id = self.reach(id);
         let (_, due) = Draft::new(self, id, now, known).shown();
         let mut entries = self.members[id].entries.clone();
         let written = entries.len();

@@ -11,7 +11,7 @@ use laurel_tests::model::NEVER;
 use serde::Deserialize;
 
 pub(crate) use self::{
-    member::{compare_member, compare_registered},
+    member::{compare_member, compare_merged, compare_registered},
     order::compare_order,
     page::compare_page,
     partner::compare_partner,

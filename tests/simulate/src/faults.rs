@@ -193,6 +193,8 @@ pub enum Kind {
     Program,
     /// Identities of a member, and `PATCH /members/{id}`.
     Person,
+    /// `POST /members/{id}/merge`.
+    Merge,
     /// The first `GET` of a member's card, and `POST /scan` to spend.
     Card,
     /// Anything that writes nothing.
@@ -201,7 +203,7 @@ pub enum Kind {
 
 impl Kind {
     /// All that write.
-    pub const WRITES: [(Kind, &'static str); 14] = [
+    pub const WRITES: [(Kind, &'static str); 15] = [
         (Kind::Register, "register"),
         (Kind::Order, "earn order"),
         (Kind::Revise, "revise order"),
@@ -215,6 +217,7 @@ impl Kind {
         (Kind::Sweep, "sweep"),
         (Kind::Program, "put program"),
         (Kind::Person, "person"),
+        (Kind::Merge, "merge"),
         (Kind::Card, "card"),
     ];
 }
@@ -222,7 +225,7 @@ impl Kind {
 /// How often each fault struck each kind of operation.
 #[derive(Clone, Default, Debug)]
 pub struct Struck {
-    counts: [[u64; 15]; Fault::ALL.len()],
+    counts: [[u64; 16]; Fault::ALL.len()],
 }
 
 impl Struck {

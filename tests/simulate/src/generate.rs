@@ -46,7 +46,8 @@ const ROWS: &[(i64, Draw)] = &[
     (1, Writer::correct),
     (1, Writer::look),
     (2, Writer::scan),
-    (7, Writer::show),
+    (2, Writer::merge),
+    (5, Writer::show),
 ];
 
 /// A request of the partner, and how many times in ten it comes.

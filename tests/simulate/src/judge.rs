@@ -10,19 +10,26 @@ use domain::{
     time::Instant,
 };
 use engine::records::{By, EntryRecord, MemberRecord, ProgramRecord, decode};
-use laurel_tests::model::command::{Command, Told};
+use laurel_tests::model::{
+    command::{Command, Told},
+    merging::Merging,
+};
 use smol_str::SmolStr;
 
 use crate::{
     faults::{Fault, Mix},
-    op::{Op, Program, Register, Way},
+    op::{Merge, Op, Program, Register, Way},
     store::{Committed, lock},
     world::{World, mix_in},
 };
 
 impl World {
     /// A write of an attempt went through.
-    pub(crate) fn committed(&mut self, index: usize, told: Committed) -> Result<(), String> {
+    pub(crate) fn committed(&mut self, index: usize, mut told: Committed) -> Result<(), String> {
+        // A record that was merged is written only to say whom it leads to.
+        let stands =
+            |id: &MemberId| self.places.get(id).is_none_or(|place| self.model.reach(*place) == *place);
+        told.members.retain(|(id, _)| stands(id));
         self.must_note(index, &told)?;
         let place = self.attempt_at(index).client;
         let (now, known) = self.moment(index, &told, None)?;
@@ -53,8 +60,12 @@ impl World {
                 self.registered(place, person, now, known, &told)?;
                 return self.fix_answer(index, now, known);
             }
+            Op::Merge(sent) if is_merge(&told)? => {
+                let sent = sent.clone();
+                return self.joined(index, &sent, now, known, &told);
+            }
             // Its key now stands for its earlier answer, or for nothing left to do.
-            Op::Command(..) if told.members.is_empty() && told.is_named => {
+            Op::Command(..) | Op::Merge(..) if told.members.is_empty() && told.is_named => {
                 return self.fix_answer(index, now, known);
             }
             Op::Command(sent) if !told.members.is_empty() && self.is_main(&told)? => {
@@ -188,6 +199,43 @@ impl World {
         Ok(())
     }
 
+    /// Two records of one person are joined: together they have what they had.
+    fn joined(
+        &mut self,
+        index: usize,
+        sent: &Merge,
+        now: i64,
+        known: usize,
+        told: &Committed,
+    ) -> Result<(), String> {
+        let place = self.attempt_at(index).client;
+        let Merging::Joins(joins) = self.model.merging(sent.into, sent.from, now, known) else {
+            return Err(format!("{sent:?} is written, where the model says otherwise"));
+        };
+        let both = joins.members();
+        let written: BTreeSet<Option<usize>> =
+            told.members.iter().map(|(id, _)| self.places.get(id).copied()).collect();
+        if written != both.map(Some).into() {
+            return Err(format!("{sent:?} is written for {written:?}"));
+        }
+        let mut together = (0, 0);
+        for (id, value) in &told.members {
+            let member = member_of(*id, value)?;
+            together.0 += member.balance();
+            together.1 += member.growth.cast_signed();
+        }
+        if together != joins.together() {
+            let before = joins.together();
+            return Err(format!("{sent:?} leaves {together:?} points and growth of {before:?}"));
+        }
+        both.into_iter().for_each(|member| self.note_earlier(index, member));
+        self.model.install_merge(*joins);
+        if let Some(client) = &mut self.clients[place] {
+            client.installed = Some(Told::Done(Box::default()));
+        }
+        self.fix_answer(index, now, known)
+    }
+
     /// The effects of time were written down.
     fn settled(&mut self, index: usize, told: &Committed) -> Result<(), String> {
         for (id, value) in &told.members {
@@ -208,7 +256,7 @@ impl World {
     fn about(&mut self, index: usize) -> Option<usize> {
         let place = self.attempt_at(index).client;
         let client = self.clients[place].as_ref()?;
-        client.op.asked().about(self)
+        client.op.asked().about(self).map(|member| self.model.reach(member))
     }
 
     /// Notes the state for all requests about a member that is about to change.
@@ -264,6 +312,17 @@ fn since(told: &Committed) -> Result<i64, String> {
     let (key, value) = told.program.as_ref().ok_or("no version")?;
     let record: ProgramRecord = decode(key, value).map_err(|error| error.to_string())?;
     Ok(record.since.0)
+}
+
+/// Whether a commit joins two records.
+pub(crate) fn is_merge(told: &Committed) -> Result<bool, String> {
+    for (key, value) in &told.entries {
+        let entry: EntryRecord = decode(key, value).map_err(|error| error.to_string())?;
+        if entry.event.kind.merge().is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The member that was written.

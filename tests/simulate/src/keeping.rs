@@ -35,7 +35,7 @@ fn found(world: &World, api: &Arc<Api>) -> Result<(), String> {
         let (number, is_here) = (added.number, added.stays == Stays::Here);
         let body = format!(r#"{{"identity":{{"kind":"external","channel":"more","value":"e{number}"}}}}"#);
         let (status, body) = ask(api, "POST", "/members/find", &body, &[])?;
-        let is_own = String::from_utf8_lossy(&body).contains(&world.ids[added.member]);
+        let is_own = String::from_utf8_lossy(&body).contains(&world.ids[world.model.reach(added.member)]);
         if (status, is_own) != (if is_here { 200 } else { 404 }, is_here) {
             return Err(format!("at last, e{number} is {:?}, and answered {status}", added.stays));
         }
@@ -48,7 +48,7 @@ fn index(world: &World, api: &Arc<Api>, now: i64) -> Result<(), String> {
     at_once(async {
         for id in &world.ids {
             let id = edge::wire::read_member_id(id).ok_or("an id that is none")?;
-            let view = api.engine.people().member(id, Instant(now)).await;
+            let view = api.engine.people().member_itself(id, Instant(now)).await;
             let person = view.map_err(|error| error.to_string())?.person;
             let shared = edge::alike::shared(&api.secrets, &person);
             wanted.extend(shared.into_iter().map(|(_, hash)| keys::alike(hash, id)));

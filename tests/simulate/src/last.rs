@@ -12,6 +12,8 @@ use engine::{
     store::{Change, Expect, Key, Record, Write, kinds::Row},
 };
 
+use serde_json::Value;
+
 use crate::{
     answer::{compare_member, compare_page},
     faults::{Fault, Kind},
@@ -38,9 +40,14 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
             return Err(format!("{id} is not shown: {status}"));
         }
         let shown = world.model.show(member, now, known);
-        compare_member(&body, &id, &shown, world.model.program(known))
+        compare_member(&body, &world.ids[shown.id], &shown, world.model.program(known))
             .map_err(|wrong| format!("at last, {id}: {wrong}"))?;
         mix_in(&mut world.outcome.trace, &body);
+        if world.model.is_joined(member) {
+            let has = &shown.standing;
+            add_up(&api, &id, has.available() + has.held() - has.debt, has.growth)?;
+            continue;
+        }
         // Ledgers are read page by page throughout; here some are read whole.
         if !(member as u64 + world.settings.seed).is_multiple_of(4) {
             continue;
@@ -69,6 +76,27 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
         replay(world, &api, now, "rekeyed")?;
     }
     split(world)
+}
+
+/// The entries of all records that a member has been joined of add up to what it has.
+fn add_up(api: &Arc<Api>, id: &str, points: i64, growth: i64) -> Result<(), String> {
+    let (mut sums, mut cursor) = ((0, 0), String::new());
+    loop {
+        let (status, body) = ask(api, "GET", &format!("/members/{id}/ledger?limit=50{cursor}"), "", &[])?;
+        let page: Value = serde_json::from_slice(&body).map_err(|error| format!("{status}: {error}"))?;
+        for entry in page["entries"].as_array().ok_or_else(|| format!("no ledger: {page}"))? {
+            sums.0 += entry["points"].as_i64().unwrap_or(0);
+            sums.1 += entry["growth"].as_i64().unwrap_or(0);
+        }
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None if sums == (points, growth) => return Ok(()),
+            None => {
+                let has = (points, growth);
+                return Err(format!("at last, the ledger of {id} adds up to {sums:?}, and it has {has:?}"));
+            }
+        }
+    }
 }
 
 /// Answers of success come back byte for byte.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::time::Instant;
+use domain::{member::MemberId, time::Instant};
 use edge::{Api, wire};
 use engine::{
     id::CallerId,
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::{
     instance::{ask, at_once},
+    judge::is_merge,
     op::{Op, Way},
     store::Committed,
     world::World,
@@ -74,7 +75,12 @@ impl World {
     pub(crate) fn must_note(&mut self, index: usize, told: &Committed) -> Result<(), String> {
         let place = self.attempt_at(index).client;
         let member = told.members.first().map(|(id, _)| *id);
-        let whose = |on: &On| matches!((on, member), (On::Member(on), Some(member)) if *on == member);
+        // On whom the request names, which may be a record that was merged.
+        let reached = |id: &MemberId| self.places.get(id).map(|place| self.model.reach(*place));
+        let whose = |on: &On| matches!((on, member), (On::Member(on), Some(member)) if reached(on) == reached(&member));
+        let either = |on: &On| {
+            told.members.iter().any(|(id, _)| matches!(on, On::Member(on) if reached(on) == reached(id)))
+        };
         let nothing = |on: &On| *on == On::Nothing;
         let want: Option<(&str, Fits<'_>)> = match self.clients[place].as_ref().map(|client| &client.op) {
             Some(Op::Command(sent))
@@ -82,6 +88,7 @@ impl World {
             {
                 word(&sent.command).map(|word| (word, &whose as Fits<'_>))
             }
+            Some(Op::Merge(_)) if is_merge(told)? => Some(("member.merged", &either as Fits<'_>)),
             Some(Op::Program(_)) if told.program.is_some() => Some(("program.saved", &nothing as Fits<'_>)),
             _ => None,
         };

@@ -7,6 +7,7 @@ mod earning;
 mod known;
 mod ledger;
 mod log;
+mod merging;
 mod orders;
 mod people;
 mod programme;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     known::{AddIdentity, Correct, FindIdentity, Persons, RemoveIdentity, Stays},
     ledger::{Cursor, Ledger},
     log::Log,
+    merging::Merge,
     orders::FindOrder,
     people::{Find, Register, Show},
     programme::Program,
@@ -73,6 +75,8 @@ pub(crate) enum Op {
     FindIdentity(FindIdentity),
     /// What is known of a member is corrected.
     Correct(Correct),
+    /// Two records of one person are joined.
+    Merge(Merge),
     /// A member's card is looked at.
     Look(Look),
     /// A card is scanned.
@@ -198,6 +202,7 @@ impl Op {
             Op::RemoveIdentity(op) => op,
             Op::FindIdentity(op) => op,
             Op::Correct(op) => op,
+            Op::Merge(op) => op,
             Op::Look(op) => op,
             Op::Scan(op) => op,
             Op::Ledger(op) => op,

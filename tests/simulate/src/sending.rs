@@ -28,7 +28,7 @@ impl World {
         let op = self.writer.draw(&self.model, self.now);
         if let Op::Command(Dispatch { command, way: Way::Signed }) = &op
             && let Some(member) = command.whom()
-            && !self.link(member)?
+            && ((self.model.is_joined(member) && !self.links.contains_key(&member)) || !self.link(member)?)
         {
             return Ok(());
         }

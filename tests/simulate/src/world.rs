@@ -13,7 +13,7 @@ use edge::{Api, Secrets};
 use engine::store::Store;
 use http::Response;
 use laurel_tests::model::{
-    After, Dice, Model, OrderNow, Shown, command::Told, member::Entry, random_program,
+    After, Dice, Model, OrderNow, Shown, command::Told, member::Entry, merging::Merged, random_program,
 };
 use laurel_tests::partner::Partner;
 
@@ -98,6 +98,8 @@ pub(crate) enum View {
     Told(Box<Told>, Option<Box<After>>),
     Shown(Box<Shown>),
     Ledger(Vec<Rc<Entry>>, usize),
+    /// Two records that are one by now; or why not. `None`: they would be joined.
+    Merged(Option<Result<Joined, (u16, &'static str)>>),
     /// An order, if there is one of that name.
     Order(Option<OrderNow>),
     /// There is no such member.
@@ -105,6 +107,9 @@ pub(crate) enum View {
     /// Nothing that the model knows.
     Other,
 }
+
+/// A merge that was done, and the member that answers for both.
+pub(crate) type Joined = (Merged, Box<Shown>);
 
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response<Bytes>, String>>>>;
 
@@ -310,6 +315,12 @@ impl World {
     pub(crate) fn known(&self, instance: usize) -> usize {
         let programmes = self.instances[instance].engine.programme().timeline();
         programmes.map_or(1, |programmes| programmes.newest().version as usize)
+    }
+
+    /// Whether an answer's member may be that one: itself, or any that it was merged into.
+    pub(crate) fn may_be(&self, member: usize, told: &serde_json::Value) -> bool {
+        let own = told == self.ids[member].as_str();
+        own || told == self.ids[self.model.reach(member)].as_str()
     }
 
     /// Everything under way, except that attempt.

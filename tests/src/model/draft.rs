@@ -73,6 +73,8 @@ impl<'m> Draft<'m> {
         recorded_at: i64,
         known: usize,
     ) -> Draft<'m> {
+        // Whatever is asked of a record that was merged is asked of the other.
+        let id = model.reach(id);
         let before = &model.members[id];
         let recorded_at = recorded_at.max(before.standing.as_of);
         let now = now.max(before.standing.as_of);
@@ -109,9 +111,10 @@ impl<'m> Draft<'m> {
         known.iter().rev().find(|program| program.since <= self.now).unwrap_or(&known[0])
     }
 
-    /// Every entry so far that moves anything, those of this command too.
+    /// Every entry so far that moves anything, of records that it has absorbed and of this command too.
     pub(crate) fn all_entries(&self) -> impl Iterator<Item = &Rc<Entry>> {
-        self.before().entries.iter().chain(&self.entries)
+        let records = self.model.records_of(self.id);
+        records.flat_map(|record| &self.model.members[record].entries).chain(&self.entries)
     }
 
     pub(crate) fn must_be_active(&self) -> Result<(), Told> {

@@ -33,7 +33,7 @@ impl Model {
         let mut paid: Vec<i64> = paid.map(|(_, redemption)| redemption.paid()).collect();
         paid.sort_unstable();
         Some(OrderNow {
-            member: order.member,
+            member: self.reach(order.member),
             revision: order.revision(),
             points: order.points,
             growth: order.growth,

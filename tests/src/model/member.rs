@@ -271,7 +271,7 @@ impl Standing {
     }
 
     /// Merges equal lots, removes empty ones, and sorts the rest.
-    fn tidy(&mut self) {
+    pub(crate) fn tidy(&mut self) {
         self.lots.sort_by(|a, b| a.place().cmp(&b.place()));
         self.lots.dedup_by(|next, first| {
             let equal = next.place() == first.place();

@@ -45,7 +45,7 @@ impl Asked for Revise {
     fn member(&self, model: &Model) -> Result<usize, Told> {
         let named = self.whom().ok_or_else(|| refuse(404, "member_not_found"))?;
         match model.orders.get(&self.key()) {
-            Some(order) if order.member == named => Ok(named),
+            Some(order) if model.reach(order.member) == model.reach(named) => Ok(named),
             order => Err(refuse_revision("order_conflict", order.map_or(0, Earned::revision))),
         }
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     Verdict,
-    entry::{GotLot, compare_row},
+    entry::{GotEntry, GotLot, compare_row},
     read, same, same_instant,
 };
 
@@ -145,4 +145,25 @@ pub(crate) fn compare_registered(
         compare_shown(&got.member, id, shown, program)?;
     }
     Ok(got.created)
+}
+
+/// The answer to a merge: the member that answers for both, and the two entries, of which the second brings that.
+pub(crate) fn compare_merged(
+    body: &[u8],
+    id: &str,
+    shown: &Shown,
+    (points, growth): (i64, i64),
+    program: &Program,
+) -> Verdict {
+    #[derive(Deserialize)]
+    struct Got<'a> {
+        #[serde(borrow)]
+        member: GotMember<'a>,
+        #[serde(borrow)]
+        entries: Vec<GotEntry<'a>>,
+    }
+    let got: Got = read(body)?;
+    compare_shown(&got.member, id, shown, program)?;
+    let moved: Vec<_> = got.entries.iter().map(|entry| (entry.kind, entry.points, entry.growth)).collect();
+    same("entries", moved, vec![("merge", -points, -growth), ("merge", points, growth)])
 }

@@ -60,6 +60,8 @@ impl Asked for Look {
         let token = token.ok_or_else(|| format!("{body}: no token of ours"))?;
         let made = |now: &i64| Made::online(Instant(*now)) == token.made;
         match got.attempt.nows.iter().any(made) {
+            // Of two records of one person it is the card of the other.
+            true if world.model.reach(self.member) != self.member => Ok(Next::Nothing),
             true => Ok(Next::Card(self.member, token.reference)),
             false => Err(format!("{body}: of another moment")),
         }
@@ -112,7 +114,7 @@ impl Asked for Scan {
             _ => got.wants(200, "")?,
         };
         let body: Value = serde_json::from_slice(got.body).map_err(|error| error.to_string())?;
-        if body["member"]["id"] != *world.ids[self.member] || body["scan_id"].is_string() != self.spend {
+        if body["member"]["id"] != *world.ids[shown.id] || body["scan_id"].is_string() != self.spend {
             return Err(format!("{body}: not what was scanned"));
         }
         if !earlier && (!got.attempt.nows.iter().any(good) || (self.spend && !active)) {

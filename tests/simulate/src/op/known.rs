@@ -102,6 +102,18 @@ fn identity(number: u32) -> String {
     format!(r#"{{"kind":"external","channel":"more","value":"{}","verified":true}}"#, value(number))
 }
 
+/// The id of an identity that stands in that record.
+fn identity_id(record: &str, number: u32) -> String {
+    let own = Identity {
+        kind: IdentityKind::External,
+        channel: "more".to_owned(),
+        value: value(number),
+        verified: true,
+    };
+    let record = edge::wire::read_member_id(record).unwrap_or(MemberId([0; 16]));
+    edge::wire::id(secrets().identity_id(record, &own))
+}
+
 /// An earlier attempt of its own may have done it.
 fn may_be_done(got: &Got<'_>) -> bool {
     got.client.tries > 1 || got.client.uncertain
@@ -141,7 +153,7 @@ impl Asked for AddIdentity {
             return Ok(Next::Nothing);
         }
         let body = read(got)?;
-        let (id, own) = (&world.ids[self.member], value(self.number));
+        let (id, own) = (&world.ids[shown.id], value(self.number));
         let right = body["member"]["id"] == **id && body["identity"]["value"] == *own;
         match got.status {
             201 | 200 if !right => Err(format!("{body}: not what was added")),
@@ -149,7 +161,13 @@ impl Asked for AddIdentity {
             200 if !may_be_done(got) => Err(format!("{body}: it was there before")),
             // Without a key a late attempt of it may add it once more.
             201 | 200 if got.client.key.is_none() => Ok(Next::Nothing),
-            201 | 200 => Ok(Next::Known(self.member, self.number, Stays::Here)),
+            201 | 200 => {
+                let told = body["identity"]["id"].as_str().unwrap_or_default();
+                // It may stand in any of the records that are joined.
+                let of = world.ids.iter().position(|record| identity_id(record, self.number) == told);
+                let of = of.ok_or_else(|| format!("{body}: an identity of nobody"))?;
+                Ok(Next::Known(of, self.number, Stays::Here))
+            }
             _ => got.wants(201, ""),
         }
     }
@@ -161,14 +179,7 @@ impl Asked for RemoveIdentity {
     }
 
     fn request(&self, names: &Names<'_>) -> Sent {
-        let own = Identity {
-            kind: IdentityKind::External,
-            channel: "more".to_owned(),
-            value: value(self.number),
-            verified: true,
-        };
-        let member = edge::wire::read_member_id(&names.ids[self.member]).unwrap_or(MemberId([0; 16]));
-        let identity = edge::wire::id(secrets().identity_id(member, &own));
+        let identity = identity_id(&names.ids[self.member], self.number);
         let path = format!("/members/{}/identities/{identity}?reason=simulated", names.ids[self.member]);
         Sent { method: "DELETE", path, body: String::new() }
     }
@@ -211,7 +222,7 @@ impl Asked for FindIdentity {
         let (is_gone, is_here) = (self.gone, stays == Stays::Here);
         match (got.status, &*code(got.body)) {
             (404, "member_not_found") if !is_here => Ok(Next::Nothing),
-            (200, _) if !is_gone && read(got)?["id"] == *world.ids[self.member] => Ok(Next::Nothing),
+            (200, _) if !is_gone && world.may_be(self.member, &read(got)?["id"]) => Ok(Next::Nothing),
             (status, _) => {
                 let (member, body) = (&world.ids[self.member], String::from_utf8_lossy(got.body));
                 Err(format!("answered {status} {body}, where it is {stays:?} of {member}"))
@@ -241,9 +252,11 @@ impl Asked for Correct {
         got.wants(200, "")?;
         let body = read(got)?;
         let told = body["profile"]["attributes"]["sim"].as_str().unwrap_or_default();
-        let mut asked = world.writer.persons.corrected.iter().filter(|(member, _)| *member == self.member);
+        let reached = world.model.reach(self.member);
+        let mut asked = world.writer.persons.corrected.iter();
         // Others may have corrected it since.
-        match asked.any(|(_, number)| told == number.to_string()) && body["id"] == *world.ids[self.member] {
+        let said = asked.any(|(of, number)| world.model.reach(*of) == reached && told == number.to_string());
+        match said && world.may_be(self.member, &body["id"]) {
             true => Ok(Next::Nothing),
             false => Err(format!("{body}: nobody said that")),
         }
@@ -253,7 +266,8 @@ impl Asked for Correct {
 impl Writer {
     pub(crate) fn add_identity(&mut self, model: &Model, now: i64) -> Op {
         let (member, number) = (self.member(model), self.fresh());
-        if self.persons.asked.iter().filter(|asked| **asked == member).count() >= ADDED_MAX {
+        let same = |asked: &&usize| model.reach(**asked) == model.reach(member);
+        if self.persons.asked.iter().filter(same).count() >= ADDED_MAX {
             return self.find_identity(model, now);
         }
         self.persons.asked.push(member);

@@ -64,7 +64,7 @@ impl Asked for Register {
 
     fn compare(&self, world: &World, got: &Got<'_>, view: &View, known: usize) -> Result<Next, String> {
         let View::Shown(shown) = view else { return Err(Got::nothing()) };
-        let (id, program) = (&world.ids[world.people[&self.person]], world.model.program(known));
+        let (id, program) = (&world.ids[shown.id], world.model.program(known));
         let (status, installed) = (got.status, got.client.installed.is_some());
         let created = compare_registered(got.body, id, (status == 200).then_some(shown), program)?;
         // The person registered by this request gets `created`, unless the request cannot be recognised.
@@ -96,7 +96,7 @@ impl Asked for Show {
     fn compare(&self, world: &World, got: &Got<'_>, view: &View, known: usize) -> Result<Next, String> {
         let View::Shown(shown) = view else { return Err(Got::nothing()) };
         got.wants(200, "")?;
-        compare_member(got.body, &world.ids[self.member], shown, world.model.program(known))?;
+        compare_member(got.body, &world.ids[shown.id], shown, world.model.program(known))?;
         Ok(Next::Nothing)
     }
 }
@@ -124,7 +124,7 @@ impl Asked for Find {
             View::Nobody => got.wants(404, "member_not_found"),
             View::Shown(shown) => {
                 got.wants(200, "")?;
-                let id = &world.ids[world.people[&self.person]];
+                let id = &world.ids[shown.id];
                 compare_member(got.body, id, shown, world.model.program(known))?;
                 Ok(Next::Nothing)
             }

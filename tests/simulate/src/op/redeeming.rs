@@ -78,7 +78,7 @@ impl Commanded for Cancel {
 
 /// What that member can spend, as the model has it.
 fn available(model: &Model, member: Option<usize>) -> i64 {
-    member.map_or(10, |member| model.member(member).standing.available())
+    member.map_or(10, |member| model.member(model.reach(member)).standing.available())
 }
 
 impl Writer {
