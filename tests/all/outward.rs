@@ -358,3 +358,24 @@ async fn the_next_server_goes_on_where_the_last_one_was() {
     outward.stop().await;
     assert_eq!(receiver.got().len(), 2);
 }
+
+/// A tier that is reached while it is tried is two events: the tier, and the end of its trial.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_its_tier_ends_is_told() {
+    let mut program = program();
+    program["tiers"][1]["trial"] = json!({"at_percent": 80, "days": 30});
+    let (shop, outward) = sending(&program).await;
+    let receiver = Receiver::good();
+    receiver.hook(&shop, &["trial.*", "tier.*"], None).await;
+    let member = shop.somebody().await;
+    shop.earn(&member, "A-1", "450").await;
+    shop.earn(&member, "A-2", "100").await;
+    let events = receiver.events(3).await;
+    let want = [("trial.started", 1), ("tier.changed", 1), ("trial.ended", 1)];
+    assert_eq!(types(&events), want.map(|(word, count)| (word.to_owned(), count)).into());
+    let of = |kind: &str| events.iter().find(|event| event["type"] == kind).unwrap();
+    let (changed, ended) = (of("tier.changed"), of("trial.ended"));
+    assert_eq!((&changed["seq"], &changed["data"]), (&ended["seq"], &ended["data"]), "one entry says both");
+    assert_ne!(changed["id"], ended["id"]);
+    outward.stop().await;
+}

@@ -136,10 +136,12 @@ impl EntryKind {
         }
     }
 
-    /// What else it is told outward as: an erasure is more than a change of status.
+    /// What else it is told outward as: an erasure is more than a change of status, and a tier that is reached while it
+    /// is tried ends the trial.
     pub fn also_told(&self) -> Option<EventType> {
         match self {
             EntryKind::StatusChanged { status: Status::Erased, .. } => Some(EventType::MemberErased),
+            EntryKind::TierChanged { ends_trial: true, .. } => Some(EventType::TrialEnded),
             _ => None,
         }
     }

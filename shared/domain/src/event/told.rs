@@ -79,6 +79,8 @@ types! {
     TierKept "tier.kept" House;
     /// a trial of a higher tier began
     TrialStarted "trial.started" House;
+    /// the tier of a trial was reached while it ran
+    TrialEnded "trial.ended" House;
     /// a badge was issued
     BadgeIssued "badge.issued" House;
     /// a badge was taken back
