@@ -1,10 +1,10 @@
 //! A thread for what nobody waits for: it gets the time that requests leave.
 //!
 //! Telling webhooks of an order takes the machine three times as long as taking the order, so whoever does both in turn
-//! takes a third of the orders. The kernel knows best what time is left; on Linux it is asked to prefer the others by far
-//! (nice 19: about one part in seventy beside one busy thread). What is told late is told all the same, because the
-//! feed is kept, and a lock that this thread holds while it waits is soon free: the others wait for it too then, and
-//! leave it the processor.
+//! takes a third of the orders. The kernel is asked to prefer all other threads by far, on Linux (nice 19); but who is
+//! woken for each answer is served soon all the same, so the thread also makes way by itself while the others need the
+//! processors (see [`Pacer`]). What is told late is told all the same, because the feed is kept, and a lock that this
+//! thread holds while it waits is soon free: the others wait for it too then, and leave it the processor.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use edge::Api;
 use outward::Counts;
 use tokio::{runtime, sync::oneshot};
 
-use crate::outward::Outward;
+use crate::outward::{Outward, Pacer};
 
 /// What sends events, on its own thread.
 pub(crate) struct Behind {
@@ -36,7 +36,7 @@ impl Behind {
         let work = move || {
             make_way();
             runtime.block_on(async {
-                let outward = Outward::start_counting(api, true, counts).await;
+                let outward = Outward::start_counting(api, true, Pacer::of_this_thread(), counts).await;
                 // Who asked waits for this, or has gone: then `stopped` says so.
                 let _ = begun.send(outward.is_some());
                 if let Some(outward) = outward {

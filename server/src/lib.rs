@@ -39,7 +39,7 @@ use tracing_subscriber::{filter::Targets, fmt, prelude::*, registry};
 pub use import::import_csv;
 /// Every function.
 pub use infra::FUNCTIONS;
-pub use outward::Outward;
+pub use outward::{Outward, Pacer, Used};
 pub use start::StartError;
 
 /// Runs a command to its end; returns the exit code (0 success, 1 differences or bad rows, 2 it could not

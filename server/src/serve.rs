@@ -18,7 +18,7 @@ use crate::{
     home::AdminKey,
     listen::{Extra, Listener, listen},
     metrics::Metrics,
-    outward::Outward,
+    outward::{Outward, Pacer},
     start::{StartError, failed, serving},
 };
 
@@ -78,7 +78,7 @@ enum Sending {
 impl Sending {
     async fn start(api: &Arc<Api>, is_folder: bool, counts: Arc<Counts>) -> Result<Sending, StartError> {
         if !is_folder {
-            let among = Outward::start_counting(api.clone(), false, counts).await;
+            let among = Outward::start_counting(api.clone(), false, Pacer::never(), counts).await;
             return Ok(among.map_or(Sending::Nothing, Sending::Among));
         }
         let behind = Behind::start(api.clone(), counts).await;

@@ -55,6 +55,7 @@ mod openapi;
 mod orders;
 mod orders_amount;
 mod outward;
+mod outward_alone;
 mod outward_faults;
 mod overload;
 mod panics;

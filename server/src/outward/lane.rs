@@ -19,7 +19,7 @@ use futures_util::{StreamExt as _, stream};
 use outward::{AT_ONCE, Due, Results, Task, Tried, due, write};
 use tokio::{sync::Notify, task::JoinSet};
 
-use super::{FAILED_PAUSE, PATIENCE, Shared, sending::Sending};
+use super::{FAILED_PAUSE, Shared, sending::Sending};
 
 /// How long a lane sleeps at most, and how often it is looked for new webhooks.
 const SLEEP: Duration = Duration::from_secs(30);
@@ -123,6 +123,7 @@ async fn run(shared: Arc<Shared>, id: WebhookId) {
                 FAILED_PAUSE
             }
         };
+        shared.make_way().await;
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = lane.wake.notified() => {}
@@ -177,7 +178,7 @@ async fn try_all(shared: &Shared, webhook: &WebhookRecord, tasks: &[Task], resul
             let took = shared.api.clock.steady().saturating_duration_since(began);
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             done.0.add(tried);
-            done.1 &= took < PATIENCE;
+            done.1 &= took < shared.patience();
         }
     });
     tokio::select! {

@@ -11,6 +11,7 @@
 //! What is sent, and what is written of it, is in the crate `outward`: here are tasks and time.
 
 mod lane;
+mod pace;
 mod reader;
 mod sending;
 mod standby;
@@ -31,11 +32,16 @@ use tokio::{
     task::JoinSet,
 };
 
+pub use pace::{Pacer, Used};
+
 use lane::Lane;
 use outward::{Counts, Sender};
 
 /// How long the others wait for a receiver, once, before it is one that does not keep up.
 const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The same while this thread hardly gets a processor: then it is not the receiver that is slow.
+const PATIENCE_BUSY: Duration = Duration::from_secs(2);
 
 /// How long what is under way has after the server has stopped.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -61,6 +67,7 @@ struct Shared {
     leads: AtomicBool,
     /// Whether nobody else can: the store is a folder, which one process has open.
     is_alone: bool,
+    pacer: Pacer,
     lanes: Mutex<HashMap<WebhookId, Arc<Lane>>>,
     /// Webhooks have come or gone.
     changed: Notify,
@@ -70,13 +77,15 @@ struct Shared {
 impl Outward {
     /// Begins to send; `None` if the store has no feed. What is committed after it has returned is told.
     pub async fn start(api: Arc<Api>) -> Option<Outward> {
-        Outward::start_counting(api, false, Arc::default()).await
+        Outward::start_counting(api, false, Pacer::never(), Arc::default()).await
     }
 
-    /// The same, which counts there what it does; `is_alone` where no other server can have the store.
-    pub(crate) async fn start_counting(
+    /// The same, which rests when that says so, and counts there what it does; `is_alone` where no other server can
+    /// have the store.
+    pub async fn start_counting(
         api: Arc<Api>,
         is_alone: bool,
+        pacer: Pacer,
         counts: Arc<Counts>,
     ) -> Option<Outward> {
         api.engine.store().feed()?;
@@ -86,6 +95,7 @@ impl Outward {
             api,
             leads: AtomicBool::new(true),
             is_alone,
+            pacer,
             lanes: Mutex::default(),
             changed: Notify::new(),
             stopped,
@@ -134,6 +144,20 @@ impl Shared {
             () = tokio::time::sleep(time) => true,
             () = self.stop() => false,
         }
+    }
+
+    /// Rests as long as others need the processors, after each piece of work.
+    async fn make_way(&self) {
+        while let Some(rest) = self.pacer.rest() {
+            if !self.pause(rest).await {
+                return;
+            }
+        }
+    }
+
+    /// How long to wait for a receiver before it is one that does not keep up.
+    fn patience(&self) -> Duration {
+        if self.pacer.makes_way() { PATIENCE_BUSY } else { PATIENCE }
     }
 
     /// Waits until the server stops.

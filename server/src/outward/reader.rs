@@ -21,7 +21,7 @@ use futures_util::future::{join_all, try_join_all};
 use outward::{Gathered, Share};
 
 use super::{
-    FAILED_PAUSE, PATIENCE, Shared,
+    FAILED_PAUSE, Shared,
     sending::send,
     standby::{is_led, stand_by},
 };
@@ -34,6 +34,9 @@ const HEARD_NOTE: &str = "webhooks_heard";
 
 /// Commits that are read at once.
 const PAGE: usize = 512;
+
+/// The same while others need the processors: the less is sent in one go, the shorter they wait.
+const PAGE_BUSY: usize = 64;
 
 /// How long it lets commits gather before it reads on: under load it then reads many at once.
 const BREATH: Duration = Duration::from_millis(20);
@@ -70,20 +73,40 @@ pub(super) async fn run(shared: Arc<Shared>) {
     while !shared.is_stopped() {
         match read(&shared).await {
             Ok(()) => {}
-            // A lane was faster with something that the same commit was to change: it is read again.
-            Err(error) if is_led(&error) && shared.is_alone => {
-                shared.pause(BREATH).await;
-            }
-            Err(error) if is_led(&error) => {
-                shared.leads.store(false, Ordering::Release);
-                stand_by(&shared).await;
-                shared.leads.store(true, Ordering::Release);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the reader of webhooks pauses");
-                shared.pause(FAILED_PAUSE).await;
-            }
+            Err(error) => match then(&error, shared.is_alone) {
+                Then::ReadsAgain => {
+                    shared.pause(BREATH).await;
+                }
+                Then::StandsBy => {
+                    shared.leads.store(false, Ordering::Release);
+                    stand_by(&shared).await;
+                    shared.leads.store(true, Ordering::Release);
+                }
+                Then::Pauses => {
+                    tracing::warn!(%error, "the reader of webhooks pauses");
+                    shared.pause(FAILED_PAUSE).await;
+                }
+            },
         }
+    }
+}
+
+/// What follows when reading has failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Then {
+    /// A lane was faster with something that the same commit was to change.
+    ReadsAgain,
+    /// Another server reads.
+    StandsBy,
+    /// The store has to recover.
+    Pauses,
+}
+
+fn then(error: &Error, is_alone: bool) -> Then {
+    match (is_led(error), is_alone) {
+        (true, true) => Then::ReadsAgain,
+        (true, false) => Then::StandsBy,
+        (false, _) => Then::Pauses,
     }
 }
 
@@ -106,18 +129,21 @@ async fn read(shared: &Arc<Shared>) -> Result<(), Error> {
             rest(shared, feed, &mut own).await?;
             looked = Some(Steady::now());
         }
-        match feed.after(&own.position, PAGE).await? {
+        let limit = if shared.pacer.makes_way() { PAGE_BUSY } else { PAGE };
+        match feed.after(&own.position, limit).await? {
             Changes::Commits { commits, next } if commits.is_empty() => {
                 // Only readers' places were stored, its own perhaps: storing it again would go on for ever.
                 if own.position == own.stored {
                     own.stored.clone_from(&next);
                 }
                 own.position = next;
+                shared.pacer.has_told_all();
                 wait(shared, feed, &mut own).await?;
             }
             Changes::Commits { commits, next } => {
                 own.position = next;
                 page(shared, feed, &mut own, &commits).await?;
+                shared.make_way().await;
             }
             Changes::Gap { next } => {
                 tracing::error!(
@@ -283,7 +309,7 @@ async fn page(
             false => Ok(()),
         };
     }
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + shared.patience();
     let mut sending = Vec::with_capacity(shares.len());
     for share in shares {
         sending.push(send(shared, share, deadline));
@@ -364,6 +390,26 @@ fn notice(shared: &Shared, own: &mut Reader, commit: &Committed) {
                 shared.lane(webhook.id).failing().take();
             }
             shared.changed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder is open in one process: who loses a race there has lost it to himself.
+    #[test]
+    fn a_lost_race_is_another_server_over_a_table_alone() {
+        let lost = || Error::Store(StoreError::LostRace);
+        let failed = || Error::Store(StoreError::Busy);
+        for (error, is_alone, want) in [
+            (lost(), true, Then::ReadsAgain),
+            (lost(), false, Then::StandsBy),
+            (failed(), true, Then::Pauses),
+            (failed(), false, Then::Pauses),
+        ] {
+            assert_eq!(then(&error, is_alone), want, "{error:?}, alone: {is_alone}");
         }
     }
 }
