@@ -112,6 +112,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "simulate",
         &[
+            // What sends to webhooks: no caller asks for it, so it is handed over what was committed.
+            "react",
             "laurel-domain",
             "laurel-engine",
             "laurel-edge",

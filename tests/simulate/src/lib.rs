@@ -29,9 +29,11 @@ mod settlement;
 mod shrink;
 mod store;
 mod trespass;
+mod webhooks;
 mod world;
 
 pub use faults::{Fault, Kind, Mix, Struck};
 pub use home::Home;
 pub use shrink::shrink;
+pub use webhooks::webhooks_hold;
 pub use world::{Outcome, Settings, run};

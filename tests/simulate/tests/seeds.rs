@@ -1,6 +1,6 @@
 //! A few thousand operations in every run of the tests; long runs are by hand.
 
-use simulate::{Fault, Settings, Struck, run};
+use simulate::{Fault, Settings, Struck, run, webhooks_hold};
 
 fn settings(seed: u64) -> Settings {
     Settings { seed, operations: 400, ..Settings::default() }
@@ -58,4 +58,9 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!((one.trace, one.operations), (two.trace, two.operations), "seed {seed}");
         assert_ne!(one.trace, run(settings(seed + 1)).trace);
     }
+}
+
+#[test]
+fn what_webhooks_are_promised_holds() {
+    assert!(webhooks_hold().unwrap() >= 8);
 }

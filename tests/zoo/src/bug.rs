@@ -40,10 +40,11 @@ pub struct Edit {
     pub becomes: String,
 }
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("../bugs/domain.txt"),
     include_str!("../bugs/engine.txt"),
     include_str!("../bugs/edge.txt"),
+    include_str!("../bugs/outward.txt"),
     include_str!("../bugs/store.txt"),
 ];
 

@@ -1,5 +1,5 @@
-//! The checks that look for the bug: the simulator, then power cuts and failing calls under the embedded
-//! store. None of them knows which bug is planted.
+//! The checks that look for the bug: the simulator, then what is sent to webhooks, then power cuts and failing calls
+//! under the embedded store. None of them knows which bug is planted.
 
 use std::{
     any::Any,
@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use simulate::{Settings, run};
+use simulate::{Settings, run, webhooks_hold};
 
 /// Operations of one seed of the simulator.
 const OPERATIONS: usize = 400;
@@ -38,7 +38,7 @@ pub(crate) fn catch() -> Option<Caught> {
     std::panic::set_hook(Box::new(|_| {}));
     let mut operations = 0;
     let first = simulator(FIRST_SEEDS, &mut operations);
-    let found = first.or_else(power_cuts).or_else(failing_calls);
+    let found = first.or_else(webhooks).or_else(power_cuts).or_else(failing_calls);
     found.or_else(|| simulator(MORE_SEEDS, &mut operations))
 }
 
@@ -57,6 +57,14 @@ fn simulator(seeds: RangeInclusive<u64>, operations: &mut u64) -> Option<Caught>
         }
     }
     None
+}
+
+fn webhooks() -> Option<Caught> {
+    let finding = match catch_unwind(webhooks_hold) {
+        Ok(held) => held.err()?,
+        Err(panic) => told(panic),
+    };
+    Some(caught("the webhooks", "eight shops".to_owned(), &finding))
 }
 
 fn power_cuts() -> Option<Caught> {
