@@ -113,7 +113,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "simulate",
         &[
             // What sends to webhooks: no caller asks for it, so it is handed over what was committed.
-            "react",
+            "function",
             "laurel-domain",
             "laurel-engine",
             "laurel-edge",
