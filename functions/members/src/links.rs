@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use domain::{id::BrandId, refusal::Refusal, time::Zone};
+use domain::{id::BrandId, member::MemberId, refusal::Refusal, time::Zone};
 use edge::{
     Answer, Api, At, Call, Code, Id, KeptAnswer, Kind, List, Method, Notes, OrNull, Problem, Route, Text,
     answer, asking, body, taking, wire,
 };
-use engine::{LINK_CODE_MILLIS, Link, LinkAsk};
+use engine::{LINK_CODE_MILLIS, Link, LinkAsk, LinkPlace};
 use serde_json::Value;
 
 use crate::{SHOP_AND_OWN, UNKNOWN, named};
@@ -62,7 +62,7 @@ answer! {
         /// by brand, the newest of each first; ended ones too
         links: List<ShownLink<'a>, 0, 200>,
         /// null at the end
-        next_cursor: OrNull<Text<80>>,
+        next_cursor: OrNull<Text<120>>,
     }
 }
 
@@ -71,28 +71,36 @@ answer! {
 pub(crate) struct Place {
     number: u32,
     brand: BrandId,
+    /// The record that it is a link of, if the member has absorbed that.
+    of: Option<MemberId>,
 }
 
 impl Place {
     pub(crate) fn of(link: &Link) -> Place {
-        Place { number: link.number, brand: link.brand.clone() }
+        Place { number: link.number, brand: link.brand.clone(), of: link.of }
     }
 
     /// The place of that text, if it is one.
     pub(crate) fn read(text: &str) -> Option<Place> {
-        let (number, brand) = text.split_once('.')?;
-        Some(Place { number: number.parse().ok()?, brand: brand.parse().ok()? })
+        let (number, rest) = text.split_once('.')?;
+        let (brand, of) = match rest.split_once('~') {
+            Some((brand, of)) => (brand, Some(wire::read_member_id(of)?)),
+            None => (rest, None),
+        };
+        Some(Place { number: number.parse().ok()?, brand: brand.parse().ok()?, of })
     }
 
     /// As the engine takes it.
-    pub(crate) fn parts(&self) -> (&BrandId, u32) {
-        (&self.brand, self.number)
+    pub(crate) fn parts(&self) -> LinkPlace<'_> {
+        (&self.brand, self.number, self.of)
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.number, self.brand)
+        let Place { number, brand, of } = self;
+        write!(f, "{number}.{brand}")?;
+        of.map_or(Ok(()), |of| write!(f, "~{}", wire::member_id(of)))
     }
 }
 

@@ -34,7 +34,7 @@ pub use ledger::{
 };
 pub use partners::{
     Partners,
-    links::{LINK_CODE_MILLIS, Link, LinkAsk},
+    links::{LINK_CODE_MILLIS, Link, LinkAsk, LinkPlace},
     settlement::{BrandAccount, Closing, Settlement, State},
     signing::{LIVE_KEYS_MAX, Partner, TooManyKeys},
 };

@@ -5,6 +5,8 @@
 //! the condition that the member is still as it was read, so that nobody who has left meanwhile is linked,
 //! and the member's newest entry at a link's beginning and end is exact.
 
+use std::cmp::Reverse;
+
 use domain::{
     id::BrandId,
     member::{Member, MemberId, Status},
@@ -59,11 +61,17 @@ pub struct LinkAsk {
 pub struct Link {
     /// The brand.
     pub brand: BrandId,
-    /// Its number among the member's links with that brand, from 1.
+    /// Its number among the links of its record with that brand, from 1.
     pub number: u32,
+    /// The record that it is a link of, if the member has absorbed that; `None` is the member's own.
+    pub of: Option<MemberId>,
     /// What is stored.
     pub record: LinkRecord,
 }
+
+/// A place in a member's links, by brand, the newest of each first: behind that number of that record, which the member
+/// has absorbed, or behind that of its own.
+pub type LinkPlace<'a> = (&'a BrandId, u32, Option<MemberId>);
 
 impl Partners {
     /// Keeps a code that links the member to a partner, with the answer to the request for it.
@@ -180,10 +188,14 @@ impl Partners {
         let loaded = active.ok_or(Refusal::LinkCodeNotFound)?;
         let (id, from_seq) = (loaded.record.member.id, loaded.record.member.seq);
         let mut writes = Vec::new();
-        let before = self.newest_link(id, brand).await?;
-        let number = before.as_ref().map_or(0, |(link, _)| link.number) + 1;
-        if let Some((link, version)) = before.filter(|(link, _)| link.record.end.is_none()) {
-            writes.extend(end(request, id, link, version, from_seq).1);
+        let before = self.newest_links(&loaded.record.member, brand).await?;
+        let own = before.iter().find(|(of, ..)| *of == id);
+        let number = own.map_or(0, |(_, link, _)| link.number) + 1;
+        // Whichever record of the person the brand was linked with: from now on there is one reference.
+        for (of, link, version) in before {
+            if link.record.end.is_none() {
+                writes.extend(end(request, of, link, version, from_seq).1);
+            }
         }
         if let Some(old) = number.checked_sub(LINKS_KEPT).filter(|old| *old > 0) {
             writes.push(delete(keys::member_link(id, brand, old)));
@@ -203,8 +215,8 @@ impl Partners {
         Ok(Told { answer, replayed: false })
     }
 
-    /// Ends the member's link with that brand: its reference becomes unknown. Returns the newest link, also
-    /// if it had ended before.
+    /// Ends the member's links with that brand, those of records that it has absorbed too: its references become
+    /// unknown. Returns the newest link, also if it had ended before.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Refusal::LinkNotFound`] if there never was one, or the store failed.
@@ -214,80 +226,79 @@ impl Partners {
 
     async fn attempt_unlink(&self, request: &Request, id: MemberId, brand: &BrandId) -> Result<Link, Error> {
         let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let (id, link, version) =
-            self.link_of(&loaded.record.member, brand).await?.ok_or(Refusal::LinkNotFound)?;
-        if link.record.end.is_some() {
-            return Ok(link);
+        let (mut ended, mut writes) = (Vec::new(), Vec::new());
+        let mut shown = None;
+        for (of, link, version) in self.newest_links(&loaded.record.member, brand).await? {
+            if link.record.end.is_some() {
+                shown.get_or_insert(link);
+                continue;
+            }
+            let (link, ending) = end(request, of, link, version, loaded.record.member.seq);
+            ended.push(link);
+            writes.extend(ending);
         }
-        let (link, mut writes) = end(request, id, link, version, loaded.record.member.seq);
+        if ended.is_empty() {
+            return shown.ok_or_else(|| Refusal::LinkNotFound.into());
+        }
         writes.push(unmoved(&loaded));
         request.note(&mut writes);
         self.programme.commit(writes).await?;
-        Ok(link)
+        Ok(ended.swap_remove(0))
     }
 
-    /// Up to `limit` links of the member, by brand, the newest of each first, after the one of that
-    /// brand and number.
+    /// Up to `limit` links of the member that the id leads to, by brand, the newest of each first, after that place.
+    /// Those of records that it has absorbed stay where they are, and are listed with its own.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], or the store failed.
     pub async fn links(
         &self,
         id: MemberId,
-        after: Option<(&BrandId, u32)>,
+        after: Option<LinkPlace<'_>>,
         limit: usize,
     ) -> Result<Vec<Link>, Error> {
         let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let member = &loaded.record.member;
-        let mut range = keys::member_links(member.id, None);
-        if let Some((brand, number)) = after {
-            range.from = keys::member_link(id, brand, number).successor();
-        }
-        let found = self.scan_links(range, limit).await?;
-        let mut links: Vec<Link> = found.into_iter().map(|(link, _)| link).collect();
-        if !member.absorbed.is_empty() {
-            // Those of records that were absorbed stay where they are; by brand, they are listed with the member's own.
-            for absorbed in &member.absorbed {
-                let mut range = keys::member_links(absorbed.member, None);
-                if let Some((brand, number)) = after {
-                    range.from = keys::member_link(absorbed.member, brand, number).successor();
-                }
-                links.extend(self.scan_links(range, limit).await?.into_iter().map(|(link, _)| link));
+        let mut links: Vec<Link> = Vec::new();
+        for (id, of) in family(&loaded.record.member) {
+            let mut range = keys::member_links(id, None);
+            if let Some((brand, number, behind)) = after {
+                // Of one number the member's own is the first.
+                let from = keys::member_link(id, brand, number);
+                range.from = if of <= behind { from.successor() } else { from };
             }
-            links.sort_by(|one, other| (&one.brand, other.number).cmp(&(&other.brand, one.number)));
-            links.truncate(limit);
+            let found = self.scan_links(range, limit).await?;
+            links.extend(found.into_iter().map(|(link, _)| Link { of, ..link }));
         }
+        links.sort_by_key(|link| (link.brand.clone(), Reverse(link.number), link.of));
+        links.truncate(limit);
         Ok(links)
     }
 
-    /// The newest link with that brand of a member or of a record that it has absorbed, one that stands before others,
-    /// and under whose id it is.
-    async fn link_of(
+    /// The newest link with that brand of each record of a person, its own first, and under whose id it is.
+    async fn newest_links(
         &self,
         member: &Member,
         brand: &BrandId,
-    ) -> Result<Option<(MemberId, Link, Version)>, Error> {
-        let absorbed = member.absorbed.iter().map(|absorbed| absorbed.member);
-        let mut best: Option<(MemberId, Link, Version)> = None;
-        for id in std::iter::once(member.id).chain(absorbed) {
-            let Some((link, version)) = self.newest_link(id, brand).await? else { continue };
-            let stands = link.record.end.is_none();
-            let better = best.as_ref().is_none_or(|(_, known, _)| stands && known.record.end.is_some());
-            if better {
-                best = Some((id, link, version));
-            }
+    ) -> Result<Vec<(MemberId, Link, Version)>, Error> {
+        let mut newest = Vec::new();
+        for (id, of) in family(member) {
+            let found = self.newest_link(id, brand).await?;
+            newest.extend(found.map(|(link, version)| (id, Link { of, ..link }, version)));
         }
-        Ok(best)
+        Ok(newest)
     }
 
-    /// The brand's reference to the member, while a link of theirs stands.
+    /// The brand's reference to the person, while a link of theirs stands: that of the record of this id before
+    /// others.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn standing_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<Reference>, Error> {
         let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let newest = self.link_of(&loaded.record.member, brand).await?.map(|(_, link, _)| link.record);
-        Ok(newest.filter(|link| link.end.is_none()).map(|link| link.reference))
+        let mut links = self.newest_links(&loaded.record.member, brand).await?;
+        links.retain(|(_, link, _)| link.record.end.is_none());
+        let own = links.iter().find(|(of, ..)| *of == id).or(links.first());
+        Ok(own.map(|(_, link, _)| link.record.reference))
     }
 
     /// Whether the brand's reference means somebody: the link stands that it was made for.
@@ -369,7 +380,7 @@ impl Partners {
             let unreadable = || Unreadable { key: key.clone() };
             let (_, brand, number) = keys::read_member_link(key).ok_or_else(unreadable)?;
             let stored = decode(key, &record.value)?;
-            Ok::<_, Unreadable>((Link { brand, number, record: stored }, record.version))
+            Ok::<_, Unreadable>((Link { brand, number, of: None, record: stored }, record.version))
         });
         Ok(links.collect::<Result<_, _>>()?)
     }
@@ -380,6 +391,12 @@ impl Partners {
         let partner = programmes.newest().brand(brand).filter(|brand| brand.kind == BrandKind::Partner);
         partner.map(|_| ()).ok_or_else(|| Refusal::BrandNotFound.into())
     }
+}
+
+/// The records of a person: a member, and those that it has absorbed.
+fn family(member: &Member) -> impl Iterator<Item = (MemberId, Option<MemberId>)> {
+    let absorbed = member.absorbed.iter().map(|absorbed| (absorbed.member, Some(absorbed.member)));
+    std::iter::once((member.id, None)).chain(absorbed)
 }
 
 fn is_expired(asked_at: Instant, now: Instant) -> bool {
