@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use domain::{
     id::BrandId,
-    member::MemberId,
+    member::{Member, MemberId},
     programme::{BrandKind, Timeline},
     time::Instant,
 };
@@ -16,8 +16,9 @@ use crate::{
         error::{Error, until_settled},
         id::{AskedHash, ContentHash, RequestHash},
         keys,
+        reading::Loaded,
         records::{Answer, By, Held, Remembered, RequestRecord},
-        write::{put, unchanged},
+        write::{put, still, unchanged},
     },
 };
 
@@ -208,6 +209,14 @@ pub(crate) fn remember(request: &Request, answer: Remembered) -> Option<Write> {
     let key = request.key?;
     let record = RequestRecord { held: Held::Asked(key.asked), at: request.now, answer };
     Some(put(keys::request(key.hash), unchanged(None), &record))
+}
+
+/// The condition under which an answer about a member is remembered that answers for other records too: that none of
+/// these has been parted from it meanwhile, and perhaps erased. Whoever writes the member itself needs none.
+pub(crate) fn answering(request: &Request, loaded: &Loaded) -> Option<Write> {
+    let Member { id, absorbed, .. } = &loaded.record.member;
+    let needed = request.key.is_some() && !absorbed.is_empty();
+    needed.then(|| still(keys::member(*id), loaded.version))
 }
 
 /// The writes that remember an answer with personal data under the request's key, if it has one: it is kept with

@@ -14,13 +14,17 @@ use crate::{
         error::{ATTEMPTS_MAX, Error, until_settled},
         id::IdentityHash,
         keys,
-        records::MemberCardRecord,
+        look::Look,
+        records::{MemberCardRecord, PartedRecord, RequestRecord, decode},
         write::{delete, delete_read},
     },
 };
 
 /// Answers that are deleted in one commit.
 const ANSWERS_AT_ONCE: usize = 50;
+
+/// How far the moment of an answer may lie from that of the commit that wrote it, in milliseconds.
+const APART_MILLIS: i64 = 10 * 60 * 1_000;
 
 impl People {
     /// Deletes the person: profile, identities, claims, card, links and answers with personal data, of the member that
@@ -83,14 +87,59 @@ impl People {
         if writes.is_empty() { Ok(()) } else { self.programme.commit(writes).await }
     }
 
-    /// Deletes a page of the answers; whether it was the last.
+    /// Deletes a page of the answers, and what others were answered while they answered for this record; whether it was
+    /// the last.
     async fn erase_answers(&self, id: MemberId) -> Result<bool, Error> {
         let answers = self.records.store.scan(keys::answers(id), ANSWERS_AT_ONCE).await?;
         let is_last = answers.len() < ANSWERS_AT_ONCE;
+        // A record says where the others are, so it goes after them.
+        for (key, record) in answers.iter().filter(|(key, _)| keys::is_parted(key)) {
+            self.erase_between(decode(key, &record.value)?).await?;
+        }
         let writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
         if !writes.is_empty() {
             self.programme.commit(writes).await?;
         }
         Ok(is_last)
+    }
+
+    /// Deletes what another was answered while it answered for a record that is erased, and what a third one was, while
+    /// that answered for the other. It is not theirs alone: it shows all of them.
+    async fn erase_between(&self, parted: PartedRecord) -> Result<(), Error> {
+        let mut left = vec![parted];
+        while let Some(PartedRecord { of, from, until }) = left.pop() {
+            // Clocks differ, and an answer is of the moment that its request came.
+            let (first, last) = (from.plus_millis(-APART_MILLIS), until.plus_millis(APART_MILLIS));
+            let mut range = keys::answers(of);
+            loop {
+                let page = self.records.store.scan(range.clone(), ANSWERS_AT_ONCE).await?;
+                let Some((end, _)) = page.last() else { break };
+                range.from = end.successor();
+                let mut asked = Look::default();
+                let mut asking = Vec::new();
+                for (key, record) in &page {
+                    if let Some(request) = keys::read_answer(key) {
+                        asking.push((key, asked.at::<RequestRecord>(keys::request(request))));
+                        continue;
+                    }
+                    let own: PartedRecord = decode(key, &record.value)?;
+                    let (from, until) = (from.max(own.from), until.min(own.until));
+                    left.extend((from <= until).then_some(PartedRecord { of: own.of, from, until }));
+                }
+                let seen = self.records.look(asked).await?;
+                let mut writes = Vec::new();
+                for (key, request) in asking {
+                    // One whose request is forgotten is nobody's.
+                    let at = seen.read(request)?.map(|(request, _)| request.at);
+                    if at.is_none_or(|at| first <= at && at <= last) {
+                        writes.push(delete(key.clone()));
+                    }
+                }
+                if !writes.is_empty() {
+                    self.programme.commit(writes).await?;
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use domain::{
 
 use super::told::{has_left, place_of, verify, within_identities};
 use crate::{
-    access::requests::{Request, Told, remember_with_person},
+    access::requests::{Request, Told, answering, remember_with_person},
     people::{People, changes::told_outward, view::MemberView},
     store::{
         Expect, StoreError, Version, Write,
@@ -109,6 +109,7 @@ impl People {
         } else if request.key.is_some() {
             // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
+            writes.extend(answering(request, &loaded));
         }
         let own = place_of(&person, &new.identity, &value).ok_or(StoreError::LostRace)?;
         let identity = person.identities[own].clone();

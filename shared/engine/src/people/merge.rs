@@ -131,14 +131,16 @@ impl People {
         if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
-        let into = self.records.reach(ask.into).await?.ok_or(Refusal::MemberNotFound)?.record.member.id;
+        let reached = self.records.reach(ask.into).await?.ok_or(Refusal::MemberNotFound)?;
+        let into = reached.record.member.id;
         let from = self.records.load(ask.from).await?.ok_or(Refusal::MemberNotFound)?;
         if let Some(merged) = from.record.member.merged {
             if ![into, ask.into].contains(&merged.member) {
                 return Err(Refusal::MemberMerged { into: merged.member }.into());
             }
             let again = self.merged_before(request, &from.record, merged.merge, into).await?;
-            return self.told_of(request, Vec::new(), into, tell(&again), true).await;
+            let still = vec![unmoved(&reached)];
+            return self.told_of(request, (Vec::new(), still), into, tell(&again), true).await;
         }
         if into == ask.from {
             let detail = "another member than the one that it goes into";
@@ -263,7 +265,7 @@ impl People {
         let mut writes = parts.into_writes();
         writes.extend(about);
         self.fits(request, &writes, [&to, &from]).await?;
-        self.told_of(request, writes, id, answer, false).await
+        self.told_of(request, (writes, Vec::new()), id, answer, false).await
     }
 
     pub(super) async fn decided_of(
@@ -306,11 +308,12 @@ impl People {
         Err(Refusal::LimitExceeded { what: "entries" }.into())
     }
 
-    /// Commits, with the answer, which goes with the person.
+    /// Commits, with the answer, which goes with the person; where it is all that is written, the members that it shows
+    /// are expected as they were read, so that none of them is erased meanwhile.
     pub(super) async fn told_of(
         &self,
         request: &Request,
-        mut writes: Vec<Write>,
+        (mut writes, shown): (Vec<Write>, Vec<Write>),
         id: MemberId,
         answer: Answer,
         replayed: bool,
@@ -319,6 +322,7 @@ impl People {
             // Whoever remembers an answer about a person expects the person.
             let (_, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
             writes.push(still(keys::person(id), version));
+            writes.extend(shown);
         } else {
             request.note(&mut writes);
         }
@@ -358,6 +362,11 @@ fn of_both(to: &Side, from: &Side, absorbed: Absorbed) -> (Loaded, Vec<Event>) {
     member.absorbed.push(absorbed);
     member.absorbed.extend(from.member.absorbed.iter().copied());
     (loaded, to.timely.iter().chain(&from.timely).cloned().collect())
+}
+
+/// The condition that the member is as it was read.
+pub(super) fn unmoved(loaded: &Loaded) -> Write {
+    still(keys::member(loaded.record.member.id), loaded.version)
 }
 
 /// What is known of the person from both records: the profile of the one that stays, field by field where it has one;

@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    access::requests::{Request, Told, remember_with_person},
+    access::requests::{Request, Told, answering, remember_with_person},
     ledger::{
         parts::{MemberPart, Parts},
         standing::newborn,
@@ -172,10 +172,10 @@ impl People {
             writes.extend(told_outward(request, id, &before, &person, version));
             // Nobody leaves in between.
             writes.push(still(keys::member(id), loaded.version));
-        }
-        if writes.is_empty() && request.key.is_some() {
+        } else if request.key.is_some() {
             // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
+            writes.extend(answering(request, &loaded));
         }
         let view = self.view(&loaded.record.member, Some(&loaded.record), person, request.now).await?;
         let has_all = vouched || holders.iter().all(Option::is_some);

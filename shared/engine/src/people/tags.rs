@@ -9,7 +9,7 @@ use domain::{
 
 use super::{changes::tie, told::has_left};
 use crate::{
-    access::requests::{Request, Told, remember_with_person},
+    access::requests::{Request, Told, answering, remember_with_person},
     ledger::parts::{MemberPart, Parts},
     people::{People, view::MemberView},
     store::{
@@ -95,6 +95,7 @@ impl People {
         if request.key.is_some() {
             // The answer goes with the person, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
+            writes.extend(answering(request, &loaded).filter(|_| !changed));
         }
         if writes.len() > WRITES_MAX {
             // The effects of time are written first, if everything is too much for one commit.

@@ -8,20 +8,26 @@ use domain::{
     merge::UNMERGE_DAYS,
     programme::Timeline,
     refusal::Refusal,
+    time::Instant,
 };
 use futures_util::future::BoxFuture;
 
 use crate::{
     access::requests::{Request, Told},
     ledger::{parts::Parts, weigh::HISTORY_MAX},
-    people::{People, merge::Side, view::MemberView},
+    people::{
+        People,
+        merge::{Side, unmoved},
+        view::MemberView,
+    },
     store::{
-        Key, StoreError,
+        Expect, Key, StoreError, Write,
         error::{Error, until_settled},
         keys,
         reading::{newest, previous},
-        records::{Answer, EntryRecord, Unreadable},
+        records::{Answer, EntryRecord, PartedRecord, Unreadable},
         turns::Turn,
+        write::put,
     },
 };
 
@@ -150,9 +156,10 @@ impl People {
             views.push(self.view(&decision.member, Some(&side.loaded.record), person, request.now).await?);
         }
         let answer = tell(&Unmerged { views: pair(views), entries });
-        let writes = parts.into_writes();
+        let mut writes = parts.into_writes();
+        writes.extend(parted_record(&own, ask.merge, request.now));
         self.fits(request, &writes, [&of, &own]).await?;
-        self.told_of(request, writes, id, answer, false).await
+        self.told_of(request, (writes, Vec::new()), id, answer, false).await
     }
 
     async fn parted_before(
@@ -163,8 +170,10 @@ impl People {
         left: EntryRecord,
         tell: &impl Fn(&Unmerged) -> Answer,
     ) -> Result<Told, Error> {
-        let record = self.records.load(from).await?.ok_or(Refusal::MemberNotFound)?.record;
-        let mut next = newest(&record);
+        let loaded = self.records.load(from).await?.ok_or(Refusal::MemberNotFound)?;
+        let other = self.records.load(left.member).await?.ok_or(Refusal::MemberNotFound)?;
+        let both = vec![unmoved(&loaded), unmoved(&other)];
+        let mut next = newest(&loaded.record);
         let back = loop {
             let entry = self.entry_of(next, from).await?;
             let is_it = entry.event.kind.merge().is_some_and(|step| step.parts().0 == merge);
@@ -177,7 +186,7 @@ impl People {
         let views =
             vec![self.member_itself(from, request.now).await?, self.member_itself(id, request.now).await?];
         let answer = tell(&Unmerged { views: pair(views), entries: [back, left] });
-        self.told_of(request, Vec::new(), id, answer, true).await
+        self.told_of(request, (Vec::new(), both), id, answer, true).await
     }
 
     /// The entries of a ledger from that one back to the one after that number, oldest first. Where the member itself was
@@ -214,6 +223,14 @@ impl People {
             Ok(entries)
         })
     }
+}
+
+/// The write that remembers from whom a record is parted, and for how long that one answered for it: what it was answered
+/// shows both.
+fn parted_record(own: &Side, merge: MergeId, now: Instant) -> Option<Write> {
+    let merged = own.loaded.record.member.merged?;
+    let parted = PartedRecord { of: merged.member, from: merged.at, until: now };
+    Some(put(keys::parted(own.member.id, merge), Expect::Anything, &parted))
 }
 
 fn pair(views: Vec<MemberView>) -> [MemberView; 2] {

@@ -6,8 +6,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, OrderId, RedemptionId, RedemptionPart,
-        RefundId,
+        ActivityId, ActivityRef, AdjustmentId, BlockRef, BrandId, MergeId, OrderId, RedemptionId,
+        RedemptionPart, RefundId,
     },
     member::MemberId,
     time::Instant,
@@ -279,6 +279,22 @@ pub fn answer(id: MemberId, request: RequestHash) -> Key {
 /// All answers with a member's personal data.
 pub fn answers(id: MemberId) -> Range {
     Range { from: answer(id, RequestHash([0; 16])), to: key(kind::ANSWER, &[&id.0, &[0xff; 17]]) }
+}
+
+/// That a record of a person was parted from another, by the merge that was undone: it stands among the record's answers.
+pub fn parted(id: MemberId, merge: MergeId) -> Key {
+    key(kind::ANSWER, &[&id.0, &merge.0, b"\x01"])
+}
+
+/// Whether the key is one of those.
+pub fn is_parted(key: &Key) -> bool {
+    key.kind() == kind::ANSWER && key.as_bytes().len() == 34
+}
+
+/// The request of a key of an answer.
+pub fn read_answer(key: &Key) -> Option<RequestHash> {
+    let hash = key.as_bytes().get(17..).filter(|_| key.kind() == kind::ANSWER)?;
+    hash.try_into().ok().map(RequestHash)
 }
 
 /// Parts of the due index, so that a store which spreads its records by the start of their keys can carry a

@@ -14,9 +14,9 @@ use super::{
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
         EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
-        NonceRecord, PaidRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord,
-        Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable,
-        WebhooksRecord, decode, encode,
+        NonceRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart,
+        ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, StaffChangeRecord,
+        Stored, Unreadable, WebhooksRecord, decode, encode,
     },
 };
 
@@ -193,8 +193,13 @@ pub const KINDS: &[Row] = {
         .personal(&[Erased]),
         row(kind::REQUEST, "request", Access, ByByte, |_| Some(Form::of::<RequestRecord>("RequestRecord")))
             .goes(&[Timed]),
-        row(kind::ANSWER, "answer", People, By16, |_| Some(Form::of::<Answer>("Answer")))
-            .personal(&[Erased, Timed]),
+        row(kind::ANSWER, "answer", People, By16, |key| {
+            Some(match keys::is_parted(key) {
+                true => Form::of::<PartedRecord>("PartedRecord"),
+                false => Form::of::<Answer>("Answer"),
+            })
+        })
+        .personal(&[Erased, Timed]),
         row(kind::CALLER, "caller", Access, Together, |_| Some(Form::of::<CallerRecord>("CallerRecord"))),
         row(kind::NONCE, "nonce", Access, Each, |_| Some(Form::of::<NonceRecord>("NonceRecord")))
             .goes(&[Timed]),

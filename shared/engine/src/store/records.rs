@@ -19,6 +19,7 @@ mod link_code;
 mod member;
 mod nonce;
 mod order;
+mod parted;
 mod partner;
 mod person;
 mod place;
@@ -56,6 +57,7 @@ pub use self::{
     member::MemberRecord,
     nonce::NonceRecord,
     order::KeptOrder,
+    parted::PartedRecord,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},
     person::PersonRecord,
     place::PlaceRecord,

@@ -31,8 +31,9 @@ use crate::store::{
     records::{
         AccountRecord, Answer, BlockRecord, By, CallerRecord, CardRecord, CardUse, ClaimRecord, Held,
         KeyRecord, LinkCodeRecord, LinkEnd, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
-        NonceRecord, PaidRecord, PartnerKeyRecord, PartnerRecord, PlaceRecord, Pool, ProgramPart,
-        ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard, Stage, Stock, Window,
+        NonceRecord, PaidRecord, PartedRecord, PartnerKeyRecord, PartnerRecord, PlaceRecord, Pool,
+        ProgramPart, ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard, Stage,
+        Stock, Window,
     },
 };
 
@@ -322,6 +323,10 @@ pub(super) fn asked_code() -> Samples<Instant> {
 
 pub(super) fn reference() -> Samples<ReferenceRecord> {
     named([("reference", ReferenceRecord { member: ID })])
+}
+
+pub(super) fn parted() -> Samples<PartedRecord> {
+    named([("parted", PartedRecord { of: ID, from: LONG_AGO, until: AT })])
 }
 
 pub(super) fn card() -> Samples<CardRecord> {
