@@ -8,7 +8,7 @@ use domain::{id::BrandId, member::MemberId, programme::Sees, refusal::Refusal, s
 use edge::{
     Access, Answer, Api, Call, CardToken, Code, Function, KeptAnswer, Kind, List, Method, OFFLINE_MILLIS,
     Partners, Problem, Role, Route, SCAN_MILLIS, Scanned, Text, answer, asking, body, taking,
-    wire::{Member, PartnerMember, Show, read_id},
+    wire::{Member, PartnerMember, Show, Viewer, read_id},
 };
 use engine::{CardSpend, MemberView, id::Reference};
 
@@ -153,7 +153,9 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
     let holder = holder.ok_or(Refusal::CardTokenInvalid)?;
     let seen = seen(api, call, holder).await?;
     if !spend {
-        return answered(api, call, &seen, None);
+        let programmes = api.engine.programme().timeline()?;
+        let show = Show { programme: programmes.newest() };
+        return Ok(answered(show, api.viewer(call), (&seen.view, seen.linked), None));
     }
 
     // Whose card it is, though the record was merged into another's: it is by way of it that points are spent.
@@ -171,9 +173,13 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
         earliest: earliest_told(api, call.request.now)?,
         by: engine::id::CardNumber(api.chance.bytes()?),
     };
-    let answer = answered(api, call, &seen, Some(scan_id))?.kept();
+    let programmes = api.engine.programme().timeline()?;
+    let show = Show { programme: programmes.newest() };
+    let tell = |view: &MemberView| {
+        answered(show, api.viewer(call), (view, seen.linked), Some(scan_id.clone())).kept()
+    };
 
-    let told = api.engine.people().spend_card(&call.request, &spend, answer).await?;
+    let told = api.engine.people().spend_card(&call.request, &spend, tell).await?;
 
     Ok(told.into())
 }
@@ -253,15 +259,18 @@ async fn seen(api: &Api, call: &Call, holder: MemberId) -> Result<Seen, Problem>
     Ok(Seen { view, linked })
 }
 
-fn answered(api: &Api, call: &Call, seen: &Seen, scan_id: Option<String>) -> Result<Answer, Problem> {
-    let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+fn answered(
+    show: Show<'_>,
+    viewer: Viewer<'_>,
+    (view, linked): (&MemberView, Option<(Reference, Sees)>),
+    scan_id: Option<String>,
+) -> Answer {
     let scan_id = scan_id.map(Text);
-    Ok(match seen.linked {
+    match linked {
         Some((reference, sees)) => {
-            let member = show.member_for_partner(&seen.view, reference, sees);
+            let member = show.member_for_partner(view, reference, sees);
             Answer::new(200, &CardScannedByPartner { member, scan_id })
         }
-        None => Answer::new(200, &CardScanned { member: show.member(&seen.view, api.viewer(call)), scan_id }),
-    })
+        None => Answer::new(200, &CardScanned { member: show.member(view, viewer), scan_id }),
+    }
 }

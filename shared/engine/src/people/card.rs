@@ -12,17 +12,17 @@ use domain::{
 };
 
 use crate::{
-    access::requests::{Request, Told, remember_with_person},
-    people::People,
+    access::requests::{Request, Told, answering, remember_with_person},
+    people::{People, view::MemberView},
     store::{
-        Expect, Version,
+        Expect, Version, Write,
         error::{Error, until_settled},
         id::{CardHash, CardNumber},
         keys,
         look::Look,
         reading::Loaded,
         records::{Answer, CardRecord, CardUse, MemberCardRecord, MemberRecord},
-        write::{delete, put, still, unchanged},
+        write::{delete, delete_read, put, still, unchanged},
     },
 };
 
@@ -54,7 +54,7 @@ pub struct Card {
 pub struct CardSpend {
     /// The keyed hash of its card's reference.
     pub card: CardHash,
-    /// Whose card that is.
+    /// Whose card that is; it may have been merged into another, which answers for it.
     pub member: MemberId,
     /// Whether it was made for tills without a network.
     pub offline: bool,
@@ -72,14 +72,19 @@ pub struct CardSpend {
 struct Read {
     /// The record whose card it is, which may have been merged into another.
     loaded: Loaded,
-    /// Whether whoever it leads to takes part.
-    status: Status,
+    /// Whom it was merged into, if it was.
+    into: Option<Loaded>,
     card: Option<(MemberCardRecord, Version)>,
 }
 
 impl Read {
+    /// Who answers for the card.
+    fn holder(&self) -> &Loaded {
+        self.into.as_ref().unwrap_or(&self.loaded)
+    }
+
     fn must_be_active(&self) -> Result<(), Refusal> {
-        match self.status {
+        match self.holder().record.member.status {
             Status::Active => Ok(()),
             status => Err(Refusal::MemberNotActive { status: status.word() }),
         }
@@ -135,7 +140,8 @@ impl People {
         Ok(Card { number: card.number, gives_device_key })
     }
 
-    /// Replaces the member's card: the old one's tokens mean nobody from then on. The answer is remembered.
+    /// Replaces the member's card: the old one's tokens mean nobody from then on, nor do those of the cards that other
+    /// records of the person have, which lead to the same points. The answer is remembered.
     ///
     /// # Errors
     /// [`Refusal::MemberNotFound`], [`Refusal::MemberNotActive`], or the store failed.
@@ -175,9 +181,25 @@ impl People {
             put(keys::card(card.hash), Expect::Absent, &CardRecord { member: id }),
             still(keys::member(id), read.loaded.version),
         ];
-        writes.extend(read.card.map(|(old, _)| delete(keys::card(old.hash))));
+        writes.extend(read.card.as_ref().map(|(old, _)| delete(keys::card(old.hash))));
+        writes.extend(self.other_cards(id, &read).await?);
         self.programme.commit_told(request, writes, answer).await?;
         Ok(told)
+    }
+
+    /// The writes that end the cards of the person's other records.
+    async fn other_cards(&self, id: MemberId, read: &Read) -> Result<Vec<Write>, Error> {
+        let holder = &read.holder().record.member;
+        let records = holder.absorbed.iter().map(|absorbed| absorbed.member).chain([holder.id]);
+        let mut writes: Vec<Write> =
+            read.into.iter().map(|into| still(keys::member(holder.id), into.version)).collect();
+        for other in records.filter(|other| *other != id) {
+            let key = keys::member_card(other);
+            if let Some((card, version)) = self.records.read::<MemberCardRecord>(&key).await? {
+                writes.extend([delete_read(key, version), delete(keys::card(card.hash))]);
+            }
+        }
+        Ok(writes)
     }
 
     /// Whose card that is, if it is one.
@@ -188,7 +210,7 @@ impl People {
         Ok(self.records.read::<CardRecord>(&keys::card(card)).await?.map(|(record, _)| record.member))
     }
 
-    /// What is held of the member's card.
+    /// What is held of the card of that record, itself.
     ///
     /// # Errors
     /// The store failed, or the record is unreadable.
@@ -196,7 +218,8 @@ impl People {
         Ok(self.records.read::<MemberCardRecord>(&keys::member_card(id)).await?.map(|(card, _)| card))
     }
 
-    /// Uses up a token of a card, once. The answer is remembered until the person is erased.
+    /// Uses up a token of a card, once. `tell` makes the answer from whoever answers for the card, with whom it is
+    /// remembered until the person is erased.
     ///
     /// # Errors
     /// [`Refusal::CardTokenInvalid`] if the card was replaced meanwhile, [`Refusal::CardTokenUsed`],
@@ -205,9 +228,9 @@ impl People {
         &self,
         request: &Request,
         spend: &CardSpend,
-        answer: Answer,
+        tell: impl Fn(&MemberView) -> Answer,
     ) -> Result<Told, Error> {
-        let done = until_settled(|_| self.attempt_spend(request, spend, &answer)).await;
+        let done = until_settled(|_| self.attempt_spend(request, spend, &tell)).await;
         self.access.or_remembered(request, done).await
     }
 
@@ -215,13 +238,18 @@ impl People {
         &self,
         request: &Request,
         spend: &CardSpend,
-        answer: &Answer,
+        tell: &impl Fn(&MemberView) -> Answer,
     ) -> Result<Told, Error> {
         if let Some(answer) = self.access.remembered(request).await? {
             return Ok(Told { answer, replayed: true });
         }
         let read = self.read_card(spend.member).await?;
-        let told = Told { answer: answer.clone(), replayed: false };
+        let holder = &read.holder().record;
+        let id = holder.member.id;
+        let person = self.records.person(id).await?.map(|(person, _)| person).unwrap_or_default();
+        self.programme.timeline_of(&holder.member).await?;
+        let view = self.view(&holder.member, Some(holder), person, request.now).await?;
+        let told = Told { answer: tell(&view), replayed: false };
         let card = read.card.as_ref().filter(|(card, _)| card.hash == spend.card);
         let (mut card, version) = card.cloned().ok_or(Refusal::CardTokenInvalid)?;
         let same = |used: &&CardUse| used.offline == spend.offline && used.at == spend.at;
@@ -238,8 +266,12 @@ impl People {
         let CardSpend { offline, at, until, by, .. } = *spend;
         card.used.push(CardUse { offline, at, until, by });
         let mut writes = vec![put(keys::member_card(spend.member), Expect::Version(version), &card)];
-        // It shows the member, so it goes with the person.
-        writes.extend(remember_with_person(request, spend.member, answer));
+        // It shows the member, so it goes with the person; and neither is parted from the other meanwhile.
+        match &read.into {
+            Some(into) => writes.push(still(keys::member(id), into.version)),
+            None => writes.extend(answering(request, &read.loaded)),
+        }
+        writes.extend(remember_with_person(request, id, &told.answer));
         self.programme.commit(writes).await?;
         Ok(told)
     }
@@ -252,11 +284,11 @@ impl People {
         let (record, version) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
         let loaded = Loaded { record, version };
         // Whoever was merged keeps the card, which leads to the other.
-        let status = match loaded.record.member.merged {
-            Some(_) => self.records.follow(loaded.clone()).await?.loaded.record.member.status,
-            None => loaded.record.member.status,
+        let into = match loaded.record.member.merged {
+            Some(_) => Some(self.records.follow(loaded.clone()).await?.loaded),
+            None => None,
         };
-        Ok(Read { loaded, status, card: seen.read(card)? })
+        Ok(Read { loaded, into, card: seen.read(card)? })
     }
 }
 
