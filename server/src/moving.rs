@@ -194,14 +194,14 @@ fn identities(all: &[Identity]) -> (Cells, u64) {
 }
 
 fn about(programme: &Programme, view: &MemberView) -> Cells {
-    let MemberView { member, person, .. } = view;
+    let MemberView { member, person, prior: (prior_orders, prior_amount), .. } = view;
     let zone = programme.zone;
     let end = |at: Option<Instant>| at.map_or_else(|| "never".to_owned(), |at| zone.show(at));
     let plain = |value: &Option<String>| value.clone().unwrap_or_default();
     let part = |name: &str| person.region.get(name).cloned().unwrap_or_default();
-    let orders = member.orders.count + member.opening.prior_orders.unwrap_or(0);
-    let amount = member.orders.amount.0 + member.opening.prior_amount.unwrap_or_default().0;
-    let said = orders > 0 || amount > 0 || member.opening.prior_orders.is_some();
+    let orders = member.orders.count + prior_orders.unwrap_or(0);
+    let amount = member.orders.amount.0 + prior_amount.unwrap_or_default().0;
+    let said = orders > 0 || amount > 0 || prior_orders.is_some();
     let amount = domain::number::Money(amount).show(programme.currency);
     // What is gone from the programme could not come again.
     let badges = member.badges.iter().filter(|badge| programme.badge(&badge.id).is_some());
@@ -233,7 +233,8 @@ fn about(programme: &Programme, view: &MemberView) -> Cells {
     .collect::<Cells>();
     cells.extend(person.consents.iter().map(|(channel, given)| {
         let since = person.consents_since.get(channel).filter(|_| *given);
-        let word = since.map_or_else(|| (if *given { "yes" } else { "no" }).to_owned(), |at| zone.show(*at));
+        let word =
+            since.map_or_else(|| (if *given { "yes" } else { "no" }).to_owned(), |at| zone.show(*at));
         (format!("consent.{channel}"), word)
     }));
     cells.extend(own_attributes(programme, view));

@@ -1,10 +1,9 @@
 //! A member, with what is known of the person.
 
 use domain::{
-    brought::Opening,
     id::{BadgeId, BrandId, MergeId, TierId},
     member::{self, Lot, MemberId, Person},
-    number::Currency,
+    number::{Currency, Money},
 };
 use engine::MemberView;
 
@@ -292,7 +291,7 @@ impl<'p> Show<'p> {
     where
         'p: 'a,
     {
-        let MemberView { member, person, others: _, tags, now } = view;
+        let MemberView { member, person, others: _, prior, tags, now } = view;
         let lifecycle = self.programme.lifecycle.of(member, self.zone(), *now);
         Member {
             id: Ulid(member.id),
@@ -326,7 +325,7 @@ impl<'p> Show<'p> {
                 amount: MoneyText(member.orders.amount.show(self.currency())),
                 first_order_at: self.maybe(member.orders.first_at),
                 last_order_at: self.maybe(member.orders.last_at),
-                prior: OrNull(self.prior(&member.opening)),
+                prior: OrNull(self.prior(*prior)),
             },
             absorbed: (viewer.staff && !member.absorbed.is_empty()).then(|| {
                 let absorbed = member.absorbed.iter();
@@ -376,12 +375,11 @@ impl<'p> Show<'p> {
         }
     }
 
-    fn prior(&self, opening: &Opening) -> Option<PriorStats> {
-        let Opening { prior_orders, prior_amount, .. } = opening;
-        let said = prior_orders.is_some() || prior_amount.is_some();
+    fn prior(&self, (orders, amount): (Option<u64>, Option<Money>)) -> Option<PriorStats> {
+        let said = orders.is_some() || amount.is_some();
         said.then(|| PriorStats {
-            orders: prior_orders.unwrap_or(0),
-            amount: MoneyText(prior_amount.unwrap_or_default().show(self.currency())),
+            orders: orders.unwrap_or(0),
+            amount: MoneyText(amount.unwrap_or_default().show(self.currency())),
         })
     }
 

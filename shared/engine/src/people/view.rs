@@ -4,6 +4,7 @@ use domain::{
     condition::Subject,
     event::History,
     member::{Identity, Member, MemberId, Person},
+    number::Money,
     refusal::Refusal,
     time::Instant,
 };
@@ -23,10 +24,25 @@ pub struct MemberView {
     pub person: Person,
     /// How the person is known by way of members that were absorbed, whose identities stay where they are.
     pub others: Vec<(MemberId, Vec<Identity>)>,
+    /// What was said of its orders before Laurel, and of those of members that were absorbed, where it stays: how many,
+    /// and what they came to.
+    pub prior: (Option<u64>, Option<Money>),
     /// The tags that it has, in the programme's order.
     pub tags: Vec<String>,
     /// The moment it is shown at.
     pub now: Instant,
+}
+
+fn prior(member: &Member) -> (Option<u64>, Option<Money>) {
+    (member.opening.prior_orders, member.opening.prior_amount)
+}
+
+/// One, the other, or both together.
+fn both<T>(one: Option<T>, other: Option<T>, add: impl Fn(T, T) -> T) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(add(one, other)),
+        (one, other) => one.or(other),
+    }
 }
 
 impl People {
@@ -60,19 +76,52 @@ impl People {
             };
             history = Some(self.ledger.history(record, since).await?);
         };
-        let others = self.others(&member).await?;
-        Ok(MemberView { member, person, others, tags, now })
+        let mut view = MemberView { others: Vec::new(), prior: prior(&member), member, person, tags, now };
+        self.others(&mut view).await?;
+        Ok(view)
     }
 
-    /// How members are known that this one has absorbed.
-    async fn others(&self, member: &Member) -> Result<Vec<(MemberId, Vec<Identity>)>, Error> {
-        let mut others = Vec::new();
-        for absorbed in &member.absorbed {
-            if let Some((person, _)) = self.records.person(absorbed.member).await? {
-                others.push((absorbed.member, person.identities));
+    /// How members are known that this one has absorbed, and what is said of their orders before Laurel.
+    async fn others(&self, view: &mut MemberView) -> Result<(), Error> {
+        let mut asked = Look::default();
+        let absorbed = view.member.absorbed.iter().map(|absorbed| absorbed.member);
+        let asking = absorbed
+            .map(|id| (id, asked.at::<Person>(keys::person(id)), asked.at::<MemberRecord>(keys::member(id))));
+        let asking: Vec<_> = asking.collect();
+        let seen = self.records.look(asked).await?;
+        for (id, person, record) in asking {
+            if let Some((person, _)) = seen.read(person)? {
+                view.others.push((id, person.identities));
             }
+            let (orders, amount) =
+                seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
+            view.prior = (
+                both(view.prior.0, orders, u64::saturating_add),
+                both(view.prior.1, amount, |one, other| Money(one.0.saturating_add(other.0))),
+            );
         }
-        Ok(others)
+        Ok(())
+    }
+
+    /// Whether both ids lead to one member.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn are_one(&self, one: MemberId, other: MemberId) -> Result<bool, Error> {
+        let (one, other) = (self.records.reach(one).await?, self.records.reach(other).await?);
+        let both = one.zip(other);
+        Ok(both.is_some_and(|(one, other)| one.record.member.id == other.record.member.id))
+    }
+
+    /// The member that the id leads to, and all records that it has absorbed; none, if there is no such member.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn records_of(&self, id: MemberId) -> Result<Vec<MemberId>, Error> {
+        let Some(loaded) = self.records.reach(id).await? else { return Ok(Vec::new()) };
+        let member = loaded.record.member;
+        let absorbed = member.absorbed.iter().map(|absorbed| absorbed.member);
+        Ok(std::iter::once(member.id).chain(absorbed).collect())
     }
 
     /// A member as of now by itself, even if it was merged and leads to another.
