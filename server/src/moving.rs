@@ -234,7 +234,7 @@ fn about(programme: &Programme, view: &MemberView) -> Cells {
     cells.extend(person.consents.iter().map(|(channel, given)| {
         let since = person.consents_since.get(channel).filter(|_| *given);
         let word =
-            since.map_or_else(|| (if *given { "yes" } else { "no" }).to_owned(), |at| zone.show(*at));
+            since.map_or_else(|| (if *given { "yes" } else { "no" }).to_owned(), |since| zone.show(since.at));
         (format!("consent.{channel}"), word)
     }));
     cells.extend(own_attributes(programme, view));

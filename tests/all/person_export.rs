@@ -46,8 +46,7 @@ async fn what_is_held_is_told() {
     let shown = shop.show(member).await;
     assert_eq!(told["member"], shown);
     assert_eq!(told["identities"], shown["identities"]);
-    let consent =
-        |channel: &str, given: bool| json!({"channel": channel, "given": given, "at": null, "how": null});
+    let consent = |channel: &str, given: bool| json!({"channel": channel, "given": given, "at": START, "how": "registration"});
     assert_eq!(told["consents"], json!([consent("email", true), consent("sms", false)]));
     assert_eq!(whole(&parts, "entries"), shop.ledger(member, 200).await);
     let mut orders = Vec::new();

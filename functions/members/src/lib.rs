@@ -249,12 +249,13 @@ async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Pro
     let told = api.corrections(body, call.caller.is_staff())?;
     let mut trial = domain::member::Person::default();
     let (_, zone) = api.engine.programme().currency_and_zone()?;
-    api.corrected(&mut trial, &told, zone).map_err(|fault| Problem::invalid_field(&[fault]))?;
+    api.corrected(&mut trial, &told, (zone, call.request.now))
+        .map_err(|fault| Problem::invalid_field(&[fault]))?;
 
     let change = |person: &mut domain::member::Person| {
         let before = person.clone();
         // It was tried above.
-        _ = api.corrected(person, &told, zone);
+        _ = api.corrected(person, &told, (zone, call.request.now));
         let own = Some(changed(call));
         // After a doubt it may be there already, under a tag of its own.
         let is_there = *person == before && person.changed == own;

@@ -43,7 +43,7 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let brand = body.brand.clone();
-    let (person, claims) = match edge::person(api, body, call.caller.is_staff()) {
+    let (person, claims) = match edge::person(api, body, call.caller.is_staff(), call.request.now) {
         Ok((person, claims)) => (Person { changed: Some(edge::changed(call)), ..person }, claims),
         // What was answered before is answered again, whatever would be refused now: a birthday is judged by today.
         Err(problem) => {

@@ -94,7 +94,8 @@ impl Members {
         };
         let identities = Json::List(named.iter().map(|one| registration(one, false)).collect());
         let body = object([("identities", Some(identities)), ("brand", text(Some(&brand)))]);
-        let person = edge::checked(&body).and_then(|sent| edge::person(&run.api, sent, true));
+        let person =
+            edge::checked(&body).and_then(|sent| edge::person(&run.api, sent, true, run.api.clock.now()));
         let mut member = None;
         for claim in person.iter().flat_map(|(_, claims)| claims) {
             let found = run.api.engine.records().claimed_by(claim).await.map_err(super::unreadable)?;

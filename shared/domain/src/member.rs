@@ -354,6 +354,26 @@ pub const CONSENTS_MAX: usize = 20;
 /// Most identities of one member.
 pub const IDENTITIES_MAX: usize = 20;
 
+/// When and how somebody agreed to something, or refused it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Consented {
+    /// When.
+    pub at: Instant,
+    /// How it was told.
+    pub how: ConsentWay,
+}
+
+/// How a consent was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConsentWay {
+    /// By a file that said since when.
+    Import,
+    /// By a registration.
+    Registration,
+    /// By a correction of what is known of the person.
+    Correction,
+}
+
 /// A change of what is known of a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Changed {
@@ -386,8 +406,8 @@ pub struct Person {
     pub terms_version: Option<String>,
     /// What the person agreed to, by channel.
     pub consents: BTreeMap<String, bool>,
-    /// Since when, where a file said it.
-    pub consents_since: BTreeMap<String, Instant>,
+    /// Since when and how, where it is known: not of what a file said without a date, or of before that was kept.
+    pub consents_since: BTreeMap<String, Consented>,
     /// What the programme declares beside, by its ids; those of an attribute that is gone are kept.
     pub attributes: BTreeMap<String, Attribute>,
     /// The last change of what is known; `None` before one was recorded.

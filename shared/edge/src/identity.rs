@@ -9,7 +9,7 @@ mod tests;
 
 use domain::{
     id::{BrandId, ReferralCode},
-    member::{CONSENTS_MAX, Changed, IDENTITIES_MAX, Identity, IdentityKind, Person},
+    member::{CONSENTS_MAX, Changed, ConsentWay, Consented, IDENTITIES_MAX, Identity, IdentityKind, Person},
     programme::Programme,
     shape::Fault,
     time::{Day, Instant, Zone},
@@ -252,12 +252,17 @@ fn claim_under(secrets: &Secrets, own: &Identity) -> IdentityHash {
     secrets.identity_hash(own.kind.word(), &own.channel, &own.value)
 }
 
-/// The person of a registration, and what claims each identity, in the same order; `staff` says whether staff
-/// sent it.
+/// The person of a registration at that moment, and what claims each identity, in the same order; `staff` says whether
+/// staff sent it.
 ///
 /// # Errors
 /// All that is wrong with it.
-pub fn person(api: &Api, sent: Registration, staff: bool) -> Result<(Person, Vec<Claim>), Problem> {
+pub fn person(
+    api: &Api,
+    sent: Registration,
+    staff: bool,
+    now: Instant,
+) -> Result<(Person, Vec<Claim>), Problem> {
     let programmes = api.engine.programme().timeline()?;
     let programme = programmes.newest();
     let mut faults = Vec::new();
@@ -294,7 +299,8 @@ pub fn person(api: &Api, sent: Registration, staff: bool) -> Result<(Person, Vec
         AttributesTold::read(programme, attributes, staff, &mut faults)?.apply(&mut person);
         correct_profile(&mut person, profile);
     }
-    correct_consents(&mut person, sent.consents.as_ref());
+    let told = Consented { at: now, how: ConsentWay::Registration };
+    correct_consents(&mut person, sent.consents.as_ref(), told);
     faults.extend(birthday_fault(&person, programme.zone, api.clock.now()));
     match faults.is_empty() {
         false => Err(Problem::invalid_field(&faults)),
@@ -351,11 +357,16 @@ impl Api {
         }
     }
 
-    /// Corrects a person so.
+    /// Corrects a person so, at the moment `now`.
     ///
     /// # Errors
     /// The birthday is impossible.
-    pub fn corrected(&self, person: &mut Person, told: &Corrections, zone: Zone) -> Result<(), Fault> {
+    pub fn corrected(
+        &self,
+        person: &mut Person,
+        told: &Corrections,
+        (zone, now): (Zone, Instant),
+    ) -> Result<(), Fault> {
         let Corrections { sent, attributes } = told;
         attributes.apply(person);
         if let Some(profile) = sent.profile.clone() {
@@ -364,7 +375,8 @@ impl Api {
         if let Some(terms) = sent.terms_version.clone() {
             person.terms_version = Some(terms.into());
         }
-        correct_consents(person, sent.consents.as_ref());
+        let told = Consented { at: now, how: ConsentWay::Correction };
+        correct_consents(person, sent.consents.as_ref(), told);
         birthday_fault(person, zone, self.clock.now()).map_or(Ok(()), Err)
     }
 }
@@ -390,12 +402,12 @@ fn correct_profile(person: &mut Person, sent: ProfileSent) {
     }
 }
 
-fn correct_consents(person: &mut Person, sent: Option<&Named<bool, CONSENTS_MAX>>) {
+/// What is told again as it was told before is so since then.
+fn correct_consents(person: &mut Person, sent: Option<&Named<bool, CONSENTS_MAX>>, told: Consented) {
     for (channel, consent) in sent.map_or(&[][..], |sent| &sent.0) {
         let before = person.consents.insert(channel.to_string(), *consent);
         if before != Some(*consent) {
-            // Since when was said of the other answer.
-            person.consents_since.remove(&**channel);
+            person.consents_since.insert(channel.to_string(), told);
         }
     }
 }

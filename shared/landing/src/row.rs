@@ -7,6 +7,7 @@ use domain::{
     brought::Opening,
     id::{BadgeId, BalanceId},
     json::Json,
+    member::{ConsentWay, Consented},
     number::{Figure, Money},
     programme::Programme,
     time::Instant,
@@ -177,7 +178,8 @@ impl Reading<'_> {
         let brand = self.programme.brands.first().map(|brand| brand.id.as_str());
         let identities = Json::List(vec![registration(named, false)]);
         let body = object([("identities", Some(identities)), ("brand", text(brand))]);
-        let read = edge::checked(&body).and_then(|registration| edge::person(self.api, registration, true));
+        let read = edge::checked(&body)
+            .and_then(|registration| edge::person(self.api, registration, true, self.now));
         read.ok()?.1.pop()
     }
 
@@ -380,8 +382,8 @@ impl Reading<'_> {
                 ("consents", consents),
                 ("profile", (!profile.fields().is_empty()).then_some(profile)),
             ]);
-            let read =
-                edge::checked(&body).and_then(|registration| edge::person(self.api, registration, true));
+            let read = edge::checked(&body)
+                .and_then(|registration| edge::person(self.api, registration, true, self.now));
             let problem = match read {
                 Ok((mut person, claims)) => {
                     person.consents_since = since;
@@ -445,7 +447,7 @@ impl Reading<'_> {
         rule.read(&value).map(|_| value).map_err(wrong)
     }
 
-    fn consents(&self, made: &mut Made<'_>) -> (BTreeMap<String, bool>, BTreeMap<String, Instant>) {
+    fn consents(&self, made: &mut Made<'_>) -> (BTreeMap<String, bool>, BTreeMap<String, Consented>) {
         let (mut consents, mut since) = (BTreeMap::new(), BTreeMap::new());
         let row = made.row;
         for cell in row.cells() {
@@ -461,7 +463,7 @@ impl Reading<'_> {
                 }
                 Ok(Some(at)) => {
                     consents.insert(channel.to_owned(), true);
-                    since.insert(channel.to_owned(), at);
+                    since.insert(channel.to_owned(), Consented { at, how: ConsentWay::Import });
                 }
                 Err(_) => {
                     made.left_out(cell, "wrong_format", "yes, no, 是, 否, or since when, such as 2020-01-31")

@@ -2,7 +2,7 @@
 
 use domain::{
     id::{BadgeId, BrandId, MergeId, TierId},
-    member::{self, Lot, MemberId, Person},
+    member::{self, ConsentWay, Lot, MemberId, Person},
     number::{Currency, Money},
 };
 use engine::MemberView;
@@ -246,18 +246,22 @@ answer! {
         channel: Text<64, &'a str>,
         /// whether it was given
         given: bool,
-        /// since when, if that was told
+        /// since when, if that is known
         at: OrNull<At>,
-        /// how, if that was told
-        how: OrNull<ConsentWay>,
+        /// how it was told, if that is known
+        how: OrNull<ConsentWord>,
     }
 }
 
 words! {
     /// How a consent was told.
-    pub enum ConsentWay {
+    pub enum ConsentWord {
         /// By a file that said since when.
         Import = "import",
+        /// By a registration.
+        Registration = "registration",
+        /// By a correction of what is known of the person.
+        Correction = "correction",
     }
 }
 
@@ -278,9 +282,12 @@ impl<'p> Show<'p> {
             GivenConsent {
                 channel: Text(channel),
                 given: *given,
-                at: self.maybe(since),
-                // Only what a file has said is kept with a date.
-                how: OrNull(since.map(|_| ConsentWay::Import)),
+                at: self.maybe(since.map(|since| since.at)),
+                how: OrNull(since.map(|since| match since.how {
+                    ConsentWay::Import => ConsentWord::Import,
+                    ConsentWay::Registration => ConsentWord::Registration,
+                    ConsentWay::Correction => ConsentWord::Correction,
+                })),
             }
         });
         given.collect()

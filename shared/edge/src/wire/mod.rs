@@ -28,7 +28,7 @@ pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, Tier
 pub use event::{Event, PartnerEvent};
 pub use kept::{HeldCard, Kept, LastChange, SpentCode};
 pub use member::{
-    AbsorbedMember, ConsentWay, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge,
+    AbsorbedMember, ConsentWord, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge,
     MemberLot, MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region,
     Trial, Viewer,
 };

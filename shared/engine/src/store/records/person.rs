@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     attribute::Attribute,
     id::ReferralCode,
-    member::{Changed, Identity, IdentityKind, Person},
+    member::{Changed, ConsentWay, Consented, Identity, IdentityKind, Person},
     time::Instant,
 };
 
@@ -18,12 +18,13 @@ use super::{
 pub type PersonRecord = Person;
 
 impl Stored for PersonRecord {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<PersonRecord, Damaged> {
         match format {
             1 => First::read(from).map(Person::from),
             2 => Second::read(from).map(Person::from),
+            3 => Third::read(from).map(Person::from),
             _ => Err(Damaged),
         }
     }
@@ -118,12 +119,63 @@ impl From<Second> for Person {
             referral_code: second.referral_code,
             terms_version: second.terms_version,
             consents: second.consents,
-            consents_since: second.consents_since,
+            consents_since: of_files(second.consents_since),
             attributes: BTreeMap::new(),
             changed: second.changed,
         }
     }
 }
 
+/// A person in the third format, which said since when of what a file had told alone.
+struct Third {
+    identities: Vec<Identity>,
+    name: Option<String>,
+    birthday: Option<String>,
+    gender: Option<String>,
+    region: BTreeMap<String, String>,
+    brand: String,
+    channel: Option<String>,
+    referral_code: Option<ReferralCode>,
+    terms_version: Option<String>,
+    consents: BTreeMap<String, bool>,
+    consents_since: BTreeMap<String, Instant>,
+    attributes: BTreeMap<String, Attribute>,
+    changed: Option<Changed>,
+}
+
+layout! {
+    struct Third {
+        identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
+        consents_since, attributes, changed,
+    }
+}
+
+impl From<Third> for Person {
+    fn from(third: Third) -> Person {
+        Person {
+            identities: third.identities,
+            name: third.name,
+            birthday: third.birthday,
+            gender: third.gender,
+            region: third.region,
+            brand: third.brand,
+            channel: third.channel,
+            referral_code: third.referral_code,
+            terms_version: third.terms_version,
+            consents: third.consents,
+            consents_since: of_files(third.consents_since),
+            attributes: third.attributes,
+            changed: third.changed,
+        }
+    }
+}
+
+/// What files alone had said before it was kept how.
+fn of_files(since: BTreeMap<String, Instant>) -> BTreeMap<String, Consented> {
+    since.into_iter().map(|(channel, at)| (channel, Consented { at, how: ConsentWay::Import })).collect()
+}
+
+layout! { struct Consented { at, how } }
+layout! { enum ConsentWay { 0 = Import, 1 = Registration, 2 = Correction } }
 layout! { struct Identity { kind, channel, value, verified } }
 layout! { enum IdentityKind { 0 = Phone, 1 = Email, 2 = External } }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use domain::{
     attribute::Attribute,
-    member::{Changed, Identity, IdentityKind, Person},
+    member::{Changed, ConsentWay, Consented, Identity, IdentityKind, Person},
     time::DayNumber,
 };
 
-use super::{AT, Samples, named, text, texts};
+use super::{AT, LONG_AGO, Samples, named, text, texts};
 
 pub(in super::super) fn person() -> Samples<Person> {
     let identity = |kind, channel: &str, value: &str, verified| Identity {
@@ -57,12 +57,22 @@ pub(in super::super) fn person() -> Samples<Person> {
     let attributed = Person { attributes: BTreeMap::from(attributes), ..full.clone() };
     let changed = Some(Changed { by: text("key_1"), at: AT });
     let corrected = Person { changed, ..full.clone() };
-    let since = Person { consents_since: BTreeMap::from([(text("sms"), AT)]), ..full.clone() };
+    let since = |ways: &[ConsentWay]| {
+        let ways = ways.iter().map(|how| match how {
+            ConsentWay::Import => (text("sms"), Consented { at: AT, how: *how }),
+            ConsentWay::Registration => (text("email"), Consented { at: LONG_AGO, how: *how }),
+            ConsentWay::Correction => (text("wechat"), Consented { at: AT, how: *how }),
+        });
+        Person { consents_since: ways.collect(), ..full.clone() }
+    };
+    let told = since(&[ConsentWay::Import, ConsentWay::Registration, ConsentWay::Correction]);
+    let since = since(&[ConsentWay::Import]);
     named([
         ("nobody", Person::default()),
-        ("full", full),
+        ("full", full.clone()),
         ("corrected", corrected),
         ("since", since),
+        ("told", told),
         ("attributed", attributed),
     ])
 }
