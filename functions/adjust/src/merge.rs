@@ -2,8 +2,8 @@
 
 use domain::{id::MergeId, member::MemberId, refusal::Refusal};
 use edge::{
-    Access, Answer, Api, Call, Code, Kind, List, Method, Notes, Problem, Role, Route, Text, Ulid, answer,
-    body, changed, taking,
+    Access, Answer, Api, Call, Code, Kind, List, Members, Method, Notes, Problem, Role, Route, Text, Ulid,
+    answer, body, changed, taking,
     wire::{Entry, Member, Show, read_id},
 };
 use engine::{MergeAsk, Merged, UnmergeAsk, Unmerged};
@@ -59,7 +59,7 @@ pub(crate) const MERGE: Route = Route {
     method: Method::Post,
     path: "/{id}/merge",
     summary: "Merges another record of the same person into a member",
-    access: Access::keys(&[Role::Operator]),
+    access: Access::keys(&[Role::Storefront, Role::Operator]).and_members(Members::Joining),
     notes: Some(Notes::of_staff("member.merged")),
     remembers: true,
     answers: &[(200, MembersMerged::SHAPE)],
@@ -67,6 +67,7 @@ pub(crate) const MERGE: Route = Route {
         Code::MemberNotFound,
         Code::MemberNotActive,
         Code::MemberMerged,
+        Code::ProofRequired,
         Code::ProofInvalid,
         Code::LimitExceeded,
     ],
@@ -95,6 +96,11 @@ async fn merge(api: &Api, call: &Call, body: MergeMember) -> Result<Answer, Prob
     // Codes are not sent yet, so no proof is good.
     if body.proofs.is_some() {
         return Err(Problem::of(Code::ProofInvalid));
+    }
+    // Only staff say by their word alone that two records are one person's.
+    if !call.caller.is_staff() {
+        let detail = "`proofs`: of an identity of each of the two records, of the purpose `merge`";
+        return Err(Problem::saying(Code::ProofRequired, detail));
     }
     let ask = MergeAsk {
         into: named(call)?,

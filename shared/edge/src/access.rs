@@ -59,7 +59,7 @@ impl Caller {
 
 impl Api {
     /// Whether the caller may call this at all; checked before its body.
-    pub(crate) fn admit(&self, caller: &Caller, route: &Route, path: &[String]) -> Result<(), Problem> {
+    pub(crate) async fn admit(&self, caller: &Caller, route: &Route, path: &[String]) -> Result<(), Problem> {
         if route.access.anybody {
             return Ok(());
         }
@@ -79,15 +79,22 @@ impl Api {
             return Err(Problem::forbidden());
         }
         match (caller.naming(), path.first()) {
-            (Naming::Own(own), Some(id)) if wire::read_member_id(id) != Some(own) => {
-                Err(Refusal::MemberNotFound.into())
-            }
+            (Naming::Own(own), Some(id)) => match wire::read_member_id(id) {
+                Some(named) => self.must_be_one(own, named).await,
+                None => Err(Refusal::MemberNotFound.into()),
+            },
             _ => Ok(()),
         }
     }
 
+    /// Whether both are records of one person: a member is itself under each of them.
+    async fn must_be_one(&self, own: MemberId, named: MemberId) -> Result<(), Problem> {
+        let one = own == named || self.engine.people().are_one(own, named).await?;
+        if one { Ok(()) } else { Err(Refusal::MemberNotFound.into()) }
+    }
+
     /// Whether the caller may ask for what the body names; the body has the route's shape.
-    pub(crate) fn admit_body(
+    pub(crate) async fn admit_body(
         &self,
         caller: &Caller,
         route: &Route,
@@ -98,12 +105,13 @@ impl Api {
             return Err(Problem::forbidden());
         }
         let Some(grant) = &caller.grant else { return Ok(()) };
-        if said.member_id.is_some_and(|id| id.0 != grant.member) {
-            return Err(Refusal::MemberNotFound.into());
+        let names_another = matches!(route.access.members, Members::Joining);
+        if let Some(named) = said.member_id.filter(|_| !names_another) {
+            self.must_be_one(grant.member, named.0).await?;
         }
         let granted = match route.access.members {
             Members::Refused => false,
-            Members::Own => true,
+            Members::Own | Members::Joining => true,
             // The check for callers bound to a brand ensures that it is the token's brand.
             Members::Spend(asked) => {
                 let asked =

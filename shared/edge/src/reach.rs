@@ -39,6 +39,8 @@ pub enum Members {
     Refused,
     /// Asking about its own member.
     Own,
+    /// Asking about its own member, while the body names another record of the person.
+    Joining,
     /// The one redemption that the token names; the function reads from the body what it would spend.
     Spend(fn(&Json) -> Option<Spend>),
 }

@@ -97,11 +97,11 @@ impl Api {
         *standing = if route.access.anybody { None } else { self.count(&caller) };
         standing.map_or(Ok(()), |standing| standing.check())?;
         self.move_clock(&caller, &head.headers)?;
-        self.admit(&caller, route, &path)?;
+        self.admit(&caller, route, &path).await?;
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
         let said = Said::of(&body)?;
-        self.admit_body(&caller, route, &body, &said)?;
+        self.admit_body(&caller, route, &body, &said).await?;
         let request = self.request(&caller, (function, route), &path, head, (&body, &said))?;
         let if_match = if_match(route, &head.headers);
         let mut call = Call { caller, path, query, body, said, text, if_match, request };
