@@ -63,6 +63,11 @@ pub static ACTIVITY: Function = Function {
 
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (mut filter, limit, after) = (filter(call)?, call.limit()?, cursor(call)?);
+    if let [On::Member(member)] = filter.on[..] {
+        // What was asked by the id of another record of the person was done to the same member.
+        let records = api.engine.people().records_of(member).await?;
+        filter.on.extend(records.into_iter().filter(|id| *id != member).map(On::Member));
+    }
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     // An operator sees its own, and so does an admin that is bound to a brand: the log is of all brands.
     if !call.caller.is(Role::Admin) || call.caller.brand.is_some() {
@@ -121,7 +126,7 @@ fn filter(call: &Call) -> Result<ActivityFilter, Problem> {
     let on = on.map(|text| wire::read_member_id(&text).map_or_else(|| On::Named(text), On::Member));
     Ok(ActivityFilter {
         by: by.transpose()?,
-        on,
+        on: on.into_iter().collect(),
         what: call.words("type", TEXT_MAX)?,
         request: request.transpose()?,
     })

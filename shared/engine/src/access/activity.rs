@@ -33,8 +33,8 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 pub struct ActivityFilter {
     /// By that caller.
     pub by: Option<By>,
-    /// On that.
-    pub on: Option<On>,
+    /// On one of these; on whatever, if there are none.
+    pub on: Vec<On>,
     /// Of that word.
     pub what: Option<String>,
     /// By that request.
@@ -44,7 +44,7 @@ pub struct ActivityFilter {
 impl ActivityFilter {
     fn lets(&self, change: &StaffChangeRecord) -> bool {
         self.by.is_none_or(|by| by == change.by)
-            && self.on.as_ref().is_none_or(|on| *on == change.on)
+            && (self.on.is_empty() || self.on.contains(&change.on))
             && self.what.as_ref().is_none_or(|what| *what == change.what)
             && self.request.is_none_or(|request| Some(request) == change.request)
     }
