@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    member::{MemberId, Status},
+    member::{MemberId, Person, Status},
     refusal::Refusal,
 };
 use edge::{
@@ -12,7 +12,7 @@ use edge::{
     answer, asking,
     wire::{Member, Show},
 };
-use engine::{Double, DoublesPlace, Error, MemberView, id::AlikeHash};
+use engine::{Double, DoublesPlace, Error, MemberView, Pair, id::AlikeHash};
 
 use crate::STAFF;
 
@@ -56,12 +56,14 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let page = api.engine.people().doubles(from).await?;
     let views = views(api, call, &page.pairs).await?;
+    let persons = persons(api, call, &page.pairs, &views).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest() };
-    let shown = |pair: &Double| {
+    let shown = |pair: &Pair| {
         let [Some(one), Some(other)] = pair.members.map(|id| views.get(&id)) else { return None };
-        let reason = reason(api, pair.shared, [one, other])?;
+        let [Some(own), Some(others)] = pair.records.map(|id| persons.get(&id)) else { return None };
+        let reason = reason(api, pair.shared, [own, others])?;
         let members = [one, other].map(|view| show.member(view, api.viewer(call)));
         Some(Duplicate { members: List(members.into()), reason })
     };
@@ -74,8 +76,30 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::new(200, &answer))
 }
 
+/// Who the records of the pairs say that somebody is: those of the members, and of others that lead to them.
+async fn persons(
+    api: &Api,
+    call: &Call,
+    pairs: &[Pair],
+    views: &BTreeMap<MemberId, MemberView>,
+) -> Result<BTreeMap<MemberId, Person>, Problem> {
+    let own = views.iter().map(|(id, view)| (*id, view.person.clone()));
+    let mut persons: BTreeMap<MemberId, Person> = own.collect();
+    for id in pairs.iter().flat_map(|pair| pair.records) {
+        if persons.contains_key(&id) {
+            continue;
+        }
+        match api.engine.people().member_itself(id, call.request.now).await {
+            Ok(view) => _ = persons.insert(id, view.person),
+            Err(Error::Refused(Refusal::MemberNotFound)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(persons)
+}
+
 /// The members of the pairs that can still be joined: who has left cannot.
-async fn views(api: &Api, call: &Call, pairs: &[Double]) -> Result<BTreeMap<MemberId, MemberView>, Problem> {
+async fn views(api: &Api, call: &Call, pairs: &[Pair]) -> Result<BTreeMap<MemberId, MemberView>, Problem> {
     let mut views = BTreeMap::new();
     for id in pairs.iter().flat_map(|pair| pair.members) {
         if views.contains_key(&id) {
@@ -95,8 +119,8 @@ fn takes_part(view: &MemberView) -> bool {
 }
 
 /// What the two share that has that hash; one may have changed since it was found.
-fn reason(api: &Api, hash: AlikeHash, both: [&MemberView; 2]) -> Option<Shared> {
-    let own = |view: &MemberView| alike::shared(&api.secrets, &view.person);
+fn reason(api: &Api, hash: AlikeHash, both: [&Person; 2]) -> Option<Shared> {
+    let own = |person: &Person| alike::shared(&api.secrets, person);
     let [one, other] = both.map(own);
     one.into_iter().find(|had| had.1 == hash && other.contains(had)).map(|(what, _)| what)
 }

@@ -42,7 +42,7 @@ pub use people::{
     People,
     bring::{Came, Coming, ComingBalance, DEBT_NAME, Left, Named, Stay, lot_name},
     card::{Card, CardSpend, NewCard},
-    doubles::{Double, Doubles, DoublesPlace},
+    doubles::{Double, Doubles, DoublesPlace, Pair},
     identities::{NewIdentity, OwnIdentity},
     merge::{MergeAsk, Merged},
     register::{Registered, Registration},

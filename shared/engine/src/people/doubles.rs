@@ -4,7 +4,7 @@
 //! something stands side by side in it, so that a page reads a few hundred small records, whatever the number of
 //! members, and all pages together each record once, and once more for each one with whom it is shared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::member::MemberId;
 
@@ -33,6 +33,17 @@ pub struct Double {
     pub members: [MemberId; 2],
 }
 
+/// Two records whose persons share something, and the members that they lead to, which could be joined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pair {
+    /// The keyed hash of what they share.
+    pub shared: AlikeHash,
+    /// The two records.
+    pub records: [MemberId; 2],
+    /// The member that each leads to: itself, but for one that was merged.
+    pub members: [MemberId; 2],
+}
+
 /// A place in the walk: behind that pair; a member with itself is the place before its first pair.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DoublesPlace(pub Double);
@@ -41,7 +52,7 @@ pub struct DoublesPlace(pub Double);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Doubles {
     /// Pairs; there may be none before the end.
-    pub pairs: Vec<Double>,
+    pub pairs: Vec<Pair>,
     /// Where the walk goes on; `None` at its end.
     pub next: Option<DoublesPlace>,
 }
@@ -79,17 +90,33 @@ impl People {
         Ok(Doubles { pairs: self.apart(pairs).await?, next: None })
     }
 
-    /// Those pairs of which neither has been merged into another: what is joined already is not to be joined.
-    async fn apart(&self, mut pairs: Vec<Double>) -> Result<Vec<Double>, Error> {
-        let ids: BTreeSet<MemberId> = pairs.iter().flat_map(|pair| pair.members).collect();
-        let mut merged = BTreeSet::new();
+    /// Those pairs that lead to two members: what is joined already is not to be joined. Where several records of two
+    /// members share the same, the pair of the first of each stands for all.
+    async fn apart(&self, doubles: Vec<Double>) -> Result<Vec<Pair>, Error> {
+        let ids: BTreeSet<MemberId> = doubles.iter().flat_map(|double| double.members).collect();
+        let mut known = BTreeMap::new();
         for id in ids {
-            if self.records.load(id).await?.is_some_and(|loaded| loaded.record.member.merged.is_some()) {
-                merged.insert(id);
-            }
+            let records = self.records_of(id).await?;
+            known.insert(id, if records.is_empty() { vec![id] } else { records });
         }
-        pairs.retain(|pair| !pair.members.iter().any(|id| merged.contains(id)));
+        let mut pairs = Vec::new();
+        for Double { shared, members } in doubles {
+            let both = members.map(|id| &known[&id]);
+            let pair = Pair { shared, records: members, members: both.map(|records| records[0]) };
+            let mut is_first = pair.members[0] != pair.members[1];
+            for (id, records) in members.iter().zip(both) {
+                is_first = is_first && self.is_first(shared, *id, records).await?;
+            }
+            pairs.extend(is_first.then_some(pair));
+        }
         Ok(pairs)
+    }
+
+    /// Whether none of these records with a lower id has something of that hash.
+    async fn is_first(&self, shared: AlikeHash, id: MemberId, records: &[MemberId]) -> Result<bool, Error> {
+        let lower = records.iter().filter(|other| **other < id);
+        let lower: Vec<Key> = lower.map(|other| keys::alike(shared, *other)).collect();
+        Ok(lower.is_empty() || self.records.store.get(&lower).await?.iter().all(Option::is_none))
     }
 
     async fn rows(&self, range: Range, limit: usize) -> Result<Vec<Row>, Error> {
@@ -171,7 +198,7 @@ mod tests {
             loop {
                 let page = engine.people().doubles(from).now_or_never().unwrap().unwrap();
                 assert!(page.pairs.len() <= PAIRS_MAX && (page.next.is_none() || page.next != from));
-                found.extend(page.pairs.iter().map(|pair| (pair.shared.0, pair.members.map(|id| id.0))));
+                found.extend(page.pairs.iter().map(|pair| (pair.shared.0, pair.records.map(|id| id.0))));
                 from = page.next;
                 pages += 1;
                 if from.is_none() {
