@@ -6,7 +6,7 @@ use edge::{
     Answer, Api, Call, Kind, List, Method, OrNull, Problem, Route, Text, answer, asking,
     wire::{Entry, GivenConsent, Identity, Kept, KnownOrder, Member, Show, Viewer},
 };
-use engine::{Filter, LedgerEntry, Link, Place, records::MemberCardRecord};
+use engine::{Filter, LedgerEntry, Link, MemberView, Place, records::MemberCardRecord};
 use serde::Serialize;
 
 use crate::{STAFF_AND_OWN, UNKNOWN, answers, links, named};
@@ -29,6 +29,18 @@ answer! {
 }
 
 answer! {
+    /// A record of the person that was merged into the member: what it holds itself.
+    struct AbsorbedRecord<'a> {
+        /// as it is; its points are the member's
+        member: Member<'a>,
+        /// what the person agreed to by way of it
+        consents: List<GivenConsent<'a>, 0, 20>,
+        /// what is held beside
+        kept: Kept<'a>,
+    }
+}
+
+answer! {
     /// Everything that is held about a person, or a part of it.
     struct Exported<'a> {
         /// the member as of now; in the first part alone
@@ -39,6 +51,8 @@ answer! {
         consents: Option<List<GivenConsent<'a>, 0, 20>>,
         /// what is held beside; in the first part alone
         kept: Option<Kept<'a>>,
+        /// other records of the person that were merged into the member; in the first part alone, left out without any
+        absorbed: Option<List<AbsorbedRecord<'a>, 1, 8>>,
         /// the ledger, newest first
         entries: List<Entry<'a>, 0, ENTRIES_MAX>,
         /// the orders that these entries earned for, as they now stand
@@ -111,17 +125,23 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let mut part = Part { api, id, now: call.request.now, entries: Vec::new(), links: Vec::new() };
     let next = part.fill(&show, from).await?;
 
-    let held = if is_first { Some(held(api, id).await?) } else { None };
-    let kept = held.as_ref().map(|(card, asked)| show.kept(&view.member, &view.person, card.as_ref(), asked));
+    let first = if is_first { Some(Held::of(api, view.clone()).await?) } else { None };
+    let others = if is_first { others(api, call, &view).await? } else { Vec::new() };
 
     // What staff noted is the person's to know.
     let viewer = Viewer { staff: true, ..api.viewer(call) };
     let member = is_first.then(|| show.member(&view, viewer));
+    let absorbed = others.iter().map(|held| AbsorbedRecord {
+        member: show.member(&held.view, viewer),
+        consents: show.consents(&held.view.person),
+        kept: held.kept(&show),
+    });
     let answer = Exported {
         member,
         identities: is_first.then(|| show.identities(&view, viewer)),
         consents: is_first.then(|| show.consents(&view.person)),
-        kept,
+        kept: first.as_ref().map(|held| held.kept(&show)),
+        absorbed: (!others.is_empty()).then(|| absorbed.collect()),
         entries: part.entries.iter().map(|entry| show.listed(entry)).collect(),
         orders: part.entries.iter().filter_map(|entry| show.known_order(&entry.entry)).collect(),
         grants: none(),
@@ -133,10 +153,34 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::new(200, &answer))
 }
 
-/// The member's card, and when link codes were asked for.
-async fn held(api: &Api, id: MemberId) -> Result<(Option<MemberCardRecord>, Vec<Instant>), Problem> {
-    let card = api.engine.people().held_card(id).await?;
-    Ok((card, api.engine.partners().asked_codes(id).await?))
+/// What is held of one record of a person.
+struct Held {
+    view: MemberView,
+    card: Option<MemberCardRecord>,
+    /// When link codes were asked for.
+    asked: Vec<Instant>,
+}
+
+impl Held {
+    async fn of(api: &Api, view: MemberView) -> Result<Held, Problem> {
+        let card = api.engine.people().held_card(view.member.id).await?;
+        let asked = api.engine.partners().asked_codes(view.member.id).await?;
+        Ok(Held { view, card, asked })
+    }
+
+    fn kept<'a>(&'a self, show: &Show<'a>) -> Kept<'a> {
+        show.kept(&self.view.member, &self.view.person, self.card.as_ref(), &self.asked)
+    }
+}
+
+/// The records of the person that the member has absorbed, each as it is.
+async fn others(api: &Api, call: &Call, view: &MemberView) -> Result<Vec<Held>, Problem> {
+    let mut others = Vec::new();
+    for absorbed in &view.member.absorbed {
+        let own = api.engine.people().member_itself(absorbed.member, call.request.now).await?;
+        others.push(Held::of(api, own).await?);
+    }
+    Ok(others)
 }
 
 /// A part in the making.
