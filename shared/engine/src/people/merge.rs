@@ -232,6 +232,7 @@ impl People {
         within_consents(&person)?;
         within_attributes(&person)?;
         // Conditions see at once what both have: the person, the tags, and the history of both.
+        let tags_before = to.member.tags.clone();
         unite_tags(programmes.newest(), &mut to.member, &from.member.tags)?;
         let (both, timely) = of_both(&to, &from, Absorbed { member: ask.from, merge, at: request.now });
         let stays = (&both, &to.member, timely.as_slice(), Some(&person));
@@ -246,9 +247,9 @@ impl People {
             about.push(put(keys::person(id), Expect::Version(version), &person));
             about.extend(told_outward(request, id, &before, &person, version));
         }
-        if stays.member.tags != to.member.tags {
-            let (before, after) = (&to.member.tags, &stays.member.tags);
-            about.push(tags::told_outward(request, id, before, after, to.loaded.version));
+        if stays.member.tags != tags_before {
+            let (version, after) = (to.loaded.version, &stays.member.tags);
+            about.push(tags::told_outward(request, id, &tags_before, after, version));
         }
         let mut parts = Parts::new(&self.programme, programmes, request.by, request.now);
         let away = parts.member(from.part(request, &goes, None, None));
