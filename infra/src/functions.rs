@@ -243,6 +243,12 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
+        functions: &[&offers::FUNCTION],
+        does: "What brands give their members beyond points, in versions that are never removed.",
+        uses: &[(Programme, Adds)],
+        ..ROW
+    },
+    Deployed {
         functions: &[&keys::FUNCTION, &keys::ACTIVITY],
         does: "Callers and their keys, and what staff have changed. A revoked caller stays on record.",
         uses: &[(Access, Adds)],

@@ -36,6 +36,8 @@ struct Totals {
     tiers: BTreeMap<TierId, u64>,
     differing: BTreeMap<MemberId, Vec<String>>,
     brands: BTreeMap<BrandId, Vec<String>>,
+    /// What is wrong with offers, each with what it is about.
+    offers: Vec<(String, String)>,
 }
 
 /// Audits the folder or the table.
@@ -66,6 +68,7 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
         totals.differing.entry(id).or_default().extend(differences);
     }
     totals.brands = strays.brands;
+    totals.offers = api.engine.programme().audit_offers().await.map_err(unreadable)?;
     bar.finish_and_clear();
     Ok(totals.print(&api))
 }
@@ -90,6 +93,9 @@ impl Totals {
         for (brand, differences) in &self.brands {
             println!("brand {brand}: {}", differences.join("; "));
         }
+        for (about, difference) in &self.offers {
+            println!("{about}: {difference}");
+        }
         println!("members {}, ledger entries {}", self.members, self.entries);
         let line = |kind: &str, entries: u64, points: i64| {
             println!("  {kind:<14} {entries:>10} entries {points:>14} points");
@@ -104,12 +110,16 @@ impl Totals {
         if !self.brands.is_empty() {
             println!("{} brands' accounts differ from the ledger", self.brands.len());
         }
+        if !self.offers.is_empty() {
+            println!("{} things are wrong with offers", self.offers.len());
+        }
         if self.differing.is_empty() {
             println!("every member agrees with its ledger");
         } else {
             println!("{} members differ from their ledger", self.differing.len());
         }
-        ExitCode::from(u8::from(!self.differing.is_empty() || !self.brands.is_empty()))
+        let agrees = self.differing.is_empty() && self.brands.is_empty() && self.offers.is_empty();
+        ExitCode::from(u8::from(!agrees))
     }
 }
 

@@ -118,10 +118,20 @@ async fn of_the_shop(shop: &Shop) -> Vec<Deed> {
     let bought = with(noted("block.bought", "acme"), "about", "PO-1");
     let time = json!({"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"});
     let saved = with(noted("program.saved", Value::Null), "about", "2");
+    let name = json!({"zh": "券", "en": "Coupon"});
+    let offer = json!({"brand": "acme", "name": name, "how": "claim", "gives": {"item": {"sku": "cake"}}});
     vec![
         ("PUT", "/program".to_owned(), programme.clone(), saved),
         ("PUT", "/program".to_owned(), programme, nothing.clone()),
         ("PUT", "/program".to_owned(), json!({}), nothing.clone()),
+        (
+            "PUT",
+            "/offers/spring".to_owned(),
+            offer.clone(),
+            with(noted("offer.saved", "spring"), "about", "1"),
+        ),
+        ("PUT", "/offers/spring".to_owned(), offer, nothing.clone()),
+        ("PUT", "/offers/spring".to_owned(), json!({}), nothing.clone()),
         ("POST", format!("/keys/{id}/rotate"), json!({}), noted("key.rotated", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), noted("key.revoked", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), nothing.clone()),

@@ -29,6 +29,7 @@ const CONTRACT: &[(u16, &str)] = &[
     (409, "too_many_refunds"),
     (409, "member_not_active"),
     (409, "over_refund"),
+    (409, "version_conflict"),
     (409, "idempotency_in_progress"),
     (413, "body_too_large"),
     (415, "unsupported_media_type"),
@@ -38,6 +39,7 @@ const CONTRACT: &[(u16, &str)] = &[
     (422, "occurred_too_long_ago"),
     (422, "idempotency_key_reused"),
     (422, "invalid_program"),
+    (422, "invalid_offer"),
     (503, "busy"),
     (503, "store_unavailable"),
 ];
@@ -199,6 +201,11 @@ fn requests(member: &str) -> Vec<Case> {
         post("/earn-points", at("2023-02-25T09:59:59.999+08:00"), 422, "occurred_too_long_ago")
             .with(json!({"late_days": 1100})),
         Case { method: "PUT", ..post("/program", json!({"name": ""}), 422, "invalid_program") },
+        Case { method: "PUT", ..post("/offers/x", json!({"name": ""}), 422, "invalid_offer") },
+        Case { method: "PUT", ..post("/offers/x", json!(" ".repeat(400 * 1024)), 413, "body_too_large") },
+        Case { method: "PUT", ..post("/offers/x", json!({"version": 1}), 409, "version_conflict") }
+            .with(json!({"version": 0, "by": null, "at": null})),
+        get("/offers/x", 404, "offer_not_found"),
         post("/evaluate-tier", json!({"as_of": "2026-03-02T10:00:00.001+08:00"}), 422, "invalid_field"),
     ]
 }

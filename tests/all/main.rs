@@ -53,6 +53,8 @@ mod member_identities;
 mod merges;
 mod merges_at_once;
 mod merges_generated;
+mod offers;
+mod offers_at_once;
 mod openapi;
 mod orders;
 mod orders_amount;

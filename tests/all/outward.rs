@@ -71,6 +71,12 @@ async fn a_bit_of_everything(shop: &Shop) -> BTreeMap<String, usize> {
     let mut next = coalition();
     next["name"] = "Another name".into();
     shop.ok("PUT", "/program", next).await;
+    let name = json!({"zh": "券", "en": "Coupon"});
+    let gives = json!({"discount": {"percent": "5"}});
+    let offer = json!({"brand": "acme", "name": name, "how": "code", "word": "SPRING20", "gives": gives});
+    for _ in 0..2 {
+        shop.ok("PUT", "/offers/spring", offer.clone()).await;
+    }
     let status = json!({"status": "suspended", "reason": "r"});
     shop.ok("POST", &format!("/members/{member}/status"), status).await;
     shop.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
@@ -92,6 +98,8 @@ async fn a_bit_of_everything(shop: &Shop) -> BTreeMap<String, usize> {
         ("link.made", 1),
         ("link.ended", 1),
         ("program.saved", 1),
+        // The same again is no version.
+        ("offer.saved", 1),
         ("member.status_changed", 2),
         ("member.erased", 1),
         // What an erased member has left.

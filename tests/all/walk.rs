@@ -230,6 +230,14 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     ("GET", "/program", "", [401, 401, 200, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403]),
     ("PUT", "/program", "{program}", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    ("GET", "/offers", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    ("GET", "/offers/{offer}", "", [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403]),
+    (
+        "PUT",
+        "/offers/{n}",
+        r#"{"brand":"acme","name":{"zh":"券","en":"Coupon"},"how":"code","word":"W{digits}","gives":{"discount":{"percent":"5"}}}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
     ("GET", "/activity", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     ("GET", "/keys", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     (
@@ -411,6 +419,10 @@ impl Walk {
             true => self.merge(&member).await,
             false => String::new(),
         };
+        let offer = match path.is_empty() || path.ends_with("{offer}") {
+            true => self.offer(n).await,
+            false => String::new(),
+        };
         let filling = vec![
             ("{double}", double, "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{merge}", merge, "mrg_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
@@ -427,6 +439,8 @@ impl Walk {
             ("{webhook}", webhook, "whk_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
             ("{program}", program.clone(), program),
+            ("{offer}", offer, "nothing".to_owned()),
+            ("{digits}", shop.fresh().to_string(), shop.fresh().to_string()),
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];
         (filling, member)
@@ -469,6 +483,8 @@ fn route_of(method: &str, path: &str) -> String {
         .replace("/{identity}?reason=r", "/{identity_id}")
         .replace("/badges/first_order?reason=r", "/badges/{badge}")
         .replace("{webhook}", "{id}")
+        .replace("{offer}", "{id}")
+        .replace("/offers/{n}", "/offers/{id}")
         .replace("?status=failed", "")
         .replace("?verified=true", "")
         .replace("/new/", "/{id}/")

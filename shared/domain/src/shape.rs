@@ -197,6 +197,7 @@ impl Shape {
         match (self, value) {
             (Shape::Condition, _) | (Shape::OrNull(_), Json::Null) => {}
             (Shape::OrNull(shape) | Shape::Named(_, shape), value) => shape.check_at(value, at, faults),
+            (Shape::Either(_, other), value) if other.check(value).is_empty() => {}
             (Shape::Either(one, other), value) => {
                 let meant = if one.takes(value) || !other.takes(value) { one } else { other };
                 meant.check_at(value, at, faults);

@@ -132,6 +132,8 @@ codes! {
     CardTokenInvalid 404 "card_token_invalid" "the card's code is wrong or too old; scan it again" No Nothing Data::None;
     /// no merge of that id into this member
     MergeNotFound 404 "merge_not_found" "no such merge into this member" No Nothing Data::None;
+    /// none was saved under that id, or it has no such version
+    OfferNotFound 404 "offer_not_found" "no such offer, or no such version of it" No Nothing Data::None;
     /// the programme has none of that id
     TagNotFound 404 "tag_not_found" "no such tag in the programme" No Nothing Data::None;
     /// the member has none of that id
@@ -184,6 +186,8 @@ codes! {
     TooManyKeys 409 "too_many_keys" "two keys of this partner are live; revoke one first" No Nothing Data::None;
     /// somebody else saved a version meanwhile
     ProgramConflict 409 "program_conflict" "the programme has changed meanwhile" No Nothing Data::Plain("`version`, the newest; `by` and `at`: who saved it, and when");
+    /// of an offer: the newest version is not the one that the document says it is based on
+    OfferConflict 409 "version_conflict" "the offer has changed meanwhile; nothing was written" No Nothing Data::Plain("`version`, the newest, 0 if there is none; `by` and `at`: who saved it, and when");
     /// what `If-Match` names is not as the member is now
     VersionConflict 412 "version_conflict" "the member has changed since it was read; nothing was written" No Nothing Data::Plain("`by` and `at`: who changed it last, and when; null before a change was recorded");
     /// over 256 KiB (of `PUT /program` over 1 MiB), or a path and query over 8 KiB
@@ -196,6 +200,8 @@ codes! {
     InvalidField 422 "invalid_field" "fields of the request are wrong; see errors" No Nothing Data::Plain("`errors`");
     /// the programme has faults: all of them
     InvalidProgram 422 "invalid_program" "the programme has faults; see errors" No Nothing Data::Plain("`errors`");
+    /// the offer has faults: all of them
+    InvalidOffer 422 "invalid_offer" "the offer has faults; see errors" No Nothing Data::Plain("`errors`");
     /// more than 5 minutes ahead
     OccurredInFuture 422 "occurred_in_future" "occurred_at is more than 5 minutes ahead" No Nothing Data::None;
     /// further back than allowed
@@ -294,11 +300,15 @@ mod tests {
 
     use super::*;
 
-    /// Callers branch on the word, so each occurs once, as a word; and the list is in the order of statuses.
+    /// Callers branch on the word, so each occurs once, as a word; and the list is in the order of statuses. One that
+    /// two statuses share says the same of both: somebody else was faster.
     #[test]
     fn every_code_has_a_word_of_its_own() {
-        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| (code.word(), code.status())).collect();
         assert_eq!(words.len(), Code::ALL.len());
+        let alone = Code::ALL.iter().filter(|code| code.word() != "version_conflict");
+        let words: BTreeSet<_> = alone.map(|code| code.word()).collect();
+        assert_eq!(words.len() + 2, Code::ALL.len());
         for code in Code::ALL {
             let letters = code.word().bytes().all(|letter| letter.is_ascii_lowercase() || letter == b'_');
             assert!(letters && !code.words().is_empty() && !code.means().is_empty(), "{code:?}");

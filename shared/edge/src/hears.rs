@@ -62,6 +62,7 @@ impl Api {
             What::Entry(_)
             | What::Registered { .. }
             | What::Programme { .. }
+            | What::Offer { .. }
             | What::Settled { .. }
             | What::Noted(_) => None,
         };

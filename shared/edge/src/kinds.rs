@@ -12,7 +12,7 @@ use domain::{
     },
     json::{Json, Text as JsonText},
     number::{Figure, Quantity, SignedFigure},
-    shape::{COUNT, Shape},
+    shape::{COUNT, Field, Shape, optional},
     time::{Day, Instant, Month},
 };
 use serde::{Serialize, Serializer};
@@ -319,6 +319,48 @@ impl Read for ProgrammeDocument<Json> {
 }
 
 impl Serialize for ProgrammeDocument<Value> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// An offer as it was sent or is stored: `domain` defines and reads it.
+#[derive(Debug)]
+pub struct OfferDocument<T>(pub T);
+
+/// What an answer says of an offer beside its document. Whoever sends back what was shown may leave it there.
+const OF_OFFER: [Field; 3] = [
+    optional("id", Shape::Id, "the offer"),
+    optional("saved_by", Shape::Text { max: 64 }, "who saved this version"),
+    optional("saved_at", Shape::Instant, "when it was saved"),
+];
+
+const OFFER_FIELDS: [Field; OF_OFFER.len() + domain::offer::FIELDS.len()] = {
+    let mut fields = [OF_OFFER[0]; OF_OFFER.len() + domain::offer::FIELDS.len()];
+    let mut index = 0;
+    while index < fields.len() {
+        fields[index] = match index < OF_OFFER.len() {
+            true => OF_OFFER[index],
+            false => domain::offer::FIELDS[index - OF_OFFER.len()],
+        };
+        index += 1;
+    }
+    fields
+};
+
+const OFFER: Shape = Shape::Object(&OFFER_FIELDS);
+
+impl<T> Kind for OfferDocument<T> {
+    const SHAPE: Shape = Shape::Named("Offer", &OFFER);
+}
+
+impl Read for OfferDocument<Json> {
+    fn read(json: &Json) -> Option<Self> {
+        Some(OfferDocument(json.clone()))
+    }
+}
+
+impl Serialize for OfferDocument<Value> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }

@@ -57,8 +57,8 @@ pub use identity::{
     Unread, changed, changed_by, email, identity_told, person, phone, stored_claim, stored_claims,
 };
 pub use kinds::{
-    AllOr, At, Cell, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OrNull, Positive,
-    ProgrammeDocument, Read, Text, Ulid, Whole,
+    AllOr, At, Cell, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OfferDocument,
+    OrNull, Positive, ProgrammeDocument, Read, Text, Ulid, Whole,
 };
 pub use notes::Notes;
 pub use panics::note_panics;

@@ -90,7 +90,7 @@ pub const PROBLEM: Shape = Shape::Named(
         ),
         optional("merged_into", <Ulid<MemberId>>::SHAPE, "which member answers for it"),
         optional("from", Shape::Instant, "month_not_ended: when it can be closed"),
-        optional("version", COUNT, "program_conflict: the newest"),
+        optional("version", COUNT, "program_conflict, version_conflict of an offer: the newest"),
         optional(
             "by",
             Shape::OrNull(&Shape::Text { max: 64 }),

@@ -7,7 +7,7 @@ use domain::{
     refusal::{Refusal, Remaining},
     shape::{FAULTS_MAX, Fault},
 };
-use engine::{Error, ProgramError, store::StoreError};
+use engine::{Error, NotSaved, ProgramError, store::StoreError};
 use serde_json::{Map, Value, json};
 
 use crate::{Code, Read, Repeat, Standing};
@@ -303,6 +303,21 @@ impl From<getrandom::Error> for Problem {
     fn from(error: getrandom::Error) -> Problem {
         tracing::error!(%error, "no source of chance");
         Problem::saying(Code::Busy, "try again")
+    }
+}
+
+impl From<NotSaved> for Problem {
+    fn from(error: NotSaved) -> Problem {
+        match error {
+            NotSaved::Invalid(faults) => Problem::of(Code::InvalidOffer).with("errors", errors(&faults)),
+            NotSaved::Changed { version, saved } => {
+                let problem = Problem::of(Code::OfferConflict).with("version", version);
+                let (by, at) = saved.map_or((Value::Null, Value::Null), |(by, at, zone)| {
+                    (crate::wire::by(by).into(), zone.show(at).into())
+                });
+                problem.with("by", by).with("at", at)
+            }
+        }
     }
 }
 

@@ -100,7 +100,8 @@ impl Api {
         self.admit(&caller, route, &path).await?;
         let query = read_query(route, head.uri.query())?;
         let (body, text) = read_body(route, &head.headers, &body)?;
-        let said = Said::of(&body)?;
+        // A document is no request about somebody, and its form is not checked yet.
+        let said = if reads_document(route) { Said::of(&Json::Null) } else { Said::of(&body) }?;
         self.admit_body(&caller, route, &body, &said).await?;
         let request = self.request(&caller, (function, route), &path, head, (&body, &said))?;
         let if_match = if_match(route, &head.headers);
@@ -327,7 +328,7 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
     // A scheduled function may be called without a body: that counts as an empty object.
     let text = if body.is_empty() { Bytes::from_static(b"{}") } else { body.clone() };
     let json = Json::parse(&text).map_err(|error| Problem::saying(Code::MalformedJson, error.to_string()))?;
-    let faults = shape.check(&json);
+    let faults = if reads_document(route) { Vec::new() } else { shape.check(&json) };
     if !faults.is_empty() {
         // A programme has its own code for the same thing, and faults beyond those of its shape.
         let program = route.problems.contains(&Code::InvalidProgram);
@@ -340,6 +341,12 @@ fn read_body(route: &Route, headers: &HeaderMap, body: &Bytes) -> Result<(Json, 
         });
     }
     Ok((json, text))
+}
+
+/// Whether its body is an offer, whose form is checked with what it says, which needs the programme: so all that is
+/// wrong is told at once.
+fn reads_document(route: &Route) -> bool {
+    route.problems.contains(&Code::InvalidOffer)
 }
 
 /// What the headers say that the body is, without parameters; what is no text is nothing that is taken.

@@ -50,7 +50,12 @@ pub use people::{
     unmerge::{UnmergeAsk, Unmerged},
     view::MemberView,
 };
-pub use programme::{Programmes, versions::ProgramError};
+pub use programme::{
+    Programmes,
+    offers::{NotSaved, SavedOffer, SentOffer},
+    shelf::Shelf,
+    versions::ProgramError,
+};
 #[cfg(feature = "conformance")]
 pub use store::conformance;
 pub use store::{Records, error::Error, id, keys, memory, records};

@@ -110,6 +110,7 @@ fn wants(webhook: &WebhookRecord, happening: &Happening) -> bool {
         | What::Registered { .. }
         | What::Linked { .. }
         | What::Programme { .. }
+        | What::Offer { .. }
         | What::Settled { .. } => None,
     };
     match happening.kind {

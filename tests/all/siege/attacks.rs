@@ -126,7 +126,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     attack(
         "unicode_in_ids",
-        |cell| WITH_BODY(cell) && cell.pattern != "/program",
+        |cell| WITH_BODY(cell) && !is_document(cell),
         |dice, _, cell, ask| {
             // No id may end so: neither one of a programme nor one of a shop, which is any text in normal form.
             let ends = ["\\u0000", "\\n", "\\u007f", " ", "\u{a0}", "\u{3000}", "e\u{301}"];
@@ -138,7 +138,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "long_ids",
-        |cell| WITH_BODY(cell) && cell.pattern != "/program",
+        |cell| WITH_BODY(cell) && !is_document(cell),
         |dice, _, cell, ask| {
             let long = "x".repeat(65 + index(dice, 1_000));
             ask.body = replaced(dice, &cell.body, is_id, |_| format!("\"{long}\""))?;
@@ -272,8 +272,17 @@ fn invalid() -> Option<Verdict> {
 
 /// A body that is JSON, but not what the route takes.
 fn shape(cell: &Cell) -> Option<Verdict> {
-    let code = if cell.pattern == "/program" { "invalid_program" } else { "invalid_field" };
+    let code = match cell.pattern {
+        "/program" => "invalid_program",
+        pattern if pattern.starts_with("/offers/") => "invalid_offer",
+        _ => "invalid_field",
+    };
     Some(Verdict::at(Point::Body, 422, code))
+}
+
+/// Whose body is a document with faults of its own.
+fn is_document(cell: &Cell) -> bool {
+    cell.pattern == "/program" || cell.pattern.starts_with("/offers/")
 }
 
 fn earns(cell: &Cell) -> bool {
@@ -295,6 +304,7 @@ fn names_something(cell: &Cell) -> bool {
         "{code}",
         "{month}",
         "{webhook}",
+        "{offer}",
     ];
     let asked = cell.asked();
     things.iter().any(|thing| cell.pattern.contains(thing) || asked.contains(thing))

@@ -340,6 +340,7 @@ pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
         "settlements" => "settlement_not_found",
         "keys" | "partners" => "key_not_found",
         "webhooks" => "webhook_not_found",
+        "offers" => "offer_not_found",
         _ => "member_not_found",
     }
 }

@@ -30,6 +30,15 @@ impl Walk {
         self.shop.ok("POST", "/register", body).await["member"]["id"].as_str().unwrap().to_owned()
     }
 
+    /// An offer of that name.
+    pub(super) async fn offer(&self, n: &str) -> String {
+        let name = json!({"zh": "券", "en": "Coupon"});
+        let gives = json!({"discount": {"percent": "5"}});
+        let document = json!({"brand": "acme", "name": name, "how": "auto", "gives": gives});
+        let saved = self.shop.ok("PUT", &format!("/offers/{n}"), document).await;
+        saved["id"].as_str().unwrap().to_owned()
+    }
+
     /// The merge of somebody into the member.
     pub(super) async fn merge(&self, member: &str) -> String {
         let body = json!({"member_id": self.shop.somebody().await, "reason": "r"});

@@ -189,7 +189,7 @@ pub enum Kind {
     Status,
     /// `POST /expire-points`, `POST /evaluate-tier`.
     Sweep,
-    /// `PUT /program`.
+    /// `PUT /program`, `PUT /offers/{id}`.
     Program,
     /// Identities of a member, and `PATCH /members/{id}`.
     Person,

@@ -20,8 +20,9 @@ use engine::{
     keys::{self, kind},
     records::{
         BlockRecord, CallerRecord, CardRecord, ClaimRecord, EntryRecord, LinkCodeRecord, LinkRecord,
-        MemberCardRecord, MemberRecord, NonceRecord, PartnerRecord, PersonRecord, ProgramPart, ProgramRecord,
-        ReferenceRecord, RequestRecord, StaffChangeRecord, Stored, decode, encode,
+        MemberCardRecord, MemberRecord, NonceRecord, OfferRecord, OfferVersionRecord, OffersRecord,
+        PartnerRecord, PersonRecord, ProgramPart, ProgramRecord, ReferenceRecord, RequestRecord,
+        StaffChangeRecord, Stored, WordRecord, decode, encode,
     },
 };
 use num_bigint::{BigInt, BigUint};
@@ -282,6 +283,10 @@ fn record(data: &[u8]) {
         same::<CardRecord>,
         same::<MemberCardRecord>,
         same::<StaffChangeRecord>,
+        same::<OfferRecord>,
+        same::<OfferVersionRecord>,
+        same::<OffersRecord>,
+        same::<WordRecord>,
     ];
     KINDS[usize::from(*which) % KINDS.len()](bytes);
 }

@@ -35,7 +35,7 @@ const ROWS: &[(i64, Draw)] = &[
     (2, Writer::tag),
     (2, Writer::sweep),
     (1, Writer::register),
-    (1, Writer::program_seldom),
+    (1, Writer::document_seldom),
     (3, Writer::find),
     (6, Writer::ledger),
     (2, Writer::find_order),

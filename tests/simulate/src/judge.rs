@@ -55,6 +55,10 @@ impl World {
                 self.spread(saved_by);
                 return Ok(());
             }
+            Op::Offer(sent) if told.offer.is_some() => {
+                let sent = sent.clone();
+                return self.saved_offer(&sent, &told);
+            }
             Op::Register(Register { person }) => {
                 let person = *person;
                 self.registered(place, person, now, known, &told)?;

@@ -60,6 +60,7 @@ pub(crate) fn check(world: &mut World) -> Result<(), String> {
     keeping::check(world, &api, now)?;
     replay(world, &api, now, "last")?;
     crate::log::check(world, &api, now)?;
+    crate::op::offers::check(world, &api)?;
     if world.settings.seed % 4 == 1 {
         let members = crate::trespass::check(world, &api, now)?;
         world.ids.extend(members);
@@ -203,6 +204,10 @@ fn findings(engine: &Engine, world: &World) -> Result<Vec<String>, String> {
 
 fn audit(engine: &Engine, world: &World) -> Result<(), String> {
     let wrong = findings(engine, world)?;
+    let offers = at_once(engine.programme().audit_offers()).map_err(|error| error.to_string())?;
+    if !offers.is_empty() {
+        return Err(format!("the audit finds {offers:?}"));
+    }
     if wrong.is_empty() { Ok(()) } else { Err(format!("the audit finds {wrong:?}")) }
 }
 

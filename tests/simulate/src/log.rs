@@ -82,6 +82,8 @@ impl World {
             told.members.iter().any(|(id, _)| matches!(on, On::Member(on) if reached(on) == reached(id)))
         };
         let nothing = |on: &On| *on == On::Nothing;
+        let saved = told.offer.as_ref().and_then(|(key, _)| keys::read_offer_version(key));
+        let of_offer = |on: &On| matches!((on, &saved), (On::Named(on), Some((id, _))) if *id == **on);
         let want: Option<(&str, Fits<'_>)> = match self.clients[place].as_ref().map(|client| &client.op) {
             Some(Op::Command(sent))
                 if sent.way == Way::Plain && member.is_some() && self.is_main(told)? =>
@@ -89,6 +91,7 @@ impl World {
                 word(&sent.command).map(|word| (word, &whose as Fits<'_>))
             }
             Some(Op::Merge(_)) if is_merge(told)? => Some(("member.merged", &either as Fits<'_>)),
+            Some(Op::Offer(_)) if told.offer.is_some() => Some(("offer.saved", &of_offer as Fits<'_>)),
             Some(Op::Program(_)) if told.program.is_some() => Some(("program.saved", &nothing as Fits<'_>)),
             _ => None,
         };

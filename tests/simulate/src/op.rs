@@ -8,6 +8,7 @@ mod known;
 mod ledger;
 mod log;
 mod merging;
+pub(crate) mod offers;
 mod orders;
 mod people;
 mod programme;
@@ -30,6 +31,7 @@ pub(crate) use self::{
     ledger::{Cursor, Ledger},
     log::Log,
     merging::Merge,
+    offers::Offer,
     orders::FindOrder,
     people::{Find, Register, Show},
     programme::Program,
@@ -93,6 +95,8 @@ pub(crate) enum Op {
     Schedule(Schedule),
     /// A new version of the programme.
     Program(Program),
+    /// A new version of an offer.
+    Offer(Offer),
 }
 
 /// What the simulation needs from an operation: each feature's own part.
@@ -211,6 +215,7 @@ impl Op {
             Op::Sweep(op) => op,
             Op::Schedule(op) => op,
             Op::Program(op) => op,
+            Op::Offer(op) => op,
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Committed {
     pub(crate) entries: Vec<(Key, Bytes)>,
     /// A version of the programme that it saved.
     pub(crate) program: Option<(Key, Bytes)>,
+    /// A version of an offer that it saved.
+    pub(crate) offer: Option<(Key, Bytes)>,
     /// What it notes in the activity log.
     pub(crate) noted: Vec<(Key, Bytes)>,
 }
@@ -217,6 +219,7 @@ fn told(writes: &[Write]) -> Committed {
             kind::PROGRAM if !keys::is_program_part(&write.key) => {
                 told.program = Some((write.key.clone(), value.clone()))
             }
+            kind::OFFER_VERSION => told.offer = Some((write.key.clone(), value.clone())),
             _ => {}
         }
     }

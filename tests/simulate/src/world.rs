@@ -24,7 +24,7 @@ use crate::{
     home::Home,
     instance::{found, instance},
     log::Noted,
-    op::{Op, Sent},
+    op::{Op, Sent, offers::Shelf},
     partner::{add_partner, sign_up},
     store::{Weather, lock},
 };
@@ -149,6 +149,8 @@ pub(crate) struct World {
     /// The programme's versions as sent, and since when the newest is in force.
     pub(crate) documents: Vec<Rc<str>>,
     pub(crate) since: i64,
+    /// Every offer's versions.
+    pub(crate) offers: Shelf,
     /// What the activity log has been told, and for how many days it is kept.
     pub(crate) noted: Noted,
     pub(crate) log_days: i64,
@@ -254,6 +256,7 @@ impl World {
             linking: None,
             documents: vec![text.into()],
             since: now,
+            offers: Shelf::new(),
             noted,
             log_days,
             partner,

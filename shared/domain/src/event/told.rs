@@ -107,6 +107,8 @@ types! {
     MemberErased "member.erased" House;
     /// a version of the programme was saved
     ProgramSaved "program.saved" House;
+    /// a version of an offer was saved
+    OfferSaved "offer.saved" House;
     /// a month was closed
     SettlementClosed "settlement.closed" House;
     /// a webhook was switched off, because its receiver failed

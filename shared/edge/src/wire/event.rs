@@ -93,7 +93,11 @@ impl Show<'_> {
                 );
                 (recorded_at, EventData::Facts(facts))
             }
-            What::Registered { .. } | What::Programme { .. } | What::Settled { .. } | What::Noted(_) => {
+            What::Registered { .. }
+            | What::Programme { .. }
+            | What::Offer { .. }
+            | What::Settled { .. }
+            | What::Noted(_) => {
                 panic!("a partner is never told of {}", happening.kind.word())
             }
         };
@@ -131,6 +135,11 @@ impl Show<'_> {
                 add("by", by(whose).into());
             }
             What::Programme { version, by: whose, .. } => {
+                add("version", (*version).into());
+                add("by", by(*whose).into());
+            }
+            What::Offer { offer, version, by: whose, .. } => {
+                add("offer", offer.as_str().into());
                 add("version", (*version).into());
                 add("by", by(*whose).into());
             }

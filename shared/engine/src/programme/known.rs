@@ -9,13 +9,21 @@ use std::{
 use domain::programme::Timeline;
 use tokio::sync::Mutex;
 
-use crate::store::{Key, Version};
+use crate::{
+    programme::shelf::Shelf,
+    store::{Key, Version},
+};
 
 /// What this instance knows of the programme.
 #[derive(Default)]
 pub(super) struct Known {
     versions: RwLock<Option<(Arc<Timeline>, Version)>>,
     used: RwLock<HashSet<Key>>,
+    /// The offers, once somebody has asked for them.
+    shelf: RwLock<Option<Arc<Shelf>>>,
+    /// The commit that saved an offer last, as this instance has heard: none before the first. `None` if it has heard
+    /// nothing, or has itself saved one since.
+    offers_saved: RwLock<Option<Option<Version>>>,
     /// Held while the programme is reread: an earlier read must not replace a later one.
     pub(super) refreshing: Mutex<()>,
 }
@@ -25,7 +33,9 @@ impl Known {
     pub(super) fn apart(&self) -> Known {
         let versions = RwLock::new(reading(&self.versions).clone());
         let used = RwLock::new(reading(&self.used).clone());
-        Known { versions, used, refreshing: Mutex::default() }
+        let shelf = RwLock::new(reading(&self.shelf).clone());
+        let offers_saved = RwLock::new(*reading(&self.offers_saved));
+        Known { versions, used, shelf, offers_saved, refreshing: Mutex::default() }
     }
 
     /// Every version of the programme; `None` before the first.
@@ -40,6 +50,31 @@ impl Known {
 
     pub(super) fn set_timeline(&self, timeline: Timeline, head: Version) {
         *writing(&self.versions) = Some((Arc::new(timeline), head));
+    }
+
+    /// The offers as they were read last; `None` before anybody has asked for them.
+    pub(super) fn shelf(&self) -> Option<Arc<Shelf>> {
+        reading(&self.shelf).clone()
+    }
+
+    /// Whether an offer may have been saved since these were read.
+    pub(super) fn is_stale(&self, shelf: &Shelf) -> bool {
+        *reading(&self.offers_saved) != Some(shelf.saved())
+    }
+
+    pub(super) fn set_shelf(&self, shelf: Arc<Shelf>) {
+        *writing(&self.offers_saved) = Some(shelf.saved());
+        *writing(&self.shelf) = Some(shelf);
+    }
+
+    /// Notes which commit has saved an offer last; for the holder of the turn.
+    pub(super) fn hear_of_offers(&self, saved: Option<Version>) {
+        *writing(&self.offers_saved) = Some(saved);
+    }
+
+    /// Notes that an offer was saved here: the next who asks for offers reads it. For the holder of the turn.
+    pub(super) fn doubt_offers(&self) {
+        *writing(&self.offers_saved) = None;
     }
 
     pub(super) fn is_marked(&self, key: &Key) -> bool {

@@ -1,7 +1,11 @@
-//! The programme: its versions, and which parts of them have been used.
+//! The programme: its versions, which parts of them have been used, and the offers of its brands.
 
+mod at_hand;
+mod audit;
 mod known;
 pub(crate) mod marks;
+pub(crate) mod offers;
+pub(crate) mod shelf;
 pub(crate) mod versions;
 
 use std::sync::Arc;

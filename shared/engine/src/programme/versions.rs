@@ -16,10 +16,11 @@ use crate::{
     programme::Programmes,
     store::{
         Change, Expect, Key, StoreError, Write,
-        documents::{Document, Saved, Versions},
+        documents::{Document, Head, Saved, Versions},
         error::Error,
         keys,
-        records::{Answer, Unreadable},
+        look::Look,
+        records::{Answer, OffersRecord, Unreadable},
     },
 };
 
@@ -96,7 +97,7 @@ impl Programmes {
     /// # Errors
     /// The same.
     pub async fn reread(&self) -> Result<(), Error> {
-        let Some(head) = self.versions().head().await? else {
+        let Some(head) = self.heads().await? else {
             return Ok(());
         };
         let mut versions = self.known.timeline().map_or_else(Vec::new, |known| known.versions().to_vec());
@@ -108,6 +109,17 @@ impl Programmes {
             self.known.set_timeline(timeline, head.saved);
         }
         self.read_marks().await
+    }
+
+    /// Which version is the newest, and in the same read whether an offer was saved: whoever uses offers reads then
+    /// what has changed, and nobody else.
+    async fn heads(&self) -> Result<Option<Head>, Error> {
+        let mut asked = Look::default();
+        let program = asked.at::<u32>(keys::program_head());
+        let offers = asked.at::<OffersRecord>(keys::offers());
+        let seen = self.records.look(asked).await?;
+        self.known.hear_of_offers(seen.read(offers)?.map(|(_, saved)| saved));
+        Ok(seen.read(program)?.map(|(number, saved)| Head { number, saved }))
     }
 
     /// Reads which brands and tiers have been used, so that they are not marked again.

@@ -23,6 +23,7 @@ mod access;
 mod alike;
 mod card;
 mod named;
+mod offers;
 mod settlement;
 mod webhooks;
 
@@ -31,6 +32,9 @@ pub(crate) use alike::part_of_alike;
 pub use alike::{ALIKE_MAX, ALIKE_PARTS, alike, alike_behind, alike_part, read_alike, read_person};
 pub use card::{card, member_card, read_member_card};
 pub use named::{balance, merge, unmerge};
+pub use offers::{
+    offer, offer_version, offers, offers_after, read_offer, read_offer_version, read_word, word,
+};
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
     settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
@@ -83,6 +87,14 @@ pub mod kind {
     pub const PROGRAM: Kind = Kind::one(b'g');
     /// The number of the newest version.
     pub const PROGRAM_HEAD: Kind = Kind::one(b'h');
+    /// An offer: which of its versions is the newest.
+    pub const OFFER: Kind = Kind::extended(b'o');
+    /// A version of an offer.
+    pub const OFFER_VERSION: Kind = Kind::extended(b'e');
+    /// A word by which whoever knows it uses an offer.
+    pub const WORD: Kind = Kind::extended(b'c');
+    /// How many offers there are, and how often any was saved.
+    pub const OFFERS: Kind = Kind::extended(b'h');
     /// Brands and tiers that have been used.
     pub const USED: Kind = Kind::one(b'u');
     /// What the engine notes for itself.

@@ -14,9 +14,10 @@ use super::{
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
         EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
-        NonceRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart,
-        ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, StaffChangeRecord,
-        Stored, Unreadable, WebhooksRecord, decode, encode,
+        NonceRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord,
+        PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord,
+        RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable, WebhooksRecord, WordRecord,
+        decode, encode,
     },
 };
 
@@ -219,6 +220,12 @@ pub const KINDS: &[Row] = {
             })
         }),
         row(kind::PROGRAM_HEAD, "programme head", Programme, Each, |_| Some(Form::of::<u32>("u32"))),
+        row(kind::OFFER, "offer", Programme, Together, |_| Some(Form::of::<OfferRecord>("OfferRecord"))),
+        row(kind::OFFER_VERSION, "version of an offer", Programme, Each, |_| {
+            Some(Form::of::<OfferVersionRecord>("OfferVersionRecord"))
+        }),
+        row(kind::WORD, "word of an offer", Programme, Each, |_| Some(Form::of::<WordRecord>("WordRecord"))),
+        row(kind::OFFERS, "offers", Programme, Each, |_| Some(Form::of::<OffersRecord>("OffersRecord"))),
         row(kind::PARTNER, "partner", Partners, Together, |_| {
             Some(Form::of::<PartnerRecord>("PartnerRecord"))
         }),

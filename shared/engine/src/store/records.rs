@@ -18,6 +18,7 @@ mod link;
 mod link_code;
 mod member;
 mod nonce;
+mod offer;
 mod order;
 mod parted;
 mod partner;
@@ -56,6 +57,7 @@ pub use self::{
     link_code::LinkCodeRecord,
     member::MemberRecord,
     nonce::NonceRecord,
+    offer::{OfferRecord, OfferVersionRecord, OffersRecord, WordRecord},
     order::KeptOrder,
     parted::PartedRecord,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use domain::{
     event::EventType,
-    id::BrandId,
+    id::{BrandId, OfferId},
     member::MemberId,
     time::{Instant, Month},
 };
@@ -17,8 +17,8 @@ use crate::{
         id::{EventId, Reference},
         keys::{self, kind},
         records::{
-            By, EntryRecord, HappenedRecord, LinkEnd, LinkRecord, MemberRecord, MonthRecord, ProgramRecord,
-            Stage, Unreadable, decode,
+            By, EntryRecord, HappenedRecord, LinkEnd, LinkRecord, MemberRecord, MonthRecord,
+            OfferVersionRecord, ProgramRecord, Stage, Unreadable, decode,
         },
         write::put,
     },
@@ -67,6 +67,19 @@ pub enum What {
         /// Who saved it.
         by: By,
     },
+    /// A version of an offer was saved.
+    Offer {
+        /// Which offer.
+        offer: OfferId,
+        /// The version's number.
+        version: u32,
+        /// The brand that issues it.
+        brand: BrandId,
+        /// When it was saved.
+        at: Instant,
+        /// Who saved it.
+        by: By,
+    },
     /// A month was closed.
     Settled {
         /// Which.
@@ -85,7 +98,7 @@ impl What {
     pub fn recorded_at(&self) -> Instant {
         match self {
             What::Entry(entry) => entry.recorded_at,
-            What::Registered { at, .. } | What::Settled { at, .. } => *at,
+            What::Registered { at, .. } | What::Settled { at, .. } | What::Offer { at, .. } => *at,
             What::Linked { link, .. } => link.end.as_ref().map_or(link.linked_at, |end| end.at),
             What::Programme { since, .. } => *since,
             What::Noted(noted) => noted.at,
@@ -97,7 +110,7 @@ impl What {
         match self {
             What::Entry(entry) => Some(entry.member),
             What::Registered { member, .. } | What::Linked { member, .. } => Some(*member),
-            What::Programme { .. } | What::Settled { .. } => None,
+            What::Programme { .. } | What::Offer { .. } | What::Settled { .. } => None,
             What::Noted(noted) => noted.member,
         }
     }
@@ -106,7 +119,7 @@ impl What {
     pub fn brand(&self) -> Option<&BrandId> {
         match self {
             What::Entry(entry) => entry.event.kind.row().brand,
-            What::Linked { brand, .. } => Some(brand),
+            What::Linked { brand, .. } | What::Offer { brand, .. } => Some(brand),
             What::Registered { .. } | What::Programme { .. } | What::Settled { .. } => None,
             What::Noted(noted) => noted.brand.as_ref(),
         }
@@ -216,6 +229,11 @@ fn read(key: &Key, value: &Bytes) -> Result<Option<(What, Types)>, Unreadable> {
         let ProgramRecord { since, by, .. } = decode(key, value)?;
         let version = keys::read_program(key).ok_or_else(unreadable)?;
         return one(What::Programme { version, since, by }, EventType::ProgramSaved);
+    }
+    if of == kind::OFFER_VERSION {
+        let OfferVersionRecord { at, by, brand, .. } = decode(key, value)?;
+        let (offer, version) = keys::read_offer_version(key).ok_or_else(unreadable)?;
+        return one(What::Offer { offer, version, brand, at, by }, EventType::OfferSaved);
     }
     if of == kind::SETTLEMENT {
         let Some(month) = keys::read_settlement(key) else { return Ok(None) };

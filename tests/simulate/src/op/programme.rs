@@ -57,9 +57,9 @@ impl Program {
 }
 
 impl Writer {
-    /// Sometimes a new version; otherwise a search for a member.
-    pub(crate) fn program_seldom(&mut self, model: &Model, now: i64) -> Op {
-        if self.dice.below(3) == 0 { self.program() } else { self.find(model, now) }
+    /// A new version of the programme, or of an offer.
+    pub(crate) fn document_seldom(&mut self, model: &Model, now: i64) -> Op {
+        if self.dice.below(3) == 0 { self.program() } else { self.offer(model, now) }
     }
 
     /// A new version: other rates, limits and thresholds for keeping a tier; nothing already written changes.

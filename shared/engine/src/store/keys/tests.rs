@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::id::CardHash;
 use domain::{
-    id::{BlockRef, BrandId, OrderId, RefundId},
+    id::{BlockRef, BrandId, OfferId, OrderId, RefundId},
     time::Month,
 };
 
@@ -118,6 +118,35 @@ fn a_settlements_key_says_which_part_it_is() {
     ] {
         assert_eq!(read_settlement_part(&key), want, "{key:?}");
     }
+}
+
+#[test]
+fn offers_sort_by_id_and_their_versions_by_number_and_read_back() {
+    let ids = ["A", "a", "a.1", "a:1", "b"].map(OfferId::of_checked);
+    let keys = ids.clone().map(|id| offer(&id));
+    assert!(keys.is_sorted());
+    for (at, (id, key)) in ids.iter().zip(&keys).enumerate() {
+        assert_eq!(
+            (read_offer(key).as_ref(), read_offer_version(key), read_word(key)),
+            (Some(id), None, None)
+        );
+        for (after, last) in ids.iter().enumerate() {
+            let Range { from, to } = offers_after(Some(last));
+            assert_eq!((from..to).contains(key), at > after, "{id} after {last}");
+        }
+        let Range { from, to } = offers_after(None);
+        assert!((from..to).contains(key));
+        let versions = [1, 2, 255, 256, 10_000].map(|number| offer_version(id, number));
+        assert!(versions.is_sorted());
+        for (version, number) in versions.iter().zip([1, 2, 255, 256, 10_000]) {
+            assert_eq!(
+                (read_offer_version(version), read_offer(version)),
+                (Some((id.clone(), number)), None)
+            );
+        }
+    }
+    assert_eq!(read_word(&word("SPR1NG20")), Some("SPR1NG20"));
+    assert_eq!((read_word(&offers()), read_offer(&offers())), (None, None));
 }
 
 #[test]

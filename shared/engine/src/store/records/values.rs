@@ -2,8 +2,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, MergeId, OrderChannel,
-        OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, MergeId, OfferId,
+        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
     },
     number::{Amount, Fraction, Money, Quantity},
     settlement::SignedMoney,
@@ -68,8 +68,8 @@ macro_rules! text {
 }
 
 text! {
-    ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OrderChannel OrderId OrderLineId RedemptionPart ReferralCode
-    TierId
+    ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
+    ReferralCode TierId
 }
 
 impl Layout for CallerId {

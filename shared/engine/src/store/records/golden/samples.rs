@@ -1,6 +1,7 @@
 //! The samples: of every record the plainest value, every variant, every option both ways, and extremes.
 
 mod entry;
+mod offers;
 mod person;
 mod staff;
 mod webhooks;
@@ -21,6 +22,7 @@ use domain::{
 
 pub(super) use self::{
     entry::entry,
+    offers::{offer, offer_version, offers, word},
     person::person,
     staff::staff_change,
     webhooks::{delivery, happened, retry, webhooks},

@@ -1,0 +1,110 @@
+//! Reading offers: each in its newest version once, and again only where it has changed.
+//!
+//! Nothing is read of them until somebody asks. From then on an instance hears of a save as it hears of a version of
+//! the programme, by one small record in the same read.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    id::OfferId,
+    json::Json,
+    offer::{self, Offer},
+};
+
+use crate::{
+    programme::{Programmes, shelf::Shelf},
+    store::{
+        Key,
+        error::Error,
+        keys,
+        look::Look,
+        records::{OfferRecord, OfferVersionRecord, OffersRecord, Unreadable, decode},
+    },
+};
+
+/// Versions that are read in one call of the store.
+pub(super) const AT_ONCE: usize = 16;
+
+impl Programmes {
+    /// The offers in their newest versions, as far as this instance has heard of them.
+    ///
+    /// # Errors
+    /// There is no programme yet, the store failed, or an offer is unreadable.
+    pub async fn offers(&self) -> Result<Arc<Shelf>, Error> {
+        if let Some(shelf) = self.known.shelf().filter(|shelf| !self.known.is_stale(shelf)) {
+            return Ok(shelf);
+        }
+        let _turn = self.refreshing().await;
+        self.read_shelf().await
+    }
+
+    /// Reads what is new of the offers, for the holder of the turn.
+    async fn read_shelf(&self) -> Result<Arc<Shelf>, Error> {
+        let known = self.known.shelf().unwrap_or_default();
+        let saved = self.records.read::<OffersRecord>(&keys::offers()).await?.map(|(_, saved)| saved);
+        let shelf = match saved == known.saved() {
+            true => known,
+            false => Arc::new(Shelf::new(self.changed_offers(&known).await?, saved)),
+        };
+        self.known.set_shelf(shelf.clone());
+        Ok(shelf)
+    }
+
+    /// All offers; those that have not changed are the ones that are known.
+    async fn changed_offers(&self, known: &Shelf) -> Result<BTreeMap<OfferId, Arc<Offer>>, Error> {
+        let (mut offers, mut changed) = (BTreeMap::new(), Vec::new());
+        for (key, record) in self.records.scan_all(keys::all(keys::kind::OFFER)).await? {
+            let id = keys::read_offer(&key).ok_or_else(|| Unreadable { key: key.clone() })?;
+            let OfferRecord { version, .. } = decode(&key, &record.value)?;
+            match known.offer(&id).filter(|known| known.version == version) {
+                Some(same) => _ = offers.insert(id, same.clone()),
+                None => changed.push((id, version)),
+            }
+        }
+        for (place, record) in changed.iter().zip(self.offer_versions(&changed).await?) {
+            offers.insert(place.0.clone(), Arc::new(self.offer_of(place, &record)?));
+        }
+        Ok(offers)
+    }
+
+    /// These versions of offers, in order, in few calls of the store.
+    ///
+    /// # Errors
+    /// The store failed, or one is missing or unreadable.
+    pub(super) async fn offer_versions(
+        &self,
+        places: &[(OfferId, u32)],
+    ) -> Result<Vec<OfferVersionRecord>, Error> {
+        let mut found = Vec::with_capacity(places.len());
+        for some in places.chunks(AT_ONCE) {
+            let mut asked = Look::default();
+            let slots: Vec<_> =
+                some.iter().map(|(id, version)| asked.at(keys::offer_version(id, *version))).collect();
+            let seen = self.records.look(asked).await?;
+            for slot in slots {
+                let missing = || Unreadable { key: seen.key(slot).clone() };
+                let (record, _) = seen.read(slot)?.ok_or_else(missing)?;
+                found.push(record);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The offer in a version's document.
+    pub(super) fn offer_of(
+        &self,
+        (id, version): &(OfferId, u32),
+        record: &OfferVersionRecord,
+    ) -> Result<Offer, Error> {
+        let key = || keys::offer_version(id, *version);
+        let json = read_document(key, &record.document)?;
+        let programmes = self.timeline()?;
+        let read = offer::read_saved(&json, id, *version, programmes.newest());
+        Ok(read.map_err(|_| Unreadable { key: key() })?)
+    }
+}
+
+/// A stored document.
+pub(super) fn read_document(key: impl Fn() -> Key, text: &str) -> Result<Json, Unreadable> {
+    Json::parse(text.as_bytes()).map_err(|_| Unreadable { key: key() })
+}

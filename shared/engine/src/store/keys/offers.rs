@@ -1,0 +1,52 @@
+//! Names of the records of offers.
+
+use domain::id::OfferId;
+
+use super::{key, kind};
+use crate::store::{Key, Range};
+
+/// An offer.
+pub fn offer(id: &OfferId) -> Key {
+    key(kind::OFFER, &[id.as_bytes()])
+}
+
+/// The offer of such a key.
+pub fn read_offer(key: &Key) -> Option<OfferId> {
+    let id = key.as_bytes().get(2..).filter(|_| key.kind() == kind::OFFER)?;
+    std::str::from_utf8(id).ok().map(OfferId::of_checked)
+}
+
+/// All offers behind that one, by id; without one, all.
+pub fn offers_after(last: Option<&OfferId>) -> Range {
+    let all = kind::OFFER.range();
+    Range { from: last.map_or(all.from, |last| offer(last).successor()), to: all.to }
+}
+
+/// A version of an offer.
+pub fn offer_version(id: &OfferId, version: u32) -> Key {
+    key(kind::OFFER_VERSION, &[id.as_bytes(), b"\0", &version.to_be_bytes()])
+}
+
+/// The offer and the number of such a key.
+pub fn read_offer_version(key: &Key) -> Option<(OfferId, u32)> {
+    let rest = key.as_bytes().get(2..).filter(|_| key.kind() == kind::OFFER_VERSION)?;
+    let (id, number) = rest.split_at_checked(rest.len().checked_sub(4)?)?;
+    let id = std::str::from_utf8(id.strip_suffix(b"\0")?).ok()?;
+    Some((OfferId::of_checked(id), u32::from_be_bytes(number.try_into().ok()?)))
+}
+
+/// A word by which whoever knows it uses an offer, in the form in which words are compared.
+pub fn word(word: &str) -> Key {
+    key(kind::WORD, &[word.as_bytes()])
+}
+
+/// The word of such a key.
+pub fn read_word(key: &Key) -> Option<&str> {
+    let word = key.as_bytes().get(2..).filter(|_| key.kind() == kind::WORD)?;
+    std::str::from_utf8(word).ok()
+}
+
+/// How many offers there are, and how often any was saved.
+pub fn offers() -> Key {
+    key(kind::OFFERS, &[])
+}
