@@ -126,3 +126,28 @@ fn a_lot_too_many_unites_the_nearest_and_the_entry_shows_it() {
         audited(&shop, &member).await;
     });
 }
+
+/// The one instant never moves back, also where a version has fewer months: all that is left moves to it, whatever is
+/// recorded.
+#[test]
+fn a_redemption_leaves_all_points_at_the_one_instant() {
+    run(async {
+        let months = |months: u32| with(json!({"mode": "inactivity", "months": months}));
+        let shop = Shop::open(&months(6), "2026-01-10T10:00:00+08:00").await;
+        let member = shop.somebody().await;
+        shop.earn(&member, "A-1", "100").await;
+        shop.ok("PUT", "/program", months(2)).await;
+        for (place, order) in ["redeem", "earn"].iter().enumerate() {
+            let given = json!({"member_id": member, "brand": "acme", "points": 50, "reason": "r",
+                "adjustment_id": format!("J-{place}"), "expires_at": "2026-01-20T00:00:00+08:00"});
+            shop.ok("POST", "/adjust", given).await;
+            match *order {
+                "redeem" => _ = shop.redeem(&member, "R-1", 10).await,
+                _ => _ = shop.earn(&member, "A-2", "10").await,
+            }
+            let ends: Vec<String> = lots(&shop, &member).await.into_iter().map(|(end, ..)| end).collect();
+            assert_eq!(ends, ["2026-07-10"], "{order}");
+        }
+        audited(&shop, &member).await;
+    });
+}

@@ -43,7 +43,9 @@ impl Draft<'_> {
         let zone = programme.zone;
         let moves_expiry_to = match programme.points.expiry {
             rule @ Expiry::Inactivity { .. } => {
-                rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day))
+                let instant = rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day));
+                // It never moves back, also where a version has fewer months.
+                instant.max(self.member.ends_with)
             }
             _ => None,
         };
