@@ -31,9 +31,11 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
+/// Whether something that is promised holds in a shop; if not, what does not, in words.
+type Promise = fn(&mut Shop) -> Result<(), String>;
+
 /// What is promised of what is sent, each in a shop of its own.
-const PROMISES: [fn(&mut Shop) -> Result<(), String>; 8] =
-    [sealed, once, partners, again, patiently, rotated, off, judged_when_sent];
+const PROMISES: [Promise; 8] = [sealed, once, partners, again, patiently, rotated, off, judged_when_sent];
 
 /// Holds all of them; how many.
 ///
