@@ -485,6 +485,6 @@ fn a_merge_costs_no_more_than_is_promised() {
             counter.meter.take();
             join(counter, pair(number)).await;
         };
-        counter.row("merge", Some([1400, 800, 900]), row).await.check();
+        counter.row("merge", Some([1400, 900, 900]), row).await.check();
     });
 }

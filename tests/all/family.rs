@@ -102,9 +102,6 @@ async fn an_answer_that_shows_two_goes_with_each() {
         ("merge", "T"),
         ("unmerge", "S"),
         ("unmerge", "T"),
-        ("T/tags", "S"),
-        ("S/tags", "T"),
-        ("T/same tags", "S"),
         ("T/identities", "S"),
         ("register", "S"),
         ("register", "T"),
@@ -116,10 +113,6 @@ async fn an_answer_that_shows_two_goes_with_each() {
         let shop = Shop::coalition().await;
         let (into, from) = two(&shop).await;
         let cards = (shop.card(&into).await, shop.card(&from).await);
-        let tags = json!({"add": ["vip"], "reason": "r"});
-        if path == "T/same tags" {
-            shop.ok("POST", &format!("/members/{into}/tags"), tags.clone()).await;
-        }
         let joining = json!({"member_id": from, "reason": "r"});
         let joined = keyed(&shop, &format!("/members/{into}/merge"), &joining, "joined").await;
         assert_eq!(joined.status, 200, "{}", joined.body);
@@ -130,8 +123,6 @@ async fn an_answer_that_shows_two_goes_with_each() {
         let (asked, body) = match path {
             "merge" => (format!("/members/{into}/merge"), joining),
             "unmerge" => (format!("/members/{into}/unmerge"), parting.clone()),
-            "T/tags" | "T/same tags" => (format!("/members/{into}/tags"), tags),
-            "S/tags" => (format!("/members/{from}/tags"), tags),
             "T/identities" => (format!("/members/{into}/identities"), more),
             "register" => ("/register".to_owned(), known),
             "scan T" => ("/scan".to_owned(), scan(&cards.0)),
@@ -204,7 +195,10 @@ async fn an_answer_that_shows_three_goes_with_each() {
         }
         let one = merge(&shop, &members[1], &members[0]).await;
         let two = merge(&shop, &members[2], &members[1]).await;
-        let (path, body) = (format!("/members/{}/tags", members[2]), json!({"add": ["vip"], "reason": "r"}));
+        let (path, body) = (
+            format!("/members/{}/identities", members[2]),
+            json!({"identity": {"kind": "external", "channel": "more", "value": "1"}}),
+        );
         let first = keyed(&shop, &path, &body, "k").await;
         assert!(PHONES.iter().all(|phone| first.body.to_string().contains(phone)), "{}", first.body);
         unmerge(&shop, &members[2], &two).await;

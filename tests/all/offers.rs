@@ -393,3 +393,26 @@ async fn a_trial_saves_no_offer() {
     assert_eq!(shop.api.engine.programme().offers().await.unwrap().all().count(), 1);
     assert!(before == shop.snapshot().await);
 }
+
+/// What the reader knows and nothing obeys is no field of a programme yet.
+#[tokio::test]
+async fn what_nothing_obeys_yet_is_refused() {
+    let shop = Shop::usual().await;
+    for (pointer, value) in [
+        ("/offers", json!({"hold_minutes": 15})),
+        ("/points/pay", json!({"worth": "0.01"})),
+        ("/points/boosts", json!([{"id": "sat", "when": {"weekdays": ["sat"]}, "multiplier": "2"}])),
+        (
+            "/referral",
+            json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},
+                   "referrer": [{"from": 1, "points": 1}], "per_month": 20, "brand": "acme"}),
+        ),
+    ] {
+        let mut document = program();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        document.pointer_mut(parent).unwrap()[name] = value;
+        let reply = shop.refused("422 invalid_program", "PUT", "/program", document).await;
+        assert_eq!(reply.body["errors"][0]["pointer"], pointer, "{}", reply.body);
+        assert_eq!(reply.body["errors"][0]["code"], "not_yet", "{}", reply.body);
+    }
+}

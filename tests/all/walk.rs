@@ -235,7 +235,7 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     (
         "PUT",
         "/offers/{n}",
-        r#"{"brand":"acme","name":{"zh":"券","en":"Coupon"},"how":"code","word":"W{digits}","gives":{"discount":{"percent":"5"}}}"#,
+        r#"{"brand":"acme","name":{"zh":"券","en":"Coupon"},"how":"claim","gives":{"discount":{"percent":"5"}}}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     ("GET", "/activity", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
@@ -440,7 +440,6 @@ impl Walk {
             ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
             ("{program}", program.clone(), program),
             ("{offer}", offer, "nothing".to_owned()),
-            ("{digits}", shop.fresh().to_string(), shop.fresh().to_string()),
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];
         (filling, member)

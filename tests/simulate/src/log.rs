@@ -123,15 +123,22 @@ impl World {
     }
 
     /// Whether a page of the log is right: each was noted, the newest first, on what was asked.
-    pub(crate) fn compare_log(&self, body: &[u8], of: Option<&str>) -> Result<Vec<String>, String> {
+    pub(crate) fn compare_log(&self, body: &[u8], of: Option<usize>) -> Result<Vec<String>, String> {
         let page: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        // What was done to a member by the id of any of its records.
+        let is_of = |place: usize, on: &Value| {
+            let reached = self.model.reach(place);
+            let mut places =
+                self.ids.iter().enumerate().filter(|(other, _)| self.model.reach(*other) == reached);
+            places.any(|(_, id)| *on == **id)
+        };
         let (mut last, mut shown) = (i64::MAX, Vec::new());
         for change in page["activity"].as_array().ok_or("no log")? {
             let request = change["request_id"].as_str().unwrap_or_default();
             let known = self.noted.get(request).ok_or_else(|| format!("{change}: nobody did that"))?;
             let at = change["at"].as_str().and_then(Instant::parse).map(|at| at.0);
             let same = at == Some(known.0) && change["type"] == *known.1;
-            if !same || known.0 > last || of.is_some_and(|of| change["on"] != of) {
+            if !same || known.0 > last || of.is_some_and(|of| !is_of(of, &change["on"])) {
                 return Err(format!("{change}: {known:?}, after {last}"));
             }
             last = known.0;

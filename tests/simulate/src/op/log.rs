@@ -35,8 +35,7 @@ impl Asked for Log {
 
     fn compare(&self, world: &World, got: &Got<'_>, _: &View, _: usize) -> Result<Next, String> {
         got.wants(200, "")?;
-        let on = self.member.map(|member| world.ids[member].as_str());
-        let shown = world.compare_log(got.body, on)?;
+        let shown = world.compare_log(got.body, self.member)?;
         if shown.len() > self.limit {
             return Err(format!("{} changes where {} were asked for", shown.len(), self.limit));
         }
