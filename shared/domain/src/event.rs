@@ -4,6 +4,7 @@ mod columns;
 mod common;
 mod drawn;
 mod ended;
+mod grants;
 mod revision;
 mod row;
 mod told;
@@ -26,6 +27,7 @@ use crate::{
 pub use columns::{BadgeStep, Granted, MergeStep, Moves, Once, OrderChange, Redemption, Reversed, TierStep};
 pub use drawn::{drawn_last, points_drawn};
 pub use ended::Ended;
+pub use grants::{GrantIssued, GrantName, GrantRevoked};
 pub use revision::{OrderNow, OrderRevised};
 pub use row::{Row, WORDS};
 pub use told::{EventType, Hearers};
@@ -182,6 +184,10 @@ pub enum EntryKind {
     PartedFrom(Box<PartedFrom>),
     /// The record stands for itself again, with its part.
     Parted(Box<Parted>),
+    /// A grant of an offer was issued.
+    GrantIssued(Box<GrantIssued>),
+    /// A grant of an offer was taken back.
+    GrantRevoked(Box<GrantRevoked>),
 }
 
 /// Why a tier changed.

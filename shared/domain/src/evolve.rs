@@ -119,6 +119,8 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         | EntryKind::PointsRestored
         | EntryKind::ActivityReversed(_)
         | EntryKind::RedemptionCancelled(_)
+        | EntryKind::GrantIssued(_)
+        | EntryKind::GrantRevoked(_)
         | EntryKind::Adjusted { .. } => {}
     }
 }

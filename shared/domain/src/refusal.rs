@@ -135,6 +135,40 @@ pub enum Refusal {
     },
     /// A block was bought under that reference before, with other content.
     BlockConflict,
+    /// There is no such offer.
+    OfferNotFound,
+    /// There is no such grant.
+    GrantNotFound,
+    /// The member is not of the offer's audience.
+    NotEligible,
+    /// The member has as many of the offer as it may have.
+    MemberLimit {
+        /// When the next window begins, if one does, and the calendar to show it in.
+        next_at: Option<Instant>,
+        /// The programme's calendar.
+        zone: Zone,
+    },
+    /// The offer cannot be had now.
+    OfferNotOpen {
+        /// When it opens next, if it is known.
+        opens_at: Option<Instant>,
+        /// The programme's calendar, to show it in.
+        zone: Zone,
+    },
+    /// Fewer of the offer are left than are asked for.
+    SoldOut,
+    /// The price is another one than the caller expects.
+    PriceChanged {
+        /// What it is, in points.
+        points: u64,
+    },
+    /// Something was asked under that name before, with other content.
+    IdConflict,
+    /// The grant is not in a state in which this can be done.
+    GrantNotUsable {
+        /// Its state, or why not, in one word.
+        reason: &'static str,
+    },
     /// The month has not ended long enough ago to be settled.
     MonthNotEnded {
         /// From when on it can be.

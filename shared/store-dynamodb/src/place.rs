@@ -10,6 +10,7 @@
 //! | `Each` | the whole key | one byte, 0 |
 //! | `Together` | the kind | the rest |
 //! | `ByByte` | the kind and a byte | the rest |
+//! | `By10` | the kind and 10 bytes | the rest |
 //! | `By16` | the kind and 16 bytes | the rest |
 //!
 //! A key that is too short for its kind's partition is a partition of its own. DynamoDB takes no

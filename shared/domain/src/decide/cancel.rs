@@ -2,7 +2,7 @@
 
 use super::{Draft, Stop, must_move, share};
 use crate::{
-    event::{Cancelled, EntryKind, Event, Redemption, RedemptionCancelled, Share, drawn_last, points_drawn},
+    event::{Cancelled, EntryKind, Event, Movement, Redemption, RedemptionCancelled, Share, drawn_last, points_drawn},
     id::RedemptionId,
     number::{Figure, signed},
     programme::Expiry,
@@ -33,9 +33,18 @@ impl Draft<'_> {
         if points > remaining {
             return Err(Refusal::OverRefund { remaining: Remaining::Points(remaining) }.into());
         }
+        let (movement, cancelled) = self.give_back(drawn, cancelled, points);
+        let gone = RedemptionCancelled { brand: brand.clone(), redemption, cancelled };
+        self.record(self.context.now, movement, None, EntryKind::RedemptionCancelled(gone));
+        Ok(())
+    }
+
+    /// So many of the points that were drawn come back into their lots, those drawn last first; `before` of them have been
+    /// given back before.
+    pub(super) fn give_back(&mut self, drawn: &[Share], before: u64, points: u64) -> (Movement, Cancelled) {
         let mut back = Vec::new();
         let mut lost = 0;
-        for taken in drawn_last(drawn, cancelled, points) {
+        for taken in drawn_last(drawn, before, points) {
             match self.restored_expiry(taken.expires_at) {
                 Some(expires_at) => back.push(share(expires_at, &taken.brand, None, taken.points)),
                 None => lost += taken.points.unsigned_abs(),
@@ -47,14 +56,8 @@ impl Draft<'_> {
             place(left).cmp(&place(right)).then_with(|| left.brand.cmp(&right.brand))
         });
         let movement = self.credit(back);
-        must_move(&movement, signed(points - lost), "a cancelled redemption gives back");
-        let kind = EntryKind::RedemptionCancelled(RedemptionCancelled {
-            brand: brand.clone(),
-            redemption,
-            cancelled: Cancelled { before: cancelled, points, lost },
-        });
-        self.record(self.context.now, movement, None, kind);
-        Ok(())
+        must_move(&movement, signed(points - lost), "what is given back comes to");
+        (movement, Cancelled { before, points, lost })
     }
 
     /// The expiry that restored points get; `None` if they are lost.

@@ -8,6 +8,7 @@ mod bring;
 mod cancel;
 mod earn;
 mod follow;
+mod grant;
 mod late;
 mod merge;
 mod points;
@@ -32,6 +33,7 @@ use crate::{
 
 pub use bring::{Before, Bring, BringBalance};
 pub use earn::{EarnActivity, EarnLine, EarnOrder};
+pub use grant::{IssueGrant, IssuedBefore, RevokeGrant, Revoking};
 pub use merge::{Later, LetGo, MergeAway, MergeIn, Part, Since};
 pub use points::Redeem;
 pub use refund::{Ask, RefundLine};
@@ -114,6 +116,10 @@ pub enum Command<'a> {
     },
     /// An operator moves points or growth.
     Adjust(&'a Adjust),
+    /// An offer is claimed, bought, or issued by staff.
+    IssueGrant(&'a IssueGrant<'a>),
+    /// A grant is taken back.
+    RevokeGrant(&'a RevokeGrant<'a>),
     /// What was before Laurel is brought along, or corrected.
     Bring(&'a Bring),
     /// A badge is issued by hand.
@@ -211,6 +217,8 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         }
         Command::ReverseActivity { done, version } => draft.reverse_activity(done, *version)?,
         Command::Adjust(adjust) => draft.adjust(adjust)?,
+        Command::IssueGrant(issue) => draft.issue_grant(issue)?,
+        Command::RevokeGrant(revoke) => draft.revoke_grant(revoke)?,
         Command::Bring(bring) => draft.bring(bring)?,
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
         Command::TakeBadge(take) => draft.take_badge(take)?,

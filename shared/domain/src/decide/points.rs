@@ -40,15 +40,7 @@ impl Draft<'_> {
         self.restore(&ended, back.min(points));
         let (shares, missing) = self.take(points, false);
         assert!(missing == 0, "{missing} of {points} points are missing from lots that hold {available}");
-        let zone = programme.zone;
-        let moves_expiry_to = match programme.points.expiry {
-            rule @ Expiry::Inactivity { .. } => {
-                let instant = rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day));
-                // It never moves back, also where a version has fewer months.
-                instant.max(self.member.ends_with)
-            }
-            _ => None,
-        };
+        let moves_expiry_to = self.spending_moves_expiry_to();
         let movement = Movement { shares, ..Movement::default() };
         must_move(&movement, -signed(points), "a redemption spends");
         let kind = EntryKind::PointsRedeemed {
@@ -58,6 +50,20 @@ impl Draft<'_> {
         };
         self.record(occurred_at, movement, moves_expiry_to, kind);
         Ok(())
+    }
+
+    /// The instant to which all lots' expiry moves where points are spent (`inactivity` expiry).
+    pub(super) fn spending_moves_expiry_to(&self) -> Option<Instant> {
+        let programme = self.programme();
+        let zone = programme.zone;
+        match programme.points.expiry {
+            rule @ Expiry::Inactivity { .. } => {
+                let instant = rule.day_after(zone.day(self.context.now)).map(|day| zone.midnight(day));
+                // It never moves back, also where a version has fewer months.
+                instant.max(self.member.ends_with)
+            }
+            _ => None,
+        }
     }
 
     /// A brand's limit for one member and local day, by when entries are recorded. The member's own history

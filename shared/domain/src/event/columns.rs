@@ -3,7 +3,7 @@
 //! Only this file may match some of the reasons why points move and skip the rest; `tests/all/kinds.rs` refuses
 //! any other.
 
-use super::{Cancelled, OrderState};
+use super::{Cancelled, GrantName, OrderState};
 use crate::{
     id::{
         ActivityId, ActivityRef, BadgeId, BrandId, MemberId, MergeId, OrderId, RedemptionId, RedemptionPart,
@@ -208,6 +208,8 @@ pub enum Reversed<'a> {
     Redemption(RedemptionId),
     /// An activity, by brand, id and reference.
     Activity(&'a BrandId, &'a ActivityId, &'a ActivityRef),
+    /// The purchase of a grant.
+    Grant(GrantName),
 }
 
 /// What happens to one member once.
@@ -223,6 +225,10 @@ pub enum Once<'a> {
     ActivityReversed(&'a BrandId, &'a ActivityId, &'a ActivityRef),
     /// That badge is issued.
     Badge(&'a BadgeId),
+    /// The grant of that name is issued.
+    Grant(GrantName),
+    /// The grant of that name is taken back.
+    GrantRevoked(GrantName),
 }
 
 /// What an entry left of an order that had been told before.

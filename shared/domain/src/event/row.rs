@@ -17,6 +17,7 @@ use crate::{
     id::{BrandId, OrderId},
     member::Status,
     merge::MergedIn,
+    offer::How,
 };
 
 /// Words for kinds of entry on the wire, in the order in which they are published. `transfer` is reserved; no kind has
@@ -36,6 +37,8 @@ pub const WORDS: &[&str] = &[
     "restore",
     "reverse_activity",
     "revise",
+    "grant",
+    "revoke",
 ];
 
 /// What a kind of entry is, read from an entry of that kind.
@@ -467,6 +470,51 @@ impl EntryKind {
                 is_activity: false,
                 for_partners: true,
                 told: EventType::ActivityReversed,
+            },
+            EntryKind::GrantIssued(issued) => Row {
+                word: "grant",
+                brand: Some(&issued.brand),
+                order_id: issued.order_id.as_ref(),
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                revision: None,
+                badge: None,
+                tier: None,
+                brought: None,
+                moves: match (issued.source, issued.is_used) {
+                    (How::Buy, _) => Moves::Honoured,
+                    // What gives points does so as if its brand had, outside of limits, blocks and credit.
+                    (_, true) => Moves::ByHand { billed: true },
+                    (_, false) => Moves::Nothing,
+                },
+                granted: None,
+                reverses: None,
+                once: Some(Once::Grant(issued.name)),
+                is_activity: issued.source == How::Buy,
+                for_partners: true,
+                told: EventType::GrantIssued,
+            },
+            EntryKind::GrantRevoked(revoked) => Row {
+                word: "revoke",
+                brand: Some(&revoked.brand),
+                order_id: None,
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                revision: None,
+                badge: None,
+                tier: None,
+                brought: None,
+                moves: revoked.price.map_or(Moves::Nothing, Moves::GivenBack),
+                granted: None,
+                reverses: revoked.price.map(|_| Reversed::Grant(revoked.name)),
+                once: Some(Once::GrantRevoked(revoked.name)),
+                is_activity: false,
+                for_partners: true,
+                told: EventType::GrantRevoked,
             },
             EntryKind::MergedIn(_) | EntryKind::MergedAway(_) => merge_row(EventType::MemberMerged),
             EntryKind::PartedFrom(_) | EntryKind::Parted(_) => merge_row(EventType::MemberUnmerged),

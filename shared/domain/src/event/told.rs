@@ -85,6 +85,10 @@ types! {
     BadgeIssued "badge.issued" House;
     /// a badge was taken back
     BadgeRemoved "badge.removed" House;
+    /// a grant of an offer was claimed, bought or issued
+    GrantIssued "grant.issued" Partners;
+    /// a grant of an offer was taken back
+    GrantRevoked "grant.revoked" Partners;
     /// somebody became a member
     MemberRegistered "member.registered" House;
     /// the profile or a consent changed

@@ -2,7 +2,7 @@
 
 use super::{Ends, How, Valid};
 use crate::{
-    id::{GrantId, MemberId, OfferId, OrderId, UseId},
+    id::{BrandId, GrantId, MemberId, OfferId, OrderId, UseId},
     time::{Instant, Zone},
 };
 
@@ -40,6 +40,8 @@ pub struct Grant {
 /// That a grant is set aside.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Held {
+    /// The brand of that order or use.
+    pub brand: BrandId,
     /// For what.
     pub by: HeldBy,
     /// Until when; from then on it is free.

@@ -15,7 +15,7 @@ use crate::{
     condition::Condition,
     id::{ActivityId, BadgeId, BrandId, TierId},
     member::{Member, Periods, Standing},
-    number::{Currency, Money, Rate},
+    number::{Currency, Figure, Money, Rate},
     time::{Day, Instant, Zone},
 };
 
@@ -360,6 +360,13 @@ impl Programme {
     /// [`Programme::knows`]).
     pub fn place_of(&self, tier: &TierId) -> usize {
         self.rank(tier).unwrap_or(0)
+    }
+
+    /// What so many pieces of a reward cost a member with that tier in effect: ⌈points × pieces × `redeem_rate`⌉ (rules, 5).
+    /// `None` beyond every figure.
+    pub fn reward_price(&self, tier: &TierId, points: Figure, pieces: u32) -> Option<Figure> {
+        let all = points.get().checked_mul(pieces.into())?;
+        self.tier(tier).map_or(Rate::ONE, |tier| tier.redeem_rate).ceil_of(all)
     }
 
     /// The first tier, which everybody has.

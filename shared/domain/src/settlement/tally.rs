@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Made;
 use crate::{
-    event::{Moves, Redemption, Share, drawn_last},
+    event::{Moves, Share, drawn_last},
     id::BrandId,
     number::{Currency, Money},
     programme::{Brand, Timeline},
@@ -129,12 +129,10 @@ impl Tally {
         Ok(())
     }
 
-    /// Counts a redemption's lots for the brand that honoured it: what left them was honoured, and what comes
+    /// Counts a redemption's lots, or a purchase's, for the brand that honoured it: what left them was honoured, and what comes
     /// back no longer is.
     fn redeem(&mut self, programmes: &Timeline, made: Made<'_>, shares: &[Share]) -> Result<(), Unpriced> {
-        let Some(Redemption::Made { brand, .. }) = made.event.kind.row().redemption else {
-            return Err(Unpriced { version: made.version });
-        };
+        let brand = brand_of(made)?;
         let price = priced(programmes, made.version, brand)?.honour_price.millionths();
         let honoured = self.honoured.entry(brand.clone()).or_default();
         for share in shares {

@@ -22,6 +22,7 @@ use crate::store::{
 mod access;
 mod alike;
 mod card;
+mod grants;
 mod named;
 mod offers;
 mod settlement;
@@ -31,9 +32,11 @@ pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_c
 pub(crate) use alike::part_of_alike;
 pub use alike::{ALIKE_MAX, ALIKE_PARTS, alike, alike_behind, alike_part, read_alike, read_person};
 pub use card::{card, member_card, read_member_card};
+pub use grants::{grant, grant_of, grants, grants_of_offer, read_grant};
 pub use named::{balance, merge, unmerge};
 pub use offers::{
-    offer, offer_version, offers, offers_after, read_offer, read_offer_version, read_word, word,
+    offer, offer_account, offer_version, offers, offers_after, read_offer, read_offer_account,
+    read_offer_version, read_word, word,
 };
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
@@ -95,6 +98,10 @@ pub mod kind {
     pub const WORD: Kind = Kind::extended(b'c');
     /// How many offers there are, and how often any was saved.
     pub const OFFERS: Kind = Kind::extended(b'h');
+    /// A grant of an offer, and its ledger entry; or what was taken in a window of one that is not issued.
+    pub const GRANT: Kind = Kind::extended(b'f');
+    /// What has been issued, used and spent of an offer.
+    pub const OFFER_ACCOUNT: Kind = Kind::extended(b'a');
     /// Brands and tiers that have been used.
     pub const USED: Kind = Kind::one(b'u');
     /// What the engine notes for itself.

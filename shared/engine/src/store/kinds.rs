@@ -14,9 +14,9 @@ use super::{
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
         EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
-        NonceRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord,
+        NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord,
         PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord,
-        RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable, WebhooksRecord, WordRecord,
+        RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable, WebhooksRecord, WindowRecord, WordRecord,
         decode, encode,
     },
 };
@@ -37,6 +37,8 @@ pub enum Spread {
     Together,
     /// By the byte after the kind: read in order, written often.
     ByByte,
+    /// By the 10 bytes that follow the kind, random ones of a member's id: what belongs to it is in order.
+    By10,
     /// By the 16 bytes that follow the kind, those of a member or of an order: what belongs to it is in order.
     By16,
 }
@@ -49,6 +51,7 @@ impl Spread {
             Spread::Each => None,
             Spread::Together => Some(own),
             Spread::ByByte => Some(own + 1),
+            Spread::By10 => Some(own + 10),
             Spread::By16 => Some(own + 16),
         }
     }
@@ -167,7 +170,7 @@ impl Row {
 pub const KINDS: &[Row] = {
     use Goes::{Erased, Followed, Timed};
     use Room::{Access, Accounts, Ledger, Partners, People, Programme, Webhooks};
-    use Spread::{By16, ByByte, Each, Together};
+    use Spread::{By10, By16, ByByte, Each, Together};
     &[
         row(kind::MEMBER, "member", Ledger, Each, |_| Some(Form::of::<MemberRecord>("MemberRecord"))),
         row(kind::PERSON, "person", People, Each, |_| Some(Form::of::<PersonRecord>("PersonRecord")))
@@ -226,6 +229,15 @@ pub const KINDS: &[Row] = {
         }),
         row(kind::WORD, "word of an offer", Programme, Each, |_| Some(Form::of::<WordRecord>("WordRecord"))),
         row(kind::OFFERS, "offers", Programme, Each, |_| Some(Form::of::<OffersRecord>("OffersRecord"))),
+        row(kind::GRANT, "grant", Ledger, By10, |key| {
+            Some(match keys::read_grant(key) {
+                Some((.., 0)) => Form::of::<WindowRecord>("WindowRecord"),
+                _ => ENTRY,
+            })
+        }),
+        row(kind::OFFER_ACCOUNT, "account of an offer", Accounts, Each, |_| {
+            Some(Form::of::<OfferAccountRecord>("OfferAccountRecord"))
+        }),
         row(kind::PARTNER, "partner", Partners, Together, |_| {
             Some(Form::of::<PartnerRecord>("PartnerRecord"))
         }),
@@ -307,6 +319,7 @@ mod tests {
             (Spread::Each, None, None),
             (Spread::Together, Some(1), Some(2)),
             (Spread::ByByte, Some(2), Some(3)),
+            (Spread::By10, Some(11), Some(12)),
             (Spread::By16, Some(17), Some(18)),
         ] {
             assert_eq!(spread.prefix(kind::MEMBER), one, "{spread:?}");

@@ -12,6 +12,7 @@ mod card;
 mod claim;
 mod entry;
 mod first;
+mod grant;
 mod happened;
 pub mod layout;
 mod link;
@@ -19,6 +20,7 @@ mod link_code;
 mod member;
 mod nonce;
 mod offer;
+mod offer_account;
 mod order;
 mod parted;
 mod partner;
@@ -31,6 +33,7 @@ mod request;
 mod second;
 mod settlement;
 mod staff_change;
+mod third;
 mod values;
 mod webhook;
 
@@ -52,12 +55,14 @@ pub use self::{
     card::{CardRecord, CardUse, MemberCardRecord},
     claim::ClaimRecord,
     entry::{EntryRecord, Outcome},
+    grant::{HeldRecord, KeptGrant, WindowRecord},
     happened::HappenedRecord,
     link::{LinkEnd, LinkRecord},
     link_code::LinkCodeRecord,
     member::MemberRecord,
     nonce::NonceRecord,
     offer::{OfferRecord, OfferVersionRecord, OffersRecord, WordRecord},
+    offer_account::{OfferAccountRecord, OfferDay, OfferHold},
     order::KeptOrder,
     parted::PartedRecord,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},

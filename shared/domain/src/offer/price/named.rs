@@ -49,7 +49,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        id::MemberId,
+        id::{BrandId, MemberId},
         offer::{
             How,
             grant::{Held, HeldBy},

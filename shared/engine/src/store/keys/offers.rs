@@ -50,3 +50,15 @@ pub fn read_word(key: &Key) -> Option<&str> {
 pub fn offers() -> Key {
     key(kind::OFFERS, &[])
 }
+
+/// What has been issued, used and spent of an offer, at that place: the whole of it stands at the pool's.
+pub fn offer_account(id: &OfferId, place: u8) -> Key {
+    key(kind::OFFER_ACCOUNT, &[id.as_bytes(), b"\0", &[place]])
+}
+
+/// The offer and the place of such a key.
+pub fn read_offer_account(key: &Key) -> Option<(OfferId, u8)> {
+    let rest = key.as_bytes().get(2..).filter(|_| key.kind() == kind::OFFER_ACCOUNT)?;
+    let [id @ .., 0, place] = rest else { return None };
+    std::str::from_utf8(id).ok().map(|id| (OfferId::of_checked(id), *place))
+}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::id::CardHash;
 use domain::{
+    event::GrantName,
     id::{BlockRef, BrandId, OfferId, OrderId, RefundId},
     time::Month,
 };
@@ -147,6 +148,25 @@ fn offers_sort_by_id_and_their_versions_by_number_and_read_back() {
     }
     assert_eq!(read_word(&word("SPR1NG20")), Some("SPR1NG20"));
     assert_eq!((read_word(&offers()), read_offer(&offers())), (None, None));
+}
+
+#[test]
+fn grants_stand_with_their_member_and_sort_by_offer_window_and_number() {
+    let name = |byte, offer, window, number| GrantName { holder: MemberId([byte; 16]), offer, window, number };
+    let places = [(1, 0, 0), (1, 0, 1), (1, 0, 255), (1, 2_026, 1), (1, 740_000, 200), (2, 0, 1), (2_000, 7, 0)];
+    let keys = places.map(|(offer, window, number)| grant(name(7, offer, window, number)));
+    assert!(keys.is_sorted());
+    let within = |range: Range, key: &Key| range.from <= *key && *key < range.to;
+    for (place, key) in places.iter().zip(&keys) {
+        assert_eq!(read_grant(key), Some(*place));
+        assert!(within(grants(MemberId([7; 16])), key) && !within(grants(MemberId([8; 16])), key));
+        assert_eq!(within(grants_of_offer(MemberId([7; 16]), 1), key), place.0 == 1);
+    }
+    let last = grant(name(0xff, u16::MAX, (1 << 24) - 1, 255));
+    assert!(within(grants(MemberId([0xff; 16])), &last));
+    assert_eq!(read_grant(&offers()), None);
+    let account = offer_account(&OfferId::of_checked("a.1"), POOL);
+    assert_eq!(read_offer_account(&account), Some((OfferId::of_checked("a.1"), POOL)));
 }
 
 #[test]

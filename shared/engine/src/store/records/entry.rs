@@ -3,8 +3,8 @@
 use domain::{
     brought::{Balance, Brought},
     event::{
-        ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
-        OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
+        ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, GrantIssued,
+        GrantRevoked, Movement, Order, OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
         TierCause, points_drawn,
     },
     id::{BadgeId, TierId},
@@ -14,9 +14,9 @@ use domain::{
 };
 
 use super::{
-    By, KeptOrder, Stored, first,
+    By, KeptGrant, KeptOrder, Stored, first,
     layout::{Damaged, Layout as _, Reader, layout},
-    second,
+    second, third,
 };
 use crate::store::id::ContentHash;
 
@@ -56,6 +56,8 @@ pub struct EntryRecord {
     /// By way of whom it came, of a member that has absorbed another one: the member itself, or one that was absorbed,
     /// by its id, its identity, card, link or order. What time does came by way of nobody.
     pub via: Option<MemberId>,
+    /// What has become of the grant, if it is one.
+    pub grant: Option<Box<KeptGrant>>,
 }
 
 impl EntryRecord {
@@ -97,12 +99,13 @@ impl EntryRecord {
 }
 
 impl Stored for EntryRecord {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<EntryRecord, Damaged> {
         match format {
             1 => first::Entry::read(from).map(EntryRecord::from),
             2 => second::Entry::read(from).map(EntryRecord::from),
+            3 => third::Entry::read(from).map(EntryRecord::from),
             _ => Err(Damaged),
         }
     }
@@ -111,7 +114,7 @@ impl Stored for EntryRecord {
 layout! {
     struct EntryRecord {
         member, seq, previous, by, version, recorded_at, event, balance_after, outcome, content, order, cancelled,
-        blocks, charged, via,
+        blocks, charged, via, grant,
     }
 }
 layout! { struct Outcome { available, held, debt, growth, tier, upgraded_to, badges_issued } }
@@ -142,6 +145,8 @@ layout! {
         41 = MergedAway(merged),
         42 = PartedFrom(parted),
         43 = Parted(parted),
+        50 = GrantIssued(issued),
+        51 = GrantRevoked(revoked),
     }
 }
 layout! {
@@ -163,6 +168,13 @@ layout! {
         orders,
     }
 }
+layout! {
+    struct GrantIssued {
+        name, brand, offer, version, source, pieces, quantity, valid_from, valid_until, is_used, asked_as, reason,
+        order_id,
+    }
+}
+layout! { struct GrantRevoked { name, brand, offer, pieces, left, valid_until, reason, price } }
 layout! { struct Brought { brand, reason, bill, balance, opening, tier, ends_trial } }
 layout! { struct Balance { id, number, points, expires_at, held_until, instead_of } }
 layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }
@@ -215,6 +227,7 @@ impl EntryRecord {
             blocks: Vec::new(),
             charged: false,
             via: None,
+            grant: None,
         }
     }
 }

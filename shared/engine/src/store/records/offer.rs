@@ -5,7 +5,10 @@ use domain::{
     time::Instant,
 };
 
-use super::{By, Stored, layout::layout};
+use super::{
+    By, Stored,
+    layout::{Damaged, Layout as _, Reader, layout},
+};
 
 /// An offer as it now stands, but for its document.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +17,9 @@ pub struct OfferRecord {
     pub version: u32,
     /// The word that it has, as words are compared; none while it is suspended.
     pub word: Option<String>,
+    /// Its number among all offers, from 1, which stays. Those that were there before there were numbers have 0, and are
+    /// numbered by their ids, before all others.
+    pub number: u16,
 }
 
 /// A version of an offer, as it was sent.
@@ -45,12 +51,32 @@ pub struct WordRecord {
     pub offer: Option<OfferId>,
 }
 
-impl Stored for OfferRecord {}
+/// As it was before offers had numbers.
+struct Unnumbered {
+    version: u32,
+    word: Option<String>,
+}
+
+impl Stored for OfferRecord {
+    const FORMAT: u8 = 2;
+
+    fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<OfferRecord, Damaged> {
+        match format {
+            1 => {
+                let Unnumbered { version, word } = Unnumbered::read(from)?;
+                Ok(OfferRecord { version, word, number: 0 })
+            }
+            _ => Err(Damaged),
+        }
+    }
+}
+
 impl Stored for OfferVersionRecord {}
 impl Stored for OffersRecord {}
 impl Stored for WordRecord {}
 
-layout! { struct OfferRecord { version, word } }
+layout! { struct OfferRecord { version, word, number } }
+layout! { struct Unnumbered { version, word } }
 layout! { struct OfferVersionRecord { at, by, brand, document } }
 layout! { struct OffersRecord { offers, saves } }
 layout! { struct WordRecord { offer } }

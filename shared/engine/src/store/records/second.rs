@@ -130,6 +130,7 @@ impl From<Entry> for EntryRecord {
             blocks: entry.blocks,
             charged: entry.charged,
             via: None,
+            grant: None,
         }
     }
 }

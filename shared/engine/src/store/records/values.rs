@@ -3,9 +3,11 @@
 use domain::{
     id::{
         ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, MergeId, OfferId,
-        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId,
+        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId, UseId,
     },
+    event::GrantName,
     number::{Amount, Fraction, Money, Quantity},
+    offer::How,
     settlement::SignedMoney,
     time::{DayNumber, Instant},
 };
@@ -34,6 +36,8 @@ layout! { struct Money(minor) }
 layout! { struct Quantity(thousandths) }
 layout! { struct SignedMoney(minor) }
 layout! { struct Amount(millionths) }
+layout! { struct GrantName { holder, offer, window, number } }
+layout! { enum How { 0 = Auto, 1 = Claim, 2 = Buy, 3 = Issue, 4 = Code } }
 
 /// A numerator, and where that is not 0 a denominator.
 impl Layout for Fraction {
@@ -69,7 +73,7 @@ macro_rules! text {
 
 text! {
     ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
-    ReferralCode TierId
+    ReferralCode TierId UseId
 }
 
 impl Layout for CallerId {

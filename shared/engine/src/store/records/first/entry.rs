@@ -166,6 +166,7 @@ impl From<Entry> for EntryRecord {
             blocks,
             charged,
             via: None,
+            grant: None,
         }
     }
 }
