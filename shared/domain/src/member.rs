@@ -392,6 +392,9 @@ pub struct Person {
     pub name: Option<String>,
     /// `YYYY-MM-DD`.
     pub birthday: Option<String>,
+    /// When the birthday was entered or last changed; `None` where that was at registration. Of a person that was
+    /// changed before this was kept, the last change of anything.
+    pub birthday_since: Option<Instant>,
     /// As given.
     pub gender: Option<String>,
     /// `country`, `province`, `city`, `district`, as given.
@@ -415,6 +418,13 @@ pub struct Person {
 }
 
 impl Person {
+    /// Keeps since when the birthday is known, where it is another than before.
+    pub fn keep_birthday_since(&mut self, before: &Person, now: Instant) {
+        if self.birthday != before.birthday {
+            self.birthday_since = self.birthday.is_some().then_some(now);
+        }
+    }
+
     /// Whole years since the birthday on that day.
     pub fn age(&self, today: Day) -> Option<i64> {
         let born = Day::parse(self.birthday.as_deref()?)?;

@@ -70,6 +70,7 @@ fn person() -> Person {
         identities: Vec::new(),
         name: None,
         birthday: Some("2000-06-15".to_owned()),
+        birthday_since: None,
         gender: Some("f".to_owned()),
         region: words(&[("province", "Zhejiang"), ("city", "Hangzhou"), ("district", "Xihu")]),
         brand: "acme".to_owned(),

@@ -4,7 +4,10 @@
 //! shorter or none, and where it is set back they come twice.
 
 use super::{Anniversary, AnniversaryOf, Openings};
-use crate::time::{DAY_MINUTES, Day, DayNumber, Instant, MINUTE_MILLIS, Zone};
+use crate::{
+    member::{Member, Person},
+    time::{DAY_MINUTES, Day, DayNumber, Instant, MINUTE_MILLIS, Zone},
+};
 
 /// How many local days ahead the next opening is looked for.
 pub const AHEAD_DAYS: u32 = 400;
@@ -43,6 +46,20 @@ pub struct Occasion {
     pub first: Day,
     /// The local day after its last.
     pub end: Day,
+}
+
+impl OwnDays {
+    /// Those of a member; its person is needed for the birthday alone. A birthday that was told at registration is
+    /// known since then.
+    pub fn of(member: &Member, person: &Person, zone: Zone) -> OwnDays {
+        let since = person.birthday_since.unwrap_or(member.registered_at);
+        let known = zone.day(since).number();
+        let born = person.birthday.as_deref().and_then(Day::parse);
+        OwnDays {
+            birthday: born.map(|born| Birthday { born, known }),
+            registered: Some(zone.day(member.registered_at)),
+        }
+    }
 }
 
 impl Anniversary {

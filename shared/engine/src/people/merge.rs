@@ -10,6 +10,7 @@ use domain::{
     programme::{Programme, Timeline},
     refusal::Refusal,
     shape::Fault,
+    time::Instant,
 };
 
 use crate::{
@@ -228,7 +229,7 @@ impl People {
         let going = MergeAway { merge, into: id, reason: ask.reason.clone() };
         let (before, version) = to.person.clone().ok_or(Refusal::MemberNotFound)?;
         let (other, other_version) = from.person.clone().ok_or(Refusal::MemberNotFound)?;
-        let mut person = unite_persons(&before, &other);
+        let mut person = unite_persons(&before, &other, from.member.registered_at);
         within_consents(&person)?;
         within_attributes(&person)?;
         // Conditions see at once what both have: the person, the tags, and the history of both.
@@ -371,10 +372,11 @@ pub(super) fn unmoved(loaded: &Loaded) -> Write {
 }
 
 /// What is known of the person from both records: the profile of the one that stays, field by field where it has one;
-/// and what either refused stays refused.
-fn unite_persons(into: &Person, from: &Person) -> Person {
+/// what either refused stays refused, and a birthday is known since whenever the record that told it knew it.
+fn unite_persons(into: &Person, from: &Person, registered_at: Instant) -> Person {
     let mut person = into.clone();
     fill(&mut person, from);
+    person.keep_birthday_since(into, from.birthday_since.unwrap_or(registered_at));
     for (channel, given) in &from.consents {
         if !given && person.consents.get(channel) == Some(&true) {
             person.consents.insert(channel.clone(), false);

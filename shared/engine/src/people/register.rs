@@ -207,6 +207,7 @@ impl People {
         let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
         let before = person.clone();
         change(&mut person)?;
+        person.keep_birthday_since(&before, request.now);
         if person == before {
             return Ok(());
         }

@@ -58,6 +58,9 @@ pub(super) fn take(
     fill(person, told);
     if *person != before {
         person.changed.clone_from(&told.changed);
+        if let Some(changed) = &told.changed {
+            person.keep_birthday_since(&before, changed.at);
+        }
     }
     within_consents(person)?;
     within_attributes(person)?;

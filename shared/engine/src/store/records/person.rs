@@ -18,13 +18,14 @@ use super::{
 pub type PersonRecord = Person;
 
 impl Stored for PersonRecord {
-    const FORMAT: u8 = 4;
+    const FORMAT: u8 = 5;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<PersonRecord, Damaged> {
         match format {
             1 => First::read(from).map(Person::from),
             2 => Second::read(from).map(Person::from),
             3 => Third::read(from).map(Person::from),
+            4 => Fourth::read(from).map(Person::from),
             _ => Err(Damaged),
         }
     }
@@ -33,7 +34,7 @@ impl Stored for PersonRecord {
 layout! {
     struct Person {
         identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
-        consents_since, attributes, changed,
+        consents_since, attributes, changed, birthday_since,
     }
 }
 layout! {
@@ -68,6 +69,7 @@ impl From<First> for Person {
         Person {
             identities: first.identities,
             name: first.name,
+            birthday_since: None,
             birthday: first.birthday,
             gender: first.gender,
             region: first.region,
@@ -111,6 +113,7 @@ impl From<Second> for Person {
         Person {
             identities: second.identities,
             name: second.name,
+            birthday_since: entered(&second.birthday, &second.changed),
             birthday: second.birthday,
             gender: second.gender,
             region: second.region,
@@ -155,6 +158,7 @@ impl From<Third> for Person {
         Person {
             identities: third.identities,
             name: third.name,
+            birthday_since: entered(&third.birthday, &third.changed),
             birthday: third.birthday,
             gender: third.gender,
             region: third.region,
@@ -168,6 +172,57 @@ impl From<Third> for Person {
             changed: third.changed,
         }
     }
+}
+
+/// A person in the fourth format, which did not say since when the birthday is known.
+struct Fourth {
+    identities: Vec<Identity>,
+    name: Option<String>,
+    birthday: Option<String>,
+    gender: Option<String>,
+    region: BTreeMap<String, String>,
+    brand: String,
+    channel: Option<String>,
+    referral_code: Option<ReferralCode>,
+    terms_version: Option<String>,
+    consents: BTreeMap<String, bool>,
+    consents_since: BTreeMap<String, Consented>,
+    attributes: BTreeMap<String, Attribute>,
+    changed: Option<Changed>,
+}
+
+layout! {
+    struct Fourth {
+        identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
+        consents_since, attributes, changed,
+    }
+}
+
+impl From<Fourth> for Person {
+    fn from(fourth: Fourth) -> Person {
+        Person {
+            identities: fourth.identities,
+            name: fourth.name,
+            birthday_since: entered(&fourth.birthday, &fourth.changed),
+            birthday: fourth.birthday,
+            gender: fourth.gender,
+            region: fourth.region,
+            brand: fourth.brand,
+            channel: fourth.channel,
+            referral_code: fourth.referral_code,
+            terms_version: fourth.terms_version,
+            consents: fourth.consents,
+            consents_since: fourth.consents_since,
+            attributes: fourth.attributes,
+            changed: fourth.changed,
+        }
+    }
+}
+
+/// The latest at which a birthday was entered, before that was kept: at the last change of anything.
+fn entered(birthday: &Option<String>, changed: &Option<Changed>) -> Option<Instant> {
+    birthday.as_ref()?;
+    changed.as_ref().map(|changed| changed.at)
 }
 
 /// What files alone had said before it was kept how.

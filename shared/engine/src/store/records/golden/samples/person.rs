@@ -27,6 +27,7 @@ pub(in super::super) fn person() -> Samples<Person> {
         identities: identities.to_vec(),
         name: Some(text("王小明")),
         birthday: Some(text("1990-02-28")),
+        birthday_since: None,
         gender: Some(text("female")),
         region: BTreeMap::from([(text("country"), text("CN")), (text("city"), text("上海"))]),
         brand: text("acme"),
@@ -56,7 +57,8 @@ pub(in super::super) fn person() -> Samples<Person> {
     });
     let attributed = Person { attributes: BTreeMap::from(attributes), ..full.clone() };
     let changed = Some(Changed { by: text("key_1"), at: AT });
-    let corrected = Person { changed, ..full.clone() };
+    // Before it was kept since when a birthday is known, it was at the last change of anything at the latest.
+    let corrected = Person { changed, birthday_since: Some(AT), ..full.clone() };
     let since = |ways: &[ConsentWay]| {
         let ways = ways.iter().map(|how| match how {
             ConsentWay::Import => (text("sms"), Consented { at: AT, how: *how }),
