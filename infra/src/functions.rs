@@ -152,6 +152,12 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
+        functions: &[&grants::FUNCTION],
+        does: "Staff issue offers to members, and take back what a member has.",
+        uses: &[(Ledger, Changes), (Accounts, Adds)],
+        ..ROW
+    },
+    Deployed {
         functions: &[&reverse::FUNCTION],
         does: "An order is refunded, a redemption cancelled.",
         uses: &[(Ledger, Changes), (Accounts, Adds)],

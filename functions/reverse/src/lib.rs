@@ -1,17 +1,18 @@
-//! `POST /reverse`: an order is refunded, or a redemption cancelled, in part or whole, or an activity taken back.
+//! `POST /reverse`: an order is refunded, or a redemption cancelled, in part or whole, an activity taken back, or what was
+//! claimed or bought.
 
 use domain::{
     decide::{Ask, RefundLine},
-    id::{ActivityId, ActivityRef, BrandId, OrderId, OrderLineId, RedemptionId, RefundId},
+    id::{ActivityId, ActivityRef, BrandId, GrantId, OrderId, OrderLineId, RedemptionId, RefundId},
     number::Quantity,
     shape::Shape,
 };
 use edge::{
     Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners,
     Positive, Problem, Role, Route, Ulid, body, given, need, taking,
-    wire::{PartnerDone, Reversed},
+    wire::{GrantTakenBack, PartnerDone, Reversed, Show},
 };
-use engine::Act;
+use engine::{Act, Revoke};
 
 body! {
     /// Units of a line that come back.
@@ -52,6 +53,8 @@ body! {
         activity: Option<ActivityId>,
         /// the activity's natural key
         activity_ref: Option<ActivityRef>,
+        /// in place of an order: the grant that was claimed or bought, which is taken back whole
+        grant_id: Option<Ulid<GrantId>>,
         /// answer what would happen and write nothing
         dry_run: Option<bool>,
     }
@@ -63,10 +66,13 @@ pub static FUNCTION: Function = Function {
     routes: &[Route {
         method: Method::Post,
         path: "",
-        summary: "An order is refunded, a redemption cancelled, or an activity taken back",
+        summary: "An order is refunded, a redemption cancelled, or an activity or a claim taken back",
         access: Access::keys(&[Role::Storefront, Role::Operator]).and_partners(Partners::MayReverse),
         remembers: true,
-        answers: &[(200, Shape::Either(&Reversed::SHAPE, &PartnerDone::SHAPE))],
+        answers: &[(
+            200,
+            Shape::Either(&Shape::Either(&Reversed::SHAPE, &GrantTakenBack::SHAPE), &PartnerDone::SHAPE),
+        )],
         problems: &[
             Code::OrderNotFound,
             Code::RedemptionNotFound,
@@ -75,6 +81,8 @@ pub static FUNCTION: Function = Function {
             Code::AlreadyCancelled,
             Code::OrderConflict,
             Code::ActivityNotFound,
+            Code::GrantNotFound,
+            Code::GrantNotUsable,
             Code::LimitExceeded,
         ],
         ..taking!(Reverse => handle)
@@ -83,6 +91,14 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call, body: Reverse) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
+    if let Some(Ulid(grant)) = body.grant_id {
+        form.takes_no(
+            given!(body: brand, order_id, refund, refund_id, redemption_id, points, activity, activity_ref),
+            "a grant is taken back by its id alone, and whole",
+        );
+        form.finish(Some(()))?;
+        return taken_back(api, call, grant).await;
+    }
     let act = match (body.redemption_id, body.activity.is_some() || body.activity_ref.is_some()) {
         (Some(Ulid(redemption)), _) => {
             form.takes_no(
@@ -99,6 +115,25 @@ async fn handle(api: &Api, call: &Call, body: Reverse) -> Result<Answer, Problem
     let done = api.engine.ledger().execute(&call.request, &act).await?;
 
     api.done::<Reversed>(call, &done).await
+}
+
+/// What was claimed or bought is taken back.
+async fn taken_back(api: &Api, call: &Call, grant: GrantId) -> Result<Answer, Problem> {
+    if call.caller.is(Role::Partner) {
+        return Err(Problem::forbidden());
+    }
+    let act = Act::revoke_grant(api.secrets.grant_shown_as(grant), Revoke::Whole);
+
+    let done = api.engine.ledger().execute(&call.request, &act).await?;
+
+    let entry = done.entry.ok_or_else(|| Problem::broken("a grant was taken back without an entry"))?;
+    let issued = api.engine.ledger().issue_of(&entry).await?;
+    let programmes = api.engine.programme().timeline()?;
+    let show = Show { programme: programmes.newest() };
+    let outcome = issued.as_ref().zip(entry.outcome.as_ref());
+    let answer = outcome.and_then(|(issued, outcome)| show.taken_back(&api.secrets, issued, &entry, outcome));
+    let answer = answer.ok_or_else(|| Problem::broken("a grant is taken back by another kind of entry"))?;
+    Ok(answer.replayed(done.replayed))
 }
 
 fn refund(form: &mut Form<'_>, body: Reverse) -> Option<Act> {

@@ -134,6 +134,8 @@ codes! {
     MergeNotFound 404 "merge_not_found" "no such merge into this member" No Nothing Data::None;
     /// none was saved under that id, or it has no such version
     OfferNotFound 404 "offer_not_found" "no such offer, or no such version of it" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    GrantNotFound 404 "grant_not_found" "no such grant" No Nothing Data::None;
     /// the programme has none of that id
     TagNotFound 404 "tag_not_found" "no such tag in the programme" No Nothing Data::None;
     /// the member has none of that id
@@ -188,6 +190,20 @@ codes! {
     ProgramConflict 409 "program_conflict" "the programme has changed meanwhile" No Nothing Data::Plain("`version`, the newest; `by` and `at`: who saved it, and when");
     /// of an offer: the newest version is not the one that the document says it is based on
     OfferConflict 409 "version_conflict" "the offer has changed meanwhile; nothing was written" No Nothing Data::Plain("`version`, the newest, 0 if there is none; `by` and `at`: who saved it, and when");
+    /// the member is not of the offer's audience
+    NotEligible 409 "not_eligible" "the offer is not for this member" No Nothing Data::None;
+    /// the member has as many of the offer as it may have in this window
+    MemberLimit 409 "member_limit" "the member may have no more of the offer now" No Nothing Data::Member("`next_at`: when the next window begins, or null");
+    /// the offer cannot be had now: its `when` is closed, it is suspended, or its issuing has ended
+    OfferNotOpen 409 "offer_not_open" "the offer is not open" No Nothing Data::Plain("`opens_at`: its next opening within 400 days, or null");
+    /// fewer of the offer are left than are asked for, in all or today
+    SoldOut 409 "sold_out" "the offer is sold out" No Nothing Data::None;
+    /// the purchase costs something else than `points`
+    PriceChanged 409 "price_changed" "the price is another one" No Nothing Data::Member("`points`: what it costs this member");
+    /// that `claim_id` or `issue_id` was used before, for something else
+    IdConflict 409 "id_conflict" "it was asked under that id before with other content; nothing has changed" No Nothing Data::None;
+    /// the grant is in a state in which this cannot be done
+    GrantNotUsable 409 "grant_not_usable" "the grant cannot be used so" No Nothing Data::Plain("`reason`: its state, or `used`");
     /// what `If-Match` names is not as the member is now
     VersionConflict 412 "version_conflict" "the member has changed since it was read; nothing was written" No Nothing Data::Plain("`by` and `at`: who changed it last, and when; null before a change was recorded");
     /// over 256 KiB (of `PUT /program` over 1 MiB), or a path and query over 8 KiB

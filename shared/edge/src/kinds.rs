@@ -176,8 +176,8 @@ macro_rules! ids {
     )*};
 }
 
-ids! { Shape::Id; ActivityId BadgeId BlockRef BrandId ReferralCode TierId }
-ids! { Shape::ShopId; ActivityRef AdjustmentId OrderChannel OrderId OrderLineId RedemptionPart RefundId }
+ids! { Shape::Id; ActivityId BadgeId BlockRef BrandId OfferId ReferralCode TierId }
+ids! { Shape::ShopId; ActivityRef AdjustmentId ClaimId IssueId OrderChannel OrderId OrderLineId RedemptionPart RefundId UseId }
 
 /// An id of the operator's or a shop's, as it is shown. A body holds the id's own type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -215,6 +215,23 @@ impl Problem {
                 Problem::saying(Code::CreditExhausted, format!("the brand's credit leaves {left}"))
                     .with("left", left)
             }
+            Refusal::OfferNotFound => Problem::of(Code::OfferNotFound),
+            Refusal::GrantNotFound => Problem::of(Code::GrantNotFound),
+            Refusal::NotEligible => Problem::of(Code::NotEligible),
+            Refusal::MemberLimit { next_at, zone } => {
+                Problem::of(Code::MemberLimit).with("next_at", next_at.map(|at| zone.show(at)))
+            }
+            Refusal::OfferNotOpen { opens_at, zone } => {
+                Problem::of(Code::OfferNotOpen).with("opens_at", opens_at.map(|at| zone.show(at)))
+            }
+            Refusal::SoldOut => Problem::of(Code::SoldOut),
+            Refusal::PriceChanged { points } => {
+                Problem::saying(Code::PriceChanged, format!("it costs {points} points")).with("points", *points)
+            }
+            Refusal::IdConflict => Problem::of(Code::IdConflict),
+            Refusal::GrantNotUsable { reason } => {
+                Problem::saying(Code::GrantNotUsable, format!("the grant is {reason}")).with("reason", *reason)
+            }
             Refusal::MonthNotEnded { from, zone } => {
                 Problem::of(Code::MonthNotEnded).with("from", zone.show(*from))
             }

@@ -2,6 +2,7 @@
 
 mod lines;
 mod seal;
+mod veil;
 
 use std::{
     fmt,
@@ -12,7 +13,10 @@ use crate::{
     card::{CardSecrets, letters::CROCKFORD},
     wire::{CodeNumber, IdentityId},
 };
-use domain::member::{Identity, MemberId};
+use domain::{
+    id::GrantId,
+    member::{Identity, MemberId},
+};
 use engine::id::{AlikeHash, CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -204,6 +208,17 @@ impl Secrets {
         let Identity { kind, channel, value, verified: _ } = identity;
         let text = ["identity\0", kind.word(), "\0", channel, "\0", value].concat();
         IdentityId(half(derive(self.content_key(), &[text.as_bytes(), b"\0", &member.0].concat())))
+    }
+
+    /// A grant's id as it is shown: it says whose it is and of which offer, and what is shown says nothing of that. The key
+    /// of contents, from which it follows, stays the same for ever.
+    pub fn shown_grant(&self, id: GrantId) -> GrantId {
+        GrantId(veil::veil(&derive(self.content_key(), b"grants"), id.0))
+    }
+
+    /// The grant's id that is shown as that.
+    pub fn grant_shown_as(&self, shown: GrantId) -> GrantId {
+        GrantId(veil::unveil(&derive(self.content_key(), b"grants"), shown.0))
     }
 
     /// Seals a secret under the newest version of the master key, so that it can be opened again under the

@@ -28,6 +28,7 @@ pub use ledger::{
     act::{Act, Done, Whom, redemption_id},
     audit::Finding,
     books::{Books, Strays},
+    grants::{self, GrantAsk, Revoke},
     read::{ChainPlace, Filter, LedgerEntry, Place},
     sweep::{Part, Swept},
     told::FoundOrder,

@@ -9,7 +9,7 @@
 
 use super::common::{merge_row, tier_row};
 use super::{
-    BadgeStep, Deed, EntryKind, EventType, Granted, MergeStep, Moves, Once, Order, OrderChange,
+    BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order, OrderChange,
     OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep,
 };
 use crate::{
@@ -116,6 +116,22 @@ impl EntryKind {
     pub fn adjusted(&self) -> Option<(&BrandId, &str, bool)> {
         match self {
             EntryKind::Adjusted { brand, reason, bill } => Some((brand, reason, *bill)),
+            _ => None,
+        }
+    }
+
+    /// The grant that was issued; `None` of any other entry.
+    pub fn issued(&self) -> Option<&GrantIssued> {
+        match self {
+            EntryKind::GrantIssued(issued) => Some(issued),
+            _ => None,
+        }
+    }
+
+    /// The grant that was taken back; `None` of any other entry.
+    pub fn revoked(&self) -> Option<&GrantRevoked> {
+        match self {
+            EntryKind::GrantRevoked(revoked) => Some(revoked),
             _ => None,
         }
     }

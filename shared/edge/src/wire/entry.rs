@@ -113,6 +113,8 @@ answer! {
         badge: Option<Id<&'a BadgeId>>,
         /// true: the badge was taken back
         taken_back: Option<bool>,
+        /// the offer, of a grant
+        offer: Option<Id<&'a OfferId>>,
         /// the activity that was done or taken back
         activity: Option<Id<&'a ActivityId>>,
         /// true: an activity that takes, which no settlement counts
@@ -145,6 +147,7 @@ struct Details<'a> {
     reason: Option<&'a str>,
     status: Option<&'static str>,
     part: Option<&'a RedemptionPart>,
+    offer: Option<&'a OfferId>,
     taken_back: Option<(&'a ActivityId, &'a ActivityRef)>,
 }
 
@@ -226,6 +229,7 @@ impl Show<'_> {
             tier: details.tier,
             badge: row.badge.map(|(BadgeStep::Issued(badge) | BadgeStep::Taken(badge))| Id(badge)),
             taken_back: matches!(row.badge, Some(BadgeStep::Taken(_))).then_some(true),
+            offer: details.offer.map(Id),
             activity: activity.map(Id),
             forfeits: row.moves.forfeited().map(|_| true),
             activity_ref: details.taken_back.map(|(_, reference)| Id(reference)),
@@ -316,6 +320,12 @@ impl Show<'_> {
             | EntryKind::MergedAway(_)
             | EntryKind::PartedFrom(_)
             | EntryKind::Parted(_) => Details::default(),
+            EntryKind::GrantIssued(issued) => {
+                Details { reason: issued.reason.as_deref(), offer: Some(&issued.offer), ..Details::default() }
+            }
+            EntryKind::GrantRevoked(revoked) => {
+                Details { reason: revoked.reason.as_deref(), offer: Some(&revoked.offer), ..Details::default() }
+            }
             EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
         }
     }

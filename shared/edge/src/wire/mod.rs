@@ -3,6 +3,7 @@
 mod done;
 mod entry;
 mod event;
+mod grant;
 mod kept;
 mod member;
 mod order;
@@ -10,7 +11,7 @@ mod partner;
 mod tasks;
 
 use domain::{
-    id::{MergeId, RedemptionId},
+    id::{GrantId, MergeId, RedemptionId},
     member::MemberId,
     programme::Programme,
     time::{Instant, Zone},
@@ -26,6 +27,7 @@ pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
 pub use engine::id::RequestId;
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use event::{Event, PartnerEvent};
+pub use grant::{Granted, GrantIssued, GrantRevoked, GrantShown, GrantSource, GrantState, GrantTakenBack};
 pub use kept::{HeldCard, Kept, LastChange, SpentCode};
 pub use member::{
     AbsorbedMember, ConsentWord, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge,
@@ -70,6 +72,7 @@ shown! {
     MemberId: "mbr_";
     RedemptionId: "rdm_";
     MergeId: "mrg_";
+    GrantId: "grt_";
     PartnerKeyId: "pk_";
     Reference: "lnk_";
     RequestId: "req_";

@@ -15,6 +15,7 @@ mod blocks;
 mod charge;
 mod closing;
 mod moves;
+pub(crate) mod offers;
 mod stock;
 mod tally;
 mod terms;

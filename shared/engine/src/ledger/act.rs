@@ -4,17 +4,21 @@
 use domain::{
     decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus, TakeBadge},
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BadgeId, BrandId, OrderId, RedemptionId, RedemptionPart,
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BrandId, GrantId, OrderId, RedemptionId, RedemptionPart,
         RefundId,
     },
     member::{Member, MemberId, Status},
     number::Figure,
+    offer::How,
     programme::Way,
     refusal::Refusal,
 };
 use sha2::{Digest, Sha256};
 
-use crate::store::{Key, id::Reference, keys, reading::Claim, records::EntryRecord};
+use crate::{
+    ledger::grants::{CommandOnGrant, GrantAsk, Revoke},
+    store::{Key, id::Reference, keys, reading::Claim, records::EntryRecord},
+};
 
 /// Who a command is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -107,6 +111,17 @@ enum Deed {
     IssueBadge(IssueBadge),
     TakeBadge(TakeBadge),
     SetStatus(SetStatus),
+    IssueGrant(GrantAsk),
+    RevokeGrant(Revoke),
+}
+
+/// What a command is, where it is about a grant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OfGrant<'a> {
+    /// It issues one.
+    Issue(&'a GrantAsk),
+    /// It takes one back.
+    Revoke(&'a Revoke),
 }
 
 /// The id of a redemption of an order: it follows from the order and the part, so that no index is needed. No
@@ -263,6 +278,40 @@ impl Act {
         Act { idle: Idle::WithStatus(set.status), ..Act::on(whom, Deed::SetStatus(set)) }
     }
 
+    /// An offer is claimed, bought, or issued by staff; once, if the caller has a name for it.
+    pub fn issue_grant(whom: Whom, ask: GrantAsk) -> Act {
+        let is_paid = ask.offer.how == How::Buy && !ask.by_staff;
+        Act {
+            brand: Some(ask.brand.clone()),
+            account: if is_paid { Counted::Taken(Way::Redeem) } else { Counted::Nowhere },
+            ..Act::on(whom, Deed::IssueGrant(ask))
+        }
+    }
+
+    /// A grant is taken back, once.
+    pub fn revoke_grant(grant: GrantId, revoke: Revoke) -> Act {
+        Act {
+            about: About::Target { key: keys::grant_of(grant), missing: Refusal::GrantNotFound, whom: None },
+            ..Act::on(Whom::Nobody, Deed::RevokeGrant(revoke))
+        }
+    }
+
+    /// What it does about a grant, if it is about one.
+    pub(super) fn of_grant(&self) -> Option<OfGrant<'_>> {
+        match &self.deed {
+            Deed::IssueGrant(ask) => Some(OfGrant::Issue(ask)),
+            Deed::RevokeGrant(revoke) => Some(OfGrant::Revoke(revoke)),
+            _ => None,
+        }
+    }
+
+    /// The name that only the caller gives, under which it is done once: a repeat is recognised where the member's grants
+    /// are read.
+    pub(super) fn is_named_within(&self) -> bool {
+        matches!(&self.deed, Deed::IssueGrant(ask) if ask.asked_as.is_some())
+            || matches!(&self.deed, Deed::RevokeGrant(_))
+    }
+
     /// Whether there is nothing left to do for the member as it is.
     pub(super) fn is_done(&self, member: &Member) -> bool {
         match &self.idle {
@@ -284,8 +333,16 @@ impl Act {
     ///
     /// # Errors
     /// The refusal if the target has another kind.
-    pub(super) fn command<'a>(&'a self, target: Option<&'a EntryRecord>) -> Result<Command<'a>, Refusal> {
+    pub(super) fn command<'a>(
+        &'a self,
+        target: Option<&'a EntryRecord>,
+        of_grant: Option<&'a CommandOnGrant<'a>>,
+    ) -> Result<Command<'a>, Refusal> {
         Ok(match &self.deed {
+            Deed::IssueGrant(_) | Deed::RevokeGrant(_) => match of_grant.ok_or(Refusal::GrantNotFound)? {
+                CommandOnGrant::Issue(issue) => Command::IssueGrant(issue),
+                CommandOnGrant::Revoke(revoke) => Command::RevokeGrant(revoke),
+            },
             Deed::EarnOrder(order) => Command::EarnOrder(order),
             Deed::EarnActivity(activity) => Command::EarnActivity(activity),
             Deed::Redeem(redeem) => Command::Redeem(redeem),

@@ -107,7 +107,12 @@ pub(crate) fn check<'a>(
         // The member has it, whichever entry gave it.
         Some(Once::Badge(badge)) => member.has_badge(badge),
         Some(
-            once @ (Once::Order(..) | Once::Revision(..) | Once::Redemption(..) | Once::ActivityReversed(..)),
+            once @ (Once::Order(..)
+            | Once::Revision(..)
+            | Once::Redemption(..)
+            | Once::ActivityReversed(..)
+            | Once::Grant(..)
+            | Once::GrantRevoked(..)),
         ) => !seen.once.insert(once),
         None => false,
     };

@@ -18,6 +18,7 @@ use crate::{
         Ledger,
         act::{Act, Done},
         find::Found,
+        grants::Gathered,
         parts::{Becomes, MemberPart, Parts, Primary, Target},
         replay::Names,
     },
@@ -43,6 +44,8 @@ struct Decided {
     timely: Vec<Event>,
     decision: Decision,
     charge: Charge,
+    /// What an offer's account becomes.
+    counted: Option<Write>,
     target: Option<Target>,
 }
 
@@ -59,7 +62,7 @@ impl Ledger {
             return Err(Error::Forbidden);
         }
         // An unknown outcome is settled by looking again, if a repeat can be recognised.
-        let recognisable = request.key.is_some() || act.natural_key.is_some();
+        let recognisable = request.key.is_some() || act.natural_key.is_some() || act.is_named_within();
         let mut doubt = Doubt::default();
         for attempt in 0..ATTEMPTS_MAX {
             // Most requests are new, and the commit itself finds out whether this one is, at no cost; a look
@@ -145,7 +148,14 @@ impl Ledger {
             self.commit_remembered(request, Remembered::Nothing(id)).await?;
             return Ok(Done { member: id, entry: None, replayed: false });
         }
-        let decided = self.decide(request, act, found, look, turns).await?;
+        let gathered = match act.of_grant() {
+            None => Gathered::default(),
+            Some(of) => match self.gather(request, of, &found, turns).await? {
+                Ok(gathered) => gathered,
+                Err(done) => return Ok(done),
+            },
+        };
+        let decided = self.decide(request, act, (found, gathered), look, turns).await?;
         self.write(request, act, decided).await
     }
 
@@ -154,7 +164,7 @@ impl Ledger {
         &self,
         request: &Request,
         act: &Act,
-        found: Found,
+        (found, gathered): (Found, Gathered),
         look: bool,
         turns: &mut Turns<'_>,
     ) -> Result<Decided, Error> {
@@ -165,25 +175,32 @@ impl Ledger {
         let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
         let context =
             Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
-        let decision = self
-            .decided(context, &loaded, target.as_ref(), (&settled, &timely), &act.command(entry)?)
-            .await?;
+        let of_grant = gathered.command(act.of_grant(), entry, id)?;
+        let command = act.command(entry, of_grant.as_ref())?;
+        let decision =
+            self.decided(context, &loaded, target.as_ref(), (&settled, &timely), &command).await?;
+        let counted = decision.asked().and_then(|event| {
+            gathered.counted(&event.kind, event.today, target.as_ref())
+        });
         let charge = match &met {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
         };
-        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target })
+        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, target })
     }
 
     /// Writes all that was decided in one commit.
     async fn write(&self, request: &Request, act: &Act, decided: Decided) -> Result<Done, Error> {
-        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target } = decided;
+        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, target } =
+            decided;
         let id = decision.member.id;
         let settled_events = timely.len();
         let becomes = Becomes::of(&decision);
+        let issued = decision.asked().and_then(|event| event.kind.issued());
+        let own_key = act.natural_key.clone().or_else(|| issued.map(|issued| keys::grant(issued.name)));
         let primary = Primary {
             index: settled_events + decision.before,
-            key: act.natural_key.clone(),
+            key: own_key.clone(),
             content: request.content,
             outcome: outcome(&decision),
             blocks: charge.blocks.clone(),
@@ -191,7 +208,7 @@ impl Ledger {
         };
         let unnamed =
             || keys::entry(id, loaded.record.member.seq + 1 + (settled_events + decision.before) as u64);
-        let primary_key = act.natural_key.clone().unwrap_or_else(unnamed);
+        let primary_key = own_key.unwrap_or_else(unnamed);
         let mut events = timely;
         events.extend(decision.events);
         let member = MemberPart {
@@ -206,6 +223,7 @@ impl Ledger {
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let entry = parts.member(member);
         parts.account(charge.write);
+        parts.account(counted);
         parts.also(shorter);
         // Two more may follow, and the note of what staff do. The effects of time are written first, if everything is too much for one
         // commit.

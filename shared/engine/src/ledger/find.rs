@@ -8,6 +8,7 @@ use crate::{
     ledger::{
         Ledger,
         act::{About, Act, Counted, Whom},
+        grants::is_window,
         parts::Target,
     },
     store::{
@@ -102,6 +103,10 @@ impl Ledger {
                 (key, missing)
             }
         };
+        // What is kept of a window has the key that its id would have.
+        if key.kind() == keys::kind::GRANT && is_window(key) {
+            return Err(missing.clone().into());
+        }
         let (entry, version) = self.records.read::<EntryRecord>(key).await?.ok_or_else(|| missing.clone())?;
         let reaches = request.reaches(&*self.programme.timeline()?, entry.event.kind.row().brand);
         if !reaches {

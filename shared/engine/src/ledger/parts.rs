@@ -87,12 +87,18 @@ pub(crate) enum Becomes {
         /// All of them so far.
         cancelled: u64,
     },
+    /// A grant is taken back.
+    Revoked,
 }
 
 impl Becomes {
     /// What the decision makes of it, if anything.
     pub(crate) fn of(decision: &Decision) -> Option<Becomes> {
-        let gone = || decision.asked()?.kind.row().moves.given_back();
+        let asked = decision.asked();
+        if asked.is_some_and(|event| event.kind.revoked().is_some()) {
+            return Some(Becomes::Revoked);
+        }
+        let gone = || asked?.kind.row().moves.given_back();
         let cancelled = || Some(Becomes::Redemption { cancelled: gone()?.after() });
         decision.order.clone().map(Box::new).map(Becomes::Order).or_else(cancelled)
     }
@@ -163,6 +169,11 @@ impl<'a> Parts<'a> {
                 );
                 entry.cancelled = cancelled;
             }
+            Becomes::Revoked => {
+                let kept = entry.grant.get_or_insert_default();
+                assert!(kept.revoked.is_none(), "a grant is taken back once");
+                kept.revoked = Some(changed.by.as_bytes().to_vec());
+            }
         }
         let value = encode(&entry);
         if value.len() > VALUE_BYTES_MAX {
@@ -228,6 +239,7 @@ impl<'a> Parts<'a> {
                 balance_after: balance,
                 content: content.filter(|_| natural.is_some()),
                 order: event.kind.row().order.map(|order| KeptOrder::new(order, &blocks, charged)),
+                grant: event.kind.issued().map(|_| Box::default()),
                 event,
                 outcome,
                 cancelled: 0,

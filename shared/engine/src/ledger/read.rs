@@ -353,6 +353,7 @@ impl Ledger {
                 blocks: Vec::new(),
                 charged: false,
                 via: None,
+                grant: None,
             }
         });
         Ok(entries.collect())

@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// Offers by their ids.
+type Offers = BTreeMap<OfferId, Arc<Offer>>;
+
 /// Versions that are read in one call of the store.
 pub(super) const AT_ONCE: usize = 16;
 
@@ -44,18 +47,22 @@ impl Programmes {
         let saved = self.records.read::<OffersRecord>(&keys::offers()).await?.map(|(_, saved)| saved);
         let shelf = match saved == known.saved() {
             true => known,
-            false => Arc::new(Shelf::new(self.changed_offers(&known).await?, saved)),
+            false => {
+                let (offers, numbers) = self.changed_offers(&known).await?;
+                Arc::new(Shelf::new(offers, numbers, saved))
+            }
         };
         self.known.set_shelf(shelf.clone());
         Ok(shelf)
     }
 
     /// All offers; those that have not changed are the ones that are known.
-    async fn changed_offers(&self, known: &Shelf) -> Result<BTreeMap<OfferId, Arc<Offer>>, Error> {
-        let (mut offers, mut changed) = (BTreeMap::new(), Vec::new());
+    async fn changed_offers(&self, known: &Shelf) -> Result<(Offers, BTreeMap<OfferId, u16>), Error> {
+        let (mut offers, mut changed, mut numbers) = (Offers::new(), Vec::new(), BTreeMap::new());
         for (key, record) in self.records.scan_all(keys::all(keys::kind::OFFER)).await? {
             let id = keys::read_offer(&key).ok_or_else(|| Unreadable { key: key.clone() })?;
-            let OfferRecord { version, .. } = decode(&key, &record.value)?;
+            let OfferRecord { version, number, .. } = decode(&key, &record.value)?;
+            numbers.insert(id.clone(), number);
             match known.offer(&id).filter(|known| known.version == version) {
                 Some(same) => _ = offers.insert(id, same.clone()),
                 None => changed.push((id, version)),
@@ -64,7 +71,7 @@ impl Programmes {
         for (place, record) in changed.iter().zip(self.offer_versions(&changed).await?) {
             offers.insert(place.0.clone(), Arc::new(self.offer_of(place, &record)?));
         }
-        Ok(offers)
+        Ok((offers, numbers))
     }
 
     /// These versions of offers, in order, in few calls of the store.

@@ -329,7 +329,12 @@ fn next_version(found: &Found, next: &Offer, record: &OfferVersionRecord) -> Vec
         offers: found.all.offers + u32::from(found.own.is_none()),
         saves: found.all.saves.saturating_add(1),
     };
-    let own = OfferRecord { version: next.version, word: word_of(next) };
+    // None is ever deleted, so their number is the newest one's. One from before there were numbers goes without.
+    let number = match &found.own {
+        Some((own, _)) => own.number,
+        None => u16::try_from(all.offers).unwrap_or(u16::MAX),
+    };
+    let own = OfferRecord { version: next.version, word: word_of(next), number };
     let own_version = found.own.as_ref().map(|(_, version)| *version);
     vec![
         put(keys::offers(), unchanged(found.all_version), &all),

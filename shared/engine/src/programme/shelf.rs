@@ -18,20 +18,42 @@ pub struct Shelf {
     offers: BTreeMap<OfferId, Arc<Offer>>,
     /// Offers that are not suspended, by their words as they are compared.
     words: HashMap<String, Arc<Offer>>,
+    /// The number of each, and the offer of each number.
+    numbers: BTreeMap<OfferId, u16>,
+    numbered: HashMap<u16, OfferId>,
     saved: Option<Version>,
 }
 
 impl Shelf {
-    pub(super) fn new(offers: BTreeMap<OfferId, Arc<Offer>>, saved: Option<Version>) -> Shelf {
+    /// A shelf of these; those of before there were numbers have the first ones, by their ids.
+    pub(super) fn new(
+        offers: BTreeMap<OfferId, Arc<Offer>>,
+        mut numbers: BTreeMap<OfferId, u16>,
+        saved: Option<Version>,
+    ) -> Shelf {
+        for (number, own) in (1..).zip(numbers.values_mut().filter(|own| **own == 0)) {
+            *own = number;
+        }
+        let numbered = numbers.iter().map(|(id, number)| (*number, id.clone())).collect();
         let open = offers.values().filter(|offer| !offer.suspended);
         let word = |offer: &Arc<Offer>| Some((fold(offer.word.as_ref()?), offer.clone()));
         let words = open.filter_map(word).collect();
-        Shelf { offers, words, saved }
+        Shelf { offers, words, numbers, numbered, saved }
     }
 
     /// The newest version of that offer.
     pub fn offer(&self, id: &OfferId) -> Option<&Arc<Offer>> {
         self.offers.get(id)
+    }
+
+    /// The number of that offer, which stays.
+    pub fn number(&self, id: &OfferId) -> Option<u16> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The offer of that number.
+    pub fn of_number(&self, number: u16) -> Option<&Arc<Offer>> {
+        self.offer(self.numbered.get(&number)?)
     }
 
     /// All of them, by id.

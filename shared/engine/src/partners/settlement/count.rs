@@ -195,5 +195,6 @@ fn key_of(reversed: &Reversed<'_>) -> Key {
         Reversed::Order(brand, order_id) => keys::order(brand, order_id),
         Reversed::Redemption(id) => keys::redemption(*id),
         Reversed::Activity(brand, id, reference) => keys::activity(brand, id, reference),
+        Reversed::Grant(name) => keys::grant(*name),
     }
 }

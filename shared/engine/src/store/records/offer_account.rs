@@ -7,8 +7,8 @@ use super::{Stored, layout::layout};
 /// What has been issued, used and spent of an offer, less what came back; what is held is counted apart.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct OfferAccountRecord {
-    /// Pieces issued.
-    pub issued: u64,
+    /// Pieces issued; below 0 where more came back here than were counted here.
+    pub issued: i64,
     /// What `uses` count.
     pub used: u64,
     /// What `budget` counts.
@@ -24,8 +24,8 @@ pub struct OfferAccountRecord {
 pub struct OfferDay {
     /// The day (its number).
     pub day: DayNumber,
-    /// Pieces issued.
-    pub issued: u64,
+    /// Pieces issued; below 0 likewise.
+    pub issued: i64,
     /// What `uses` count.
     pub used: u64,
 }

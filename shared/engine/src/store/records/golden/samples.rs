@@ -22,7 +22,7 @@ use domain::{
 
 pub(super) use self::{
     entry::entry,
-    offers::{offer, offer_version, offers, word},
+    offers::{offer, offer_account, offer_version, offers, window, word},
     person::person,
     staff::staff_change,
     webhooks::{delivery, happened, retry, webhooks},

@@ -1,14 +1,23 @@
 //! Samples of offers.
 
-use domain::id::{BrandId, OfferId};
+use domain::{
+    id::{BrandId, MemberId, OfferId, OrderId, UseId},
+    number::Money,
+    offer::grant::HeldBy,
+    time::DayNumber,
+};
 
 use super::{AT, LONG_AGO, Samples, bys, named, text};
-use crate::store::records::{By, OfferRecord, OfferVersionRecord, OffersRecord, WordRecord};
+use crate::store::records::{
+    By, HeldRecord, OfferAccountRecord, OfferDay, OfferHold, OfferRecord, OfferVersionRecord, OffersRecord,
+    WindowRecord, WordRecord,
+};
 
 pub(in super::super) fn offer() -> Samples<OfferRecord> {
-    let plain = OfferRecord { version: 1, word: None };
-    let worded = OfferRecord { version: 10_000, word: Some(text("SPR1NG20")) };
-    named([("plain", plain), ("worded", worded)])
+    let plain = OfferRecord { version: 1, word: None, number: 0 };
+    let worded = OfferRecord { version: 10_000, word: Some(text("SPR1NG20")), number: 0 };
+    let numbered = OfferRecord { number: 2_000, ..worded.clone() };
+    named([("plain", plain), ("worded", worded), ("numbered", numbered)])
 }
 
 pub(in super::super) fn offer_version() -> Samples<OfferVersionRecord> {
@@ -33,4 +42,43 @@ pub(in super::super) fn offers() -> Samples<OffersRecord> {
 pub(in super::super) fn word() -> Samples<WordRecord> {
     let had = WordRecord { offer: Some(OfferId::of_checked("spring")) };
     named([("had", had), ("let_go", WordRecord { offer: None })])
+}
+
+pub(super) fn held(by: HeldBy) -> HeldRecord {
+    HeldRecord { brand: BrandId::of_checked("acme"), by, until: AT, pieces: 2 }
+}
+
+pub(in super::super) fn window() -> Samples<WindowRecord> {
+    let plain = WindowRecord {
+        holder: MemberId([1; 16]),
+        offer: OfferId::of_checked("cake"),
+        since: AT,
+        begin: None,
+        end: None,
+        taken: 1,
+        held: Vec::new(),
+    };
+    let order = held(HeldBy::Order(OrderId::of_checked("A-1")));
+    let used = held(HeldBy::Use(UseId::of_checked("u-1")));
+    let held = WindowRecord {
+        begin: Some(LONG_AGO),
+        end: Some(AT),
+        taken: 0,
+        held: vec![order, used],
+        ..plain.clone()
+    };
+    named([("plain", plain), ("held", held)])
+}
+
+pub(in super::super) fn offer_account() -> Samples<OfferAccountRecord> {
+    let day = |issued, used| OfferDay { day: DayNumber(738_000), issued, used };
+    let hold = OfferHold { minute: 29_000_000, day: DayNumber(738_000), uses: 2, amount: Money(1_990) };
+    let full = OfferAccountRecord {
+        issued: 20_000,
+        used: 7,
+        spent: Money(10_500),
+        days: vec![day(3, 1), day(-1, 0)],
+        holds: vec![hold],
+    };
+    named([("plain", OfferAccountRecord::default()), ("full", full)])
 }

@@ -1,0 +1,332 @@
+//! Grants 持有 as commands on a ledger: what they ask for besides the member, and what is known of them.
+
+use std::sync::Arc;
+
+use domain::{
+    decide::{IssueGrant, IssuedBefore, RevokeGrant, Revoking},
+    event::{EntryKind, GrantIssued},
+    id::{BrandId, OrderId},
+    member::{Member, MemberId, Status},
+    number::Figure,
+    offer::{Limits, Offer, grant::Grant},
+    refusal::Refusal,
+    time::DayNumber,
+};
+
+use crate::{
+    access::requests::Request,
+    accounts::offers::OfferAccount,
+    ledger::{
+        Ledger,
+        act::{Done, OfGrant},
+        find::Found,
+        parts::Target,
+    },
+    store::{
+        Key, Write,
+        error::Error,
+        keys,
+        records::{EntryRecord, KeptGrant, Remembered, Unreadable, decode},
+        turns::{Turn, Turns},
+    },
+};
+
+/// An offer that is to be claimed, bought, or issued by staff.
+#[derive(Clone, Debug)]
+pub struct GrantAsk {
+    /// The offer in its newest version.
+    pub offer: Arc<Offer>,
+    /// The offer's number.
+    pub number: u16,
+    /// Where.
+    pub brand: BrandId,
+    /// Whether staff issue it.
+    pub by_staff: bool,
+    /// How many pieces, 1 to 200.
+    pub pieces: u32,
+    /// What the caller expects it to cost, in points.
+    pub points: Option<Figure>,
+    /// The caller's own name for it, by which it is done once for ever.
+    pub asked_as: Option<String>,
+    /// Why, of what staff issue.
+    pub reason: Option<String>,
+    /// The order that it is a gift for.
+    pub order_id: Option<OrderId>,
+}
+
+/// How a grant is to be taken back.
+#[derive(Clone, Debug)]
+pub enum Revoke {
+    /// By staff, for that reason.
+    Staff(String),
+    /// A claim or purchase whole, with its points.
+    Whole,
+}
+
+/// What a command on a grant needs besides the member.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// By way of whom.
+    pub(super) via: Option<MemberId>,
+    before: Vec<IssuedBefore>,
+    stock: Option<u64>,
+    grant: Option<Grant>,
+    account: Option<OfferAccount>,
+}
+
+/// A command on a grant, for the rules.
+pub(super) enum CommandOnGrant<'a> {
+    Issue(IssueGrant<'a>),
+    Revoke(RevokeGrant<'a>),
+}
+
+/// A grant as its entry and what is kept beside it say; `member` is who holds it now.
+pub(crate) fn grant_of(issued: &GrantIssued, entry: &EntryRecord, member: &Member) -> Grant {
+    let as_new = KeptGrant::default();
+    let grant = plain(issued, entry, entry.grant.as_deref().unwrap_or(&as_new));
+    let has_left = matches!(member.status, Status::Closed | Status::Erased);
+    Grant { member: member.id, revoked: grant.revoked || has_left, ..grant }
+}
+
+fn plain(issued: &GrantIssued, entry: &EntryRecord, kept: &KeptGrant) -> Grant {
+    let left = if issued.is_used { 0 } else { issued.quantity.saturating_sub(kept.taken) };
+    Grant {
+        id: Some(issued.name.id()),
+        offer: issued.offer.clone(),
+        version: issued.version,
+        member: entry.member,
+        quantity: Some(issued.quantity),
+        left: Some(left),
+        valid_from: issued.valid_from,
+        valid_until: kept.ends.or(issued.valid_until),
+        revoked: kept.revoked.is_some(),
+        given_until: kept.given_until,
+        held: kept.held.as_ref().map(|held| held.shown()),
+        source: issued.source,
+        issued_at: Some(entry.event.at),
+    }
+}
+
+/// A grant as it was issued; `None` if the entry issues none.
+pub fn as_issued(entry: &EntryRecord) -> Option<Grant> {
+    let issued = issued_by(entry)?;
+    Some(Grant { member: entry.member, ..plain(issued, entry, &KeptGrant::default()) })
+}
+
+/// A grant as it was when the other entry took it back; `None` if the one issues none, or the other takes none back.
+pub fn as_revoked(issued: &EntryRecord, entry: &EntryRecord) -> Option<Grant> {
+    let revoked = entry.event.kind.revoked()?;
+    let grant = as_issued(issued)?;
+    let (member, left) = (entry.member, Some(revoked.left));
+    Some(Grant { member, left, valid_until: revoked.valid_until, revoked: true, ..grant })
+}
+
+/// What an entry issues, if it does.
+pub(crate) fn issued_by(entry: &EntryRecord) -> Option<&GrantIssued> {
+    entry.event.kind.issued()
+}
+
+impl GrantAsk {
+    fn is_limited(&self) -> bool {
+        is_limited(&self.offer.stock)
+    }
+
+    /// The command for the rules.
+    fn command<'a>(&'a self, gathered: &'a Gathered, id: MemberId) -> IssueGrant<'a> {
+        IssueGrant {
+            offer: &self.offer,
+            number: self.number,
+            holder: gathered.via.unwrap_or(id),
+            brand: &self.brand,
+            by_staff: self.by_staff,
+            pieces: self.pieces,
+            points: self.points,
+            asked_as: self.asked_as.as_deref(),
+            reason: self.reason.as_deref(),
+            order_id: self.order_id.as_ref(),
+            before: &gathered.before,
+            stock: gathered.stock,
+        }
+    }
+}
+
+fn is_limited(stock: &Limits) -> bool {
+    stock.total.is_some() || stock.per_day.is_some()
+}
+
+impl Revoke {
+    /// The command for the rules.
+    fn command<'a>(
+        &'a self,
+        gathered: &'a Gathered,
+        target: Option<&'a EntryRecord>,
+    ) -> Result<RevokeGrant<'a>, Refusal> {
+        let (entry, grant) = target.zip(gathered.grant.as_ref()).ok_or(Refusal::GrantNotFound)?;
+        let how = match self {
+            Revoke::Staff(reason) => Revoking::Staff(reason),
+            Revoke::Whole => Revoking::Whole,
+        };
+        Ok(RevokeGrant { issued: &entry.event, grant, how })
+    }
+}
+
+impl Gathered {
+    /// The command for the rules, if it is about a grant.
+    pub(super) fn command<'a>(
+        &'a self,
+        of: Option<OfGrant<'a>>,
+        target: Option<&'a EntryRecord>,
+        id: MemberId,
+    ) -> Result<Option<CommandOnGrant<'a>>, Refusal> {
+        Ok(match of {
+            Some(OfGrant::Issue(ask)) => Some(CommandOnGrant::Issue(ask.command(self, id))),
+            Some(OfGrant::Revoke(revoke)) => Some(CommandOnGrant::Revoke(revoke.command(self, target)?)),
+            None => None,
+        })
+    }
+
+    /// What the account becomes by what was decided, if it counts that.
+    pub(super) fn counted(&self, issued: &EntryKind, today: DayNumber, target: Option<&Target>) -> Option<Write> {
+        let account = self.account.as_ref()?;
+        if let Some(issued) = issued.issued() {
+            return Some(account.issue(issued.pieces, today));
+        }
+        let revoked = issued.revoked().filter(|revoked| revoked.pieces > 0)?;
+        Some(account.return_issued(revoked.pieces, target?.entry.event.today, today))
+    }
+}
+
+impl Ledger {
+    /// What a command on a grant needs besides the member; or what was done before, of which it is a repeat.
+    pub(super) async fn gather(
+        &self,
+        request: &Request,
+        of: OfGrant<'_>,
+        found: &Found,
+        turns: &mut Turns<'_>,
+    ) -> Result<Result<Gathered, Done>, Error> {
+        let member = &found.loaded.record.member;
+        match of {
+            OfGrant::Issue(ask) => {
+                // Pools of brands' accounts are waited for later, and turns are taken in one order.
+                let turns = found.met.is_none().then_some(turns);
+                self.gather_issue(request, ask, (member, found.via), turns).await
+            }
+            OfGrant::Revoke(revoke) => {
+                self.gather_revoke(request, revoke, member, found.target.as_ref()).await
+            }
+        }
+    }
+
+    /// The entry that issued the grant which that entry takes back, if it takes one back.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn issue_of(&self, entry: &EntryRecord) -> Result<Option<EntryRecord>, Error> {
+        match entry.event.kind.revoked() {
+            Some(revoked) => self.records.entry_at(&keys::grant(revoked.name)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The entries of all that the member, and all it has absorbed, was issued of an offer, by name.
+    pub(crate) async fn issued_of(&self, member: &Member, number: u16) -> Result<Vec<(Key, EntryRecord)>, Error> {
+        let mut issued = Vec::new();
+        for holder in family(member) {
+            for (key, record) in self.records.scan_all(keys::grants_of_offer(holder, number)).await? {
+                if !is_window(&key) {
+                    let entry: EntryRecord = decode(&key, &record.value)?;
+                    if issued_by(&entry).is_some_and(|issued| issued.name.holder == holder) {
+                        issued.push((key, entry));
+                    }
+                }
+            }
+        }
+        Ok(issued)
+    }
+
+    /// What is needed to issue a grant; or what was done under its name before.
+    async fn gather_issue(
+        &self,
+        request: &Request,
+        ask: &GrantAsk,
+        (member, via): (&Member, MemberId),
+        turns: Option<&mut Turns<'_>>,
+    ) -> Result<Result<Gathered, Done>, Error> {
+        let issued = self.issued_of(member, ask.number).await?;
+        if let Some(done) = self.asked_before(request, ask, &issued).await? {
+            return Ok(Err(done));
+        }
+        let before = issued.iter().filter_map(|(_, entry)| {
+            let issued = issued_by(entry)?;
+            let kept = entry.grant.as_deref();
+            let is_back = kept.is_some_and(|kept| kept.revoked.is_some() && kept.taken == 0);
+            Some(IssuedBefore { name: issued.name, pieces: if is_back { 0 } else { issued.pieces } })
+        });
+        let before = before.collect();
+        let limited = ask.is_limited();
+        if let Some(turns) = turns.filter(|_| limited) {
+            turns.take(&[Turn::Pool(&keys::offer_account(&ask.offer.id, keys::POOL))]).await;
+        }
+        let account = self.accounts.offer_account(&ask.offer.id, member.id, limited).await?;
+        let zone = self.programme.timeline()?.newest().zone;
+        let today = zone.day(request.now).number();
+        let stock = account.stock_left(&ask.offer.stock, today);
+        Ok(Ok(Gathered { via: Some(via), before, stock, grant: None, account: Some(account) }))
+    }
+
+    /// What was done under the name of a claim, purchase or issue before, if anything was.
+    async fn asked_before(
+        &self,
+        request: &Request,
+        ask: &GrantAsk,
+        issued: &[(Key, EntryRecord)],
+    ) -> Result<Option<Done>, Error> {
+        let Some(name) = &ask.asked_as else { return Ok(None) };
+        let known = issued.iter().find(|(_, entry)| {
+            issued_by(entry).is_some_and(|issued| issued.asked_as.as_ref() == Some(name))
+        });
+        let Some((key, entry)) = known else { return Ok(None) };
+        if entry.content != Some(request.content) {
+            return Err(Refusal::IdConflict.into());
+        }
+        if entry.grant.as_deref().is_some_and(|kept| kept.revoked.is_some()) {
+            return Err(Refusal::AlreadyCancelled.into());
+        }
+        self.commit_remembered(request, Remembered::Entry(key.as_bytes().to_vec())).await?;
+        Ok(Some(Done { member: entry.member, entry: Some(entry.clone()), replayed: true }))
+    }
+
+    /// What is needed to take a grant back; or that staff have done so before.
+    async fn gather_revoke(
+        &self,
+        request: &Request,
+        revoke: &Revoke,
+        member: &Member,
+        target: Option<&Target>,
+    ) -> Result<Result<Gathered, Done>, Error> {
+        let entry = target.map(|target| &target.entry).ok_or(Refusal::GrantNotFound)?;
+        let issued = issued_by(entry).ok_or(Refusal::GrantNotFound)?;
+        if let (Revoke::Staff(_), Some(KeptGrant { revoked: Some(by), .. })) = (revoke, entry.grant.as_deref()) {
+            let by = Key::new(by.clone());
+            let done = self.records.entry_at(&by).await?.ok_or(Unreadable { key: by.clone() })?;
+            self.commit_remembered(request, Remembered::Entry(by.as_bytes().to_vec())).await?;
+            return Ok(Err(Done { member: done.member, entry: Some(done), replayed: true }));
+        }
+        let newest = self.programme.offers().await?.offer(&issued.offer).cloned();
+        let limited = newest.is_some_and(|newest| is_limited(&newest.stock));
+        let account = self.accounts.offer_account(&issued.offer, member.id, limited).await?;
+        let grant = grant_of(issued, entry, member);
+        Ok(Ok(Gathered { grant: Some(grant), account: Some(account), ..Gathered::default() }))
+    }
+}
+
+/// The member and all that it has absorbed.
+pub(crate) fn family(member: &Member) -> impl Iterator<Item = MemberId> {
+    std::iter::once(member.id).chain(member.absorbed.iter().map(|absorbed| absorbed.member))
+}
+
+/// Whether the key is of a window of an offer that is not issued, and no grant's.
+pub(crate) fn is_window(key: &Key) -> bool {
+    keys::read_grant(key).is_none_or(|(.., number)| number == 0)
+}
