@@ -1,6 +1,6 @@
 //! Grants 持有: an offer is claimed, bought, or issued by staff, and taken back (rewards.md, 2).
 
-use super::{Draft, Stop, invalid, must_move, share};
+use super::{Context, Decision, Draft, Stop, invalid, must_move, share};
 use crate::{
     condition::{Subject, Wants},
     event::{EntryKind, Event, GrantIssued, GrantName, GrantRevoked, Movement, points_drawn},
@@ -274,5 +274,38 @@ impl Draft<'_> {
         }));
         self.record(now, movement, None, kind);
         Ok(())
+    }
+}
+
+/// A grant that was given for an order.
+#[derive(Clone, Debug)]
+pub struct Gift<'a> {
+    /// As it was issued.
+    pub issued: &'a GrantIssued,
+    /// What it is now.
+    pub grant: Grant,
+}
+
+impl Decision {
+    /// The same, after which these gifts of its order are taken back, of which nothing was used: nothing remains of the
+    /// order.
+    #[must_use]
+    pub fn without_gifts(self, context: &Context<'_>, gifts: &[Gift<'_>]) -> Decision {
+        let Decision { events, before, member, order } = self;
+        let mut draft = Draft { context: *context, member, events, before };
+        for Gift { issued, grant } in gifts {
+            let kind = EntryKind::GrantRevoked(Box::new(GrantRevoked {
+                name: issued.name,
+                brand: issued.brand.clone(),
+                offer: issued.offer.clone(),
+                pieces: issued.pieces,
+                left: grant.left.unwrap_or(0),
+                valid_until: grant.valid_until,
+                reason: None,
+                price: None,
+            }));
+            draft.record(context.now, Movement::default(), None, kind);
+        }
+        Decision { events: draft.events, before, member: draft.member, order }
     }
 }

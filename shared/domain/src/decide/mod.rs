@@ -33,7 +33,7 @@ use crate::{
 
 pub use bring::{Before, Bring, BringBalance};
 pub use earn::{EarnActivity, EarnLine, EarnOrder};
-pub use grant::{IssueGrant, IssuedBefore, RevokeGrant, Revoking};
+pub use grant::{Gift, IssueGrant, IssuedBefore, RevokeGrant, Revoking};
 pub use merge::{Later, LetGo, MergeAway, MergeIn, Part, Since};
 pub use points::Redeem;
 pub use refund::{Ask, RefundLine};

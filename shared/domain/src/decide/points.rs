@@ -27,7 +27,6 @@ pub struct Redeem {
 
 impl Draft<'_> {
     pub(super) fn redeem(&mut self, told: &Redeem) -> Result<(), Stop> {
-        let programme = self.programme();
         let occurred_at = self.redeemed_at(&told.brand, told.occurred_at)?;
         self.must_be_active()?;
         let ended = self.ended_since(occurred_at)?;

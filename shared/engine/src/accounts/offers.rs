@@ -9,7 +9,7 @@ use domain::{
     member::MemberId,
     number::{Figure, Money},
     offer::{Limits, Offer},
-    time::DayNumber,
+    time::{DayNumber, Instant, MINUTE_MILLIS},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         Key, Write,
         error::Error,
         keys,
-        records::{OfferAccountRecord, OfferDay},
+        records::{OfferAccountRecord, OfferDay, OfferHold},
         write::{put, unchanged},
     },
 };
@@ -90,17 +90,34 @@ impl OfferAccount {
         total.into_iter().chain(of_day).min()
     }
 
-    /// How many of its uses are left, all in all and of that day; `None` without bounds.
-    pub(crate) fn uses_left(&self, uses: &Limits, today: DayNumber) -> Option<u64> {
-        let all = &self.own.value;
-        let total = uses.total.map(|total| total.get().saturating_sub(all.used));
-        let of_day = uses.per_day.map(|most| most.get().saturating_sub(all.day(today).used));
-        total.into_iter().chain(of_day).min()
+    /// What uses may still take of that offer's limits at that moment, on that local day: held by others counts as taken.
+    pub(crate) fn left(&self, offer: &Offer, now: Instant, today: DayNumber) -> Left {
+        let record = &self.own.value;
+        let held = record.holds.iter().filter(|hold| hold.counts(now));
+        let (mut uses, mut of_today, mut spent) = (record.used, record.day(today).used, record.spent.0);
+        for hold in held {
+            uses = uses.saturating_add(hold.uses);
+            spent = spent.saturating_add(hold.amount.0);
+            if hold.day == today {
+                of_today = of_today.saturating_add(hold.uses);
+            }
+        }
+        let total = offer.uses.total.map(|total| total.get().saturating_sub(uses));
+        let of_day = offer.uses.per_day.map(|most| most.get().saturating_sub(of_today));
+        Left {
+            uses: total.into_iter().chain(of_day).min(),
+            budget: offer.budget.map(|budget| Money(budget.0.saturating_sub(spent))),
+        }
     }
 
-    /// How much it may still take; `None` without bounds.
-    pub(crate) fn budget_left(&self, offer: &Offer) -> Option<Money> {
-        offer.budget.map(|budget| Money(budget.0.saturating_sub(self.own.value.spent.0)))
+    /// The account after that change, and the write of it. What a hold that has ended took is let go with it.
+    pub(crate) fn changed(&self, changes: &[UseChange], now: Instant, today: DayNumber) -> Write {
+        self.becomes(today, |record| {
+            record.holds.retain(|hold| hold.counts(now) || changes.iter().any(|change| change.is_of(hold)));
+            for change in changes {
+                record.change(*change);
+            }
+        })
     }
 
     /// The write by which so many pieces more are issued on that day.
@@ -112,12 +129,14 @@ impl OfferAccount {
         })
     }
 
-    /// The write by which so many pieces that were issued on that day come back.
-    pub(crate) fn return_issued(&self, pieces: u32, issued: DayNumber, today: DayNumber) -> Write {
+    /// The write by which so many pieces come back that were issued on those days.
+    pub(crate) fn return_issued(&self, back: &[(u32, DayNumber)], today: DayNumber) -> Write {
         self.becomes(today, |record| {
-            record.issued = record.issued.saturating_sub(pieces.into());
-            let day = record.day_mut(issued);
-            day.issued = day.issued.saturating_sub(pieces.into());
+            for (pieces, issued) in back {
+                record.issued = record.issued.saturating_sub((*pieces).into());
+                let day = record.day_mut(*issued);
+                day.issued = day.issued.saturating_sub((*pieces).into());
+            }
         })
     }
 
@@ -129,7 +148,98 @@ impl OfferAccount {
     }
 }
 
+/// What uses may still take of an offer; `None` without bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Left {
+    /// How many uses, in all and today.
+    pub(crate) uses: Option<u64>,
+    /// How much money.
+    pub(crate) budget: Option<Money>,
+}
+
+/// What a use takes of an offer's account, on a local day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Took {
+    pub(crate) uses: u64,
+    pub(crate) amount: Money,
+    pub(crate) day: DayNumber,
+}
+
+/// A change of what uses have taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum UseChange {
+    /// It is taken.
+    Take(Took),
+    /// It is set aside until that moment, a full minute.
+    Hold(Took, Instant),
+    /// What was set aside until then is no longer: it is taken by another change, or let go.
+    Release(Took, Instant),
+    /// It comes back.
+    Return(Took),
+}
+
+impl UseChange {
+    /// Whether it lets go what is held there.
+    fn is_of(&self, hold: &OfferHold) -> bool {
+        match self {
+            UseChange::Release(took, until) => (hold.minute, hold.day) == (minute(*until), took.day),
+            UseChange::Take(_) | UseChange::Hold(..) | UseChange::Return(_) => false,
+        }
+    }
+}
+
+/// The minute that ends then.
+fn minute(until: Instant) -> i64 {
+    until.0.div_euclid(MINUTE_MILLIS)
+}
+
+impl OfferHold {
+    /// Whether it still counts as taken: until a minute after its end, for clocks that differ.
+    fn counts(&self, now: Instant) -> bool {
+        minute(now) < self.minute.saturating_add(1)
+    }
+}
+
 impl OfferAccountRecord {
+    fn change(&mut self, change: UseChange) {
+        match change {
+            UseChange::Take(took) => {
+                self.used = self.used.saturating_add(took.uses);
+                self.spent = Money(self.spent.0.saturating_add(took.amount.0));
+                let day = self.day_mut(took.day);
+                day.used = day.used.saturating_add(took.uses);
+            }
+            UseChange::Return(took) => {
+                self.used = self.used.saturating_sub(took.uses);
+                self.spent = Money(self.spent.0.saturating_sub(took.amount.0));
+                let day = self.day_mut(took.day);
+                day.used = day.used.saturating_sub(took.uses);
+            }
+            UseChange::Hold(took, until) => {
+                let hold = self.hold_mut(took.day, until);
+                hold.uses = hold.uses.saturating_add(took.uses);
+                hold.amount = Money(hold.amount.0.saturating_add(took.amount.0));
+            }
+            UseChange::Release(took, until) => {
+                let hold = self.hold_mut(took.day, until);
+                hold.uses = hold.uses.saturating_sub(took.uses);
+                hold.amount = Money(hold.amount.0.saturating_sub(took.amount.0));
+                self.holds.retain(|hold| hold.uses > 0 || hold.amount > Money(0));
+            }
+        }
+    }
+
+    /// What is held on that day and until then.
+    fn hold_mut(&mut self, day: DayNumber, until: Instant) -> &mut OfferHold {
+        let minute = minute(until);
+        let place = self.holds.iter().position(|hold| (hold.minute, hold.day) == (minute, day));
+        let place = place.unwrap_or_else(|| {
+            self.holds.push(OfferHold { minute, day, uses: 0, amount: Money(0) });
+            self.holds.len() - 1
+        });
+        &mut self.holds[place]
+    }
+
     /// Both together.
     fn and(&self, other: &OfferAccountRecord) -> OfferAccountRecord {
         let mut sum = self.clone();
@@ -186,5 +296,35 @@ mod tests {
             let limits = Limits { total: total.and_then(Figure::of), per_day: per_day.and_then(Figure::of) };
             assert_eq!(account.stock_left(&limits, DayNumber(today)), want, "{total:?} {per_day:?} {today}");
         }
+    }
+
+    /// What is held counts until a minute after its end, and then nobody has to let it go.
+    #[test]
+    fn a_hold_ends_by_itself_a_minute_after_its_end() {
+        let at = |minutes: i64, millis: i64| Instant(minutes * MINUTE_MILLIS + millis);
+        let took = |uses| Took { uses, amount: Money(uses * 100), day: DayNumber(7) };
+        let mut record = OfferAccountRecord::default();
+        for change in [UseChange::Take(took(1)), UseChange::Hold(took(2), at(10, 0)), UseChange::Hold(took(3), at(10, 0))]
+        {
+            record.change(change);
+        }
+        let counted = |record: &OfferAccountRecord, now| {
+            let held = record.holds.iter().filter(|hold| hold.counts(now)).map(|hold| hold.uses);
+            record.used + held.sum::<u64>()
+        };
+        for (now, want) in [(at(0, 0), 6), (at(10, 0), 6), (at(10, 59_999), 6), (at(11, 0), 1)] {
+            assert_eq!(counted(&record, now), want, "{now:?}");
+        }
+        for (change, want) in [
+            (UseChange::Release(took(2), at(10, 0)), 4),
+            (UseChange::Take(took(2)), 6),
+            (UseChange::Release(took(3), at(10, 0)), 3),
+            (UseChange::Return(took(2)), 1),
+        ] {
+            record.change(change);
+            assert_eq!(counted(&record, at(5, 0)), want, "{change:?}");
+        }
+        assert!(record.holds.is_empty());
+        assert_eq!((record.used, record.spent), (1, Money(100)));
     }
 }

@@ -46,6 +46,8 @@ struct Decided {
     charge: Charge,
     /// What an offer's account becomes.
     counted: Option<Write>,
+    /// What becomes of gifts for an order of which nothing remains.
+    fallen: Vec<Write>,
     target: Option<Target>,
 }
 
@@ -182,16 +184,17 @@ impl Ledger {
         let counted = decision.asked().and_then(|event| {
             gathered.counted(&event.kind, event.today, target.as_ref())
         });
+        let (decision, fallen) = self.with_gifts(&context, decision, (&loaded, timely.len()), target.as_ref()).await?;
         let charge = match &met {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
         };
-        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, target })
+        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, fallen, target })
     }
 
     /// Writes all that was decided in one commit.
     async fn write(&self, request: &Request, act: &Act, decided: Decided) -> Result<Done, Error> {
-        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, target } =
+        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, fallen, target } =
             decided;
         let id = decision.member.id;
         let settled_events = timely.len();
@@ -224,6 +227,7 @@ impl Ledger {
         let entry = parts.member(member);
         parts.account(charge.write);
         parts.account(counted);
+        parts.also(fallen);
         parts.also(shorter);
         // Two more may follow, and the note of what staff do. The effects of time are written first, if everything is too much for one
         // commit.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{
     decide::{IssueGrant, IssuedBefore, RevokeGrant, Revoking},
     event::{EntryKind, GrantIssued},
-    id::{BrandId, OrderId},
+    id::{BrandId, OfferId, OrderId},
     member::{Member, MemberId, Status},
     number::Figure,
     offer::{Limits, Offer, grant::Grant},
@@ -192,7 +192,7 @@ impl Gathered {
             return Some(account.issue(issued.pieces, today));
         }
         let revoked = issued.revoked().filter(|revoked| revoked.pieces > 0)?;
-        Some(account.return_issued(revoked.pieces, target?.entry.event.today, today))
+        Some(account.return_issued(&[(revoked.pieces, target?.entry.event.today)], today))
     }
 }
 
@@ -257,6 +257,9 @@ impl Ledger {
         if let Some(done) = self.asked_before(request, ask, &issued).await? {
             return Ok(Err(done));
         }
+        if let Some(order_id) = &ask.order_id {
+            self.must_take_gifts(member, &ask.brand, order_id).await?;
+        }
         let before = issued.iter().filter_map(|(_, entry)| {
             let issued = issued_by(entry)?;
             let kept = entry.grant.as_deref();
@@ -273,6 +276,13 @@ impl Ledger {
         let today = zone.day(request.now).number();
         let stock = account.stock_left(&ask.offer.stock, today);
         Ok(Ok(Gathered { via: Some(via), before, stock, grant: None, account: Some(account) }))
+    }
+
+    /// The account that counts what was issued of an offer.
+    pub(super) async fn account_of_issued(&self, offer: &OfferId, id: MemberId) -> Result<OfferAccount, Error> {
+        let newest = self.programme.offers().await?.offer(offer).cloned();
+        let limited = newest.is_some_and(|newest| is_limited(&newest.stock));
+        self.accounts.offer_account(offer, id, limited).await
     }
 
     /// What was done under the name of a claim, purchase or issue before, if anything was.
@@ -313,9 +323,7 @@ impl Ledger {
             self.commit_remembered(request, Remembered::Entry(by.as_bytes().to_vec())).await?;
             return Ok(Err(Done { member: done.member, entry: Some(done), replayed: true }));
         }
-        let newest = self.programme.offers().await?.offer(&issued.offer).cloned();
-        let limited = newest.is_some_and(|newest| is_limited(&newest.stock));
-        let account = self.accounts.offer_account(&issued.offer, member.id, limited).await?;
+        let account = self.account_of_issued(&issued.offer, member.id).await?;
         let grant = grant_of(issued, entry, member);
         Ok(Ok(Gathered { grant: Some(grant), account: Some(account), ..Gathered::default() }))
     }

@@ -7,6 +7,7 @@ pub(crate) mod books;
 pub(crate) mod execute;
 mod family;
 mod find;
+mod gifts;
 pub mod grants;
 mod orders;
 pub(crate) mod parts;

@@ -1,7 +1,7 @@
 //! What a member has of offers, beside the entries of its grants.
 
 use domain::{
-    id::{BrandId, OfferId, OrderId, UseId},
+    id::{BrandId, OfferId},
     member::MemberId,
     offer::grant::{Held, HeldBy},
     time::Instant,
