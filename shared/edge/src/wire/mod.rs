@@ -10,7 +10,7 @@ mod partner;
 mod tasks;
 
 use domain::{
-    id::{MergeId, RedemptionId},
+    id::{MergeId, RedemptionId, ReferralId},
     member::MemberId,
     programme::Programme,
     time::{Instant, Zone},
@@ -70,6 +70,7 @@ shown! {
     MemberId: "mbr_";
     RedemptionId: "rdm_";
     MergeId: "mrg_";
+    ReferralId: "rfr_";
     PartnerKeyId: "pk_";
     Reference: "lnk_";
     RequestId: "req_";

@@ -31,6 +31,7 @@ mod request;
 mod second;
 mod settlement;
 mod staff_change;
+mod third;
 mod values;
 mod webhook;
 

@@ -4,8 +4,8 @@ use domain::{
     brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
-        OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
-        TierCause, points_drawn,
+        OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded, OrderRevised, OrderState,
+        RedemptionCancelled, ReferralState, Share, TierCause, points_drawn,
     },
     id::{BadgeId, TierId},
     member::MemberId,
@@ -16,7 +16,7 @@ use domain::{
 use super::{
     By, KeptOrder, Stored, first,
     layout::{Damaged, Layout as _, Reader, layout},
-    second,
+    second, third,
 };
 use crate::store::id::ContentHash;
 
@@ -97,12 +97,13 @@ impl EntryRecord {
 }
 
 impl Stored for EntryRecord {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<EntryRecord, Damaged> {
         match format {
             1 => first::Entry::read(from).map(EntryRecord::from),
             2 => second::Entry::read(from).map(EntryRecord::from),
+            3 => third::Entry::read(from).map(EntryRecord::from),
             _ => Err(Damaged),
         }
     }
@@ -168,9 +169,13 @@ layout! { struct Balance { id, number, points, expires_at, held_until, instead_o
 layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }
 layout! {
     struct Order {
-        brand, order_id, day, channel, amount, lines, tier, version, calculated, granted, growth, lot,
+        brand, order_id, day, channel, amount, lines, tier, version, calculated, granted, growth, lot, boosts,
+        referral,
     }
 }
+layout! { struct OrderBoost { id, applies } }
+layout! { struct OrderReferral { referrer, friend, state, points } }
+layout! { enum ReferralState { 0 = Open, 1 = Review, 2 = Held, 3 = Done, 4 = Void } }
 layout! { struct OrderLot { expires_at, held_until } }
 layout! { struct OrderLine { line_id, sku, category, quantity, amount } }
 layout! { struct OrderState { units, amount, rest, points, growth, refunds, closed, taken } }
