@@ -11,6 +11,7 @@ mod against_model;
 mod attributes;
 mod audit;
 mod badges;
+mod boosts;
 mod callers;
 mod cards;
 mod cli;

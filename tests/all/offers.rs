@@ -401,7 +401,6 @@ async fn what_nothing_obeys_yet_is_refused() {
     for (pointer, value) in [
         ("/offers", json!({"hold_minutes": 15})),
         ("/points/pay", json!({"worth": "0.01"})),
-        ("/points/boosts", json!([{"id": "sat", "when": {"weekdays": ["sat"]}, "multiplier": "2"}])),
         (
             "/referral",
             json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},

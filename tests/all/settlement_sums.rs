@@ -113,6 +113,8 @@ fn told(brand: &BrandId) -> Order {
         granted: 0,
         growth: 0,
         lot: None,
+        boosts: None,
+        referral: None,
     }
 }
 

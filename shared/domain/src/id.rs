@@ -24,6 +24,8 @@ bytes_id! {
     MergeId[16];
     /// A grant's id: the 16 bytes of its ULID.
     GrantId[16];
+    /// A referral's id: that of the friend, for a friend is brought once.
+    ReferralId[16];
 }
 
 /// The text is not an id of its kind.

@@ -403,7 +403,7 @@ pub struct Person {
     pub brand: String,
     /// The channel of registration.
     pub channel: Option<String>,
-    /// The code that the person came with. It is stored; rewards for referrals are not computed yet.
+    /// The code that the person came with.
     pub referral_code: Option<ReferralCode>,
     /// The terms the person agreed to.
     pub terms_version: Option<String>,

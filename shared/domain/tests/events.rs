@@ -65,6 +65,8 @@ fn earned(brand: &str, order_id: &str, day: i32, points: u64, categories: &[Opti
         granted: points,
         growth: 0,
         lot: None,
+        boosts: None,
+        referral: None,
     };
     event(day, points as i64, EntryKind::OrderEarned(Box::new(order)))
 }

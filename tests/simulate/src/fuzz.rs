@@ -126,7 +126,7 @@ fn product(data: &[u8]) {
     for of in ofs {
         let amount = i128::from(next() % 1_000_000_000_000) - 300_000_000_000;
         let (own, part) = (next(), next() % (of + 1));
-        terms.push(Term { amount: SignedMoney(amount), rate: rate(own), part, of });
+        terms.push(Term { amount: SignedMoney(amount), rate: rate(own), boost: rate(own), part, of });
         let others: u64 = ofs.iter().product::<u64>() / of;
         top += BigInt::from(amount) * millionths(own) * part * others;
     }

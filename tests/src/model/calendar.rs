@@ -1,7 +1,8 @@
 //! The programme's local calendar (rule 2). Instants are milliseconds since the epoch.
 
 use chrono::{
-    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc,
+    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Timelike,
+    Utc,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};
@@ -33,6 +34,12 @@ impl Calendar {
     /// The local date on which an instant falls.
     pub(crate) fn date(&self, at: i64) -> NaiveDate {
         self.local(at).date_naive()
+    }
+
+    /// The minute of the day that clocks show then.
+    pub(crate) fn minute(&self, at: i64) -> u32 {
+        let local = self.local(at);
+        local.hour() * 60 + local.minute()
     }
 
     /// 00:00 of a local date: the earlier one of two, the first instant after a gap.

@@ -55,6 +55,9 @@ pub fn program(dice: &mut Dice) -> (Value, i64) {
         let least = if currency == "JPY" { &["2000", "10000"] } else { &["20", "100.00"] };
         points["minimum"] = json!({"amount": dice.pick(least)});
     }
+    if dice.percent(30) {
+        points["boosts"] = boosts(dice);
+    }
     let brands: Vec<Value> = ["acme", "bean", "cora"]
         .iter()
         .take(dice.between(1, 3) as usize)
@@ -133,6 +136,25 @@ pub fn expiry(dice: &mut Dice, hold_days: i64) -> Value {
         5..7 => json!({"mode": "inactivity", "months": dice.between(2, 8)}),
         _ => json!({"mode": "never"}),
     }
+}
+
+/// Times at which orders earn more, with an overlap.
+fn boosts(dice: &mut Dice) -> Value {
+    let day = dice.pick(&["mon", "wed", "sat"]);
+    let mut boosts = vec![
+        json!({"id": "day", "when": {"weekdays": [day, "sun"]}, "multiplier": dice.pick(&["2", "1.5"])}),
+        json!({"id": "tea", "when": {"hours": ["08:00", "20:00"]}, "multiplier": "3", "categories": ["tea"]}),
+        json!({"id": "less", "multiplier": "0.5"}),
+    ];
+    if dice.percent(50) {
+        let audience = json!({"fact": "orders.count", "op": ">=", "value": dice.between(1, 4)});
+        boosts.push(json!({"id": "loyal", "multiplier": "1.000001", "audience": audience}));
+    }
+    if dice.percent(30) {
+        let own = json!({"id": "own", "multiplier": "2.5", "brands": ["acme"], "categories": ["book", "tea"]});
+        boosts.push(own);
+    }
+    Value::Array(boosts)
 }
 
 fn limits(dice: &mut Dice) -> Value {

@@ -67,8 +67,13 @@ impl Draft<'_> {
             granted: 0,
             growth: 0,
             lot: None,
+            boosts: None,
+            referral: None,
         };
-        let worth = Worth::of(&Content::whole(&order), &Rates::of(programme, &order));
+        let boosts = programme.open_boosts(&told.brand, &self.subject(), occurred_at)?;
+        let rates = Rates { boosts, ..Rates::of(programme, &order) };
+        order.boosts = Some(rates.boosts_of(&Content::whole(&order)));
+        let worth = Worth::of(&Content::whole(&order), &rates);
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         (order.calculated, order.growth) = (worth.points, worth.growth);
         order.granted = self.within_limits(&programme.points.limits, order.calculated, 0, day)?;

@@ -43,7 +43,7 @@ impl Draft<'_> {
         }
     }
 
-    fn subject(&self) -> Subject<'_> {
+    pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             member: &self.member,
             person: self.context.person,

@@ -106,7 +106,11 @@ impl Draft<'_> {
             lines: told.lines.clone(),
             ..before.clone()
         };
-        let worth = Worth::of(&Content::whole(&order), &Rates::of(programme, &order));
+        let rates = Rates::of(programme, &order);
+        if order.boosts.is_some() {
+            order.boosts = Some(rates.boosts_of(&Content::whole(&order)));
+        }
+        let worth = Worth::of(&Content::whole(&order), &rates);
         let worth = worth.ok_or(Refusal::LimitExceeded { what: "figure" })?;
         (order.calculated, order.growth) = (worth.points, worth.growth);
         let (limits, day) = (&programme.points.limits, Day::from_number(order.day));

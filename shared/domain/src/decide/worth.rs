@@ -2,9 +2,9 @@
 //! of nothing else. Earning, refunds and revisions ask it alike.
 
 use crate::{
-    event::{Order, OrderLine, OrderState},
+    event::{Order, OrderBoost, OrderLine, OrderState},
     number::{Figure, Fraction, Money, Quantity, Rate, Term, Total},
-    programme::{Brand, Given, Programme},
+    programme::{Boost, Brand, Given, Programme},
 };
 
 /// What an order consists of, or what remains of one.
@@ -19,7 +19,7 @@ pub struct Content<'a> {
 }
 
 /// The rates that an order earns at: those of its own time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rates<'a> {
     /// The version of the programme that it earned under.
     pub programme: &'a Programme,
@@ -27,6 +27,8 @@ pub struct Rates<'a> {
     pub brand: &'a Brand,
     /// The multiplier of the tier in effect just before it was recorded.
     pub tier: Rate,
+    /// The boosts that were open for it, in the programme's order.
+    pub boosts: Vec<&'a Boost>,
 }
 
 impl<'a> Rates<'a> {
@@ -39,7 +41,31 @@ impl<'a> Rates<'a> {
         let brand = programme.brand(&order.brand);
         let brand =
             brand.unwrap_or_else(|| panic!("version {} has no brand {}", programme.version, order.brand));
-        Rates { programme, brand, tier: programme.earn_multiplier(&order.tier) }
+        let open = order.boosts.iter().flatten();
+        let boosts = open.filter_map(|open| programme.boosts.iter().find(|boost| boost.id == open.id));
+        Rates { programme, brand, tier: programme.earn_multiplier(&order.tier), boosts: boosts.collect() }
+    }
+
+    /// The boosts that were open for an order, and which of them multiply any of it.
+    pub fn boosts_of(&self, content: &Content<'_>) -> Vec<OrderBoost> {
+        let earns = |line: &&OrderLine| self.programme.points.earns(line.category.as_deref());
+        let largest: Vec<&Boost> = match content.lines.is_empty() {
+            true => self.largest(None).into_iter().collect(),
+            false => content.lines.iter().filter(earns).filter_map(|line| self.largest(Some(line))).collect(),
+        };
+        let applies = |boost: &Boost| largest.iter().any(|one| one.id == boost.id);
+        let boosts = self.boosts.iter();
+        boosts.map(|boost| OrderBoost { id: boost.id.clone(), applies: applies(boost) }).collect()
+    }
+
+    /// The largest that fits, of equal ones the first.
+    fn largest(&self, line: Option<&OrderLine>) -> Option<&'a Boost> {
+        let fitting = self.boosts.iter().rev().filter(|boost| boost.fits(line));
+        fitting.max_by_key(|boost| boost.multiplier.millionths()).copied()
+    }
+
+    fn boost(&self, line: Option<&OrderLine>) -> Rate {
+        self.largest(line).map_or(Rate::ONE, |boost| boost.multiplier)
     }
 }
 
@@ -56,9 +82,11 @@ impl Worth {
     /// What that content is worth; `None` beyond every figure.
     pub fn of(content: &Content<'_>, rates: &Rates<'_>) -> Option<Worth> {
         let rules = &rates.programme.points;
-        let earning = |line: &OrderLine| rules.earns(line.category.as_deref());
-        let eligible = content.total(|line| earning(line).then_some(Rate::ONE));
-        let weighed = content.total(|line| earning(line).then(|| rules.multiplier(line.category.as_deref())));
+        let eligible = content.eligible(rates.programme);
+        let weighed = content.total(|line| {
+            let category = line.and_then(|line| line.category.as_deref());
+            rules.earns(category).then(|| (rules.multiplier(category), rates.boost(line)))
+        });
         let points = match rules.minimum {
             Some(least) if !eligible.reaches(least) => 0,
             Some(_) | None => rates.points(&weighed)?,
@@ -112,14 +140,23 @@ impl<'a> Content<'a> {
         self.lines.iter().zip(gone).map(|(line, gone)| (line, Quantity(line.quantity.0 - gone.0)))
     }
 
-    /// What remains of the lines with a rate, each times its own; of an order without lines its amount.
-    fn total(&self, rate: impl Fn(&OrderLine) -> Option<Rate>) -> Total {
+    /// What of it earns.
+    pub fn eligible(&self, programme: &Programme) -> Total {
+        let earns =
+            |line: Option<&OrderLine>| programme.points.earns(line.and_then(|line| line.category.as_deref()));
+        self.total(|line| earns(line).then_some((Rate::ONE, Rate::ONE)))
+    }
+
+    /// What remains of the lines with rates, each times its own; of an order without lines its amount times that of no
+    /// line.
+    fn total(&self, rates: impl Fn(Option<&OrderLine>) -> Option<(Rate, Rate)>) -> Total {
         if self.lines.is_empty() {
-            return Total::of(&[Term { amount: self.amount.into(), rate: Rate::ONE, part: 1, of: 1 }]);
+            let whole = |(rate, boost)| Term { amount: self.amount.into(), rate, boost, part: 1, of: 1 };
+            return Total::of(&rates(None).map(whole).into_iter().collect::<Vec<_>>());
         }
         let terms = self.remaining().filter_map(|(line, remaining)| {
             let (part, of) = (remaining.0, line.quantity.0);
-            rate(line).map(|rate| Term { amount: line.amount, rate, part, of })
+            rates(Some(line)).map(|(rate, boost)| Term { amount: line.amount, rate, boost, part, of })
         });
         Total::of(&terms.collect::<Vec<_>>())
     }
@@ -136,7 +173,7 @@ impl<'a> Content<'a> {
         if self.lines.is_empty() {
             return Some((self.amount, Fraction::NONE));
         }
-        let total = self.total(|_| Some(Rate::ONE));
+        let total = self.total(|_| Some((Rate::ONE, Rate::ONE)));
         let whole = Money(total.floor_of(&[], Money(1))?.get());
         let rest = if total.is_above_zero() { self.rest() } else { None };
         Some((whole, rest.unwrap_or_default()))

@@ -4,13 +4,15 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 use super::{Currency, Figure, Money, Rate, SignedMoney};
 
-/// One term of an exact sum: `amount × rate × part / of`.
+/// One term of an exact sum: `amount × rate × boost × part / of`.
 #[derive(Clone, Copy, Debug)]
 pub struct Term {
     /// The line's amount.
     pub amount: SignedMoney,
     /// The line's own multiplier.
     pub rate: Rate,
+    /// What multiplies it besides, for its time.
+    pub boost: Rate,
     /// How much of the line counts …
     pub part: u64,
     /// … out of this much (at least 1).
@@ -30,6 +32,13 @@ enum Sum {
     Large { above: BigInt, below: BigUint },
 }
 
+impl Term {
+    /// How many digits its rates have after the point, at most 12.
+    fn scale(&self) -> u32 {
+        self.rate.scale + self.boost.scale
+    }
+}
+
 impl Total {
     /// The sum of these.
     pub fn of(terms: &[Term]) -> Total {
@@ -38,7 +47,7 @@ impl Total {
 
     /// `None` says only that it must be computed the long way.
     fn quick(terms: &[Term]) -> Option<Sum> {
-        let scale = terms.iter().map(|term| term.rate.scale).max().unwrap_or(0); // no terms, nothing to scale
+        let scale = terms.iter().map(Term::scale).max().unwrap_or(0); // no terms, nothing to scale
         let mut above = 0i128;
         for term in terms {
             if term.part == 0 {
@@ -51,7 +60,8 @@ impl Total {
                 .amount
                 .0
                 .checked_mul(i128::from(term.rate.mantissa))?
-                .checked_mul(10i128.pow(scale - term.rate.scale))?;
+                .checked_mul(i128::from(term.boost.mantissa))?
+                .checked_mul(10i128.pow(scale - term.scale()))?;
             above = above.checked_add(value)?;
         }
         Some(Sum::Small { above, below: 10u128.pow(scale) })
@@ -60,8 +70,9 @@ impl Total {
     fn slow(terms: &[Term]) -> Sum {
         let (mut above, mut below) = (BigInt::ZERO, BigUint::from(1u8));
         for term in terms.iter().filter(|term| term.part > 0) {
-            let denominator = BigUint::from(term.of) * BigUint::from(10u8).pow(term.rate.scale);
-            let numerator = BigInt::from(term.amount.0) * term.rate.mantissa * term.part;
+            let denominator = BigUint::from(term.of) * BigUint::from(10u8).pow(term.scale());
+            let numerator =
+                BigInt::from(term.amount.0) * term.rate.mantissa * term.boost.mantissa * term.part;
             if denominator == below {
                 above += numerator;
             } else {
@@ -84,7 +95,7 @@ impl Total {
     pub fn reaches(&self, amount: Money) -> bool {
         match &self.0 {
             Sum::Small { above, below } => {
-                // Both are at most 20 digits, and `below` at most 7.
+                // An amount has at most 17 digits, and `below` at most 13.
                 i128::try_from(*below).is_ok_and(|below| *above >= i128::from(amount.0) * below)
             }
             Sum::Large { above, below } => *above >= BigInt::from(below * amount.0),
@@ -148,7 +159,13 @@ mod tests {
     #[test]
     fn the_long_way_and_the_quick_way_agree() {
         let rate = |text| Rate::parse(text).unwrap();
-        let whole = |amount, text| Term { amount: SignedMoney(amount), rate: rate(text), part: 1, of: 1 };
+        let whole = |amount, text| Term {
+            amount: SignedMoney(amount),
+            rate: rate(text),
+            boost: rate("1.5"),
+            part: 1,
+            of: 1,
+        };
         let unit = Money::unit(cny());
         let rates = [rate("0.333333"), rate("1.2")];
         for terms in [
@@ -165,7 +182,7 @@ mod tests {
                 assert_eq!(quick.reaches(amount), slow.reaches(amount), "{terms:?} {amount:?}");
             }
         }
-        let thirds = [Term { amount: SignedMoney(2_000), rate: rate("2.5"), part: 2, of: 3 }];
+        let thirds = [Term { amount: SignedMoney(2_000), rate: rate("2.5"), boost: Rate::ONE, part: 2, of: 3 }];
         assert_eq!(floor_of_product(&thirds, &[], cny()), Figure::of(33));
         let vast = [whole(999_999_999_999_999, "999999.999999")];
         assert_eq!(floor_of_product(&vast, &[rate("999999.999999")], cny()), None);
@@ -174,7 +191,7 @@ mod tests {
     /// A full block is one, and the smallest part short of it is none; what is below 0 is none.
     #[test]
     fn a_total_is_compared_and_divided_exactly() {
-        let third = |amount| Term { amount: SignedMoney(amount), rate: Rate::ONE, part: 1, of: 3 };
+        let third = |amount| Term { amount: SignedMoney(amount), rate: Rate::ONE, boost: Rate::ONE, part: 1, of: 3 };
         let total = Total::of(&[third(749), third(1)]);
         assert_eq!((total.floor_of(&[], Money(250)), total.reaches(Money(250))), (Figure::of(1), true));
         let short = Total::of(&[third(749)]);

@@ -5,13 +5,15 @@ use super::{
     read::{list, text, unique},
 };
 use crate::{
-    condition::{Condition, Reader},
+    condition::{Condition, Reader, Subject, Wants},
+    event::OrderLine,
     id::BrandId,
     json::Json,
+    member::{Member, Person},
     number::Rate,
-    offer::{Openings, WHEN, read_openings},
+    offer::{AnniversaryOf, Openings, WHEN, openings::OwnDays, read_openings},
     shape::{Fault, Shape, optional, required},
-    time::Zone,
+    time::{Instant, Zone},
 };
 
 /// A time at which orders earn more. Each line earns by the largest above 1 that is open and fits.
@@ -31,6 +33,68 @@ pub struct Boost {
     pub brands: Option<Vec<BrandId>>,
     /// Whom it is for; everybody without one.
     pub audience: Option<Condition>,
+}
+
+impl Boost {
+    /// Whether it multiplies that line, or, without one, an order that has no lines: of what such an order consists is
+    /// not known.
+    pub fn fits(&self, line: Option<&OrderLine>) -> bool {
+        if self.categories.is_none() && self.skus.is_none() {
+            return true;
+        }
+        let among = |words: &Option<Vec<String>>, word: Option<&String>| {
+            words.as_ref().zip(word).is_some_and(|(words, word)| words.contains(word))
+        };
+        line.is_some_and(|line| {
+            among(&self.categories, line.category.as_ref()) || among(&self.skus, line.sku.as_ref())
+        })
+    }
+
+    /// Whether it is open then, for somebody with these days.
+    fn is_open(&self, whom: &Subject<'_>, zone: Zone, at: Instant) -> Result<bool, Wants> {
+        let nobody = Person::default();
+        let of = self.when.anniversary.map(|anniversary| anniversary.of);
+        let person = match (of, whom.person) {
+            (Some(AnniversaryOf::Birthday), None) => return Err(Wants::PERSON),
+            (_, person) => person.unwrap_or(&nobody),
+        };
+        Ok(self.when.is_open(zone, &OwnDays::of(whom.member, person, zone), at))
+    }
+}
+
+impl Programme {
+    /// The boosts that are open at that moment, and fit brand and member, in the programme's order; without those that
+    /// multiply by at most 1. For an audience the tier is that in effect, a trial's too.
+    ///
+    /// # Errors
+    /// What must be looked up first.
+    pub fn open_boosts(
+        &self,
+        brand: &BrandId,
+        whom: &Subject<'_>,
+        at: Instant,
+    ) -> Result<Vec<&Boost>, Wants> {
+        let tried: Option<Member> = whom.member.trial.as_ref().map(|trial| {
+            let mut member = whom.member.clone();
+            member.standing.tier = trial.tier.clone();
+            member
+        });
+        let fits_whom = Subject { member: tried.as_ref().unwrap_or(whom.member), ..*whom };
+        let (mut open, mut wants) = (Vec::new(), Wants::default());
+        let raises = |boost: &&Boost| boost.multiplier.millionths() > Rate::ONE.millionths();
+        let of_brand = |boost: &&Boost| boost.brands.as_ref().is_none_or(|brands| brands.contains(brand));
+        for boost in self.boosts.iter().filter(raises).filter(of_brand) {
+            if wants.collect(boost.is_open(whom, self.zone, at)) != Some(true) {
+                continue;
+            }
+            let fits = boost.audience.as_ref().map_or(Ok(true), |audience| audience.holds(&fits_whom));
+            if wants.collect(fits) == Some(true) {
+                open.push(boost);
+            }
+        }
+        wants.nothing()?;
+        Ok(open)
+    }
 }
 
 const WORDS: Shape = Shape::List { of: &Shape::Text { max: 64 }, min: 1, max: 2_000 };

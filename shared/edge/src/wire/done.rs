@@ -2,8 +2,8 @@
 //! given again for ever.
 
 use domain::{
-    event::Moves,
-    id::{BadgeId, RedemptionId, TierId},
+    event::{Moves, Order},
+    id::{BadgeId, RedemptionId, ReferralId, TierId},
     number::signed,
     programme::Way,
 };
@@ -13,12 +13,29 @@ use super::{
     Show,
     entry::{Balance, Entry, redemption_id},
 };
-use crate::{Answer, Id, List, OrNull, Ulid, answer};
+use crate::{Answer, Id, List, OrNull, Ulid, answer, word_of, words};
 
 /// An answer that follows from an entry and what was stored beside it.
 pub trait OfEntry {
     /// The answer; `None` if the entry is of another kind.
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer>;
+}
+
+word_of! {
+    /// The state of a referral.
+    pub struct ReferralWord: &["open", "review", "held", "done", "void"];
+}
+
+answer! {
+    /// What a friend's first order came to.
+    pub struct FriendsReferral {
+        /// the referral
+        id: Ulid<ReferralId>,
+        /// what state the order brought it into
+        state: ReferralWord,
+        /// what the friend got, repaid debt included
+        points: u64,
+    }
 }
 
 answer! {
@@ -34,6 +51,10 @@ answer! {
         upgraded_to: OrNull<Id<&'a TierId>>,
         /// badges that followed
         badges_issued: List<Id<&'a BadgeId>, 0, 100>,
+        /// of an order: the boosts that multiply any of it, in the programme's order; not told of one of before boosts
+        boosts: Option<List<Id<&'a str>, 0, 100>>,
+        /// of an order: what it came to where the member was brought by another; not told of one of before that
+        referral: Option<OrNull<FriendsReferral>>,
         /// afterwards
         balance: Balance,
         /// afterwards
@@ -107,6 +128,22 @@ fn badges(outcome: &Outcome) -> List<Id<&BadgeId>, 0, 100> {
     outcome.badges_issued.iter().map(Id).collect()
 }
 
+/// The boosts that multiply any of an order.
+fn boosts(order: &Order) -> Option<List<Id<&str>, 0, 100>> {
+    let open = order.boosts.as_ref()?.iter();
+    Some(open.filter(|open| open.applies).map(|open| Id(open.id.as_str())).collect())
+}
+
+/// What it came to where the member was brought by another.
+fn referral(order: &Order) -> Option<OrNull<FriendsReferral>> {
+    order.boosts.as_ref()?;
+    Some(OrNull(order.referral.map(|referral| FriendsReferral {
+        id: Ulid(ReferralId(referral.friend.0)),
+        state: ReferralWord(referral.state.word()),
+        points: referral.points,
+    })))
+}
+
 impl OfEntry for Earned<'_> {
     fn of(show: Show<'_>, entry: &EntryRecord, outcome: &Outcome) -> Option<Answer> {
         let row = entry.event.kind.row();
@@ -123,6 +160,8 @@ impl OfEntry for Earned<'_> {
             calculated,
             upgraded_to: upgraded(outcome),
             badges_issued: badges(outcome),
+            boosts: row.revision.map(|revised| &revised.order).or(row.order).and_then(boosts),
+            referral: row.order.or(row.revision.map(|revised| &revised.order)).and_then(referral),
             balance: Balance::of(outcome),
             tier: Id(&outcome.tier),
             growth: outcome.growth,

@@ -11,7 +11,7 @@ mod partner;
 mod tasks;
 
 use domain::{
-    id::{GrantId, MergeId, RedemptionId},
+    id::{GrantId, MergeId, RedemptionId, ReferralId},
     member::MemberId,
     programme::Programme,
     time::{Instant, Zone},
@@ -73,6 +73,7 @@ shown! {
     RedemptionId: "rdm_";
     MergeId: "mrg_";
     GrantId: "grt_";
+    ReferralId: "rfr_";
     PartnerKeyId: "pk_";
     Reference: "lnk_";
     RequestId: "req_";

@@ -429,6 +429,8 @@ mod tests {
                 granted: 0,
                 growth: 0,
                 lot: None,
+                boosts: None,
+                referral: None,
             })))
         };
         look(&member(), &[order("acme", "1"), order("acme", "2"), order("bean", "1")], &[]);

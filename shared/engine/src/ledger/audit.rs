@@ -260,6 +260,8 @@ mod tests {
             granted: 100,
             growth: 0,
             lot: None,
+            boosts: None,
+            referral: None,
         };
         let mut state = OrderState::new(&order);
         let mut kept = KeptOrder::new(&order, &Vec::new(), false);

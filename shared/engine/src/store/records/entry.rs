@@ -4,8 +4,8 @@ use domain::{
     brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, GrantIssued,
-        GrantRevoked, Movement, Order, OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
-        TierCause, points_drawn,
+        GrantRevoked, Movement, Order, OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded,
+        OrderRevised, OrderState, RedemptionCancelled, ReferralState, Share, TierCause, points_drawn,
     },
     id::{BadgeId, TierId},
     member::MemberId,
@@ -180,9 +180,13 @@ layout! { struct Balance { id, number, points, expires_at, held_until, instead_o
 layout! { enum TierCause { 0 = Raised, 1 = Lapsed, 2 = Version(number) } }
 layout! {
     struct Order {
-        brand, order_id, day, channel, amount, lines, tier, version, calculated, granted, growth, lot,
+        brand, order_id, day, channel, amount, lines, tier, version, calculated, granted, growth, lot, boosts,
+        referral,
     }
 }
+layout! { struct OrderBoost { id, applies } }
+layout! { struct OrderReferral { referrer, friend, state, points } }
+layout! { enum ReferralState { 0 = Open, 1 = Review, 2 = Held, 3 = Done, 4 = Void } }
 layout! { struct OrderLot { expires_at, held_until } }
 layout! { struct OrderLine { line_id, sku, category, quantity, amount } }
 layout! { struct OrderState { units, amount, rest, points, growth, refunds, closed, taken } }

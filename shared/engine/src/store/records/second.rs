@@ -5,13 +5,13 @@
 
 use domain::{
     brought::Opening,
-    event::{self, EntryKind, Share},
+    event::{self, Share},
     id::TierId,
     member::{self, ActivityCount, Badge, Lot, MemberId, OrderStats, Standing, Status, Trial},
     time::{DayNumber, Instant},
 };
 
-use super::{By, EntryRecord, KeptOrder, MemberRecord, Outcome, layout::layout};
+use super::{By, EntryRecord, MemberRecord, Outcome, layout::layout, third};
 use crate::store::id::ContentHash;
 
 /// See [`EntryRecord`].
@@ -26,7 +26,7 @@ pub(super) struct Entry {
     balance_after: i64,
     outcome: Option<Outcome>,
     content: Option<ContentHash>,
-    order: Option<KeptOrder>,
+    order: Option<third::KeptOrder>,
     cancelled: u64,
     blocks: Vec<(u32, u64)>,
     charged: bool,
@@ -38,7 +38,7 @@ struct Event {
     today: DayNumber,
     movement: Movement,
     moves_expiry_to: Option<Instant>,
-    kind: EntryKind,
+    kind: third::Kind,
 }
 
 /// See [`event::Movement`]; entries of the first format have the same.
@@ -108,7 +108,7 @@ impl From<Movement> for event::Movement {
 impl From<Event> for event::Event {
     fn from(event: Event) -> event::Event {
         let Event { occurred_at, at, today, movement, moves_expiry_to, kind } = event;
-        event::Event { occurred_at, at, today, movement: movement.into(), moves_expiry_to, kind }
+        event::Event { occurred_at, at, today, movement: movement.into(), moves_expiry_to, kind: kind.0 }
     }
 }
 
@@ -125,7 +125,7 @@ impl From<Entry> for EntryRecord {
             balance_after: entry.balance_after,
             outcome: entry.outcome,
             content: entry.content,
-            order: entry.order,
+            order: entry.order.map(super::KeptOrder::from),
             cancelled: entry.cancelled,
             blocks: entry.blocks,
             charged: entry.charged,

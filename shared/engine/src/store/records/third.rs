@@ -1,11 +1,20 @@
-//! The third format of entries, as it was before there were grants of offers.
+//! The third format of entries, as it was before orders kept the boosts that were open for them.
 //!
-//! A type of its own, as of the [first](super::first); a value that this format and the newest store in the same way has
-//! one layout, beside the newest record. No entry of this format is a grant.
+//! Types of their own, as of the [first](super::first); a value that this format and the newest store in the same way
+//! has one layout, beside the newest record.
 
-use domain::{event::Event, member::MemberId, time::Instant};
+use domain::{
+    event::{self, EntryKind, Movement, OrderLine, OrderLot, OrderState},
+    id::{BrandId, OrderChannel, OrderId, TierId},
+    member::MemberId,
+    number::{Fraction, Money},
+    time::{DayNumber, Instant},
+};
 
-use super::{By, EntryRecord, KeptOrder, Outcome, layout::layout};
+use super::{
+    By, EntryRecord, Outcome,
+    layout::{Damaged, Layout, Reader, layout},
+};
 use crate::store::id::ContentHash;
 
 /// See [`EntryRecord`].
@@ -27,10 +36,172 @@ pub(super) struct Entry {
     via: Option<MemberId>,
 }
 
+struct Event {
+    occurred_at: Instant,
+    at: Instant,
+    today: DayNumber,
+    movement: Movement,
+    moves_expiry_to: Option<Instant>,
+    kind: Kind,
+}
+
+/// What happened: orders alone were stored otherwise. The second format has the same.
+pub(super) struct Kind(pub(super) EntryKind);
+
+impl Layout for Kind {
+    fn write(&self, _: &mut Vec<u8>) {
+        unreachable!("a former format is read and never written")
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Kind, Damaged> {
+        let mut after = from.clone();
+        let kind = match u32::read(&mut after)? {
+            0 => EntryKind::OrderEarned(Box::new(Order::read(&mut after)?.into())),
+            15 => EntryKind::OrderRevised(Box::new(OrderRevised::read(&mut after)?.into())),
+            _ => return EntryKind::read(from).map(Kind),
+        };
+        *from = after;
+        Ok(Kind(kind))
+    }
+}
+
+/// See [`super::KeptOrder`]; entries of the second format have the same.
+pub(super) struct KeptOrder {
+    now: OrderNow,
+    drawn: Vec<(u32, u64)>,
+    credited: u64,
+    refunds: Vec<Vec<u8>>,
+    complete: bool,
+}
+
+/// See [`event::OrderNow`].
+struct OrderNow {
+    state: OrderState,
+    revision: u32,
+    revised: Option<Order>,
+    given: u64,
+    counted: u64,
+    growth_lost: u64,
+    was_above: bool,
+    revised_away: bool,
+}
+
+/// See [`event::Order`].
+struct Order {
+    brand: BrandId,
+    order_id: OrderId,
+    day: DayNumber,
+    channel: Option<OrderChannel>,
+    amount: Money,
+    lines: Vec<OrderLine>,
+    tier: TierId,
+    version: u32,
+    calculated: u64,
+    granted: u64,
+    growth: u64,
+    lot: Option<OrderLot>,
+}
+
+/// See [`event::OrderRevised`].
+struct OrderRevised {
+    revision: u32,
+    order: Order,
+    counted: u64,
+    added: u64,
+    taken: u64,
+    remained: Money,
+    rest_before: Fraction,
+    reopens: bool,
+    closes: bool,
+    after: OrderState,
+}
+
 layout! {
     struct Entry {
         member, seq, previous, by, version, recorded_at, event, balance_after, outcome, content, order, cancelled,
         blocks, charged, via,
+    }
+}
+layout! { struct Event { occurred_at, at, today, movement, moves_expiry_to, kind } }
+layout! { struct KeptOrder { now, drawn, credited, refunds, complete } }
+layout! {
+    struct OrderNow { state, revision, revised, given, counted, growth_lost, was_above, revised_away }
+}
+layout! {
+    struct Order {
+        brand, order_id, day, channel, amount, lines, tier, version, calculated, granted, growth, lot,
+    }
+}
+layout! {
+    struct OrderRevised {
+        revision, order, counted, added, taken, remained, rest_before, reopens, closes, after,
+    }
+}
+
+impl From<Order> for event::Order {
+    fn from(order: Order) -> event::Order {
+        event::Order {
+            brand: order.brand,
+            order_id: order.order_id,
+            day: order.day,
+            channel: order.channel,
+            amount: order.amount,
+            lines: order.lines,
+            tier: order.tier,
+            version: order.version,
+            calculated: order.calculated,
+            granted: order.granted,
+            growth: order.growth,
+            lot: order.lot,
+            boosts: None,
+            referral: None,
+        }
+    }
+}
+
+impl From<OrderRevised> for event::OrderRevised {
+    fn from(revised: OrderRevised) -> event::OrderRevised {
+        event::OrderRevised {
+            revision: revised.revision,
+            order: revised.order.into(),
+            counted: revised.counted,
+            added: revised.added,
+            taken: revised.taken,
+            remained: revised.remained,
+            rest_before: revised.rest_before,
+            reopens: revised.reopens,
+            closes: revised.closes,
+            after: revised.after,
+        }
+    }
+}
+
+impl From<OrderNow> for event::OrderNow {
+    fn from(now: OrderNow) -> event::OrderNow {
+        event::OrderNow {
+            state: now.state,
+            revision: now.revision,
+            revised: now.revised.map(|order| Box::new(order.into())),
+            given: now.given,
+            counted: now.counted,
+            growth_lost: now.growth_lost,
+            was_above: now.was_above,
+            revised_away: now.revised_away,
+        }
+    }
+}
+
+impl From<KeptOrder> for super::KeptOrder {
+    fn from(kept: KeptOrder) -> super::KeptOrder {
+        let KeptOrder { now, drawn, credited, refunds, complete } = kept;
+        super::KeptOrder { now: now.into(), drawn, credited, refunds, complete }
+    }
+}
+
+impl From<Event> for event::Event {
+    fn from(event: Event) -> event::Event {
+        let Event { occurred_at, at, today, movement, moves_expiry_to, kind } = event;
+        event::Event { occurred_at, at, today, movement, moves_expiry_to, kind: kind.0 }
     }
 }
 
@@ -43,11 +214,11 @@ impl From<Entry> for EntryRecord {
             by: entry.by,
             version: entry.version,
             recorded_at: entry.recorded_at,
-            event: entry.event,
+            event: entry.event.into(),
             balance_after: entry.balance_after,
             outcome: entry.outcome,
             content: entry.content,
-            order: entry.order,
+            order: entry.order.map(super::KeptOrder::from),
             cancelled: entry.cancelled,
             blocks: entry.blocks,
             charged: entry.charged,

@@ -227,6 +227,8 @@ impl From<Order> for event::Order {
             granted,
             growth,
             lot,
+            boosts: None,
+            referral: None,
         }
     }
 }

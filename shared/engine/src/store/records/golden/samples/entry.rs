@@ -4,14 +4,14 @@ use domain::{
     brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, Movement, Order,
-        OrderLine, OrderLot, OrderNow, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
-        TierCause,
+        OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded, OrderRevised, OrderState,
+        RedemptionCancelled, ReferralState, Share, TierCause,
     },
     id::{
         ActivityId, ActivityRef, BadgeId, BalanceId, BrandId, MergeId, OrderChannel, OrderId, OrderLineId,
         RedemptionId, RedemptionPart, TierId,
     },
-    member::{Absorbed, OrderStats, Periods, Status},
+    member::{Absorbed, MemberId, OrderStats, Periods, Status},
     merge::{Kept, MergedAway, MergedIn, Parted, PartedFrom},
     number::{Fraction, Money, Quantity, SignedMoney},
     time::{DayNumber, Instant},
@@ -44,7 +44,27 @@ fn order() -> Order {
         granted: 106,
         growth: 88,
         lot: Some(OrderLot { expires_at: Some(AT), held_until: Some(LONG_AGO) }),
+        boosts: None,
+        referral: None,
     }
+}
+
+fn boosted() -> Order {
+    let boost = |id: &str, applies| OrderBoost { id: text(id), applies };
+    Order { boosts: Some(vec![boost("member-day", true), boost("tea-hour", false)]), ..order() }
+}
+
+fn referred(state: ReferralState) -> EntryKind {
+    let points = match state {
+        ReferralState::Held | ReferralState::Done => 100,
+        ReferralState::Open | ReferralState::Review | ReferralState::Void => 0,
+    };
+    let referral = OrderReferral { referrer: MemberId([2; 16]), friend: ID, state, points };
+    EntryKind::OrderEarned(Box::new(Order {
+        boosts: Some(Vec::new()),
+        referral: Some(referral),
+        ..order()
+    }))
 }
 
 fn activity() -> ActivityEarned {
@@ -196,6 +216,12 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("order_earned_weighed", EntryKind::OrderEarned(Box::new(weighed))),
         ("order_earned_bare", EntryKind::OrderEarned(Box::new(bare))),
         ("order_earned_never_ends", EntryKind::OrderEarned(Box::new(unlimited))),
+        ("order_earned_boosted", EntryKind::OrderEarned(Box::new(boosted()))),
+        ("order_earned_referred", referred(ReferralState::Held)),
+        ("order_earned_in_review", referred(ReferralState::Review)),
+        ("order_earned_done", referred(ReferralState::Done)),
+        ("order_earned_open", referred(ReferralState::Open)),
+        ("order_earned_void", referred(ReferralState::Void)),
         ("activity_earned", EntryKind::ActivityEarned(activity())),
         (
             "activity_earned_bare",
