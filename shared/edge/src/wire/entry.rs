@@ -3,7 +3,10 @@
 
 use domain::{
     event::{BadgeStep, EntryKind, MergeStep, Redemption, Row, Share, TierCause},
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, MergeId, OrderId, RedemptionId, RedemptionPart, TierId},
+    id::{
+        ActivityId, ActivityRef, BadgeId, BrandId, MergeId, OfferId, OrderId, RedemptionId, RedemptionPart,
+        TierId,
+    },
     member::{Member, MemberId},
 };
 use engine::records::{EntryRecord, Outcome};
