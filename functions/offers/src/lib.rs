@@ -6,10 +6,10 @@ use edge::{
     Role, Route, Text, answer, asking, taking, wire,
 };
 use engine::{NotSaved, SavedOffer, SentOffer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What an answer says beside the document. Whoever sends back what was shown need not take it out.
-const BESIDE: [&str; 3] = ["id", "saved_by", "saved_at"];
+const BESIDE: [&str; 4] = ["id", "saved_by", "saved_at", "left"];
 
 answer! {
     /// A page of offers.
@@ -109,8 +109,17 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let saved = api.engine.programme().offer(&id, version).await?.ok_or_else(not_found)?;
 
-    let (_, zone) = api.engine.programme().currency_and_zone()?;
-    answer(zone, &saved).ok_or_else(broken)
+    let (currency, zone) = api.engine.programme().currency_and_zone()?;
+    let OfferDocument(mut document) = shown(zone, &saved).ok_or_else(broken)?;
+    if let (true, Value::Object(fields)) = (call.caller.is_staff(), &mut document) {
+        let shelf = api.engine.programme().offers().await?;
+        let newest = shelf.offer(&id).ok_or_else(not_found)?;
+        let left = api.engine.accounts().left_of_offer(newest, call.request.now).await?;
+        let budget = left.budget.map(|budget| budget.show(currency));
+        let left = json!({"stock": left.stock, "uses": left.uses, "budget": budget});
+        fields.insert("left".to_owned(), left);
+    }
+    Ok(Answer::new(200, &OfferDocument(document)))
 }
 
 async fn put(

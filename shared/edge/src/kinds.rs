@@ -12,7 +12,7 @@ use domain::{
     },
     json::{Json, Text as JsonText},
     number::{Figure, Quantity, SignedFigure},
-    shape::{COUNT, Field, Shape, optional},
+    shape::{COUNT, Field, Shape, optional, required},
     time::{Day, Instant, Month},
 };
 use serde::{Serialize, Serializer};
@@ -329,11 +329,19 @@ impl Serialize for ProgrammeDocument<Value> {
 pub struct OfferDocument<T>(pub T);
 
 /// What an answer says of an offer beside its document. Whoever sends back what was shown may leave it there.
-const OF_OFFER: [Field; 3] = [
+const OF_OFFER: [Field; 4] = [
     optional("id", Shape::Id, "the offer"),
     optional("saved_by", Shape::Text { max: 64 }, "who saved this version"),
     optional("saved_at", Shape::Instant, "when it was saved"),
+    optional("left", LEFT, "to staff: what is left of it; null without bounds"),
 ];
+
+/// What is left of an offer.
+const LEFT: Shape = Shape::Object(&[
+    required("stock", <OrNull<u64> as Kind>::SHAPE, "pieces that may be issued, in all and today"),
+    required("uses", <OrNull<u64> as Kind>::SHAPE, "uses, in all and today"),
+    required("budget", <OrNull<MoneyText> as Kind>::SHAPE, "money"),
+]);
 
 const OFFER_FIELDS: [Field; OF_OFFER.len() + domain::offer::FIELDS.len()] = {
     let mut fields = [OF_OFFER[0]; OF_OFFER.len() + domain::offer::FIELDS.len()];

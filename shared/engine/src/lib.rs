@@ -21,7 +21,7 @@ pub use access::{
     requests::{Request, RequestKey, Told},
     staff::ByStaff,
 };
-pub use accounts::{Accounts, Metered, Purchase, Usage};
+pub use accounts::{Accounts, Metered, Purchase, Usage, offers::OfferLeft};
 pub use engine::{Engine, Trials};
 pub use ledger::{
     Ledger,

@@ -75,12 +75,31 @@ impl Accounts {
     }
 }
 
-impl OfferAccount {
-    /// Where it stands.
-    pub(crate) fn key(&self) -> &Key {
-        &self.key
-    }
+/// What is left of an offer of what all members share; `None` without bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OfferLeft {
+    /// Pieces that may be issued, in all and today.
+    pub stock: Option<u64>,
+    /// Uses, in all and today.
+    pub uses: Option<u64>,
+    /// Money.
+    pub budget: Option<Money>,
+}
 
+impl Accounts {
+    /// What is left of an offer's newest version at that moment.
+    ///
+    /// # Errors
+    /// There is no programme yet, the store failed, or a record is unreadable.
+    pub async fn left_of_offer(&self, offer: &Offer, now: Instant) -> Result<OfferLeft, Error> {
+        let today = self.programme.timeline()?.newest().zone.day(now).number();
+        let account = self.whole_offer_account(&offer.id).await?;
+        let Left { uses, budget } = account.left(offer, now, today);
+        Ok(OfferLeft { stock: account.stock_left(&offer.stock, today), uses, budget })
+    }
+}
+
+impl OfferAccount {
     /// How many pieces are left of those limits, on that day; `None` without bounds.
     pub(crate) fn stock_left(&self, stock: &Limits, today: DayNumber) -> Option<u64> {
         let all = self.own.value.and(&self.others);

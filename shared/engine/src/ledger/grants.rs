@@ -260,13 +260,7 @@ impl Ledger {
         if let Some(order_id) = &ask.order_id {
             self.must_take_gifts(member, &ask.brand, order_id).await?;
         }
-        let before = issued.iter().filter_map(|(_, entry)| {
-            let issued = issued_by(entry)?;
-            let kept = entry.grant.as_deref();
-            let is_back = kept.is_some_and(|kept| kept.revoked.is_some() && kept.taken == 0);
-            Some(IssuedBefore { name: issued.name, pieces: if is_back { 0 } else { issued.pieces } })
-        });
-        let before = before.collect();
+        let before = issued.iter().filter_map(|(_, entry)| issued_before(entry)).collect();
         let limited = ask.is_limited();
         if let Some(turns) = turns.filter(|_| limited) {
             turns.take(&[Turn::Pool(&keys::offer_account(&ask.offer.id, keys::POOL))]).await;
@@ -327,6 +321,14 @@ impl Ledger {
         let grant = grant_of(issued, entry, member);
         Ok(Ok(Gathered { grant: Some(grant), account: Some(account), ..Gathered::default() }))
     }
+}
+
+/// What an entry has issued, as limits count it; `None` if it issues nothing.
+pub(crate) fn issued_before(entry: &EntryRecord) -> Option<IssuedBefore> {
+    let issued = issued_by(entry)?;
+    let kept = entry.grant.as_deref();
+    let is_back = kept.is_some_and(|kept| kept.revoked.is_some() && kept.taken == 0);
+    Some(IssuedBefore { name: issued.name, pieces: if is_back { 0 } else { issued.pieces } })
 }
 
 /// The member and all that it has absorbed.

@@ -16,6 +16,12 @@ pub fn grant_of(id: GrantId) -> Key {
     key(kind::GRANT, &[&id.0])
 }
 
+/// The id of the grant of such a key.
+pub fn grant_id(key: &Key) -> Option<GrantId> {
+    let own = key.as_bytes().get(2..).filter(|_| key.kind() == kind::GRANT)?;
+    own.try_into().ok().map(GrantId)
+}
+
 /// The offer's number, the window and the number within it of such a key.
 pub fn read_grant(key: &Key) -> Option<(u16, u32, u8)> {
     let own = key.as_bytes().get(2..).filter(|_| key.kind() == kind::GRANT)?;
