@@ -146,6 +146,11 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
+        functions: &[&evaluate_order::FUNCTION],
+        does: "What an order costs with offers. Nothing is written by it.",
+        ..ROW
+    },
+    Deployed {
         functions: &[&redeem::FUNCTION],
         does: "Points are spent on an order.",
         uses: &[(Ledger, Changes), (Accounts, Adds)],

@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BadgeId, BlockRef, BrandId, OrderChannel, OrderId,
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BlockRef, BrandId, OfferId, OrderChannel, OrderId,
         OrderLineId, RedemptionPart, ReferralCode, RefundId, TierId,
     },
     json::{Json, Text as JsonText},
@@ -176,7 +176,7 @@ macro_rules! ids {
     )*};
 }
 
-ids! { Shape::Id; ActivityId BadgeId BlockRef BrandId ReferralCode TierId }
+ids! { Shape::Id; ActivityId BadgeId BlockRef BrandId OfferId ReferralCode TierId }
 ids! { Shape::ShopId; ActivityRef AdjustmentId OrderChannel OrderId OrderLineId RedemptionPart RefundId }
 
 /// An id of the operator's or a shop's, as it is shown. A body holds the id's own type.

@@ -7,10 +7,11 @@ mod kept;
 mod member;
 mod order;
 mod partner;
+mod priced;
 mod tasks;
 
 use domain::{
-    id::{MergeId, RedemptionId},
+    id::{GrantId, MergeId, RedemptionId},
     member::MemberId,
     programme::Programme,
     time::{Instant, Zone},
@@ -34,6 +35,10 @@ pub use member::{
 };
 pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
+pub use priced::{
+    AppliedOffer, BlockedLine, Earns, LineDiscount, PricedDelivery, PricedLine, ReasonWord, UnitsAtPrice, UsablePoints,
+    Priced,
+};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
 use crate::{At, OrNull, Ulid};
@@ -70,6 +75,7 @@ shown! {
     MemberId: "mbr_";
     RedemptionId: "rdm_";
     MergeId: "mrg_";
+    GrantId: "grt_";
     PartnerKeyId: "pk_";
     Reference: "lnk_";
     RequestId: "req_";

@@ -61,6 +61,7 @@ pub enum Room {
     Access,
     Accounts,
     Ledger,
+    Offers,
     Partners,
     People,
     Programme,
