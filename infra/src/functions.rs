@@ -146,14 +146,19 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
+        functions: &[&evaluate_order::FUNCTION],
+        does: "What an order costs with offers. Nothing is written by it.",
+        ..ROW
+    },
+    Deployed {
         functions: &[&redeem::FUNCTION],
         does: "Points are spent on an order.",
         uses: &[(Ledger, Changes), (Accounts, Adds)],
         ..ROW
     },
     Deployed {
-        functions: &[&grants::FUNCTION],
-        does: "Staff issue offers to members, and take back what a member has.",
+        functions: &[&grants::FUNCTION, &grants::MEMBERS],
+        does: "Staff issue offers to members, and take back what a member has; what a member has and could have.",
         uses: &[(Ledger, Changes), (Accounts, Adds)],
         ..ROW
     },

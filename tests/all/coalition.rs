@@ -11,7 +11,7 @@ use crate::support::{Reply, Shop, program};
 /// The usual programme with partners.
 pub(crate) fn coalition() -> Value {
     let partner = |id: &str, may: &[&str], sees: &[&str]| json!({"id": id, "kind": "partner", "may": may, "sees": sees});
-    let all = ["earn", "redeem", "reverse"];
+    let all = ["earn", "redeem", "reverse", "use"];
     let mut program = program();
     let brands = program["brands"].as_array_mut().unwrap();
     brands.push(partner("tea", &all, &["tier", "balance"]));

@@ -25,6 +25,7 @@ mod difference;
 mod duplicates;
 mod erasure;
 mod errors;
+mod evaluate;
 mod exactly_once;
 mod failing;
 mod family;

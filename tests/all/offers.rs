@@ -399,8 +399,6 @@ async fn a_trial_saves_no_offer() {
 async fn what_nothing_obeys_yet_is_refused() {
     let shop = Shop::usual().await;
     for (pointer, value) in [
-        ("/offers", json!({"hold_minutes": 15})),
-        ("/points/pay", json!({"worth": "0.01"})),
         (
             "/referral",
             json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},

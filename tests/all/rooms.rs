@@ -9,8 +9,8 @@ use std::{
 use crate::tidy::{files, root};
 
 /// From the lowest to the highest: a room uses those before it, and none after it.
-const ROOMS: [&str; 8] =
-    ["store", "access", "programme", "accounts", "ledger", "partners", "people", "webhooks"];
+const ROOMS: [&str; 9] =
+    ["store", "access", "programme", "accounts", "ledger", "partners", "people", "offers", "webhooks"];
 
 /// The modules of the rooms by their paths (`ledger::act`), with their sources: without comments, and
 /// without tests, which may use what they like.

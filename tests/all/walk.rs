@@ -166,6 +166,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     (
         "POST",
+        "/evaluate-order",
+        r#"{{who},"brand":"{brand}","lines":[{"line_id":"1","quantity":1,"amount":"5.00"}]}"#,
+        [401, 401, 200, 200, 200, 200, 403, 403, 200, 404, 403, 200, 404],
+    ),
+    (
+        "POST",
         "/redeem",
         r#"{{who},"brand":"{brand}","points":1,"for":{"kind":"order","order_id":"{n}"}}"#,
         [401, 401, 200, 403, 200, 200, 403, 403, 200, 404, 403, 200, 404],

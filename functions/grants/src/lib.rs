@@ -1,4 +1,7 @@
-//! `/grants`: staff issue offers to members, and take back what a member has.
+//! `/grants`: staff issue offers to members, and take back what a member has. And what a member has and could have, below
+//! the paths of the function `members`.
+
+mod members;
 
 use domain::{
     id::{BrandId, GrantId, IssueId, OfferId, OrderId},
@@ -43,6 +46,8 @@ body! {
         reason: Text<500>,
     }
 }
+
+pub use members::MEMBERS;
 
 /// The function.
 pub static FUNCTION: Function = Function {

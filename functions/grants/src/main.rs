@@ -1,5 +1,5 @@
 //! The Lambda function.
 
 fn main() -> std::process::ExitCode {
-    lambda::run(&grants::FUNCTION)
+    lambda::run_with(&grants::FUNCTION, &[&grants::MEMBERS])
 }

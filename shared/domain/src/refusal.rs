@@ -45,6 +45,11 @@ pub enum Refusal {
     NotAdmitted,
     /// The programme takes an identity only if somebody vouches for it, or it is proved.
     ProofRequired,
+    /// The best coupons of an order are to be chosen among more than [`CHOICES_MAX`](crate::offer::price::CHOICES_MAX).
+    TooManyChoices {
+        /// Among how many.
+        choices: usize,
+    },
     /// The programme has no such brand.
     BrandNotFound,
     /// The programme has no such badge.

@@ -235,7 +235,7 @@ impl Api {
     }
 
     /// Whether the newest programme lets the partner see what a member can spend.
-    fn sees_balance(&self, caller: &Caller) -> bool {
+    pub fn sees_balance(&self, caller: &Caller) -> bool {
         // Without a programme nobody is a partner.
         let partner = caller.brand.as_ref().and_then(|brand| self.partner(brand).ok().flatten());
         partner.is_some_and(|(_, sees)| sees.balance)

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use engine::{
+use engine::{CouponName, 
     Engine, Error,
     id::{CallerId, KeyHash, PartnerKeyId},
     keys,
@@ -26,6 +26,9 @@ use crate::{
     sealed::Sealed,
     wire::Shown,
 };
+
+/// Who sends codes of offers: a caller, and for whom as it says so.
+pub type CodeSender = (By, Option<String>);
 
 /// What every function gets.
 pub struct Api {
@@ -45,6 +48,8 @@ pub struct Api {
     pub rates: Option<Rates>,
     /// How often a partner may send a wrong link code.
     pub guesses: Rates,
+    /// How many codes of offers that are not usable a caller may send for one of its customers.
+    pub codes: Rates<CodeSender>,
     /// Whether webhooks may point to this machine and to plain HTTP, for tests.
     pub local_webhooks: bool,
     callers: RwLock<HashMap<KeyHash, Arc<Caller>>>,
@@ -78,6 +83,7 @@ impl Api {
             origins: Vec::new(),
             rates: Policy::requests(RATE_LIMIT).map(Rates::new),
             guesses: Rates::new(Policy::wrong_codes()),
+            codes: Rates::new(Policy::unusable_codes()),
             local_webhooks: false,
             callers: RwLock::default(),
             partners: RwLock::default(),
@@ -114,6 +120,7 @@ impl Api {
             origins: Vec::new(),
             rates: None,
             guesses: Rates::new(Policy::wrong_codes()),
+            codes: Rates::new(Policy::unusable_codes()),
             local_webhooks: self.local_webhooks,
             callers: RwLock::new(reading(&self.callers).clone()),
             partners: RwLock::new(reading(&self.partners).clone()),
@@ -122,6 +129,15 @@ impl Api {
         };
         api.freshness.was_read(api.clock.steady());
         api
+    }
+
+    /// Names of coupons as they are shown.
+    pub fn shown_names(&self, names: &[CouponName]) -> Vec<CouponName> {
+        let shown = |name: &CouponName| match name {
+            CouponName::Grant(id) => CouponName::Grant(id.map(|id| self.secrets.shown_grant(id))),
+            CouponName::Sent(_) | CouponName::Code(_) => name.clone(),
+        };
+        names.iter().map(shown).collect()
     }
 
     /// Rereads the callers, partners' keys and the programme's versions.
@@ -216,9 +232,32 @@ impl Api {
         self.guesses.take(call.caller.by, self.clock.steady()).check()?;
         let tried = try_it.await;
         if !tried.as_ref().is_err_and(|problem| problem.status() == 404) {
-            self.guesses.give_back(call.caller.by);
+            self.guesses.give_back(&call.caller.by);
         }
         tried
+    }
+
+    /// Tries so many codes of offers, which a caller may get wrong only a limited number of times a minute for each of its
+    /// customers; says how many of them were usable.
+    ///
+    /// # Errors
+    /// 429 `too_many_requests` if too many were wrong; or its own error.
+    pub async fn with_codes<T>(
+        &self,
+        (call, client, codes): (&Call, Option<&str>, usize),
+        try_them: impl Future<Output = Result<(T, usize), Problem>>,
+    ) -> Result<T, Problem> {
+        let sender = (call.caller.by, client.map(str::to_owned));
+        for taken in 0..codes {
+            if let Err(problem) = self.codes.take(sender.clone(), self.clock.steady()).check() {
+                (0..taken).for_each(|_| self.codes.give_back(&sender));
+                return Err(problem);
+            }
+        }
+        let tried = try_them.await;
+        let usable = tried.as_ref().map_or(codes, |(_, usable)| *usable);
+        (0..usable.min(codes)).for_each(|_| self.codes.give_back(&sender));
+        tried.map(|(done, _)| done)
     }
 
     /// A new id: a ULID of that moment.

@@ -226,6 +226,8 @@ codes! {
     CurrencyMismatch 422 "currency_mismatch" "the order is not in the programme's currency" No Nothing Data::Plain("`currency`");
     /// a figure, a line of a settlement too, would pass 2^53 − 1, or a member 1,000 lots, 20 identities, 20 channels of consent or 20 link codes at once, or a brand its blocks, or the programme 20 webhooks or a brand 5; see the limits in [RULES.md](RULES.md#limits)
     LimitExceeded 422 "limit_exceeded" "a limit would be passed" No Nothing Data::Member("`limit`");
+    /// the best coupons are to be chosen among more than 12 that could be used: name some
+    TooManyChoices 422 "too_many_choices" "too many coupons to choose among" No Nothing Data::Member("`choices`: how many");
     /// the tag has a `when` in the programme, from which it follows
     TagHasRule 422 "tag_has_rule" "the tag follows from a rule" No Nothing Data::None;
     /// nobody vouches for the identity, and the programme asks for it (`identities.require_proof`); or the caller is a member's token; or a shop would close a member who has not proved to want it

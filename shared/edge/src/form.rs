@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use domain::{
+    id::GrantId,
     member::MemberId,
     number::{Currency, Money, SignedMoney},
     programme::Timeline,
@@ -56,6 +57,11 @@ impl<'a> Form<'a> {
     /// Notes a fault.
     pub fn fault(&mut self, pointer: impl Into<String>, code: &'static str, detail: &str) {
         self.faults.push(Fault::new(pointer, code, detail));
+    }
+
+    /// The grant that is shown as that.
+    pub fn grant(&self, shown: GrantId) -> GrantId {
+        self.api.secrets.grant_shown_as(shown)
     }
 
     /// A field that this kind of request requires: see [`need!`](crate::need).

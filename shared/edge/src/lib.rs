@@ -24,6 +24,7 @@ pub mod openapi;
 mod panics;
 mod partner;
 mod problem;
+mod quote;
 mod rate;
 mod reach;
 pub mod rekey;
@@ -40,7 +41,7 @@ pub mod webhook;
 pub mod wire;
 
 pub use answer::{Answer, KeptAnswer};
-pub use api::{Api, key_hash};
+pub use api::{Api, CodeSender, key_hash};
 pub use attributes::{AttributeSent, AttributeShown, AttributesSent, AttributesTold};
 pub use caller::{Caller, Role};
 pub use card::{
@@ -64,6 +65,7 @@ pub use notes::Notes;
 pub use panics::note_panics;
 pub use partner::partner_id;
 pub use problem::{Problem, checked};
+pub use quote::QUOTE_CHARS_MAX;
 pub use rate::{Policy, RATE_LIMIT, Rates, Standing};
 pub use reach::{Access, Members, Partners};
 pub use route::{Call, Function, Handler, Method, Responding, Route};

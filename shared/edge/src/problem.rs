@@ -128,6 +128,13 @@ impl Problem {
                 Code::TagHasRule,
                 format!("{tag} follows from its rule in the programme; only tags without `when` are set by hand"),
             ),
+            Refusal::TooManyChoices { choices } => {
+                let detail = format!(
+                    "the best are chosen among {} coupons at most, and {choices} could be used: name some, and choose them as listed",
+                    domain::offer::price::CHOICES_MAX
+                );
+                Problem::saying(Code::TooManyChoices, detail).with("choices", *choices)
+            }
             Refusal::IdentityNotFound => Problem::of(Code::IdentityNotFound),
             Refusal::LastIdentity => Problem::saying(
                 Code::LastIdentity,

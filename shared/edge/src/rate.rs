@@ -4,6 +4,7 @@
 use engine::records::By;
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -21,6 +22,9 @@ pub const RATE_LIMIT: u32 = 60_000;
 
 /// Wrong link codes a minute that a partner may send. Those under way count until they prove right.
 const WRONG_CODES_MAX: u32 = 100;
+
+/// Codes a minute that a caller may send for one of its customers and that are not usable there.
+const UNUSABLE_CODES_MAX: u32 = 10;
 
 /// The least number of callers in a map at which it is searched for those that may be forgotten.
 const CALLERS_KEPT: usize = 1_024;
@@ -47,6 +51,11 @@ impl Policy {
         Policy { name: "link-code", quota: WRONG_CODES_MAX, window: Duration::from_secs(60) }
     }
 
+    /// Codes of offers that are not usable.
+    pub(crate) fn unusable_codes() -> Policy {
+        Policy { name: "code", quota: UNUSABLE_CODES_MAX, window: Duration::from_secs(60) }
+    }
+
     /// What one request takes from the bucket, as the time until it comes back.
     fn cost(self) -> Duration {
         self.window / self.quota.max(1)
@@ -66,31 +75,31 @@ pub struct Standing {
 
 /// The buckets of all callers under one policy. A bucket is the moment at which it will be full.
 #[derive(Debug)]
-pub struct Rates {
+pub struct Rates<K = By> {
     policy: Policy,
-    buckets: Mutex<Buckets>,
+    buckets: Mutex<Buckets<K>>,
 }
 
-#[derive(Debug, Default)]
-struct Buckets {
-    full_at: HashMap<By, Instant>,
+#[derive(Debug)]
+struct Buckets<K> {
+    full_at: HashMap<K, Instant>,
     /// The number at which the full ones are forgotten.
     look_at: usize,
 }
 
-impl Rates {
+impl<K: Eq + Hash> Rates<K> {
     /// Full buckets for everybody.
-    pub fn new(policy: Policy) -> Rates {
-        Rates { policy, buckets: Mutex::default() }
+    pub fn new(policy: Policy) -> Rates<K> {
+        Rates { policy, buckets: Mutex::new(Buckets { full_at: HashMap::new(), look_at: 0 }) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Buckets> {
+    fn lock(&self) -> MutexGuard<'_, Buckets<K>> {
         #[expect(clippy::expect_used, reason = "only plain assignments happen under it")]
         self.buckets.lock().expect("nobody panics while holding it")
     }
 
     /// Takes a request out of the caller's bucket, if there is one in it.
-    pub fn take(&self, caller: By, now: Instant) -> Standing {
+    pub fn take(&self, caller: K, now: Instant) -> Standing {
         let (policy, cost) = (self.policy, self.policy.cost());
         let mut buckets = self.lock();
         buckets.forget_full(now);
@@ -107,16 +116,16 @@ impl Rates {
     }
 
     /// Puts one back that should not have counted.
-    pub fn give_back(&self, caller: By) {
+    pub fn give_back(&self, caller: &K) {
         let cost = self.policy.cost();
-        if let Some(full_at) = self.lock().full_at.get_mut(&caller) {
+        if let Some(full_at) = self.lock().full_at.get_mut(caller) {
             // A moment before the machine started is full as well.
             *full_at = full_at.checked_sub(cost).unwrap_or(*full_at);
         }
     }
 }
 
-impl Buckets {
+impl<K> Buckets<K> {
     /// A full bucket holds no information. The others are at most as many as the requests of one window.
     fn forget_full(&mut self, now: Instant) {
         if self.full_at.len() < self.look_at.max(CALLERS_KEPT) {
@@ -207,7 +216,7 @@ mod tests {
         let (rates, now) = (Rates::new(policy(3, 6)), Instant::now());
         for _ in 0..10 {
             rates.take(ONE, now).check().unwrap();
-            rates.give_back(ONE);
+            rates.give_back(&ONE);
         }
         let left = (0..5).map(|_| rates.take(ONE, now).check().is_ok());
         assert_eq!(left.collect::<Vec<_>>(), [true, true, true, false, false]);

@@ -30,6 +30,8 @@ pub enum Partners {
     MayRedeem,
     /// Calling, if the programme says that the brand may take back.
     MayReverse,
+    /// Calling, if the programme says that the brand may use offers.
+    MayUse,
 }
 
 /// What a member's token allows on a route.
@@ -121,6 +123,7 @@ impl Partners {
             Partners::MayEarn => may.earn,
             Partners::MayRedeem => may.redeem,
             Partners::MayReverse => may.reverse,
+            Partners::MayUse => may.use_offers,
         }
     }
 }

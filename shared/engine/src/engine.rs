@@ -8,6 +8,7 @@ use crate::{
     access::{Access, moment::Watch},
     accounts::Accounts,
     ledger::Ledger,
+    offers::Offers,
     partners::Partners,
     people::People,
     programme::Programmes,
@@ -29,6 +30,7 @@ struct Rooms {
     ledger: Ledger,
     partners: Partners,
     people: People,
+    offers: Offers,
     webhooks: Webhooks,
 }
 
@@ -69,8 +71,17 @@ impl Engine {
             ledger: ledger.clone(),
             partners: partners.clone(),
         };
+        let offers = Offers {
+            records: records.clone(),
+            access: access.clone(),
+            programme: programme.clone(),
+            accounts: accounts.clone(),
+            ledger: ledger.clone(),
+            people: people.clone(),
+        };
         let webhooks = Webhooks { records: records.clone(), access: access.clone() };
-        let rooms = Rooms { records, access, programme, accounts, ledger, partners, people, webhooks };
+        let rooms =
+            Rooms { records, access, programme, accounts, ledger, partners, people, offers, webhooks };
         Engine { rooms: Arc::new(rooms) }
     }
 
@@ -135,6 +146,11 @@ impl Engine {
     /// What is told outward.
     pub fn webhooks(&self) -> &Webhooks {
         &self.rooms.webhooks
+    }
+
+    /// What members have of offers.
+    pub fn offers(&self) -> &Offers {
+        &self.rooms.offers
     }
 
     /// The people behind members.

@@ -8,6 +8,7 @@ mod access;
 mod accounts;
 mod engine;
 mod ledger;
+mod offers;
 mod partners;
 mod people;
 mod programme;
@@ -32,6 +33,14 @@ pub use ledger::{
     read::{ChainPlace, Filter, LedgerEntry, Place},
     sweep::{Part, Swept},
     told::FoundOrder,
+    would::WouldEarn,
+};
+pub use offers::{
+    Offers,
+    draft::{DraftOrder, NamedGrant},
+    evaluation::Evaluated,
+    listing::{Closed, GrantsOf, OpenTo, in_state},
+    quote::{CouponName, OfferTag, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
 };
 pub use partners::{
     Partners,

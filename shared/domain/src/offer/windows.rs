@@ -1,7 +1,10 @@
 //! The windows that a member's number and a service's quota count over (rewards.md, 1, 2 and 7).
 
-use super::{Gives, Offer, Period, Window, openings::OwnDays};
-use crate::time::{Day, DayNumber, Instant, Zone};
+use super::{Gives, How, Offer, Period, Quota, Times, Window, openings::OwnDays};
+use crate::{
+    id::TierId,
+    time::{Day, DayNumber, Instant, Zone},
+};
 
 /// A window: what it is known by among those of its offer, and when it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +73,23 @@ fn week(day: DayNumber) -> i32 {
     (day.0 - 1).div_euclid(7)
 }
 
+impl Quota {
+    /// How often a member of that tier has it; `None` as often as it likes.
+    pub fn of(&self, tier: &TierId) -> Option<u64> {
+        let times = match self {
+            Quota::All(times) => *times,
+            Quota::ByTier { tiers, everyone } => {
+                let own = tiers.iter().find(|(id, _)| id == tier).map(|(_, times)| *times);
+                own.or(*everyone).unwrap_or(Times::Most(0))
+            }
+        };
+        match times {
+            Times::Most(most) => Some(most.into()),
+            Times::Unlimited => None,
+        }
+    }
+}
+
 impl Offer {
     /// What a member's number of it counts over: `per_member`, or the quota's period of a service; else for ever.
     pub fn window(&self) -> Window {
@@ -79,6 +99,15 @@ impl Offer {
         };
         let own = self.per_member.map(|own| own.per);
         own.or(quota).unwrap_or(Window::Ever)
+    }
+
+    /// How many a member of that tier may have of it in its window: the quota of an `auto` service, else `per_member`;
+    /// `None` without bounds.
+    pub fn most(&self, tier: &TierId) -> Option<u64> {
+        match &self.gives {
+            Gives::Service(service) if self.how == How::Auto => service.quota.of(tier),
+            _ => self.per_member.map(|own| own.n.into()),
+        }
     }
 
     /// The window that the moment is in, of somebody with those days.

@@ -54,6 +54,8 @@ pub struct May {
     pub redeem: bool,
     /// Refund its orders and cancel its redemptions.
     pub reverse: bool,
+    /// Price orders with offers, and use what members have of them.
+    pub use_offers: bool,
 }
 
 /// What a partner sees of a member.
@@ -162,7 +164,7 @@ pub(super) const BRAND: Shape = Shape::Object(&[
     optional("rate", Shape::Rate, "what its orders' points are multiplied by; 1 unless given"),
     optional(
         "may",
-        Shape::List { of: &Shape::OneOf(&["earn", "redeem", "reverse"]), min: 0, max: 3 },
+        Shape::List { of: &Shape::OneOf(&["earn", "redeem", "reverse", "use"]), min: 0, max: 4 },
         "what a partner may do; nothing unless given",
     ),
     optional(
@@ -197,6 +199,7 @@ pub(super) fn brand(json: &Json, at: &str, currency: Option<Currency>, faults: &
             earn: says("may", "earn"),
             redeem: says("may", "redeem"),
             reverse: says("may", "reverse"),
+            use_offers: says("may", "use"),
         },
         sees: Sees { tier: says("sees", "tier"), balance: says("sees", "balance") },
         issue_price: price("issue_price"),

@@ -8,6 +8,7 @@ mod kept;
 mod member;
 mod order;
 mod partner;
+mod priced;
 mod tasks;
 
 use domain::{
@@ -36,6 +37,10 @@ pub use member::{
 };
 pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
+pub use priced::{
+    AppliedOffer, BlockedLine, Earns, LineDiscount, PricedDelivery, PricedLine, ReasonWord, UnitsAtPrice, UsablePoints,
+    Priced,
+};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
 use crate::{At, OrNull, Ulid};

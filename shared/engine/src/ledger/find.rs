@@ -199,7 +199,7 @@ impl Ledger {
         Place { via: id, member, target, account }
     }
 
-    async fn member_of(&self, request: &Request, whom: &Whom) -> Result<Option<MemberId>, Error> {
+    pub(crate) async fn member_of(&self, request: &Request, whom: &Whom) -> Result<Option<MemberId>, Error> {
         match (whom, &request.brand) {
             (Whom::Id(id), _) => Ok(Some(*id)),
             (Whom::Identity(claim), _) => self.records.claimed_by(claim).await,

@@ -18,6 +18,7 @@ pub(crate) mod sweep;
 mod timely;
 pub(crate) mod told;
 pub(crate) mod weigh;
+pub(crate) mod would;
 
 use std::sync::Arc;
 

@@ -77,7 +77,7 @@ impl Ledger {
     }
 
     /// All that is wanted, at once.
-    async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         record: &MemberRecord,
         wants: Wants,

@@ -3,7 +3,10 @@
 //! Nothing is read of them until somebody asks. From then on an instance hears of a save as it hears of a version of
 //! the programme, by one small record in the same read.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use domain::{
     id::OfferId,
@@ -94,6 +97,50 @@ impl Programmes {
                 found.push(record);
             }
         }
+        Ok(found)
+    }
+
+    /// That version of an offer: it governs what was issued under it.
+    ///
+    /// # Errors
+    /// There is no programme yet, the store failed, or there is no such version, or it is unreadable.
+    pub async fn offer_version(&self, id: &OfferId, version: u32) -> Result<Arc<Offer>, Error> {
+        let place = (id.clone(), version);
+        let read = self.versions_of_offers(std::slice::from_ref(&place)).await?;
+        let missing = || Unreadable { key: keys::offer_version(id, version) };
+        Ok(read.get(&place).cloned().ok_or_else(missing)?)
+    }
+
+    /// These versions of offers, in few calls of the store, and in none where they are at hand.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn versions_of_offers(
+        &self,
+        places: &[(OfferId, u32)],
+    ) -> Result<HashMap<(OfferId, u32), Arc<Offer>>, Error> {
+        let programme = self.timeline()?.newest().version;
+        let shelf = self.known.shelf().unwrap_or_default();
+        let (mut found, mut missing) = (HashMap::new(), Vec::new());
+        for place in places {
+            let newest = shelf.offer(&place.0).filter(|newest| newest.version == place.1);
+            match newest.cloned().or_else(|| self.known.offer_version(programme, place)) {
+                Some(offer) => _ = found.insert(place.clone(), offer),
+                None => missing.push(place.clone()),
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        let records = self.offer_versions(&missing).await?;
+        let mut read = HashMap::with_capacity(missing.len());
+        for (place, record) in missing.into_iter().zip(&records) {
+            let offer = Arc::new(self.offer_of(&place, record)?);
+            read.insert(place, offer);
+        }
+        if !read.is_empty() {
+            self.known.keep_versions(programme, &read);
+        }
+        found.extend(read);
         Ok(found)
     }
 

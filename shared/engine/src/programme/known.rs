@@ -2,17 +2,30 @@
 //! been marked as used.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use domain::programme::Timeline;
+use domain::{id::OfferId, offer::Offer, programme::Timeline};
 use tokio::sync::Mutex;
 
 use crate::{
     programme::shelf::Shelf,
     store::{Key, Version},
 };
+
+/// Versions of offers that are kept at hand beside the newest ones.
+const VERSIONS_KEPT: usize = 1_000;
+
+/// A version of an offer.
+pub(super) type VersionPlace = (OfferId, u32);
+
+/// Versions of offers that were read, as they are read under one version of the programme.
+#[derive(Default)]
+struct ReadVersions {
+    programme: u32,
+    offers: HashMap<VersionPlace, Arc<Offer>>,
+}
 
 /// What this instance knows of the programme.
 #[derive(Default)]
@@ -24,6 +37,8 @@ pub(super) struct Known {
     /// The commit that saved an offer last, as this instance has heard: none before the first. `None` if it has heard
     /// nothing, or has itself saved one since.
     offers_saved: RwLock<Option<Option<Version>>>,
+    /// Versions of offers by which older grants are governed.
+    offer_versions: RwLock<ReadVersions>,
     /// Held while the programme is reread: an earlier read must not replace a later one.
     pub(super) refreshing: Mutex<()>,
 }
@@ -35,7 +50,8 @@ impl Known {
         let used = RwLock::new(reading(&self.used).clone());
         let shelf = RwLock::new(reading(&self.shelf).clone());
         let offers_saved = RwLock::new(*reading(&self.offers_saved));
-        Known { versions, used, shelf, offers_saved, refreshing: Mutex::default() }
+        let (offer_versions, refreshing) = (RwLock::default(), Mutex::default());
+        Known { versions, used, shelf, offers_saved, offer_versions, refreshing }
     }
 
     /// Every version of the programme; `None` before the first.
@@ -75,6 +91,22 @@ impl Known {
     /// Notes that an offer was saved here: the next who asks for offers reads it. For the holder of the turn.
     pub(super) fn doubt_offers(&self) {
         *writing(&self.offers_saved) = None;
+    }
+
+    /// The version of an offer, if it was read under that version of the programme.
+    pub(super) fn offer_version(&self, programme: u32, place: &VersionPlace) -> Option<Arc<Offer>> {
+        let read = reading(&self.offer_versions);
+        read.offers.get(place).filter(|_| read.programme == programme).cloned()
+    }
+
+    /// Keeps versions of offers at hand. They never change, so that all are forgotten where they would be too many.
+    pub(super) fn keep_versions(&self, programme: u32, offers: &HashMap<VersionPlace, Arc<Offer>>) {
+        let mut read = writing(&self.offer_versions);
+        if read.programme != programme || read.offers.len() + offers.len() > VERSIONS_KEPT {
+            *read = ReadVersions { programme, offers: HashMap::new() };
+        }
+        let kept = offers.iter().take(VERSIONS_KEPT).map(|(place, offer)| (place.clone(), offer.clone()));
+        read.offers.extend(kept);
     }
 
     pub(super) fn is_marked(&self, key: &Key) -> bool {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use domain::{
-    id::OfferId,
-    offer::{Offer, code::fold},
+    id::{BrandId, OfferId},
+    offer::{Gives, How, Offer, code::fold},
 };
 
 use crate::store::Version;
@@ -21,6 +21,8 @@ pub struct Shelf {
     /// The number of each, and the offer of each number.
     numbers: BTreeMap<OfferId, u16>,
     numbered: HashMap<u16, OfferId>,
+    /// By brand what may come to an order there by itself.
+    autos: HashMap<BrandId, Vec<Arc<Offer>>>,
     saved: Option<Version>,
 }
 
@@ -38,7 +40,8 @@ impl Shelf {
         let open = offers.values().filter(|offer| !offer.suspended);
         let word = |offer: &Arc<Offer>| Some((fold(offer.word.as_ref()?), offer.clone()));
         let words = open.filter_map(word).collect();
-        Shelf { offers, words, numbers, numbered, saved }
+        let autos = autos(&offers);
+        Shelf { offers, words, numbers, numbered, autos, saved }
     }
 
     /// The newest version of that offer.
@@ -66,8 +69,28 @@ impl Shelf {
         self.words.get(&fold(typed))
     }
 
+    /// The `auto` discounts and `access` offers that may be used at that brand, by id; none that is suspended.
+    pub(crate) fn autos(&self, brand: &BrandId) -> &[Arc<Offer>] {
+        self.autos.get(brand).map_or(&[], Vec::as_slice)
+    }
+
     /// The commit that saved the last of them.
     pub(super) fn saved(&self) -> Option<Version> {
         self.saved
     }
+}
+
+/// By brand the offers that come to an order by themselves, or keep its lines back.
+fn autos(offers: &BTreeMap<OfferId, Arc<Offer>>) -> HashMap<BrandId, Vec<Arc<Offer>>> {
+    let mut autos: HashMap<BrandId, Vec<Arc<Offer>>> = HashMap::new();
+    let comes = |offer: &Offer| {
+        let kind = matches!(offer.gives, Gives::Discount(_) | Gives::Access { .. });
+        kind && offer.how == How::Auto && !offer.suspended
+    };
+    for offer in offers.values().filter(|offer| comes(offer)) {
+        for brand in &offer.brands {
+            autos.entry(brand.clone()).or_default().push(offer.clone());
+        }
+    }
+    autos
 }

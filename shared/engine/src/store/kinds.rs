@@ -64,6 +64,7 @@ pub enum Room {
     Access,
     Accounts,
     Ledger,
+    Offers,
     Partners,
     People,
     Programme,

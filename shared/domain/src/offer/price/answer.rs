@@ -234,6 +234,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every word on the wire, in the order in which the first that holds is told.
+    pub const WORDS: &[&str] = &[
+        "code_not_usable",
+        "grant_not_found",
+        "not_eligible",
+        "revoked",
+        "used",
+        "given",
+        "held",
+        "expired",
+        "not_yet",
+        "member_limit",
+        "offer_not_open",
+        "not_matching",
+        "below_minimum",
+        "sold_out",
+        "budget_exhausted",
+        "excluded_by",
+        "no_effect",
+        "not_chosen",
+    ];
+
     /// The word on the wire.
     pub fn word(&self) -> &'static str {
         match self {

@@ -1,0 +1,5 @@
+//! The Lambda function.
+
+fn main() -> std::process::ExitCode {
+    lambda::run(&evaluate_order::FUNCTION)
+}

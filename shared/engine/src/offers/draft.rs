@@ -1,0 +1,95 @@
+//! Orders that are to be priced, as callers send them.
+
+use domain::{
+    id::{BrandId, GrantId, MemberId, OfferId, OrderChannel},
+    number::Money,
+    offer::price::{self, Choose, DraftLine, PointsAsked},
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    ledger::act::Whom,
+    store::records::layout::{Layout as _, layout},
+};
+
+/// An order that is not placed yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DraftOrder {
+    /// Whose it is; a guest's without.
+    pub whom: Option<Whom>,
+    /// Where it is placed.
+    pub brand: BrandId,
+    /// The channel that it is placed through, if the shop says so.
+    pub channel: Option<OrderChannel>,
+    /// What is bought; nothing, of a use without an order.
+    pub lines: Vec<DraftLine>,
+    /// What its delivery costs, if it has one.
+    pub delivery: Option<Money>,
+    /// How many pieces of each item or service are used; 1 with an order.
+    pub pieces: u64,
+    /// The grants that are to be used, in their order.
+    pub grants: Vec<NamedGrant>,
+    /// The codes that are to be used, as they were typed, behind the grants.
+    pub codes: Vec<String>,
+    /// Whether coupons apply as they are listed, or the best of them.
+    pub choose: Choose,
+    /// How many points the member would pay with, if it asks.
+    pub points: Option<PointsAsked>,
+}
+
+/// A grant as a draft names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamedGrant {
+    /// As it was sent: a grant's id, or an offer's, which stands for one of the member's grants of it.
+    pub sent: String,
+    /// The grant, where it is named by its own id.
+    pub id: Option<GrantId>,
+}
+
+impl NamedGrant {
+    /// The offer whose id it is, if it may be one.
+    pub(crate) fn offer(&self) -> Option<OfferId> {
+        self.sent.parse().ok()
+    }
+}
+
+/// What tells an order from others: everything that prices depend on, but for coupons and points.
+struct Content {
+    member: Option<MemberId>,
+    brand: BrandId,
+    channel: Option<OrderChannel>,
+    delivery: Option<Money>,
+    lines: Vec<DraftLine>,
+}
+
+layout! { struct Content { member, brand, channel, delivery, lines } }
+layout! { struct DraftLine { line_id, sku, category, quantity, amount } }
+
+impl DraftOrder {
+    /// The draft as it is priced.
+    pub(crate) fn priced(&self) -> price::Draft<'_> {
+        price::Draft {
+            brand: &self.brand,
+            channel: self.channel.as_ref().map(OrderChannel::as_str),
+            lines: &self.lines,
+            delivery: self.delivery,
+            pieces: self.pieces,
+            choose: self.choose,
+            points: self.points,
+        }
+    }
+
+    /// The hash of what the order is, whatever coupons and points are asked for: a quote is good for no other.
+    pub(crate) fn hash(&self, member: Option<MemberId>) -> [u8; 32] {
+        let content = Content {
+            member,
+            brand: self.brand.clone(),
+            channel: self.channel.clone(),
+            delivery: self.delivery,
+            lines: self.lines.clone(),
+        };
+        let mut bytes = Vec::new();
+        content.write(&mut bytes);
+        Sha256::digest(&bytes).into()
+    }
+}

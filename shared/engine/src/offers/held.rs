@@ -1,0 +1,179 @@
+//! What members hold of offers, and what is left of what all of them share.
+
+use std::{collections::HashMap, sync::Arc};
+
+use domain::{
+    decide::IssuedBefore,
+    id::{BrandId, OfferId},
+    member::Member,
+    offer::{
+        How, Offer,
+        grant::{Grant, HeldBy},
+    },
+    time::Instant,
+};
+
+pub(crate) use crate::accounts::offers::Left;
+use crate::{
+    ledger::grants::{family, grant_of, issued_before, issued_by},
+    offers::Offers,
+    programme::shelf::Shelf,
+    store::{
+        Key, Version,
+        error::Error,
+        keys,
+        records::{EntryRecord, WindowRecord, decode},
+    },
+};
+
+/// What a member has of offers, with all records it has absorbed: grants in order of issue, and what was taken in
+/// windows.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    /// Grants that were issued, and what has been taken of `auto` offers.
+    pub(crate) grants: Vec<Grant>,
+    /// What each record is, by the place of its grant.
+    pub(crate) records: Vec<HeldAs>,
+    /// What was taken in windows, of offers that are had by codes too.
+    pub(crate) windows: Vec<TakenWindow>,
+    /// The order or use whose own holds take nothing from it.
+    pub(crate) own: Option<(BrandId, HeldBy)>,
+    now: Option<Instant>,
+}
+
+/// The record behind a grant.
+pub(crate) enum HeldAs {
+    /// An entry, which issued it.
+    Issued(Box<EntryRecord>, Key, Version),
+    /// A window, by its place among them.
+    Window(usize),
+}
+
+/// What was taken in a window of an offer that is not issued.
+pub(crate) struct TakenWindow {
+    pub(crate) key: Key,
+    pub(crate) version: Version,
+    /// The window's number.
+    pub(crate) window: u32,
+    pub(crate) record: WindowRecord,
+}
+
+impl Holdings {
+    /// Pieces of an `auto` or `code` offer taken in that window, with what is held by others.
+    pub(crate) fn taken(&self, offer: &OfferId, window: u32) -> u64 {
+        let own = self.windows.iter().filter(|taken| taken.record.offer == *offer && taken.window == window);
+        own.map(|taken| self.taken_of(&taken.record)).sum()
+    }
+
+    fn taken_of(&self, record: &WindowRecord) -> u64 {
+        let held = record.held.iter().filter(|held| {
+            let is_own = self.own.as_ref().is_some_and(|(brand, by)| (brand, by) == (&held.brand, &held.by));
+            !is_own && self.now.is_none_or(|now| now < held.until)
+        });
+        u64::from(record.taken) + held.map(|held| u64::from(held.pieces)).sum::<u64>()
+    }
+
+    /// What was issued of an offer.
+    pub(crate) fn issued(&self, offer: &OfferId) -> impl Iterator<Item = IssuedBefore> {
+        self.records.iter().filter_map(move |held| match held {
+            HeldAs::Issued(entry, ..) => issued_by(entry)
+                .filter(|issued| issued.offer == *offer)
+                .and_then(|_| issued_before(entry)),
+            HeldAs::Window(_) => None,
+        })
+    }
+
+    /// What was taken of an `auto` offer in a window, as a grant: of the quantity that the newest version gives a member of
+    /// the tier in effect.
+    fn window_as_grant(&self, taken: &TakenWindow, newest: &Offer, member: &Member, now: Instant) -> Grant {
+        let record = &taken.record;
+        let most = newest.most(member.tier_in_effect());
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let held = record.held.iter().find(|held| now < held.until);
+        let has_left = matches!(
+            member.status,
+            domain::member::Status::Closed | domain::member::Status::Erased
+        );
+        Grant {
+            id: keys::grant_id(&taken.key),
+            offer: record.offer.clone(),
+            version: newest.version,
+            member: member.id,
+            quantity: most.map(small),
+            left: most.map(|most| small(most.saturating_sub(record.taken.into()))),
+            valid_from: record.begin.unwrap_or(record.since),
+            valid_until: record.end,
+            revoked: has_left,
+            given_until: None,
+            held: held.map(|held| held.shown()),
+            source: How::Auto,
+            issued_at: Some(record.since),
+        }
+    }
+}
+
+impl Offers {
+    /// What the member holds then.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub(crate) async fn holdings(
+        &self,
+        shelf: &Shelf,
+        member: &Member,
+        now: Instant,
+    ) -> Result<Holdings, Error> {
+        let mut holdings = Holdings { now: Some(now), ..Holdings::default() };
+        let mut all: Vec<(Grant, u64, HeldAs)> = Vec::new();
+        for holder in family(member) {
+            for (key, record) in self.records.scan_all(keys::grants(holder)).await? {
+                let Some((_, window, number)) = keys::read_grant(&key) else { continue };
+                if number == 0 {
+                    let taken: WindowRecord = decode(&key, &record.value)?;
+                    if taken.holder == holder {
+                        let version = record.version;
+                        holdings.windows.push(TakenWindow { key, version, window, record: taken });
+                    }
+                    continue;
+                }
+                let entry: EntryRecord = decode(&key, &record.value)?;
+                let Some(issued) = issued_by(&entry).filter(|issued| issued.name.holder == holder) else {
+                    continue;
+                };
+                let grant = grant_of(issued, &entry, member);
+                all.push((grant, entry.seq, HeldAs::Issued(Box::new(entry), key, record.version)));
+            }
+        }
+        for (place, taken) in holdings.windows.iter().enumerate() {
+            let newest = shelf.offer(&taken.record.offer).filter(|newest| newest.how == How::Auto);
+            if let Some(newest) = newest {
+                let grant = holdings.window_as_grant(taken, newest, member, now);
+                all.push((grant, u64::MAX, HeldAs::Window(place)));
+            }
+        }
+        all.sort_by_key(|(grant, seq, _)| (grant.issued_at, *seq));
+        for (grant, _, held) in all {
+            holdings.grants.push(grant);
+            holdings.records.push(held);
+        }
+        Ok(holdings)
+    }
+
+    /// What is left of these offers' newest versions; of one without bounds nothing is told.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub(crate) async fn left(
+        &self,
+        offers: &[Arc<Offer>],
+        now: Instant,
+    ) -> Result<HashMap<OfferId, Left>, Error> {
+        let today = self.programme.timeline()?.newest().zone.day(now).number();
+        let mut left = HashMap::new();
+        for offer in offers {
+            let account = self.accounts.whole_offer_account(&offer.id).await?;
+            left.insert(offer.id.clone(), account.left(offer, now, today));
+        }
+        Ok(left)
+    }
+}

@@ -1,0 +1,25 @@
+//! Offers 权益 in use: what members hold of them, and what orders cost with them.
+
+mod appraisal;
+mod customer;
+pub(crate) mod draft;
+pub(crate) mod evaluation;
+pub(crate) mod held;
+pub(crate) mod listing;
+pub(crate) mod quote;
+
+use crate::{
+    access::Access, accounts::Accounts, ledger::Ledger, people::People, programme::Programmes, store::Records,
+};
+
+/// What members have of offers. Cheap to clone.
+#[derive(Clone)]
+#[expect(dead_code, reason = "what is issued and used is written through the others")]
+pub struct Offers {
+    pub(crate) records: Records,
+    pub(crate) access: Access,
+    pub(crate) programme: Programmes,
+    pub(crate) accounts: Accounts,
+    pub(crate) ledger: Ledger,
+    pub(crate) people: People,
+}
