@@ -8,6 +8,7 @@ mod grants;
 mod revision;
 mod row;
 mod told;
+mod uses;
 
 use std::collections::HashMap;
 
@@ -31,6 +32,7 @@ pub use grants::{GrantIssued, GrantName, GrantRevoked};
 pub use revision::{OrderNow, OrderRevised};
 pub use row::{Row, WORDS};
 pub use told::{EventType, Hearers};
+pub use uses::{OfferTaken, OfferUsed, UseReversed};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -188,6 +190,10 @@ pub enum EntryKind {
     GrantIssued(Box<GrantIssued>),
     /// A grant of an offer was taken back.
     GrantRevoked(Box<GrantRevoked>),
+    /// Offers were used.
+    OfferUsed(Box<OfferUsed>),
+    /// A use of offers came back, in part or whole.
+    UseReversed(Box<UseReversed>),
 }
 
 /// Why a tier changed.

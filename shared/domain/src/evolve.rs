@@ -121,6 +121,8 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         | EntryKind::RedemptionCancelled(_)
         | EntryKind::GrantIssued(_)
         | EntryKind::GrantRevoked(_)
+        | EntryKind::OfferUsed(_)
+        | EntryKind::UseReversed(_)
         | EntryKind::Adjusted { .. } => {}
     }
 }

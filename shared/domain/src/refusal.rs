@@ -167,6 +167,12 @@ pub enum Refusal {
         /// What it is, in points.
         points: u64,
     },
+    /// There is no such use.
+    UseNotFound,
+    /// What was set aside is free again: the hold has ended.
+    HoldExpired,
+    /// The quote is no longer good, or was never given.
+    QuoteExpired,
     /// Something was asked under that name before, with other content.
     IdConflict,
     /// The grant is not in a state in which this can be done.

@@ -136,6 +136,8 @@ codes! {
     OfferNotFound 404 "offer_not_found" "no such offer, or no such version of it" No Nothing Data::None;
     /// there is none, or none of your brand's
     GrantNotFound 404 "grant_not_found" "no such grant" No Nothing Data::None;
+    /// there is none, or none of your brand's
+    UseNotFound 404 "use_not_found" "no such use" No Nothing Data::None;
     /// the programme has none of that id
     TagNotFound 404 "tag_not_found" "no such tag in the programme" No Nothing Data::None;
     /// the member has none of that id
@@ -203,7 +205,13 @@ codes! {
     /// that `claim_id` or `issue_id` was used before, for something else
     IdConflict 409 "id_conflict" "it was asked under that id before with other content; nothing has changed" No Nothing Data::None;
     /// the grant is in a state in which this cannot be done
-    GrantNotUsable 409 "grant_not_usable" "the grant cannot be used so" No Nothing Data::Plain("`reason`: its state, or `used`");
+    GrantNotUsable 409 "grant_not_usable" "the grant cannot be used so" No Nothing Data::Plain("`reason`: its state, or `used`; of a use `reasons`: what would not apply, as in the answer");
+    /// the order has lines that are not sold to this member yet
+    LineBlocked 409 "line_blocked" "a line is not sold to this member yet" No Nothing Data::Member("`lines`: those that are blocked, as in the answer");
+    /// what was set aside for this order or use is free again; with `retake` it is taken anew
+    HoldExpired 409 "hold_expired" "the hold has ended" No Nothing Data::None;
+    /// the quote is older than 15 minutes
+    QuoteExpired 409 "quote_expired" "the quote is no longer good" No Nothing Data::None;
     /// what `If-Match` names is not as the member is now
     VersionConflict 412 "version_conflict" "the member has changed since it was read; nothing was written" No Nothing Data::Plain("`by` and `at`: who changed it last, and when; null before a change was recorded");
     /// over 256 KiB (of `PUT /program` over 1 MiB), or a path and query over 8 KiB

@@ -235,6 +235,9 @@ impl Problem {
             Refusal::PriceChanged { points } => {
                 Problem::saying(Code::PriceChanged, format!("it costs {points} points")).with("points", *points)
             }
+            Refusal::UseNotFound => Problem::of(Code::UseNotFound),
+            Refusal::HoldExpired => Problem::of(Code::HoldExpired),
+            Refusal::QuoteExpired => Problem::of(Code::QuoteExpired),
             Refusal::IdConflict => Problem::of(Code::IdConflict),
             Refusal::GrantNotUsable { reason } => {
                 Problem::saying(Code::GrantNotUsable, format!("the grant is {reason}")).with("reason", *reason)

@@ -70,7 +70,9 @@ impl Draft<'_> {
             | EntryKind::PartedFrom(_)
             | EntryKind::Parted(_)
             | EntryKind::GrantIssued(_)
-            | EntryKind::GrantRevoked(_) => return Err(Refusal::ActivityNotFound.into()),
+            | EntryKind::GrantRevoked(_)
+            | EntryKind::OfferUsed(_)
+            | EntryKind::UseReversed(_) => return Err(Refusal::ActivityNotFound.into()),
         };
         // By the reference that it was found by.
         let reference = given.reference.clone().ok_or(Refusal::ActivityNotFound)?;

@@ -16,11 +16,15 @@ mod refund;
 mod revise;
 mod staff;
 mod unite;
+mod uses;
 mod worth;
 
 use crate::{
     condition::Wants,
-    event::{BadgeStep, EntryKind, Event, History, Movement, Order, OrderNow, Share, TierStep},
+    event::{
+        BadgeStep, EntryKind, Event, History, Movement, OfferUsed, Order, OrderNow, Share, TierStep,
+        UseReversed,
+    },
     evolve::evolve,
     id::{BadgeId, BrandId, RedemptionId, TierId},
     member::{LOTS_MAX, Member, Person, Status},
@@ -120,6 +124,10 @@ pub enum Command<'a> {
     IssueGrant(&'a IssueGrant<'a>),
     /// A grant is taken back.
     RevokeGrant(&'a RevokeGrant<'a>),
+    /// Offers are used, as they were priced.
+    UseOffers(&'a OfferUsed),
+    /// A use of offers comes back, in part or whole.
+    ReverseUse(&'a UseReversed),
     /// What was before Laurel is brought along, or corrected.
     Bring(&'a Bring),
     /// A badge is issued by hand.
@@ -219,6 +227,8 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         Command::Adjust(adjust) => draft.adjust(adjust)?,
         Command::IssueGrant(issue) => draft.issue_grant(issue)?,
         Command::RevokeGrant(revoke) => draft.revoke_grant(revoke)?,
+        Command::UseOffers(used) => draft.use_offers(used)?,
+        Command::ReverseUse(back) => draft.reverse_use(back)?,
         Command::Bring(bring) => draft.bring(bring)?,
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
         Command::TakeBadge(take) => draft.take_badge(take)?,

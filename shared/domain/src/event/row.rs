@@ -8,6 +8,7 @@
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::common::{merge_row, tier_row};
+use super::uses::order_of;
 use super::{
     BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order, OrderChange,
     OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep,
@@ -39,6 +40,8 @@ pub const WORDS: &[&str] = &[
     "revise",
     "grant",
     "revoke",
+    "use",
+    "reverse_use",
 ];
 
 /// What a kind of entry is, read from an entry of that kind.
@@ -531,6 +534,46 @@ impl EntryKind {
                 is_activity: false,
                 for_partners: true,
                 told: EventType::GrantRevoked,
+            },
+            EntryKind::OfferUsed(used) => Row {
+                word: "use",
+                brand: Some(&used.brand),
+                order_id: order_of(&used.by),
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                revision: None,
+                badge: None,
+                tier: None,
+                brought: None,
+                moves: Moves::Nothing,
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: true,
+                told: EventType::GrantUsed,
+            },
+            EntryKind::UseReversed(back) => Row {
+                word: "reverse_use",
+                brand: Some(&back.brand),
+                order_id: order_of(&back.by),
+                redemption: None,
+                order: None,
+                activity: None,
+                refund: None,
+                revision: None,
+                badge: None,
+                tier: None,
+                brought: None,
+                moves: Moves::Nothing,
+                granted: None,
+                reverses: None,
+                once: None,
+                is_activity: false,
+                for_partners: true,
+                told: EventType::GrantReturned,
             },
             EntryKind::MergedIn(_) | EntryKind::MergedAway(_) => merge_row(EventType::MemberMerged),
             EntryKind::PartedFrom(_) | EntryKind::Parted(_) => merge_row(EventType::MemberUnmerged),

@@ -89,6 +89,10 @@ types! {
     GrantIssued "grant.issued" Partners;
     /// a grant of an offer was taken back
     GrantRevoked "grant.revoked" Partners;
+    /// offers were used
+    GrantUsed "grant.used" Partners;
+    /// a use of offers came back, in part or whole
+    GrantReturned "grant.returned" Partners;
     /// somebody became a member
     MemberRegistered "member.registered" House;
     /// the profile or a consent changed

@@ -148,6 +148,8 @@ pub struct Judged<'a> {
     /// How many the member has left; without one, without bounds. Of `auto` and `code` alone. Outside of every occasion
     /// there is no window, and the offer is not open.
     pub member: Option<Window>,
+    /// Until when another order of the member holds what it has in this window, of `auto` and `code` alone.
+    pub held: Option<Instant>,
     /// Whether it may be used now.
     pub opens: Opens,
     /// How many uses of it are left, in all and today; `None` without bounds.

@@ -45,7 +45,7 @@ pub(crate) fn offer(id: &str, how: &str, gives: Value, beside: Value) -> Offer {
 pub(crate) fn judged(offer: &Offer) -> Judged<'_> {
     let member = offer.per_member.map(|own| offer::price::Window { left: own.n.into(), next_at: None });
     let uses = [offer.uses.total, offer.uses.per_day].into_iter().flatten().map(|most| most.get()).min();
-    Judged { offer, fits: true, member, opens: Opens::Now, uses, budget: offer.budget }
+    Judged { offer, fits: true, member, held: None, opens: Opens::Now, uses, budget: offer.budget }
 }
 
 /// A grant, or a code, of that offer, listed.

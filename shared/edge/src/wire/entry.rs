@@ -326,6 +326,7 @@ impl Show<'_> {
             EntryKind::GrantIssued(issued) => {
                 Details { reason: issued.reason.as_deref(), offer: Some(&issued.offer), ..Details::default() }
             }
+            EntryKind::OfferUsed(_) | EntryKind::UseReversed(_) => Details::default(),
             EntryKind::GrantRevoked(revoked) => {
                 Details { reason: revoked.reason.as_deref(), offer: Some(&revoked.offer), ..Details::default() }
             }

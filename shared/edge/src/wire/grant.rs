@@ -82,8 +82,8 @@ answer! {
         quantity: OrNull<u32>,
         /// how often still; null without bounds
         left: OrNull<u32>,
-        /// from when on
-        valid_from: At,
+        /// from when on; null of what is had for ever without being issued
+        valid_from: OrNull<At>,
         /// before when; null for ever
         valid_until: OrNull<At>,
         /// what it is now
@@ -191,7 +191,7 @@ impl Show<'_> {
             member_id: Ulid(grant.member),
             quantity: OrNull(grant.quantity),
             left: OrNull(grant.left),
-            valid_from: self.instant(grant.valid_from),
+            valid_from: self.maybe(Some(grant.valid_from).filter(|from| *from > Instant::MIN)),
             valid_until: self.maybe(grant.valid_until),
             state: word,
             order_id,

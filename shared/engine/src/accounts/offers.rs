@@ -129,6 +129,20 @@ impl OfferAccount {
         }
     }
 
+    /// The same, once these are changed.
+    pub(crate) fn left_after(&self, changes: &[UseChange], offer: &Offer, now: Instant, today: DayNumber) -> Left {
+        let mut record = self.own.value.clone();
+        // What is held no longer counts, and so is not let go a second time.
+        record.holds.retain(|hold| hold.counts(now));
+        for change in changes {
+            if record.holds.iter().any(|hold| change.is_of(hold)) {
+                record.change(*change);
+            }
+        }
+        let own = Held { value: record, version: self.own.version };
+        OfferAccount { key: self.key.clone(), own, others: self.others.clone() }.left(offer, now, today)
+    }
+
     /// The account after that change, and the write of it. What a hold that has ended took is let go with it.
     pub(crate) fn changed(&self, changes: &[UseChange], now: Instant, today: DayNumber) -> Write {
         self.becomes(today, |record| {

@@ -268,7 +268,11 @@ impl Ledger {
         let account = self.accounts.offer_account(&ask.offer.id, member.id, limited).await?;
         let zone = self.programme.timeline()?.newest().zone;
         let today = zone.day(request.now).number();
-        let stock = account.stock_left(&ask.offer.stock, today);
+        // Nothing is handed out before there are codes to hand out.
+        let stock = match ask.offer.hands_out_codes {
+            true => Some(0),
+            false => account.stock_left(&ask.offer.stock, today),
+        };
         Ok(Ok(Gathered { via: Some(via), before, stock, grant: None, account: Some(account) }))
     }
 

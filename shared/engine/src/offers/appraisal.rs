@@ -29,6 +29,7 @@ pub(crate) struct Appraisal {
     offer: Arc<Offer>,
     fits: bool,
     member: Option<Window>,
+    held: Option<Instant>,
     opens: Opens,
     uses: Option<u64>,
     budget: Option<Money>,
@@ -36,11 +37,12 @@ pub(crate) struct Appraisal {
 
 impl Appraisal {
     pub(crate) fn judged(&self) -> Judged<'_> {
-        let Appraisal { offer, fits, member, opens, uses, budget } = self;
+        let Appraisal { offer, fits, member, held, opens, uses, budget } = self;
         Judged {
             offer,
             fits: *fits,
             member: *member,
+            held: *held,
             opens: *opens,
             uses: *uses,
             budget: *budget,
@@ -92,7 +94,7 @@ impl<'a> Appraiser<'a> {
         let mut bounded: Vec<Arc<Offer>> = newest.filter(|offer| is_bounded(offer)).cloned().collect();
         bounded.sort_by(|one, other| one.id.cmp(&other.id));
         bounded.dedup_by(|one, other| one.id == other.id);
-        let left = if bounded.is_empty() { HashMap::new() } else { offers.left(&bounded, now).await? };
+        let left = if bounded.is_empty() { HashMap::new() } else { offers.left(holdings, &bounded, now).await? };
         let asks_birthday = |offer: &Arc<Offer>| {
             offer.when.anniversary.is_some_and(|own| own.of == AnniversaryOf::Birthday)
         };
@@ -116,6 +118,7 @@ impl<'a> Appraiser<'a> {
         Ok(Appraisal {
             opens: self.opens(offer, newest.suspended),
             member: self.window(offer),
+            held: self.held(offer),
             fits: self.fits(offer).await?,
             uses: left.uses,
             budget: left.budget,
@@ -150,6 +153,13 @@ impl<'a> Appraiser<'a> {
         }
         let taken = self.holdings.taken(&offer.id, span.number);
         Some(Window { left: most.saturating_sub(taken), next_at: span.next_at })
+    }
+
+    /// Until when another order holds what the member has in its window.
+    fn held(&self, offer: &Offer) -> Option<Instant> {
+        self.customer.as_deref().and_then(Customer::tier)?;
+        let span = offer.span(self.zone, &self.days, self.at);
+        self.holdings.held_until(&offer.id, span.number)
     }
 
     /// Whether it may be used at the moment of pricing; what was claimed or bought may always be.

@@ -1,16 +1,17 @@
 //! What an order costs now, with offers: composes what is known of it, and prices it. Nothing is written.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     decide::{EarnLine, EarnOrder},
-    id::OrderId,
+    id::{OfferId, OrderId},
     number::{Money, SignedMoney},
     offer::{
         Gives, How, Offer,
         grant::Grant,
         price::{self, Answer, Choose, Coupon, Judged, Known, Line, Rules, State, Unpriced, concerns},
     },
+    programme::Programme,
     refusal::Refusal,
     time::Instant,
 };
@@ -24,7 +25,7 @@ use crate::{
         customer::Customer,
         draft::{DraftOrder, NamedGrant},
         held::Holdings,
-        quote::{CouponName, Quote},
+        quote::{CouponName, OfferTag, Quote},
     },
     programme::shelf::Shelf,
     store::error::Error,
@@ -57,6 +58,38 @@ struct Found {
     left: Option<u64>,
     ends: Option<Instant>,
     issued: u64,
+    /// The place of the grant among those that are held; none of what was not used in its window before, and of a code.
+    place: Option<usize>,
+}
+
+/// Where an order is priced.
+pub(crate) struct Scene<'a> {
+    /// The order.
+    pub(crate) draft: &'a DraftOrder,
+    /// The newest versions.
+    pub(crate) shelf: &'a Shelf,
+    /// What the customer holds.
+    pub(crate) holdings: &'a Holdings,
+    /// The programme in force.
+    pub(crate) programme: &'a Programme,
+    /// Now, by which is judged what is left.
+    pub(crate) now: Instant,
+    /// The moment of pricing, by which is judged what is open and has begun.
+    pub(crate) at: Instant,
+    /// What was promised, whose offers and versions hold.
+    pub(crate) quoted: Option<&'a Quote>,
+}
+
+/// An order that was priced, and by what.
+pub(crate) struct PricedOrder {
+    /// What it costs, and why.
+    pub(crate) answer: Answer,
+    /// How each coupon is told, by its place among those that were known.
+    pub(crate) names: Vec<CouponName>,
+    /// The place of each coupon's grant among those that are held, likewise.
+    pub(crate) places: Vec<Option<usize>>,
+    /// The version of each offer that it was priced by.
+    pub(crate) offers: HashMap<OfferId, Arc<Offer>>,
 }
 
 /// Where coupons are looked for.
@@ -81,7 +114,17 @@ enum Named {
 impl Found {
     fn of_nothing(name: CouponName, is_code: bool) -> Found {
         let state = State::Granted;
-        Found { name, offer: None, is_code, is_listed: true, state, left: None, ends: None, issued: 0 }
+        Found {
+            name,
+            offer: None,
+            is_code,
+            is_listed: true,
+            state,
+            left: None,
+            ends: None,
+            issued: 0,
+            place: None,
+        }
     }
 
     fn coupon<'f>(&self, appraisal: Option<&'f Appraisal>) -> Coupon<'f> {
@@ -161,6 +204,7 @@ impl Finder<'_> {
             left: grant.left.map(u64::from).filter(|_| !is_auto),
             ends: grant.valid_until,
             issued: place as u64,
+            place: Some(place),
         }
     }
 
@@ -190,39 +234,78 @@ impl Offers {
             Some(customer) => self.holdings(&shelf, &customer.member, now).await?,
             None => Holdings::default(),
         };
-        let finder = Finder { draft, shelf: &shelf, holdings: &holdings, now, at: now };
-        let found = self.coupons(&finder).await?;
-        let (priced, rules) = (draft.priced(), Rules::of(programme));
-        let autos = shelf.autos(&draft.brand).iter().filter(|offer| concerns(offer, &priced, rules));
-        let autos: Vec<Arc<Offer>> = autos.cloned().collect();
-        let (autos, coupons) = {
-            let (customer, zone) = (customer.as_mut(), programme.zone);
-            let (shelf, holdings) = (&*shelf, &holdings);
-            let grounds = Grounds { shelf, customer, holdings, zone, now, at: now };
-            self.appraised(grounds, &autos, &found).await?
-        };
-        let autos: Vec<Judged<'_>> = autos.iter().map(Appraisal::judged).collect();
-        let coupons: Vec<Coupon<'_>> =
-            found.iter().zip(&coupons).map(|(found, appraisal)| found.coupon(appraisal.as_ref())).collect();
-        let tier = customer.as_ref().and_then(Customer::tier);
-        let available = customer.as_ref().filter(|_| tier.is_some());
-        let known = Known {
-            at: now,
-            tier,
-            points_available: available.map_or(0, |customer| customer.member.available()),
-            rules,
-            autos: &autos,
-            coupons: &coupons,
-        };
-        let answer = price::evaluate(&priced, &known).map_err(|why| Error::from(unpriced(why)))?;
+        let scene =
+            Scene { draft, shelf: &shelf, holdings: &holdings, programme, now, at: now, quoted: None };
+        let priced = self.price(customer.as_mut(), &scene).await?;
+        let PricedOrder { answer, names, .. } = priced;
+        let available = customer.as_ref().filter(|customer| customer.tier().is_some());
         let earns = match available {
             Some(customer) => self.earns(customer, draft, &answer).await?,
             None => WouldEarn::default(),
         };
-        let names: Vec<CouponName> = found.into_iter().map(|found| found.name).collect();
         let hash = draft.hash(customer.as_ref().map(|customer| customer.member.id));
         let quote = Quote::of((now, programme.version, hash), &answer, &names);
         Ok(Evaluated { answer, names, earns, quote })
+    }
+
+    /// Prices an order.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyChoices`]; the order is beyond every figure; a record is unreadable, or the store failed.
+    pub(crate) async fn price(
+        &self,
+        mut customer: Option<&mut Customer>,
+        scene: &Scene<'_>,
+    ) -> Result<PricedOrder, Error> {
+        let Scene { draft, shelf, holdings, programme, now, at, quoted } = *scene;
+        let finder = Finder { draft, shelf, holdings, now, at };
+        let found = self.coupons(&finder).await?;
+        let (priced, rules) = (draft.priced(), Rules::of(programme));
+        let autos: Vec<Arc<Offer>> = match quoted {
+            Some(quote) => self.quoted_autos(shelf, quote).await?,
+            None => {
+                let autos = shelf.autos(&draft.brand).iter();
+                autos.filter(|offer| concerns(offer, &priced, rules)).cloned().collect()
+            }
+        };
+        let (judged_autos, judged_coupons) = {
+            let (customer, zone) = (customer.as_deref_mut(), programme.zone);
+            let grounds = Grounds { shelf, customer, holdings, zone, now, at };
+            self.appraised(grounds, &autos, &found).await?
+        };
+        let judged: Vec<Judged<'_>> = judged_autos.iter().map(Appraisal::judged).collect();
+        let coupons: Vec<Coupon<'_>> = found
+            .iter()
+            .zip(&judged_coupons)
+            .map(|(found, appraisal)| found.coupon(appraisal.as_ref()))
+            .collect();
+        let tier = customer.as_deref().and_then(Customer::tier);
+        let available = customer.as_deref().filter(|_| tier.is_some());
+        let known = Known {
+            at,
+            tier,
+            points_available: available.map_or(0, |customer| customer.member.available()),
+            rules,
+            autos: &judged,
+            coupons: &coupons,
+        };
+        let answer = price::evaluate(&priced, &known).map_err(|why| Error::from(unpriced(why)))?;
+        let places = found.iter().map(|found| found.place).collect();
+        let offers = autos.iter().chain(found.iter().filter_map(|found| found.offer.as_ref()));
+        let offers = offers.map(|offer| (offer.id.clone(), offer.clone())).collect();
+        let names = found.into_iter().map(|found| found.name).collect();
+        Ok(PricedOrder { answer, names, places, offers })
+    }
+
+    /// The offers that came by themselves to an order that was quoted, in the versions of then.
+    async fn quoted_autos(&self, shelf: &Shelf, quote: &Quote) -> Result<Vec<Arc<Offer>>, Error> {
+        let mut places = Vec::new();
+        for quoted in quote.autos.iter().filter(|quoted| quoted.refused.is_none()) {
+            let own = shelf.all().find(|offer| OfferTag::of(&offer.id) == quoted.offer);
+            places.extend(own.map(|own| (own.id.clone(), quoted.version)));
+        }
+        let versions = self.programme.versions_of_offers(&places).await?;
+        Ok(places.iter().filter_map(|place| versions.get(place).cloned()).collect())
     }
 
     /// The coupons that a draft lists, grants before codes; to choose the best, then the member's others.

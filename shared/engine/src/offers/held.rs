@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use domain::{
     decide::IssuedBefore,
     id::{BrandId, OfferId},
-    member::Member,
+    member::{Member, Status},
     offer::{
         How, Offer,
         grant::{Grant, HeldBy},
@@ -13,7 +13,7 @@ use domain::{
     time::Instant,
 };
 
-pub(crate) use crate::accounts::offers::Left;
+pub(crate) use crate::accounts::offers::{Left, Took, UseChange};
 use crate::{
     ledger::grants::{family, grant_of, issued_before, issued_by},
     offers::Offers,
@@ -38,6 +38,8 @@ pub(crate) struct Holdings {
     pub(crate) windows: Vec<TakenWindow>,
     /// The order or use whose own holds take nothing from it.
     pub(crate) own: Option<(BrandId, HeldBy)>,
+    /// What that holds of offers' accounts, which is its own to take.
+    pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
     now: Option<Instant>,
 }
 
@@ -59,18 +61,24 @@ pub(crate) struct TakenWindow {
 }
 
 impl Holdings {
-    /// Pieces of an `auto` or `code` offer taken in that window, with what is held by others.
+    /// Pieces of an `auto` or `code` offer taken in that window.
     pub(crate) fn taken(&self, offer: &OfferId, window: u32) -> u64 {
-        let own = self.windows.iter().filter(|taken| taken.record.offer == *offer && taken.window == window);
-        own.map(|taken| self.taken_of(&taken.record)).sum()
+        self.of_window(offer, window).map(|taken| u64::from(taken.record.taken)).sum()
     }
 
-    fn taken_of(&self, record: &WindowRecord) -> u64 {
-        let held = record.held.iter().filter(|held| {
+    /// Until when another order or use than this one holds what the member has of an `auto` or `code` offer in that window.
+    pub(crate) fn held_until(&self, offer: &OfferId, window: u32) -> Option<Instant> {
+        let held = self.of_window(offer, window).flat_map(|taken| &taken.record.held);
+        let by_others = held.filter(|held| {
             let is_own = self.own.as_ref().is_some_and(|(brand, by)| (brand, by) == (&held.brand, &held.by));
             !is_own && self.now.is_none_or(|now| now < held.until)
         });
-        u64::from(record.taken) + held.map(|held| u64::from(held.pieces)).sum::<u64>()
+        by_others.map(|held| held.until).max()
+    }
+
+    /// What was taken of that offer in that window.
+    pub(crate) fn of_window(&self, offer: &OfferId, window: u32) -> impl Iterator<Item = &TakenWindow> {
+        self.windows.iter().filter(move |taken| taken.record.offer == *offer && taken.window == window)
     }
 
     /// What was issued of an offer.
@@ -82,33 +90,35 @@ impl Holdings {
             HeldAs::Window(_) => None,
         })
     }
+}
 
-    /// What was taken of an `auto` offer in a window, as a grant: of the quantity that the newest version gives a member of
-    /// the tier in effect.
-    fn window_as_grant(&self, taken: &TakenWindow, newest: &Offer, member: &Member, now: Instant) -> Grant {
-        let record = &taken.record;
-        let most = newest.most(member.tier_in_effect());
-        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let held = record.held.iter().find(|held| now < held.until);
-        let has_left = matches!(
-            member.status,
-            domain::member::Status::Closed | domain::member::Status::Erased
-        );
-        Grant {
-            id: keys::grant_id(&taken.key),
-            offer: record.offer.clone(),
-            version: newest.version,
-            member: member.id,
-            quantity: most.map(small),
-            left: most.map(|most| small(most.saturating_sub(record.taken.into()))),
-            valid_from: record.begin.unwrap_or(record.since),
-            valid_until: record.end,
-            revoked: has_left,
-            given_until: None,
-            held: held.map(|held| held.shown()),
-            source: How::Auto,
-            issued_at: Some(record.since),
-        }
+/// What was taken of an offer in a window, as a grant: of the quantity that the newest version gives a member of the tier in
+/// effect.
+pub(crate) fn window_as_grant(
+    key: &Key,
+    record: &WindowRecord,
+    newest: &Offer,
+    member: &Member,
+    now: Instant,
+) -> Grant {
+    let most = newest.most(member.tier_in_effect());
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    let held = record.held.iter().find(|held| now < held.until);
+    Grant {
+        id: keys::grant_id(key),
+        offer: record.offer.clone(),
+        version: newest.version,
+        member: member.id,
+        quantity: most.map(small),
+        left: most.map(|most| small(most.saturating_sub(record.taken.into()))),
+        // The window for ever has no begin.
+        valid_from: record.begin.unwrap_or(Instant::MIN),
+        valid_until: record.end,
+        revoked: matches!(member.status, Status::Closed | Status::Erased),
+        given_until: None,
+        held: held.map(|held| held.shown()),
+        source: newest.how,
+        issued_at: Some(record.since),
     }
 }
 
@@ -147,7 +157,7 @@ impl Offers {
         for (place, taken) in holdings.windows.iter().enumerate() {
             let newest = shelf.offer(&taken.record.offer).filter(|newest| newest.how == How::Auto);
             if let Some(newest) = newest {
-                let grant = holdings.window_as_grant(taken, newest, member, now);
+                let grant = window_as_grant(&taken.key, &taken.record, newest, member, now);
                 all.push((grant, u64::MAX, HeldAs::Window(place)));
             }
         }
@@ -165,6 +175,7 @@ impl Offers {
     /// The store failed, or a record is unreadable.
     pub(crate) async fn left(
         &self,
+        holdings: &Holdings,
         offers: &[Arc<Offer>],
         now: Instant,
     ) -> Result<HashMap<OfferId, Left>, Error> {
@@ -172,7 +183,13 @@ impl Offers {
         let mut left = HashMap::new();
         for offer in offers {
             let account = self.accounts.whole_offer_account(&offer.id).await?;
-            left.insert(offer.id.clone(), account.left(offer, now, today));
+            let own: Vec<UseChange> = holdings
+                .own_takes
+                .iter()
+                .filter(|(own, ..)| *own == offer.id)
+                .map(|(_, took, until)| UseChange::Release(*took, *until))
+                .collect();
+            left.insert(offer.id.clone(), account.left_after(&own, offer, now, today));
         }
         Ok(left)
     }

@@ -112,7 +112,6 @@ impl Offers {
             return Ok(Vec::new());
         }
         let (member, tier) = (customer.member.id, customer.member.tier_in_effect().clone());
-        let registered = customer.member.registered_at;
         if autos.iter().any(|offer| offer.when.anniversary.is_some()) {
             self.learn(customer, Wants::PERSON).await?;
         }
@@ -142,7 +141,8 @@ impl Offers {
                 member,
                 quantity: most,
                 left: most,
-                valid_from: span.begin.unwrap_or(registered),
+                // The window for ever has no begin.
+                valid_from: span.begin.unwrap_or(Instant::MIN),
                 valid_until: span.end,
                 revoked: false,
                 given_until: None,

@@ -2,13 +2,14 @@
 //! stored.
 
 use domain::{
-    id::{GrantId, OfferId},
+    id::OfferId,
     offer::price::{Answer, Outcome, Reason, Told},
     time::Instant,
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::store::records::layout::{Damaged, Layout, Reader, layout};
+pub use crate::store::records::CouponName;
+use crate::store::records::layout::{Layout, Reader, layout};
 
 /// For how long a quote is good, in milliseconds.
 pub const QUOTE_MILLIS: i64 = 15 * 60 * 1_000;
@@ -31,17 +32,6 @@ impl OfferTag {
         tag.copy_from_slice(&digest[..8]);
         OfferTag(tag)
     }
-}
-
-/// How a coupon is told.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CouponName {
-    /// A grant; of what is virtual there is no id.
-    Grant(Option<GrantId>),
-    /// Something that names no grant, as it was sent.
-    Sent(String),
-    /// A code, as it was typed.
-    Code(String),
 }
 
 /// What an evaluation promises.
@@ -87,43 +77,6 @@ layout! { struct Quote { at, until, programme, draft, autos, coupons } }
 layout! { struct OfferTag(bytes) }
 layout! { struct QuotedOffer { offer, version, refused } }
 layout! { struct QuotedCoupon { name, offer, refused } }
-layout! {
-    enum Reason {
-        0 = CodeNotUsable, 1 = GrantNotFound, 2 = NotEligible, 3 = Revoked, 4 = Used, 5 = Given { until },
-        6 = Held { until }, 7 = Expired, 8 = NotYet { valid_from }, 9 = MemberLimit { next_at },
-        10 = OfferNotOpen { opens_at }, 11 = NotMatching, 12 = BelowMinimum { missing, missing_quantity },
-        13 = SoldOut, 14 = BudgetExhausted, 15 = ExcludedBy { by }, 16 = NoEffect, 17 = NotChosen,
-    }
-}
-
-impl Layout for CouponName {
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            CouponName::Grant(id) => {
-                0u8.write(out);
-                id.map(|id| id.0).write(out);
-            }
-            CouponName::Sent(text) => {
-                1u8.write(out);
-                text.write(out);
-            }
-            CouponName::Code(text) => {
-                2u8.write(out);
-                text.write(out);
-            }
-        }
-    }
-
-    fn read(from: &mut Reader<'_>) -> Result<CouponName, Damaged> {
-        match u8::read(from)? {
-            0 => Ok(CouponName::Grant(Option::read(from)?.map(GrantId))),
-            1 => String::read(from).map(CouponName::Sent),
-            2 => String::read(from).map(CouponName::Code),
-            _ => Err(Damaged),
-        }
-    }
-}
-
 impl Quote {
     /// What an answer of that moment promises; `names` are those of the coupons that were known.
     pub(crate) fn of(
@@ -191,7 +144,10 @@ fn refused(told: &Told) -> Option<Reason> {
 
 #[cfg(test)]
 mod tests {
-    use domain::number::{Money, Quantity};
+    use domain::{
+        id::GrantId,
+        number::{Money, Quantity},
+    };
 
     use super::*;
 

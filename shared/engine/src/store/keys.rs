@@ -32,7 +32,7 @@ pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_c
 pub(crate) use alike::part_of_alike;
 pub use alike::{ALIKE_MAX, ALIKE_PARTS, alike, alike_behind, alike_part, read_alike, read_person};
 pub use card::{card, member_card, read_member_card};
-pub use grants::{grant, grant_id, grant_of, grants, grants_of_offer, read_grant};
+pub use grants::{grant, grant_id, grant_of, grants, grants_of_offer, read_grant, used};
 pub use named::{balance, merge, unmerge};
 pub use offers::{
     offer, offer_account, offer_version, offers, offers_after, read_offer, read_offer_account,
@@ -100,6 +100,8 @@ pub mod kind {
     pub const OFFERS: Kind = Kind::extended(b'h');
     /// A grant of an offer, and its ledger entry; or what was taken in a window of one that is not issued.
     pub const GRANT: Kind = Kind::extended(b'f');
+    /// A use of offers, of an order or without one.
+    pub const USE: Kind = Kind::extended(b'k');
     /// What has been issued, used and spent of an offer.
     pub const OFFER_ACCOUNT: Kind = Kind::extended(b'a');
     /// Brands and tiers that have been used.

@@ -16,7 +16,7 @@ use super::{
         EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
         NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord,
         PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord,
-        RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable, WebhooksRecord, WindowRecord, WordRecord,
+        RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord,
         decode, encode,
     },
 };
@@ -170,7 +170,7 @@ impl Row {
 /// Every kind of record. None ever changes its meaning, and the bytes of an abandoned one stay reserved.
 pub const KINDS: &[Row] = {
     use Goes::{Erased, Followed, Timed};
-    use Room::{Access, Accounts, Ledger, Partners, People, Programme, Webhooks};
+    use Room::{Access, Accounts, Ledger, Offers, Partners, People, Programme, Webhooks};
     use Spread::{By10, By16, ByByte, Each, Together};
     &[
         row(kind::MEMBER, "member", Ledger, Each, |_| Some(Form::of::<MemberRecord>("MemberRecord"))),
@@ -236,6 +236,7 @@ pub const KINDS: &[Row] = {
                 _ => ENTRY,
             })
         }),
+        row(kind::USE, "use", Offers, Each, |_| Some(Form::of::<UseRecord>("UseRecord"))).goes(&[Followed]),
         row(kind::OFFER_ACCOUNT, "account of an offer", Accounts, Each, |_| {
             Some(Form::of::<OfferAccountRecord>("OfferAccountRecord"))
         }),

@@ -34,6 +34,7 @@ mod second;
 mod settlement;
 mod staff_change;
 mod third;
+mod used;
 mod values;
 mod webhook;
 
@@ -72,6 +73,7 @@ pub use self::{
     reference::ReferenceRecord,
     request::{Answer, Held, Remembered, RequestRecord},
     staff_change::{On, StaffChangeRecord},
+    used::{CouponName, GrantThen, LineBack, UseRecord, UseReturn, UseState},
     values::By,
     webhook::{
         DeliveryRecord, DeliveryState, RetryRecord, WebhookRecord, WebhookSecret, WebhookStatus,

@@ -107,6 +107,9 @@ pub(super) fn before_lines(
 
 /// Whether the member has fewer left in its window than are asked for, beside those that the order has taken.
 pub(super) fn member_limit(judged: &Judged<'_>, taken: u64, wanted: u64) -> Option<Reason> {
+    if let Some(until) = judged.held.filter(|_| asks_the_member(judged.offer)) {
+        return Some(Reason::Held { until });
+    }
     let window = judged.member.filter(|_| asks_the_member(judged.offer))?;
     (window.left < taken.saturating_add(wanted)).then_some(Reason::MemberLimit { next_at: window.next_at })
 }

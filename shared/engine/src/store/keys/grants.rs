@@ -1,6 +1,11 @@
 //! Names of the records of what members have of offers.
 
-use domain::{event::GrantName, id::GrantId, member::MemberId};
+use domain::{
+    event::GrantName,
+    id::{BrandId, GrantId},
+    member::MemberId,
+    offer::grant::HeldBy,
+};
 
 use super::{key, kind};
 use crate::store::{Key, Range};
@@ -41,4 +46,12 @@ pub fn grants_of_offer(holder: MemberId, offer: u16) -> Range {
     let from = key(kind::GRANT, &[own, &offer.to_be_bytes()]);
     let to = key(kind::GRANT, &[own, &offer.to_be_bytes(), &[0xff; 5]]);
     Range { from, to }
+}
+
+/// A use of a brand's: of an order, or without one. No id is empty, so none of the one is another of the other.
+pub fn used(brand: &BrandId, by: &HeldBy) -> Key {
+    match by {
+        HeldBy::Order(order) => key(kind::USE, &[brand.as_bytes(), b"\0", order.as_bytes()]),
+        HeldBy::Use(used) => key(kind::USE, &[brand.as_bytes(), b"\0\0", used.as_bytes()]),
+    }
 }

@@ -4,8 +4,9 @@ use domain::{
     brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, GrantIssued,
-        GrantRevoked, Movement, Order, OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded,
-        OrderRevised, OrderState, RedemptionCancelled, ReferralState, Share, TierCause, points_drawn,
+        GrantRevoked, Movement, OfferTaken, OfferUsed, Order, OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded,
+        OrderRevised, OrderState, RedemptionCancelled, ReferralState, Share, TierCause, UseReversed,
+        points_drawn,
     },
     id::{BadgeId, TierId},
     member::MemberId,
@@ -147,6 +148,8 @@ layout! {
         43 = Parted(parted),
         50 = GrantIssued(issued),
         51 = GrantRevoked(revoked),
+        52 = OfferUsed(used),
+        53 = UseReversed(back),
     }
 }
 layout! {
@@ -174,6 +177,9 @@ layout! {
         order_id,
     }
 }
+layout! { struct OfferUsed { brand, by, revision, total, saved, taken } }
+layout! { struct OfferTaken { offer, version, grant, pieces, uses, amount } }
+layout! { struct UseReversed { brand, by, refund_id, is_whole, back, restored } }
 layout! { struct GrantRevoked { name, brand, offer, pieces, left, valid_until, reason, price } }
 layout! { struct Brought { brand, reason, bill, balance, opening, tier, ends_trial } }
 layout! { struct Balance { id, number, points, expires_at, held_until, instead_of } }

@@ -2,8 +2,8 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, MemberId, MergeId, OfferId,
-        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, TierId, UseId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, GrantId, MemberId, MergeId, OfferId,
+        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, RefundId, TierId, UseId,
     },
     event::GrantName,
     number::{Amount, Fraction, Money, Quantity},
@@ -36,6 +36,7 @@ layout! { struct Money(minor) }
 layout! { struct Quantity(thousandths) }
 layout! { struct SignedMoney(minor) }
 layout! { struct Amount(millionths) }
+layout! { struct GrantId(bytes) }
 layout! { struct GrantName { holder, offer, window, number } }
 layout! { enum How { 0 = Auto, 1 = Claim, 2 = Buy, 3 = Issue, 4 = Code } }
 
@@ -73,7 +74,7 @@ macro_rules! text {
 
 text! {
     ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
-    ReferralCode TierId UseId
+    ReferralCode RefundId TierId UseId
 }
 
 impl Layout for CallerId {

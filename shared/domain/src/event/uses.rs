@@ -1,0 +1,66 @@
+//! What happens when offers are used 核销, and when a use comes back (rewards.md, 5).
+
+use crate::{
+    id::{BrandId, GrantId, OfferId, OrderId, RefundId},
+    number::Money,
+    offer::grant::HeldBy,
+};
+
+/// Offers are used for an order, or without one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferUsed {
+    /// Where.
+    pub brand: BrandId,
+    /// The order, or the use without one.
+    pub by: HeldBy,
+    /// The number of the telling, from 1.
+    pub revision: u32,
+    /// What is left to pay.
+    pub total: Money,
+    /// What was taken off list amounts.
+    pub saved: Money,
+    /// What of which offer.
+    pub taken: Vec<OfferTaken>,
+}
+
+/// What a use has taken of an offer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferTaken {
+    /// The offer.
+    pub offer: OfferId,
+    /// The version that governs.
+    pub version: u32,
+    /// The grant, or what the member has in its window; none where nothing is counted by member.
+    pub grant: Option<GrantId>,
+    /// How many pieces of that.
+    pub pieces: u32,
+    /// What the offer's `uses` count.
+    pub uses: u64,
+    /// What it was worth: what was taken off, or what an item or service is worth between brands.
+    pub amount: Money,
+}
+
+/// A use comes back, in part or whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UseReversed {
+    /// Where.
+    pub brand: BrandId,
+    /// The order, or the use without one.
+    pub by: HeldBy,
+    /// The shop's name of the part.
+    pub refund_id: Option<RefundId>,
+    /// Whether nothing of it is left.
+    pub is_whole: bool,
+    /// What had been given by each offer, in that version, for what comes back.
+    pub back: Vec<(OfferId, u32, Money)>,
+    /// What of grants and of what is counted comes back.
+    pub restored: Vec<OfferTaken>,
+}
+
+/// The order of a use, if it is of one.
+pub(super) fn order_of(by: &HeldBy) -> Option<&OrderId> {
+    match by {
+        HeldBy::Order(order) => Some(order),
+        HeldBy::Use(_) => None,
+    }
+}

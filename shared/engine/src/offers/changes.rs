@@ -1,0 +1,212 @@
+//! What becomes of grants, windows and accounts by a use: changed together, and written in one commit.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    event::OfferTaken,
+    id::{BrandId, GrantId, OfferId},
+    member::Member,
+    offer::grant::{Grant, HeldBy, State},
+    time::{DayNumber, Instant},
+};
+
+use crate::{
+    accounts::offers::{Took, UseChange},
+    ledger::grants::{grant_of, is_window, issued_by},
+    offers::{Offers, held::window_as_grant},
+    programme::shelf::Shelf,
+    store::{
+        Expect, Key, Version, Write,
+        error::Error,
+        keys,
+        records::{EntryRecord, GrantThen, HeldRecord, WindowRecord},
+        write::{put, unchanged},
+    },
+};
+
+/// What a use changes, as it becomes.
+#[derive(Default)]
+pub(crate) struct Changes {
+    grants: BTreeMap<Key, (EntryRecord, Version)>,
+    windows: BTreeMap<Key, (WindowRecord, Option<Version>)>,
+    accounts: BTreeMap<OfferId, Vec<UseChange>>,
+}
+
+/// For whom something is set aside or taken.
+#[derive(Clone, Copy)]
+pub(crate) struct For<'a> {
+    pub(crate) brand: &'a BrandId,
+    pub(crate) by: &'a HeldBy,
+    /// The local day on which it was taken first.
+    pub(crate) day: DayNumber,
+}
+
+/// How pieces are set aside or given back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// They are set aside until then.
+    Hold(Instant),
+    /// What was set aside until then is let go.
+    Release(Instant),
+    /// They are taken.
+    Take,
+    /// They come back, and a grant that has ended is good until then.
+    Return(Option<Instant>),
+}
+
+impl Changes {
+    /// A window that nothing was taken in yet.
+    pub(crate) fn open_window(&mut self, key: Key, record: WindowRecord) {
+        self.windows.entry(key).or_insert((record, None));
+    }
+
+    /// Does that with what a use takes of an offer. `counts` is whether the offer's account counts it.
+    pub(crate) fn apply(&mut self, own: For<'_>, taken: &OfferTaken, counts: bool, step: Step) {
+        if let Some(id) = taken.grant {
+            let key = keys::grant_of(id);
+            match is_window(&key) {
+                true => self.in_window(&key, own, taken.pieces, step),
+                false => self.of_grant(&key, own, taken.pieces, step),
+            }
+        }
+        if counts {
+            let took = Took { uses: taken.uses, amount: taken.amount, day: own.day };
+            let change = match step {
+                Step::Hold(until) => UseChange::Hold(took, until),
+                Step::Release(until) => UseChange::Release(took, until),
+                Step::Take => UseChange::Take(took),
+                Step::Return(_) => UseChange::Return(took),
+            };
+            self.accounts.entry(taken.offer.clone()).or_default().push(change);
+        }
+    }
+
+    fn of_grant(&mut self, key: &Key, own: For<'_>, pieces: u32, step: Step) {
+        let Some((entry, _)) = self.grants.get_mut(key) else { return };
+        let ends = issued_by(entry).and_then(|issued| issued.valid_until);
+        let kept = entry.grant.get_or_insert_default();
+        let is_own = |held: &HeldRecord| held.brand == *own.brand && held.by == *own.by;
+        match step {
+            Step::Hold(until) => {
+                let (brand, by) = (own.brand.clone(), own.by.clone());
+                kept.held = Some(HeldRecord { brand, by, until, pieces });
+            }
+            Step::Release(_) => kept.held = kept.held.take().filter(|held| !is_own(held)),
+            Step::Take => kept.taken = kept.taken.saturating_add(pieces),
+            // What was taken back for good is not given back.
+            Step::Return(_) if kept.revoked.is_some() => {}
+            Step::Return(until) => {
+                kept.taken = kept.taken.saturating_sub(pieces);
+                let ends = kept.ends.or(ends);
+                if let (Some(ends), Some(until)) = (ends, until) {
+                    kept.ends = Some(ends.max(until));
+                }
+            }
+        }
+    }
+
+    fn in_window(&mut self, key: &Key, own: For<'_>, pieces: u32, step: Step) {
+        let Some((record, _)) = self.windows.get_mut(key) else { return };
+        match step {
+            Step::Hold(until) => {
+                let (brand, by) = (own.brand.clone(), own.by.clone());
+                record.held.push(HeldRecord { brand, by, until, pieces });
+            }
+            Step::Release(_) => record.held.retain(|held| held.brand != *own.brand || held.by != *own.by),
+            Step::Take => record.taken = record.taken.saturating_add(pieces),
+            Step::Return(_) => record.taken = record.taken.saturating_sub(pieces),
+        }
+    }
+
+    /// Whether the grant was taken back.
+    pub(crate) fn is_revoked(&self, id: GrantId) -> bool {
+        let grant = self.grants.get(&keys::grant_of(id));
+        grant.is_some_and(|(entry, _)| entry.grant.as_deref().is_some_and(|kept| kept.revoked.is_some()))
+    }
+
+    /// When a grant ends.
+    pub(crate) fn ends(&self, id: GrantId) -> Option<Instant> {
+        let (entry, _) = self.grants.get(&keys::grant_of(id))?;
+        let kept = entry.grant.as_deref().and_then(|kept| kept.ends);
+        kept.or(issued_by(entry).and_then(|issued| issued.valid_until))
+    }
+
+    /// The grants and windows of these, as they have become, each once.
+    pub(crate) fn grants_then(
+        &self,
+        shelf: &Shelf,
+        member: &Member,
+        taken: &[OfferTaken],
+        now: Instant,
+    ) -> Vec<GrantThen> {
+        let mut seen = Vec::new();
+        let mut told = Vec::new();
+        for id in taken.iter().filter_map(|taken| taken.grant) {
+            if seen.contains(&id) {
+                continue;
+            }
+            seen.push(id);
+            told.extend(self.grant(shelf, member, id, now).map(|grant| then(&grant, now)));
+        }
+        told
+    }
+
+    fn grant(&self, shelf: &Shelf, member: &Member, id: GrantId, now: Instant) -> Option<Grant> {
+        let key = keys::grant_of(id);
+        if let Some((entry, _)) = self.grants.get(&key) {
+            return Some(grant_of(issued_by(entry)?, entry, member));
+        }
+        let (record, _) = self.windows.get(&key)?;
+        Some(window_as_grant(&key, record, shelf.offer(&record.offer)?, member, now))
+    }
+}
+
+/// A grant as it is then.
+fn then(grant: &Grant, now: Instant) -> GrantThen {
+    let state: State<'_> = grant.state(now);
+    GrantThen {
+        id: grant.id,
+        offer: grant.offer.clone(),
+        left: grant.left,
+        state: state.word().to_owned(),
+        valid_until: grant.valid_until,
+    }
+}
+
+impl Offers {
+    /// Reads what a use has taken, to be changed.
+    pub(crate) async fn read_taken(&self, changes: &mut Changes, taken: &[OfferTaken]) -> Result<(), Error> {
+        for id in taken.iter().filter_map(|taken| taken.grant) {
+            let key = keys::grant_of(id);
+            if is_window(&key) {
+                if let Some((record, version)) = self.records.read::<WindowRecord>(&key).await? {
+                    changes.windows.entry(key).or_insert((record, Some(version)));
+                }
+            } else if let Some((entry, version)) = self.records.read::<EntryRecord>(&key).await? {
+                changes.grants.entry(key).or_insert((entry, version));
+            }
+        }
+        Ok(())
+    }
+
+    /// All that is written, with the accounts that count it.
+    pub(crate) async fn writes(
+        &self,
+        changes: Changes,
+        now: Instant,
+        today: DayNumber,
+    ) -> Result<Vec<Write>, Error> {
+        let mut writes = Vec::new();
+        for (key, (entry, version)) in changes.grants {
+            writes.push(put(key, Expect::Version(version), &entry));
+        }
+        for (key, (record, version)) in changes.windows {
+            writes.push(put(key, unchanged(version), &record));
+        }
+        for (offer, of_account) in changes.accounts {
+            let account = self.accounts.whole_offer_account(&offer).await?;
+            writes.push(account.changed(&of_account, now, today));
+        }
+        Ok(writes)
+    }
+}
