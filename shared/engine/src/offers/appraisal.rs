@@ -37,14 +37,7 @@ pub(crate) struct Appraisal {
 impl Appraisal {
     pub(crate) fn judged(&self) -> Judged<'_> {
         let Appraisal { offer, fits, member, opens, uses, budget } = self;
-        Judged {
-            offer,
-            fits: *fits,
-            member: *member,
-            opens: *opens,
-            uses: *uses,
-            budget: *budget,
-        }
+        Judged { offer, fits: *fits, member: *member, opens: *opens, uses: *uses, budget: *budget }
     }
 }
 
@@ -93,9 +86,8 @@ impl<'a> Appraiser<'a> {
         bounded.sort_by(|one, other| one.id.cmp(&other.id));
         bounded.dedup_by(|one, other| one.id == other.id);
         let left = if bounded.is_empty() { HashMap::new() } else { offers.left(&bounded, now).await? };
-        let asks_birthday = |offer: &Arc<Offer>| {
-            offer.when.anniversary.is_some_and(|own| own.of == AnniversaryOf::Birthday)
-        };
+        let asks_birthday =
+            |offer: &Arc<Offer>| offer.when.anniversary.is_some_and(|own| own.of == AnniversaryOf::Birthday);
         let mut days = OwnDays::default();
         if let Some(customer) = customer.as_deref_mut() {
             if judged.iter().any(asks_birthday) {
