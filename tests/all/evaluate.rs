@@ -44,8 +44,11 @@ async fn shop() -> Shop {
         ("lounge", coupon("acme", json!({"how": "auto", "gives": lounge}))),
         (
             "spring",
-            coupon("acme", json!({"how": "code", "word": "SPRING20", "stack": {"with": "all"},
-                                  "per_member": {"n": 1, "per": "ever"}})),
+            coupon(
+                "acme",
+                json!({"how": "code", "word": "SPRING20", "stack": {"with": "all"},
+                                  "per_member": {"n": 1, "per": "ever"}}),
+            ),
         ),
         ("none", coupon("acme", json!({"how": "code", "word": "NONELEFT", "uses": {"total": 0}}))),
         ("coupon", coupon("acme", json!({"how": "issue"}))),
@@ -67,7 +70,8 @@ async fn somebody(shop: &Shop, birthday: &str, bought: &str) -> String {
 /// An offer as it is told, in short: what it took, or why it did not.
 fn told(offers: &Value) -> Vec<String> {
     let short = |told: &Value| {
-        let name = ["grant", "code", "offer"].iter().find_map(|name| told[*name].as_str()).unwrap_or_default();
+        let name =
+            ["grant", "code", "offer"].iter().find_map(|name| told[*name].as_str()).unwrap_or_default();
         let became = ["reason", "amount"].iter().find_map(|name| told[*name].as_str()).unwrap_or("applied");
         format!("{name} {became}")
     };
@@ -99,7 +103,14 @@ async fn what_is_known_reaches_the_price() {
             "95.00",
             (190, 95),
         ),
-        ("a code of a guest", json!({"codes": ["SPRING20"]}), &[], &["SPRING20 not_eligible"], "100.00", (0, 0)),
+        (
+            "a code of a guest",
+            json!({"codes": ["SPRING20"]}),
+            &[],
+            &["SPRING20 not_eligible"],
+            "100.00",
+            (0, 0),
+        ),
         (
             "grants",
             json!({"member_id": silver, "grants": ["lounge", "coupon", "grt_01ARZ3NDEKTSV4RRFFQ69G5FAV"]}),
@@ -108,7 +119,14 @@ async fn what_is_known_reaches_the_price() {
             "90.00",
             (216, 90),
         ),
-        ("no quota", json!({"member_id": basic, "grants": ["lounge"]}), &[], &["lounge not_eligible"], "100.00", (200, 100)),
+        (
+            "no quota",
+            json!({"member_id": basic, "grants": ["lounge"]}),
+            &[],
+            &["lounge not_eligible"],
+            "100.00",
+            (200, 100),
+        ),
         ("not yet", json!({"member_id": basic, "lines": fresh}), &[], &[], "0.00", (0, 0)),
     ];
     for (what, beside, offers, coupons, total, earns) in rows {
@@ -162,15 +180,18 @@ async fn a_quote_is_of_its_draft_and_nothing_is_written() {
         own
     };
     let acme: BrandId = "acme".parse().unwrap();
-    let read = |answer: &Value| {
-        shop.api.secrets.read_quote(&acme, answer["quote"].as_str().unwrap()).unwrap()
-    };
+    let read =
+        |answer: &Value| shop.api.secrets.read_quote(&acme, answer["quote"].as_str().unwrap()).unwrap();
     let first = ask(named(json!({"codes": ["SPRING20"], "points": "max"}))).await;
     assert_eq!(first["quote_until"], "2026-03-02T10:15:00+08:00");
     assert_eq!(first["points"], json!({"usable": 600, "worth": "6.00"}));
     let quote = read(&first);
     assert_eq!((quote.autos.len(), quote.coupons.len(), quote.until.0 - quote.at.0), (1, 1, 900_000));
-    assert_eq!(read(&ask(named(json!({"choose": "best"}))).await).draft, quote.draft, "whatever is asked beside");
+    assert_eq!(
+        read(&ask(named(json!({"choose": "best"}))).await).draft,
+        quote.draft,
+        "whatever is asked beside"
+    );
     for other in [named(json!({"delivery": "1.00"})), named(json!({"channel": "web"})), json!({})] {
         assert_ne!(read(&ask(other).await).draft, quote.draft, "another order");
     }

@@ -14,8 +14,9 @@ use domain::{
     shape::Shape,
 };
 use edge::{
-    Access, Answer, Api, At, Call, Code, Form, Function, IdentitySent, Kind, List, Members, Method, MoneyText,
-    OrNull, Partners, Problem, QUOTE_CHARS_MAX, Read, Role, Route, Text, Ulid, answer, body, taking,
+    Access, Answer, Api, At, Call, Code, Form, Function, IdentitySent, Kind, List, Members, Method,
+    MoneyText, OrNull, Partners, Problem, QUOTE_CHARS_MAX, Read, Role, Route, Text, Ulid, answer, body,
+    taking,
     wire::{self, AppliedOffer, Earns, PricedDelivery, PricedLine, Show, UsablePoints},
     words,
 };

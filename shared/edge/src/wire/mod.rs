@@ -38,8 +38,8 @@ pub use member::{
 pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
 pub use priced::{
-    AppliedOffer, BlockedLine, Earns, LineDiscount, PricedDelivery, PricedLine, ReasonWord, UnitsAtPrice, UsablePoints,
-    Priced,
+    AppliedOffer, BlockedLine, Earns, LineDiscount, Priced, PricedDelivery, PricedLine, ReasonWord,
+    UnitsAtPrice, UsablePoints,
 };
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 

@@ -167,9 +167,8 @@ impl Finder<'_> {
                 let listed: Vec<_> = self.draft.grants.iter().filter_map(|named| named.id).collect();
                 let is_listed = |grant: &Grant| grant.id.is_some_and(|id| listed.contains(&id));
                 let found = price::stands_for(&id, self.grants(), is_listed, self.now, self.at);
-                let place = found.and_then(|found| {
-                    self.grants().iter().position(|grant| std::ptr::eq(grant, found))
-                });
+                let place =
+                    found.and_then(|found| self.grants().iter().position(|grant| std::ptr::eq(grant, found)));
                 place.map_or(Named::Nothing, Named::Grant)
             }
         }
@@ -177,7 +176,8 @@ impl Finder<'_> {
 
     /// The member's other grants of discounts that may be used: the best are chosen among them too.
     fn others(&self, named: &[Named]) -> Vec<usize> {
-        let is_named = |place: usize| named.iter().any(|own| matches!(own, Named::Grant(own) if *own == place));
+        let is_named =
+            |place: usize| named.iter().any(|own| matches!(own, Named::Grant(own) if *own == place));
         let usable = |(place, grant): &(usize, &Grant)| {
             let newest = self.shelf.offer(&grant.offer);
             newest.is_some_and(|newest| matches!(newest.gives, Gives::Discount(_)) && newest.how != How::Auto)
@@ -335,15 +335,17 @@ impl Offers {
         let mut found = Vec::with_capacity(named.len() + draft.codes.len());
         for (sent, named) in draft.grants.iter().zip(&named) {
             let nothing = |name| Found::of_nothing(name, false);
-            found.push(match named {
-                Named::Grant(place) => grant(*place, true),
-                Named::Virtual(offer, written) => {
-                    let id = written.and_then(|place| finder.grants()[place].id);
-                    Some(Found { offer: Some(offer.clone()), ..nothing(CouponName::Grant(id)) })
+            found.push(
+                match named {
+                    Named::Grant(place) => grant(*place, true),
+                    Named::Virtual(offer, written) => {
+                        let id = written.and_then(|place| finder.grants()[place].id);
+                        Some(Found { offer: Some(offer.clone()), ..nothing(CouponName::Grant(id)) })
+                    }
+                    Named::Nothing => None,
                 }
-                Named::Nothing => None,
-            }
-            .unwrap_or_else(|| nothing(CouponName::Sent(sent.sent.clone()))));
+                .unwrap_or_else(|| nothing(CouponName::Sent(sent.sent.clone()))),
+            );
         }
         found.extend(draft.codes.iter().map(|typed| finder.code(typed)));
         found.extend(named[listed..].iter().filter_map(|named| match named {
