@@ -32,7 +32,7 @@ pub use grants::{GrantIssued, GrantName, GrantRevoked};
 pub use revision::{OrderNow, OrderRevised};
 pub use row::{Row, WORDS};
 pub use told::{EventType, Hearers};
-pub use uses::{OfferTaken, OfferUsed, UseReversed};
+pub use uses::{OfferGiven, OfferTaken, OfferUsed, UseReversed};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -39,8 +39,10 @@ pub use offers::{
     Offers,
     draft::{DraftOrder, NamedGrant},
     evaluation::Evaluated,
+    returning::{ReturnAsk, ReturnDone},
+    using::{NotUsed, UseAsk, UseDone},
     listing::{Closed, GrantsOf, OpenTo, in_state},
-    quote::{CouponName, OfferTag, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
+    quote::{OfferTag, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
 };
 pub use partners::{
     Partners,
@@ -68,7 +70,7 @@ pub use programme::{
 };
 #[cfg(feature = "conformance")]
 pub use store::conformance;
-pub use store::{Records, error::Error, id, keys, memory, records};
+pub use store::{Records, error::Error, id, keys, memory, records, records::CouponName};
 pub use webhooks::{
     Webhooks,
     deliveries::{DELIVERIES_DAYS, Delivery, Forgets, Found, REDELIVERED_MAX, Sent, Waiting},

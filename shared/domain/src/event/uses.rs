@@ -52,9 +52,20 @@ pub struct UseReversed {
     /// Whether nothing of it is left.
     pub is_whole: bool,
     /// What had been given by each offer, in that version, for what comes back.
-    pub back: Vec<(OfferId, u32, Money)>,
+    pub back: Vec<OfferGiven>,
     /// What of grants and of what is counted comes back.
     pub restored: Vec<OfferTaken>,
+}
+
+/// What an offer had given, in that version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferGiven {
+    /// The offer.
+    pub offer: OfferId,
+    /// The version.
+    pub version: u32,
+    /// How much.
+    pub amount: Money,
 }
 
 /// The order of a use, if it is of one.

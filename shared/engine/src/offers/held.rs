@@ -22,7 +22,7 @@ use crate::{
         Key, Version,
         error::Error,
         keys,
-        records::{EntryRecord, WindowRecord, decode},
+        records::{EntryRecord, HeldRecord, WindowRecord, decode},
     },
 };
 
@@ -36,8 +36,6 @@ pub(crate) struct Holdings {
     pub(crate) records: Vec<HeldAs>,
     /// What was taken in windows, of offers that are had by codes too.
     pub(crate) windows: Vec<TakenWindow>,
-    /// The order or use whose own holds take nothing from it.
-    pub(crate) own: Option<(BrandId, HeldBy)>,
     /// What that holds of offers' accounts, which is its own to take.
     pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
     now: Option<Instant>,
@@ -70,8 +68,7 @@ impl Holdings {
     pub(crate) fn held_until(&self, offer: &OfferId, window: u32) -> Option<Instant> {
         let held = self.of_window(offer, window).flat_map(|taken| &taken.record.held);
         let by_others = held.filter(|held| {
-            let is_own = self.own.as_ref().is_some_and(|(brand, by)| (brand, by) == (&held.brand, &held.by));
-            !is_own && self.now.is_none_or(|now| now < held.until)
+            self.now.is_none_or(|now| now < held.until)
         });
         by_others.map(|held| held.until).max()
     }
@@ -133,20 +130,41 @@ impl Offers {
         member: &Member,
         now: Instant,
     ) -> Result<Holdings, Error> {
+        self.holdings_but(shelf, member, now, None).await
+    }
+
+    /// The same, without what that order or use has set aside.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn holdings_but(
+        &self,
+        shelf: &Shelf,
+        member: &Member,
+        now: Instant,
+        own: Option<(BrandId, HeldBy)>,
+    ) -> Result<Holdings, Error> {
+        let is_own = |held: &HeldRecord| {
+            own.as_ref().is_some_and(|(brand, by)| (brand, by) == (&held.brand, &held.by))
+        };
         let mut holdings = Holdings { now: Some(now), ..Holdings::default() };
         let mut all: Vec<(Grant, u64, HeldAs)> = Vec::new();
         for holder in family(member) {
             for (key, record) in self.records.scan_all(keys::grants(holder)).await? {
                 let Some((_, window, number)) = keys::read_grant(&key) else { continue };
                 if number == 0 {
-                    let taken: WindowRecord = decode(&key, &record.value)?;
+                    let mut taken: WindowRecord = decode(&key, &record.value)?;
+                    taken.held.retain(|held| !is_own(held));
                     if taken.holder == holder {
                         let version = record.version;
                         holdings.windows.push(TakenWindow { key, version, window, record: taken });
                     }
                     continue;
                 }
-                let entry: EntryRecord = decode(&key, &record.value)?;
+                let mut entry: EntryRecord = decode(&key, &record.value)?;
+                if let Some(kept) = entry.grant.as_deref_mut() {
+                    kept.held = kept.held.take().filter(|held| !is_own(held));
+                }
                 let Some(issued) = issued_by(&entry).filter(|issued| issued.name.holder == holder) else {
                     continue;
                 };

@@ -1,12 +1,15 @@
 //! Offers 权益 in use: what members hold of them, and what orders cost with them.
 
 mod appraisal;
+mod changes;
 mod customer;
 pub(crate) mod draft;
 pub(crate) mod evaluation;
 pub(crate) mod held;
 pub(crate) mod listing;
 pub(crate) mod quote;
+pub(crate) mod returning;
+pub(crate) mod using;
 
 use crate::{
     access::Access, accounts::Accounts, ledger::Ledger, people::People, programme::Programmes, store::Records,

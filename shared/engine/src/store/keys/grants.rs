@@ -49,7 +49,7 @@ pub fn grants_of_offer(holder: MemberId, offer: u16) -> Range {
 }
 
 /// A use of a brand's: of an order, or without one. No id is empty, so none of the one is another of the other.
-pub fn used(brand: &BrandId, by: &HeldBy) -> Key {
+pub fn offer_use(brand: &BrandId, by: &HeldBy) -> Key {
     match by {
         HeldBy::Order(order) => key(kind::USE, &[brand.as_bytes(), b"\0", order.as_bytes()]),
         HeldBy::Use(used) => key(kind::USE, &[brand.as_bytes(), b"\0\0", used.as_bytes()]),

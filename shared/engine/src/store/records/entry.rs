@@ -4,7 +4,7 @@ use domain::{
     brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, GrantIssued,
-        GrantRevoked, Movement, OfferTaken, OfferUsed, Order, OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded,
+        GrantRevoked, Movement, OfferGiven, OfferTaken, OfferUsed, Order, OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded,
         OrderRevised, OrderState, RedemptionCancelled, ReferralState, Share, TierCause, UseReversed,
         points_drawn,
     },
@@ -179,6 +179,7 @@ layout! {
 }
 layout! { struct OfferUsed { brand, by, revision, total, saved, taken } }
 layout! { struct OfferTaken { offer, version, grant, pieces, uses, amount } }
+layout! { struct OfferGiven { offer, version, amount } }
 layout! { struct UseReversed { brand, by, refund_id, is_whole, back, restored } }
 layout! { struct GrantRevoked { name, brand, offer, pieces, left, valid_until, reason, price } }
 layout! { struct Brought { brand, reason, bill, balance, opening, tier, ends_trial } }
