@@ -146,7 +146,7 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
-        functions: &[&evaluate_order::FUNCTION],
+        functions: &[&evaluate_order::FUNCTION, &evaluate_order::USE],
         does: "What an order costs with offers. Nothing is written by it.",
         ..ROW
     },

@@ -1,4 +1,7 @@
-//! `POST /evaluate-order` 算价: what an order costs with offers, before it is placed. Nothing is written.
+//! `POST /evaluate-order` 算价: what an order costs with offers, before it is placed. Nothing is written. And `POST /use`
+//! 核销, by which it is.
+
+mod using;
 
 use std::collections::HashSet;
 
@@ -125,6 +128,8 @@ answer! {
     }
 }
 
+pub use using::USE;
+
 /// The function.
 pub static FUNCTION: Function = Function {
     name: "evaluate-order",
@@ -192,16 +197,50 @@ fn unusable_codes(evaluated: &Evaluated) -> usize {
 }
 
 fn draft(form: &mut Form<'_>, call: &Call, body: EvaluateOrder) -> Option<DraftOrder> {
-    let is_named = body.member_id.is_some() || body.identity.is_some() || body.member_ref.is_some();
+    let sent = Sent {
+        member_id: body.member_id,
+        identity: body.identity,
+        member_ref: body.member_ref,
+        brand: body.brand,
+        channel: body.channel,
+        lines: body.lines.0,
+        delivery: body.delivery,
+        grants: body.grants,
+        codes: body.codes,
+    };
+    let draft = drafted(form, call, sent)?;
+    let choose = match body.choose {
+        Some(ChooseWord::Best) => Choose::Best,
+        Some(ChooseWord::Listed) | None => Choose::Listed,
+    };
+    Some(DraftOrder { choose, points: body.points.map(|points| points.0), ..draft })
+}
+
+/// What an evaluation and a use are sent alike.
+struct Sent {
+    member_id: Option<Ulid<MemberId>>,
+    identity: Option<IdentitySent>,
+    member_ref: Option<Ulid<Reference>>,
+    brand: BrandId,
+    channel: Option<OrderChannel>,
+    lines: Vec<LineToPrice>,
+    delivery: Option<MoneyText>,
+    grants: Option<List<Text<64>, 0, COUPONS_MAX>>,
+    codes: Option<List<Text<64>, 0, COUPONS_MAX>>,
+}
+
+/// The draft of an order, or `None` and faults.
+fn drafted(form: &mut Form<'_>, call: &Call, sent: Sent) -> Option<DraftOrder> {
+    let is_named = sent.member_id.is_some() || sent.identity.is_some() || sent.member_ref.is_some();
     // A token is its member's, whether it says so or not.
     let whom = match is_named || call.caller.grant.is_some() {
-        true => form.whom(body.member_id, body.identity.as_ref(), body.member_ref).map(Some),
+        true => form.whom(sent.member_id, sent.identity.as_ref(), sent.member_ref).map(Some),
         false => Some(None),
     };
-    let lines = lines(form, body.lines.0);
-    let delivery = form.money_if(body.delivery.as_ref(), "/delivery");
-    let grants = texts(body.grants);
-    let codes = texts(body.codes);
+    let lines = lines(form, sent.lines);
+    let delivery = form.money_if(sent.delivery.as_ref(), "/delivery");
+    let grants = texts(sent.grants);
+    let codes = texts(sent.codes);
     coupons(form, &grants, &codes);
     let grants = grants.into_iter().map(|sent| {
         let id = Ulid::<GrantId>::parse(&sent).map(|id| form.grant(id.0));
@@ -209,18 +248,15 @@ fn draft(form: &mut Form<'_>, call: &Call, body: EvaluateOrder) -> Option<DraftO
     });
     Some(DraftOrder {
         whom: whom?,
-        brand: body.brand,
-        channel: body.channel,
+        brand: sent.brand,
+        channel: sent.channel,
         lines: lines?,
         delivery: delivery?,
         pieces: 1,
         grants: grants.collect(),
         codes,
-        choose: match body.choose {
-            Some(ChooseWord::Best) => Choose::Best,
-            Some(ChooseWord::Listed) | None => Choose::Listed,
-        },
-        points: body.points.map(|points| points.0),
+        choose: Choose::Listed,
+        points: None,
     })
 }
 

@@ -1,5 +1,5 @@
 //! The Lambda function.
 
 fn main() -> std::process::ExitCode {
-    lambda::run(&evaluate_order::FUNCTION)
+    lambda::run_with(&evaluate_order::FUNCTION, &[&evaluate_order::USE])
 }

@@ -1,16 +1,18 @@
 //! `POST /reverse`: an order is refunded, or a redemption cancelled, in part or whole, an activity taken back, or what was
-//! claimed or bought.
+//! claimed or bought, or used.
+
+mod uses;
 
 use domain::{
     decide::{Ask, RefundLine},
-    id::{ActivityId, ActivityRef, BrandId, GrantId, OrderId, OrderLineId, RedemptionId, RefundId},
+    id::{ActivityId, ActivityRef, BrandId, GrantId, OrderId, OrderLineId, RedemptionId, RefundId, UseId},
     number::Quantity,
     shape::Shape,
 };
 use edge::{
     Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners,
     Positive, Problem, Role, Route, Ulid, body, given, need, taking,
-    wire::{GrantTakenBack, PartnerDone, Reversed, Show},
+    wire::{GrantTakenBack, PartnerDone, Reversed, Show, UseReturned},
 };
 use engine::{Act, Revoke};
 
@@ -35,6 +37,14 @@ body! {
 }
 
 body! {
+    /// A part of a use of offers that comes back.
+    struct ReturnedUse {
+        /// lines of the order
+        lines: List<ReturnedLine, 1, 200>,
+    }
+}
+
+body! {
     /// An order is refunded, a redemption cancelled, or an activity taken back.
     struct Reverse {
         /// the order's brand
@@ -53,6 +63,10 @@ body! {
         activity: Option<ActivityId>,
         /// the activity's natural key
         activity_ref: Option<ActivityRef>,
+        /// in place of `refund`: what of the order's use of offers comes back
+        r#use: Option<AllOr<ReturnedUse>>,
+        /// with `use`, in place of an order: the use without one
+        use_id: Option<UseId>,
         /// in place of an order: the grant that was claimed or bought, which is taken back whole
         grant_id: Option<Ulid<GrantId>>,
         /// answer what would happen and write nothing
@@ -71,7 +85,10 @@ pub static FUNCTION: Function = Function {
         remembers: true,
         answers: &[(
             200,
-            Shape::Either(&Shape::Either(&Reversed::SHAPE, &GrantTakenBack::SHAPE), &PartnerDone::SHAPE),
+            Shape::Either(
+                &Shape::Either(&Reversed::SHAPE, &GrantTakenBack::SHAPE),
+                &Shape::Either(&UseReturned::SHAPE, &PartnerDone::SHAPE),
+            ),
         )],
         problems: &[
             Code::OrderNotFound,
@@ -83,6 +100,7 @@ pub static FUNCTION: Function = Function {
             Code::ActivityNotFound,
             Code::GrantNotFound,
             Code::GrantNotUsable,
+            Code::UseNotFound,
             Code::LimitExceeded,
         ],
         ..taking!(Reverse => handle)
@@ -91,6 +109,9 @@ pub static FUNCTION: Function = Function {
 
 async fn handle(api: &Api, call: &Call, body: Reverse) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
+    if body.r#use.is_some() || body.use_id.is_some() {
+        return uses::handle(api, call, form, body).await;
+    }
     if let Some(Ulid(grant)) = body.grant_id {
         form.takes_no(
             given!(body: brand, order_id, refund, refund_id, redemption_id, points, activity, activity_ref),

@@ -10,6 +10,7 @@ mod order;
 mod partner;
 mod priced;
 mod tasks;
+mod used;
 
 use domain::{
     id::{GrantId, MergeId, RedemptionId, ReferralId},
@@ -41,6 +42,7 @@ pub use priced::{
     AppliedOffer, BlockedLine, Earns, LineDiscount, Priced, PricedDelivery, PricedLine, ReasonWord,
     UnitsAtPrice, UsablePoints,
 };
+pub use used::{OrderUsed, UseReturned, UseWord};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
 use crate::{At, OrNull, Ulid};

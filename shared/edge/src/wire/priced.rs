@@ -199,11 +199,11 @@ impl Show<'_> {
         UsablePoints { usable: points.usable, worth: self.price(points.worth) }
     }
 
-    fn price(&self, money: Money) -> MoneyText {
+    pub(super) fn price(&self, money: Money) -> MoneyText {
         MoneyText(money.show(self.programme.currency))
     }
 
-    fn priced_line<'a>(&self, line: &'a Line, names: &[CouponName]) -> PricedLine<'a> {
+    pub(super) fn priced_line<'a>(&self, line: &'a Line, names: &[CouponName]) -> PricedLine<'a> {
         match line {
             Line::Blocked { line_id, offer, opens_at } => {
                 let opens_at = OrNull(opens_at.map(|at| self.instant(at)));

@@ -1,0 +1,227 @@
+//! Uses of offers as they are shown, and what comes back of them.
+
+use domain::{
+    id::{GrantId, OfferId, OrderLineId},
+    number::{Money, Quantity},
+    offer::price::{Line, Told},
+};
+use engine::{
+    CouponName, ReturnDone, UseDone,
+    records::{EntryRecord, GrantThen, LineBack, UseState},
+};
+use serde_json::Value;
+
+use super::{Entry, Priced, PricedLine, Show, priced::AppliedOffer, priced::PricedDelivery};
+use crate::{Answer, Api, At, Id, List, MoneyText, OrNull, Text, Ulid, answer, words};
+
+words! {
+    /// What a use is.
+    pub enum UseWord {
+        /// It is set aside.
+        Held = "held",
+        /// It is used.
+        Used = "used",
+        /// All of it has come back.
+        Returned = "returned",
+        /// It was set aside, and let go.
+        Released = "released",
+    }
+}
+
+answer! {
+    /// A grant that a use has taken of, or that came back.
+    pub struct GrantAtUse<'a> {
+        /// the grant
+        id: OrNull<Ulid<GrantId>>,
+        /// the offer
+        offer: Id<&'a OfferId>,
+        /// how often it can still be used; null without bounds
+        left: OrNull<u32>,
+        /// what it is
+        state: Text<16>,
+        /// before when it may be used, of what came back; null for ever
+        valid_until: Option<OrNull<At>>,
+    }
+}
+
+answer! {
+    /// Offers were used, or set aside.
+    pub struct OrderUsed<'a> {
+        /// the lines, as sent
+        lines: List<PricedLine<'a>, 0, 200>,
+        /// what came to the order by itself, by id
+        offers: List<AppliedOffer<'a>, 0, 2_000>,
+        /// the coupons as listed
+        coupons: List<AppliedOffer<'a>, 0, 32>,
+        /// null where none was sent
+        delivery: OrNull<PricedDelivery<'a>>,
+        /// what is to be paid, the delivery included, before points
+        total: MoneyText,
+        /// what was taken off list amounts
+        saved: MoneyText,
+        /// whether it is used or only set aside
+        state: UseWord,
+        /// until when it is set aside
+        until: OrNull<At>,
+        /// the grants, as they were applied
+        grants: List<GrantAtUse<'a>, 0, 2_000>,
+        /// the ledger entry; null while it is set aside, and of a guest
+        entry: OrNull<Entry<'a>>,
+    }
+}
+
+answer! {
+    /// What an offer had taken of what comes back.
+    pub struct DiscountBack<'a> {
+        /// the offer
+        offer: Id<&'a OfferId>,
+        /// how much
+        amount: MoneyText,
+    }
+}
+
+answer! {
+    /// What comes back of a line.
+    pub struct ReturnedUseLine<'a> {
+        /// the line
+        line_id: Id<&'a OrderLineId>,
+        /// how much of it
+        quantity: Quantity,
+        /// what had been to be paid for it
+        net: MoneyText,
+        /// what offers had taken off it
+        discounts: List<DiscountBack<'a>, 0, 2_000>,
+    }
+}
+
+answer! {
+    /// What comes back of a delivery.
+    pub struct ReturnedDelivery<'a> {
+        /// what had been to be paid for it
+        net: MoneyText,
+        /// what offers had taken off it
+        discounts: List<DiscountBack<'a>, 0, 2_000>,
+    }
+}
+
+answer! {
+    /// A use came back, in part or whole, or what was set aside is free again.
+    pub struct UseReturned<'a> {
+        /// what the use is now
+        state: UseWord,
+        /// what came back, line by line
+        lines: List<ReturnedUseLine<'a>, 0, 200>,
+        /// once nothing is left: what came back of the delivery, null where there was none
+        delivery: Option<OrNull<ReturnedDelivery<'a>>>,
+        /// the grants that came back
+        grants: List<GrantAtUse<'a>, 0, 2_000>,
+        /// the ledger entry; null of a guest's, and of what was only set aside
+        entry: OrNull<Entry<'a>>,
+    }
+}
+
+impl Api {
+    /// The answer to a use.
+    ///
+    /// # Panics
+    /// There is no programme: whoever has used something has one.
+    pub fn used(&self, done: &UseDone) -> Answer {
+        let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
+        let show = Show { programme: programmes.newest() };
+        let names = self.shown_names(&done.record.names);
+        let Priced { lines, offers, coupons, delivery, total, saved } =
+            show.priced(&done.record.answer, &names);
+        let (state, until) = match done.record.state {
+            UseState::Held { until } => (UseWord::Held, Some(until)),
+            UseState::Used | UseState::Returned => (UseWord::Used, None),
+        };
+        let grants = done.record.grants.iter().map(|grant| self.grant_then(show, grant, false));
+        let used = OrderUsed {
+            lines,
+            offers,
+            coupons,
+            delivery,
+            total,
+            saved,
+            state,
+            until: show.maybe(until),
+            grants: grants.collect(),
+            entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),
+        };
+        Answer::new(200, &used)
+    }
+
+    /// The answer to a return.
+    ///
+    /// # Panics
+    /// There is no programme: whoever has used something has one.
+    pub fn use_returned(&self, done: &ReturnDone) -> Answer {
+        let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
+        let show = Show { programme: programmes.newest() };
+        let (part, entry) = match done {
+            ReturnDone::Released => {
+                let (lines, grants) = (List(Vec::new()), List(Vec::new()));
+                let state = UseWord::Released;
+                let released = UseReturned { state, lines, delivery: None, grants, entry: OrNull(None) };
+                return Answer::new(200, &released);
+            }
+            ReturnDone::Returned(part, entry) => (part, entry),
+        };
+        let entry: Option<&EntryRecord> = entry.as_deref();
+        let delivery = part.is_whole.then(|| {
+            OrNull(part.delivery.as_ref().map(|(net, discounts)| ReturnedDelivery {
+                net: show.price(*net),
+                discounts: show.back(discounts),
+            }))
+        });
+        let returned = UseReturned {
+            state: if part.is_whole { UseWord::Returned } else { UseWord::Used },
+            lines: part.lines.iter().map(|line| show.line_back(line)).collect(),
+            delivery,
+            grants: part.grants.iter().map(|grant| self.grant_then(show, grant, true)).collect(),
+            entry: OrNull(entry.map(|entry| show.entry(entry))),
+        };
+        Answer::new(200, &returned)
+    }
+
+    fn grant_then<'a>(&self, show: Show<'_>, grant: &'a GrantThen, with_end: bool) -> GrantAtUse<'a> {
+        GrantAtUse {
+            id: OrNull(grant.id.map(|id| Ulid(self.secrets.shown_grant(id)))),
+            offer: Id(&grant.offer),
+            left: OrNull(grant.left),
+            state: Text(grant.state.clone()),
+            valid_until: with_end.then(|| show.maybe(grant.valid_until)),
+        }
+    }
+}
+
+impl Show<'_> {
+    /// What of these would not apply, for a problem.
+    pub fn reasons(&self, told: &[Told], names: &[CouponName]) -> Value {
+        let reasons: Vec<AppliedOffer<'_>> = told.iter().map(|told| self.applied(told, names)).collect();
+        serde_json::to_value(reasons).unwrap_or(Value::Null)
+    }
+
+    /// Lines that are not sold to the member yet, for a problem.
+    pub fn blocked(&self, lines: &[Line]) -> Value {
+        let lines: Vec<PricedLine<'_>> = lines.iter().map(|line| self.priced_line(line, &[])).collect();
+        serde_json::to_value(lines).unwrap_or(Value::Null)
+    }
+
+    fn line_back<'a>(&self, line: &'a LineBack) -> ReturnedUseLine<'a> {
+        ReturnedUseLine {
+            line_id: Id(&line.line_id),
+            quantity: line.quantity,
+            net: self.price(line.net),
+            discounts: self.back(&line.discounts),
+        }
+    }
+
+    fn back<'a>(&self, discounts: &'a [(OfferId, Money)]) -> List<DiscountBack<'a>, 0, 2_000> {
+        let back = |(offer, amount): &'a (OfferId, Money)| DiscountBack {
+            offer: Id(offer),
+            amount: self.price(*amount),
+        };
+        discounts.iter().map(back).collect()
+    }
+}
