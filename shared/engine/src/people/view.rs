@@ -15,6 +15,9 @@ use crate::{
     store::{error::Error, keys, look::Look, reading::Loaded, records::MemberRecord},
 };
 
+/// What is said of orders before Laurel: how many, and what they came to.
+pub(super) type Prior = (Option<u64>, Option<Money>);
+
 /// A member as shown: settled to `now`.
 #[derive(Clone, Debug)]
 pub struct MemberView {
@@ -26,15 +29,24 @@ pub struct MemberView {
     pub others: Vec<(MemberId, Vec<Identity>)>,
     /// What was said of its orders before Laurel, and of those of members that were absorbed, where it stays: how many,
     /// and what they came to.
-    pub prior: (Option<u64>, Option<Money>),
+    pub prior: Prior,
     /// The tags that it has, in the programme's order.
     pub tags: Vec<String>,
     /// The moment it is shown at.
     pub now: Instant,
 }
 
-fn prior(member: &Member) -> (Option<u64>, Option<Money>) {
+/// What is said of the record's own.
+pub(super) fn prior(member: &Member) -> Prior {
     (member.opening.prior_orders, member.opening.prior_amount)
+}
+
+/// What is said of both.
+pub(super) fn add(one: Prior, other: Prior) -> Prior {
+    (
+        both(one.0, other.0, u64::saturating_add),
+        both(one.1, other.1, |one, other| Money(one.0.saturating_add(other.0))),
+    )
 }
 
 /// One, the other, or both together.
@@ -93,14 +105,24 @@ impl People {
             if let Some((person, _)) = seen.read(person)? {
                 view.others.push((id, person.identities));
             }
-            let (orders, amount) =
-                seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
-            view.prior = (
-                both(view.prior.0, orders, u64::saturating_add),
-                both(view.prior.1, amount, |one, other| Money(one.0.saturating_add(other.0))),
-            );
+            let other = seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
+            view.prior = add(view.prior, other);
         }
         Ok(())
+    }
+
+    /// What is said of orders before Laurel of the records that the member has absorbed.
+    pub(super) async fn prior_absorbed(&self, member: &Member) -> Result<Prior, Error> {
+        let mut asked = Look::default();
+        let absorbed = member.absorbed.iter().map(|absorbed| keys::member(absorbed.member));
+        let asking: Vec<_> = absorbed.map(|key| asked.at::<MemberRecord>(key)).collect();
+        let seen = self.records.look(asked).await?;
+        let mut sum = (None, None);
+        for record in asking {
+            let other = seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
+            sum = add(sum, other);
+        }
+        Ok(sum)
     }
 
     /// Whether both ids lead to one member.
