@@ -249,6 +249,30 @@ async fn linking_again_makes_one_new_reference() {
     }
 }
 
+/// A record's link that ended while it was part of another is over for what its own ledger gets after that, however long
+/// the other's is.
+#[tokio::test]
+async fn a_link_that_ended_with_another_is_over_once_they_are_parted() {
+    for ended_by_linking in [false, true] {
+        let shop = Shop::coalition().await;
+        let (into, from) = (shop.somebody().await, shop.somebody().await);
+        let reference = shop.linked(&from, "tea").await;
+        assert_eq!(shop.partner_earn("tea", &reference, "O-1", "100").await.status, 200);
+        for order in 0..9 {
+            shop.earn(&into, &format!("T-{order}"), "100").await;
+        }
+        let merged = merge(&shop, &into, &from).await;
+        match ended_by_linking {
+            true => _ = shop.linked(&into, "tea").await,
+            false => _ = shop.unlink(&into, "tea").await,
+        }
+        unmerge(&shop, &into, &merged).await;
+        let back = json!({"brand": "tea", "order_id": "O-1", "refund": "all"});
+        let back = shop.partner_ok("tea", "/reverse", back).await;
+        assert_eq!((&back["taken"], &back["balance"]), (&json!(100), &Value::Null), "{back}");
+    }
+}
+
 /// A partner that is linked with both scans the card of one: it names the one by its own reference.
 #[tokio::test]
 async fn a_partner_scans_the_record_whose_card_it_is() {

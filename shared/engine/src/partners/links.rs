@@ -194,7 +194,8 @@ impl Partners {
         // Whichever record of the person the brand was linked with: from now on there is one reference.
         for (of, link, version) in before {
             if link.record.end.is_none() {
-                writes.extend(end(request, of, link, version, from_seq).1);
+                let seq = self.seq_of(&loaded.record.member, of).await?;
+                writes.extend(end(request, of, link, version, seq).1);
             }
         }
         if let Some(old) = number.checked_sub(LINKS_KEPT).filter(|old| *old > 0) {
@@ -233,7 +234,8 @@ impl Partners {
                 shown.get_or_insert(link);
                 continue;
             }
-            let (link, ending) = end(request, of, link, version, loaded.record.member.seq);
+            let seq = self.seq_of(&loaded.record.member, of).await?;
+            let (link, ending) = end(request, of, link, version, seq);
             ended.push(link);
             writes.extend(ending);
         }
@@ -286,6 +288,17 @@ impl Partners {
             newest.extend(found.map(|(link, version)| (id, Link { of, ..link }, version)));
         }
         Ok(newest)
+    }
+
+    /// The number of the newest entry in the ledger of one of the member's records: a link ends by that of its own, which
+    /// goes on where it is parted from the member. Nothing moves an absorbed record's but what changes the member too.
+    async fn seq_of(&self, member: &Member, of: MemberId) -> Result<u64, Error> {
+        if of == member.id {
+            return Ok(member.seq);
+        }
+        let key = keys::member(of);
+        let record = self.records.load(of).await?.ok_or(Unreadable { key })?.record;
+        Ok(record.member.seq)
     }
 
     /// The brand's reference to the person, while a link of theirs stands: that of the record of this id before
