@@ -1,5 +1,9 @@
 //! The records of one person, once they are joined: what each id shows, keeps and loses, and what goes with whom.
 
+use engine::{
+    keys,
+    store::{Change, Expect, Write},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -184,10 +188,11 @@ async fn an_answer_that_shows_one_stays_with_it() {
     }
 }
 
-/// Over a chain: who was in one that was in a third.
+/// Over a chain: who was in one that was in a third. And where an earlier build has parted them, without records of it.
 #[tokio::test]
 async fn an_answer_that_shows_three_goes_with_each() {
-    for erased in 0..3 {
+    for (erased, without_records) in [0, 1, 2].into_iter().flat_map(|erased| [(erased, false), (erased, true)])
+    {
         let shop = Shop::coalition().await;
         let mut members = Vec::new();
         for (number, phone) in PHONES.iter().enumerate() {
@@ -204,6 +209,13 @@ async fn an_answer_that_shows_three_goes_with_each() {
         unmerge(&shop, &members[2], &two).await;
         unmerge(&shop, &members[1], &one).await;
         assert_eq!(keyed(&shop, &path, &body, "k").await.body, first.body);
+        let records = shop.snapshot().await.into_iter().map(|(key, _)| key).filter(keys::is_parted);
+        let forget = |key| Write { key, expect: Expect::Anything, change: Change::Delete };
+        let forgotten: Vec<Write> = records.filter(|_| without_records).map(forget).collect();
+        if without_records {
+            assert_eq!(forgotten.len(), 2);
+            shop.api.engine.store().commit(forgotten).await.unwrap();
+        }
         shop.ok("DELETE", &format!("/members/{}", members[erased]), Value::Null).await;
         assert_eq!(keyed(&shop, &path, &body, "k").await.verdict(), "404 member_not_found", "{erased}");
     }
