@@ -416,6 +416,23 @@ async fn a_token_is_its_persons() {
     check(false).await;
 }
 
+/// What a token does came by way of its own id, whichever id was named.
+#[tokio::test]
+async fn what_a_token_does_came_by_way_of_its_own_id() {
+    for by_other in [false, true] {
+        let shop = Shop::usual().await;
+        let (into, from) = two(&shop).await;
+        merge(&shop, &into, &from).await;
+        let (own, named) = if by_other { (&into, &from) } else { (&from, &into) };
+        let asked = json!({"minutes": 5, "leave": true});
+        let made = shop.ok("POST", &format!("/members/{own}/tokens"), asked).await;
+        let (path, body) = (format!("/members/{named}/status"), json!({"status": "closed"}));
+        let left = shop.call_as(made["token"].as_str().unwrap(), "POST", &path, &body, None).await;
+        assert_eq!(left.status, 200, "{}", left.body);
+        assert_eq!(shop.ledger(&into, 10).await[0]["via"], json!(own));
+    }
+}
+
 /// A token that spends names the member by either id.
 #[tokio::test]
 async fn a_spending_token_is_its_persons() {
