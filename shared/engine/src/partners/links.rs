@@ -301,14 +301,15 @@ impl Partners {
         Ok(record.member.seq)
     }
 
-    /// The brand's reference to the person, while a link of theirs stands: that of the record of this id before
-    /// others.
-    ///
-    /// # Errors
-    /// The store failed, or a record is unreadable.
-    pub async fn standing_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<Reference>, Error> {
-        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let mut links = self.newest_links(&loaded.record.member, brand).await?;
+    /// The brand's reference to the member as it was read, while a link of one of its records stands: that of the record of
+    /// this id before others.
+    pub(crate) async fn standing_link(
+        &self,
+        member: &Member,
+        id: MemberId,
+        brand: &BrandId,
+    ) -> Result<Option<Reference>, Error> {
+        let mut links = self.newest_links(member, brand).await?;
         links.retain(|(_, link, _)| link.record.end.is_none());
         let own = links.iter().find(|(of, ..)| *of == id).or(links.first());
         Ok(own.map(|(_, link, _)| link.record.reference))
