@@ -19,14 +19,20 @@ pub struct Shelf {
     /// Offers that are not suspended, by their words as they are compared.
     words: HashMap<String, Arc<Offer>>,
     saved: Option<Version>,
+    programme: u32,
 }
 
 impl Shelf {
-    pub(super) fn new(offers: BTreeMap<OfferId, Arc<Offer>>, saved: Option<Version>) -> Shelf {
+    /// Offers that were read under that version of the programme.
+    pub(super) fn new(
+        offers: BTreeMap<OfferId, Arc<Offer>>,
+        saved: Option<Version>,
+        programme: u32,
+    ) -> Shelf {
         let open = offers.values().filter(|offer| !offer.suspended);
         let word = |offer: &Arc<Offer>| Some((fold(offer.word.as_ref()?), offer.clone()));
         let words = open.filter_map(word).collect();
-        Shelf { offers, words, saved }
+        Shelf { offers, words, saved, programme }
     }
 
     /// The newest version of that offer.
@@ -47,5 +53,10 @@ impl Shelf {
     /// The commit that saved the last of them.
     pub(super) fn saved(&self) -> Option<Version> {
         self.saved
+    }
+
+    /// The version of the programme that they were read under: what an audience names is looked up in it.
+    pub(super) fn programme(&self) -> u32 {
+        self.programme
     }
 }
