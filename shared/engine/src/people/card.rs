@@ -243,9 +243,9 @@ impl People {
         partner: Option<&BrandId>,
         now: Instant,
     ) -> Result<(MemberView, Option<Reference>), Error> {
-        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let (loaded, person) = self.with_person(id).await?;
         let reference = self.named_by(partner, id, &loaded).await?;
-        Ok((self.shown(&loaded, now).await?, reference))
+        Ok((self.shown(&loaded, person, now).await?, reference))
     }
 
     /// Uses up a token of a card, once. `tell` makes the answer from whoever answers for the card, and from the partner's
@@ -289,7 +289,8 @@ impl People {
         if !is_done {
             read.must_be_active()?;
         }
-        let view = self.shown(holder, request.now).await?;
+        let person = self.records.person(id).await?.map(|(person, _)| person).unwrap_or_default();
+        let view = self.shown(holder, person, request.now).await?;
         let Some(answer) = tell(&view, reference) else { return Ok(None) };
         let told = Some(Told { answer: answer.clone(), replayed: false });
         if is_done {
@@ -319,14 +320,6 @@ impl People {
         let Some(brand) = partner else { return Ok(None) };
         let reference = self.partners.standing_link(&holder.record.member, id, brand).await?;
         Ok(Some(reference.ok_or(Refusal::MemberNotFound)?))
-    }
-
-    /// The member as it was read.
-    async fn shown(&self, loaded: &Loaded, now: Instant) -> Result<MemberView, Error> {
-        let member = &loaded.record.member;
-        let person = self.records.person(member.id).await?.map(|(person, _)| person).unwrap_or_default();
-        self.programme.timeline_of(member).await?;
-        self.view(member, Some(&loaded.record), person, now).await
     }
 
     async fn read_card(&self, id: MemberId) -> Result<Read, Error> {

@@ -12,7 +12,7 @@ use domain::{
 use crate::{
     ledger::standing::settled,
     people::People,
-    store::{error::Error, keys, look::Look, reading::Loaded, records::MemberRecord},
+    store::{Version, error::Error, keys, look::Look, reading::Loaded, records::MemberRecord},
 };
 
 /// What is said of orders before Laurel: how many, and what they came to.
@@ -162,21 +162,37 @@ impl People {
     /// # Errors
     /// [`Refusal::MemberNotFound`], or the store failed.
     pub async fn member(&self, id: MemberId, now: Instant) -> Result<MemberView, Error> {
+        let (loaded, person) = self.with_person(id).await?;
+        self.shown(&loaded, person, now).await
+    }
+
+    /// The member that the id leads to, and who that is, as they are read: together, unless it was merged.
+    pub(super) async fn with_person(&self, id: MemberId) -> Result<(Loaded, Person), Error> {
         let mut asked = Look::default();
         let member = asked.at::<MemberRecord>(keys::member(id));
         let person = asked.at::<Person>(keys::person(id));
         let seen = self.records.look(asked).await?;
         let (record, version) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
+        let (loaded, person) = (Loaded { record, version }, seen.read(person)?);
         // An erased member has no person.
-        let person = seen.read(person)?.map(|(person, _)| person).unwrap_or_default();
-        if record.member.merged.is_some() {
-            let reached = self.records.follow(Loaded { record, version }).await?.loaded.record;
-            let person = self.records.person(reached.member.id).await?;
-            let person = person.map(|(person, _)| person).unwrap_or_default();
-            self.programme.timeline_of(&reached.member).await?;
-            return self.view(&reached.member, Some(&reached), person, now).await;
+        let own = |person: Option<(Person, Version)>| person.map(|(person, _)| person).unwrap_or_default();
+        if loaded.record.member.merged.is_none() {
+            return Ok((loaded, own(person)));
         }
+        let reached = self.records.follow(loaded).await?.loaded;
+        let person = self.records.person(reached.record.member.id).await?;
+        Ok((reached, own(person)))
+    }
+
+    /// The member as it was read, as of now.
+    pub(super) async fn shown(
+        &self,
+        loaded: &Loaded,
+        person: Person,
+        now: Instant,
+    ) -> Result<MemberView, Error> {
+        let record = &loaded.record;
         self.programme.timeline_of(&record.member).await?;
-        self.view(&record.member, Some(&record), person, now).await
+        self.view(&record.member, Some(record), person, now).await
     }
 }
