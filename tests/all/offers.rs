@@ -223,11 +223,15 @@ async fn a_page_of_long_offers_is_shorter() {
     for n in 0..70 {
         shop.ok("PUT", &format!("/offers/o{n:02}"), long.clone()).await;
     }
-    let page = shop.ok("GET", "/offers?limit=200", Value::Null).await;
-    let (count, next) = (page["offers"].as_array().unwrap().len(), page["next_cursor"].as_str().unwrap());
-    assert!((30..70).contains(&count), "{count}");
-    let rest = shop.ok("GET", &format!("/offers?limit=200&cursor={next}"), Value::Null).await;
-    assert_eq!((count + rest["offers"].as_array().unwrap().len(), &rest["next_cursor"]), (70, &Value::Null));
+    let (mut counts, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = shop.ok("GET", &format!("/offers?limit=200{cursor}"), Value::Null).await;
+        counts.push(page["offers"].as_array().unwrap().len());
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert!(counts.len() == 3 && (30..50).contains(&counts[0]), "{counts:?}");
+    assert_eq!(counts.iter().sum::<usize>(), 70);
     // One byte more than it may have.
     let bytes = |document: &Value| document.to_string().len();
     let mut most = long;
