@@ -191,7 +191,8 @@ async fn an_answer_that_shows_one_stays_with_it() {
 /// Over a chain: who was in one that was in a third. And where an earlier build has parted them, without records of it.
 #[tokio::test]
 async fn an_answer_that_shows_three_goes_with_each() {
-    for (erased, without_records) in [0, 1, 2].into_iter().flat_map(|erased| [(erased, false), (erased, true)])
+    for (erased, without_records) in
+        [0, 1, 2].into_iter().flat_map(|erased| [(erased, false), (erased, true)])
     {
         let shop = Shop::coalition().await;
         let mut members = Vec::new();

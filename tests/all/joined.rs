@@ -145,7 +145,8 @@ async fn orders_before_laurel_add() {
         assert_eq!(shop.show(&from).await["stats"]["prior"], want);
         // Whoever brings back what an export says changes nothing.
         if let (Some(orders), Some(amount)) = (want["orders"].as_u64(), want["amount"].as_str()) {
-            let rows = format!("phone,brand,prior_orders,prior_amount\n{},acme,{orders},{amount}\n", PHONES[0]);
+            let rows =
+                format!("phone,brand,prior_orders,prior_amount\n{},acme,{orders},{amount}\n", PHONES[0]);
             for query in ["", "?correct=true"] {
                 let sent = imports::send(&shop, query, "text/csv", rows.as_bytes()).await;
                 assert_eq!((sent.status, &sent.body["told"]), (200, &json!([])), "{}", sent.body);
@@ -320,7 +321,10 @@ async fn a_partner_is_shown_whom_its_reference_means_while_two_are_parted() {
             assert_eq!(scanned.verdict(), "404 member_not_found", "{}", scanned.body);
         } else {
             let member = &scanned.body["member"];
-            assert_eq!((&member["member_ref"], &member["balance"]["available"]), (&json!(reference), &json!(100)));
+            assert_eq!(
+                (&member["member_ref"], &member["balance"]["available"]),
+                (&json!(reference), &json!(100))
+            );
         }
     }
 }

@@ -131,8 +131,13 @@ async fn some_of_an_offer_never_changes() {
         (
             limited(1, "week"),
             coupon("nobody", json!({"how": "code", "word": "TAKEN", "per_member": {"n": 0, "per": "month"}})),
-            &["/how unchangeable", "/per_member/per unchangeable", "/word taken", "/brand unknown_brand",
-              "/per_member/n out_of_range"],
+            &[
+                "/how unchangeable",
+                "/per_member/per unchangeable",
+                "/word taken",
+                "/brand unknown_brand",
+                "/per_member/n out_of_range",
+            ],
         ),
         (service(1, "month"), service(1, "week"), &["/gives/service/per unchangeable"]),
         (limited(1, "week"), limited(1, "month"), &["/per_member/per unchangeable"]),
@@ -273,8 +278,10 @@ async fn a_bound_key_saves_its_brands_offers() {
     shop.ok("PUT", "/offers/both", coupon("acme", json!({"where": {"brands": ["acme", "bean"]}}))).await;
     for (key, want) in [(&of_bean, &["cake"][..]), (&storefront, &["both", "cake"])] {
         for limit in [1, 200] {
-            let list = shop.call_as(key, "GET", &format!("/offers?limit={limit}"), &Value::Null, None).await.body;
-            let ids: Vec<_> = list["offers"].as_array().unwrap().iter().map(|own| own["id"].clone()).collect();
+            let list =
+                shop.call_as(key, "GET", &format!("/offers?limit={limit}"), &Value::Null, None).await.body;
+            let ids: Vec<_> =
+                list["offers"].as_array().unwrap().iter().map(|own| own["id"].clone()).collect();
             assert_eq!(ids, want[..want.len().min(limit)]);
             assert_eq!(list["next_cursor"].is_null(), want.len() <= limit, "{list}");
         }
@@ -307,7 +314,8 @@ async fn an_offer_of_a_brand_that_has_left_is_still_shown() {
     let shop = Shop::usual().await;
     let document = coupon("bean", json!({"audience": {"fact": "tier", "op": "in", "value": ["gold"]}}));
     let saved = shop.ok("PUT", "/offers/cake", document.clone()).await;
-    let forgotten = Write { key: keys::used("brand", "bean"), expect: Expect::Anything, change: Change::Delete };
+    let forgotten =
+        Write { key: keys::used("brand", "bean"), expect: Expect::Anything, change: Change::Delete };
     shop.api.engine.store().commit(vec![forgotten]).await.unwrap();
     let mut without = program();
     without["brands"].as_array_mut().unwrap().retain(|brand| brand["id"] != "bean");

@@ -7,8 +7,8 @@ use domain::{
     time::Zone,
 };
 use edge::{
-    Access, Answer, Api, Call, Caller, Code, Function, Kind, List, Method, Notes, OfferDocument, OrNull, Problem,
-    Role, Route, Text, answer, asking, taking, wire,
+    Access, Answer, Api, Call, Caller, Code, Function, Kind, List, Method, Notes, OfferDocument, OrNull,
+    Problem, Role, Route, Text, answer, asking, taking, wire,
 };
 use engine::{NotSaved, SavedOffer, SentOffer};
 use serde_json::{Map, Value};

@@ -65,9 +65,8 @@ pub fn unchangeable(old: &Offer, new: &Json) -> Vec<Fault> {
     let one_of = |json: &Json, words: &[&'static str]| -> Option<&'static str> {
         words.iter().copied().find(|word| json.text() == Some(*word))
     };
-    let or_absent = |json: Option<&Json>, words: &[&'static str]| {
-        json.map_or(Some("absent"), |json| one_of(json, words))
-    };
+    let or_absent =
+        |json: Option<&Json>, words: &[&'static str]| json.map_or(Some("absent"), |json| one_of(json, words));
     let null = &Json::Null;
     same("/how", old.how.word(), new.get("how").and_then(|how| one_of(how, &How::ALL.map(How::word))));
     let gives = new.get("gives").unwrap_or(null);

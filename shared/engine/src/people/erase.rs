@@ -157,8 +157,7 @@ impl People {
     async fn answered_between(&self, parted: &PartedRecord) -> Result<Vec<PartedRecord>, Error> {
         // Clocks differ, and an answer is of the moment that its request came. Nothing else of it says whether it shows
         // both, so whatever may do so goes.
-        let (first, last) =
-            (parted.from.plus_millis(-APART_MILLIS), parted.until.plus_millis(APART_MILLIS));
+        let (first, last) = (parted.from.plus_millis(-APART_MILLIS), parted.until.plus_millis(APART_MILLIS));
         let mut range = keys::answers(parted.of);
         let mut own = Vec::new();
         loop {

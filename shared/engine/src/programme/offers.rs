@@ -349,7 +349,8 @@ impl Programmes {
             }
             for some in places.chunks(AT_ONCE) {
                 let records = self.offer_versions(some).await?;
-                let saved = some.iter().zip(records).map(|((id, number), own)| SavedOffer::of(id, *number, own));
+                let saved =
+                    some.iter().zip(records).map(|((id, number), own)| SavedOffer::of(id, *number, own));
                 for saved in saved.filter(&sees) {
                     if page.len() == limit || bytes >= PAGE_BYTES {
                         return Ok((page, true));

@@ -96,18 +96,19 @@ impl Standing<'_> {
         let prior = self.prior();
         // One of the two that was said alone shows the other as 0.
         let has_prior = prior.0.is_some() || prior.1.is_some();
-        let mut new = |column, told: u64, own: Option<u64>, [absorbed, all]: [Option<u64>; 2], counted: u64| {
-            let shown = counted + all.unwrap_or(0);
-            if own == Some(told) || ((counted > 0 || has_prior) && shown == told) {
-                return None;
-            }
-            let may = (all.is_none() && counted == 0) || self.coming.correct;
-            let new = told.checked_sub(absorbed.unwrap_or(0)).filter(|_| may);
-            if new.is_none() {
-                left.push(Left::Standing(column, self.shown()));
-            }
-            new
-        };
+        let mut new =
+            |column, told: u64, own: Option<u64>, [absorbed, all]: [Option<u64>; 2], counted: u64| {
+                let shown = counted + all.unwrap_or(0);
+                if own == Some(told) || ((counted > 0 || has_prior) && shown == told) {
+                    return None;
+                }
+                let may = (all.is_none() && counted == 0) || self.coming.correct;
+                let new = told.checked_sub(absorbed.unwrap_or(0)).filter(|_| may);
+                if new.is_none() {
+                    left.push(Left::Standing(column, self.shown()));
+                }
+                new
+            };
         let amount = |money: Option<Money>| money.map(|money| money.0);
         let count = said.prior_orders.and_then(|told| {
             let known = [self.of_absorbed.0, prior.0];
