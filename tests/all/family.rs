@@ -1,5 +1,9 @@
 //! The records of one person, once they are joined: what each id shows, keeps and loses, and what goes with whom.
 
+use engine::{
+    keys,
+    store::{Change, Expect, Write},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -184,10 +188,12 @@ async fn an_answer_that_shows_one_stays_with_it() {
     }
 }
 
-/// Over a chain: who was in one that was in a third.
+/// Over a chain: who was in one that was in a third. And where an earlier build has parted them, without records of it.
 #[tokio::test]
 async fn an_answer_that_shows_three_goes_with_each() {
-    for erased in 0..3 {
+    for (erased, without_records) in
+        [0, 1, 2].into_iter().flat_map(|erased| [(erased, false), (erased, true)])
+    {
         let shop = Shop::coalition().await;
         let mut members = Vec::new();
         for (number, phone) in PHONES.iter().enumerate() {
@@ -204,6 +210,13 @@ async fn an_answer_that_shows_three_goes_with_each() {
         unmerge(&shop, &members[2], &two).await;
         unmerge(&shop, &members[1], &one).await;
         assert_eq!(keyed(&shop, &path, &body, "k").await.body, first.body);
+        let records = shop.snapshot().await.into_iter().map(|(key, _)| key).filter(keys::is_parted);
+        let forget = |key| Write { key, expect: Expect::Anything, change: Change::Delete };
+        let forgotten: Vec<Write> = records.filter(|_| without_records).map(forget).collect();
+        if without_records {
+            assert_eq!(forgotten.len(), 2);
+            shop.api.engine.store().commit(forgotten).await.unwrap();
+        }
         shop.ok("DELETE", &format!("/members/{}", members[erased]), Value::Null).await;
         assert_eq!(keyed(&shop, &path, &body, "k").await.verdict(), "404 member_not_found", "{erased}");
     }
@@ -246,6 +259,30 @@ async fn linking_again_makes_one_new_reference() {
     let new = shop.linked(&from, "tea").await;
     for (reference, want) in [(&references[0], 404), (&references[1], 404), (&new, 200)] {
         assert_eq!(shop.partner_earn("tea", reference, "O-1", "100").await.status, want);
+    }
+}
+
+/// A record's link that ended while it was part of another is over for what its own ledger gets after that, however long
+/// the other's is.
+#[tokio::test]
+async fn a_link_that_ended_with_another_is_over_once_they_are_parted() {
+    for ended_by_linking in [false, true] {
+        let shop = Shop::coalition().await;
+        let (into, from) = (shop.somebody().await, shop.somebody().await);
+        let reference = shop.linked(&from, "tea").await;
+        assert_eq!(shop.partner_earn("tea", &reference, "O-1", "100").await.status, 200);
+        for order in 0..9 {
+            shop.earn(&into, &format!("T-{order}"), "100").await;
+        }
+        let merged = merge(&shop, &into, &from).await;
+        match ended_by_linking {
+            true => _ = shop.linked(&into, "tea").await,
+            false => _ = shop.unlink(&into, "tea").await,
+        }
+        unmerge(&shop, &into, &merged).await;
+        let back = json!({"brand": "tea", "order_id": "O-1", "refund": "all"});
+        let back = shop.partner_ok("tea", "/reverse", back).await;
+        assert_eq!((&back["taken"], &back["balance"]), (&json!(100), &Value::Null), "{back}");
     }
 }
 
@@ -378,6 +415,23 @@ async fn a_token_is_its_persons() {
     check(true).await;
     unmerge(&shop, &into, &merged).await;
     check(false).await;
+}
+
+/// What a token does came by way of its own id, whichever id was named.
+#[tokio::test]
+async fn what_a_token_does_came_by_way_of_its_own_id() {
+    for by_other in [false, true] {
+        let shop = Shop::usual().await;
+        let (into, from) = two(&shop).await;
+        merge(&shop, &into, &from).await;
+        let (own, named) = if by_other { (&into, &from) } else { (&from, &into) };
+        let asked = json!({"minutes": 5, "leave": true});
+        let made = shop.ok("POST", &format!("/members/{own}/tokens"), asked).await;
+        let (path, body) = (format!("/members/{named}/status"), json!({"status": "closed"}));
+        let left = shop.call_as(made["token"].as_str().unwrap(), "POST", &path, &body, None).await;
+        assert_eq!(left.status, 200, "{}", left.body);
+        assert_eq!(shop.ledger(&into, 10).await[0]["via"], json!(own));
+    }
 }
 
 /// A token that spends names the member by either id.

@@ -1,11 +1,15 @@
 //! What a member has of the records that were joined in it: figures, tags, consents, doubles; and who may join them.
 
+use std::sync::Arc;
+
+use engine::{keys, memory::MemoryStore};
 use serde_json::{Value, json};
 
 use crate::{
     coalition::coalition,
     family::{PHONES, two, unmerge},
     imports,
+    instances::Between,
     merges::{audited, merge},
     support::{START, Shop},
 };
@@ -139,6 +143,16 @@ async fn orders_before_laurel_add() {
         let merged = merge(&shop, &into, &from).await;
         assert_eq!(merged["member"]["stats"]["prior"], want);
         assert_eq!(shop.show(&from).await["stats"]["prior"], want);
+        // Whoever brings back what an export says changes nothing.
+        if let (Some(orders), Some(amount)) = (want["orders"].as_u64(), want["amount"].as_str()) {
+            let rows =
+                format!("phone,brand,prior_orders,prior_amount\n{},acme,{orders},{amount}\n", PHONES[0]);
+            for query in ["", "?correct=true"] {
+                let sent = imports::send(&shop, query, "text/csv", rows.as_bytes()).await;
+                assert_eq!((sent.status, &sent.body["told"]), (200, &json!([])), "{}", sent.body);
+                assert_eq!(shop.show(&into).await["stats"]["prior"], want);
+            }
+        }
         let parted = unmerge(&shop, &into, &merged).await;
         let part = |said: Option<(u64, &str)>| {
             said.map_or(Value::Null, |(orders, amount)| json!({"orders": orders, "amount": amount}))
@@ -281,4 +295,36 @@ async fn the_old_id_stands_for_the_member() {
         (&json!("closed"), &json!("closed"))
     );
     audited(&shop).await;
+}
+
+/// A partner that is linked with the member alone scans the other record's card while they are parted: what it is shown
+/// under its reference is of whom that means.
+#[tokio::test]
+async fn a_partner_is_shown_whom_its_reference_means_while_two_are_parted() {
+    for spend in [false, true] {
+        let inner = Arc::new(MemoryStore::new());
+        let other = Arc::new(Shop::over(inner.clone(), &coalition(), START).await);
+        let between = Arc::new(Between::new(inner));
+        let shop = Shop::over(between.clone(), &coalition(), START).await;
+        let (into, from) = two(&shop).await;
+        let reference = shop.linked(&into, "tea").await;
+        shop.earn(&into, "T-1", "100").await;
+        let card = shop.card(&from).await;
+        let merged = merge(&shop, &into, &from).await;
+        let id = edge::wire::read_member_id(&into).unwrap();
+        let member = into.clone();
+        between.after_reading(keys::member(id), async move { _ = unmerge(&other, &member, &merged).await });
+        let scan = json!({"token": card, "brand": "tea", "spend": spend});
+        let scanned = shop.partner("tea", "/scan", scan).await;
+        // It was so as it was read, and nothing is committed of it any more.
+        if spend {
+            assert_eq!(scanned.verdict(), "404 member_not_found", "{}", scanned.body);
+        } else {
+            let member = &scanned.body["member"];
+            assert_eq!(
+                (&member["member_ref"], &member["balance"]["available"]),
+                (&json!(reference), &json!(100))
+            );
+        }
+    }
 }

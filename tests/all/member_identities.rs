@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use domain::member::{Changed, Identity, IdentityKind};
 use engine::{
-    NewIdentity, OwnIdentity, Request,
+    NewIdentity, OwnIdentity, Request, keys,
     memory::MemoryStore,
     records::{Answer, By},
-    store::{Claim, ClaimedForm},
+    store::{Claim, ClaimedForm, Store as _},
 };
 use serde_json::{Value, json};
 
@@ -450,5 +450,31 @@ fn the_last_two_identities_are_not_removed_at_once() {
             (values(&shop, &into).await, values(&shop, &from).await),
             (vec!["1".to_owned()], vec!["2".to_owned()])
         );
+    });
+}
+
+/// What is answered of an identity of an absorbed record shows both: no such answer comes once they are parted and the
+/// member is erased.
+#[test]
+fn no_answer_of_two_comes_once_they_are_parted() {
+    run(async {
+        let inner = Arc::new(MemoryStore::new());
+        let other = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+        let between = Arc::new(Between::new(inner.clone()));
+        let shop = Shop::over(between.clone(), &program(), START).await;
+        let (into, from) =
+            (registered(&shop, &[external("1")]).await, registered(&shop, &[external("2")]).await);
+        let merged = merge(&shop, &into, &from).await;
+        let member = into.clone();
+        between.before(async move {
+            unmerge(&other, &member, &merged).await;
+            other.ok("DELETE", &format!("/members/{member}"), Value::Null).await;
+        });
+        let body = json!({"identity": external("2")});
+        let told = shop.call_with("POST", &path_of(&into), &body, Some("k")).await;
+        assert!(between.is_done());
+        assert_eq!(told.verdict(), "404 member_not_found", "{}", told.body);
+        let id = edge::wire::read_member_id(&into).unwrap();
+        assert_eq!(inner.scan(keys::answers(id), 10).await.unwrap(), []);
     });
 }

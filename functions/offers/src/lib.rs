@@ -1,9 +1,14 @@
 //! `/offers`: what brands give their members beyond points. Each is a versioned document that is never deleted.
 
-use domain::{id::OfferId, json::Json, shape::Fault, time::Zone};
+use domain::{
+    id::{BrandId, OfferId},
+    json::Json,
+    shape::Fault,
+    time::Zone,
+};
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Kind, List, Method, Notes, OfferDocument, OrNull, Problem,
-    Role, Route, Text, answer, asking, taking, wire,
+    Access, Answer, Api, Call, Caller, Code, Function, Kind, List, Method, Notes, OfferDocument, OrNull,
+    Problem, Role, Route, Text, answer, asking, taking, wire,
 };
 use engine::{NotSaved, SavedOffer, SentOffer};
 use serde_json::{Map, Value, json};
@@ -80,13 +85,27 @@ fn broken() -> Problem {
     Problem::broken("a saved offer is no JSON")
 }
 
+/// Whether the caller sees it. A key that is bound to a brand sees that brand's; a storefront, which shows members what
+/// they may use with it, those of others too that may be used at its brand.
+fn sees(caller: &Caller, saved: &SavedOffer) -> bool {
+    let Some(bound) = &caller.brand else { return true };
+    saved.brand == *bound || (caller.is(Role::Storefront) && may_be_used_at(saved, bound))
+}
+
+fn may_be_used_at(saved: &SavedOffer, brand: &BrandId) -> bool {
+    let document = Json::parse(saved.document.as_bytes()).unwrap_or(Json::Null);
+    let brands = document.get("where").and_then(|own| own.get("brands")).map_or(&[][..], Json::list);
+    brands.iter().any(|own| own.text() == Some(brand.as_str()))
+}
+
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let limit = call.limit()?;
     let wrong = || Problem::field("/query/cursor", "wrong_format", "a next_cursor of this list");
     let after =
         call.query("cursor").map(|cursor| cursor.parse::<OfferId>().map_err(|_| wrong())).transpose()?;
 
-    let (page, more) = api.engine.programme().offers_page(after.as_ref(), limit).await?;
+    let sees = |saved: &SavedOffer| sees(&call.caller, saved);
+    let (page, more) = api.engine.programme().offers_page(after.as_ref(), limit, sees).await?;
 
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let next = page.last().filter(|_| more).map(|last| Text(last.id.to_string()));
@@ -107,7 +126,8 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
         }
     };
 
-    let saved = api.engine.programme().offer(&id, version).await?.ok_or_else(not_found)?;
+    let saved = api.engine.programme().offer(&id, version).await?;
+    let saved = saved.filter(|saved| sees(&call.caller, saved)).ok_or_else(not_found)?;
 
     let (currency, zone) = api.engine.programme().currency_and_zone()?;
     let OfferDocument(mut document) = shown(zone, &saved).ok_or_else(broken)?;
@@ -132,7 +152,7 @@ async fn put(
     if bound.is_some() && document.text_of("brand").is_some_and(|brand| Some(brand) != bound) {
         return Err(Problem::forbidden());
     }
-    let id = named(path, &document)?;
+    let (id, wrong) = named(path, &document)?;
     // A number beyond every version is not the newest either.
     let based_on = document.whole_of("version").map(|version| u32::try_from(version).unwrap_or(u32::MAX));
     let text: Option<Value> = serde_json::from_slice(&call.text).ok();
@@ -144,25 +164,20 @@ async fn put(
     let text = text.to_string();
     let (_, zone) = api.engine.programme().currency_and_zone()?;
 
-    let sent = SentOffer { id: &id, document: &document, text: &text, based_on };
+    let sent = SentOffer { id: &id, document: &document, text: &text, based_on, wrong: &wrong };
     let saved = api.engine.programme().save_offer(&call.request, sent).await?;
 
     answer(zone, &saved?).ok_or_else(broken)
 }
 
-/// The offer that the path names; a document that says its id says the same.
-fn named(path: &str, document: &Json) -> Result<OfferId, Problem> {
-    let refused = |pointer: &str, code, detail: String| {
-        NotSaved::Invalid(vec![Fault::new(pointer, code, detail)]).into()
-    };
+/// The offer that the path names; and that a document which says its id says another, if it does.
+fn named(path: &str, document: &Json) -> Result<(OfferId, Vec<Fault>), Problem> {
     let id: OfferId = path.parse().map_err(|_| {
         let detail = format!("the path names {path:?}: an id is 1 to 64 of A-Z a-z 0-9 . _ : -");
-        refused("/id", "wrong_format", detail)
+        NotSaved::Invalid(vec![Fault::new("/id", "wrong_format", detail)])
     })?;
-    match document.get("id") {
-        Some(own) if own.text() != Some(id.as_str()) => {
-            Err(refused("/id", "wrong_value", format!("the path names {id}: send that, or no id")))
-        }
-        _ => Ok(id),
-    }
+    let other = document.get("id").filter(|own| own.text() != Some(id.as_str()));
+    let fault =
+        other.map(|_| Fault::new("/id", "wrong_value", format!("the path names {id}: send that, or no id")));
+    Ok((id, fault.into_iter().collect()))
 }

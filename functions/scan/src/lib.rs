@@ -4,7 +4,7 @@
 mod card;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use domain::{id::BrandId, member::MemberId, programme::Sees, refusal::Refusal, shape::Shape, time::Instant};
+use domain::{id::BrandId, programme::Sees, refusal::Refusal, shape::Shape, time::Instant};
 use edge::{
     Access, Answer, Api, Call, CardToken, Code, Function, KeptAnswer, Kind, List, Method, OFFLINE_MILLIS,
     Partners, Problem, Role, Route, SCAN_MILLIS, Scanned, Text, answer, asking, body, taking,
@@ -130,13 +130,6 @@ async fn keys(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::new(200, &CardKeys { keys: List(keys.into()) }))
 }
 
-/// Whose card it is, as the caller may see.
-struct Seen {
-    view: MemberView,
-    /// Of a partner: its own name for the member, and what it sees.
-    linked: Option<(Reference, Sees)>,
-}
-
 async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem> {
     let spend = body.spend.unwrap_or(false);
     api.may_act_for(call, &body.brand)?;
@@ -151,37 +144,48 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
     let card = api.secrets.card_hash(token.reference);
     let holder = api.engine.people().card_holder(card).await?;
     let holder = holder.ok_or(Refusal::CardTokenInvalid)?;
-    let seen = seen(api, call, holder).await?;
+    let partner = partner(api, call)?;
+    let brand = partner.map(|(brand, _)| brand);
+    let linked = |reference: Option<Reference>| reference.zip(partner.map(|(_, sees)| sees));
     if !spend {
+        let (view, reference) = api.engine.people().by_card(holder, brand, call.request.now).await?;
         let programmes = api.engine.programme().timeline()?;
         let show = Show { programme: programmes.newest() };
-        return Ok(answered(show, api.viewer(call), (&seen.view, seen.linked), None));
+        return Ok(answered(show, api.viewer(call), (&view, linked(reference)), None));
     }
 
-    // Whose card it is, though the record was merged into another's: it is by way of it that points are spent.
-    let member = holder;
-    let scanned = seen.linked.map_or(Scanned::Member(member), |(reference, _)| Scanned::Linked(reference));
     let ends = call.request.now.plus_millis(SCAN_MILLIS);
-    let scan_id = api.secrets.scan_id(&body.brand, scanned, ends);
-    let scan_id = scan_id.ok_or_else(|| Problem::broken("a scan cannot be sealed"))?;
     let spend = CardSpend {
         card,
-        member,
+        member: holder,
         offline: token.made.is_offline(),
         at: token.made.at(),
         until: told_until(api, &token)?,
         earliest: earliest_told(api, call.request.now)?,
         by: engine::id::CardNumber(api.chance.bytes()?),
     };
-    let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
-    let tell = |view: &MemberView| {
-        answered(show, api.viewer(call), (view, seen.linked), Some(scan_id.clone())).kept()
+    let tell = |view: &MemberView, reference: Option<Reference>| {
+        // Whose card it is, though the record was merged into another's: it is by way of it that points are spent.
+        let scanned = reference.map_or(Scanned::Member(holder), Scanned::Linked);
+        let scan_id = api.secrets.scan_id(&body.brand, scanned, ends)?;
+        let programmes = api.engine.programme().timeline().ok()?;
+        let show = Show { programme: programmes.newest() };
+        Some(answered(show, api.viewer(call), (view, linked(reference)), Some(scan_id)).kept())
     };
 
-    let told = api.engine.people().spend_card(&call.request, &spend, tell).await?;
+    let told = api.engine.people().spend_card(&call.request, &spend, brand, tell).await?;
 
-    Ok(told.into())
+    Ok(told.ok_or_else(|| Problem::broken("a scan cannot be sealed"))?.into())
+}
+
+/// The partner that asks, if it is one, and what it sees.
+fn partner<'a>(api: &Api, call: &'a Call) -> Result<Option<(&'a BrandId, Sees)>, Problem> {
+    if !call.caller.is(Role::Partner) {
+        return Ok(None);
+    }
+    let brand = call.caller.brand.as_ref().ok_or_else(|| Problem::broken("a partner has no brand"))?;
+    let (_, sees) = api.partner(brand)?.ok_or_else(Problem::forbidden)?;
+    Ok(Some((brand, sees)))
 }
 
 /// Whether the caller may spend points, if it wants to.
@@ -242,21 +246,6 @@ fn told_until(api: &Api, token: &CardToken) -> Result<Instant, Problem> {
 fn earliest_told(api: &Api, now: Instant) -> Result<u64, Problem> {
     let minute = now.plus_millis(-late_millis(api)? - OFFLINE_MILLIS).0 / MINUTE_MILLIS;
     Ok(minute.max(0).unsigned_abs())
-}
-
-/// The member, if the caller may see it.
-async fn seen(api: &Api, call: &Call, holder: MemberId) -> Result<Seen, Problem> {
-    let linked = match (call.caller.is(Role::Partner), &call.caller.brand) {
-        (true, Some(brand)) => {
-            let reference = api.engine.partners().standing_link(holder, brand).await?;
-            let (_, sees) = api.partner(brand)?.ok_or_else(Problem::forbidden)?;
-            Some((reference.ok_or(Refusal::MemberNotFound)?, sees))
-        }
-        (true, None) => return Err(Problem::broken("a partner has no brand")),
-        (false, _) => None,
-    };
-    let view = api.engine.people().member(holder, call.request.now).await?;
-    Ok(Seen { view, linked })
 }
 
 fn answered(

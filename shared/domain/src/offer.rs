@@ -7,6 +7,7 @@
 pub mod code;
 mod gives;
 pub mod grant;
+mod names;
 pub mod openings;
 pub mod price;
 mod read;
@@ -21,7 +22,7 @@ use crate::{
     time::{Day, DayNumber, Instant},
 };
 
-pub use read::{read, read_saved, unchangeable};
+pub use read::{read, read_saved, unchangeable, word_of};
 pub(crate) use shape::WHEN;
 pub use shape::{FIELDS, SHAPE};
 pub(crate) use when::openings as read_openings;

@@ -46,6 +46,16 @@ impl Caller {
         }
     }
 
+    /// The admitted path, in which a token's bearer goes by its own id, whichever id of its person was named: what is done
+    /// then reaches from that one to whoever answers for it at the commit. Two who are parted after they were found to
+    /// be one act each on itself, and an entry says by way of which id it came.
+    pub(crate) fn own_path(&self, mut path: Vec<String>) -> Vec<String> {
+        if let (Naming::Own(own), Some(id)) = (self.naming(), path.first_mut()) {
+            *id = wire::member_id(own);
+        }
+        path
+    }
+
     /// Whether it is staff of the programme.
     pub fn is_staff(&self) -> bool {
         self.may(&[Role::Operator])
@@ -87,7 +97,8 @@ impl Api {
         }
     }
 
-    /// Whether both are records of one person: a member is itself under each of them.
+    /// Whether both are records of one person: a member is itself under each of them. It is asked for the answer's sake:
+    /// what is done names the member by the bearer's own id ([`Caller::own_path`], [`crate::Form::whom`]).
     async fn must_be_one(&self, own: MemberId, named: MemberId) -> Result<(), Problem> {
         let one = own == named || self.engine.people().are_one(own, named).await?;
         if one { Ok(()) } else { Err(Refusal::MemberNotFound.into()) }

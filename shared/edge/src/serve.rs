@@ -105,6 +105,7 @@ impl Api {
         self.admit_body(&caller, route, &body, &said).await?;
         let request = self.request(&caller, (function, route), &path, head, (&body, &said))?;
         let if_match = if_match(route, &head.headers);
+        let path = caller.own_path(path);
         let mut call = Call { caller, path, query, body, said, text, if_match, request };
         call.request.staff = call.notes(route, request_id)?;
         let answered = (route.handler)(self, &call).await;

@@ -63,6 +63,12 @@ impl Gives {
     }
 }
 
+/// The one word of what is given that stands there; none where there are several.
+pub(super) fn given(gives: &Json) -> Option<&'static str> {
+    let mut there = GIVEN.iter().map(|(word, _)| *word).filter(|word| gives.get(word).is_some());
+    there.next().filter(|_| there.next().is_none())
+}
+
 impl Reading<'_> {
     /// What is given, and of which kind.
     pub(super) fn gives(&mut self, json: &Json, how: Option<How>) -> Option<(Kind, Gives)> {
@@ -112,12 +118,13 @@ impl Reading<'_> {
         let (word, kind) = self.one_of(json, at, &TAKEN_OFF)?;
         let kind = kind?;
         if kind != Kind::Percent && json.get("max").is_some() {
-            self.fault::<()>(format!("{at}/max"), "unknown_field", format!("{word} does not take it"));
+            self.rule(format!("{at}/max"), "unknown_field", format!("{word} does not take it"));
         }
         let units = match (json.get("units"), kind) {
             (Some(units), Kind::Percent | Kind::Amount) => self.units(units),
             (Some(_), _) => {
-                self.fault(format!("{at}/units"), "unknown_field", format!("{word} does not take it"))
+                self.rule(format!("{at}/units"), "unknown_field", format!("{word} does not take it"));
+                None
             }
             (None, _) => None,
         };
@@ -140,7 +147,7 @@ impl Reading<'_> {
         let percent = json.text_of("percent").and_then(Rate::parse)?;
         if !(1..=100_000_000).contains(&percent.millionths()) {
             let detail = format!("above 0 and at most 100, not {percent}");
-            return self.fault(format!("{at}/percent"), "out_of_range", detail);
+            self.rule(format!("{at}/percent"), "out_of_range", detail);
         }
         Some(percent)
     }
@@ -152,7 +159,7 @@ impl Reading<'_> {
             let off = self.above_zero(step, "off", &at);
             let Some(from) = self.money(step, "from", &at) else { continue };
             if steps.last().is_some_and(|(below, _)| from <= *below) {
-                self.fault::<()>(format!("{at}/from"), "out_of_range", "above the step before it");
+                self.rule(format!("{at}/from"), "out_of_range", "above the step before it");
             }
             steps.extend(off.map(|off| (from, off)));
         }
@@ -180,15 +187,15 @@ impl Reading<'_> {
         let (take, of, most) = (number("take"), number("of"), number("most"));
         if json.get("of").is_none() {
             if json.get("take").is_some() {
-                self.fault::<()>(format!("{at}/take"), "unknown_field", "only with of");
+                self.rule(format!("{at}/take"), "unknown_field", "only with of");
             }
             if json.get("most").is_none() {
-                self.fault::<()>(at, "required", "of or most");
+                self.rule(at, "required", "of or most");
             }
         } else if let (Some(take), Some(of)) = (take, of)
             && take > of
         {
-            self.fault::<()>(format!("{at}/take"), "out_of_range", format!("at most of, which is {of}"));
+            self.rule(format!("{at}/take"), "out_of_range", format!("at most of, which is {of}"));
         }
         let dearest = json.text_of("from") == Some("dearest");
         Some(Units { take: take.unwrap_or(1), of, most, dearest })
@@ -200,7 +207,7 @@ impl Reading<'_> {
         let quota = if by_tier {
             let (tiers, everyone) = self.by_tier(quantity, &of, |_, json| times(json));
             if quantity.fields().is_empty() {
-                self.fault::<()>(of.as_str(), "required", "a tier, or everyone");
+                self.rule(of.as_str(), "required", "a tier, or everyone");
             }
             Quota::ByTier { tiers, everyone }
         } else {
@@ -208,14 +215,14 @@ impl Reading<'_> {
         };
         match how {
             Some(How::Auto) if json.get("per").is_none() => {
-                self.fault::<()>(format!("{at}/per"), "required", "a service of auto counts over a window");
+                self.rule(format!("{at}/per"), "required", "a service of auto counts over a window");
             }
             Some(How::Auto) | None => {}
             Some(how) => {
                 if json.get("per").is_some() {
                     let detail =
                         format!("only a service of auto counts over a window, not one of {}", how.word());
-                    self.fault::<()>(format!("{at}/per"), "unknown_field", detail);
+                    self.rule(format!("{at}/per"), "unknown_field", detail);
                 }
                 let wrong = match quota {
                     Quota::ByTier { .. } => Some("by tier only of auto: a number from 1"),
@@ -224,7 +231,7 @@ impl Reading<'_> {
                     Quota::All(Times::Most(_)) => None,
                 };
                 if let Some(detail) = wrong {
-                    self.fault::<()>(of.as_str(), "out_of_range", detail);
+                    self.rule(of.as_str(), "out_of_range", detail);
                 }
             }
         }
@@ -246,8 +253,8 @@ impl Reading<'_> {
                 continue;
             }
             let tier = TierId::of_checked(name);
-            if self.asks_names && self.programme.tier(&tier).is_none() {
-                self.fault::<()>(self.inside(at, name), "unknown_tier", format!("no tier {tier}"));
+            if self.is_new && self.programme.tier(&tier).is_none() {
+                self.rule(self.inside(at, name), "unknown_tier", format!("no tier {tier}"));
             }
             tiers.extend(read.map(|read| (tier, read)));
         }

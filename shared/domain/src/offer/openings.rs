@@ -3,7 +3,7 @@
 //! Days are the local calendar's, and hours what clocks there show: where the clock is set forward over them they are
 //! shorter or none, and where it is set back they come twice.
 
-use super::{Anniversary, AnniversaryOf, Openings};
+use super::{Anniversary, AnniversaryOf, How, Offer, Openings};
 use crate::{
     member::{Member, Person},
     time::{DAY_MINUTES, Day, DayNumber, Instant, MINUTE_MILLIS, Zone},
@@ -90,6 +90,20 @@ impl Anniversary {
         let years = [day.year(), day.year() + 1, day.year() - 1];
         let occasions = years.into_iter().filter_map(|year| self.in_year(own, year));
         occasions.into_iter().find(|occasion| occasion.first <= day && day < occasion.end)
+    }
+}
+
+impl Offer {
+    /// The first moment from then on at which it is open, within [`AHEAD_DAYS`]: for whoever claims or buys it none from the
+    /// day on that ends its issuing.
+    pub fn opens_at(&self, zone: Zone, own: &OwnDays, at: Instant) -> Option<Instant> {
+        let opens = self.when.opens_at(zone, own, at)?;
+        let ends = match self.how {
+            How::Claim | How::Buy => self.valid.issuing_ends(zone),
+            // These are open while they may be used, and what was issued of them ends by its grant.
+            How::Auto | How::Issue | How::Code => None,
+        };
+        ends.is_none_or(|ends| opens < ends).then_some(opens)
     }
 }
 

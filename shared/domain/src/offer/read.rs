@@ -4,9 +4,9 @@
 //! unreadable field is an optional one, and gets the contract's default.
 
 use super::{
-    Funder, How, Items, Limits, Offer, Period, Restore, SHAPE, Stack, With,
+    Funder, Gives, How, Items, Limits, Offer, Period, Restore, SHAPE, Stack, Window, With,
     code::fold,
-    gives::{Kind, WAYS},
+    gives::{Kind, WAYS, given},
     when::openings,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 /// All faults of the document, each with a pointer to its place.
 pub fn read(document: &Json, id: &OfferId, version: u32, programme: &Programme) -> Result<Offer, Vec<Fault>> {
     let shape = SHAPE.check(document);
-    let mut reading = Reading { programme, asks_names: true, faults: Vec::new() };
+    let mut reading = Reading { programme, is_new: true, faults: Vec::new() };
     let offer = reading.offer(document, id, version);
     let faults = beside(shape, reading.faults);
     offer.filter(|_| faults.is_empty()).ok_or(faults)
@@ -33,17 +33,17 @@ pub fn read(document: &Json, id: &OfferId, version: u32, programme: &Programme) 
 
 /// Reads a document that was saved, under whatever programme is in force now: it may name brands, tiers, badges,
 /// attributes and their values that are gone. Such a tier has nobody, such a brand is no shop, and everybody lacks such
-/// an attribute.
+/// an attribute. It passed the rules of its day, and is not asked for those of today.
 ///
 /// # Errors
-/// It is no document that [`read`] accepted. A rule that is added to `read` later is not asked here.
+/// Something of it cannot be represented: it is no document that [`read`] ever accepted.
 pub fn read_saved(
     document: &Json,
     id: &OfferId,
     version: u32,
     programme: &Programme,
 ) -> Result<Offer, Vec<Fault>> {
-    let mut reading = Reading { programme, asks_names: false, faults: Vec::new() };
+    let mut reading = Reading { programme, is_new: false, faults: Vec::new() };
     let offer = reading.offer(document, id, version);
     let faults = reading.faults;
     offer.filter(|_| faults.is_empty()).ok_or_else(|| match faults.is_empty() {
@@ -52,27 +52,50 @@ pub fn read_saved(
     })
 }
 
-/// What a new version may not change, as faults.
-pub fn unchangeable(old: &Offer, new: &Offer) -> Vec<Fault> {
+/// What a new version may not change, as faults: as far as its document says it, whatever else is wrong with that.
+pub fn unchangeable(old: &Offer, new: &Json) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut same = |at: &str, old: &str, new: &str| {
-        if old != new {
+    // What stands there and is no such word is a fault of another kind.
+    let mut same = |at: &str, old: &str, new: Option<&str>| {
+        if let Some(new) = new.filter(|new| *new != old) {
             let detail = format!("it is {old}, and stays so for ever; another offer may have {new}");
             faults.push(Fault::new(at, "unchangeable", detail));
         }
     };
-    same("/how", old.how.word(), new.how.word());
-    same("/gives", old.gives.word(), new.gives.word());
-    let window = |offer: &Offer| offer.per_member.map_or("absent", |own| own.per.word());
-    same("/per_member/per", window(old), window(new));
-    let period = |offer: &Offer| match &offer.gives {
-        super::Gives::Service(service) => service.per.map_or("absent", Period::word),
-        _ => "absent",
+    let one_of = |json: &Json, words: &[&'static str]| -> Option<&'static str> {
+        words.iter().copied().find(|word| json.text() == Some(*word))
     };
-    if old.gives.word() == new.gives.word() {
-        same("/gives/service/per", period(old), period(new));
+    let or_absent =
+        |json: Option<&Json>, words: &[&'static str]| json.map_or(Some("absent"), |json| one_of(json, words));
+    let null = &Json::Null;
+    same("/how", old.how.word(), new.get("how").and_then(|how| one_of(how, &How::ALL.map(How::word))));
+    let gives = new.get("gives").unwrap_or(null);
+    let kind = given(gives);
+    same("/gives", old.gives.word(), kind);
+    let window = old.per_member.map_or("absent", |own| own.per.word());
+    let per = match new.get("per_member") {
+        None => Some("absent"),
+        Some(own) => own.get("per").and_then(|per| one_of(per, &Window::ALL.map(Window::word))),
+    };
+    same("/per_member/per", window, per);
+    if let Gives::Service(service) = &old.gives
+        && kind == Some(old.gives.word())
+        && let Some(own) = gives.get("service")
+    {
+        let period = service.per.map_or("absent", Period::word);
+        same("/gives/service/per", period, or_absent(own.get("per"), &Period::ALL.map(Period::word)));
     }
     faults
+}
+
+/// The word that a document asks for, as words are compared; none while it is suspended, and none that is no word.
+pub fn word_of(document: &Json) -> Option<String> {
+    let is_suspended = document.get("suspended").and_then(Json::bool).unwrap_or(false);
+    document.text_of("word").filter(|word| !is_suspended && is_word(word)).map(fold)
+}
+
+fn is_word(told: &str) -> bool {
+    (3..=15).contains(&told.len()) && told.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// A field that goes only with some ways and kinds.
@@ -120,8 +143,8 @@ fn is_issued(how: How) -> bool {
 pub(super) struct Reading<'a> {
     /// The programme that it is read under.
     pub programme: &'a Programme,
-    /// Whether what it names must be there.
-    pub asks_names: bool,
+    /// Whether it is to be saved: then what it names must be there, and all that agrees must.
+    pub is_new: bool,
     /// What is wrong with it.
     pub faults: Vec<Fault>,
 }
@@ -135,6 +158,14 @@ impl Reading<'_> {
     ) -> Option<T> {
         self.faults.push(Fault::new(at, code, detail));
         None
+    }
+
+    /// A fault of a document that is to be saved, though what it says can be represented: one that was saved passed what
+    /// was asked then.
+    pub(super) fn rule(&mut self, at: impl Into<String>, code: &'static str, detail: impl Into<String>) {
+        if self.is_new {
+            self.faults.push(Fault::new(at, code, detail));
+        }
     }
 
     /// The pointer to a member of that name.
@@ -156,15 +187,19 @@ impl Reading<'_> {
 
     /// Such an amount above 0.
     pub(super) fn above_zero(&mut self, json: &Json, name: &str, at: &str) -> Option<Money> {
-        match self.money(json, name, at)? {
-            Money(0) => self.fault(format!("{at}/{name}"), "out_of_range", "above 0"),
-            money => Some(money),
+        let money = self.money(json, name, at)?;
+        if money == Money(0) {
+            self.rule(format!("{at}/{name}"), "out_of_range", "above 0");
         }
+        Some(money)
     }
 
     fn offer(&mut self, document: &Json, id: &OfferId, version: u32) -> Option<Offer> {
         let null = &Json::Null;
         let part = |name: &str| document.get(name).unwrap_or(null);
+        if !self.is_new && document.text_of("brand").is_none() {
+            self.fault::<()>("/brand", "required", "no issuer");
+        }
         let brand = BrandId::of_checked(document.text_of("brand").unwrap_or_default());
         self.knows_brand(&brand, "/brand");
         let how =
@@ -172,7 +207,9 @@ impl Reading<'_> {
         let gives = document.get("gives").and_then(|gives| self.gives(gives, how));
         let kind = gives.as_ref().map(|(kind, _)| *kind);
         self.go_together(document, how, kind);
-        let when = openings(part("when"), "/when", self.programme.zone, &mut self.faults);
+        let mut of_when = Vec::new();
+        let when = openings(part("when"), "/when", self.programme.zone, &mut of_when);
+        self.faults.extend(of_when.into_iter().filter(|_| self.is_new));
         let items = self.items(part("items"), document.get("items").is_some(), kind);
         let audience = self.audience(document.get("audience"));
         let per_member = self.per_member(document.get("per_member"), when.anniversary.is_some());
@@ -222,12 +259,12 @@ impl Reading<'_> {
     /// What goes with how it is come by, and with what is given.
     fn go_together(&mut self, document: &Json, how: Option<How>, kind: Option<Kind>) {
         if how == Some(How::Buy) && document.get("price").is_none() {
-            self.fault::<()>("/price", "required", "buy needs it");
+            self.rule("/price", "required", "buy needs it");
         }
         let Some((how, kind)) = how.zip(kind) else { return };
         for (_, ways, detail) in WAYS.iter().filter(|(own, _, _)| *own == kind) {
             if !ways.contains(&how) {
-                self.fault::<()>("/how", "out_of_range", *detail);
+                self.rule("/how", "out_of_range", *detail);
             }
         }
         // What is null is left out.
@@ -240,13 +277,13 @@ impl Reading<'_> {
                 }
                 None => continue,
             };
-            self.fault::<()>(self.inside("", name), "unknown_field", detail);
+            self.rule(self.inside("", name), "unknown_field", detail);
         }
     }
 
     fn knows_brand(&mut self, brand: &BrandId, at: &str) {
-        if self.asks_names && self.programme.brand(brand).is_none() {
-            self.fault::<()>(at, "unknown_brand", format!("no brand {brand}"));
+        if self.is_new && self.programme.brand(brand).is_none() {
+            self.rule(at, "unknown_brand", format!("no brand {brand}"));
         }
     }
 
@@ -257,7 +294,7 @@ impl Reading<'_> {
             let at = format!("/where/brands/{index}");
             self.knows_brand(brand, &at);
             if brands[..index].contains(brand) {
-                self.fault::<()>(at, "duplicate", format!("{brand} stands twice"));
+                self.rule(at, "duplicate", format!("{brand} stands twice"));
             }
         }
         if brands.is_empty() { vec![issuer.clone()] } else { brands }
@@ -266,17 +303,21 @@ impl Reading<'_> {
     fn audience(&mut self, json: Option<&Json>) -> Option<Condition> {
         let (json, at, programme) = (json?, "/audience", self.programme);
         let amount = |text: &str| Money::parse(text, programme.currency);
-        let known = if self.asks_names { programme.attributes.clone() } else { with_words(programme, json) };
-        let read = condition::Reader { amount: &amount, attributes: &known, faults: &mut self.faults }
-            .read(json, at)?;
-        if self.asks_names {
+        let known = if self.is_new { programme.attributes.clone() } else { with_words(programme, json) };
+        let mut faults = Vec::new();
+        let mut reader = condition::Reader { amount: &amount, attributes: &known, faults: &mut faults };
+        let read = reader.read(json, at);
+        // One that cannot be read would be for everybody.
+        self.faults.extend(faults.into_iter().filter(|_| self.is_new || read.is_none()));
+        let read = read?;
+        if self.is_new {
             check_names(programme, &read, at, &mut self.faults);
             for id in read.attributes_gone() {
-                self.fault::<()>(at, "unknown_fact", format!("no attribute {id}"));
+                self.rule(at, "unknown_fact", format!("no attribute {id}"));
             }
             if read.nodes() > NODES_MAX {
                 let detail = format!("at most {NODES_MAX} nodes in all, and there are {}", read.nodes());
-                self.fault::<()>(at, "too_many_nodes", detail);
+                self.rule(at, "too_many_nodes", detail);
             }
         }
         Some(read)
@@ -290,19 +331,19 @@ impl Reading<'_> {
         let net = json.get("minimum_on").is_some();
         if let Some(kind) = kind {
             if says("not_priced") && matches!(kind, Kind::UnitPrice | Kind::Access) {
-                self.fault::<()>("/items/not_priced", "unknown_field", "not of unit_price or access");
+                self.rule("/items/not_priced", "unknown_field", "not of unit_price or access");
             }
             if net && !matches!(kind, Kind::Delivery | Kind::Item | Kind::Service) {
-                self.fault::<()>("/items/minimum_on", "unknown_field", "of delivery, item or service alone");
+                self.rule("/items/minimum_on", "unknown_field", "of delivery, item or service alone");
             }
             for name in ["minimum", "minimum_quantity"] {
                 if kind == Kind::Access && json.get(name).is_some() {
-                    self.fault::<()>(format!("/items/{name}"), "unknown_field", "access covers single lines");
+                    self.rule(format!("/items/{name}"), "unknown_field", "access covers single lines");
                 }
             }
         }
         if net && json.get("minimum").is_none() {
-            self.fault::<()>("/items/minimum", "required", "minimum_on needs it");
+            self.rule("/items/minimum", "required", "minimum_on needs it");
         }
         Items {
             categories: words("categories"),
@@ -327,16 +368,15 @@ impl Reading<'_> {
             return Stack { group, with: with.unwrap_or_default() };
         }
         if group.is_some_and(|group| group != PRICE_GROUP) {
-            self.fault::<()>("/stack/group", "out_of_range", "a unit_price is of the group price");
+            self.rule("/stack/group", "out_of_range", "a unit_price is of the group price");
         }
         Stack { group: Some(PRICE_GROUP.to_owned()), with: with.unwrap_or(With::All) }
     }
 
     fn word(&mut self, told: Option<&str>) -> Option<String> {
         let told = told?;
-        let good = (3..=15).contains(&told.len()) && told.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !good {
-            return self.fault("/word", "wrong_format", "3 to 15 of A-Z a-z 0-9");
+        if !is_word(told) {
+            self.rule("/word", "wrong_format", "3 to 15 of A-Z a-z 0-9");
         }
         Some(fold(told))
     }
@@ -365,17 +405,17 @@ impl Reading<'_> {
             };
             let share = part.text_of("share").and_then(Rate::parse);
             if share == Some(Rate::ZERO) {
-                self.fault::<()>(format!("{at}/share"), "out_of_range", "above 0");
+                self.rule(format!("{at}/share"), "out_of_range", "above 0");
             }
             sum = sum.saturating_add(share.map_or(0, Rate::millionths));
             let Some((funder, share)) = funder.zip(share) else { continue };
             if shares.iter().any(|(own, _)| *own == funder) {
-                self.fault::<()>(at.as_str(), "duplicate", "it stands twice");
+                self.rule(at.as_str(), "duplicate", "it stands twice");
             }
             shares.push((funder, share));
         }
         if sum != Rate::ONE.millionths() {
-            self.fault::<()>("/funding", "not_the_sum", "the shares add to 1");
+            self.rule("/funding", "not_the_sum", "the shares add to 1");
         }
         shares
     }

@@ -12,7 +12,7 @@ pub(super) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat"
 
 impl Window {
     /// Every window.
-    const ALL: [Window; 7] = [
+    pub(super) const ALL: [Window; 7] = [
         Window::Ever,
         Window::Period(Period::Year),
         Window::Period(Period::Quarter),
@@ -37,7 +37,7 @@ impl Reading<'_> {
         let (json, at) = (json?, "/per_member/per");
         let per = Window::ALL.into_iter().find(|window| Some(window.word()) == json.text_of("per"))?;
         if per == Window::Occasion && !comes_every_year {
-            self.fault::<()>(at, "required", "an occasion needs when.anniversary");
+            self.rule(at, "required", "an occasion needs when.anniversary");
         }
         let n = json.whole_of("n").and_then(|n| u32::try_from(n).ok())?;
         Some(PerMember { n, per })
@@ -48,12 +48,12 @@ impl Reading<'_> {
         let (days, until) = (small("days"), json.text_of("until").and_then(Day::parse));
         let starts_days = small("starts_days");
         if days.is_some() && until.is_some() {
-            self.fault::<()>("/valid/until", "unknown_field", "days or until, not both");
+            self.rule("/valid/until", "unknown_field", "days or until, not both");
         }
         if let (Some(begin), Some(end)) = (starts_days, days)
             && begin >= end
         {
-            self.fault::<()>("/valid/starts_days", "out_of_range", format!("below days, which is {end}"));
+            self.rule("/valid/starts_days", "out_of_range", format!("below days, which is {end}"));
         }
         let ends = match (days, until) {
             (Some(days), _) => Ends::Days(days),

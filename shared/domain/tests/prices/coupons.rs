@@ -82,6 +82,14 @@ fn coupons_are_whose_they_are_and_as_many() {
     );
     case.tier = None;
     assert_eq!(told(&case.answer()), "9.00-9.00; price=1x1.00 c:not_eligible; 9.00 saved 1.00");
+    // A service of a code is the code's; one of a period counts by the member's window.
+    let services = [
+        offer("w", "code", json!({"service": {"quantity": 2}}), json!({"word": "LOUNGE"})),
+        offer("m", "auto", json!({"service": {"quantity": 2, "per": "month"}}), json!({})),
+    ];
+    let mut case = Case::new(&[], &[], &services);
+    case.tier = None;
+    assert_eq!(told(&case.answer()), "; w=1 m:not_eligible; 0.00 saved 0.00");
     // A discount that comes by itself is not named.
     let case = Case::new(&lines("tea 1 10.00"), &[], &autos);
     assert_eq!(told(&case.answer()), "10.00-10.00; ?:grant_not_found ?:grant_not_found; 10.00 saved 0.00");

@@ -9,7 +9,7 @@ use engine::{
     CouponName, ReturnDone, UseDone,
     records::{EntryRecord, GrantThen, LineBack, UseState},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Entry, Priced, PricedLine, Show, priced::AppliedOffer, priced::PricedDelivery};
 use crate::{Answer, Api, At, Id, List, MoneyText, OrNull, Text, Ulid, answer, words};
@@ -204,8 +204,15 @@ impl Show<'_> {
 
     /// Lines that are not sold to the member yet, for a problem.
     pub fn blocked(&self, lines: &[Line]) -> Value {
-        let lines: Vec<PricedLine<'_>> = lines.iter().map(|line| self.priced_line(line, &[])).collect();
-        serde_json::to_value(lines).unwrap_or(Value::Null)
+        let blocked = lines.iter().filter_map(|line| match line {
+            Line::Blocked { line_id, offer, opens_at } => Some(json!({
+                "line_id": line_id.as_str(),
+                "offer": offer.as_str(),
+                "opens_at": opens_at.map(|at| self.zone().show(at)),
+            })),
+            Line::Priced(_) => None,
+        });
+        Value::Array(blocked.collect())
     }
 
     fn line_back<'a>(&self, line: &'a LineBack) -> ReturnedUseLine<'a> {

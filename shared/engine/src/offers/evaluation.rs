@@ -156,7 +156,7 @@ impl Finder<'_> {
             Some(newest) if newest.how == How::Auto => {
                 let is_virtual = matches!(newest.gives, Gives::Item { .. } | Gives::Service(_));
                 let own = |grant: &Grant| {
-                    grant.offer == id && State::of(grant, self.now, self.at) != State::Expired
+                    grant.offer == id && grant.valid_until.is_none_or(|until| until > self.at)
                 };
                 match is_virtual {
                     true => Named::Virtual(newest.clone(), self.grants().iter().rposition(own)),

@@ -194,7 +194,8 @@ impl Partners {
         // Whichever record of the person the brand was linked with: from now on there is one reference.
         for (of, link, version) in before {
             if link.record.end.is_none() {
-                writes.extend(end(request, of, link, version, from_seq).1);
+                let seq = self.seq_of(&loaded.record.member, of).await?;
+                writes.extend(end(request, of, link, version, seq).1);
             }
         }
         if let Some(old) = number.checked_sub(LINKS_KEPT).filter(|old| *old > 0) {
@@ -233,7 +234,8 @@ impl Partners {
                 shown.get_or_insert(link);
                 continue;
             }
-            let (link, ending) = end(request, of, link, version, loaded.record.member.seq);
+            let seq = self.seq_of(&loaded.record.member, of).await?;
+            let (link, ending) = end(request, of, link, version, seq);
             ended.push(link);
             writes.extend(ending);
         }
@@ -288,14 +290,26 @@ impl Partners {
         Ok(newest)
     }
 
-    /// The brand's reference to the person, while a link of theirs stands: that of the record of this id before
-    /// others.
-    ///
-    /// # Errors
-    /// The store failed, or a record is unreadable.
-    pub async fn standing_link(&self, id: MemberId, brand: &BrandId) -> Result<Option<Reference>, Error> {
-        let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
-        let mut links = self.newest_links(&loaded.record.member, brand).await?;
+    /// The number of the newest entry in the ledger of one of the member's records: a link ends by that of its own, which
+    /// goes on where it is parted from the member. Nothing moves an absorbed record's but what changes the member too.
+    async fn seq_of(&self, member: &Member, of: MemberId) -> Result<u64, Error> {
+        if of == member.id {
+            return Ok(member.seq);
+        }
+        let key = keys::member(of);
+        let record = self.records.load(of).await?.ok_or(Unreadable { key })?.record;
+        Ok(record.member.seq)
+    }
+
+    /// The brand's reference to the member as it was read, while a link of one of its records stands: that of the record of
+    /// this id before others.
+    pub(crate) async fn standing_link(
+        &self,
+        member: &Member,
+        id: MemberId,
+        brand: &BrandId,
+    ) -> Result<Option<Reference>, Error> {
+        let mut links = self.newest_links(member, brand).await?;
         links.retain(|(_, link, _)| link.record.end.is_none());
         let own = links.iter().find(|(of, ..)| *of == id).or(links.first());
         Ok(own.map(|(_, link, _)| link.record.reference))

@@ -235,6 +235,7 @@ impl People {
             is_known: found.loaded.is_some(),
             base: &programmes.newest().base_tier().id,
             old_growth: &old.balances.iter().map(|own| own.growth.unsigned_abs()).collect::<Vec<_>>(),
+            of_absorbed: self.prior_absorbed(&found.member).await?,
         };
         let growth_before = standing.growth_before();
         // What was said of a record that was merged is in what came in with it.

@@ -6,6 +6,7 @@
 //! member's card stays, and finds it; nothing is spent with it.
 
 use domain::{
+    id::BrandId,
     member::{MemberId, Status},
     refusal::Refusal,
     time::Instant,
@@ -17,7 +18,7 @@ use crate::{
     store::{
         Expect, Version, Write,
         error::{Error, until_settled},
-        id::{CardHash, CardNumber},
+        id::{CardHash, CardNumber, Reference},
         keys,
         look::Look,
         reading::Loaded,
@@ -66,6 +67,19 @@ pub struct CardSpend {
     pub earliest: u64,
     /// A number that nobody else has, by which an attempt whose outcome is unknown is recognised.
     pub by: CardNumber,
+}
+
+impl CardSpend {
+    /// Whether this spending has used the token already, in an attempt whose outcome was unknown.
+    fn was_done(&self, card: &MemberCardRecord) -> Result<bool, Refusal> {
+        let same = |used: &&CardUse| used.offline == self.offline && used.at == self.at;
+        match card.used.iter().find(same) {
+            Some(used) if used.by == self.by => Ok(true),
+            Some(_) => Err(Refusal::CardTokenUsed),
+            None if self.offline && card.has_forgotten(self.at) => Err(Refusal::CardTokenUsed),
+            None => Ok(false),
+        }
+    }
 }
 
 /// A member and its card, as read.
@@ -218,49 +232,69 @@ impl People {
         Ok(self.records.read::<MemberCardRecord>(&keys::member_card(id)).await?.map(|(card, _)| card))
     }
 
-    /// Uses up a token of a card, once. `tell` makes the answer from whoever answers for the card, with whom it is
-    /// remembered until the person is erased.
+    /// Whoever answers for the card of that record, as of now; and, for a partner, its name for that member as it was read:
+    /// what is shown under a reference is of whom it meant then.
+    ///
+    /// # Errors
+    /// [`Refusal::MemberNotFound`], also where the partner is not linked with the member; or the store failed.
+    pub async fn by_card(
+        &self,
+        id: MemberId,
+        partner: Option<&BrandId>,
+        now: Instant,
+    ) -> Result<(MemberView, Option<Reference>), Error> {
+        let (loaded, person) = self.with_person(id).await?;
+        let reference = self.named_by(partner, id, &loaded).await?;
+        Ok((self.shown(&loaded, person, now).await?, reference))
+    }
+
+    /// Uses up a token of a card, once. `tell` makes the answer from whoever answers for the card, and from the partner's
+    /// name for them if one asks; with them it is remembered until the person is erased. `None` where it makes none:
+    /// then nothing is written.
     ///
     /// # Errors
     /// [`Refusal::CardTokenInvalid`] if the card was replaced meanwhile, [`Refusal::CardTokenUsed`],
-    /// [`Refusal::MemberNotActive`], or the store failed.
+    /// [`Refusal::MemberNotActive`]; [`Refusal::MemberNotFound`] where the partner is not linked; or the store failed.
     pub async fn spend_card(
         &self,
         request: &Request,
         spend: &CardSpend,
-        tell: impl Fn(&MemberView) -> Answer,
-    ) -> Result<Told, Error> {
-        let done = until_settled(|_| self.attempt_spend(request, spend, &tell)).await;
-        self.access.or_remembered(request, done).await
+        partner: Option<&BrandId>,
+        tell: impl Fn(&MemberView, Option<Reference>) -> Option<Answer>,
+    ) -> Result<Option<Told>, Error> {
+        match until_settled(|_| self.attempt_spend(request, spend, partner, &tell)).await {
+            Err(error) => self.access.or_remembered(request, Err(error)).await.map(Some),
+            done => done,
+        }
     }
 
     async fn attempt_spend(
         &self,
         request: &Request,
         spend: &CardSpend,
-        tell: &impl Fn(&MemberView) -> Answer,
-    ) -> Result<Told, Error> {
+        partner: Option<&BrandId>,
+        tell: &impl Fn(&MemberView, Option<Reference>) -> Option<Answer>,
+    ) -> Result<Option<Told>, Error> {
         if let Some(answer) = self.access.remembered(request).await? {
-            return Ok(Told { answer, replayed: true });
+            return Ok(Some(Told { answer, replayed: true }));
         }
         let read = self.read_card(spend.member).await?;
-        let holder = &read.holder().record;
-        let id = holder.member.id;
-        let person = self.records.person(id).await?.map(|(person, _)| person).unwrap_or_default();
-        self.programme.timeline_of(&holder.member).await?;
-        let view = self.view(&holder.member, Some(holder), person, request.now).await?;
-        let told = Told { answer: tell(&view), replayed: false };
+        let holder = read.holder();
+        let id = holder.record.member.id;
+        // Whoever does not know the member learns nothing of the card.
+        let reference = self.named_by(partner, spend.member, holder).await?;
         let card = read.card.as_ref().filter(|(card, _)| card.hash == spend.card);
         let (mut card, version) = card.cloned().ok_or(Refusal::CardTokenInvalid)?;
-        let same = |used: &&CardUse| used.offline == spend.offline && used.at == spend.at;
-        match card.used.iter().find(same) {
-            // An attempt whose outcome was unknown has succeeded.
-            Some(used) if used.by == spend.by => return Ok(told),
-            Some(_) => return Err(Refusal::CardTokenUsed.into()),
-            None if spend.offline && card.has_forgotten(spend.at) => {
-                return Err(Refusal::CardTokenUsed.into());
-            }
-            None => read.must_be_active()?,
+        let is_done = spend.was_done(&card)?;
+        if !is_done {
+            read.must_be_active()?;
+        }
+        let person = self.records.person(id).await?.map(|(person, _)| person).unwrap_or_default();
+        let view = self.shown(holder, person, request.now).await?;
+        let Some(answer) = tell(&view, reference) else { return Ok(None) };
+        let told = Some(Told { answer: answer.clone(), replayed: false });
+        if is_done {
+            return Ok(told);
         }
         card.forget(request.now, spend.earliest);
         let CardSpend { offline, at, until, by, .. } = *spend;
@@ -271,9 +305,21 @@ impl People {
             Some(into) => writes.push(still(keys::member(id), into.version)),
             None => writes.extend(answering(request, &read.loaded)),
         }
-        writes.extend(remember_with_person(request, id, &told.answer));
+        writes.extend(remember_with_person(request, id, &answer));
         self.programme.commit(writes).await?;
         Ok(told)
+    }
+
+    /// The partner's name for the member that answers for that record, if one asks.
+    async fn named_by(
+        &self,
+        partner: Option<&BrandId>,
+        id: MemberId,
+        holder: &Loaded,
+    ) -> Result<Option<Reference>, Error> {
+        let Some(brand) = partner else { return Ok(None) };
+        let reference = self.partners.standing_link(&holder.record.member, id, brand).await?;
+        Ok(Some(reference.ok_or(Refusal::MemberNotFound)?))
     }
 
     async fn read_card(&self, id: MemberId) -> Result<Read, Error> {

@@ -2,7 +2,9 @@
 
 use domain::{
     decide::SetStatus,
+    event::MergeStep,
     member::{MemberId, Person, Status},
+    time::Instant,
 };
 
 use crate::{
@@ -22,6 +24,11 @@ use crate::{
 
 /// Answers that are deleted in one commit.
 const ANSWERS_AT_ONCE: usize = 50;
+
+/// For how long an answer that a request is remembered with may be there, in days: see `access/forget.rs`.
+const REMEMBERED_DAYS_MAX: i64 = 61;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How far the moment of an answer may lie from that of the commit that wrote it, in milliseconds.
 const APART_MILLIS: i64 = 10 * 60 * 1_000;
@@ -48,7 +55,9 @@ impl People {
         let absorbed = loaded.iter().flat_map(|loaded| &loaded.record.member.absorbed);
         for id in absorbed.map(|absorbed| absorbed.member).chain([done.member]) {
             self.partners.erase_links(request, id).await.map_err(Error::half_done)?;
-            self.erase_person(id, &claims).await.map_err(Error::half_done)?;
+            self.erase_person(id, request.now, &claims).await.map_err(Error::half_done)?;
+            let parted = self.parted_from(id, request.now).await.map_err(Error::half_done)?;
+            self.erase_between(parted, request.now).await.map_err(Error::half_done)?;
         }
         Ok(())
     }
@@ -58,11 +67,12 @@ impl People {
     async fn erase_person(
         &self,
         id: MemberId,
+        now: Instant,
         claims: &impl Fn(&Person) -> Vec<IdentityHash>,
     ) -> Result<(), Error> {
         until_settled(|_| self.attempt_to_erase(id, &claims)).await?;
         for _ in 0..ATTEMPTS_MAX {
-            if until_settled(|_| self.erase_answers(id)).await? {
+            if until_settled(|_| self.erase_answers(id, now)).await? {
                 return Ok(());
             }
         }
@@ -89,13 +99,14 @@ impl People {
 
     /// Deletes a page of the answers, and what others were answered while they answered for this record; whether it was
     /// the last.
-    async fn erase_answers(&self, id: MemberId) -> Result<bool, Error> {
+    async fn erase_answers(&self, id: MemberId, now: Instant) -> Result<bool, Error> {
         let answers = self.records.store.scan(keys::answers(id), ANSWERS_AT_ONCE).await?;
         let is_last = answers.len() < ANSWERS_AT_ONCE;
         // A record says where the others are, so it goes after them.
-        for (key, record) in answers.iter().filter(|(key, _)| keys::is_parted(key)) {
-            self.erase_between(decode(key, &record.value)?).await?;
-        }
+        let records = answers.iter().filter(|(key, _)| keys::is_parted(key));
+        let parted: Vec<PartedRecord> =
+            records.map(|(key, record)| decode(key, &record.value)).collect::<Result<_, _>>()?;
+        self.erase_between(parted, now).await?;
         let writes: Vec<Write> = answers.into_iter().map(|(key, _)| delete(key)).collect();
         if !writes.is_empty() {
             self.programme.commit(writes).await?;
@@ -103,43 +114,76 @@ impl People {
         Ok(is_last)
     }
 
-    /// Deletes what another was answered while it answered for a record that is erased, and what a third one was, while
-    /// that answered for the other. It is not theirs alone: it shows all of them.
-    async fn erase_between(&self, parted: PartedRecord) -> Result<(), Error> {
-        let mut left = vec![parted];
-        while let Some(PartedRecord { of, from, until }) = left.pop() {
-            // Clocks differ, and an answer is of the moment that its request came.
-            let (first, last) = (from.plus_millis(-APART_MILLIS), until.plus_millis(APART_MILLIS));
-            let mut range = keys::answers(of);
-            loop {
-                let page = self.records.store.scan(range.clone(), ANSWERS_AT_ONCE).await?;
-                let Some((end, _)) = page.last() else { break };
-                range.from = end.successor();
-                let mut asked = Look::default();
-                let mut asking = Vec::new();
-                for (key, record) in &page {
-                    if let Some(request) = keys::read_answer(key) {
-                        asking.push((key, asked.at::<RequestRecord>(keys::request(request))));
-                        continue;
-                    }
-                    let own: PartedRecord = decode(key, &record.value)?;
-                    let (from, until) = (from.max(own.from), until.min(own.until));
-                    left.extend((from <= until).then_some(PartedRecord { of: own.of, from, until }));
-                }
-                let seen = self.records.look(asked).await?;
-                let mut writes = Vec::new();
-                for (key, request) in asking {
-                    // One whose request is forgotten is nobody's.
-                    let at = seen.read(request)?.map(|(request, _)| request.at);
-                    if at.is_none_or(|at| first <= at && at <= last) {
-                        writes.push(delete(key.clone()));
-                    }
-                }
-                if !writes.is_empty() {
-                    self.programme.commit(writes).await?;
-                }
+    /// From whom a record was parted of late, as its ledger says: builds that left no record of it have undone merges
+    /// too.
+    async fn parted_from(&self, id: MemberId, now: Instant) -> Result<Vec<PartedRecord>, Error> {
+        let Some(loaded) = self.records.load(id).await? else { return Ok(Vec::new()) };
+        let since = now.plus_millis(-REMEMBERED_DAYS_MAX * DAY_MILLIS);
+        let history = match self.ledger.history(&loaded.record, since).await {
+            // Beyond what is looked through at once nothing keeps anybody from being erased.
+            Err(Error::Refused(_)) => return Ok(Vec::new()),
+            history => history?,
+        };
+        let mut parted = Vec::new();
+        for event in &history.events {
+            let Some(MergeStep::Parted(merge, of, _)) = event.kind.merge() else { continue };
+            if let Some(came) = self.records.entry_at(&keys::merge(merge)).await? {
+                parted.push(PartedRecord { of, from: came.event.at, until: event.at });
             }
         }
+        Ok(parted)
+    }
+
+    /// Deletes what others were answered while they answered for a record that is erased, and what a third one was, while
+    /// that answered for one of them. It is not theirs alone: it shows all of them.
+    async fn erase_between(&self, parted: Vec<PartedRecord>, now: Instant) -> Result<(), Error> {
+        let (mut left, mut done) = (parted, Vec::new());
+        while let Some(next) = left.pop() {
+            // Two may have been parted from each other, at one moment.
+            if done.contains(&next) {
+                continue;
+            }
+            let own = [self.answered_between(&next).await?, self.parted_from(next.of, now).await?].concat();
+            left.extend(own.into_iter().filter_map(|own| {
+                let (from, until) = (next.from.max(own.from), next.until.min(own.until));
+                (from <= until).then_some(PartedRecord { of: own.of, from, until })
+            }));
+            done.push(next);
+        }
         Ok(())
+    }
+
+    /// Deletes what one was answered between two moments; from whom it was itself parted, as records say.
+    async fn answered_between(&self, parted: &PartedRecord) -> Result<Vec<PartedRecord>, Error> {
+        // Clocks differ, and an answer is of the moment that its request came. Nothing else of it says whether it shows
+        // both, so whatever may do so goes.
+        let (first, last) = (parted.from.plus_millis(-APART_MILLIS), parted.until.plus_millis(APART_MILLIS));
+        let mut range = keys::answers(parted.of);
+        let mut own = Vec::new();
+        loop {
+            let page = self.records.store.scan(range.clone(), ANSWERS_AT_ONCE).await?;
+            let Some((end, _)) = page.last() else { return Ok(own) };
+            range.from = end.successor();
+            let mut asked = Look::default();
+            let mut asking = Vec::new();
+            for (key, record) in &page {
+                match keys::read_answer(key) {
+                    Some(request) => asking.push((key, asked.at::<RequestRecord>(keys::request(request)))),
+                    None => own.push(decode(key, &record.value)?),
+                }
+            }
+            let seen = self.records.look(asked).await?;
+            let mut writes = Vec::new();
+            for (key, request) in asking {
+                // One whose request is forgotten is nobody's.
+                let at = seen.read(request)?.map(|(request, _)| request.at);
+                if at.is_none_or(|at| first <= at && at <= last) {
+                    writes.push(delete(key.clone()));
+                }
+            }
+            if !writes.is_empty() {
+                self.programme.commit(writes).await?;
+            }
+        }
     }
 }

@@ -178,7 +178,9 @@ impl People {
         let view = self.view(&loaded.record.member, Some(&loaded.record), own, request.now).await?;
         let answer = tell(&OwnIdentity { view, identity, of: other, added: false });
         if request.key.is_some() && person == before {
+            // The answer shows both, and is stored with the member.
             writes.push(still(keys::person(other), version));
+            writes.extend(answering(request, loaded));
         }
         writes.extend(remember_with_person(request, id, &answer));
         if !writes.is_empty() {

@@ -201,10 +201,14 @@ impl People {
         id: MemberId,
         change: &impl Fn(&mut Person) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        // The person first: whoever merges the member writes it, so what is read of one who was not merged after that is
+        // not what a merge has left behind.
+        let own = self.records.person(id).await?;
         let loaded = self.records.reach(id).await?.ok_or(Refusal::MemberNotFound)?;
         let merged = loaded.record.member.id != id;
         let id = loaded.record.member.id;
-        let (mut person, version) = self.records.person(id).await?.ok_or(Refusal::MemberNotFound)?;
+        let read = if merged { self.records.person(id).await? } else { own };
+        let (mut person, version) = read.ok_or(Refusal::MemberNotFound)?;
         let before = person.clone();
         change(&mut person)?;
         person.keep_birthday_since(&before, request.now);

@@ -12,8 +12,11 @@ use domain::{
 use crate::{
     ledger::standing::settled,
     people::People,
-    store::{error::Error, keys, look::Look, reading::Loaded, records::MemberRecord},
+    store::{Version, error::Error, keys, look::Look, reading::Loaded, records::MemberRecord},
 };
+
+/// What is said of orders before Laurel: how many, and what they came to.
+pub(super) type Prior = (Option<u64>, Option<Money>);
 
 /// A member as shown: settled to `now`.
 #[derive(Clone, Debug)]
@@ -26,15 +29,24 @@ pub struct MemberView {
     pub others: Vec<(MemberId, Vec<Identity>)>,
     /// What was said of its orders before Laurel, and of those of members that were absorbed, where it stays: how many,
     /// and what they came to.
-    pub prior: (Option<u64>, Option<Money>),
+    pub prior: Prior,
     /// The tags that it has, in the programme's order.
     pub tags: Vec<String>,
     /// The moment it is shown at.
     pub now: Instant,
 }
 
-fn prior(member: &Member) -> (Option<u64>, Option<Money>) {
+/// What is said of the record's own.
+pub(super) fn prior(member: &Member) -> Prior {
     (member.opening.prior_orders, member.opening.prior_amount)
+}
+
+/// What is said of both.
+pub(super) fn add(one: Prior, other: Prior) -> Prior {
+    (
+        both(one.0, other.0, u64::saturating_add),
+        both(one.1, other.1, |one, other| Money(one.0.saturating_add(other.0))),
+    )
 }
 
 /// One, the other, or both together.
@@ -93,14 +105,24 @@ impl People {
             if let Some((person, _)) = seen.read(person)? {
                 view.others.push((id, person.identities));
             }
-            let (orders, amount) =
-                seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
-            view.prior = (
-                both(view.prior.0, orders, u64::saturating_add),
-                both(view.prior.1, amount, |one, other| Money(one.0.saturating_add(other.0))),
-            );
+            let other = seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
+            view.prior = add(view.prior, other);
         }
         Ok(())
+    }
+
+    /// What is said of orders before Laurel of the records that the member has absorbed.
+    pub(super) async fn prior_absorbed(&self, member: &Member) -> Result<Prior, Error> {
+        let mut asked = Look::default();
+        let absorbed = member.absorbed.iter().map(|absorbed| keys::member(absorbed.member));
+        let asking: Vec<_> = absorbed.map(|key| asked.at::<MemberRecord>(key)).collect();
+        let seen = self.records.look(asked).await?;
+        let mut sum = (None, None);
+        for record in asking {
+            let other = seen.read(record)?.map_or((None, None), |(record, _)| prior(&record.member));
+            sum = add(sum, other);
+        }
+        Ok(sum)
     }
 
     /// Whether both ids lead to one member.
@@ -140,21 +162,37 @@ impl People {
     /// # Errors
     /// [`Refusal::MemberNotFound`], or the store failed.
     pub async fn member(&self, id: MemberId, now: Instant) -> Result<MemberView, Error> {
+        let (loaded, person) = self.with_person(id).await?;
+        self.shown(&loaded, person, now).await
+    }
+
+    /// The member that the id leads to, and who that is, as they are read: together, unless it was merged.
+    pub(super) async fn with_person(&self, id: MemberId) -> Result<(Loaded, Person), Error> {
         let mut asked = Look::default();
         let member = asked.at::<MemberRecord>(keys::member(id));
         let person = asked.at::<Person>(keys::person(id));
         let seen = self.records.look(asked).await?;
         let (record, version) = seen.read(member)?.ok_or(Refusal::MemberNotFound)?;
+        let (loaded, person) = (Loaded { record, version }, seen.read(person)?);
         // An erased member has no person.
-        let person = seen.read(person)?.map(|(person, _)| person).unwrap_or_default();
-        if record.member.merged.is_some() {
-            let reached = self.records.follow(Loaded { record, version }).await?.loaded.record;
-            let person = self.records.person(reached.member.id).await?;
-            let person = person.map(|(person, _)| person).unwrap_or_default();
-            self.programme.timeline_of(&reached.member).await?;
-            return self.view(&reached.member, Some(&reached), person, now).await;
+        let own = |person: Option<(Person, Version)>| person.map(|(person, _)| person).unwrap_or_default();
+        if loaded.record.member.merged.is_none() {
+            return Ok((loaded, own(person)));
         }
+        let reached = self.records.follow(loaded).await?.loaded;
+        let person = self.records.person(reached.record.member.id).await?;
+        Ok((reached, own(person)))
+    }
+
+    /// The member as it was read, as of now.
+    pub(super) async fn shown(
+        &self,
+        loaded: &Loaded,
+        person: Person,
+        now: Instant,
+    ) -> Result<MemberView, Error> {
+        let record = &loaded.record;
         self.programme.timeline_of(&record.member).await?;
-        self.view(&record.member, Some(&record), person, now).await
+        self.view(&record.member, Some(record), person, now).await
     }
 }

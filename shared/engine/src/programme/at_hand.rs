@@ -12,7 +12,9 @@ use domain::{
     id::OfferId,
     json::Json,
     offer::{self, Offer},
+    programme::Programme,
 };
+use futures_util::future::try_join_all;
 
 use crate::{
     programme::{Programmes, shelf::Shelf},
@@ -31,13 +33,21 @@ type Offers = BTreeMap<OfferId, Arc<Offer>>;
 /// Versions that are read in one call of the store.
 pub(super) const AT_ONCE: usize = 16;
 
+/// Versions that are read in one call where all are: as many keys as DynamoDB takes.
+const ALL_AT_ONCE: usize = 100;
+
+/// How many such calls are made at once. All that they may answer, 25 MB, has room beside the rest.
+const CALLS_AT_ONCE: usize = 4;
+
 impl Programmes {
     /// The offers in their newest versions, as far as this instance has heard of them.
     ///
     /// # Errors
     /// There is no programme yet, the store failed, or an offer is unreadable.
     pub async fn offers(&self) -> Result<Arc<Shelf>, Error> {
-        if let Some(shelf) = self.known.shelf().filter(|shelf| !self.known.is_stale(shelf)) {
+        let programme = self.timeline()?.newest().version;
+        let is_current = |shelf: &Arc<Shelf>| !self.known.is_stale(shelf) && shelf.programme() == programme;
+        if let Some(shelf) = self.known.shelf().filter(is_current) {
             return Ok(shelf);
         }
         let _turn = self.refreshing().await;
@@ -46,33 +56,44 @@ impl Programmes {
 
     /// Reads what is new of the offers, for the holder of the turn.
     async fn read_shelf(&self) -> Result<Arc<Shelf>, Error> {
-        let known = self.known.shelf().unwrap_or_default();
+        let (known, programmes) = (self.known.shelf().unwrap_or_default(), self.timeline()?);
+        let programme = programmes.newest();
         let saved = self.records.read::<OffersRecord>(&keys::offers()).await?.map(|(_, saved)| saved);
-        let shelf = match saved == known.saved() {
+        let shelf = match saved == known.saved() && known.programme() == programme.version {
             true => known,
             false => {
-                let (offers, numbers) = self.changed_offers(&known).await?;
-                Arc::new(Shelf::new(offers, numbers, saved))
+                let (offers, numbers) = self.changed_offers(&known, programme).await?;
+                Arc::new(Shelf::new(offers, numbers, saved, programme.version))
             }
         };
         self.known.set_shelf(shelf.clone());
         Ok(shelf)
     }
 
-    /// All offers; those that have not changed are the ones that are known.
-    async fn changed_offers(&self, known: &Shelf) -> Result<(Offers, BTreeMap<OfferId, u16>), Error> {
+    /// All offers; those that have not changed are the ones that are known, unless the programme has: what an audience
+    /// names may have come or gone.
+    async fn changed_offers(
+        &self,
+        known: &Shelf,
+        programme: &Programme,
+    ) -> Result<(Offers, BTreeMap<OfferId, u16>), Error> {
         let (mut offers, mut changed, mut numbers) = (Offers::new(), Vec::new(), BTreeMap::new());
+        let is_known = known.programme() == programme.version;
         for (key, record) in self.records.scan_all(keys::all(keys::kind::OFFER)).await? {
             let id = keys::read_offer(&key).ok_or_else(|| Unreadable { key: key.clone() })?;
             let OfferRecord { version, number, .. } = decode(&key, &record.value)?;
             numbers.insert(id.clone(), number);
-            match known.offer(&id).filter(|known| known.version == version) {
+            match known.offer(&id).filter(|known| is_known && known.version == version) {
                 Some(same) => _ = offers.insert(id, same.clone()),
                 None => changed.push((id, version)),
             }
         }
-        for (place, record) in changed.iter().zip(self.offer_versions(&changed).await?) {
-            offers.insert(place.0.clone(), Arc::new(self.offer_of(place, &record)?));
+        for some in changed.chunks(ALL_AT_ONCE * CALLS_AT_ONCE) {
+            let calls = some.chunks(ALL_AT_ONCE).map(|places| self.offer_versions_at(places));
+            let records = try_join_all(calls).await?;
+            for (place, record) in some.iter().zip(records.iter().flatten()) {
+                offers.insert(place.0.clone(), Arc::new(offer_under(programme, place, record)?));
+            }
         }
         Ok((offers, numbers))
     }
@@ -87,15 +108,7 @@ impl Programmes {
     ) -> Result<Vec<OfferVersionRecord>, Error> {
         let mut found = Vec::with_capacity(places.len());
         for some in places.chunks(AT_ONCE) {
-            let mut asked = Look::default();
-            let slots: Vec<_> =
-                some.iter().map(|(id, version)| asked.at(keys::offer_version(id, *version))).collect();
-            let seen = self.records.look(asked).await?;
-            for slot in slots {
-                let missing = || Unreadable { key: seen.key(slot).clone() };
-                let (record, _) = seen.read(slot)?.ok_or_else(missing)?;
-                found.push(record);
-            }
+            found.extend(self.offer_versions_at(some).await?);
         }
         Ok(found)
     }
@@ -144,18 +157,40 @@ impl Programmes {
         Ok(found)
     }
 
+    /// The same in one call of the store.
+    async fn offer_versions_at(&self, places: &[(OfferId, u32)]) -> Result<Vec<OfferVersionRecord>, Error> {
+        let mut asked = Look::default();
+        let slots: Vec<_> =
+            places.iter().map(|(id, version)| asked.at(keys::offer_version(id, *version))).collect();
+        let seen = self.records.look(asked).await?;
+        let found = slots.into_iter().map(|slot| {
+            let missing = || Unreadable { key: seen.key(slot).clone() };
+            let (record, _) = seen.read(slot)?.ok_or_else(missing)?;
+            Ok(record)
+        });
+        found.collect()
+    }
+
     /// The offer in a version's document.
     pub(super) fn offer_of(
         &self,
-        (id, version): &(OfferId, u32),
+        place: &(OfferId, u32),
         record: &OfferVersionRecord,
     ) -> Result<Offer, Error> {
-        let key = || keys::offer_version(id, *version);
-        let json = read_document(key, &record.document)?;
-        let programmes = self.timeline()?;
-        let read = offer::read_saved(&json, id, *version, programmes.newest());
-        Ok(read.map_err(|_| Unreadable { key: key() })?)
+        offer_under(self.timeline()?.newest(), place, record)
     }
+}
+
+/// The offer in a version's document, under that version of the programme.
+fn offer_under(
+    programme: &Programme,
+    (id, version): &(OfferId, u32),
+    record: &OfferVersionRecord,
+) -> Result<Offer, Error> {
+    let key = || keys::offer_version(id, *version);
+    let json = read_document(key, &record.document)?;
+    let read = offer::read_saved(&json, id, *version, programme);
+    Ok(read.map_err(|_| Unreadable { key: key() })?)
 }
 
 /// A stored document.

@@ -64,6 +64,11 @@ impl Known {
         reading(&self.versions).as_ref().map(|(_, head)| *head)
     }
 
+    /// Every version of the programme, and the commit that saved the newest; `None` before the first.
+    pub(super) fn in_force(&self) -> Option<(Arc<Timeline>, Version)> {
+        reading(&self.versions).clone()
+    }
+
     pub(super) fn set_timeline(&self, timeline: Timeline, head: Version) {
         *writing(&self.versions) = Some((Arc::new(timeline), head));
     }

@@ -24,14 +24,16 @@ pub struct Shelf {
     /// By brand what may come to an order there by itself.
     autos: HashMap<BrandId, Vec<Arc<Offer>>>,
     saved: Option<Version>,
+    programme: u32,
 }
 
 impl Shelf {
-    /// A shelf of these; those of before there were numbers have the first ones, by their ids.
+    /// A shelf of these, which were read under that version of the programme; those of before there were numbers have the first ones, by their ids.
     pub(super) fn new(
         offers: BTreeMap<OfferId, Arc<Offer>>,
         mut numbers: BTreeMap<OfferId, u16>,
         saved: Option<Version>,
+        programme: u32,
     ) -> Shelf {
         for (number, own) in (1..).zip(numbers.values_mut().filter(|own| **own == 0)) {
             *own = number;
@@ -41,7 +43,7 @@ impl Shelf {
         let word = |offer: &Arc<Offer>| Some((fold(offer.word.as_ref()?), offer.clone()));
         let words = open.filter_map(word).collect();
         let autos = autos(&offers);
-        Shelf { offers, words, numbers, numbered, autos, saved }
+        Shelf { offers, words, numbers, numbered, autos, saved, programme }
     }
 
     /// The newest version of that offer.
@@ -77,6 +79,11 @@ impl Shelf {
     /// The commit that saved the last of them.
     pub(super) fn saved(&self) -> Option<Version> {
         self.saved
+    }
+
+    /// The version of the programme that they were read under: what an audience names is looked up in it.
+    pub(super) fn programme(&self) -> u32 {
+        self.programme
     }
 }
 

@@ -55,12 +55,13 @@ pub(super) fn is_eligible(judged: &Judged<'_>, known: &Known<'_>) -> bool {
     let offer = judged.offer;
     match known.tier {
         Some(_) => judged.fits || !asks_the_member(offer),
-        // A service counts by the member's window.
+        // A service of a period counts by the member's window; one of a code is used as often as the code.
         None => {
+            let counts_by_member = matches!(&offer.gives, Gives::Service(service) if service.per.is_some());
             asks_the_member(offer)
                 && offer.audience.is_none()
                 && offer.per_member.is_none()
-                && !matches!(offer.gives, Gives::Service(_))
+                && !counts_by_member
         }
     }
 }

@@ -9,7 +9,10 @@ use domain::{
 };
 
 use super::{Coming, Left};
-use crate::store::reading::Holder;
+use crate::{
+    people::view::{self, Prior},
+    store::reading::Holder,
+};
 
 /// What the row says of the standing and is new, or a correction. Where something else stands it is left, or
 /// corrected; a figure that the member has already changes nothing.
@@ -21,6 +24,8 @@ pub(super) struct Standing<'a> {
     pub(super) base: &'a TierId,
     /// The growth that 0.1.0 recorded of each balance.
     pub(super) old_growth: &'a [u64],
+    /// What was said of the orders of records that the member has absorbed, where it stays.
+    pub(super) of_absorbed: Prior,
 }
 
 impl Standing<'_> {
@@ -57,23 +62,6 @@ impl Standing<'_> {
                 new.growth = Some(growth);
             }
         }
-        let (count, amount) = (member.orders.count, member.orders.amount);
-        // One of the two that was said alone shows the other as 0.
-        let has_prior = before.prior_orders.is_some() || before.prior_amount.is_some();
-        if let Some(orders) = said.prior_orders {
-            let same = before.prior_orders == Some(orders)
-                || ((count > 0 || has_prior) && shown.prior_orders == Some(orders));
-            if keep("prior_orders", same, before.prior_orders.is_some() || count > 0) {
-                new.prior_orders = Some(orders);
-            }
-        }
-        if let Some(told) = said.prior_amount {
-            let same = before.prior_amount == Some(told)
-                || ((amount.0 > 0 || has_prior) && shown.prior_amount == Some(told));
-            if keep("prior_amount", same, before.prior_amount.is_some() || amount.0 > 0) {
-                new.prior_amount = Some(told);
-            }
-        }
         let has_tier = self.is_known && member.standing.tier != *self.base;
         if let Some(tier) = &said.tier {
             let same = before.tier.as_ref() == Some(tier) || (self.is_known && member.standing.tier == *tier);
@@ -97,19 +85,57 @@ impl Standing<'_> {
                 new.tier = new.tier.or_else(|| said.tier.clone().filter(|_| is_own));
             }
         }
+        (new.prior_orders, new.prior_amount) = self.new_prior(left);
         new
+    }
+
+    /// What is new of the orders before Laurel. A member shows its own with what was said of records that it has
+    /// absorbed, and so does a file that was exported: a figure is of all of them, and its own is what is beyond theirs.
+    fn new_prior(&self, left: &mut Vec<Left>) -> Prior {
+        let (said, before, orders) = (&self.coming.opening, &self.member.opening, &self.member.orders);
+        let prior = self.prior();
+        // One of the two that was said alone shows the other as 0.
+        let has_prior = prior.0.is_some() || prior.1.is_some();
+        let mut new =
+            |column, told: u64, own: Option<u64>, [absorbed, all]: [Option<u64>; 2], counted: u64| {
+                let shown = counted + all.unwrap_or(0);
+                if own == Some(told) || ((counted > 0 || has_prior) && shown == told) {
+                    return None;
+                }
+                let may = (all.is_none() && counted == 0) || self.coming.correct;
+                let new = told.checked_sub(absorbed.unwrap_or(0)).filter(|_| may);
+                if new.is_none() {
+                    left.push(Left::Standing(column, self.shown()));
+                }
+                new
+            };
+        let amount = |money: Option<Money>| money.map(|money| money.0);
+        let count = said.prior_orders.and_then(|told| {
+            let known = [self.of_absorbed.0, prior.0];
+            new("prior_orders", told, before.prior_orders, known, orders.count)
+        });
+        let sum = said.prior_amount.and_then(|told| {
+            let known = [amount(self.of_absorbed.1), amount(prior.1)];
+            new("prior_amount", told.0, amount(before.prior_amount), known, orders.amount.0)
+        });
+        (count, sum.map(Money))
+    }
+
+    /// What was said of orders before Laurel, of all records.
+    fn prior(&self) -> Prior {
+        view::add(view::prior(self.member), self.of_absorbed)
     }
 
     /// What stands so far.
     fn shown(&self) -> Opening {
         let Self { member, .. } = self;
-        let (before, orders) = (&member.opening, &member.orders);
+        let (before, orders, prior) = (&member.opening, &member.orders, self.prior());
         Opening {
             growth: Some(self.growth_before()),
             tier: before.tier.clone().or_else(|| Some(member.standing.tier.clone())),
             tier_until: before.tier_until.or(Some(member.standing.valid_until)),
-            prior_orders: Some(orders.count + before.prior_orders.unwrap_or(0)),
-            prior_amount: Some(Money(orders.amount.0 + before.prior_amount.unwrap_or_default().0)),
+            prior_orders: Some(orders.count + prior.0.unwrap_or(0)),
+            prior_amount: Some(Money(orders.amount.0 + prior.1.unwrap_or_default().0)),
         }
     }
 }
