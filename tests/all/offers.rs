@@ -401,13 +401,12 @@ async fn what_nothing_obeys_yet_is_refused() {
     for (pointer, value) in [
         ("/offers", json!({"hold_minutes": 15})),
         ("/points/pay", json!({"worth": "0.01"})),
-        (
-            "/referral",
-            json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},
-                   "referrer": [{"from": 1, "points": 1}], "per_month": 20, "brand": "acme"}),
-        ),
+        ("/referral/friend/offer", json!("cake")),
+        ("/referral/referrer/0/offer", json!("cake")),
     ] {
         let mut document = program();
+        document["referral"] = json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},
+            "referrer": [{"from": 1, "points": 1}], "per_month": 20, "brand": "acme"});
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         document.pointer_mut(parent).unwrap()[name] = value;
         let reply = shop.refused("422 invalid_program", "PUT", "/program", document).await;

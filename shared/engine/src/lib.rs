@@ -29,6 +29,8 @@ pub use ledger::{
     audit::Finding,
     books::{Books, Strays},
     read::{ChainPlace, Filter, LedgerEntry, Place},
+    referrals::Verdict,
+    signals::signal,
     sweep::{Part, Swept},
     told::FoundOrder,
 };
@@ -45,6 +47,7 @@ pub use people::{
     doubles::{Double, Doubles, DoublesPlace, Pair},
     identities::{NewIdentity, OwnIdentity},
     merge::{MergeAsk, Merged},
+    referral::{FriendsNow, Referring},
     register::{Registered, Registration},
     tags::TagChange,
     unmerge::{UnmergeAsk, Unmerged},

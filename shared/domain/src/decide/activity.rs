@@ -68,7 +68,9 @@ impl Draft<'_> {
             | EntryKind::MergedIn(_)
             | EntryKind::MergedAway(_)
             | EntryKind::PartedFrom(_)
-            | EntryKind::Parted(_) => return Err(Refusal::ActivityNotFound.into()),
+            | EntryKind::Parted(_)
+            | EntryKind::ReferralGiven(_)
+            | EntryKind::ReferralTaken(_) => return Err(Refusal::ActivityNotFound.into()),
         };
         // By the reference that it was found by.
         let reference = given.reference.clone().ok_or(Refusal::ActivityNotFound)?;

@@ -13,7 +13,7 @@ use super::{
     Show,
     entry::{Balance, Entry, redemption_id},
 };
-use crate::{Answer, Id, List, OrNull, Ulid, answer, word_of, words};
+use crate::{Answer, Id, List, OrNull, Ulid, answer, word_of};
 
 /// An answer that follows from an entry and what was stored beside it.
 pub trait OfEntry {

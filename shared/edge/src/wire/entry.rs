@@ -315,7 +315,9 @@ impl Show<'_> {
             | EntryKind::MergedIn(_)
             | EntryKind::MergedAway(_)
             | EntryKind::PartedFrom(_)
-            | EntryKind::Parted(_) => Details::default(),
+            | EntryKind::Parted(_)
+            | EntryKind::ReferralGiven(_)
+            | EntryKind::ReferralTaken(_) => Details::default(),
             EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
         }
     }

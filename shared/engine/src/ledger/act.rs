@@ -11,10 +11,17 @@ use domain::{
     number::Figure,
     programme::Way,
     refusal::Refusal,
+    time::Instant,
 };
 use sha2::{Digest, Sha256};
 
-use crate::store::{Key, id::Reference, keys, reading::Claim, records::EntryRecord};
+use crate::store::{
+    Key,
+    id::{Reference, SignalHash},
+    keys,
+    reading::Claim,
+    records::EntryRecord,
+};
 
 /// Who a command is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +60,8 @@ pub struct Act {
     pub(super) account: Counted,
     /// The state of a member that leaves nothing to do.
     idle: Idle,
+    /// What the shop says of the member besides.
+    signals: Vec<SignalHash>,
     deed: Deed,
 }
 
@@ -130,7 +139,7 @@ impl Act {
     /// A command that changes nothing but the member: no brand, no name, no account.
     fn on(whom: Whom, deed: Deed) -> Act {
         let (about, account, idle) = (About::Member(whom), Counted::Nowhere, Idle::Never);
-        Act { about, brand: None, natural_key: None, account, idle, deed }
+        Act { about, brand: None, natural_key: None, account, idle, signals: Vec::new(), deed }
     }
 
     /// An order earns, once.
@@ -156,6 +165,7 @@ impl Act {
             brand: Some(order.brand.clone()),
             account: Counted::Revised,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::Revise(order, revision),
         }
     }
@@ -194,6 +204,7 @@ impl Act {
             brand: Some(brand),
             account: Counted::GivenBack,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::Refund(ask),
         }
     }
@@ -211,6 +222,7 @@ impl Act {
             natural_key: refund_id.map(|refund_id| keys::cancellation(redemption, refund_id)),
             account: Counted::Nowhere,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::Cancel(redemption, points),
         }
     }
@@ -227,6 +239,7 @@ impl Act {
             brand: Some(brand),
             account: Counted::GivenBack,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::ReverseActivity,
         }
     }
@@ -261,6 +274,25 @@ impl Act {
     /// A member is suspended, made active again, closed or erased, unless it already is.
     pub fn set_status(whom: Whom, set: SetStatus) -> Act {
         Act { idle: Idle::WithStatus(set.status), ..Act::on(whom, Deed::SetStatus(set)) }
+    }
+
+    /// The same, with what the shop says of the member besides.
+    #[must_use]
+    pub fn saying(self, signals: Vec<SignalHash>) -> Act {
+        Act { signals, ..self }
+    }
+
+    /// What the shop says of the member besides.
+    pub(super) fn signals(&self) -> &[SignalHash] {
+        &self.signals
+    }
+
+    /// When the order happened that it tells for the first time, if it tells one.
+    pub(super) fn happened(&self, now: Instant) -> Option<Instant> {
+        match &self.deed {
+            Deed::EarnOrder(order) => Some(order.occurred_at.unwrap_or(now)),
+            _ => None,
+        }
     }
 
     /// Whether there is nothing left to do for the member as it is.

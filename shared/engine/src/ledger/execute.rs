@@ -17,6 +17,7 @@ use crate::{
     ledger::{
         Ledger,
         act::{Act, Done},
+        bringing::{Brings, Brought},
         find::Found,
         parts::{Becomes, MemberPart, Parts, Primary, Target},
         replay::Names,
@@ -44,6 +45,8 @@ struct Decided {
     decision: Decision,
     charge: Charge,
     target: Option<Target>,
+    /// What becomes of whoever has brought the member.
+    brings: Option<Brings>,
 }
 
 impl Ledger {
@@ -145,7 +148,11 @@ impl Ledger {
             self.commit_remembered(request, Remembered::Nothing(id)).await?;
             return Ok(Done { member: id, entry: None, replayed: false });
         }
-        let decided = self.decide(request, act, found, look, turns).await?;
+        let (found, brought) = self.brought(request, act, found, turns).await?;
+        let as_of = brought.as_ref().map_or(request.now, Brought::as_of);
+        let later = (as_of > request.now).then(|| Request { now: as_of, ..request.clone() });
+        let request = later.as_ref().unwrap_or(request);
+        let decided = self.decide(request, act, (found, brought), look, turns).await?;
         self.write(request, act, decided).await
     }
 
@@ -154,7 +161,7 @@ impl Ledger {
         &self,
         request: &Request,
         act: &Act,
-        found: Found,
+        (found, brought): (Found, Option<Brought>),
         look: bool,
         turns: &mut Turns<'_>,
     ) -> Result<Decided, Error> {
@@ -163,8 +170,14 @@ impl Ledger {
         let programmes = self.programme.timeline_of(&loaded.record.member).await?;
         let now = request.now.max(loaded.record.member.as_of);
         let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
-        let context =
-            Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
+        let context = Context {
+            programmes: &programmes,
+            now,
+            person: None,
+            history: None,
+            any_age: request.any_age,
+            bringing: brought.as_ref().map(Brought::told),
+        };
         let decision = self
             .decided(context, &loaded, target.as_ref(), (&settled, &timely), &act.command(entry)?)
             .await?;
@@ -172,12 +185,17 @@ impl Ledger {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
         };
-        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target })
+        let brings = match brought {
+            Some(brought) => self.brings(request, &programmes, brought, &decision).await?,
+            None => None,
+        };
+        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target, brings })
     }
 
     /// Writes all that was decided in one commit.
     async fn write(&self, request: &Request, act: &Act, decided: Decided) -> Result<Done, Error> {
-        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target } = decided;
+        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target, brings } =
+            decided;
         let id = decision.member.id;
         let settled_events = timely.len();
         let becomes = Becomes::of(&decision);
@@ -207,6 +225,13 @@ impl Ledger {
         let entry = parts.member(member);
         parts.account(charge.write);
         parts.also(shorter);
+        parts.also(self.signalled(id, act.signals(), false).await?);
+        if let Some(brings) = brings {
+            if parts.len() + brings.len() + 3 > WRITES_MAX && !request.dry_run {
+                self.settle_other_first(request, &brings).await?;
+            }
+            brings.write(&mut parts);
+        }
         // Two more may follow, and the note of what staff do. The effects of time are written first, if everything is too much for one
         // commit.
         if parts.len() + 3 > WRITES_MAX && !request.dry_run {

@@ -248,6 +248,7 @@ impl People {
             about.push(put(keys::person(id), Expect::Version(version), &person));
             about.extend(told_outward(request, id, &before, &person, version));
         }
+        about.extend(self.edges_between([&to.member, &from.member]).await?);
         if stays.member.tags != tags_before {
             let (version, after) = (to.loaded.version, &stays.member.tags);
             about.push(tags::told_outward(request, id, &tags_before, after, version));
@@ -290,7 +291,7 @@ impl People {
         command: &Command<'_>,
     ) -> Result<Decision, Error> {
         let now = request.now.max(member.as_of);
-        let context = Context { programmes, now, person, history: None, any_age: false };
+        let context = Context { programmes, now, person, history: None, any_age: false, bringing: None };
         self.ledger.decided(context, loaded, None, (member, timely), command).await
     }
 

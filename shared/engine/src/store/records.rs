@@ -27,6 +27,7 @@ mod place;
 mod program;
 mod progress;
 mod reference;
+mod referral;
 mod request;
 mod second;
 mod settlement;
@@ -66,6 +67,7 @@ pub use self::{
     place::PlaceRecord,
     program::{ProgramPart, ProgramRecord},
     reference::ReferenceRecord,
+    referral::{EdgeRecord, FriendCodeRecord, MemberCodeRecord, SIGNALS_MAX, SignalsRecord},
     request::{Answer, Held, Remembered, RequestRecord},
     staff_change::{On, StaffChangeRecord},
     values::By,

@@ -143,6 +143,8 @@ layout! {
         41 = MergedAway(merged),
         42 = PartedFrom(parted),
         43 = Parted(parted),
+        60 = ReferralGiven(given),
+        61 = ReferralTaken(taken),
     }
 }
 layout! {
