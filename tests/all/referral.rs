@@ -1,6 +1,10 @@
 //! Referral 推荐 (rules, 8): what the worked cases do not fix.
 
+use std::sync::Arc;
+
+use engine::memory::MemoryStore;
 use serde_json::{Value, json};
+use store_dynamodb::Metered;
 
 use crate::{histories::run, support::Shop};
 
@@ -303,5 +307,41 @@ fn a_merge_of_both_makes_it_void() {
         club.shop.ok("POST", &format!("/members/{g}/merge"), body).await;
         assert_eq!(club.stand().await.0, [0, 0, 0, 0, 2]);
         assert_eq!(club.order(&g, "G1", json!({})).await["referral"], Value::Null);
+    });
+}
+
+/// On DynamoDB: a friend's first order, and what others pay for there being referral.
+#[test]
+fn what_it_costs() {
+    run(async {
+        let meter = Arc::new(Metered::new(Arc::new(MemoryStore::new())));
+        let shop = Shop::over(meter.clone(), &programme(), NOW).await;
+        let host = shop.member("host").await;
+        let own = shop.ok("GET", &format!("/members/{host}/referral"), Value::Null).await;
+        let code = own["code"].as_str().unwrap().to_owned();
+        let club = Club { shop, host, code };
+        let mut most = 0;
+        for number in 0..3 {
+            let friend = club.friend(&format!("f{number}"), json!({})).await;
+            let stranger = club.shop.member(&format!("s{number}")).await;
+            let order = |member: &str, number: u64| json!({"member_id": member, "brand": "acme", "order_id": format!("{member}-{number}"), "amount": "60.00"});
+            let first = async |member: &str, number: u64| {
+                meter.take();
+                let key = format!("{member} {number}").replace(' ', "-");
+                let reply =
+                    club.shop.call_with("POST", "/earn-points", &order(member, number), Some(&key)).await;
+                assert_eq!(reply.status, 200, "{}", reply.body);
+                meter.take_cost()
+            };
+            most = most.max(first(&friend, 1).await.write_units);
+            let (again, others) = (first(&friend, 2).await, first(&stranger, 1).await);
+            assert_eq!(
+                (again.write_units, others.write_units),
+                (6, 8),
+                "the second moves no place in the due index"
+            );
+            assert_eq!((again.read_units, others.read_units), (2, 1), "the friend's reads the edge");
+        }
+        assert!(most <= 18, "{most} write units");
     });
 }

@@ -138,6 +138,8 @@ fn full_member() -> Member {
         opening: Opening::default(),
         merged: None,
         absorbed: Vec::new(),
+        brought_by: None,
+        friends: Friends::default(),
     }
 }
 
