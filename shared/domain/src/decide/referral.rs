@@ -34,6 +34,8 @@ pub struct Reward {
     /// How many referrals of who has brought the friend are held or done, where that is more than its own record
     /// counts: it has absorbed others.
     pub given: Option<u64>,
+    /// Whether it only counts: there is no room for the points.
+    pub nothing: bool,
 }
 
 /// The reward of one of the two is to be taken back.
@@ -75,7 +77,13 @@ impl Draft<'_> {
         step: EdgeStep,
     ) -> Result<(), Stop> {
         if matches!(step, EdgeStep::Given(_)) {
-            self.reward(&Reward { friend: told.friend, side: Side::Friend, occurred_at, given: None })?;
+            self.reward(&Reward {
+                friend: told.friend,
+                side: Side::Friend,
+                occurred_at,
+                given: None,
+                nothing: false,
+            })?;
         }
         self.edge = Some(step);
         Ok(())
@@ -130,7 +138,7 @@ impl Draft<'_> {
         let today = self.programme().zone.day(self.context.now);
         let has_room = friends.given_in_month_of(today) < u64::from(rules.per_month);
         match told.side {
-            _ if self.member.status != Status::Active => 0,
+            _ if told.nothing || self.member.status != Status::Active => 0,
             Side::Friend => rules.for_friend(),
             Side::Referrer if has_room => rules.for_referrer(told.given.unwrap_or(friends.given) + 1),
             Side::Referrer => 0,

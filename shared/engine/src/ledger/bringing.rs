@@ -10,6 +10,7 @@ use domain::{
     member::{Member, MemberId},
     programme::Timeline,
     referral::{Edge, EdgeStep, Given, Side},
+    refusal::Refusal,
     time::Instant,
 };
 
@@ -113,10 +114,8 @@ impl Ledger {
 
     /// The edge that the command may matter to, if there is one.
     async fn edge_of(&self, request: &Request, act: &Act, found: &Found) -> Result<Option<Edge>, Error> {
-        if self.programme.timeline()?.at(request.now).referral.is_none() {
-            return Ok(None);
-        }
         let now = request.now;
+        let gives = self.programme.timeline()?.at(now).referral.is_some();
         let order = found.target.as_ref().and_then(|target| target.entry.event.kind.row().order);
         let (referrer, friend) = match (order, act.happened(now), found.loaded.record.member.brought_by) {
             // What it came to stands in its record.
@@ -124,7 +123,7 @@ impl Ledger {
                 Some(referral) => (referral.referrer, referral.friend),
                 None => return Ok(None),
             },
-            (None, Some(happened), Some(by)) if happened < by.until => (by.referrer, found.id),
+            (None, Some(happened), Some(by)) if gives && happened < by.until => (by.referrer, found.id),
             _ => return Ok(None),
         };
         let read = self.records.read::<EdgeRecord>(&keys::edge(referrer, friend)).await?;
@@ -161,9 +160,18 @@ impl Ledger {
             }
             (_, EdgeStep::Given(now)) => {
                 let occurred_at = now.order.occurred_at;
+                let (friend, side) = (before.friend, Side::Referrer);
                 let given = self.given_of_all(&referrer.record.member, request.now).await?;
-                let reward = Reward { friend: before.friend, side: Side::Referrer, occurred_at, given };
-                let other = self.other(request, context, referrer, &Command::Reward(&reward)).await?;
+                let reward = Reward { friend, side, occurred_at, given, nothing: false };
+                let other = self.other(request, context, referrer.clone(), &Command::Reward(&reward)).await;
+                let other = match other {
+                    // A friend's order is not refused for what another member has no room for.
+                    Err(Error::Refused(Refusal::LimitExceeded { .. })) => {
+                        let counted = Reward { nothing: true, ..reward };
+                        self.other(request, context, referrer, &Command::Reward(&counted)).await?
+                    }
+                    other => other?,
+                };
                 note(now, decision, &other.decision);
                 Some(other)
             }

@@ -131,7 +131,8 @@ impl Ledger {
         };
         let occurred_at = given.order.occurred_at;
         let before_this = self.given_of_all(&referrer.record.member, now).await?;
-        let reward = |side| Reward { friend: before.friend, side, occurred_at, given: before_this };
+        let reward =
+            |side| Reward { friend: before.friend, side, occurred_at, given: before_this, nothing: false };
         let own = self.other(request, context, friend, &Command::Reward(&reward(Side::Friend))).await?;
         let others = &Command::Reward(&reward(Side::Referrer));
         let others = self.other(request, context, referrer, others).await?;
