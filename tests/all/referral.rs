@@ -307,7 +307,33 @@ fn a_merge_of_both_makes_it_void() {
         club.shop.ok("POST", &format!("/members/{g}/merge"), body).await;
         assert_eq!(club.stand().await.0, [0, 0, 0, 0, 2]);
         assert_eq!(club.order(&g, "G1", json!({})).await["referral"], Value::Null);
+        club.must_add_up(&[&f, &g]).await;
     });
+}
+
+/// What both have of it is taken back, unless it has stood.
+#[test]
+fn what_a_merge_of_both_takes_back() {
+    for (at, points, states) in
+        [(NOW, [60, 0], [0, 0, 0, 0, 1]), ("2026-11-16T10:00:00+08:00", [170, 0], [0, 0, 0, 1, 0])]
+    {
+        run(async {
+            let club = Club::open().await;
+            let friend = club.friend("f", json!({})).await;
+            club.order(&friend, "F1", json!({})).await;
+            club.shop.at(at);
+            let body = json!({"member_id": friend, "reason": "the same"});
+            club.shop.ok("POST", &format!("/members/{}/merge", club.host), body).await;
+            assert_eq!(club.stand().await.0, states, "{at}");
+            let host = club.shop.show(&club.host).await;
+            assert_eq!(
+                [&host["points"]["available"], &host["points"]["held"]],
+                points.map(|points| json!(points)).each_ref(),
+                "{at}"
+            );
+            club.must_add_up(&[&friend]).await;
+        });
+    }
 }
 
 /// On DynamoDB: a friend's first order, and what others pay for there being referral.

@@ -23,7 +23,7 @@ pub(crate) struct Boost {
 }
 
 impl Boost {
-    fn new(value: &Value) -> Boost {
+    pub(super) fn new(value: &Value) -> Boost {
         let words = |words: &Value| -> Option<BTreeSet<String>> {
             words.is_array().then(|| list(words).iter().map(text).collect())
         };

@@ -1,10 +1,13 @@
 //! Referrals that somebody looks at: what staff say of one, and lists of them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::{
-    decide::{Command, Context, Reward},
+    decide::{Command, Context, Reward, Unreward},
     event::ReferralState,
     member::MemberId,
+    programme::Timeline,
     referral::{Edge, EdgeStep, Side},
     refusal::Refusal,
     time::Instant,
@@ -38,6 +41,11 @@ pub enum Verdict {
     Give,
     /// Nothing comes of it.
     Void,
+}
+
+/// What both are decided in.
+fn context(programmes: &Timeline, now: Instant) -> Context<'_> {
+    Context { programmes, now, person: None, history: None, any_age: false, bringing: None }
 }
 
 impl Ledger {
@@ -104,45 +112,67 @@ impl Ledger {
         tell: &impl Fn(ReferralState) -> Answer,
     ) -> Result<Told, Error> {
         let reached = self.records.reached(&[before.friend, before.referrer]).await?;
-        let (friend, referrer) = (reached[0], reached[1]);
-        if friend == referrer {
+        if reached[0] == reached[1] {
             // Both have become one person.
             return Err(Refusal::ReferralDecided { state: ReferralState::Void.word() }.into());
         }
         let mut turns = self.queues.begin();
-        turns.take(&[Turn::Member(friend), Turn::Member(referrer)]).await;
-        let sides = [self.unmerged(friend).await?, self.unmerged(referrer).await?];
-        let as_of = sides.iter().map(|side| side.record.member.as_of).max();
-        let request = &Request { now: request.now.max(as_of.unwrap_or(request.now)), ..request.clone() };
-        let [friend, referrer] = sides;
-        self.programme.timeline_of(&friend.record.member).await?;
-        let programmes = self.programme.timeline_of(&referrer.record.member).await?;
+        turns.take(&[Turn::Member(reached[0]), Turn::Member(reached[1])]).await;
+        let (request, programmes, [friend, referrer]) = self.both(request, &before).await?;
         let rules = programmes.at(request.now).referral.as_ref().ok_or(Refusal::ReferralNotFound)?;
         let mut edge = before.decided(rules).ok_or(StoreError::LostRace)?;
         let EdgeStep::Given(given) = &mut edge.step else { return Err(StoreError::LostRace.into()) };
-        let now = request.now;
-        let context = Context {
-            programmes: &programmes,
-            now,
-            person: None,
-            history: None,
-            any_age: false,
-            bringing: None,
-        };
-        let occurred_at = given.order.occurred_at;
-        let before_this = self.given_of_all(&referrer.record.member, now).await?;
+        let (context, occurred_at) = (context(&programmes, request.now), given.order.occurred_at);
+        let before_this = self.given_of_all(&referrer.record.member, request.now).await?;
         let reward =
             |side| Reward { friend: before.friend, side, occurred_at, given: before_this, nothing: false };
-        let own = self.other(request, context, friend, &Command::Reward(&reward(Side::Friend))).await?;
+        let own = self.other(&request, context, friend, &Command::Reward(&reward(Side::Friend))).await?;
         let others = &Command::Reward(&reward(Side::Referrer));
-        let others = self.other(request, context, referrer, others).await?;
+        let others = self.other(&request, context, referrer, others).await?;
         note(given, &own.decision, &others.decision);
         let answer = tell(edge.state(request.now));
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
         own.write(&mut parts, edge.friend);
         Brings { edge, version, referrer: Some(others) }.write(&mut parts);
-        self.programme.commit_told(request, parts.into_writes(), &answer).await?;
+        self.programme.commit_told(&request, parts.into_writes(), &answer).await?;
         Ok(Told { answer, replayed: false })
+    }
+
+    /// What both have of a referral that is held is taken back, and it is void: they turn out to be one person, and
+    /// whoever joins them has their turns.
+    pub(crate) async fn void_held(
+        &self,
+        request: &Request,
+        before: Edge,
+        version: Version,
+    ) -> Result<(), Error> {
+        let EdgeStep::Given(given) = &before.step else { return Ok(()) };
+        let (request, programmes, [friend, referrer]) = self.both(request, &before).await?;
+        let context = context(&programmes, request.now);
+        let unreward = |side| Unreward { friend: before.friend, side, given };
+        let own = self.other(&request, context, friend, &Command::Unreward(&unreward(Side::Friend))).await?;
+        let others = &Command::Unreward(&unreward(Side::Referrer));
+        let others = self.other(&request, context, referrer, others).await?;
+        let edge = Edge { step: EdgeStep::Void, ..before.clone() };
+        let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
+        own.write(&mut parts, edge.friend);
+        Brings { edge, version, referrer: Some(others) }.write(&mut parts);
+        self.programme.commit(parts.into_writes()).await
+    }
+
+    /// The friend and who has brought it, as they are now, and a moment that is not before either.
+    async fn both(
+        &self,
+        request: &Request,
+        edge: &Edge,
+    ) -> Result<(Request, Arc<Timeline>, [Loaded; 2]), Error> {
+        let reached = self.records.reached(&[edge.friend, edge.referrer]).await?;
+        let sides = [self.unmerged(reached[0]).await?, self.unmerged(reached[1]).await?];
+        let as_of = |loaded: &Loaded| loaded.record.member.as_of;
+        let now = request.now.max(as_of(&sides[0])).max(as_of(&sides[1]));
+        self.programme.timeline_of(&sides[0].record.member).await?;
+        let programmes = self.programme.timeline_of(&sides[1].record.member).await?;
+        Ok((Request { now, ..request.clone() }, programmes, sides))
     }
 
     async fn unmerged(&self, id: MemberId) -> Result<Loaded, Error> {

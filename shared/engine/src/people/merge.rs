@@ -159,6 +159,9 @@ impl People {
                 return Err(Refusal::MemberNotActive { status: side.member.status.word() }.into());
             }
         }
+        if self.taken_back_between(&request, [&to.member, &from.member]).await? {
+            return Err(StoreError::LostRace.into());
+        }
         self.shorten(&request, &from.member).await?;
         self.unite(&request, ask, &programmes, [to, from], tell).await
     }

@@ -17,7 +17,7 @@ use crate::{
     access::requests::Request,
     people::{People, register::Registration},
     store::{
-        Expect, StoreError, Write,
+        Expect, StoreError, Version, Write,
         error::Error,
         id::FriendCode,
         keys,
@@ -153,24 +153,47 @@ impl People {
 impl People {
     /// Of two who turn out to be one person, neither has brought the other: what is not given yet is void.
     pub(super) async fn edges_between(&self, members: [&Member; 2]) -> Result<Vec<Write>, Error> {
-        let [one, other] = members;
         let mut writes = Vec::new();
-        for (friend, referrer) in [(one, other), (other, one)] {
-            let Some(by) = friend.brought_by else { continue };
-            if by.referrer != referrer.id && !referrer.has_absorbed(by.referrer) {
-                continue;
-            }
-            let key = keys::edge(by.referrer, friend.id);
-            let Some((edge, version)) = self.records.read::<Edge>(&key).await? else { continue };
+        for (edge, version) in self.between(members).await? {
             match edge.step {
                 EdgeStep::Waits | EdgeStep::Review { .. } => {
                     let edge = Edge { step: EdgeStep::Void, ..edge };
+                    let key = keys::edge(edge.referrer, edge.friend);
                     writes.push(put(key, Expect::Version(version), &edge));
                 }
                 EdgeStep::Given(_) | EdgeStep::Void => {}
             }
         }
         Ok(writes)
+    }
+
+    /// What either has got for the other is taken back first, unless it has stood; whether anything was.
+    pub(super) async fn taken_back_between(
+        &self,
+        request: &Request,
+        members: [&Member; 2],
+    ) -> Result<bool, Error> {
+        let edges = self.between(members).await?.into_iter();
+        let held = edges.filter(|(edge, _)| edge.state(request.now) == ReferralState::Held);
+        match held.last() {
+            Some((edge, version)) if !request.dry_run => {
+                self.ledger.void_held(request, edge, version).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The edges between two members.
+    async fn between(&self, [one, other]: [&Member; 2]) -> Result<Vec<(Edge, Version)>, Error> {
+        let mut edges = Vec::new();
+        for (friend, referrer) in [(one, other), (other, one)] {
+            let Some(by) = friend.brought_by else { continue };
+            if by.referrer == referrer.id || referrer.has_absorbed(by.referrer) {
+                edges.extend(self.records.read::<Edge>(&keys::edge(by.referrer, friend.id)).await?);
+            }
+        }
+        Ok(edges)
     }
 }
 
