@@ -140,6 +140,12 @@ pub const DEPLOYED: &[Deployed] = &[
         ..ROW
     },
     Deployed {
+        functions: &[&referrals::FUNCTION, &referrals::MEMBERS],
+        does: "A member's code that friends come with is shown; referrals are listed and decided.",
+        uses: &[(People, Adds), (Ledger, Changes), (Ledger, Walks)],
+        ..ROW
+    },
+    Deployed {
         functions: &[&earn_points::FUNCTION, &earn_points::ORDERS],
         does: "An order or an activity earns; an order is revised, or found.",
         uses: &[(Ledger, Changes), (Accounts, Adds)],

@@ -123,7 +123,8 @@ fn what_was_open_stays_with_the_order() {
         let lines = json!([line("1", "a", "x", "10.00"), line("2", "b", "tea", "1.00")]);
         let revised = shop.call("POST", "/earn-points", order(lines, 2)).await;
         assert_eq!((&revised.body["granted"], &revised.body["boosts"]), (&json!(35), &json!(["ten", "tea"])));
-        let part = json!({"brand": "acme", "order_id": "A", "refund": {"lines": [{"line_id": "2", "quantity": 1}]}});
+        let part =
+            json!({"brand": "acme", "order_id": "A", "refund": {"lines": [{"line_id": "2", "quantity": 1}]}});
         assert_eq!(shop.call("POST", "/reverse", part).await.body["taken"], 5);
         let rest = json!({"brand": "acme", "order_id": "A", "refund": "all"});
         assert_eq!(shop.call("POST", "/reverse", rest).await.body["taken"], 30);

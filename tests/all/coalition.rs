@@ -19,6 +19,8 @@ pub(crate) fn coalition() -> Value {
     brands.push(partner("idle", &[], &["tier", "balance"]));
     brands.push(partner("new", &all, &[]));
     program["tags"] = json!([{"id": "vip"}]);
+    program["referral"] = json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 100},
+        "referrer": [{"from": 1, "points": 100}], "per_month": 20, "brand": "acme"});
     program
 }
 

@@ -43,6 +43,7 @@ async fn somebody(shop: &Shop) -> String {
         "identities": [{"kind": "phone", "value": "138 0013 8000"}, {"kind": "email", "value": "li@example.cn"},
                        {"kind": "external", "channel": "app", "value": "openid-erased"}],
         "profile": {"name": "李雷雷", "birthday": "1990-05-17"}, "brand": "acme",
+        "signals": {"device": "d-1"},
     });
     let made = shop.call_with("POST", "/register", &person, Some("register")).await;
     assert_eq!(made.status, 201, "{}", made.body);

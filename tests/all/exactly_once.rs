@@ -148,6 +148,8 @@ async fn no_route_that_remembers_is_left_out() {
     tested.insert("/link".to_owned());
     // In `accounts.rs` and `partners.rs`.
     tested.extend(["/partners/{id}/blocks", "/partners/{id}/keys"].map(str::to_owned));
+    // In `referral.rs`.
+    tested.insert("/referrals/{id}".to_owned());
     // In `settlement_close.rs`.
     tested.extend(["/settle", "/settlements/{month}/paid"].map(str::to_owned));
     let remembering = server::FUNCTIONS.iter().flat_map(|function| {

@@ -113,7 +113,7 @@ async fn registered_before(shop: &Shop, value: &str) -> String {
     let person = Person { identities: vec![identity], brand: "acme".to_owned(), ..Person::default() };
     let id = shop.api.new_id(now).unwrap();
     let claims = vec![Claim { own, before: None, other: None }];
-    let registration = Registration { id, registered_at: now, person, claims };
+    let registration = Registration { id, registered_at: now, person, claims, signals: Vec::new() };
     let request = Request::plain(By::Import, now);
     let tell = |_: &engine::Registered| Answer { status: 200, body: Vec::new() };
     shop.api.engine.people().register(&request, &registration, tell).await.unwrap();

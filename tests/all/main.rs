@@ -76,6 +76,7 @@ mod reacting_week;
 mod receiver;
 mod recorded;
 mod redemptions;
+mod referral;
 mod registration;
 mod rekey;
 mod replayed;

@@ -459,13 +459,12 @@ async fn a_trial_saves_no_offer() {
 async fn what_nothing_obeys_yet_is_refused() {
     let shop = Shop::usual().await;
     for (pointer, value) in [
-        (
-            "/referral",
-            json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},
-                   "referrer": [{"from": 1, "points": 1}], "per_month": 20, "brand": "acme"}),
-        ),
+        ("/referral/friend/offer", json!("cake")),
+        ("/referral/referrer/0/offer", json!("cake")),
     ] {
         let mut document = program();
+        document["referral"] = json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},
+            "referrer": [{"from": 1, "points": 1}], "per_month": 20, "brand": "acme"});
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         document.pointer_mut(parent).unwrap()[name] = value;
         let reply = shop.refused("422 invalid_program", "PUT", "/program", document).await;

@@ -308,6 +308,13 @@ fn plainly(
                 let points = i128::from(own.event.movement.shares[0].points);
                 add(brand, LineKind::Issued, points, issue(own, brand));
             }
+            EntryKind::ReferralGiven(given) => {
+                let points = i128::from(given.rewarded.points);
+                add(&given.brand, LineKind::Issued, points, issue(own, &given.brand));
+            }
+            EntryKind::ReferralTaken(back) => {
+                add(&back.brand, LineKind::Issued, -i128::from(back.taken), issue(own, &back.brand));
+            }
             EntryKind::PointsRedeemed { brand, .. } => {
                 let price = prices[&(own.version, brand.clone())].1;
                 for share in &own.event.movement.shares {

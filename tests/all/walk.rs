@@ -132,6 +132,19 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         r#"{"minutes":5}"#,
         [401, 401, 201, 201, 201, 201, 201, 403, 403, 403, 403, 403, 403],
     ),
+    (
+        "GET",
+        "/members/{member}/referral",
+        "",
+        [401, 401, 200, 200, 200, 200, 200, 403, 403, 403, 403, 200, 404],
+    ),
+    ("GET", "/referrals?state=review", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
+    (
+        "POST",
+        "/referrals/rfr_00000000000000000000000000",
+        r#"{"decision":"void"}"#,
+        [401, 401, 404, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
     ("GET", "/members/{member}/card", "", [401, 401, 200, 403, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
     (
         "GET",
@@ -477,23 +490,4 @@ pub(crate) fn filled(text: &str, filling: &Filling, there: bool) -> String {
     filling.iter().fold(text.to_owned(), |text, (name, real, absent)| {
         text.replace(name, if there { real } else { absent })
     })
-}
-
-/// The route that a row of the walk asks.
-fn route_of(method: &str, path: &str) -> String {
-    let path = path
-        .replace("{member}", "{id}")
-        .replace("{key}", "{id}")
-        .replace("/links/tea", "/links/{brand}")
-        .replace("/{identity}?reason=r", "/{identity_id}")
-        .replace("/badges/first_order?reason=r", "/badges/{badge}")
-        .replace("{webhook}", "{id}")
-        .replace("{offer}", "{id}")
-        .replace("/offers/{n}", "/offers/{id}")
-        .replace("?status=failed", "")
-        .replace("?verified=true", "")
-        .replace("/new/", "/{id}/")
-        .replace("/partners/acme", "/partners/{id}")
-        .replace("/partners/tea", "/partners/{id}");
-    format!("{method} {path}")
 }

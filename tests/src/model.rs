@@ -89,6 +89,7 @@
 mod activities;
 mod adjusting;
 mod badges;
+mod boosts;
 mod calendar;
 pub mod command;
 mod compare;

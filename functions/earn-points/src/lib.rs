@@ -13,7 +13,7 @@ use domain::{
 };
 use edge::{
     Access, Answer, Api, Call, Code, Decimal, Form, Function, IdentitySent, Kind, List, Method, MoneyText,
-    Partners, Problem, Role, Route, Text, Ulid, Whole, body, given, need, taking,
+    Partners, Problem, Role, Route, SignalsSent, Text, Ulid, Whole, body, given, need, taking,
     wire::{Earned, PartnerDone},
 };
 use engine::{Act, id::Reference};
@@ -65,6 +65,8 @@ body! {
         activity_ref: Option<ActivityRef>,
         /// when it happened; now unless given
         occurred_at: Option<Instant>,
+        /// of an order: what tells whether two members are one, for referral
+        signals: Option<SignalsSent>,
         /// answer what would happen and write nothing
         dry_run: Option<bool>,
     }
@@ -112,8 +114,9 @@ async fn handle(api: &Api, call: &Call, body: EarnPoints) -> Result<Answer, Prob
         }
         None => {
             let revision = body.revision.map_or(1, |revision| revision.0);
+            let signals = body.signals.as_ref().map_or_else(Vec::new, SignalsSent::hashes);
             whom.zip(order(&mut form, body)).map(|(whom, order)| match u32::try_from(revision) {
-                Ok(1) => Act::earn_order(whom, order),
+                Ok(1) => Act::earn_order(whom, order).saying(signals),
                 later => Act::revise(whom, order, later.unwrap_or(u32::MAX)),
             })
         }
@@ -138,7 +141,10 @@ fn in_the_currency(form: &Form<'_>, body: &EarnPoints) -> Result<(), Problem> {
 }
 
 fn activity(form: &mut Form<'_>, body: EarnPoints, activity: ActivityId) -> EarnActivity {
-    form.takes_no(given!(body: order_id, amount, lines, revision, channel, currency), "an activity has none");
+    form.takes_no(
+        given!(body: order_id, amount, lines, revision, channel, currency, signals),
+        "an activity has none",
+    );
     EarnActivity { brand: body.brand, activity, reference: body.activity_ref, occurred_at: body.occurred_at }
 }
 

@@ -2,8 +2,8 @@
 
 use domain::member::Person;
 use edge::{
-    Access, Answer, Api, Call, Code, Function, Kind, Method, Problem, Registration, Role, Route, answer,
-    taking,
+    Access, Answer, Api, Call, Code, Function, Kind, Method, Problem, Registration, Role, Route, SignalsSent,
+    answer, taking,
     wire::{Member, Show},
 };
 use engine::Registered;
@@ -43,6 +43,7 @@ pub static FUNCTION: Function = Function {
 async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let brand = body.brand.clone();
+    let signals = body.signals.as_ref().map_or_else(Vec::new, SignalsSent::hashes);
     let (person, claims) = match edge::person(api, body, call.caller.is_staff(), call.request.now) {
         Ok((person, claims)) => (Person { changed: Some(edge::changed(call)), ..person }, claims),
         // What was answered before is answered again, whatever would be refused now: a birthday is judged by today.
@@ -53,7 +54,8 @@ async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Pr
     };
     api.may_act_for(call, &brand)?;
     let now = call.request.now;
-    let registration = engine::Registration { id: api.new_id(now)?, registered_at: now, person, claims };
+    let registration =
+        engine::Registration { id: api.new_id(now)?, registered_at: now, person, claims, signals };
 
     let show = Show { programme: programmes.newest() };
     let tell = |registered: &Registered| {

@@ -10,7 +10,7 @@ use crate::start::StartError;
 
 /// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
 /// reported, because whatever it moves would be missing from the sums.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "earn",
     "activity",
     "redeem",
@@ -24,6 +24,7 @@ const KINDS: [&str; 13] = [
     "restore",
     "reverse_activity",
     "merge",
+    "referral",
 ];
 
 /// What a line is about.
@@ -213,6 +214,8 @@ impl Sums {
                 "activity" if entry.forfeits => continue,
                 "earn" | "activity" => self.issued(entry, entry),
                 "adjust" if entry.bill => self.issued(entry, entry),
+                // As if its brand had issued them, or taken them back.
+                "referral" => self.issued(entry, entry),
                 "reverse_earn" | "revise" if entry.points != 0 => {
                     match orders.get(&(entry.brand.as_str(), entry.order_id.as_str())) {
                         Some(order) => self.issued(entry, order),

@@ -1,5 +1,6 @@
 //! What has happened to a member. Each event is one ledger entry; entries are never changed.
 
+mod beside;
 mod columns;
 mod common;
 mod drawn;
@@ -18,19 +19,22 @@ use crate::{
         ActivityId, ActivityRef, BadgeId, BrandId, OrderChannel, OrderId, OrderLineId, RedemptionId,
         RedemptionPart, TierId,
     },
-    member::{MemberId, Periods, Status},
+    member::{Periods, Status},
     merge::{MergedAway, MergedIn, Parted, PartedFrom},
     number::{Fraction, Money, Quantity, SignedMoney},
     programme::Way,
+    referral::{ReferralGiven, ReferralTaken},
     time::{Day, DayNumber, Instant},
 };
 
+pub use beside::{OrderBoost, OrderReferral, ReferralState};
 pub use columns::{BadgeStep, Granted, MergeStep, Moves, Once, OrderChange, Redemption, Reversed, TierStep};
+pub use common::WORDS;
 pub use drawn::{drawn_last, points_drawn};
 pub use ended::Ended;
 pub use grants::{GrantIssued, GrantName, GrantRevoked};
 pub use revision::{OrderNow, OrderRevised};
-pub use row::{Row, WORDS};
+pub use row::Row;
 pub use told::{EventType, Hearers};
 pub use uses::{OfferGiven, OfferTaken, OfferUsed, UseReversed};
 
@@ -194,6 +198,10 @@ pub enum EntryKind {
     OfferUsed(Box<OfferUsed>),
     /// A use of offers came back, in part or whole.
     UseReversed(Box<UseReversed>),
+    /// A friend and who has brought it are rewarded: the reward of one of the two.
+    ReferralGiven(Box<ReferralGiven>),
+    /// The reward of one of the two was taken back.
+    ReferralTaken(Box<ReferralTaken>),
 }
 
 /// Why a tier changed.
@@ -239,56 +247,6 @@ pub struct Order {
     pub boosts: Option<Vec<OrderBoost>>,
     /// What it came to for whoever has brought the member: it was the first that counts there.
     pub referral: Option<OrderReferral>,
-}
-
-/// What a friend's first order came to for both.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OrderReferral {
-    /// Who has brought the friend.
-    pub referrer: MemberId,
-    /// The friend, by whom the referral is known.
-    pub friend: MemberId,
-    /// What state that brought it into.
-    pub state: ReferralState,
-    /// Points that the friend got, repaid debt included.
-    pub points: u64,
-}
-
-/// The states of a referral. What ends by time follows from the moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReferralState {
-    /// The friend's first order is awaited.
-    Open,
-    /// Somebody is to look at it, and nothing is given yet.
-    Review,
-    /// Given, and held.
-    Held,
-    /// Given, and the hold has ended.
-    Done,
-    /// Nothing is given.
-    Void,
-}
-
-impl ReferralState {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            ReferralState::Open => "open",
-            ReferralState::Review => "review",
-            ReferralState::Held => "held",
-            ReferralState::Done => "done",
-            ReferralState::Void => "void",
-        }
-    }
-}
-
-/// A boost that was open for an order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OrderBoost {
-    /// Its id, in the version of the programme that the order earned under.
-    pub id: String,
-    /// Whether it multiplies a line of this telling, or an order without lines.
-    pub applies: bool,
 }
 
 /// Which lot an order's points went to.

@@ -7,6 +7,7 @@ use crate::{
     id::{ActivityId, BrandId},
     member::{ActivityCount, Badge, CATEGORIES_MAX, COUNTED_DAYS, Lot, Member, OrderStats, Standing, Trial},
     number::{Fraction, Money, signed},
+    referral::Side,
     time::{DayNumber, Instant},
 };
 
@@ -114,6 +115,17 @@ pub fn evolve_unchecked(member: &mut Member, event: &Event) {
         EntryKind::MergedAway(merged) => merged.apply(member, event.at),
         EntryKind::PartedFrom(parted) => parted.apply(member),
         EntryKind::Parted(parted) => parted.apply(member),
+        EntryKind::ReferralGiven(given) => match given.side {
+            Side::Friend => {}
+            Side::Referrer => {
+                let points = given.rewarded.points;
+                member.friends.gives(given.held_until, event.at, event.today, points);
+            }
+        },
+        EntryKind::ReferralTaken(taken) => match taken.side {
+            Side::Friend => {}
+            Side::Referrer => member.friends.takes_back(taken.held_until),
+        },
         EntryKind::PointsRedeemed { .. }
         | EntryKind::PointsExpired
         | EntryKind::PointsRestored
@@ -132,6 +144,7 @@ impl Member {
     /// back.
     pub fn mature(&mut self, at: Instant) {
         self.as_of = self.as_of.max(at);
+        self.friends.mature(at);
         if self.trial.as_ref().is_some_and(|trial| trial.until <= at) {
             self.trial = None;
         }

@@ -22,6 +22,7 @@ pub mod merge;
 pub mod number;
 pub mod offer;
 pub mod programme;
+pub mod referral;
 pub mod refusal;
 pub mod settle;
 pub mod settlement;

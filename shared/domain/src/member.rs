@@ -14,6 +14,7 @@ use crate::{
     brought::Opening,
     id::{ActivityId, BadgeId, BrandId, MergeId, ReferralCode, TierId},
     number::{Money, signed},
+    referral::{BroughtBy, Friends},
     time::{Day, DayNumber, Instant},
 };
 
@@ -225,6 +226,10 @@ pub struct Member {
     pub merged: Option<MergedInto>,
     /// Members that it has absorbed, those of each in a row; at most [`ABSORBED_MAX`].
     pub absorbed: Vec<Absorbed>,
+    /// By whom it was brought, if by anybody. It was told at registration, and is in no entry.
+    pub brought_by: Option<BroughtBy>,
+    /// What the friends have come to that it has brought.
+    pub friends: Friends,
 }
 
 impl Member {
@@ -262,6 +267,8 @@ impl Member {
             opening: Opening::default(),
             merged: None,
             absorbed: Vec::new(),
+            brought_by: None,
+            friends: Friends::default(),
         }
     }
 

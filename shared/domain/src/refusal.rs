@@ -187,6 +187,13 @@ pub enum Refusal {
         /// The programme's calendar, to show it in.
         zone: Zone,
     },
+    /// There is no such referral, or the programme has none.
+    ReferralNotFound,
+    /// Nobody is to look at the referral any more.
+    ReferralDecided {
+        /// Its state.
+        state: &'static str,
+    },
     /// There is no closed settlement of that month, or none of that brand.
     SettlementNotFound,
     /// A figure, the number of lots or of identities would pass its limit.

@@ -175,7 +175,8 @@ fn earned(programmes: &Timeline, at: Instant) -> Member {
         lines: Vec::new(),
         occurred_at: None,
     };
-    let context = Context { programmes, now: at, person: None, history: None, any_age: false };
+    let context =
+        Context { programmes, now: at, person: None, history: None, any_age: false, bringing: None };
     let decision = domain::decide(&context, &member, &Command::EarnOrder(&order));
     let Ok(decision) = decision else { panic!("an order is refused at {at:?}") };
     decision.member

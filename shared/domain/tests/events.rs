@@ -304,7 +304,8 @@ fn programmes_with(points: &str, beside: &str) -> Timeline {
 fn a_limit_asks_the_ledger_for_old_days_only() {
     let programmes = programmes(r#", "limits": [{"per": "day", "points": 50}]"#);
     let now = ten_of(TODAY);
-    let context = Context { programmes: &programmes, now, person: None, history: None, any_age: false };
+    let context =
+        Context { programmes: &programmes, now, person: None, history: None, any_age: false, bringing: None };
     let mut member = Member::new(MemberId([1; 16]), Instant(0), now, &TierId::of_checked("basic"));
     evolve(&mut member, &earned("acme", "0", TODAY, 20, &[]));
     for (days, want) in [
@@ -364,7 +365,14 @@ fn what_is_wanted_is_asked_for_at_once() {
         ),
     ] {
         let programmes = programmes_with(points, &beside);
-        let context = Context { programmes: &programmes, now, person: None, history: None, any_age: false };
+        let context = Context {
+            programmes: &programmes,
+            now,
+            person: None,
+            history: None,
+            any_age: false,
+            bringing: None,
+        };
         let mut member = Member::new(MemberId([1; 16]), Instant(0), now, &TierId::of_checked("basic"));
         member.orders.more_categories = true;
         let order = EarnOrder {

@@ -132,6 +132,8 @@ codes! {
     CardTokenInvalid 404 "card_token_invalid" "the card's code is wrong or too old; scan it again" No Nothing Data::None;
     /// no merge of that id into this member
     MergeNotFound 404 "merge_not_found" "no such merge into this member" No Nothing Data::None;
+    /// there is none, or the programme has no referral
+    ReferralNotFound 404 "referral_not_found" "no such referral, or the programme has none" No Nothing Data::None;
     /// none was saved under that id, or it has no such version
     OfferNotFound 404 "offer_not_found" "no such offer, or no such version of it" No Nothing Data::None;
     /// there is none, or none of your brand's
@@ -152,6 +154,8 @@ codes! {
     OrderConflict 409 "order_conflict" "it was recorded before with other content; nothing has changed" No Nothing Data::Plain("`revision`, of an order: the number of its newest telling, 0 if there is none");
     /// the order is told again, and refunds have left nothing of it
     OrderRefunded 409 "order_refunded" "refunds have left nothing of the order" No Nothing Data::Plain("`revision`, the number of its newest telling");
+    /// nobody is to look at it any more; `state` is its state
+    ReferralDecided 409 "referral_decided" "the referral is not one to be looked at" No Nothing Data::Plain("state");
     /// the redemption was cancelled
     AlreadyCancelled 409 "already_cancelled" "the redemption was cancelled" No Nothing Data::None;
     /// more is asked back than remains

@@ -25,8 +25,8 @@ pub use email::email;
 pub use phone::phone;
 
 use crate::{
-    Api, AttributesSent, AttributesTold, Call, Change, Code, DayText, List, Named, Problem, Secrets, Text,
-    body, serve::hash, wire, words,
+    Api, AttributesSent, AttributesTold, Call, Change, Code, DayText, List, Named, Problem, Secrets,
+    SignalsSent, Text, body, serve::hash, wire, words,
 };
 
 words! {
@@ -120,12 +120,14 @@ body! {
         pub brand: BrandId,
         /// for example store:0042
         pub channel: Option<Text<64>>,
-        /// kept; rewards for referrals are not computed yet
+        /// of who has brought the person, who becomes a member; kept. Where the programme has referral it must be a member's
         pub referral_code: Option<ReferralCode>,
         /// what the person agreed to
         pub terms_version: Option<Text<64>>,
         /// by channel
         pub consents: Option<Named<bool, CONSENTS_MAX>>,
+        /// what tells whether two members are one, for referral
+        pub signals: Option<SignalsSent>,
     }
 }
 

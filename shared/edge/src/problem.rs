@@ -188,6 +188,10 @@ impl Problem {
                 Code::MergeNotFound,
                 "the member has absorbed nobody in a merge of that id; `absorbed` of GET /members/{id} has those of now".to_owned(),
             ),
+            Refusal::ReferralNotFound => Problem::of(Code::ReferralNotFound),
+            Refusal::ReferralDecided { state } => {
+                Problem::saying(Code::ReferralDecided, format!("the referral is {state}")).with("state", *state)
+            }
             Refusal::UnmergeRefused { why } => Problem::saying(Code::UnmergeRefused, (*why).to_owned()),
             Refusal::InsufficientPoints { available, debt } => {
                 Problem::saying(Code::InsufficientPoints, format!("{available} points can be spent"))

@@ -245,8 +245,13 @@ impl Reading<'_> {
         let id = self.api.new_id(self.now).map_err(|error| {
             vec![row.told(None, false, "internal", format!("there is no randomness: {error}"))]
         })?;
-        let registration =
-            Registration { id, registered_at: registered_at.unwrap_or(self.now), person, claims };
+        let registration = Registration {
+            id,
+            registered_at: registered_at.unwrap_or(self.now),
+            person,
+            claims,
+            signals: Vec::new(),
+        };
         let cells = row
             .cells()
             .map(|cell| (cell.column.field.clone(), (cell.column.title.clone(), cell.text.to_owned())));

@@ -156,8 +156,8 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 mod tests {
     use engine::{
         id::{
-            BlockRef, BrandId, CallerId, LinkCodeHash, OrderId, RedemptionId, RedemptionPart, Reference,
-            RequestHash,
+            BlockRef, BrandId, CallerId, FriendCode, LinkCodeHash, OrderId, RedemptionId, RedemptionPart,
+            Reference, RequestHash,
         },
         keys::{self, kind},
     };
@@ -207,6 +207,9 @@ mod tests {
             (keys::link_code(LinkCodeHash([5; 16])), 17),
             (keys::reference(&BrandId::of_checked("b"), Reference([5; 16])), 19),
             (key(&[&b"j"[..], &ID, b"\x01b\0\xff\xff\xff\xfe"].concat()), 17),
+            (key(&[&b"zf"[..], &ID, &[5; 16]].concat()), 18),
+            (key(&[&b"zn"[..], &ID, &[5; 16]].concat()), 18),
+            (keys::friend_code(FriendCode([5; 7])), 9),
             (key(b"!unknown"), 1),
             (key(b"z~unknown"), 2),
             (key(b"z"), 1),

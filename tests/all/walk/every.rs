@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use edge::{Partners, Role};
 
-use super::{ROUTES, WHO, Walk, Who, filled, route_of};
+use super::{ROUTES, WHO, Walk, Who, filled, further::route_of};
 use crate::{coalition::told, difference::same};
 
 #[tokio::test]

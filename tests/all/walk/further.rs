@@ -46,3 +46,24 @@ impl Walk {
         merged["merge_id"].as_str().unwrap().to_owned()
     }
 }
+
+/// The route that a row of the walk asks.
+pub(super) fn route_of(method: &str, path: &str) -> String {
+    let path = path
+        .replace("{member}", "{id}")
+        .replace("{key}", "{id}")
+        .replace("/links/tea", "/links/{brand}")
+        .replace("/{identity}?reason=r", "/{identity_id}")
+        .replace("/badges/first_order?reason=r", "/badges/{badge}")
+        .replace("{webhook}", "{id}")
+        .replace("{offer}", "{id}")
+        .replace("/offers/{n}", "/offers/{id}")
+        .replace("/rfr_00000000000000000000000000", "/{id}")
+        .replace("?state=review", "")
+        .replace("?status=failed", "")
+        .replace("?verified=true", "")
+        .replace("/new/", "/{id}/")
+        .replace("/partners/acme", "/partners/{id}")
+        .replace("/partners/tea", "/partners/{id}");
+    format!("{method} {path}")
+}

@@ -1,8 +1,8 @@
 //! The programme's local calendar (rule 2). Instants are milliseconds since the epoch.
 
 use chrono::{
-    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Timelike,
-    Utc,
+    DateTime, Datelike, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone,
+    Timelike, Utc,
 };
 use chrono_tz::Tz;
 use serde_json::{Value, json};

@@ -1,13 +1,13 @@
 //! Earning from orders and activities (rules 4 and 8).
 
 use super::Model;
+use super::boosts::{Boost, largest};
 use super::calendar::DAY;
 use super::command::{Asked, Body, Command, Told, Whom, invalid, refuse};
 use super::draft::{About, Draft};
 use super::member::{Lot, Member, Standing};
 use super::number::Exact;
-use super::facts::Facts;
-use super::program::{self, Boost, Program, list, text};
+use super::program::{self, Program, list, text};
 use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 use smol_str::{SmolStr, format_smolstr};
@@ -267,7 +267,7 @@ impl Earned {
     /// Points and growth of what remains (rules 4.1 to 4.3), before limits.
     pub(crate) fn worth(&self) -> (i64, i64) {
         let program = &self.program;
-        let (mut eligible, mut weighted) = (self.left.clone(), self.left.times(&self.boosted(None)));
+        let (mut eligible, mut weighted) = (self.left.clone(), self.left.times(&largest(&self.boosts, None)));
         for (line, amount) in self.remaining_lines() {
             let category = line.category.as_deref().unwrap_or_default();
             if !program.excluded.contains(category) {
@@ -277,7 +277,7 @@ impl Earned {
                     Some(multiplier) => amount.times(multiplier),
                     None => amount,
                 };
-                weighted = weighted.plus(&own.times(&self.boosted(line.category.as_deref())));
+                weighted = weighted.plus(&own.times(&largest(&self.boosts, line.category.as_deref())));
             }
         }
         let eligible = eligible.at_least_zero();
@@ -296,13 +296,6 @@ impl Earned {
             + program.growth_per_order
             + reached.map(|(_, growth)| growth).max().unwrap_or(&0);
         (points, growth)
-    }
-
-    /// The largest multiplier that is open for lines of that category, at least 1.
-    fn boosted(&self, category: Option<&str>) -> Exact {
-        let fitting = self.boosts.iter().filter(|boost| boost.fits(category));
-        let multipliers = fitting.map(|boost| boost.multiplier.clone());
-        multipliers.fold(Exact::whole(1), |most, own| if own > most { own } else { most })
     }
 
     /// The lot that its points went to, as it is known now.
@@ -388,15 +381,6 @@ impl Draft<'_> {
         order.told = Rc::new(told.clone());
         self.order = Some(((sent.brand.clone(), sent.order_id.clone()), order));
         Ok(told)
-    }
-
-    /// What multiplies lines of an order that happened then, of the member as it is.
-    fn open_boosts(&self, program: &Program, brand: &str, occurred: i64) -> Vec<Boost> {
-        let mut member = self.member.clone();
-        member.tier = member.benefits_tier();
-        let facts = Facts { program, member: &member };
-        let open = program.boosts.iter().filter(|boost| boost.is_open(&program.calendar, brand, occurred));
-        open.filter(|boost| !boost.has_audience || facts.hold(&boost.audience)).cloned().collect()
     }
 
     fn earn_activity(&mut self, sent: &Activity) -> Result<Told, Told> {

@@ -1,5 +1,6 @@
 //! A programme's document, read once into plain fields.
 
+use super::boosts::Boost;
 use super::calendar::{Calendar, NEVER, add_months, first_of_year, round_up};
 use super::facts::Condition;
 use super::number::Exact;
@@ -54,57 +55,6 @@ pub(crate) struct Brand {
     pub(crate) rate: Exact,
     pub(crate) late_days: Option<i64>,
     pub(crate) partner: bool,
-}
-
-/// A time at which orders earn more.
-#[derive(Clone, Debug)]
-pub(crate) struct Boost {
-    pub(crate) multiplier: Exact,
-    weekdays: Option<Vec<String>>,
-    /// Minutes of the day.
-    hours: Option<(u32, u32)>,
-    categories: Option<BTreeSet<String>>,
-    brands: Option<BTreeSet<String>>,
-    pub(crate) audience: Condition,
-    pub(crate) has_audience: bool,
-}
-
-impl Boost {
-    fn new(value: &Value) -> Boost {
-        let words = |words: &Value| -> Option<BTreeSet<String>> {
-            words.is_array().then(|| list(words).iter().map(text).collect())
-        };
-        let minutes = |hour: &Value| -> u32 {
-            let hour = text(hour);
-            let (hours, minutes) = hour.split_once(':').expect("hours as on a clock");
-            hours.parse::<u32>().expect("an hour") * 60 + minutes.parse::<u32>().expect("a minute")
-        };
-        let when = &value["when"];
-        Boost {
-            multiplier: rate(&value["multiplier"]),
-            weekdays: words(&when["weekdays"]).map(|days| days.into_iter().collect()),
-            hours: when["hours"].is_array().then(|| (minutes(&when["hours"][0]), minutes(&when["hours"][1]))),
-            categories: words(&value["categories"]),
-            brands: words(&value["brands"]),
-            audience: Condition::new(&value["audience"]),
-            has_audience: value["audience"].is_object(),
-        }
-    }
-
-    /// Whether it is open then, at that brand.
-    pub(crate) fn is_open(&self, calendar: &Calendar, brand: &str, at: i64) -> bool {
-        let day = calendar.date(at).weekday().to_string().to_lowercase();
-        let minute = calendar.minute(at);
-        self.weekdays.as_ref().is_none_or(|days| days.contains(&day))
-            && self.hours.is_none_or(|(begin, end)| begin <= minute && minute < end)
-            && self.brands.as_ref().is_none_or(|brands| brands.contains(brand))
-    }
-
-    /// Whether it multiplies lines of that category; of an order without lines there is none.
-    pub(crate) fn fits(&self, category: Option<&str>) -> bool {
-        let among = |categories: &BTreeSet<String>| category.is_some_and(|own| categories.contains(own));
-        self.categories.as_ref().is_none_or(among)
-    }
 }
 
 /// `points.expiry`.
@@ -370,7 +320,7 @@ fn rate_or_zero(value: &Value) -> Exact {
 }
 
 /// A decimal string; 1 where it is not given.
-fn rate(value: &Value) -> Exact {
+pub(crate) fn rate(value: &Value) -> Exact {
     let text = value.as_str().unwrap_or("1");
     Exact::decimal(text).expect("a decimal string")
 }

@@ -151,7 +151,8 @@ fn boosts(dice: &mut Dice) -> Value {
         boosts.push(json!({"id": "loyal", "multiplier": "1.000001", "audience": audience}));
     }
     if dice.percent(30) {
-        let own = json!({"id": "own", "multiplier": "2.5", "brands": ["acme"], "categories": ["book", "tea"]});
+        let own =
+            json!({"id": "own", "multiplier": "2.5", "brands": ["acme"], "categories": ["book", "tea"]});
         boosts.push(own);
     }
     Value::Array(boosts)

@@ -96,8 +96,7 @@ impl Facts for Subject<'_> {
                 let since = self.programme.zone.midnight(first);
                 count(self.history(since)?.orders_standing(self.recent, since))
             }
-            // Referrals are credited from a later version on; until then nobody has referred anyone.
-            Number::ReferralsCount => Some(0),
+            Number::ReferralsCount => count(member.friends.done()),
             Number::Age => self.person()?.age(self.today()),
         })
     }

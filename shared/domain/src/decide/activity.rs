@@ -72,7 +72,9 @@ impl Draft<'_> {
             | EntryKind::GrantIssued(_)
             | EntryKind::GrantRevoked(_)
             | EntryKind::OfferUsed(_)
-            | EntryKind::UseReversed(_) => return Err(Refusal::ActivityNotFound.into()),
+            | EntryKind::UseReversed(_)
+            | EntryKind::ReferralGiven(_)
+            | EntryKind::ReferralTaken(_) => return Err(Refusal::ActivityNotFound.into()),
         };
         // By the reference that it was found by.
         let reference = given.reference.clone().ok_or(Refusal::ActivityNotFound)?;

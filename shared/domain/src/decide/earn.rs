@@ -88,7 +88,12 @@ impl Draft<'_> {
             self.credit(vec![share(expires_at, &told.brand, held_until, signed(order.granted))]);
         movement.growth = signed(order.growth);
         must_move(&movement, signed(order.granted), "an order grants");
+        let brings = self.brings(&order, occurred_at);
+        order.referral = brings.as_ref().map(|(told, _)| *told);
         self.record(occurred_at, movement, moves_expiry_to, EntryKind::OrderEarned(Box::new(order)));
+        if let Some((told, step)) = brings {
+            self.brought(told, occurred_at, step)?;
+        }
         Ok(())
     }
 

@@ -160,7 +160,7 @@ impl Draft<'_> {
         if !matches!(self.programme().points.expiry, Expiry::Inactivity { .. }) {
             return None;
         }
-        let other = Draft { context: self.context, member: from.clone(), events: Vec::new(), before: 0 };
+        let other = Draft::new(self.context, from.clone());
         self.inactivity_instant().max(other.inactivity_instant())
     }
 

@@ -12,6 +12,7 @@ mod grant;
 mod late;
 mod merge;
 mod points;
+mod referral;
 mod refund;
 mod revise;
 mod staff;
@@ -30,6 +31,7 @@ use crate::{
     member::{LOTS_MAX, Member, Person, Status},
     number::Figure,
     programme::{Programme, Timeline},
+    referral::EdgeStep,
     refusal::Refusal,
     shape::Fault,
     time::Instant,
@@ -40,6 +42,7 @@ pub use earn::{EarnActivity, EarnLine, EarnOrder};
 pub use grant::{Gift, IssueGrant, IssuedBefore, RevokeGrant, Revoking};
 pub use merge::{Later, LetGo, MergeAway, MergeIn, Part, Since};
 pub use points::Redeem;
+pub use referral::{Bringing, Reward, Unreward};
 pub use refund::{Ask, RefundLine};
 pub use staff::{Adjust, IssueBadge, SetStatus, TakeBadge};
 pub use worth::{Content, Rates, Worth};
@@ -60,6 +63,8 @@ pub struct Context<'a> {
     pub history: Option<&'a History>,
     /// Whether events may be any time ago (imports).
     pub any_age: bool,
+    /// The edge to whoever has brought the member, where the command may matter to it.
+    pub bringing: Option<Bringing<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -136,6 +141,10 @@ pub enum Command<'a> {
     TakeBadge(&'a TakeBadge),
     /// A member is suspended, made active again, closed or erased.
     SetStatus(&'a SetStatus),
+    /// A friend, or who has brought it, is rewarded.
+    Reward(&'a Reward),
+    /// That is taken back.
+    Unreward(&'a Unreward<'a>),
     /// Another record of the same person comes in, as it is settled to now.
     MergeIn(&'a MergeIn<'a>),
     /// All that there is goes to another record of the same person.
@@ -157,6 +166,9 @@ pub struct Decision {
     pub member: Member,
     /// The refunded or revised order afterwards.
     pub order: Option<OrderNow>,
+    /// What has come of the edge to whoever has brought the member, if that is another from now on. What that one gets
+    /// or gives back is decided next.
+    pub edge: Option<EdgeStep>,
 }
 
 impl Decision {
@@ -210,7 +222,7 @@ impl From<Wants> for Stop {
 /// # Errors
 /// A refusal, what else must be looked up, or that what was looked up does not belong together.
 pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> Result<Decision, Stop> {
-    let mut draft = Draft { context: *context, member: member.clone(), events: Vec::new(), before: 0 };
+    let mut draft = Draft::new(*context, member.clone());
     let mut order_after = None;
     match command {
         Command::EarnOrder(order) => draft.earn_order(order)?,
@@ -233,6 +245,8 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
         Command::IssueBadge(issue) => draft.issue_badge(issue)?,
         Command::TakeBadge(take) => draft.take_badge(take)?,
         Command::SetStatus(set) => draft.set_status(set)?,
+        Command::Reward(reward) => draft.reward(reward)?,
+        Command::Unreward(unreward) => draft.unreward(unreward)?,
         Command::MergeIn(merge) => draft.merge_in(merge)?,
         Command::MergeAway(merge) => draft.merge_away(merge)?,
         Command::LetGo(parting) => draft.let_go(parting)?,
@@ -243,7 +257,8 @@ pub fn decide(context: &Context<'_>, member: &Member, command: &Command<'_>) -> 
     let moved: i64 = draft.events.iter().map(|event| event.movement.points()).sum();
     let (before, after) = (member.balance(), draft.member.balance());
     assert!(before + moved == after, "a balance of {before} and {moved} points that move come to {after}");
-    Ok(Decision { events: draft.events, before: draft.before, member: draft.member, order: order_after })
+    let Draft { events, before, member, edge, .. } = draft;
+    Ok(Decision { events, before, member, order: order_after, edge })
 }
 
 /// A decision in the making: the member as it would be, and what led there.
@@ -253,9 +268,15 @@ struct Draft<'a> {
     events: Vec<Event>,
     /// How many of them had to happen before what is asked.
     before: usize,
+    /// What has come of the edge to whoever has brought the member.
+    edge: Option<EdgeStep>,
 }
 
 impl<'a> Draft<'a> {
+    fn new(context: Context<'a>, member: Member) -> Draft<'a> {
+        Draft { context, member, events: Vec::new(), before: 0, edge: None }
+    }
+
     fn programme(&self) -> &'a Programme {
         self.context.programme()
     }

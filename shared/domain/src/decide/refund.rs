@@ -81,6 +81,9 @@ impl<'a> Draft<'a> {
             after: after.state.clone(),
         });
         self.record(self.context.now, movement, None, kind);
+        if closes {
+            self.brings_nothing(&first.brand, &first.order_id)?;
+        }
         Ok(after)
     }
 

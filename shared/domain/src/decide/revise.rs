@@ -94,6 +94,9 @@ impl Draft<'_> {
             after: after.state.clone(),
         }));
         self.record(happened, movement, moves_expiry_to, kind);
+        if closes {
+            self.brings_nothing(&first.brand, &first.order_id)?;
+        }
         Ok(after)
     }
 

@@ -7,7 +7,7 @@
 //! If a kind's own content is needed (to apply it, or for the details that an answer shows), a `match`
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
-use super::common::{merge_row, tier_row};
+use super::common::{merge_row, referral_row, tier_row};
 use super::uses::order_of;
 use super::{
     BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order, OrderChange,
@@ -19,35 +19,13 @@ use crate::{
     member::Status,
     merge::MergedIn,
     offer::How,
+    referral::Rewarded,
 };
-
-/// Words for kinds of entry on the wire, in the order in which they are published. `transfer` is reserved; no kind has
-/// it yet.
-pub const WORDS: &[&str] = &[
-    "earn",
-    "redeem",
-    "expire",
-    "reverse_earn",
-    "reverse_redeem",
-    "activity",
-    "adjust",
-    "transfer",
-    "merge",
-    "tier",
-    "badge",
-    "restore",
-    "reverse_activity",
-    "revise",
-    "grant",
-    "revoke",
-    "use",
-    "reverse_use",
-];
 
 /// What a kind of entry is, read from an entry of that kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Row<'a> {
-    /// Its word on the wire, one of [`WORDS`].
+    /// Its word on the wire, one of [`WORDS`](super::WORDS).
     pub word: &'static str,
     /// The brand at which it happened, if any. The brand is marked as used.
     pub brand: Option<&'a BrandId>,
@@ -143,6 +121,14 @@ impl EntryKind {
     pub fn merged_in(&self) -> Option<&MergedIn> {
         match self {
             EntryKind::MergedIn(merged) => Some(merged),
+            _ => None,
+        }
+    }
+
+    /// What one of two got for a referral; `None` of any other entry.
+    pub fn rewarded(&self) -> Option<&Rewarded> {
+        match self {
+            EntryKind::ReferralGiven(given) => Some(&given.rewarded),
             _ => None,
         }
     }
@@ -352,6 +338,8 @@ impl EntryKind {
                 for_partners: false,
                 told: EventType::PointsAdjusted,
             },
+            EntryKind::ReferralGiven(given) => referral_row(&given.brand),
+            EntryKind::ReferralTaken(taken) => referral_row(&taken.brand),
             EntryKind::Brought(brought) => Row {
                 word: "adjust",
                 brand: Some(&brought.brand),

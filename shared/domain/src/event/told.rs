@@ -111,6 +111,8 @@ types! {
     MemberMerged "member.merged" House;
     /// two records that had been joined were parted again
     MemberUnmerged "member.unmerged" House;
+    /// a friend, or who has brought the friend, got points for it, or they were taken back
+    ReferralRewarded "referral.rewarded" House;
     /// the person was erased
     MemberErased "member.erased" House;
     /// a version of the programme was saved

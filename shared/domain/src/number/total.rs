@@ -182,7 +182,8 @@ mod tests {
                 assert_eq!(quick.reaches(amount), slow.reaches(amount), "{terms:?} {amount:?}");
             }
         }
-        let thirds = [Term { amount: SignedMoney(2_000), rate: rate("2.5"), boost: Rate::ONE, part: 2, of: 3 }];
+        let thirds =
+            [Term { amount: SignedMoney(2_000), rate: rate("2.5"), boost: Rate::ONE, part: 2, of: 3 }];
         assert_eq!(floor_of_product(&thirds, &[], cny()), Figure::of(33));
         let vast = [whole(999_999_999_999_999, "999999.999999")];
         assert_eq!(floor_of_product(&vast, &[rate("999999.999999")], cny()), None);
@@ -191,7 +192,8 @@ mod tests {
     /// A full block is one, and the smallest part short of it is none; what is below 0 is none.
     #[test]
     fn a_total_is_compared_and_divided_exactly() {
-        let third = |amount| Term { amount: SignedMoney(amount), rate: Rate::ONE, boost: Rate::ONE, part: 1, of: 3 };
+        let third =
+            |amount| Term { amount: SignedMoney(amount), rate: Rate::ONE, boost: Rate::ONE, part: 1, of: 3 };
         let total = Total::of(&[third(749), third(1)]);
         assert_eq!((total.floor_of(&[], Money(250)), total.reaches(Money(250))), (Figure::of(1), true));
         let short = Total::of(&[third(749)]);

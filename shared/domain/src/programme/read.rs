@@ -35,7 +35,7 @@ pub fn read(document: &Json, version: u32, since: Instant) -> Result<Programme, 
 }
 
 /// What this build reads of offers and obeys nowhere yet, by its place.
-const NOT_YET: [&[&str]; 1] = [&["referral"]];
+const NOT_YET: [&[&str]; 1] = [&["referral", "friend", "offer"]];
 
 /// Reads a document that is to be a new version: it says nothing that is not obeyed.
 ///
@@ -48,7 +48,13 @@ pub fn read_new(document: &Json, version: u32, since: Instant) -> Result<Program
         let detail = "this build reads it and does not obey it yet: leave it out";
         Fault::new(format!("/{}", path.join("/")), "not_yet", detail)
     };
-    let faults: Vec<Fault> = NOT_YET.iter().filter(is_there).map(fault).collect();
+    let mut faults: Vec<Fault> = NOT_YET.iter().filter(is_there).map(fault).collect();
+    for (index, (_, reward)) in programme.referral.iter().flat_map(|rules| &rules.referrer).enumerate() {
+        if reward.offer.is_some() {
+            let at = index.to_string();
+            faults.push(fault(&["referral", "referrer", &at, "offer"].as_slice()));
+        }
+    }
     if faults.is_empty() { Ok(programme) } else { Err(faults) }
 }
 

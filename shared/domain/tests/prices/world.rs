@@ -128,6 +128,7 @@ impl World {
             person: Some(&customer.person),
             history: None,
             any_age: true,
+            bringing: None,
         };
         let decision = decide::decide(&context, &customer.member, &Command::EarnOrder(&told)).ok()?;
         decision.events.iter().for_each(|event| evolve(&mut customer.member, event));

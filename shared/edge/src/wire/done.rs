@@ -13,7 +13,7 @@ use super::{
     Show,
     entry::{Balance, Entry, redemption_id},
 };
-use crate::{Answer, Id, List, OrNull, Ulid, answer, word_of, words};
+use crate::{Answer, Id, List, OrNull, Ulid, answer, word_of};
 
 /// An answer that follows from an entry and what was stored beside it.
 pub trait OfEntry {
@@ -135,9 +135,9 @@ fn boosts(order: &Order) -> Option<List<Id<&str>, 0, 100>> {
 }
 
 /// What it came to where the member was brought by another.
-fn referral(order: &Order) -> Option<OrNull<FriendsReferral>> {
+fn referral(order: &Order, first: bool) -> Option<OrNull<FriendsReferral>> {
     order.boosts.as_ref()?;
-    Some(OrNull(order.referral.map(|referral| FriendsReferral {
+    Some(OrNull(order.referral.filter(|_| first).map(|referral| FriendsReferral {
         id: Ulid(ReferralId(referral.friend.0)),
         state: ReferralWord(referral.state.word()),
         points: referral.points,
@@ -161,7 +161,10 @@ impl OfEntry for Earned<'_> {
             upgraded_to: upgraded(outcome),
             badges_issued: badges(outcome),
             boosts: row.revision.map(|revised| &revised.order).or(row.order).and_then(boosts),
-            referral: row.order.or(row.revision.map(|revised| &revised.order)).and_then(referral),
+            referral: row.order.or(row.revision.map(|revised| &revised.order)).and_then(|order| {
+                // It was the first telling that counted.
+                referral(order, row.revision.is_none())
+            }),
             balance: Balance::of(outcome),
             tier: Id(&outcome.tier),
             growth: outcome.growth,

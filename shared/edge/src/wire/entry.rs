@@ -322,7 +322,9 @@ impl Show<'_> {
             | EntryKind::MergedIn(_)
             | EntryKind::MergedAway(_)
             | EntryKind::PartedFrom(_)
-            | EntryKind::Parted(_) => Details::default(),
+            | EntryKind::Parted(_)
+            | EntryKind::ReferralGiven(_)
+            | EntryKind::ReferralTaken(_) => Details::default(),
             EntryKind::GrantIssued(issued) => {
                 Details { reason: issued.reason.as_deref(), offer: Some(&issued.offer), ..Details::default() }
             }

@@ -25,7 +25,7 @@ use engine::{
 };
 use sha2::{Digest, Sha256};
 
-pub use done::{Adjusted, Earned, OfEntry, Redeemed, Reversed};
+pub use done::{Adjusted, Earned, FriendsReferral, OfEntry, Redeemed, ReferralWord, Reversed};
 pub use engine::id::RequestId;
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use event::{Event, PartnerEvent};

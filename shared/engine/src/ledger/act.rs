@@ -12,12 +12,19 @@ use domain::{
     offer::How,
     programme::Way,
     refusal::Refusal,
+    time::Instant,
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
     ledger::grants::{CommandOnGrant, GrantAsk, Revoke},
-    store::{Key, id::Reference, keys, reading::Claim, records::EntryRecord},
+    store::{
+        Key,
+        id::{Reference, SignalHash},
+        keys,
+        reading::Claim,
+        records::EntryRecord,
+    },
 };
 
 /// Who a command is about.
@@ -57,6 +64,8 @@ pub struct Act {
     pub(super) account: Counted,
     /// The state of a member that leaves nothing to do.
     idle: Idle,
+    /// What the shop says of the member besides.
+    signals: Vec<SignalHash>,
     deed: Deed,
 }
 
@@ -145,7 +154,7 @@ impl Act {
     /// A command that changes nothing but the member: no brand, no name, no account.
     fn on(whom: Whom, deed: Deed) -> Act {
         let (about, account, idle) = (About::Member(whom), Counted::Nowhere, Idle::Never);
-        Act { about, brand: None, natural_key: None, account, idle, deed }
+        Act { about, brand: None, natural_key: None, account, idle, signals: Vec::new(), deed }
     }
 
     /// An order earns, once.
@@ -171,6 +180,7 @@ impl Act {
             brand: Some(order.brand.clone()),
             account: Counted::Revised,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::Revise(order, revision),
         }
     }
@@ -209,6 +219,7 @@ impl Act {
             brand: Some(brand),
             account: Counted::GivenBack,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::Refund(ask),
         }
     }
@@ -226,6 +237,7 @@ impl Act {
             natural_key: refund_id.map(|refund_id| keys::cancellation(redemption, refund_id)),
             account: Counted::Nowhere,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::Cancel(redemption, points),
         }
     }
@@ -242,6 +254,7 @@ impl Act {
             brand: Some(brand),
             account: Counted::GivenBack,
             idle: Idle::Never,
+            signals: Vec::new(),
             deed: Deed::ReverseActivity,
         }
     }
@@ -301,6 +314,25 @@ impl Act {
         match &self.deed {
             Deed::IssueGrant(ask) => Some(OfGrant::Issue(ask)),
             Deed::RevokeGrant(revoke) => Some(OfGrant::Revoke(revoke)),
+            _ => None,
+        }
+    }
+
+    /// The same, with what the shop says of the member besides.
+    #[must_use]
+    pub fn saying(self, signals: Vec<SignalHash>) -> Act {
+        Act { signals, ..self }
+    }
+
+    /// What the shop says of the member besides.
+    pub(super) fn signals(&self) -> &[SignalHash] {
+        &self.signals
+    }
+
+    /// When the order happened that it tells for the first time, if it tells one.
+    pub(super) fn happened(&self, now: Instant) -> Option<Instant> {
+        match &self.deed {
+            Deed::EarnOrder(order) => Some(order.occurred_at.unwrap_or(now)),
             _ => None,
         }
     }

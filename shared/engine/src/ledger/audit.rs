@@ -164,6 +164,8 @@ fn fold(programmes: &Timeline, stored: &Member, family: &Family) -> Finding {
     // The entries tell only of the versions that raised somebody.
     folded.version = stored.version;
     folded.tags.clone_from(&stored.tags);
+    // It was told at registration.
+    folded.brought_by = stored.brought_by;
     // 0.1.0 recorded in its entries alone how far they moved the one instant of all points.
     if stored.ends_with < folded.ends_with {
         folded.ends_with = stored.ends_with;

@@ -17,6 +17,7 @@ use crate::{
     ledger::{
         Ledger,
         act::{Act, Done},
+        bringing::{Brings, Brought},
         find::Found,
         grants::Gathered,
         parts::{Becomes, MemberPart, Parts, Primary, Target},
@@ -49,6 +50,8 @@ struct Decided {
     /// What becomes of gifts for an order of which nothing remains.
     fallen: Vec<Write>,
     target: Option<Target>,
+    /// What becomes of whoever has brought the member.
+    brings: Option<Brings>,
 }
 
 impl Ledger {
@@ -150,6 +153,10 @@ impl Ledger {
             self.commit_remembered(request, Remembered::Nothing(id)).await?;
             return Ok(Done { member: id, entry: None, replayed: false });
         }
+        let (found, brought) = self.brought(request, act, found, turns).await?;
+        let as_of = brought.as_ref().map_or(request.now, Brought::as_of);
+        let later = (as_of > request.now).then(|| Request { now: as_of, ..request.clone() });
+        let request = later.as_ref().unwrap_or(request);
         let gathered = match act.of_grant() {
             None => Gathered::default(),
             Some(of) => match self.gather(request, of, &found, turns).await? {
@@ -157,7 +164,7 @@ impl Ledger {
                 Err(done) => return Ok(done),
             },
         };
-        let decided = self.decide(request, act, (found, gathered), look, turns).await?;
+        let decided = self.decide(request, act, (found, gathered, brought), look, turns).await?;
         self.write(request, act, decided).await
     }
 
@@ -166,7 +173,7 @@ impl Ledger {
         &self,
         request: &Request,
         act: &Act,
-        (found, gathered): (Found, Gathered),
+        (found, gathered, brought): (Found, Gathered, Option<Brought>),
         look: bool,
         turns: &mut Turns<'_>,
     ) -> Result<Decided, Error> {
@@ -175,8 +182,14 @@ impl Ledger {
         let programmes = self.programme.timeline_of(&loaded.record.member).await?;
         let now = request.now.max(loaded.record.member.as_of);
         let (loaded, settled, timely) = self.settle_stored(request, id, loaded).await?;
-        let context =
-            Context { programmes: &programmes, now, person: None, history: None, any_age: request.any_age };
+        let context = Context {
+            programmes: &programmes,
+            now,
+            person: None,
+            history: None,
+            any_age: request.any_age,
+            bringing: brought.as_ref().map(Brought::told),
+        };
         let of_grant = gathered.command(act.of_grant(), entry, id)?;
         let command = act.command(entry, of_grant.as_ref())?;
         let decision =
@@ -189,12 +202,42 @@ impl Ledger {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
         };
-        Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, fallen, target })
+        let brings = match brought {
+            Some(brought) => self.brings(request, &programmes, brought, &decision).await?,
+            None => None,
+        };
+        Ok(Decided {
+            via,
+            shorter,
+            programmes,
+            now,
+            loaded,
+            timely,
+            decision,
+            charge,
+            counted,
+            fallen,
+            target,
+            brings,
+        })
     }
 
     /// Writes all that was decided in one commit.
     async fn write(&self, request: &Request, act: &Act, decided: Decided) -> Result<Done, Error> {
-        let Decided { via, shorter, programmes, now, loaded, timely, decision, charge, counted, fallen, target } =
+        let Decided {
+            via,
+            shorter,
+            programmes,
+            now,
+            loaded,
+            timely,
+            decision,
+            charge,
+            counted,
+            fallen,
+            target,
+            brings,
+        } =
             decided;
         let id = decision.member.id;
         let settled_events = timely.len();
@@ -229,6 +272,13 @@ impl Ledger {
         parts.account(counted);
         parts.also(fallen);
         parts.also(shorter);
+        parts.also(self.signalled(id, act.signals(), false).await?);
+        if let Some(brings) = brings {
+            if parts.len() + brings.len() + 3 > WRITES_MAX && !request.dry_run {
+                self.settle_other_first(request, &brings).await?;
+            }
+            brings.write(&mut parts);
+        }
         // Two more may follow, and the note of what staff do. The effects of time are written first, if everything is too much for one
         // commit.
         if parts.len() + 3 > WRITES_MAX && !request.dry_run {

@@ -136,7 +136,7 @@ impl People {
             [] => match self.newcomer(request, coming)? {
                 // They come as they were registered, and are settled as somebody known.
                 found if found.timely.len() > TIMELY_MAX && !request.dry_run => {
-                    let (_, mut writes) = self.create(request, &coming.registration).await?;
+                    let (_, mut writes) = self.create(request, &coming.registration, None).await?;
                     let noting = request.note_once(&mut writes).await;
                     self.programme.commit(writes).await?;
                     noting.done();
@@ -357,7 +357,7 @@ impl People {
             None => self.programme.timeline()?,
         };
         let now = request.now.max(member.as_of);
-        let mut decision = Decision { events: Vec::new(), before: 0, member, order: None };
+        let mut decision = Decision { events: Vec::new(), before: 0, member, order: None, edge: None };
         let says = told.opening != Opening::default() || told.balance.is_some();
         let own = &decision.member;
         let is_new = |badge: &BadgeId| !own.has_badge(badge) && !own.by_hand.contains(badge);
@@ -422,8 +422,14 @@ impl People {
     ) -> Result<Decision, Error> {
         let mut history: Option<History> = None;
         loop {
-            let context =
-                Context { programmes, now, person: Some(person), history: history.as_ref(), any_age: true };
+            let context = Context {
+                programmes,
+                now,
+                person: Some(person),
+                history: history.as_ref(),
+                any_age: true,
+                bringing: None,
+            };
             let wants = match decide(&context, member, &Command::Bring(told)) {
                 Ok(decision) => return Ok(decision),
                 Err(Stop::Refused(refusal)) => return Err(refusal.into()),

@@ -17,7 +17,7 @@ use crate::{
         id::IdentityHash,
         keys,
         look::Look,
-        records::{MemberCardRecord, PartedRecord, RequestRecord, decode},
+        records::{MemberCardRecord, PartedRecord, RequestRecord, SignalsRecord, decode},
         write::{delete, delete_read},
     },
 };
@@ -93,6 +93,11 @@ impl People {
         if let Some((card, version)) = card {
             writes.push(delete_read(keys::member_card(id), version));
             writes.push(delete(keys::card(card.hash)));
+        }
+        let said = self.records.read::<SignalsRecord>(&keys::signals(id)).await?;
+        if let Some((said, version)) = said {
+            writes.push(delete_read(keys::signals(id), version));
+            writes.extend(said.signals.into_iter().map(|hash| delete(keys::signal(hash, id))));
         }
         if writes.is_empty() { Ok(()) } else { self.programme.commit(writes).await }
     }

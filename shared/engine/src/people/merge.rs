@@ -159,6 +159,9 @@ impl People {
                 return Err(Refusal::MemberNotActive { status: side.member.status.word() }.into());
             }
         }
+        if self.taken_back_between(&request, [&to.member, &from.member]).await? {
+            return Err(StoreError::LostRace.into());
+        }
         self.shorten(&request, &from.member).await?;
         self.unite(&request, ask, &programmes, [to, from], tell).await
     }
@@ -248,6 +251,7 @@ impl People {
             about.push(put(keys::person(id), Expect::Version(version), &person));
             about.extend(told_outward(request, id, &before, &person, version));
         }
+        about.extend(self.edges_between([&to.member, &from.member]).await?);
         if stays.member.tags != tags_before {
             let (version, after) = (to.loaded.version, &stays.member.tags);
             about.push(tags::told_outward(request, id, &tags_before, after, version));
@@ -290,7 +294,7 @@ impl People {
         command: &Command<'_>,
     ) -> Result<Decision, Error> {
         let now = request.now.max(member.as_of);
-        let context = Context { programmes, now, person, history: None, any_age: false };
+        let context = Context { programmes, now, person, history: None, any_age: false, bringing: None };
         self.ledger.decided(context, loaded, None, (member, timely), command).await
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod doubles;
 mod erase;
 pub(crate) mod identities;
 pub(crate) mod merge;
+pub(crate) mod referral;
 pub(crate) mod register;
 pub(crate) mod tags;
 mod told;

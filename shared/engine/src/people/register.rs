@@ -4,6 +4,7 @@ use domain::{
     id::BrandId,
     member::{MemberId, Person},
     programme::Required,
+    referral::BroughtBy,
     refusal::Refusal,
     time::Instant,
 };
@@ -23,6 +24,7 @@ use crate::{
     store::{
         Expect, StoreError, Write,
         error::{Error, until_settled},
+        id::SignalHash,
         keys,
         reading::{Claim, Holder},
         records::{Answer, ClaimRecord},
@@ -41,6 +43,8 @@ pub struct Registration {
     pub person: Person,
     /// What claims each identity, in the person's order.
     pub claims: Vec<Claim>,
+    /// What the shop says of the member besides.
+    pub signals: Vec<SignalHash>,
 }
 
 /// What a registration came to.
@@ -91,7 +95,8 @@ impl People {
         let (registered, mut writes) = match members.as_slice() {
             [] => {
                 self.must_be_admitted(request, registration)?;
-                self.create(request, registration).await?
+                let brought = self.brought(request, registration).await?;
+                self.create(request, registration, brought).await?
             }
             [id] => self.join(request, registration, *id, &holders).await?,
             _ => return Err(Error::IdentityConflict { members }),
@@ -131,11 +136,15 @@ impl People {
         &self,
         request: &Request,
         registration: &Registration,
+        brought: Option<(BroughtBy, Write)>,
     ) -> Result<(Registered, Vec<Write>), Error> {
         let programmes = self.programme.timeline()?;
         within_attributes(&registration.person)?;
-        let born = newborn(&programmes, registration.id, registration.registered_at);
+        let mut born = newborn(&programmes, registration.id, registration.registered_at);
+        born.brought_by = brought.as_ref().map(|(by, _)| *by);
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
+        parts.also(brought.map(|(_, write)| write));
+        parts.also(self.ledger.signalled(born.id, &registration.signals, true).await?);
         let brand = BrandId::of_checked(&registration.person.brand);
         parts.member(MemberPart::plain(None, Some(&brand), &born, Vec::new()));
         let mut writes = parts.into_writes();
@@ -176,6 +185,9 @@ impl People {
             // The answer is stored with the person's data, unless the person is erased meanwhile.
             writes.push(still(keys::person(id), version));
             writes.extend(answering(request, &loaded));
+        }
+        if vouched {
+            writes.extend(self.ledger.signalled(id, &registration.signals, false).await?);
         }
         let view = self.view(&loaded.record.member, Some(&loaded.record), person, request.now).await?;
         let has_all = vouched || holders.iter().all(Option::is_some);

@@ -59,6 +59,10 @@ domain::bytes_id! {
     CardNumber[16];
     /// The keyed hash of what persons share who may be one.
     AlikeHash[16];
+    /// The hash of something that a shop says of a member.
+    SignalHash[16];
+    /// A code that friends come with: the values of its symbols, without the check symbol.
+    FriendCode[7];
     /// A webhook's id.
     WebhookId[16];
     /// An event's id: a moment, and a hash of the record that changed.

@@ -25,6 +25,7 @@ mod card;
 mod grants;
 mod named;
 mod offers;
+mod referral;
 mod settlement;
 mod webhooks;
 
@@ -38,6 +39,7 @@ pub use offers::{
     offer, offer_account, offer_version, offers, offers_after, read_offer, read_offer_account,
     read_offer_version, read_word, word,
 };
+pub use referral::{edge, edges, friend_code, member_code, read_signal, signal, signalled, signals};
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
     settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
@@ -99,9 +101,9 @@ pub mod kind {
     /// How many offers there are, and how often any was saved.
     pub const OFFERS: Kind = Kind::extended(b'h');
     /// A grant of an offer, and its ledger entry; or what was taken in a window of one that is not issued.
-    pub const GRANT: Kind = Kind::extended(b'f');
+    pub const GRANT: Kind = Kind::extended(b'i');
     /// A use of offers, of an order or without one.
-    pub const USE: Kind = Kind::extended(b'k');
+    pub const USE: Kind = Kind::extended(b'n');
     /// What has been issued, used and spent of an offer.
     pub const OFFER_ACCOUNT: Kind = Kind::extended(b'a');
     /// Brands and tiers that have been used.
@@ -126,6 +128,16 @@ pub mod kind {
     pub const ALIKE: Kind = Kind::extended(b'y');
     /// A member's links, and the codes that were asked for it.
     pub const MEMBER_LINK: Kind = Kind::one(b'j');
+    /// A friend that a member has brought.
+    pub const EDGE: Kind = Kind::extended(b'f');
+    /// Whose a code is that friends come with.
+    pub const FRIEND_CODE: Kind = Kind::extended(b'k');
+    /// The code that a member's friends come with.
+    pub const MEMBER_CODE: Kind = Kind::extended(b'j');
+    /// What shops have said of a member.
+    pub const SIGNALS: Kind = Kind::extended(b'm');
+    /// Of whom something was said.
+    pub const SIGNAL: Kind = Kind::extended(b'n');
     /// A part of what a brand may still issue and honour: its tally.
     pub const ACCOUNT: Kind = Kind::one(b't');
     /// A change by staff: a record of the activity log.

@@ -13,11 +13,7 @@ use super::{
     keys::{self, kind},
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
-        EntryRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
-        NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord,
-        PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord,
-        RequestRecord, RetryRecord, Shard, StaffChangeRecord, Stored, Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord,
-        decode, encode,
+        EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, SignalsRecord, StaffChangeRecord, Stored, Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
     },
 };
 
@@ -196,6 +192,16 @@ pub const KINDS: &[Row] = {
             Some(Form::of::<MemberCardRecord>("MemberCardRecord"))
         })
         .personal(&[Erased]),
+        row(kind::EDGE, "edge", Ledger, By16, |_| Some(Form::of::<EdgeRecord>("EdgeRecord"))),
+        row(kind::FRIEND_CODE, "friend code", People, Each, |_| {
+            Some(Form::of::<FriendCodeRecord>("FriendCodeRecord"))
+        }),
+        row(kind::MEMBER_CODE, "member code", People, Each, |_| {
+            Some(Form::of::<MemberCodeRecord>("MemberCodeRecord"))
+        }),
+        row(kind::SIGNALS, "signals", Ledger, Each, |_| Some(Form::of::<SignalsRecord>("SignalsRecord")))
+            .personal(&[Erased]),
+        row(kind::SIGNAL, "signal", Ledger, By16, |_| None).personal(&[Erased, Followed]),
         row(kind::REQUEST, "request", Access, ByByte, |_| Some(Form::of::<RequestRecord>("RequestRecord")))
             .goes(&[Timed]),
         row(kind::ANSWER, "answer", People, By16, |key| {

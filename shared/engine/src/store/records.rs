@@ -29,6 +29,7 @@ mod place;
 mod program;
 mod progress;
 mod reference;
+mod referral;
 mod request;
 mod second;
 mod settlement;
@@ -71,6 +72,7 @@ pub use self::{
     place::PlaceRecord,
     program::{ProgramPart, ProgramRecord},
     reference::ReferenceRecord,
+    referral::{EdgeRecord, FriendCodeRecord, MemberCodeRecord, SIGNALS_MAX, SignalsRecord},
     request::{Answer, Held, Remembered, RequestRecord},
     staff_change::{On, StaffChangeRecord},
     used::{CouponName, GrantThen, LineBack, UseRecord, UseReturn, UseState},

@@ -1,7 +1,7 @@
 //! Keys sort as they are scanned, and read back.
 
 use super::*;
-use crate::store::id::CardHash;
+use crate::store::id::{CardHash, SignalHash};
 use domain::{
     event::GrantName,
     id::{BlockRef, BrandId, OfferId, OrderId, RefundId},
@@ -57,6 +57,18 @@ fn a_card_is_the_members_own() {
         assert_eq!(read_member_card(&other), None, "{other:?}");
     }
     assert_ne!(card(hash), member_card(id));
+}
+
+#[test]
+fn friends_stand_with_who_has_brought_them() {
+    let [own, next, friend] = [[7; 16], [8; 16], [0xff; 16]].map(MemberId);
+    let within = |range: &Range, key: &Key| range.from <= *key && *key < range.to;
+    assert!(within(&edges(own), &edge(own, friend)) && !within(&edges(own), &edge(next, friend)));
+    let hash = SignalHash([7; 16]);
+    assert!(within(&signalled(hash), &signal(hash, friend)));
+    assert!(!within(&signalled(hash), &signal(SignalHash([8; 16]), friend)));
+    assert_eq!(read_signal(&signal(hash, friend)), Some(friend));
+    assert_eq!(read_signal(&edge(own, friend)), None);
 }
 
 #[test]

@@ -150,6 +150,8 @@ layout! {
         51 = GrantRevoked(revoked),
         52 = OfferUsed(used),
         53 = UseReversed(back),
+        60 = ReferralGiven(given),
+        61 = ReferralTaken(taken),
     }
 }
 layout! {

@@ -12,7 +12,7 @@ use domain::{
 use super::{
     Stored, first,
     layout::{Damaged, Layout, Reader, layout},
-    second,
+    second, third,
 };
 
 /// A member's standing, with where its ledger starts.
@@ -27,12 +27,13 @@ pub struct MemberRecord {
 }
 
 impl Stored for MemberRecord {
-    const FORMAT: u8 = 3;
+    const FORMAT: u8 = 4;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<MemberRecord, Damaged> {
         match format {
             1 => first::Member::read(from).map(MemberRecord::from),
             2 => second::Member::read(from).map(MemberRecord::from),
+            3 => third::Member::read(from).map(MemberRecord::from),
             _ => Err(Damaged),
         }
     }
@@ -65,6 +66,7 @@ layout! {
     struct Member {
         id, status, registered_at, as_of, version, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
         active_on, ends_with, badges, by_hand, tags, granted, activities, orders, opening, merged, absorbed,
+        brought_by, friends,
     }
 }
 layout! { struct MergedInto { member, merge, at } }

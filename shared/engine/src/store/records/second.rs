@@ -8,6 +8,7 @@ use domain::{
     event::{self, Share},
     id::TierId,
     member::{self, ActivityCount, Badge, Lot, MemberId, OrderStats, Standing, Status, Trial},
+    referral::Friends,
     time::{DayNumber, Instant},
 };
 
@@ -170,6 +171,8 @@ impl From<Whole> for member::Member {
             opening: whole.opening,
             merged: None,
             absorbed: Vec::new(),
+            brought_by: None,
+            friends: Friends::default(),
         }
     }
 }

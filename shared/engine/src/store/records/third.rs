@@ -1,18 +1,23 @@
-//! The third format of entries, as it was before orders kept the boosts that were open for them.
+//! The third format of entries and members, as it was before orders kept the boosts that were open for them, and members
+//! their friends.
 //!
 //! Types of their own, as of the [first](super::first); a value that this format and the newest store in the same way
 //! has one layout, beside the newest record.
 
 use domain::{
+    brought::Opening,
     event::{self, EntryKind, Movement, OrderLine, OrderLot, OrderState},
-    id::{BrandId, OrderChannel, OrderId, TierId},
-    member::MemberId,
+    id::{BadgeId, BrandId, OrderChannel, OrderId, TierId},
+    member::{
+        self, Absorbed, ActivityCount, Badge, Lot, MemberId, MergedInto, OrderStats, Standing, Status, Trial,
+    },
     number::{Fraction, Money},
+    referral::Friends,
     time::{DayNumber, Instant},
 };
 
 use super::{
-    By, EntryRecord, Outcome,
+    By, EntryRecord, MemberRecord, Outcome,
     layout::{Damaged, Layout, Reader, layout},
 };
 use crate::store::id::ContentHash;
@@ -224,6 +229,91 @@ impl From<Entry> for EntryRecord {
             charged: entry.charged,
             via: entry.via,
             grant: None,
+        }
+    }
+}
+
+/// See [`MemberRecord`].
+pub(super) struct Member {
+    standing: Whole,
+    last: Option<Vec<u8>>,
+    leads_to: Option<MemberId>,
+}
+
+/// See [`member::Member`].
+struct Whole {
+    id: MemberId,
+    status: Status,
+    registered_at: Instant,
+    as_of: Instant,
+    version: u32,
+    seq: u64,
+    growth: u64,
+    period_growth: i64,
+    standing: Standing,
+    lifetime: Option<TierId>,
+    trial: Option<Trial>,
+    tried: Vec<TierId>,
+    lots: Vec<Lot>,
+    debt: u64,
+    active_on: DayNumber,
+    ends_with: Option<Instant>,
+    badges: Vec<Badge>,
+    by_hand: Vec<BadgeId>,
+    tags: Vec<String>,
+    granted: Vec<(DayNumber, u64)>,
+    activities: Vec<ActivityCount>,
+    orders: OrderStats,
+    opening: Opening,
+    merged: Option<MergedInto>,
+    absorbed: Vec<Absorbed>,
+}
+
+layout! { struct Member { standing, last, leads_to } }
+layout! {
+    struct Whole {
+        id, status, registered_at, as_of, version, seq, growth, period_growth, standing, lifetime, trial, tried, lots, debt,
+        active_on, ends_with, badges, by_hand, tags, granted, activities, orders, opening, merged, absorbed,
+    }
+}
+
+impl From<Member> for MemberRecord {
+    fn from(record: Member) -> MemberRecord {
+        let Member { standing, last, leads_to } = record;
+        MemberRecord { member: standing.into(), last, leads_to }
+    }
+}
+
+impl From<Whole> for member::Member {
+    fn from(whole: Whole) -> member::Member {
+        member::Member {
+            id: whole.id,
+            status: whole.status,
+            registered_at: whole.registered_at,
+            as_of: whole.as_of,
+            version: whole.version,
+            seq: whole.seq,
+            growth: whole.growth,
+            period_growth: whole.period_growth,
+            standing: whole.standing,
+            lifetime: whole.lifetime,
+            trial: whole.trial,
+            tried: whole.tried,
+            lots: whole.lots,
+            debt: whole.debt,
+            active_on: whole.active_on,
+            ends_with: whole.ends_with,
+            badges: whole.badges,
+            by_hand: whole.by_hand,
+            tags: whole.tags,
+            granted: whole.granted,
+            activities: whole.activities,
+            orders: whole.orders,
+            opening: whole.opening,
+            merged: whole.merged,
+            absorbed: whole.absorbed,
+            brought_by: None,
+            friends: Friends::default(),
         }
     }
 }

@@ -14,8 +14,8 @@ use domain::{
 
 use super::layout::{Damaged, Layout, Reader, layout, write_text};
 use crate::store::id::{
-    AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference, RequestId,
-    WebhookId,
+    AskedHash, CallerId, CardHash, CardNumber, ContentHash, FriendCode, KeyHash, PartnerKeyId, Reference,
+    RequestId, SignalHash, WebhookId,
 };
 
 layout! { struct Instant(millis) }
@@ -32,6 +32,8 @@ layout! { struct ContentHash(bytes) }
 layout! { struct AskedHash(bytes) }
 layout! { struct CardHash(bytes) }
 layout! { struct CardNumber(bytes) }
+layout! { struct SignalHash(bytes) }
+layout! { struct FriendCode(bytes) }
 layout! { struct Money(minor) }
 layout! { struct Quantity(thousandths) }
 layout! { struct SignedMoney(minor) }

@@ -111,6 +111,8 @@ impl From<Whole> for member::Member {
             opening: Opening::default(),
             merged: None,
             absorbed: Vec::new(),
+            brought_by: None,
+            friends: domain::referral::Friends::default(),
         }
     }
 }

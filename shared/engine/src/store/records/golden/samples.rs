@@ -3,6 +3,7 @@
 mod entry;
 mod offers;
 mod person;
+mod referral;
 mod staff;
 mod webhooks;
 
@@ -16,6 +17,7 @@ use domain::{
         Standing, Status, Trial,
     },
     number::{Amount, Money},
+    referral::{BroughtBy, Friends},
     settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
     time::{DayNumber, Instant},
 };
@@ -24,6 +26,7 @@ pub(super) use self::{
     entry::entry,
     offers::{offer, offer_account, offer_version, offers, window, word},
     person::person,
+    referral::{edge, friend_code, member_code, signals},
     staff::staff_change,
     webhooks::{delivery, happened, retry, webhooks},
 };
@@ -135,6 +138,8 @@ fn full_member() -> Member {
         opening: Opening::default(),
         merged: None,
         absorbed: Vec::new(),
+        brought_by: None,
+        friends: Friends::default(),
     }
 }
 
@@ -162,6 +167,9 @@ pub(super) fn member() -> Samples<MemberRecord> {
         .push((text("merged_and_shorter"), MemberRecord { member: merged, last: None, leads_to: Some(ID) }));
     let absorbed = vec![Absorbed { member: ID, merge: MergeId(*b"merge-0000000001"), at: AT }; 2];
     samples.push((text("absorbed"), record(Member { absorbed, ..newborn.clone() })));
+    let brought_by = Some(BroughtBy { referrer: ID, until: AT });
+    let friends = Friends { given: 3, held: vec![LONG_AGO, AT], month: DayNumber(20_454), in_month: 2 };
+    samples.push((text("referring"), record(Member { brought_by, friends, ..newborn.clone() })));
     samples
         .extend(statuses().map(|(name, status)| (text(name), record(Member { status, ..newborn.clone() }))));
     for (at, (whole, signed)) in WHOLE.into_iter().zip(SIGNED).enumerate() {

@@ -14,6 +14,7 @@ use domain::{
     member::{Absorbed, MemberId, OrderStats, Periods, Status},
     merge::{Kept, MergedAway, MergedIn, Parted, PartedFrom},
     number::{Fraction, Money, Quantity, SignedMoney},
+    referral::{ReferralGiven, ReferralTaken, Rewarded, Side},
     time::{DayNumber, Instant},
 };
 
@@ -54,17 +55,27 @@ fn boosted() -> Order {
     Order { boosts: Some(vec![boost("member-day", true), boost("tea-hour", false)]), ..order() }
 }
 
+fn rewarded() -> Rewarded {
+    Rewarded { points: 100, lot: Some(OrderLot { expires_at: Some(AT), held_until: Some(LONG_AGO) }) }
+}
+
+fn given(side: Side, rewarded: Rewarded) -> EntryKind {
+    let brand = BrandId::of_checked("acme");
+    EntryKind::ReferralGiven(Box::new(ReferralGiven { friend: ID, side, brand, rewarded, held_until: AT }))
+}
+
+fn taken(side: Side) -> EntryKind {
+    let brand = BrandId::of_checked("acme");
+    EntryKind::ReferralTaken(Box::new(ReferralTaken { friend: ID, side, brand, taken: 40, held_until: AT }))
+}
+
 fn referred(state: ReferralState) -> EntryKind {
     let points = match state {
         ReferralState::Held | ReferralState::Done => 100,
         ReferralState::Open | ReferralState::Review | ReferralState::Void => 0,
     };
     let referral = OrderReferral { referrer: MemberId([2; 16]), friend: ID, state, points };
-    EntryKind::OrderEarned(Box::new(Order {
-        boosts: Some(Vec::new()),
-        referral: Some(referral),
-        ..order()
-    }))
+    EntryKind::OrderEarned(Box::new(Order { boosts: Some(Vec::new()), referral: Some(referral), ..order() }))
 }
 
 fn activity() -> ActivityEarned {
@@ -222,6 +233,10 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("order_earned_done", referred(ReferralState::Done)),
         ("order_earned_open", referred(ReferralState::Open)),
         ("order_earned_void", referred(ReferralState::Void)),
+        ("referral_given", given(Side::Friend, Rewarded::default())),
+        ("referral_given_held", given(Side::Referrer, rewarded())),
+        ("referral_taken", taken(Side::Friend)),
+        ("referral_taken_of_referrer", taken(Side::Referrer)),
         ("activity_earned", EntryKind::ActivityEarned(activity())),
         (
             "activity_earned_bare",
