@@ -291,8 +291,8 @@ impl Decision {
     /// order.
     #[must_use]
     pub fn without_gifts(self, context: &Context<'_>, gifts: &[Gift<'_>]) -> Decision {
-        let Decision { events, before, member, order } = self;
-        let mut draft = Draft { context: *context, member, events, before };
+        let Decision { events, before, member, order, edge } = self;
+        let mut draft = Draft { context: *context, member, events, before, edge: None };
         for Gift { issued, grant } in gifts {
             let kind = EntryKind::GrantRevoked(Box::new(GrantRevoked {
                 name: issued.name,
@@ -306,6 +306,6 @@ impl Decision {
             }));
             draft.record(context.now, Movement::default(), None, kind);
         }
-        Decision { events: draft.events, before, member: draft.member, order }
+        Decision { events: draft.events, before, member: draft.member, order, edge }
     }
 }

@@ -390,8 +390,14 @@ impl Offers {
     ) -> Result<(EntryRecord, Vec<Write>), Error> {
         let now = customer.now;
         let programmes = self.programme.timeline_of(&customer.loaded.record.member).await?;
-        let context =
-            Context { programmes: &programmes, now, person: customer.person(), history: None, any_age: false };
+        let context = Context {
+            programmes: &programmes,
+            now,
+            person: customer.person(),
+            history: None,
+            any_age: false,
+            bringing: None,
+        };
         let settled = (&customer.member, &customer.timely[..]);
         let decision = self.ledger.decided(context, &customer.loaded, None, settled, command).await?;
         let timely = customer.timely.len();

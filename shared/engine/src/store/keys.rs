@@ -103,7 +103,7 @@ pub mod kind {
     /// A grant of an offer, and its ledger entry; or what was taken in a window of one that is not issued.
     pub const GRANT: Kind = Kind::extended(b'i');
     /// A use of offers, of an order or without one.
-    pub const USE: Kind = Kind::extended(b'n');
+    pub const USE: Kind = Kind::extended(b'x');
     /// What has been issued, used and spent of an offer.
     pub const OFFER_ACCOUNT: Kind = Kind::extended(b'a');
     /// Brands and tiers that have been used.
