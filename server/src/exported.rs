@@ -49,7 +49,7 @@ fn unreadable(error: engine::Error) -> StartError {
 pub(crate) async fn each(api: &Api, taker: &mut impl Takes, what: &'static str) -> Result<(), StartError> {
     let unwritable = |error: io::Error| failed("cannot write", &error);
     let programmes = api.engine.programme().timeline().map_err(unreadable)?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let viewer = Viewer { secrets: &api.secrets, staff: true };
     let now = api.clock.now();
     let bar = progress::bar(0, what);

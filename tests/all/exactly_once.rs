@@ -81,7 +81,21 @@ async fn writes(shop: &Shop) -> Vec<Write> {
         let merged = shop.ok("POST", &format!("/members/{member}/merge"), double(other)).await;
         merges.push(json!({"merge_id": merged["merge_id"], "reason": "r"}));
     }
+    let offer = json!({"brand": "acme", "name": {"zh": "礼", "en": "Gift"}, "how": "issue",
+        "gives": {"discount": {"amount": "1.00"}}});
+    shop.ok("PUT", "/offers/gift", offer).await;
+    let issue = |id: &str| json!({"member_id": member, "offer": "gift", "issue_id": id, "reason": "r"});
+    let mut grants = Vec::new();
+    for id in ["i-0", "i-00"] {
+        let issued = shop.ok("POST", "/grants", issue(id)).await;
+        grants.push(format!("/grants/{}/revoke", issued["grant"]["id"].as_str().unwrap()));
+    }
+    let used = |order: &str| json!({"member_id": member, "brand": "acme", "order_id": order,
+        "lines": [{"line_id": "1", "quantity": 1, "amount": "5.00"}]});
     vec![
+        write("/grants", issue("i-1"), issue("i-2")),
+        at(&grants[0], &grants[1], json!({"reason": "r"})),
+        write("/use", used("U-1"), used("U-2")),
         write("/register", person("new"), person("newer")),
         write("/earn-points", order(&member, "B-1", "10"), order(&member, "B-2", "10")),
         write("/earn-points", activity(&member), activity(&other)),

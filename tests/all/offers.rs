@@ -365,7 +365,7 @@ async fn offers_and_versions_are_bounded() {
     put(&shop, keys::offers(), encode(&OffersRecord { offers: 1_999, saves: 1_999 })).await;
     for version in [9_999, 10_000] {
         let record = OfferVersionRecord { at, by, brand: brand.clone(), document: document.clone() };
-        put(&shop, keys::offer(&id("a")), encode(&OfferRecord { version, word: None })).await;
+        put(&shop, keys::offer(&id("a")), encode(&OfferRecord { version, word: None, number: 1 })).await;
         put(&shop, keys::offer_version(&id("a"), version), encode(&record)).await;
         let reply = shop.call("PUT", "/offers/a", next.clone()).await;
         match version {
@@ -396,7 +396,7 @@ async fn the_audit_names_what_is_wrong_with_offers() {
         (keys::offer_version(&id("a"), 1), junk(), "offer a: version 1 cannot be read"),
         (
             keys::offer(&id("a")),
-            encode(&OfferRecord { version: 3, word: Some("HE110".into()) }).to_vec(),
+            encode(&OfferRecord { version: 3, word: Some("HE110".into()), number: 1 }).to_vec(),
             "offer a: version 3 is missing",
         ),
         (keys::word("HE110"), word(None).to_vec(), "offer a: its word HE110 does not name it"),

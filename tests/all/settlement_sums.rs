@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use domain::{
     event::{
-        ActivityReversed, Cancelled, EntryKind, Event, Movement, Order, OrderRefunded, OrderRevised,
-        OrderState, RedemptionCancelled, Share,
+        ActivityReversed, Cancelled, EntryKind, Event, GrantIssued, GrantName, GrantRevoked, Movement, Order,
+        OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
     },
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, TierId},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OfferId, OrderId, TierId},
     json::Json,
     number::{Currency, Fraction, Money, SignedMoney},
+    offer::How,
     programme::{self, Timeline},
     settlement::{Account, LineKind, Made, Tally, reversed, round_half_even},
     time::{DayNumber, Instant},
@@ -175,29 +176,38 @@ fn counted(dice: &mut Dice) -> Counted {
         7 | 8 => revised(dice, &brand, plain(event(of(vec![share(&brand, points)], 0), order(&brand)))),
         2 => {
             let shares = shares(dice, -1);
-            plain(event(
-                of(shares, 0),
-                EntryKind::PointsRedeemed { brand, order_id: OrderId::of_checked("1"), part: None },
-            ))
+            let kind = match dice.roll(2) {
+                0 => EntryKind::PointsRedeemed { brand, order_id: OrderId::of_checked("1"), part: None },
+                _ => bought_offer(&brand),
+            };
+            plain(event(of(shares, 0), kind))
         }
         3 => {
             let taken = shares(dice, -1);
             let drawn = taken.iter().map(|share| share.points.unsigned_abs()).sum::<u64>();
-            let redeem = EntryKind::PointsRedeemed {
-                brand: brand.clone(),
-                order_id: OrderId::of_checked("1"),
-                part: None,
+            let is_offer = dice.roll(2) == 0;
+            let redeem = match is_offer {
+                true => bought_offer(&brand),
+                false => EntryKind::PointsRedeemed {
+                    brand: brand.clone(),
+                    order_id: OrderId::of_checked("1"),
+                    part: None,
+                },
             };
             let redeemed = plain(event(of(taken, 0), redeem));
             // All of it, or a part somewhere within.
             let before = if dice.roll(2) == 0 { 0 } else { dice.roll(drawn) };
             let rest = drawn - before;
             let points = if dice.roll(2) == 0 { rest } else { dice.roll(rest) + 1 };
-            let kind = EntryKind::RedemptionCancelled(RedemptionCancelled {
-                brand,
-                redemption: domain::id::RedemptionId([0; 16]),
-                cancelled: Cancelled { before, points, lost: 5 },
-            });
+            let cancelled = Cancelled { before, points, lost: 5 };
+            let kind = match is_offer {
+                true => given_back(&brand, cancelled),
+                false => EntryKind::RedemptionCancelled(RedemptionCancelled {
+                    brand,
+                    redemption: domain::id::RedemptionId([0; 16]),
+                    cancelled,
+                }),
+            };
             let version = u32::try_from(dice.roll(3)).unwrap() + 1;
             // Whatever came back.
             let event = event(of(shares(dice, 1), -3), kind);
@@ -254,6 +264,46 @@ fn revised(dice: &mut Dice, brand: &BrandId, earned: Counted) -> Counted {
     Counted { event: event(movement, kind), version, in_blocks, reversed: Some(Box::new(earned)) }
 }
 
+/// An offer is bought.
+fn bought_offer(brand: &BrandId) -> EntryKind {
+    EntryKind::GrantIssued(Box::new(GrantIssued {
+        name: grant_name(),
+        brand: brand.clone(),
+        offer: OfferId::of_checked("o"),
+        version: 1,
+        source: How::Buy,
+        pieces: 1,
+        quantity: 1,
+        valid_from: Instant(0),
+        valid_until: None,
+        is_used: false,
+        asked_as: None,
+        reason: None,
+        order_id: None,
+    }))
+}
+
+/// What was paid for an offer is given back, in part or whole.
+fn given_back(brand: &BrandId, price: Cancelled) -> EntryKind {
+    EntryKind::GrantRevoked(Box::new(GrantRevoked {
+        name: grant_name(),
+        brand: brand.clone(),
+        offer: OfferId::of_checked("o"),
+        pieces: 1,
+        left: 1,
+        valid_until: None,
+        reason: None,
+        price: Some(price),
+    }))
+}
+
+fn grant_name() -> GrantName {
+    GrantName { holder: domain::id::MemberId([0; 16]), offer: 1, window: 0, number: 1 }
+}
+
+/// Adds to a line: brand, kind, points, and the price of one in millionths.
+type Add<'a> = dyn FnMut(&BrandId, LineKind, i128, i128) + 'a;
+
 fn made(counted: &Counted) -> Made<'_> {
     Made { event: &counted.event, version: counted.version, in_blocks: counted.in_blocks }
 }
@@ -275,6 +325,19 @@ fn plainly(
         let line = lines.entry((brand.clone(), kind)).or_default();
         line.0 += points;
         line.1 += BigInt::from(points) * price;
+    };
+    let back = |redeemed: &Counted, brand: &BrandId, gone: Cancelled, add: &mut Add<'_>| {
+        let price = prices[&(redeemed.version, brand.clone())].1;
+        // Its points are numbered from the last that was drawn; those of the cancellation lie in a row.
+        let from = i128::from(gone.before);
+        let to = from + i128::from(gone.points);
+        let mut end = 0;
+        for share in redeemed.event.movement.shares.iter().rev() {
+            let start = end;
+            end += -i128::from(share.points);
+            let back = (end.min(to) - start.max(from)).max(0);
+            add(brand, LineKind::Honoured(share.brand.clone()), -back, price);
+        }
     };
     for own in all {
         let of = own.reversed.as_deref();
@@ -321,19 +384,18 @@ fn plainly(
                     add(brand, LineKind::Honoured(share.brand.clone()), -i128::from(share.points), price);
                 }
             }
-            EntryKind::RedemptionCancelled(gone) => {
-                let redeemed = of.unwrap();
-                let price = prices[&(redeemed.version, gone.brand.clone())].1;
-                // Its points are numbered from the last that was drawn; those of the cancellation lie in a row.
-                let from = i128::from(gone.cancelled.before);
-                let to = from + i128::from(gone.cancelled.points);
-                let mut end = 0;
-                for share in redeemed.event.movement.shares.iter().rev() {
-                    let start = end;
-                    end += -i128::from(share.points);
-                    let back = (end.min(to) - start.max(from)).max(0);
-                    add(&gone.brand, LineKind::Honoured(share.brand.clone()), -back, price);
+            EntryKind::GrantIssued(bought) => {
+                let brand = &bought.brand;
+                let price = prices[&(own.version, brand.clone())].1;
+                for share in &own.event.movement.shares {
+                    add(brand, LineKind::Honoured(share.brand.clone()), -i128::from(share.points), price);
                 }
+            }
+            EntryKind::RedemptionCancelled(RedemptionCancelled { brand, cancelled, .. }) => {
+                back(of.unwrap(), brand, *cancelled, &mut add);
+            }
+            EntryKind::GrantRevoked(revoked) => {
+                back(of.unwrap(), &revoked.brand, revoked.price.unwrap(), &mut add);
             }
             EntryKind::PointsExpired | EntryKind::PointsRestored => {
                 for share in &own.event.movement.shares {
@@ -355,7 +417,9 @@ fn plainly(
             | EntryKind::MergedIn(_)
             | EntryKind::MergedAway(_)
             | EntryKind::PartedFrom(_)
-            | EntryKind::Parted(_) => {}
+            | EntryKind::Parted(_)
+            | EntryKind::OfferUsed(_)
+            | EntryKind::UseReversed(_) => {}
         }
     }
     for (brand, price) in bought {

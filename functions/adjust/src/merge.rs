@@ -111,7 +111,7 @@ async fn merge(api: &Api, call: &Call, body: MergeMember) -> Result<Answer, Prob
     };
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let tell = |merged: &Merged| {
         let member = show.member(&merged.view, api.viewer(call));
         let entries = merged.entries.iter().map(|entry| show.entry(entry)).collect();
@@ -126,7 +126,7 @@ async fn unmerge(api: &Api, call: &Call, body: UnmergeMember) -> Result<Answer, 
     let ask = UnmergeAsk { member: named(call)?, merge: body.merge_id.0, reason: body.reason.into() };
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let tell = |parted: &Unmerged| {
         let members = parted.views.iter().map(|view| show.member(view, api.viewer(call))).collect();
         let entries = parted.entries.iter().map(|entry| show.entry(entry)).collect();

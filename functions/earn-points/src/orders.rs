@@ -37,5 +37,5 @@ async fn find(api: &Api, call: &Call, body: FindOrder) -> Result<Answer, Problem
     let found = api.engine.ledger().order(&body.brand, &body.order_id).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    Ok(Answer::new(200, &Show { programme: programmes.newest() }.order(&found)))
+    Ok(Answer::new(200, &Show { programme: programmes.newest(), secrets: &api.secrets }.order(&found)))
 }

@@ -167,7 +167,7 @@ async fn handle(api: &Api, call: &Call, body: EvaluateOrder) -> Result<Answer, P
     let evaluated = api.with_codes((call, client.as_deref(), draft.codes.len()), evaluating).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let names = api.shown_names(&evaluated.names);
     let wire::Priced { lines, offers, coupons, delivery, total, saved } =
         show.priced(&evaluated.answer, &names);

@@ -122,7 +122,7 @@ fn wrong_codes(not_used: &NotUsed) -> usize {
 
 fn problem(api: &Api, not_used: &NotUsed) -> Result<Problem, Problem> {
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     Ok(match not_used {
         NotUsed::Reasons { told, names } => {
             let reasons = show.reasons(told, &api.shown_names(names));

@@ -116,7 +116,7 @@ async fn issue(api: &Api, call: &Call, body: IssueOffer) -> Result<Answer, Probl
     let done = api.engine.ledger().execute(&call.request, &Act::issue_grant(whom, ask)).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let answer = done.entry.as_ref().and_then(|entry| show.issued(&api.secrets, entry));
     let answer = answer.ok_or_else(|| Problem::broken("an issue's entry is of another kind"))?;
     Ok(answer.replayed(done.replayed))
@@ -131,7 +131,7 @@ async fn revoke(api: &Api, call: &Call, body: RevokeGrant) -> Result<Answer, Pro
     let entry = done.entry.ok_or_else(|| Problem::broken("a grant was taken back without an entry"))?;
     let issued = api.engine.ledger().issue_of(&entry).await?;
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let answer = issued.and_then(|issued| show.revoked(&api.secrets, &issued, &entry));
     let answer = answer.ok_or_else(|| Problem::broken("a grant is taken back by another kind of entry"))?;
     Ok(answer.replayed(done.replayed))

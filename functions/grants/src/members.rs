@@ -122,7 +122,7 @@ async fn grants(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let grants = in_state(grants, state, now);
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let page = grants.iter().skip(from).take(limit);
     let shown = page.map(|grant| show.grant(&api.secrets, grant, now)).collect();
     let next = (grants.len() > from.saturating_add(limit)).then(|| Text((from + limit).to_string()));

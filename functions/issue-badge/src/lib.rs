@@ -62,7 +62,7 @@ async fn handle(api: &Api, call: &Call, body: GiveBadge) -> Result<Answer, Probl
     let done = api.engine.ledger().execute(&request, &Act::issue_badge(whom, issue)).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let answer = BadgeGiven {
         member_id: Ulid(done.member),
         badge: Id(&body.badge),

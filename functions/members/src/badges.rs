@@ -48,7 +48,7 @@ async fn take(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let done = api.engine.ledger().execute(&call.request, &act).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let entry = done.entry.as_ref().map(|entry| show.entry(entry));
     let entry = entry.ok_or_else(|| Problem::broken("a badge was taken without an entry"))?;
     Ok(Answer::new(200, &BadgeTaken { member_id: Ulid(member), badge: Id(&badge), entry }))

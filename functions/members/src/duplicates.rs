@@ -59,7 +59,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let persons = persons(api, call, &page.pairs, &views).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let shown = |pair: &Pair| {
         let [Some(one), Some(other)] = pair.members.map(|id| views.get(&id)) else { return None };
         let [Some(own), Some(others)] = pair.records.map(|id| persons.get(&id)) else { return None };

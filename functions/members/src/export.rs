@@ -121,7 +121,7 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let view = api.engine.people().member(id, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let mut part = Part { api, id, now: call.request.now, entries: Vec::new(), links: Vec::new() };
     let next = part.fill(&show, from).await?;
 

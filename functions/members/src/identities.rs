@@ -83,7 +83,7 @@ async fn add(api: &Api, call: &Call, body: AddIdentity) -> Result<Answer, Proble
     let new = NewIdentity { member, identity, claim, proved: false, changed: changed(call) };
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let tell = |own: &OwnIdentity| {
         let identity = show.identity(own.of, &own.identity, &api.secrets);
         let member = show.member(&own.view, api.viewer(call));
@@ -107,7 +107,7 @@ async fn remove(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
     let view = api.engine.people().member(member, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let answer = IdentityRemoved { member: show.member(&view, api.viewer(call)) };
     Ok(Answer::new(200, &answer).tagged(api.tag_of(&view.person)))
 }

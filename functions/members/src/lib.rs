@@ -196,7 +196,7 @@ async fn shown(api: &Api, id: MemberId, call: &Call) -> Result<Answer, Problem> 
     let view = api.engine.people().member(id, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
     let etag = api.tag_of(&view.person);
-    let member = Show { programme: programmes.newest() }.member(&view, api.viewer(call));
+    let member = Show { programme: programmes.newest(), secrets: &api.secrets }.member(&view, api.viewer(call));
     Ok(Answer::new(200, &member).tagged(etag))
 }
 
@@ -228,7 +228,7 @@ async fn ledger(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (entries, next) = ledger.entries_like(&filter, id, from, limit, call.request.now).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let entries = entries.iter().map(|entry| show.listed(entry)).collect();
     let next_cursor = OrNull(next.map(|place| Text(answers::cursor(&place))));
     Ok(Answer::new(200, &Ledger { entries, next_cursor }))
@@ -240,7 +240,7 @@ async fn activities(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let view = api.engine.people().member(id, call.request.now).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    Ok(Answer::new(200, &Show { programme: programmes.newest() }.tasks(&view)))
+    Ok(Answer::new(200, &Show { programme: programmes.newest(), secrets: &api.secrets }.tasks(&view)))
 }
 
 async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Problem> {
@@ -316,7 +316,7 @@ async fn set_status(api: &Api, call: &Call, body: SetMemberStatus) -> Result<Ans
     let done = api.engine.ledger().execute(&call.request, &Act::set_status(Whom::Id(id), set)).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let outcome = done.entry.as_ref().and_then(|entry| entry.outcome.as_ref());
     let answer = MemberStatusSet {
         entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),

@@ -60,7 +60,7 @@ pub(crate) async fn take(api: &Api, call: &Call, whom: Whom, reward: Reward) -> 
     let done = api.engine.ledger().execute(&call.request, &Act::issue_grant(whom, ask)).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let entry = done.entry.as_ref();
     let answer = entry.and_then(|entry| show.granted(&api.secrets, entry, entry.outcome.as_ref()?));
     let answer = answer.ok_or_else(|| Problem::broken("a claim's entry is of another kind"))?;

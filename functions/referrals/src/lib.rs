@@ -147,7 +147,7 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (edges, next) = api.engine.ledger().referrals(state, from.map(Into::into), now).await?;
 
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let referrals = edges.iter().map(|edge| shown(show, edge, edge.state(now))).collect();
     let next_cursor = OrNull(next.map(|place| Text(BASE64_URL_SAFE_NO_PAD.encode(place))));
     Ok(Answer::new(200, &Referrals { referrals, next_cursor }))

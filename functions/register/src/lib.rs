@@ -57,7 +57,7 @@ async fn handle(api: &Api, call: &Call, body: Registration) -> Result<Answer, Pr
     let registration =
         engine::Registration { id: api.new_id(now)?, registered_at: now, person, claims, signals };
 
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let tell = |registered: &Registered| {
         let status = if registered.created { 201 } else { 200 };
         let member = show.member(&registered.view, api.viewer(call));

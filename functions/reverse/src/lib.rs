@@ -150,7 +150,7 @@ async fn taken_back(api: &Api, call: &Call, grant: GrantId) -> Result<Answer, Pr
     let entry = done.entry.ok_or_else(|| Problem::broken("a grant was taken back without an entry"))?;
     let issued = api.engine.ledger().issue_of(&entry).await?;
     let programmes = api.engine.programme().timeline()?;
-    let show = Show { programme: programmes.newest() };
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let outcome = issued.as_ref().zip(entry.outcome.as_ref());
     let answer = outcome.and_then(|(issued, outcome)| show.taken_back(&api.secrets, issued, &entry, outcome));
     let answer = answer.ok_or_else(|| Problem::broken("a grant is taken back by another kind of entry"))?;

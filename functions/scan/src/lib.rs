@@ -150,7 +150,7 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
     if !spend {
         let (view, reference) = api.engine.people().by_card(holder, brand, call.request.now).await?;
         let programmes = api.engine.programme().timeline()?;
-        let show = Show { programme: programmes.newest() };
+        let show = Show { programme: programmes.newest(), secrets: &api.secrets };
         return Ok(answered(show, api.viewer(call), (&view, linked(reference)), None));
     }
 
@@ -169,7 +169,7 @@ async fn scan(api: &Api, call: &Call, body: ScanCard) -> Result<Answer, Problem>
         let scanned = reference.map_or(Scanned::Member(holder), Scanned::Linked);
         let scan_id = api.secrets.scan_id(&body.brand, scanned, ends)?;
         let programmes = api.engine.programme().timeline().ok()?;
-        let show = Show { programme: programmes.newest() };
+        let show = Show { programme: programmes.newest(), secrets: &api.secrets };
         Some(answered(show, api.viewer(call), (view, linked(reference)), Some(scan_id)).kept())
     };
 

@@ -20,6 +20,7 @@ pub(super) struct Entry {
     pub(super) brand: String,
     pub(super) order_id: String,
     pub(super) redemption_id: String,
+    pub(super) grant_id: String,
     /// Points by issuing brand: a positive figure enters its lots, a negative one leaves them.
     pub(super) lots: Vec<(String, i64)>,
     pub(super) by_time: bool,
@@ -52,6 +53,7 @@ impl Entry {
             brand: text("brand"),
             order_id: text("order_id"),
             redemption_id: text("redemption_id"),
+            grant_id: text("grant_id"),
             lots: lots.collect::<Option<_>>()?,
             by_time: line["by"] == "time",
             occurred_at: line["occurred_at"].as_str()?.to_owned(),

@@ -10,7 +10,7 @@ use crate::start::StartError;
 
 /// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
 /// reported, because whatever it moves would be missing from the sums.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 18] = [
     "earn",
     "activity",
     "redeem",
@@ -25,6 +25,10 @@ const KINDS: [&str; 14] = [
     "reverse_activity",
     "merge",
     "referral",
+    "grant",
+    "revoke",
+    "use",
+    "reverse_use",
 ];
 
 /// What a line is about.
@@ -192,6 +196,10 @@ impl Sums {
                     _ = activities.insert((&entry.brand, &entry.activity, &entry.activity_ref), entry)
                 }
                 "redeem" => _ = redemptions.insert(&entry.redemption_id, Redemption::of(entry)),
+                // A purchase of an offer.
+                "grant" if entry.points < 0 => {
+                    _ = redemptions.insert(&entry.grant_id, Redemption::of(entry));
+                }
                 _ => {}
             }
             self.entries += 1;
@@ -200,6 +208,9 @@ impl Sums {
                 "reverse_redeem" => redemptions
                     .get_mut(entry.redemption_id.as_str())
                     .map(|of| (of.entry, of.give_back(entry))),
+                "revoke" => {
+                    redemptions.get_mut(entry.grant_id.as_str()).map(|of| (of.entry, of.give_back(entry)))
+                }
                 _ => None,
             };
             // Points that time alone ended, ended at their own instant. Points that a command brought after
@@ -230,6 +241,14 @@ impl Sums {
                     }
                 }
                 "redeem" => self.honoured(entry, entry.lots.iter().cloned()),
+                "grant" if entry.points < 0 => self.honoured(entry, entry.lots.iter().cloned()),
+                // What an offer gives, as if its brand had issued it.
+                "grant" if entry.bill => self.issued(entry, entry),
+                "revoke" => match given_back {
+                    Some((bought, lots)) => self.honoured(bought, lots.into_iter()),
+                    // It had cost nothing.
+                    None => continue,
+                },
                 "reverse_redeem" => match given_back {
                     Some((redemption, lots)) => self.honoured(redemption, lots.into_iter()),
                     None => Err("the cancelled redemption does not exist".to_owned()),

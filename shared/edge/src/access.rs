@@ -195,7 +195,7 @@ impl Api {
             false => None,
         };
         let programmes = self.engine.programme().timeline()?;
-        let show = wire::Show { programme: programmes.newest() };
+        let show = wire::Show { programme: programmes.newest(), secrets: &self.secrets };
         let answer = match (seen, &entry.outcome) {
             (Some(sees), _) => Some(Answer::new(200, &show.done_for_partner(entry, sees))),
             (None, Some(outcome)) => A::of(show, entry, outcome),

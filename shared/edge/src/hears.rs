@@ -75,7 +75,7 @@ impl Api {
     /// There is no programme yet.
     pub fn event_text(&self, happening: &Happening, hears: Hears) -> Result<Option<Vec<u8>>, Error> {
         let programmes = self.engine.programme().timeline()?;
-        let show = Show { programme: programmes.newest() };
+        let show = Show { programme: programmes.newest(), secrets: &self.secrets };
         let text = match hears {
             Hears::Nothing => return Ok(None),
             Hears::Whole => serde_json::to_vec(&show.event(happening, true)),

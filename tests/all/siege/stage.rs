@@ -341,6 +341,7 @@ pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
         "keys" | "partners" => "key_not_found",
         "webhooks" => "webhook_not_found",
         "offers" => "offer_not_found",
+        "grants" if pattern.ends_with("/revoke") => "grant_not_found",
         "referrals" => "referral_not_found",
         _ => "member_not_found",
     }

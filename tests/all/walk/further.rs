@@ -59,6 +59,7 @@ pub(super) fn route_of(method: &str, path: &str) -> String {
         .replace("{offer}", "{id}")
         .replace("/offers/{n}", "/offers/{id}")
         .replace("/rfr_00000000000000000000000000", "/{id}")
+        .replace("/grt_00000000000000000000000000", "/{id}")
         .replace("?state=review", "")
         .replace("?status=failed", "")
         .replace("?verified=true", "")

@@ -4,7 +4,7 @@
 use domain::{
     event::{BadgeStep, EntryKind, MergeStep, Redemption, Row, Share, TierCause},
     id::{
-        ActivityId, ActivityRef, BadgeId, BrandId, MergeId, OfferId, OrderId, RedemptionId, RedemptionPart,
+        ActivityId, ActivityRef, BadgeId, BrandId, GrantId, MergeId, OfferId, OrderId, RedemptionId, RedemptionPart,
         TierId,
     },
     member::{Member, MemberId},
@@ -116,6 +116,8 @@ answer! {
         badge: Option<Id<&'a BadgeId>>,
         /// true: the badge was taken back
         taken_back: Option<bool>,
+        /// the grant that was issued or taken back
+        grant_id: Option<Ulid<GrantId>>,
         /// the offer, of a grant
         offer: Option<Id<&'a OfferId>>,
         /// the activity that was done or taken back
@@ -205,6 +207,8 @@ impl Show<'_> {
         let taken_back = details.taken_back.map(|(activity, _)| activity);
         let activity = row.activity.map(|done| done.activity).or(taken_back);
         let merge = event.kind.merge();
+        let issued = event.kind.issued().map(|issued| issued.name);
+        let grant = issued.or_else(|| event.kind.revoked().map(|revoked| revoked.name));
         let parts = merge.map(MergeStep::parts);
         let undone = merge.is_some_and(|step| match step {
             MergeStep::From(..) | MergeStep::Parted(..) => true,
@@ -232,6 +236,7 @@ impl Show<'_> {
             tier: details.tier,
             badge: row.badge.map(|(BadgeStep::Issued(badge) | BadgeStep::Taken(badge))| Id(badge)),
             taken_back: matches!(row.badge, Some(BadgeStep::Taken(_))).then_some(true),
+            grant_id: grant.map(|name| Ulid(self.secrets.shown_grant(name.id()))),
             offer: details.offer.map(Id),
             activity: activity.map(Id),
             forfeits: row.moves.forfeited().map(|_| true),

@@ -45,7 +45,7 @@ pub use priced::{
 pub use used::{OrderUsed, UseReturned, UseWord};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 
-use crate::{At, OrNull, Ulid};
+use crate::{At, OrNull, Secrets, Ulid};
 
 /// What is shown as a ULID behind a prefix of its own.
 pub trait Shown {
@@ -155,6 +155,8 @@ fn entry_id(entry: &EntryRecord) -> Ulid<EntryId> {
 pub struct Show<'a> {
     /// The newest version.
     pub programme: &'a Programme,
+    /// By which grants' ids are shown.
+    pub secrets: &'a Secrets,
 }
 
 impl Show<'_> {

@@ -127,7 +127,7 @@ impl Api {
     /// There is no programme: whoever has used something has one.
     pub fn used(&self, done: &UseDone) -> Answer {
         let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
-        let show = Show { programme: programmes.newest() };
+        let show = Show { programme: programmes.newest(), secrets: &self.secrets };
         let names = self.shown_names(&done.record.names);
         let Priced { lines, offers, coupons, delivery, total, saved } =
             show.priced(&done.record.answer, &names);
@@ -157,7 +157,7 @@ impl Api {
     /// There is no programme: whoever has used something has one.
     pub fn use_returned(&self, done: &ReturnDone) -> Answer {
         let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
-        let show = Show { programme: programmes.newest() };
+        let show = Show { programme: programmes.newest(), secrets: &self.secrets };
         let (part, entry) = match done {
             ReturnDone::Released => {
                 let (lines, grants) = (List(Vec::new()), List(Vec::new()));

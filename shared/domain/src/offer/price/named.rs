@@ -79,7 +79,7 @@ mod tests {
         let whole = || grant("c", 1, 10, Some(20));
         let held = |until: i64| {
             let by = HeldBy::Order(crate::id::OrderId::of_checked("A1"));
-            Some(Held { by, until: Instant(until) })
+            Some(Held { brand: BrandId::of_checked("acme"), by, until: Instant(until) })
         };
         for (what, grant, now, at, want) in [
             ("it may be used", whole(), 15, 15, State::Granted),

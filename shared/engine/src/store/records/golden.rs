@@ -134,5 +134,5 @@ golden! {
     member person entry block request answer program program_part program_head caller partner nonce claim
     link_code asked_code reference link card member_card account_shard account_pool
     settlement_month settlement_sums settlement_account settlement_paid progress happened webhooks delivery retry
-    place staff_change parted offer offer_version offers word window offer_account edge friend_code member_code signals
+    place staff_change parted offer offer_version offers word window offer_account used edge friend_code member_code signals
 }

@@ -1,6 +1,7 @@
 //! The samples: of every record the plainest value, every variant, every option both ways, and extremes.
 
 mod entry;
+mod grants;
 mod offers;
 mod person;
 mod referral;
@@ -24,6 +25,7 @@ use domain::{
 
 pub(super) use self::{
     entry::entry,
+    grants::used,
     offers::{offer, offer_account, offer_version, offers, window, word},
     person::person,
     referral::{edge, friend_code, member_code, signals},

@@ -338,37 +338,6 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
         ("parted_from", EntryKind::PartedFrom(Box::new(parted_from()))),
         ("parted", EntryKind::Parted(Box::new(parted()))),
         ("points_restored", EntryKind::PointsRestored),
-        ("grant_claimed", EntryKind::GrantIssued(Box::new(issued()))),
-        (
-            "grant_bought",
-            EntryKind::GrantIssued(Box::new(GrantIssued {
-                source: How::Buy,
-                pieces: 200,
-                quantity: 2_000,
-                valid_until: Some(AT),
-                asked_as: Some(text("claim 1")),
-                ..issued()
-            })),
-        ),
-        (
-            "grant_given",
-            EntryKind::GrantIssued(Box::new(GrantIssued {
-                source: How::Issue,
-                is_used: true,
-                reason: Some(text("补偿")),
-                order_id: Some(OrderId::of_checked("A-1")),
-                ..issued()
-            })),
-        ),
-        ("grant_revoked", EntryKind::GrantRevoked(Box::new(revoked()))),
-        (
-            "grant_taken_back",
-            EntryKind::GrantRevoked(Box::new(GrantRevoked {
-                reason: None,
-                price: Some(Cancelled { before: 0, points: 300, lost: 20 }),
-                ..revoked()
-            })),
-        ),
         ("activity_took", EntryKind::ActivityTook(took(Some(ActivityRef::of_checked("R-1"))))),
         ("activity_took_bare", EntryKind::ActivityTook(took(None))),
         (
@@ -381,38 +350,6 @@ fn kinds() -> Vec<(&'static str, EntryKind)> {
             }),
         ),
     ]
-}
-
-fn issued() -> GrantIssued {
-    GrantIssued {
-        name: GrantName { holder: ID, offer: 2_000, window: 740_000, number: 200 },
-        brand: BrandId::of_checked("acme"),
-        offer: OfferId::of_checked("15-off"),
-        version: 128,
-        source: How::Claim,
-        pieces: 1,
-        quantity: 1,
-        valid_from: LONG_AGO,
-        valid_until: None,
-        is_used: false,
-        asked_as: None,
-        reason: None,
-        order_id: None,
-    }
-}
-
-fn revoked() -> GrantRevoked {
-    let GrantIssued { name, brand, offer, .. } = issued();
-    GrantRevoked {
-        name,
-        brand,
-        offer,
-        pieces: 2,
-        left: 6,
-        valid_until: Some(AT),
-        reason: Some(text("by mistake")),
-        price: None,
-    }
 }
 
 fn merge() -> MergeId {
@@ -480,7 +417,8 @@ fn parted() -> Parted {
 pub(in super::super) fn entry() -> Samples<EntryRecord> {
     let plain = EntryRecord::plain(AT, EntryKind::PointsExpired);
     let of = |kind| EntryRecord { event: Event { kind, ..plain.event.clone() }, ..plain.clone() };
-    let mut samples = named(kinds().into_iter().map(|(name, kind)| (name, of(kind))));
+    let kinds = kinds().into_iter().chain(super::grants::kinds());
+    let mut samples = named(kinds.map(|(name, kind)| (name, of(kind))));
     samples.extend(named(bys().map(|(name, by)| (name, EntryRecord { by, ..plain.clone() }))));
     let share = |expires_at, held_until, points| Share {
         expires_at,
@@ -521,21 +459,13 @@ pub(in super::super) fn entry() -> Samples<EntryRecord> {
         via: None,
         grant: None,
     };
-    let kept_grant = KeptGrant {
-        taken: 3,
-        revoked: Some(b"e0".to_vec()),
-        given_until: Some(AT),
-        held: Some(super::offers::held(HeldBy::Order(OrderId::of_checked("A-1")))),
-        ends: Some(AT),
-        code: Some(vec![1, 2, 3]),
-    };
     let repaid = vec![share(Some(AT), None, 3), share(None, Some(AT), 128)];
     let repaid = Movement { debt: -131, repaid, ..Movement::default() };
     let quiet = Outcome { upgraded_to: None, badges_issued: Vec::new(), ..outcome() };
     samples.extend(named([
         ("full", full.clone()),
         ("a_new_grant", EntryRecord { grant: Some(Box::default()), ..plain.clone() }),
-        ("a_grant", EntryRecord { grant: Some(Box::new(kept_grant)), ..plain.clone() }),
+        ("a_grant", EntryRecord { grant: Some(Box::new(super::grants::kept())), ..plain.clone() }),
         ("by_way_of", EntryRecord { via: Some(ID), ..plain.clone() }),
         ("repaid", EntryRecord { event: Event { movement: repaid, ..plain.event.clone() }, ..plain.clone() }),
         ("order_kept", EntryRecord { order: Some(kept()), ..full.clone() }),
