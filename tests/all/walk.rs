@@ -418,7 +418,7 @@ impl Walk {
         };
         if path.is_empty() {
             // The first look makes the code.
-            shop.ok("GET", &format!("/members/{member}/referral"), Value::Null).await;
+            Box::pin(shop.ok("GET", &format!("/members/{member}/referral"), Value::Null)).await;
         }
         let identity = match path.is_empty() || path.contains("{identity}") {
             true => self.identity(&member, n).await,

@@ -186,7 +186,7 @@ impl Ledger {
             None => Charge::default(),
         };
         let brings = match brought {
-            Some(brought) => self.brings(request, &programmes, brought, &decision).await?,
+            Some(brought) => Box::pin(self.brings(request, &programmes, brought, &decision)).await?,
             None => None,
         };
         Ok(Decided { via, shorter, programmes, now, loaded, timely, decision, charge, target, brings })
@@ -225,10 +225,12 @@ impl Ledger {
         let entry = parts.member(member);
         parts.account(charge.write);
         parts.also(shorter);
-        parts.also(self.signalled(id, act.signals(), false).await?);
+        if !act.signals().is_empty() {
+            parts.also(Box::pin(self.signalled(id, act.signals(), false)).await?);
+        }
         if let Some(brings) = brings {
             if parts.len() + brings.len() + 3 > WRITES_MAX && !request.dry_run {
-                self.settle_other_first(request, &brings).await?;
+                Box::pin(self.settle_other_first(request, &brings)).await?;
             }
             brings.write(&mut parts);
         }
