@@ -74,6 +74,8 @@ fn nothing_kept() -> Value {
 #[tokio::test]
 async fn what_is_held_beside_is_told() {
     let mut program = coalition();
+    // Whatever code a person comes with is kept.
+    program.as_object_mut().unwrap().remove("referral");
     let attribute = |id: &str, kind: &str| json!({"id": id, "name": {"zh": id, "en": id}, "kind": kind});
     program["attributes"] = json!([attribute("size", "number"), attribute("note", "text")]);
     program["tags"] = json!([{"id": "old", "name": {"zh": "旧", "en": "old"}}, {"id": "vip", "name": {"zh": "贵宾", "en": "VIP"}}]);

@@ -82,7 +82,8 @@ pub(crate) struct Reply {
 impl Reply {
     /// The problem's code; empty on success.
     pub(crate) fn code(&self) -> &str {
-        self.body["code"].as_str().unwrap_or_default()
+        // What a friend comes with is a code too.
+        if self.status < 400 { "" } else { self.body["code"].as_str().unwrap_or_default() }
     }
 
     /// Status and code in one word, for tables: `200`, `409 insufficient_points`.

@@ -442,6 +442,10 @@ impl Walk {
             true => (shop.card(&member).await, shop.card(&shop.somebody().await).await),
             false => Default::default(),
         };
+        if path.is_empty() {
+            // The first look makes the code.
+            Box::pin(shop.ok("GET", &format!("/members/{member}/referral"), Value::Null)).await;
+        }
         let identity = match path.is_empty() || path.contains("{identity}") {
             true => self.identity(&member, n).await,
             false => String::new(),

@@ -121,7 +121,7 @@ body! {
         /// for example store:0042
         pub channel: Option<Text<64>>,
         /// of who has brought the person, who becomes a member; kept. Where the programme has referral it must be a member's
-        pub referral_code: Option<ReferralCode>,
+        pub referral_code: Option<Text<64>>,
         /// what the person agreed to
         pub terms_version: Option<Text<64>>,
         /// by channel
@@ -292,7 +292,7 @@ pub fn person(
         identities,
         brand: sent.brand.to_string(),
         channel: sent.channel.map(Into::into),
-        referral_code: sent.referral_code,
+        referral_code: referral_code(sent.referral_code, &mut faults),
         terms_version: sent.terms_version.map(Into::into),
         ..Person::default()
     };
@@ -309,6 +309,16 @@ pub fn person(
         true if proofs => Err(Problem::of(Code::ProofInvalid)),
         true => Ok((person, claims)),
     }
+}
+
+/// The code that somebody was brought with, without blanks.
+fn referral_code(told: Option<Text<64>>, faults: &mut Vec<Fault>) -> Option<ReferralCode> {
+    let told: String = told?.0.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let code = told.parse().ok();
+    if code.is_none() {
+        faults.push(Fault::new("/referral_code", "wrong_format", "1 to 64 of A-Z a-z 0-9 . _ : -"));
+    }
+    code
 }
 
 /// A birthday lies between 1900 and today.

@@ -88,6 +88,7 @@ pub const PROBLEM: Shape = Shape::Named(
             Shape::OneOf(&["suspended", "closed", "erased", "merged"]),
             "why it is not active",
         ),
+        optional("state", Shape::Text { max: 16 }, "of a referral: its state"),
         optional("merged_into", <Ulid<MemberId>>::SHAPE, "which member answers for it"),
         optional("from", Shape::Instant, "month_not_ended: when it can be closed"),
         optional("version", COUNT, "program_conflict, version_conflict of an offer: the newest"),

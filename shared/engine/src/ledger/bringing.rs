@@ -82,7 +82,22 @@ impl Ledger {
         found: Found,
         turns: &mut Turns<'q>,
     ) -> Result<(Found, Option<Brought>), Error> {
-        let Some(edge) = self.edge_of(request, act, &found).await? else { return Ok((found, None)) };
+        match self.edge_of(request, act, &found).await? {
+            // Apart, so that what every command waits for stays small.
+            Some(edge) => Box::pin(self.meet(request, act, found, edge, turns)).await,
+            None => Ok((found, None)),
+        }
+    }
+
+    /// Takes both turns, and reads everything again.
+    async fn meet<'q>(
+        &'q self,
+        request: &Request,
+        act: &Act,
+        found: Found,
+        edge: Edge,
+        turns: &mut Turns<'q>,
+    ) -> Result<(Found, Option<Brought>), Error> {
         let Some(referrer) = self.records.reach(edge.referrer).await? else { return Ok((found, None)) };
         let (id, other) = (found.id, referrer.record.member.id);
         if id == other {

@@ -203,7 +203,7 @@ impl Ledger {
             None => Charge::default(),
         };
         let brings = match brought {
-            Some(brought) => self.brings(request, &programmes, brought, &decision).await?,
+            Some(brought) => Box::pin(self.brings(request, &programmes, brought, &decision)).await?,
             None => None,
         };
         Ok(Decided {
@@ -272,10 +272,12 @@ impl Ledger {
         parts.account(counted);
         parts.also(fallen);
         parts.also(shorter);
-        parts.also(self.signalled(id, act.signals(), false).await?);
+        if !act.signals().is_empty() {
+            parts.also(Box::pin(self.signalled(id, act.signals(), false)).await?);
+        }
         if let Some(brings) = brings {
             if parts.len() + brings.len() + 3 > WRITES_MAX && !request.dry_run {
-                self.settle_other_first(request, &brings).await?;
+                Box::pin(self.settle_other_first(request, &brings)).await?;
             }
             brings.write(&mut parts);
         }
