@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
+    codes::film,
     difference::same,
     support::{ADMIN_KEY, Shop},
 };
@@ -81,7 +82,12 @@ async fn writes(shop: &Shop) -> Vec<Write> {
         let merged = shop.ok("POST", &format!("/members/{member}/merge"), double(other)).await;
         merges.push(json!({"merge_id": merged["merge_id"], "reason": "r"}));
     }
+    for id in ["film_1", "film_2"] {
+        shop.ok("PUT", &format!("/offers/{id}"), film(0)).await;
+    }
+    let batch = json!({"batch_id": "b1", "codes": ["A-1", "A-2"]});
     vec![
+        at("/offers/film_1/stock", "/offers/film_2/stock", batch),
         write("/register", person("new"), person("newer")),
         write("/earn-points", order(&member, "B-1", "10"), order(&member, "B-2", "10")),
         write("/earn-points", activity(&member), activity(&other)),

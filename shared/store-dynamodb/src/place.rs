@@ -156,7 +156,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 mod tests {
     use engine::{
         id::{
-            BlockRef, BrandId, CallerId, FriendCode, LinkCodeHash, OrderId, RedemptionId, RedemptionPart,
+            BlockRef, BrandId, CallerId, FriendCode, LinkCodeHash, OfferId, OrderId, RedemptionId, RedemptionPart,
             Reference, RequestHash,
         },
         keys::{self, kind},
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_table_of_partitions() {
-        let cases: [(Key, usize); 16] = [
+        let cases: [(Key, usize); 20] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
             (keys::request(RequestHash([3; 16])), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),
@@ -210,6 +210,7 @@ mod tests {
             (key(&[&b"zf"[..], &ID, &[5; 16]].concat()), 18),
             (key(&[&b"zn"[..], &ID, &[5; 16]].concat()), 18),
             (keys::friend_code(FriendCode([5; 7])), 9),
+            (keys::stock_codes(&OfferId::of_checked("film"), 7), 12),
             (key(b"!unknown"), 1),
             (key(b"z~unknown"), 2),
             (key(b"z"), 1),

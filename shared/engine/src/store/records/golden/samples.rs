@@ -24,7 +24,9 @@ use domain::{
 
 pub(super) use self::{
     entry::entry,
-    offers::{offer, offer_account, offer_version, offers, window, word},
+    offers::{
+        offer, offer_account, offer_version, offers, stock, stock_batch, stock_codes, window, word,
+    },
     person::person,
     referral::{edge, friend_code, member_code, signals},
     staff::staff_change,
