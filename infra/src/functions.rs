@@ -261,8 +261,8 @@ pub const DEPLOYED: &[Deployed] = &[
     },
     Deployed {
         functions: &[&offers::FUNCTION],
-        does: "What brands give their members beyond points, in versions that are never removed.",
-        uses: &[(Programme, Adds)],
+        does: "What brands give their members beyond points, in versions that are never removed; codes of others that offers hand out.",
+        uses: &[(Programme, Adds), (Accounts, Adds)],
         ..ROW
     },
     Deployed {

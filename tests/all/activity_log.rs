@@ -6,6 +6,7 @@ use engine::keys::kind;
 use serde_json::{Value, json};
 
 use crate::{
+    codes::film,
     difference::same,
     support::{Shop, program},
     tidy::root,
@@ -120,6 +121,7 @@ async fn of_the_shop(shop: &Shop) -> Vec<Deed> {
     let saved = with(noted("program.saved", Value::Null), "about", "2");
     let name = json!({"zh": "券", "en": "Coupon"});
     let offer = json!({"brand": "acme", "name": name, "how": "claim", "gives": {"item": {"sku": "cake"}}});
+    let codes = json!({"batch_id": "b1", "codes": ["A-1"]});
     vec![
         ("PUT", "/program".to_owned(), programme.clone(), saved),
         ("PUT", "/program".to_owned(), programme, nothing.clone()),
@@ -132,6 +134,9 @@ async fn of_the_shop(shop: &Shop) -> Vec<Deed> {
         ),
         ("PUT", "/offers/spring".to_owned(), offer, nothing.clone()),
         ("PUT", "/offers/spring".to_owned(), json!({}), nothing.clone()),
+        ("PUT", "/offers/film".to_owned(), film(0), with(noted("offer.saved", "film"), "about", "1")),
+        ("POST", "/offers/film/stock".to_owned(), codes.clone(), with(noted("offer.stocked", "film"), "about", "b1")),
+        ("POST", "/offers/film/stock".to_owned(), codes, nothing.clone()),
         ("POST", format!("/keys/{id}/rotate"), json!({}), noted("key.rotated", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), noted("key.revoked", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), nothing.clone()),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
+    codes::film,
     difference::same,
     support::{ADMIN_KEY, Shop},
 };
@@ -92,10 +93,15 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     }
     let used = |order: &str| json!({"member_id": member, "brand": "acme", "order_id": order,
         "lines": [{"line_id": "1", "quantity": 1, "amount": "5.00"}]});
+    for id in ["film_1", "film_2"] {
+        shop.ok("PUT", &format!("/offers/{id}"), film(0)).await;
+    }
+    let batch = json!({"batch_id": "b1", "codes": ["A-1", "A-2"]});
     vec![
         write("/grants", issue("i-1"), issue("i-2")),
         at(&grants[0], &grants[1], json!({"reason": "r"})),
         write("/use", used("U-1"), used("U-2")),
+        at("/offers/film_1/stock", "/offers/film_2/stock", batch),
         write("/register", person("new"), person("newer")),
         write("/earn-points", order(&member, "B-1", "10"), order(&member, "B-2", "10")),
         write("/earn-points", activity(&member), activity(&other)),

@@ -17,6 +17,7 @@ mod cards;
 mod cli;
 mod client;
 mod coalition;
+mod codes;
 mod cost;
 mod crash;
 mod credit;

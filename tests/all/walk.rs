@@ -277,6 +277,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         r#"{"brand":"acme","name":{"zh":"券","en":"Coupon"},"how":"claim","gives":{"discount":{"percent":"5"}}}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
+    (
+        "POST",
+        "/offers/{offer_of_codes}/stock",
+        r#"{"batch_id":"{n}","codes":["A-1","A-2"]}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
     ("GET", "/activity", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     ("GET", "/keys", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     (
@@ -466,6 +472,10 @@ impl Walk {
             true => self.offer(n).await,
             false => String::new(),
         };
+        let offer_of_codes = match path.is_empty() || path.contains("{offer_of_codes}") {
+            true => self.offer_of_codes(n).await,
+            false => String::new(),
+        };
         let filling = vec![
             ("{double}", double, "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{merge}", merge, "mrg_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
@@ -483,6 +493,7 @@ impl Walk {
             ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
             ("{program}", program.clone(), program),
             ("{offer}", offer, "nothing".to_owned()),
+            ("{offer_of_codes}", offer_of_codes, "nothing".to_owned()),
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];
         (filling, member)

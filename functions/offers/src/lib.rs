@@ -1,5 +1,7 @@
 //! `/offers`: what brands give their members beyond points. Each is a versioned document that is never deleted.
 
+mod stock;
+
 use domain::{
     id::{BrandId, OfferId},
     json::Json,
@@ -62,6 +64,7 @@ pub static FUNCTION: Function = Function {
             problems: &[Code::OfferConflict, Code::InvalidOffer, Code::LimitExceeded],
             ..taking!(OfferDocument<Json> => put)
         },
+        stock::FILL,
     ],
 };
 

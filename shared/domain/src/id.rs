@@ -179,6 +179,8 @@ shop_id! {
     ClaimId;
     /// The staff's name for an issue of an offer, by which it is made once.
     IssueId;
+    /// The staff's name for codes that are put into an offer's stock together, or printed together.
+    BatchId;
 }
 
 #[cfg(test)]

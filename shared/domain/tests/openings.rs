@@ -370,6 +370,7 @@ fn a_grant_is_the_first_state_that_fits() {
         held: None,
         source: How::Issue,
         issued_at: Some(Instant(0)),
+        code: None,
     };
     let held = |until| Some(Held {
         brand: "acme".parse().unwrap(),

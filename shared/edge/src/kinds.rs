@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BadgeId, BlockRef, BrandId, ClaimId, IssueId, OfferId,
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BatchId, BlockRef, BrandId, ClaimId, IssueId, OfferId,
         OrderChannel, OrderId, OrderLineId, RedemptionPart, ReferralCode, RefundId, TierId, UseId,
     },
     json::{Json, Text as JsonText},
@@ -177,7 +177,7 @@ macro_rules! ids {
 }
 
 ids! { Shape::Id; ActivityId BadgeId BlockRef BrandId OfferId ReferralCode TierId }
-ids! { Shape::ShopId; ActivityRef AdjustmentId ClaimId IssueId OrderChannel OrderId OrderLineId RedemptionPart RefundId UseId }
+ids! { Shape::ShopId; ActivityRef AdjustmentId BatchId ClaimId IssueId OrderChannel OrderId OrderLineId RedemptionPart RefundId UseId }
 
 /// An id of the operator's or a shop's, as it is shown. A body holds the id's own type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,5 +1,6 @@
 //! Secrets: what is derived from the master key, what is sealed under it, and random bytes.
 
+mod codes;
 mod lines;
 mod seal;
 mod veil;

@@ -156,7 +156,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 mod tests {
     use engine::{
         id::{
-            BlockRef, BrandId, CallerId, FriendCode, GrantId, LinkCodeHash, OrderId, RedemptionId, RedemptionPart,
+            BlockRef, BrandId, CallerId, FriendCode, GrantId, LinkCodeHash, OfferId, OrderId, RedemptionId, RedemptionPart,
             Reference, RequestHash,
         },
         keys::{self, kind},
@@ -211,6 +211,7 @@ mod tests {
             (key(&[&b"zn"[..], &ID, &[5; 16]].concat()), 18),
             (keys::friend_code(FriendCode([5; 7])), 9),
             (keys::grant_of(GrantId(ID)), 12),
+            (keys::stock_codes(&OfferId::of_checked("film"), 7), 12),
             (key(b"!unknown"), 1),
             (key(b"z~unknown"), 2),
             (key(b"z"), 1),

@@ -39,6 +39,14 @@ impl Walk {
         saved["id"].as_str().unwrap().to_owned()
     }
 
+    /// An offer that hands out codes of others.
+    pub(super) async fn offer_of_codes(&self, n: &str) -> String {
+        let document = json!({"brand": "acme", "name": {"zh": "票", "en": "Ticket"}, "how": "claim",
+            "gives": {"item": {"sku": "film"}}, "stock": {"codes": true}});
+        let saved = self.shop.ok("PUT", &format!("/offers/codes-{n}"), document).await;
+        saved["id"].as_str().unwrap().to_owned()
+    }
+
     /// The merge of somebody into the member.
     pub(super) async fn merge(&self, member: &str) -> String {
         let body = json!({"member_id": self.shop.somebody().await, "reason": "r"});
@@ -57,6 +65,7 @@ pub(super) fn route_of(method: &str, path: &str) -> String {
         .replace("/badges/first_order?reason=r", "/badges/{badge}")
         .replace("{webhook}", "{id}")
         .replace("{offer}", "{id}")
+        .replace("{offer_of_codes}", "{id}")
         .replace("/offers/{n}", "/offers/{id}")
         .replace("/rfr_00000000000000000000000000", "/{id}")
         .replace("/grt_00000000000000000000000000", "/{id}")

@@ -87,6 +87,10 @@ impl Draft<'_> {
             let detail = format!("the offer {} is had by {}", offer.id, offer.how.word());
             return Err(invalid(pointer, "wrong_value", detail).into());
         }
+        if offer.hands_out_codes && told.pieces != 1 {
+            let pointer = if told.by_staff { "/quantity" } else { "/for/quantity" };
+            return Err(invalid(pointer, "wrong_value", "of an offer that hands out codes, 1").into());
+        }
         self.must_be_active()?;
         if !told.by_staff && !self.is_eligible(offer)? {
             return Err(Refusal::NotEligible.into());

@@ -35,6 +35,8 @@ pub struct Grant {
     pub source: How,
     /// When it was issued; of a virtual one never.
     pub issued_at: Option<Instant>,
+    /// The code of somebody else's that it has handed out, sealed.
+    pub code: Option<Vec<u8>>,
 }
 
 /// That a grant is set aside.

@@ -199,7 +199,7 @@ impl Show<'_> {
             until: held.map(|held| held.until).or(given).map(|until| self.instant(until)),
             source: grant.source.into(),
             issued_at: self.maybe(grant.issued_at),
-            code: None,
+            code: grant.code.as_deref().and_then(|sealed| secrets.open_code(&grant.offer, sealed)).map(Text),
         }
     }
 

@@ -14,6 +14,7 @@ mod account;
 mod blocks;
 mod charge;
 mod closing;
+mod codes;
 mod moves;
 pub(crate) mod offers;
 mod stock;
@@ -32,6 +33,8 @@ use crate::{
 pub(crate) use account::{Account, Met};
 pub use blocks::Purchase;
 pub(crate) use charge::Charge;
+pub use codes::CodeBatch;
+pub(crate) use codes::NextCode;
 pub(crate) use stock::Shard;
 pub(crate) use terms::{Moment, Points};
 pub use usage::{Metered, Usage};

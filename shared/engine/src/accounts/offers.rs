@@ -78,7 +78,7 @@ impl Accounts {
 /// What is left of an offer of what all members share; `None` without bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct OfferLeft {
-    /// Pieces that may be issued, in all and today.
+    /// Pieces that may be issued, in all and today, and of codes of others how many are there.
     pub stock: Option<u64>,
     /// Uses, in all and today.
     pub uses: Option<u64>,
@@ -95,7 +95,9 @@ impl Accounts {
         let today = self.programme.timeline()?.newest().zone.day(now).number();
         let account = self.whole_offer_account(&offer.id).await?;
         let Left { uses, budget } = account.left(offer, now, today);
-        Ok(OfferLeft { stock: account.stock_left(&offer.stock, today), uses, budget })
+        let codes = if offer.hands_out_codes { Some(self.codes_left(&offer.id).await?) } else { None };
+        let stock = account.stock_left(&offer.stock, today).into_iter().chain(codes).min();
+        Ok(OfferLeft { stock, uses, budget })
     }
 }
 

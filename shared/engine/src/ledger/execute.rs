@@ -13,7 +13,7 @@ use domain::{
 
 use crate::{
     access::requests::{Request, remember},
-    accounts::Charge,
+    accounts::{Charge, NextCode},
     ledger::{
         Ledger,
         act::{Act, Done},
@@ -47,6 +47,8 @@ struct Decided {
     charge: Charge,
     /// What an offer's account becomes.
     counted: Option<Write>,
+    /// The code of somebody else's that is handed out, and the write by which it is.
+    code: Option<NextCode>,
     /// What becomes of gifts for an order of which nothing remains.
     fallen: Vec<Write>,
     target: Option<Target>,
@@ -216,6 +218,7 @@ impl Ledger {
             decision,
             charge,
             counted,
+            code: gathered.code,
             fallen,
             target,
             brings,
@@ -234,6 +237,7 @@ impl Ledger {
             decision,
             charge,
             counted,
+            code,
             fallen,
             target,
             brings,
@@ -244,6 +248,7 @@ impl Ledger {
         let becomes = Becomes::of(&decision);
         let issued = decision.asked().and_then(|event| event.kind.issued());
         let own_key = act.natural_key.clone().or_else(|| issued.map(|issued| keys::grant(issued.name)));
+        let (code, handed_out) = code.map(|code| (code.sealed, code.taken)).unzip();
         let primary = Primary {
             index: settled_events + decision.before,
             key: own_key.clone(),
@@ -251,6 +256,8 @@ impl Ledger {
             outcome: outcome(&decision),
             blocks: charge.blocks.clone(),
             charged: charge.credit,
+            // A dry run hands nothing out.
+            code: code.filter(|_| !request.dry_run),
         };
         let unnamed =
             || keys::entry(id, loaded.record.member.seq + 1 + (settled_events + decision.before) as u64);
@@ -270,6 +277,7 @@ impl Ledger {
         let entry = parts.member(member);
         parts.account(charge.write);
         parts.account(counted);
+        parts.also(handed_out);
         parts.also(fallen);
         parts.also(shorter);
         if !act.signals().is_empty() {

@@ -15,7 +15,7 @@ use domain::{
 
 use crate::{
     access::requests::Request,
-    accounts::offers::OfferAccount,
+    accounts::{NextCode, offers::OfferAccount},
     ledger::{
         Ledger,
         act::{Done, OfGrant},
@@ -72,6 +72,8 @@ pub(super) struct Gathered {
     stock: Option<u64>,
     grant: Option<Grant>,
     account: Option<OfferAccount>,
+    /// The code of somebody else's that it hands out.
+    pub(super) code: Option<NextCode>,
 }
 
 /// A command on a grant, for the rules.
@@ -104,13 +106,16 @@ fn plain(issued: &GrantIssued, entry: &EntryRecord, kept: &KeptGrant) -> Grant {
         held: kept.held.as_ref().map(|held| held.shown()),
         source: issued.source,
         issued_at: Some(entry.event.at),
+        code: kept.code.clone(),
     }
 }
 
 /// A grant as it was issued; `None` if the entry issues none.
 pub fn as_issued(entry: &EntryRecord) -> Option<Grant> {
     let issued = issued_by(entry)?;
-    Some(Grant { member: entry.member, ..plain(issued, entry, &KeptGrant::default()) })
+    let code = entry.grant.as_deref().and_then(|kept| kept.code.clone());
+    let as_new = KeptGrant { code, ..KeptGrant::default() };
+    Some(Grant { member: entry.member, ..plain(issued, entry, &as_new) })
 }
 
 /// A grant as it was when the other entry took it back; `None` if the one issues none, or the other takes none back.
@@ -262,18 +267,17 @@ impl Ledger {
         }
         let before = issued.iter().filter_map(|(_, entry)| issued_before(entry)).collect();
         let limited = ask.is_limited();
-        if let Some(turns) = turns.filter(|_| limited) {
+        let hands_out = ask.offer.hands_out_codes;
+        if let Some(turns) = turns.filter(|_| limited || hands_out) {
             turns.take(&[Turn::Pool(&keys::offer_account(&ask.offer.id, keys::POOL))]).await;
         }
         let account = self.accounts.offer_account(&ask.offer.id, member.id, limited).await?;
         let zone = self.programme.timeline()?.newest().zone;
         let today = zone.day(request.now).number();
-        // Nothing is handed out before there are codes to hand out.
-        let stock = match ask.offer.hands_out_codes {
-            true => Some(0),
-            false => account.stock_left(&ask.offer.stock, today),
-        };
-        Ok(Ok(Gathered { via: Some(via), before, stock, grant: None, account: Some(account) }))
+        let code = if hands_out { self.accounts.next_code(&ask.offer.id).await? } else { None };
+        let codes = hands_out.then(|| code.as_ref().map_or(0, |code| code.left));
+        let stock = account.stock_left(&ask.offer.stock, today).into_iter().chain(codes).min();
+        Ok(Ok(Gathered { via: Some(via), before, stock, grant: None, account: Some(account), code }))
     }
 
     /// The account that counts what was issued of an offer.

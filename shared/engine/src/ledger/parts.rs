@@ -21,7 +21,7 @@ use crate::{
         id::ContentHash,
         keys,
         reading::Loaded,
-        records::{By, Changed, EntryRecord, KeptOrder, Outcome, encode, encode_member},
+        records::{By, Changed, EntryRecord, KeptGrant, KeptOrder, Outcome, encode, encode_member},
         write::{delete, mark, put, unchanged},
     },
 };
@@ -40,6 +40,8 @@ pub(crate) struct Primary {
     pub(crate) blocks: Points,
     /// Whether its brand's credit was charged.
     pub(crate) charged: bool,
+    /// The code of somebody else's that it hands out, sealed.
+    pub(crate) code: Option<Vec<u8>>,
 }
 
 /// What becomes of a member.
@@ -221,6 +223,7 @@ impl<'a> Parts<'a> {
             balance += event.movement.points();
             let own = part.primary.take_if(|primary| primary.index == index);
             let (is_primary, is_timely) = (own.is_some(), index < part.timely);
+            let code = own.as_ref().and_then(|own| own.code.clone());
             let (natural, content, outcome, blocks, charged) = match own {
                 Some(own) => (own.key, Some(own.content), Some(own.outcome), own.blocks, own.charged),
                 None => (None, None, None, Vec::new(), false),
@@ -239,7 +242,7 @@ impl<'a> Parts<'a> {
                 balance_after: balance,
                 content: content.filter(|_| natural.is_some()),
                 order: event.kind.row().order.map(|order| KeptOrder::new(order, &blocks, charged)),
-                grant: event.kind.issued().map(|_| Box::default()),
+                grant: event.kind.issued().map(|_| Box::new(KeptGrant { code, ..KeptGrant::default() })),
                 event,
                 outcome,
                 cancelled: 0,

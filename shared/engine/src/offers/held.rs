@@ -116,6 +116,7 @@ pub(crate) fn window_as_grant(
         held: held.map(|held| held.shown()),
         source: newest.how,
         issued_at: Some(record.since),
+        code: None,
     }
 }
 

@@ -149,6 +149,7 @@ impl Offers {
                 held: None,
                 source: How::Auto,
                 issued_at: None,
+                code: None,
             });
         }
         Ok(grants)
@@ -236,7 +237,8 @@ impl Offers {
         if !offer.when.is_open(zone, &days, now) {
             return Ok(Some(Closed::NotOpen { opens_at: offer.when.opens_at(zone, &days, now) }));
         }
-        let is_bounded = offer.stock.total.is_some() || offer.stock.per_day.is_some();
+        let is_bounded =
+            offer.hands_out_codes || offer.stock.total.is_some() || offer.stock.per_day.is_some();
         let left = if is_bounded { self.accounts.left_of_offer(offer, now).await?.stock } else { None };
         Ok(left.filter(|left| *left == 0).map(|_| Closed::SoldOut))
     }

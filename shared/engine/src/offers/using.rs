@@ -408,6 +408,7 @@ impl Offers {
             outcome: outcome(&decision),
             blocks: Vec::new(),
             charged: false,
+            code: None,
         };
         let part = MemberPart {
             before: Some(&customer.loaded),

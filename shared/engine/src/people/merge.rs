@@ -89,6 +89,7 @@ impl Side {
             outcome: outcome(decision),
             blocks: Vec::new(),
             charged: false,
+            code: None,
         };
         let events = self.timely.iter().chain(&decision.events).cloned().collect();
         MemberPart {

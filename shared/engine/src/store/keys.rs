@@ -27,6 +27,7 @@ mod named;
 mod offers;
 mod referral;
 mod settlement;
+mod stock;
 mod webhooks;
 
 pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_change, staff_change};
@@ -45,6 +46,7 @@ pub use settlement::{
     settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
     settlements_honoured,
 };
+pub use stock::{StockPart, read_stock, stock, stock_batch, stock_codes};
 
 pub use webhooks::{
     deliveries, deliveries_between, delivery, failing, happened, read_delivery, read_failing, read_retry,
@@ -106,6 +108,8 @@ pub mod kind {
     pub const USE: Kind = Kind::extended(b'x');
     /// What has been issued, used and spent of an offer.
     pub const OFFER_ACCOUNT: Kind = Kind::extended(b'a');
+    /// Codes of others that an offer hands out, sealed.
+    pub const STOCK: Kind = Kind::extended(b'b');
     /// Brands and tiers that have been used.
     pub const USED: Kind = Kind::one(b'u');
     /// What the engine notes for itself.

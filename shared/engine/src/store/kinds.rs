@@ -13,7 +13,7 @@ use super::{
     keys::{self, kind},
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
-        EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, SignalsRecord, StaffChangeRecord, Stored, Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
+        EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, SignalsRecord, StaffChangeRecord, StockBatchRecord, StockCodesRecord, StockRecord, Stored, Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
     },
 };
 
@@ -245,6 +245,13 @@ pub const KINDS: &[Row] = {
         row(kind::USE, "use", Offers, Each, |_| Some(Form::of::<UseRecord>("UseRecord"))).goes(&[Followed]),
         row(kind::OFFER_ACCOUNT, "account of an offer", Accounts, Each, |_| {
             Some(Form::of::<OfferAccountRecord>("OfferAccountRecord"))
+        }),
+        row(kind::STOCK, "codes of others", Accounts, Each, |key| {
+            Some(match keys::read_stock(key)?.1 {
+                keys::StockPart::Pool => Form::of::<StockRecord>("StockRecord"),
+                keys::StockPart::Codes => Form::of::<StockCodesRecord>("StockCodesRecord"),
+                keys::StockPart::Batch => Form::of::<StockBatchRecord>("StockBatchRecord"),
+            })
         }),
         row(kind::PARTNER, "partner", Partners, Together, |_| {
             Some(Form::of::<PartnerRecord>("PartnerRecord"))

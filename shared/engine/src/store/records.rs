@@ -34,6 +34,7 @@ mod request;
 mod second;
 mod settlement;
 mod staff_change;
+mod stock;
 mod third;
 mod used;
 mod values;
@@ -75,6 +76,7 @@ pub use self::{
     referral::{EdgeRecord, FriendCodeRecord, MemberCodeRecord, SIGNALS_MAX, SignalsRecord},
     request::{Answer, Held, Remembered, RequestRecord},
     staff_change::{On, StaffChangeRecord},
+    stock::{StockBatchRecord, StockCodesRecord, StockRecord},
     used::{CouponName, GrantThen, LineBack, UseRecord, UseReturn, UseState},
     values::By,
     webhook::{

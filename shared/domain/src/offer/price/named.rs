@@ -71,6 +71,7 @@ mod tests {
             held: None,
             source: How::Issue,
             issued_at: Some(Instant(0)),
+            code: None,
         }
     }
 

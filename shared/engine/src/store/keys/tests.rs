@@ -4,7 +4,7 @@ use super::*;
 use crate::store::id::{CardHash, SignalHash};
 use domain::{
     event::GrantName,
-    id::{BlockRef, BrandId, OfferId, OrderId, RefundId},
+    id::{BatchId, BlockRef, BrandId, OfferId, OrderId, RefundId},
     time::Month,
 };
 
@@ -191,4 +191,24 @@ fn ids_cannot_run_into_each_other() {
 
 fn named(id: &str) -> BrandId {
     BrandId::of_checked(id)
+}
+
+#[test]
+fn codes_of_others_are_their_offers() {
+    let ids = ["film", "film.two"].map(OfferId::of_checked);
+    for id in &ids {
+        let batch = |name: &str| stock_batch(id, &BatchId::of_checked(name));
+        for (key, part) in [
+            (stock(id), StockPart::Pool),
+            (stock_codes(id, 0), StockPart::Codes),
+            (stock_codes(id, u32::MAX), StockPart::Codes),
+            (batch("b"), StockPart::Batch),
+            (batch("票 1"), StockPart::Batch),
+        ] {
+            assert_eq!(read_stock(&key), Some((id.clone(), part)), "{key:?}");
+        }
+    }
+    for other in [offer(&ids[0]), Key::new(&b"zb"[..]), Key::new(&b"zbfilm"[..]), Key::new(&b"zbfilm\0\x01a"[..])] {
+        assert_eq!(read_stock(&other), None, "{other:?}");
+    }
 }

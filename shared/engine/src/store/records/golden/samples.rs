@@ -26,7 +26,9 @@ use domain::{
 pub(super) use self::{
     entry::entry,
     grants::used,
-    offers::{offer, offer_account, offer_version, offers, window, word},
+    offers::{
+        offer, offer_account, offer_version, offers, stock, stock_batch, stock_codes, window, word,
+    },
     person::person,
     referral::{edge, friend_code, member_code, signals},
     staff::staff_change,
@@ -379,7 +381,7 @@ pub(super) fn link() -> Samples<LinkRecord> {
     samples
 }
 
-fn stock() -> Stock {
+fn account_stock() -> Stock {
     let window = |number, left| Some(Window { number, left });
     Stock {
         windows: [window(20_454, 1_000), None, window(-1, -5), window(24_312, i64::MAX)],
@@ -390,12 +392,12 @@ fn stock() -> Stock {
 }
 
 pub(super) fn account_shard() -> Samples<Shard> {
-    named([("empty", Shard::default()), ("full", Shard { version: 3, stock: stock() })])
+    named([("empty", Shard::default()), ("full", Shard { version: 3, stock: account_stock() })])
 }
 
 pub(super) fn account_pool() -> Samples<Pool> {
     let closed = vec![(24_311, Amount(0)), (24_312, Amount(i128::MIN))];
-    let full = Pool { version: 3, stock: stock(), out: u32::MAX, gathering: true, bought: 7, closed };
+    let full = Pool { version: 3, stock: account_stock(), out: u32::MAX, gathering: true, bought: 7, closed };
     named([("empty", Pool::default()), ("full", full)])
 }
 

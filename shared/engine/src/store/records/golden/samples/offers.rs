@@ -8,10 +8,10 @@ use domain::{
 };
 
 use super::{AT, LONG_AGO, Samples, bys, named, text};
-use crate::store::records::{
+use crate::store::{id::ContentHash, records::{
     By, HeldRecord, OfferAccountRecord, OfferDay, OfferHold, OfferRecord, OfferVersionRecord, OffersRecord,
-    WindowRecord, WordRecord,
-};
+    StockBatchRecord, StockCodesRecord, StockRecord, WindowRecord, WordRecord,
+}};
 
 pub(in super::super) fn offer() -> Samples<OfferRecord> {
     let plain = OfferRecord { version: 1, word: None, number: 0 };
@@ -81,4 +81,21 @@ pub(in super::super) fn offer_account() -> Samples<OfferAccountRecord> {
         holds: vec![hold],
     };
     named([("plain", OfferAccountRecord::default()), ("full", full)])
+}
+
+pub(in super::super) fn stock() -> Samples<StockRecord> {
+    let most = StockRecord { added: u64::MAX, handed_out: 10_000 };
+    named([("plain", StockRecord::default()), ("most", most)])
+}
+
+pub(in super::super) fn stock_codes() -> Samples<StockCodesRecord> {
+    let some = StockCodesRecord { codes: vec![vec![0, 1, 0xff], vec![7; 64]] };
+    named([("none", StockCodesRecord::default()), ("some", some)])
+}
+
+pub(in super::super) fn stock_batch() -> Samples<StockBatchRecord> {
+    let batch = |by| StockBatchRecord { at: AT, by, added: 1_000, content: ContentHash([7; 16]) };
+    let mut samples = named(bys().map(|(name, by)| (name, batch(by))));
+    samples.push((text("long_ago"), StockBatchRecord { at: LONG_AGO, added: u32::MAX, ..batch(By::Time) }));
+    samples
 }
