@@ -135,7 +135,12 @@ async fn of_the_shop(shop: &Shop) -> Vec<Deed> {
         ("PUT", "/offers/spring".to_owned(), offer, nothing.clone()),
         ("PUT", "/offers/spring".to_owned(), json!({}), nothing.clone()),
         ("PUT", "/offers/film".to_owned(), film(0), with(noted("offer.saved", "film"), "about", "1")),
-        ("POST", "/offers/film/stock".to_owned(), codes.clone(), with(noted("offer.stocked", "film"), "about", "b1")),
+        (
+            "POST",
+            "/offers/film/stock".to_owned(),
+            codes.clone(),
+            with(noted("offer.stocked", "film"), "about", "b1"),
+        ),
         ("POST", "/offers/film/stock".to_owned(), codes, nothing.clone()),
         ("POST", format!("/keys/{id}/rotate"), json!({}), noted("key.rotated", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), noted("key.revoked", id.clone())),

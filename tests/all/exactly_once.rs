@@ -91,8 +91,10 @@ async fn writes(shop: &Shop) -> Vec<Write> {
         let issued = shop.ok("POST", "/grants", issue(id)).await;
         grants.push(format!("/grants/{}/revoke", issued["grant"]["id"].as_str().unwrap()));
     }
-    let used = |order: &str| json!({"member_id": member, "brand": "acme", "order_id": order,
-        "lines": [{"line_id": "1", "quantity": 1, "amount": "5.00"}]});
+    let used = |order: &str| {
+        json!({"member_id": member, "brand": "acme", "order_id": order,
+        "lines": [{"line_id": "1", "quantity": 1, "amount": "5.00"}]})
+    };
     for id in ["film_1", "film_2"] {
         shop.ok("PUT", &format!("/offers/{id}"), film(0)).await;
     }

@@ -458,10 +458,9 @@ async fn a_trial_saves_no_offer() {
 #[tokio::test]
 async fn what_nothing_obeys_yet_is_refused() {
     let shop = Shop::usual().await;
-    for (pointer, value) in [
-        ("/referral/friend/offer", json!("cake")),
-        ("/referral/referrer/0/offer", json!("cake")),
-    ] {
+    for (pointer, value) in
+        [("/referral/friend/offer", json!("cake")), ("/referral/referrer/0/offer", json!("cake"))]
+    {
         let mut document = program();
         document["referral"] = json!({"after_days": 14, "min_amount": "50.00", "window_days": 180, "friend": {"points": 1},
             "referrer": [{"from": 1, "points": 1}], "per_month": 20, "brand": "acme"});

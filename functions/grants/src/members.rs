@@ -18,8 +18,7 @@ pub static MEMBERS: Function = Function { name: "members", routes: &[GRANTS, OFF
 /// The words of states.
 const STATES: [&str; 6] = ["revoked", "used", "given", "held", "expired", "granted"];
 
-const SHOP_AND_OWN: Access =
-    Access::keys(&[Role::Storefront, Role::Operator]).and_members(Members::Own);
+const SHOP_AND_OWN: Access = Access::keys(&[Role::Storefront, Role::Operator]).and_members(Members::Own);
 
 answer! {
     /// A page of what a member has of offers.
@@ -136,8 +135,7 @@ async fn offers(api: &Api, call: &Call) -> Result<Answer, Problem> {
         call.query("cursor").map(|cursor| cursor.parse::<OfferId>().map_err(|_| wrong())).transpose()?;
     let id = named(call)?;
 
-    let (open, more) =
-        api.engine.offers().open_to(&call.request, id, after.as_ref(), limit).await?;
+    let (open, more) = api.engine.offers().open_to(&call.request, id, after.as_ref(), limit).await?;
 
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     let at = |at: Option<domain::time::Instant>| OrNull(at.map(|at| At(zone.show(at))));

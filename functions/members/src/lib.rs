@@ -196,7 +196,8 @@ async fn shown(api: &Api, id: MemberId, call: &Call) -> Result<Answer, Problem> 
     let view = api.engine.people().member(id, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
     let etag = api.tag_of(&view.person);
-    let member = Show { programme: programmes.newest(), secrets: &api.secrets }.member(&view, api.viewer(call));
+    let member =
+        Show { programme: programmes.newest(), secrets: &api.secrets }.member(&view, api.viewer(call));
     Ok(Answer::new(200, &member).tagged(etag))
 }
 

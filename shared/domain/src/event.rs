@@ -6,6 +6,7 @@ mod common;
 mod drawn;
 mod ended;
 mod grants;
+mod of_offers;
 mod revision;
 mod row;
 mod told;

@@ -372,11 +372,13 @@ fn a_grant_is_the_first_state_that_fits() {
         issued_at: Some(Instant(0)),
         code: None,
     };
-    let held = |until| Some(Held {
-        brand: "acme".parse().unwrap(),
-        by: HeldBy::Order("A1".parse().unwrap()),
-        until: Instant(until),
-    });
+    let held = |until| {
+        Some(Held {
+            brand: "acme".parse().unwrap(),
+            by: HeldBy::Order("A1".parse().unwrap()),
+            until: Instant(until),
+        })
+    };
     let word = |grant: &Grant, at: i64| grant.state(Instant(at)).word();
     let check = |grant: &Grant, want: &[(i64, &str)]| {
         for (at, want) in want {

@@ -8,8 +8,8 @@ use std::{
     },
 };
 
-use engine::{CouponName, 
-    Engine, Error,
+use engine::{
+    CouponName, Engine, Error,
     id::{CallerId, KeyHash, PartnerKeyId},
     keys,
     records::By,

@@ -7,8 +7,8 @@ use std::ops::Deref;
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BadgeId, BatchId, BlockRef, BrandId, ClaimId, IssueId, OfferId,
-        OrderChannel, OrderId, OrderLineId, RedemptionPart, ReferralCode, RefundId, TierId, UseId,
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BatchId, BlockRef, BrandId, ClaimId, IssueId,
+        OfferId, OrderChannel, OrderId, OrderLineId, RedemptionPart, ReferralCode, RefundId, TierId, UseId,
     },
     json::{Json, Text as JsonText},
     number::{Figure, Quantity, SignedFigure},

@@ -41,10 +41,10 @@ pub use offers::{
     Offers,
     draft::{DraftOrder, NamedGrant},
     evaluation::Evaluated,
-    returning::{ReturnAsk, ReturnDone},
-    using::{NotUsed, UseAsk, UseDone},
     listing::{Closed, GrantsOf, OpenTo, in_state},
     quote::{OfferTag, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
+    returning::{ReturnAsk, ReturnDone},
+    using::{NotUsed, UseAsk, UseDone},
 };
 pub use partners::{
     Partners,

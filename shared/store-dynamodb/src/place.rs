@@ -156,8 +156,8 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 mod tests {
     use engine::{
         id::{
-            BlockRef, BrandId, CallerId, FriendCode, GrantId, LinkCodeHash, OfferId, OrderId, RedemptionId, RedemptionPart,
-            Reference, RequestHash,
+            BlockRef, BrandId, CallerId, FriendCode, GrantId, LinkCodeHash, OrderId, RedemptionId,
+            RedemptionPart, Reference, RequestHash,
         },
         keys::{self, kind},
     };
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_table_of_partitions() {
-        let cases: [(Key, usize); 20] = [
+        let cases: [(Key, usize); 21] = [
             (key(&[&b"d\x05"[..], &[0x80; 8], &ID].concat()), 2),
             (keys::request(RequestHash([3; 16])), 2),
             (key(&[&b"w"[..], &ID, &ID].concat()), 17),

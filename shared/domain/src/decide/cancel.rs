@@ -2,7 +2,10 @@
 
 use super::{Draft, Stop, must_move, share};
 use crate::{
-    event::{Cancelled, EntryKind, Event, Movement, Redemption, RedemptionCancelled, Share, drawn_last, points_drawn},
+    event::{
+        Cancelled, EntryKind, Event, Movement, Redemption, RedemptionCancelled, Share, drawn_last,
+        points_drawn,
+    },
     id::RedemptionId,
     number::{Figure, signed},
     programme::Expiry,

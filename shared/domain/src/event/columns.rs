@@ -3,7 +3,7 @@
 //! Only this file may match some of the reasons why points move and skip the rest; `tests/all/kinds.rs` refuses
 //! any other.
 
-use super::{Cancelled, GrantName, OrderState};
+use super::{Cancelled, GrantName, Order, OrderState, row::Row};
 use crate::{
     id::{
         ActivityId, ActivityRef, BadgeId, BrandId, MemberId, MergeId, OrderId, RedemptionId, RedemptionPart,
@@ -244,4 +244,31 @@ pub struct OrderChange<'a> {
     pub rest_before: Fraction,
     /// What has become of the order.
     pub after: &'a OrderState,
+}
+
+impl<'a> Row<'a> {
+    /// What it left of an order, if it refunded or revised one.
+    pub fn order_change(&self) -> Option<OrderChange<'a>> {
+        let refunded = self.refund.map(|refund| OrderChange {
+            brand: &refund.brand,
+            order_id: &refund.order_id,
+            revision: refund.revision,
+            rest_before: refund.rest_before,
+            after: &refund.after,
+        });
+        refunded.or_else(|| {
+            self.revision.map(|revised| OrderChange {
+                brand: &revised.order.brand,
+                order_id: &revised.order.order_id,
+                revision: revised.revision,
+                rest_before: revised.rest_before,
+                after: &revised.after,
+            })
+        })
+    }
+
+    /// The order as it was told, if it was, at first or anew.
+    pub fn told(&self) -> Option<&'a Order> {
+        self.order.or_else(|| self.revision.map(|revised| &revised.order))
+    }
 }

@@ -8,9 +8,9 @@
 //! outside this file names every kind; `tests/all/kinds.rs` refuses any other.
 
 use super::common::{merge_row, referral_row, tier_row};
-use super::uses::order_of;
+use super::of_offers::{issued_row, revoked_row, use_reversed_row, use_row};
 use super::{
-    BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order, OrderChange,
+    BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order,
     OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep,
 };
 use crate::{
@@ -18,7 +18,6 @@ use crate::{
     id::{BrandId, OrderId},
     member::Status,
     merge::MergedIn,
-    offer::How,
     referral::Rewarded,
 };
 
@@ -62,33 +61,6 @@ pub struct Row<'a> {
     pub for_partners: bool,
     /// What it is told outward as.
     pub told: EventType,
-}
-
-impl<'a> Row<'a> {
-    /// What it left of an order, if it refunded or revised one.
-    pub fn order_change(&self) -> Option<OrderChange<'a>> {
-        let refunded = self.refund.map(|refund| OrderChange {
-            brand: &refund.brand,
-            order_id: &refund.order_id,
-            revision: refund.revision,
-            rest_before: refund.rest_before,
-            after: &refund.after,
-        });
-        refunded.or_else(|| {
-            self.revision.map(|revised| OrderChange {
-                brand: &revised.order.brand,
-                order_id: &revised.order.order_id,
-                revision: revised.revision,
-                rest_before: revised.rest_before,
-                after: &revised.after,
-            })
-        })
-    }
-
-    /// The order as it was told, if it was, at first or anew.
-    pub fn told(&self) -> Option<&'a Order> {
-        self.order.or_else(|| self.revision.map(|revised| &revised.order))
-    }
 }
 
 impl EntryKind {
@@ -478,91 +450,10 @@ impl EntryKind {
                 for_partners: true,
                 told: EventType::ActivityReversed,
             },
-            EntryKind::GrantIssued(issued) => Row {
-                word: "grant",
-                brand: Some(&issued.brand),
-                order_id: issued.order_id.as_ref(),
-                redemption: None,
-                order: None,
-                activity: None,
-                refund: None,
-                revision: None,
-                badge: None,
-                tier: None,
-                brought: None,
-                moves: match (issued.source, issued.is_used) {
-                    (How::Buy, _) => Moves::Honoured,
-                    // What gives points does so as if its brand had, outside of limits, blocks and credit.
-                    (_, true) => Moves::ByHand { billed: true },
-                    (_, false) => Moves::Nothing,
-                },
-                granted: None,
-                reverses: None,
-                once: Some(Once::Grant(issued.name)),
-                is_activity: issued.source == How::Buy,
-                for_partners: true,
-                told: EventType::GrantIssued,
-            },
-            EntryKind::GrantRevoked(revoked) => Row {
-                word: "revoke",
-                brand: Some(&revoked.brand),
-                order_id: None,
-                redemption: None,
-                order: None,
-                activity: None,
-                refund: None,
-                revision: None,
-                badge: None,
-                tier: None,
-                brought: None,
-                moves: revoked.price.map_or(Moves::Nothing, Moves::GivenBack),
-                granted: None,
-                reverses: revoked.price.map(|_| Reversed::Grant(revoked.name)),
-                once: Some(Once::GrantRevoked(revoked.name)),
-                is_activity: false,
-                for_partners: true,
-                told: EventType::GrantRevoked,
-            },
-            EntryKind::OfferUsed(used) => Row {
-                word: "use",
-                brand: Some(&used.brand),
-                order_id: order_of(&used.by),
-                redemption: None,
-                order: None,
-                activity: None,
-                refund: None,
-                revision: None,
-                badge: None,
-                tier: None,
-                brought: None,
-                moves: Moves::Nothing,
-                granted: None,
-                reverses: None,
-                once: None,
-                is_activity: false,
-                for_partners: true,
-                told: EventType::GrantUsed,
-            },
-            EntryKind::UseReversed(back) => Row {
-                word: "reverse_use",
-                brand: Some(&back.brand),
-                order_id: order_of(&back.by),
-                redemption: None,
-                order: None,
-                activity: None,
-                refund: None,
-                revision: None,
-                badge: None,
-                tier: None,
-                brought: None,
-                moves: Moves::Nothing,
-                granted: None,
-                reverses: None,
-                once: None,
-                is_activity: false,
-                for_partners: true,
-                told: EventType::GrantReturned,
-            },
+            EntryKind::GrantIssued(issued) => issued_row(issued),
+            EntryKind::GrantRevoked(revoked) => revoked_row(revoked),
+            EntryKind::OfferUsed(used) => use_row(used),
+            EntryKind::UseReversed(back) => use_reversed_row(back),
             EntryKind::MergedIn(_) | EntryKind::MergedAway(_) => merge_row(EventType::MemberMerged),
             EntryKind::PartedFrom(_) | EntryKind::Parted(_) => merge_row(EventType::MemberUnmerged),
             EntryKind::PointsRestored => Row {

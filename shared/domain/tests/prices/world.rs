@@ -252,7 +252,15 @@ impl World {
         let per_day = newest.uses.per_day.map(|most| most.get().saturating_sub(of_today));
         let spent: u64 = self.taken(id).map(|(_, taken)| taken.amount).sum();
         let budget = newest.budget.map(|budget| Money(budget.0.saturating_sub(spent)));
-        Judged { offer, fits, member, held: None, opens, uses: [total, per_day].into_iter().flatten().min(), budget }
+        Judged {
+            offer,
+            fits,
+            member,
+            held: None,
+            opens,
+            uses: [total, per_day].into_iter().flatten().min(),
+            budget,
+        }
     }
 
     /// A grant as a coupon, and its place.

@@ -4,8 +4,8 @@
 use domain::{
     event::{BadgeStep, EntryKind, MergeStep, Redemption, Row, Share, TierCause},
     id::{
-        ActivityId, ActivityRef, BadgeId, BrandId, GrantId, MergeId, OfferId, OrderId, RedemptionId, RedemptionPart,
-        TierId,
+        ActivityId, ActivityRef, BadgeId, BrandId, GrantId, MergeId, OfferId, OrderId, RedemptionId,
+        RedemptionPart, TierId,
     },
     member::{Member, MemberId},
 };
@@ -334,9 +334,11 @@ impl Show<'_> {
                 Details { reason: issued.reason.as_deref(), offer: Some(&issued.offer), ..Details::default() }
             }
             EntryKind::OfferUsed(_) | EntryKind::UseReversed(_) => Details::default(),
-            EntryKind::GrantRevoked(revoked) => {
-                Details { reason: revoked.reason.as_deref(), offer: Some(&revoked.offer), ..Details::default() }
-            }
+            EntryKind::GrantRevoked(revoked) => Details {
+                reason: revoked.reason.as_deref(),
+                offer: Some(&revoked.offer),
+                ..Details::default()
+            },
             EntryKind::PointsRedeemed { part, .. } => Details { part: part.as_ref(), ..Details::default() },
         }
     }

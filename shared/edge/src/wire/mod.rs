@@ -29,7 +29,7 @@ pub use done::{Adjusted, Earned, FriendsReferral, OfEntry, Redeemed, ReferralWor
 pub use engine::id::RequestId;
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use event::{Event, PartnerEvent};
-pub use grant::{Granted, GrantIssued, GrantRevoked, GrantShown, GrantSource, GrantState, GrantTakenBack};
+pub use grant::{GrantIssued, GrantRevoked, GrantShown, GrantSource, GrantState, GrantTakenBack, Granted};
 pub use kept::{HeldCard, Kept, LastChange, SpentCode};
 pub use member::{
     AbsorbedMember, ConsentWord, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge,
@@ -42,8 +42,8 @@ pub use priced::{
     AppliedOffer, BlockedLine, Earns, LineDiscount, Priced, PricedDelivery, PricedLine, ReasonWord,
     UnitsAtPrice, UsablePoints,
 };
-pub use used::{OrderUsed, UseReturned, UseWord};
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
+pub use used::{OrderUsed, UseReturned, UseWord};
 
 use crate::{At, OrNull, Secrets, Ulid};
 

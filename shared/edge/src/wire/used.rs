@@ -126,7 +126,8 @@ impl Api {
     /// # Panics
     /// There is no programme: whoever has used something has one.
     pub fn used(&self, done: &UseDone) -> Answer {
-        let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
+        let programmes =
+            self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
         let show = Show { programme: programmes.newest(), secrets: &self.secrets };
         let names = self.shown_names(&done.record.names);
         let Priced { lines, offers, coupons, delivery, total, saved } =
@@ -156,7 +157,8 @@ impl Api {
     /// # Panics
     /// There is no programme: whoever has used something has one.
     pub fn use_returned(&self, done: &ReturnDone) -> Answer {
-        let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
+        let programmes =
+            self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
         let show = Show { programme: programmes.newest(), secrets: &self.secrets };
         let (part, entry) = match done {
             ReturnDone::Released => {

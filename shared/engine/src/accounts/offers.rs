@@ -132,7 +132,13 @@ impl OfferAccount {
     }
 
     /// The same, once these are changed.
-    pub(crate) fn left_after(&self, changes: &[UseChange], offer: &Offer, now: Instant, today: DayNumber) -> Left {
+    pub(crate) fn left_after(
+        &self,
+        changes: &[UseChange],
+        offer: &Offer,
+        now: Instant,
+        today: DayNumber,
+    ) -> Left {
         let mut record = self.own.value.clone();
         // What is held no longer counts, and so is not let go a second time.
         record.holds.retain(|hold| hold.counts(now));
@@ -317,7 +323,11 @@ mod tests {
     fn what_is_left_is_the_least_of_what_limits_leave() {
         let day = |day, issued| OfferDay { day: DayNumber(day), issued, used: 0 };
         let own = OfferAccountRecord { issued: 3, days: vec![day(7, 1)], ..OfferAccountRecord::default() };
-        let others = OfferAccountRecord { issued: 2, days: vec![day(6, 1), day(7, 1)], ..OfferAccountRecord::default() };
+        let others = OfferAccountRecord {
+            issued: 2,
+            days: vec![day(6, 1), day(7, 1)],
+            ..OfferAccountRecord::default()
+        };
         let account = account(own, others);
         for (total, per_day, today, want) in [
             (None, None, 7, None),
@@ -339,8 +349,11 @@ mod tests {
         let at = |minutes: i64, millis: i64| Instant(minutes * MINUTE_MILLIS + millis);
         let took = |uses| Took { uses, amount: Money(uses * 100), day: DayNumber(7) };
         let mut record = OfferAccountRecord::default();
-        for change in [UseChange::Take(took(1)), UseChange::Hold(took(2), at(10, 0)), UseChange::Hold(took(3), at(10, 0))]
-        {
+        for change in [
+            UseChange::Take(took(1)),
+            UseChange::Hold(took(2), at(10, 0)),
+            UseChange::Hold(took(3), at(10, 0)),
+        ] {
             record.change(change);
         }
         let counted = |record: &OfferAccountRecord, now| {

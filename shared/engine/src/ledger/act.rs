@@ -4,8 +4,8 @@
 use domain::{
     decide::{Adjust, Ask, Command, EarnActivity, EarnOrder, IssueBadge, Redeem, SetStatus, TakeBadge},
     id::{
-        ActivityId, ActivityRef, AdjustmentId, BadgeId, BrandId, GrantId, OrderId, RedemptionId, RedemptionPart,
-        RefundId,
+        ActivityId, ActivityRef, AdjustmentId, BadgeId, BrandId, GrantId, OrderId, RedemptionId,
+        RedemptionPart, RefundId,
     },
     member::{Member, MemberId, Status},
     number::Figure,

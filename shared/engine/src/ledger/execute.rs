@@ -194,12 +194,11 @@ impl Ledger {
         };
         let of_grant = gathered.command(act.of_grant(), entry, id)?;
         let command = act.command(entry, of_grant.as_ref())?;
-        let decision =
-            self.decided(context, &loaded, target.as_ref(), (&settled, &timely), &command).await?;
-        let counted = decision.asked().and_then(|event| {
-            gathered.counted(&event.kind, event.today, target.as_ref())
-        });
-        let (decision, fallen) = self.with_gifts(&context, decision, (&loaded, timely.len()), target.as_ref()).await?;
+        let decision = self.decided(context, &loaded, target.as_ref(), (&settled, &timely), &command).await?;
+        let counted =
+            decision.asked().and_then(|event| gathered.counted(&event.kind, event.today, target.as_ref()));
+        let (decision, fallen) =
+            self.with_gifts(&context, decision, (&loaded, timely.len()), target.as_ref()).await?;
         let charge = match &met {
             Some(met) => self.accounts.charge(met, entry, &decision, request.dry_run, look, turns).await?,
             None => Charge::default(),
@@ -241,8 +240,7 @@ impl Ledger {
             fallen,
             target,
             brings,
-        } =
-            decided;
+        } = decided;
         let id = decision.member.id;
         let settled_events = timely.len();
         let becomes = Becomes::of(&decision);

@@ -191,7 +191,12 @@ impl Gathered {
     }
 
     /// What the account becomes by what was decided, if it counts that.
-    pub(super) fn counted(&self, issued: &EntryKind, today: DayNumber, target: Option<&Target>) -> Option<Write> {
+    pub(super) fn counted(
+        &self,
+        issued: &EntryKind,
+        today: DayNumber,
+        target: Option<&Target>,
+    ) -> Option<Write> {
         let account = self.account.as_ref()?;
         if let Some(issued) = issued.issued() {
             return Some(account.issue(issued.pieces, today));
@@ -235,7 +240,11 @@ impl Ledger {
     }
 
     /// The entries of all that the member, and all it has absorbed, was issued of an offer, by name.
-    pub(crate) async fn issued_of(&self, member: &Member, number: u16) -> Result<Vec<(Key, EntryRecord)>, Error> {
+    pub(crate) async fn issued_of(
+        &self,
+        member: &Member,
+        number: u16,
+    ) -> Result<Vec<(Key, EntryRecord)>, Error> {
         let mut issued = Vec::new();
         for holder in family(member) {
             for (key, record) in self.records.scan_all(keys::grants_of_offer(holder, number)).await? {
@@ -281,7 +290,11 @@ impl Ledger {
     }
 
     /// The account that counts what was issued of an offer.
-    pub(super) async fn account_of_issued(&self, offer: &OfferId, id: MemberId) -> Result<OfferAccount, Error> {
+    pub(super) async fn account_of_issued(
+        &self,
+        offer: &OfferId,
+        id: MemberId,
+    ) -> Result<OfferAccount, Error> {
         let newest = self.programme.offers().await?.offer(offer).cloned();
         let limited = newest.is_some_and(|newest| is_limited(&newest.stock));
         self.accounts.offer_account(offer, id, limited).await
@@ -295,9 +308,9 @@ impl Ledger {
         issued: &[(Key, EntryRecord)],
     ) -> Result<Option<Done>, Error> {
         let Some(name) = &ask.asked_as else { return Ok(None) };
-        let known = issued.iter().find(|(_, entry)| {
-            issued_by(entry).is_some_and(|issued| issued.asked_as.as_ref() == Some(name))
-        });
+        let known = issued
+            .iter()
+            .find(|(_, entry)| issued_by(entry).is_some_and(|issued| issued.asked_as.as_ref() == Some(name)));
         let Some((key, entry)) = known else { return Ok(None) };
         if entry.content != Some(request.content) {
             return Err(Refusal::IdConflict.into());
@@ -319,7 +332,9 @@ impl Ledger {
     ) -> Result<Result<Gathered, Done>, Error> {
         let entry = target.map(|target| &target.entry).ok_or(Refusal::GrantNotFound)?;
         let issued = issued_by(entry).ok_or(Refusal::GrantNotFound)?;
-        if let (Revoke::Staff(_), Some(KeptGrant { revoked: Some(by), .. })) = (revoke, entry.grant.as_deref()) {
+        if let (Revoke::Staff(_), Some(KeptGrant { revoked: Some(by), .. })) =
+            (revoke, entry.grant.as_deref())
+        {
             let by = Key::new(by.clone());
             let done = self.records.entry_at(&by).await?.ok_or(Unreadable { key: by.clone() })?;
             self.commit_remembered(request, Remembered::Entry(by.as_bytes().to_vec())).await?;

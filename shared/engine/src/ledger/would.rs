@@ -36,14 +36,8 @@ impl Ledger {
         now: Instant,
     ) -> Result<WouldEarn, Error> {
         let programmes = self.programme.timeline_of(&loaded.record.member).await?;
-        let context = Context {
-            programmes: &programmes,
-            now,
-            person,
-            history: None,
-            any_age: false,
-            bringing: None,
-        };
+        let context =
+            Context { programmes: &programmes, now, person, history: None, any_age: false, bringing: None };
         let command = Command::EarnOrder(order);
         let decided = self.decided(context, loaded, None, (settled, timely), &command).await;
         let decision = match decided {

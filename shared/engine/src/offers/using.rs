@@ -42,9 +42,7 @@ use crate::{
         Key, Version, Write,
         error::{Error, until_settled},
         keys,
-        records::{
-            Answer as Kept, CouponName, EntryRecord, Remembered, UseRecord, UseState, WindowRecord,
-        },
+        records::{Answer as Kept, CouponName, EntryRecord, Remembered, UseRecord, UseState, WindowRecord},
         turns::{Turn, Turns},
         write::{put, unchanged},
     },
@@ -320,12 +318,8 @@ impl Offers {
         let shelf = self.programme.offers().await?;
         let mut changes = Changes::default();
         self.read_taken(&mut changes, &held.taken).await?;
-        let revoked: HashSet<_> = held
-            .taken
-            .iter()
-            .filter_map(|taken| taken.grant)
-            .filter(|id| changes.is_revoked(*id))
-            .collect();
+        let revoked: HashSet<_> =
+            held.taken.iter().filter_map(|taken| taken.grant).filter(|id| changes.is_revoked(*id)).collect();
         if !revoked.is_empty() {
             return Ok(Err(NotUsed::revoked(&held, &revoked)));
         }
@@ -556,9 +550,8 @@ fn takes(
             continue;
         }
         let place = told.coupon.and_then(|coupon| priced.places.get(coupon).copied().flatten());
-        let issued = place.filter(|place| {
-            matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..)))
-        });
+        let issued =
+            place.filter(|place| matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..))));
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let (grant, pieces) = match issued {
             Some(place) => (scene.holdings.grants[place].id, small(uses)),

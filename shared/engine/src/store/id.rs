@@ -29,7 +29,7 @@ impl CallerId {
     }
 }
 
-pub use domain::id::{BlockRef, BrandId, GrantId, OrderId, RedemptionId, RedemptionPart};
+pub use domain::id::{BlockRef, BrandId, GrantId, OfferId, OrderId, RedemptionId, RedemptionPart};
 
 domain::bytes_id! {
     /// The id of a partner's signing key, by which requests name it.

@@ -13,7 +13,12 @@ use super::{
     keys::{self, kind},
     records::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
-        EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord, MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, SignalsRecord, StaffChangeRecord, StockBatchRecord, StockCodesRecord, StockRecord, Stored, Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
+        EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord,
+        MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord,
+        OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord,
+        PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord,
+        Shard, SignalsRecord, StaffChangeRecord, StockBatchRecord, StockCodesRecord, StockRecord, Stored,
+        Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
     },
 };
 

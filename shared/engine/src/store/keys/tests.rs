@@ -164,8 +164,10 @@ fn offers_sort_by_id_and_their_versions_by_number_and_read_back() {
 
 #[test]
 fn grants_stand_with_their_member_and_sort_by_offer_window_and_number() {
-    let name = |byte, offer, window, number| GrantName { holder: MemberId([byte; 16]), offer, window, number };
-    let places = [(1, 0, 0), (1, 0, 1), (1, 0, 255), (1, 2_026, 1), (1, 740_000, 200), (2, 0, 1), (2_000, 7, 0)];
+    let name =
+        |byte, offer, window, number| GrantName { holder: MemberId([byte; 16]), offer, window, number };
+    let places =
+        [(1, 0, 0), (1, 0, 1), (1, 0, 255), (1, 2_026, 1), (1, 740_000, 200), (2, 0, 1), (2_000, 7, 0)];
     let keys = places.map(|(offer, window, number)| grant(name(7, offer, window, number)));
     assert!(keys.is_sorted());
     let within = |range: Range, key: &Key| range.from <= *key && *key < range.to;
@@ -208,7 +210,9 @@ fn codes_of_others_are_their_offers() {
             assert_eq!(read_stock(&key), Some((id.clone(), part)), "{key:?}");
         }
     }
-    for other in [offer(&ids[0]), Key::new(&b"zb"[..]), Key::new(&b"zbfilm"[..]), Key::new(&b"zbfilm\0\x01a"[..])] {
+    for other in
+        [offer(&ids[0]), Key::new(&b"zb"[..]), Key::new(&b"zbfilm"[..]), Key::new(&b"zbfilm\0\x01a"[..])]
+    {
         assert_eq!(read_stock(&other), None, "{other:?}");
     }
 }

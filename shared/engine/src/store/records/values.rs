@@ -1,11 +1,12 @@
 //! Values that records of several kinds hold.
 
 use domain::{
+    event::GrantName,
     id::{
         ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, GrantId, MemberId, MergeId, OfferId,
-        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, RefundId, TierId, UseId,
+        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, RefundId, TierId,
+        UseId,
     },
-    event::GrantName,
     number::{Amount, Fraction, Money, Quantity},
     offer::How,
     settlement::SignedMoney,

@@ -26,9 +26,7 @@ use domain::{
 pub(super) use self::{
     entry::entry,
     grants::used,
-    offers::{
-        offer, offer_account, offer_version, offers, stock, stock_batch, stock_codes, window, word,
-    },
+    offers::{offer, offer_account, offer_version, offers, stock, stock_batch, stock_codes, window, word},
     person::person,
     referral::{edge, friend_code, member_code, signals},
     staff::staff_change,

@@ -2,7 +2,8 @@
 
 use domain::{
     event::{
-        Cancelled, EntryKind, GrantIssued, GrantName, GrantRevoked, OfferGiven, OfferTaken, OfferUsed, UseReversed,
+        Cancelled, EntryKind, GrantIssued, GrantName, GrantRevoked, OfferGiven, OfferTaken, OfferUsed,
+        UseReversed,
     },
     id::{BrandId, GrantId, OfferId, OrderId, OrderLineId, RefundId, UseId},
     number::{Money, Quantity},
@@ -59,7 +60,11 @@ pub(super) fn kinds() -> Vec<(&'static str, EntryKind)> {
                 by: HeldBy::Use(UseId::of_checked("u-1")),
                 refund_id: Some(RefundId::of_checked("R-1")),
                 is_whole: true,
-                back: vec![OfferGiven { offer: OfferId::of_checked("15-off"), version: 2, amount: Money(1_500) }],
+                back: vec![OfferGiven {
+                    offer: OfferId::of_checked("15-off"),
+                    version: 2,
+                    amount: Money(1_500),
+                }],
                 restored: vec![taken()],
             })),
         ),
@@ -163,7 +168,10 @@ fn answer() -> Answer {
         coupons: vec![
             told(Some(0), Outcome::Taken { base: Money(5_800), amount: Money(900), trimmed: true }),
             told(Some(1), Outcome::Pieces { quantity: 3 }),
-            told(Some(2), Outcome::Not(Reason::BelowMinimum { missing: Some(Money(7)), missing_quantity: None })),
+            told(
+                Some(2),
+                Outcome::Not(Reason::BelowMinimum { missing: Some(Money(7)), missing_quantity: None }),
+            ),
             Told { offer: None, coupon: Some(3), outcome: Outcome::Not(Reason::CodeNotUsable) },
         ],
         delivery: Some(Delivery { amount: Money(999), discounts: vec![share(None)], net: Money(99) }),

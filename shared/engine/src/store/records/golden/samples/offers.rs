@@ -8,10 +8,13 @@ use domain::{
 };
 
 use super::{AT, LONG_AGO, Samples, bys, named, text};
-use crate::store::{id::ContentHash, records::{
-    By, HeldRecord, OfferAccountRecord, OfferDay, OfferHold, OfferRecord, OfferVersionRecord, OffersRecord,
-    StockBatchRecord, StockCodesRecord, StockRecord, WindowRecord, WordRecord,
-}};
+use crate::store::{
+    id::ContentHash,
+    records::{
+        By, HeldRecord, OfferAccountRecord, OfferDay, OfferHold, OfferRecord, OfferVersionRecord,
+        OffersRecord, StockBatchRecord, StockCodesRecord, StockRecord, WindowRecord, WordRecord,
+    },
+};
 
 pub(in super::super) fn offer() -> Samples<OfferRecord> {
     let plain = OfferRecord { version: 1, word: None, number: 0 };
