@@ -8,6 +8,7 @@ use domain::{
     event::{GrantName, OfferTaken, OfferUsed},
     id::MemberId,
     member::Status,
+    number::Money,
     offer::{
         Gives, How, Offer,
         grant::HeldBy,
@@ -434,6 +435,7 @@ impl Offers {
             }
             None => Holdings::default(),
         };
+        holdings.own = Some((ask.draft.brand.clone(), ask.by.clone()));
         if let Some((known, _)) = &attempt.known
             && let UseState::Held { until } = known.state
         {
@@ -556,6 +558,7 @@ fn takes(
             continue;
         }
         let place = told.coupon.and_then(|coupon| priced.places.get(coupon).copied().flatten());
+        let printed = told.coupon.and_then(|coupon| priced.printed.get(coupon).copied().flatten());
         let issued = place.filter(|place| {
             matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..)))
         });
@@ -568,7 +571,21 @@ fn takes(
             },
         };
         let (offer, version) = (id.clone(), *version);
-        taken.push(OfferTaken { offer, version, grant, pieces, uses, amount });
+        let own = OfferTaken { offer, version, grant, pieces, uses, amount };
+        // A code counts its uses itself, beside what the member has in its window.
+        taken.extend(printed.map(|code| match own.grant {
+            None => OfferTaken { grant: Some(code.id()), pieces: small(uses), ..own.clone() },
+            Some(_) => OfferTaken {
+                grant: Some(code.id()),
+                pieces: small(uses),
+                uses: 0,
+                amount: Money(0),
+                ..own.clone()
+            },
+        }));
+        if printed.is_none() || own.grant.is_some() {
+            taken.push(own);
+        }
     }
     (taken, windows)
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     id::{
-        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, GrantId, MemberId, MergeId, OfferId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BatchId, BlockRef, BrandId, GrantId, MemberId, MergeId, OfferId,
         OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, RefundId, TierId, UseId,
     },
     event::GrantName,
@@ -75,7 +75,7 @@ macro_rules! text {
 }
 
 text! {
-    ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
+    ActivityId ActivityRef BadgeId BalanceId BatchId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
     ReferralCode RefundId TierId UseId
 }
 

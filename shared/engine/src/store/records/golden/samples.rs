@@ -25,7 +25,8 @@ use domain::{
 pub(super) use self::{
     entry::entry,
     offers::{
-        offer, offer_account, offer_version, offers, stock, stock_batch, stock_codes, window, word,
+        offer, offer_account, offer_version, offers, printed, printed_code, printed_used,
+        stock, stock_batch, stock_codes, window, word,
     },
     person::person,
     referral::{edge, friend_code, member_code, signals},
