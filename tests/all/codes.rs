@@ -72,7 +72,8 @@ async fn codes_are_handed_out_in_order_until_none_is_left() {
     assert_eq!(left(&shop).await, 0);
     assert_eq!(shop.show(&member).await["points"]["available"].as_u64().unwrap(), before - 222);
     let held = shop.ok("GET", &format!("/members/{member}/grants?limit=200"), Value::Null).await;
-    let held = held["grants"].as_array().unwrap().iter().map(|grant| grant["code"].as_str().unwrap().to_owned());
+    let held =
+        held["grants"].as_array().unwrap().iter().map(|grant| grant["code"].as_str().unwrap().to_owned());
     assert_eq!(held.collect::<Vec<_>>(), codes(0, 111));
 }
 
@@ -91,12 +92,21 @@ async fn what_is_put_in_is_checked() {
         ("/offers/film/stock", two.clone(), "200", vec![]),
         ("/offers/film/stock", two.clone(), "200", vec![]),
         ("/offers/film/stock", batch("b1", &codes(0, 3)), "409 id_conflict", vec![]),
-        ("/offers/film/stock", json!({"batch_id": "b2", "codes": ["A", "B", "A"]}), "422 invalid_field", vec!["/codes/2 duplicate"]),
+        (
+            "/offers/film/stock",
+            json!({"batch_id": "b2", "codes": ["A", "B", "A"]}),
+            "422 invalid_field",
+            vec!["/codes/2 duplicate"],
+        ),
         ("/offers/film/stock", batch("b2", &[]), "422 invalid_field", vec!["/codes too_short"]),
         ("/offers/film/stock", batch("b2", &codes(0, 1_001)), "422 invalid_field", vec!["/codes too_long"]),
     ] {
         let reply = shop.call("POST", path, body.clone()).await;
-        assert_eq!((reply.verdict().as_str(), reply.faults()), (want, faults.iter().map(ToString::to_string).collect()), "{path} {body}");
+        assert_eq!(
+            (reply.verdict().as_str(), reply.faults()),
+            (want, faults.iter().map(ToString::to_string).collect()),
+            "{path} {body}"
+        );
     }
     assert_eq!(left(&shop).await, 2);
     // One piece alone; a dry run hands nothing out, and staff may.
@@ -104,9 +114,7 @@ async fn what_is_put_in_is_checked() {
     two_pieces["for"]["quantity"] = json!(2);
     let reply = shop.refused("422 invalid_field", "POST", "/redeem", two_pieces).await;
     assert_eq!(reply.faults(), ["/for/quantity wrong_value"]);
-    let issue = |dry_run: bool, quantity: u32| {
-        json!({"member_id": member, "offer": "film", "reason": "r", "quantity": quantity, "dry_run": dry_run})
-    };
+    let issue = |dry_run: bool, quantity: u32| json!({"member_id": member, "offer": "film", "reason": "r", "quantity": quantity, "dry_run": dry_run});
     let dry = shop.ok("POST", "/grants", issue(true, 1)).await;
     assert_eq!((&dry["grant"]["code"], left(&shop).await), (&Value::Null, json!(2)));
     let reply = shop.refused("422 invalid_field", "POST", "/grants", issue(false, 2)).await;
@@ -190,7 +198,12 @@ async fn no_code_is_stored_in_the_clear() {
 async fn printed(shop: &Shop, id: &str, count: usize, quantity: u32) -> Vec<String> {
     let body = json!({"count": count, "batch_id": id, "quantity": quantity});
     let reply = shop.call("POST", "/offers/paper/codes", body).await;
-    assert_eq!((reply.status, reply.header("content-type").starts_with("text/csv")), (200, true), "{}", reply.body);
+    assert_eq!(
+        (reply.status, reply.header("content-type").starts_with("text/csv")),
+        (200, true),
+        "{}",
+        reply.body
+    );
     let text = std::str::from_utf8(&reply.bytes).unwrap();
     let mut lines = text.lines().map(str::to_owned);
     assert_eq!(lines.next().as_deref(), Some("code"));

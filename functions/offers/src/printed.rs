@@ -13,8 +13,8 @@ use domain::{
     time::Zone,
 };
 use edge::{
-    Access, Answer, Api, At, Call, Code, Id, Kind, List, Method, Notes, OrNull, Problem, Role, Route, Text, Whole,
-    answer, asking, body, taking, wire,
+    Access, Answer, Api, At, Call, Code, Id, Kind, List, Method, Notes, OrNull, Problem, Role, Route, Text,
+    Whole, answer, asking, body, taking, wire,
 };
 use engine::{PrintRun, records::PrintedBatch};
 
@@ -124,7 +124,11 @@ async fn named(api: &Api, call: &Call) -> Result<(Arc<Offer>, u16), Problem> {
 async fn print(api: &Api, call: &Call, body: PrintCodes) -> Result<Answer, Problem> {
     let (offer, number) = named(api, call).await?;
     if offer.how != How::Code {
-        return Err(Problem::field("/count", "wrong_value", "none: only an offer that is had by codes has any"));
+        return Err(Problem::field(
+            "/count",
+            "wrong_value",
+            "none: only an offer that is had by codes has any",
+        ));
     }
     let small = |whole: i64| u32::try_from(whole).unwrap_or(1);
     let quantity = body.quantity.map_or(1, |quantity| small(quantity.0));

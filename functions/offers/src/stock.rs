@@ -6,7 +6,8 @@ use domain::{
     shape::Fault,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Kind, List, Method, Notes, Problem, Role, Route, Text, answer, body, taking,
+    Access, Answer, Api, Call, Code, Kind, List, Method, Notes, Problem, Role, Route, Text, answer, body,
+    taking,
 };
 use engine::CodeBatch;
 
@@ -47,7 +48,11 @@ async fn fill(api: &Api, call: &Call, body: FillStock) -> Result<Answer, Problem
     let foreign = |own| call.caller.brand.as_ref().is_some_and(|bound| bound != own);
     let offer = shelf.offer(&id).filter(|offer| !foreign(&offer.brand)).ok_or(Refusal::OfferNotFound)?;
     if !offer.hands_out_codes {
-        return Err(Problem::field("/codes", "wrong_value", "none: the offer's stock has no codes of others"));
+        return Err(Problem::field(
+            "/codes",
+            "wrong_value",
+            "none: the offer's stock has no codes of others",
+        ));
     }
     let List(codes) = body.codes;
     let twice = twice(&codes);

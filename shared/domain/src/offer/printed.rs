@@ -84,7 +84,10 @@ mod tests {
                 for index in [0, 1, CODES_MAX - 1] {
                     let code = Printed { offer, batch, index };
                     assert!(code.bits() < 1 << CODE_BITS);
-                    assert_eq!((Printed::of_bits(code.bits()), Printed::of_id(code.id())), (Some(code), Some(code)));
+                    assert_eq!(
+                        (Printed::of_bits(code.bits()), Printed::of_id(code.id())),
+                        (Some(code), Some(code))
+                    );
                 }
             }
         }

@@ -125,7 +125,9 @@ impl Accounts {
                 return Ok(Some(Told { answer, replayed: true }));
             }
             let (mut record, version) = self.batches(offer).await?;
-            let Some(batch) = record.batches.iter_mut().find(|batch| batch.id == *id) else { return Ok(None) };
+            let Some(batch) = record.batches.iter_mut().find(|batch| batch.id == *id) else {
+                return Ok(None);
+            };
             let replayed = batch.revoked.is_some();
             batch.revoked.get_or_insert(request.now);
             let answer = tell(batch);
@@ -166,7 +168,11 @@ impl Accounts {
                 let own = all.entry(batch).or_default();
                 *own = own.saturating_add_signed(uses);
             }
-            writes.push(put(key, unchanged(version), &PrintedUsedRecord { batches: all.into_iter().collect() }));
+            writes.push(put(
+                key,
+                unchanged(version),
+                &PrintedUsedRecord { batches: all.into_iter().collect() },
+            ));
         }
         Ok(writes)
     }
