@@ -26,7 +26,7 @@ pub(super) use self::{
     entry::entry,
     offers::{
         offer, offer_account, offer_version, offers, printed, printed_code, printed_used,
-        stock, stock_batch, stock_codes, window, word,
+        stock_batch, stock_codes, stock_pool, window, word,
     },
     person::person,
     referral::{edge, friend_code, member_code, signals},

@@ -83,7 +83,7 @@ pub(in super::super) fn offer_account() -> Samples<OfferAccountRecord> {
     named([("plain", OfferAccountRecord::default()), ("full", full)])
 }
 
-pub(in super::super) fn stock() -> Samples<StockRecord> {
+pub(in super::super) fn stock_pool() -> Samples<StockRecord> {
     let most = StockRecord { added: u64::MAX, handed_out: 10_000 };
     named([("plain", StockRecord::default()), ("most", most)])
 }
