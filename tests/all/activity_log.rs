@@ -6,7 +6,7 @@ use engine::keys::kind;
 use serde_json::{Value, json};
 
 use crate::{
-    codes::film,
+    codes::{by_code, film},
     difference::same,
     support::{Shop, program},
     tidy::root,
@@ -122,6 +122,7 @@ async fn of_the_shop(shop: &Shop) -> Vec<Deed> {
     let name = json!({"zh": "券", "en": "Coupon"});
     let offer = json!({"brand": "acme", "name": name, "how": "claim", "gives": {"item": {"sku": "cake"}}});
     let codes = json!({"batch_id": "b1", "codes": ["A-1"]});
+    let print = json!({"batch_id": "b1", "count": 2});
     vec![
         ("PUT", "/program".to_owned(), programme.clone(), saved),
         ("PUT", "/program".to_owned(), programme, nothing.clone()),
@@ -142,6 +143,14 @@ async fn of_the_shop(shop: &Shop) -> Vec<Deed> {
             with(noted("offer.stocked", "film"), "about", "b1"),
         ),
         ("POST", "/offers/film/stock".to_owned(), codes, nothing.clone()),
+        ("PUT", "/offers/paper".to_owned(), by_code(), with(noted("offer.saved", "paper"), "about", "1")),
+        (
+            "POST",
+            "/offers/paper/codes".to_owned(),
+            print.clone(),
+            with(noted("codes.printed", "paper"), "about", "b1"),
+        ),
+        ("POST", "/offers/paper/codes".to_owned(), print, nothing.clone()),
         ("POST", format!("/keys/{id}/rotate"), json!({}), noted("key.rotated", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), noted("key.revoked", id.clone())),
         ("DELETE", format!("/keys/{id}"), nothing.clone(), nothing.clone()),

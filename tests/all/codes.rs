@@ -1,4 +1,5 @@
-//! Codes of others, which an offer hands out (rewards.md, 6): each once, whatever races, and never in the clear.
+//! Codes 券码 (rewards.md, 6): those of others, which an offer hands out, each once, whatever races, and never in the clear;
+//! and printed ones.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -18,6 +19,12 @@ pub(crate) fn film(points: u64) -> Value {
         document["price"] = json!({"points": points});
     }
     document
+}
+
+/// What has codes that are printed: 5 off.
+pub(crate) fn by_code() -> Value {
+    json!({"brand": "acme", "name": {"zh": "券", "en": "Coupon"}, "how": "code",
+        "gives": {"discount": {"amount": "5.00"}}})
 }
 
 fn batch(id: &str, codes: &[String]) -> Value {
@@ -185,4 +192,64 @@ async fn no_code_is_stored_in_the_clear() {
         }
     }
     assert_eq!(looked_at, 4, "the pool, the codes, the batch, the grant");
+}
+
+/// Prints so many codes of the offer `paper`, each for so many uses.
+async fn printed(shop: &Shop, id: &str, count: usize, quantity: u32) -> Vec<String> {
+    let body = json!({"count": count, "batch_id": id, "quantity": quantity});
+    let reply = shop.call("POST", "/offers/paper/codes", body).await;
+    assert_eq!(
+        (reply.status, reply.header("content-type").starts_with("text/csv")),
+        (200, true),
+        "{}",
+        reply.body
+    );
+    let text = std::str::from_utf8(&reply.bytes).unwrap();
+    let mut lines = text.lines().map(str::to_owned);
+    assert_eq!(lines.next().as_deref(), Some("code"));
+    lines.collect()
+}
+
+fn spending(order: &str, code: &str) -> Value {
+    let line = json!({"line_id": "1", "quantity": 1, "amount": "20.00"});
+    json!({"brand": "acme", "order_id": order, "lines": [line], "codes": [code]})
+}
+
+/// A printed code is used as often as it says, by whoever types it; a hold keeps it from others.
+#[tokio::test]
+async fn a_printed_code_is_used_as_often_as_it_says() {
+    let shop = Shop::usual().await;
+    shop.ok("PUT", "/offers/paper", by_code()).await;
+    let codes = printed(&shop, "b1", 120, 1).await;
+    assert_eq!((codes.len(), codes.iter().collect::<BTreeSet<_>>().len()), (120, 120));
+    assert_eq!(printed(&shop, "b1", 120, 1).await, codes, "the same batch again");
+    let other = json!({"count": 121, "batch_id": "b1", "quantity": 1});
+    shop.refused("409 id_conflict", "POST", "/offers/paper/codes", other).await;
+    let twice = printed(&shop, "b2", 1, 2).await;
+
+    let (first, second) = (&codes[0], &codes[119]);
+    shop.ok("POST", "/use", spending("A-1", &first.to_lowercase().replace('-', " "))).await;
+    let reason = async |order: &str, code: &str| {
+        let reply = shop.refused("409 grant_not_usable", "POST", "/use", spending(order, code)).await;
+        reply.body["reasons"][0]["reason"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(reason("A-2", first).await, "used");
+    let mut held = spending("A-3", second);
+    held["hold"] = json!(true);
+    shop.ok("POST", "/use", held).await;
+    assert_eq!(reason("A-4", second).await, "held");
+    shop.ok("POST", "/use", spending("A-3", second)).await;
+    shop.ok("POST", "/use", spending("A-5", &twice[0])).await;
+    shop.ok("POST", "/use", spending("A-6", &twice[0])).await;
+    assert_eq!(reason("A-7", &twice[0]).await, "used");
+    // What comes back of a use may be used again.
+    shop.ok("POST", "/reverse", json!({"brand": "acme", "order_id": "A-6", "use": "all"})).await;
+    let told = shop.ok("GET", "/offers/paper/codes", Value::Null).await;
+    let used = |place: usize| told["batches"][place]["used"].as_u64();
+    assert_eq!((used(0), used(1)), (Some(2), Some(1)));
+    let revoked = shop.ok("POST", "/offers/paper/codes/b2/revoke", json!({"reason": "r"})).await;
+    assert!(revoked["revoked"].is_string());
+    for wrong in [&twice[0], "7K2P-9Q4M-X0VD-3ETC"] {
+        assert_eq!(reason("A-8", wrong).await, "code_not_usable", "{wrong}");
+    }
 }

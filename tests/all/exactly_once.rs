@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    codes::film,
+    codes::{by_code, film},
     difference::same,
     support::{ADMIN_KEY, Shop},
 };
@@ -98,12 +98,20 @@ async fn writes(shop: &Shop) -> Vec<Write> {
     for id in ["film_1", "film_2"] {
         shop.ok("PUT", &format!("/offers/{id}"), film(0)).await;
     }
+    for id in ["code_1", "code_2"] {
+        shop.ok("PUT", &format!("/offers/{id}"), by_code()).await;
+        let printed =
+            shop.call("POST", &format!("/offers/{id}/codes"), json!({"batch_id": "b_1", "count": 1})).await;
+        assert_eq!(printed.status, 200, "{}", printed.body);
+    }
     let batch = json!({"batch_id": "b1", "codes": ["A-1", "A-2"]});
     vec![
         write("/grants", issue("i-1"), issue("i-2")),
         at(&grants[0], &grants[1], json!({"reason": "r"})),
         write("/use", used("U-1"), used("U-2")),
         at("/offers/film_1/stock", "/offers/film_2/stock", batch),
+        at("/offers/code_1/codes", "/offers/code_2/codes", json!({"batch_id": "b1", "count": 3})),
+        at("/offers/code_1/codes/b_1/revoke", "/offers/code_2/codes/b_1/revoke", json!({"reason": "r"})),
         write("/register", person("new"), person("newer")),
         write("/earn-points", order(&member, "B-1", "10"), order(&member, "B-2", "10")),
         write("/earn-points", activity(&member), activity(&other)),
@@ -197,7 +205,11 @@ async fn no_route_that_remembers_is_left_out() {
 
 /// The path with ids as `{id}`.
 fn bare(path: &str) -> String {
-    let parts = path.split('/').map(|part| if part.contains('_') { "{id}" } else { part });
+    let parts = path.split('/').map(|part| match part {
+        "b_1" => "{batch}",
+        part if part.contains('_') => "{id}",
+        part => part,
+    });
     parts.collect::<Vec<_>>().join("/")
 }
 

@@ -293,6 +293,24 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         r#"{"batch_id":"{n}","codes":["A-1","A-2"]}"#,
         [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
+    (
+        "POST",
+        "/offers/{offer_by_code}/codes",
+        r#"{"batch_id":"{n}","count":2}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "GET",
+        "/offers/{offer_by_code}/codes",
+        "",
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/offers/{offer_by_code}/codes/known/revoke",
+        r#"{"reason":"r"}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
     ("GET", "/activity", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     ("GET", "/keys", "", [401, 401, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     (
@@ -486,6 +504,10 @@ impl Walk {
             true => self.offer_of_codes(n).await,
             false => String::new(),
         };
+        let offer_by_code = match path.is_empty() || path.contains("{offer_by_code}") {
+            true => self.offer_by_code(n).await,
+            false => String::new(),
+        };
         let filling = vec![
             ("{double}", double, "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{merge}", merge, "mrg_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
@@ -503,6 +525,7 @@ impl Walk {
             ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
             ("{program}", program.clone(), program),
             ("{offer}", offer, "nothing".to_owned()),
+            ("{offer_by_code}", offer_by_code, "nothing".to_owned()),
             ("{offer_of_codes}", offer_of_codes, "nothing".to_owned()),
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];

@@ -246,6 +246,7 @@ fn drafted(form: &mut Form<'_>, call: &Call, sent: Sent) -> Option<DraftOrder> {
         let id = Ulid::<GrantId>::parse(&sent).map(|id| form.grant(id.0));
         NamedGrant { sent, id }
     });
+    let printed = codes.iter().filter_map(|typed| Some((typed.clone(), form.printed(typed)?))).collect();
     Some(DraftOrder {
         whom: whom?,
         brand: sent.brand,
@@ -255,6 +256,7 @@ fn drafted(form: &mut Form<'_>, call: &Call, sent: Sent) -> Option<DraftOrder> {
         pieces: 1,
         grants: grants.collect(),
         codes,
+        printed,
         choose: Choose::Listed,
         points: None,
     })

@@ -1,5 +1,6 @@
 //! `/offers`: what brands give their members beyond points. Each is a versioned document that is never deleted.
 
+mod printed;
 mod stock;
 
 use domain::{
@@ -65,6 +66,9 @@ pub static FUNCTION: Function = Function {
             ..taking!(OfferDocument<Json> => put)
         },
         stock::FILL,
+        printed::PRINT,
+        printed::BATCHES,
+        printed::REVOKE,
     ],
 };
 

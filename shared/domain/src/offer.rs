@@ -10,6 +10,7 @@ pub mod grant;
 mod names;
 pub mod openings;
 pub mod price;
+pub mod printed;
 mod read;
 mod shape;
 mod when;

@@ -64,6 +64,11 @@ impl<'a> Form<'a> {
         self.api.secrets.grant_shown_as(shown)
     }
 
+    /// The printed code that is typed so; `None` if it is none of ours.
+    pub fn printed(&self, typed: &str) -> Option<domain::offer::printed::Printed> {
+        self.api.secrets.printer().read(typed)
+    }
+
     /// A field that this kind of request requires: see [`need!`](crate::need).
     pub fn needed<T>(&mut self, name: &str, sent: Option<T>) -> Option<T> {
         if sent.is_none() {

@@ -166,8 +166,10 @@ fn operation(function: &Function, route: &Route) -> Value {
         if *status != 204 {
             response["content"] = json!({"application/json": {"schema": shape.schema()}});
         }
-        if route.path.ends_with(".svg") {
-            response["content"] = json!({"image/svg+xml": {"schema": {"type": "string"}}});
+        // What is text and no JSON is an image, or a table.
+        if matches!(shape, Shape::Text { .. }) {
+            let media_type = if route.path.ends_with(".svg") { "image/svg+xml" } else { "text/csv" };
+            response["content"] = json!({media_type: {"schema": {"type": "string"}}});
         }
         if route.query.contains(&"format") {
             response["content"]["text/csv"] = json!({"schema": {"type": "string"}});

@@ -2,6 +2,7 @@
 
 mod codes;
 mod lines;
+mod printed;
 mod seal;
 mod veil;
 
@@ -21,6 +22,8 @@ use domain::{
 use engine::id::{AlikeHash, CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+pub use printed::CodePrinter;
 
 use lines::{Line, Ring};
 use seal::{MARK_BYTES, MARKED};

@@ -47,6 +47,16 @@ impl Walk {
         saved["id"].as_str().unwrap().to_owned()
     }
 
+    /// An offer that is had by codes, of which a batch of that name was printed.
+    pub(super) async fn offer_by_code(&self, n: &str) -> String {
+        let document = json!({"brand": "acme", "name": {"zh": "券", "en": "Coupon"}, "how": "code",
+            "gives": {"discount": {"percent": "5"}}});
+        let path = format!("/offers/printed-{n}");
+        let saved = self.shop.ok("PUT", &path, document).await;
+        self.shop.call("POST", &format!("{path}/codes"), json!({"count": 1, "batch_id": "known"})).await;
+        saved["id"].as_str().unwrap().to_owned()
+    }
+
     /// The merge of somebody into the member.
     pub(super) async fn merge(&self, member: &str) -> String {
         let body = json!({"member_id": self.shop.somebody().await, "reason": "r"});
@@ -66,6 +76,8 @@ pub(super) fn route_of(method: &str, path: &str) -> String {
         .replace("{webhook}", "{id}")
         .replace("{offer}", "{id}")
         .replace("{offer_of_codes}", "{id}")
+        .replace("{offer_by_code}", "{id}")
+        .replace("/codes/known/", "/codes/{batch}/")
         .replace("/offers/{n}", "/offers/{id}")
         .replace("/rfr_00000000000000000000000000", "/{id}")
         .replace("/grt_00000000000000000000000000", "/{id}")

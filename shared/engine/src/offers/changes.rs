@@ -6,7 +6,10 @@ use domain::{
     event::OfferTaken,
     id::{BrandId, GrantId, OfferId},
     member::Member,
-    offer::grant::{Grant, HeldBy, State},
+    offer::{
+        grant::{Grant, HeldBy, State},
+        printed::Printed,
+    },
     time::{DayNumber, Instant},
 };
 
@@ -19,7 +22,7 @@ use crate::{
         Expect, Key, Version, Write,
         error::Error,
         keys,
-        records::{EntryRecord, GrantThen, HeldRecord, WindowRecord},
+        records::{EntryRecord, GrantThen, HeldRecord, PrintedCodeRecord, WindowRecord},
         write::{put, unchanged},
     },
 };
@@ -29,6 +32,9 @@ use crate::{
 pub(crate) struct Changes {
     grants: BTreeMap<Key, (EntryRecord, Version)>,
     windows: BTreeMap<Key, (WindowRecord, Option<Version>)>,
+    codes: BTreeMap<(OfferId, Printed), (PrintedCodeRecord, Option<Version>)>,
+    /// How often printed codes are used more, or less where it is below 0.
+    used: BTreeMap<OfferId, Vec<(Printed, i64)>>,
     accounts: BTreeMap<OfferId, Vec<UseChange>>,
 }
 
@@ -62,7 +68,9 @@ impl Changes {
 
     /// Does that with what a use takes of an offer. `counts` is whether the offer's account counts it.
     pub(crate) fn apply(&mut self, own: For<'_>, taken: &OfferTaken, counts: bool, step: Step) {
-        if let Some(id) = taken.grant {
+        if let Some(code) = taken.grant.and_then(Printed::of_id) {
+            self.of_code((&taken.offer, code), own, taken.pieces, step);
+        } else if let Some(id) = taken.grant {
             let key = keys::grant_of(id);
             match is_window(&key) {
                 true => self.in_window(&key, own, taken.pieces, step),
@@ -103,6 +111,31 @@ impl Changes {
                 }
             }
         }
+    }
+
+    fn of_code(&mut self, (offer, code): (&OfferId, Printed), own: For<'_>, pieces: u32, step: Step) {
+        let (record, _) = self.codes.entry((offer.clone(), code)).or_default();
+        let is_own = |held: &HeldRecord| held.brand == *own.brand && held.by == *own.by;
+        let used = match step {
+            Step::Hold(until) => {
+                let (brand, by) = (own.brand.clone(), own.by.clone());
+                record.held = Some(HeldRecord { brand, by, until, pieces });
+                return;
+            }
+            Step::Release(_) => {
+                record.held = record.held.take().filter(|held| !is_own(held));
+                return;
+            }
+            Step::Take => {
+                record.taken = record.taken.saturating_add(pieces);
+                i64::from(pieces)
+            }
+            Step::Return(_) => {
+                record.taken = record.taken.saturating_sub(pieces);
+                -i64::from(pieces)
+            }
+        };
+        self.used.entry(offer.clone()).or_default().push((code, used));
     }
 
     fn in_window(&mut self, key: &Key, own: For<'_>, pieces: u32, step: Step) {
@@ -176,9 +209,17 @@ fn then(grant: &Grant, now: Instant) -> GrantThen {
 impl Offers {
     /// Reads what a use has taken, to be changed.
     pub(crate) async fn read_taken(&self, changes: &mut Changes, taken: &[OfferTaken]) -> Result<(), Error> {
-        for id in taken.iter().filter_map(|taken| taken.grant) {
+        for (offer, id) in taken.iter().filter_map(|taken| Some((&taken.offer, taken.grant?))) {
             let key = keys::grant_of(id);
-            if is_window(&key) {
+            if let Some(code) = Printed::of_id(id) {
+                let place = (offer.clone(), code);
+                if !changes.codes.contains_key(&place) {
+                    let read =
+                        self.records.read::<PrintedCodeRecord>(&keys::printed_code(offer, code)).await?;
+                    let read = read.map(|(record, version)| (record, Some(version)));
+                    changes.codes.insert(place, read.unwrap_or_default());
+                }
+            } else if is_window(&key) {
                 if let Some((record, version)) = self.records.read::<WindowRecord>(&key).await? {
                     changes.windows.entry(key).or_insert((record, Some(version)));
                 }
@@ -202,6 +243,12 @@ impl Offers {
         }
         for (key, (record, version)) in changes.windows {
             writes.push(put(key, unchanged(version), &record));
+        }
+        for ((offer, code), (record, version)) in changes.codes {
+            writes.push(put(keys::printed_code(&offer, code), unchanged(version), &record));
+        }
+        for (offer, used) in changes.used {
+            writes.extend(self.accounts.count_printed(&offer, &used).await?);
         }
         for (offer, of_account) in changes.accounts {
             let account = self.accounts.whole_offer_account(&offer).await?;

@@ -1,9 +1,14 @@
 //! Orders that are to be priced, as callers send them.
 
+use std::collections::BTreeMap;
+
 use domain::{
     id::{BrandId, GrantId, MemberId, OfferId, OrderChannel},
     number::Money,
-    offer::price::{self, Choose, DraftLine, PointsAsked},
+    offer::{
+        price::{self, Choose, DraftLine, PointsAsked},
+        printed::Printed,
+    },
 };
 use sha2::{Digest as _, Sha256};
 
@@ -31,6 +36,8 @@ pub struct DraftOrder {
     pub grants: Vec<NamedGrant>,
     /// The codes that are to be used, as they were typed, behind the grants.
     pub codes: Vec<String>,
+    /// Those of them that were printed, as they were typed.
+    pub printed: BTreeMap<String, Printed>,
     /// Whether coupons apply as they are listed, or the best of them.
     pub choose: Choose,
     /// How many points the member would pay with, if it asks.

@@ -10,6 +10,7 @@ use domain::{
         Gives, How, Offer,
         grant::Grant,
         price::{self, Answer, Choose, Coupon, Judged, Known, Line, Rules, State, Unpriced, concerns},
+        printed::Printed,
     },
     programme::Programme,
     refusal::Refusal,
@@ -28,7 +29,7 @@ use crate::{
         quote::{CouponName, OfferTag, Quote},
     },
     programme::shelf::Shelf,
-    store::error::Error,
+    store::{error::Error, keys, records::PrintedCodeRecord},
 };
 
 /// The id of an order that is not placed: no shop can say it.
@@ -60,6 +61,8 @@ struct Found {
     issued: u64,
     /// The place of the grant among those that are held; none of what was not used in its window before, and of a code.
     place: Option<usize>,
+    /// The printed code that it is.
+    printed: Option<Printed>,
 }
 
 /// Where an order is priced.
@@ -88,6 +91,8 @@ pub(crate) struct PricedOrder {
     pub(crate) names: Vec<CouponName>,
     /// The place of each coupon's grant among those that are held, likewise.
     pub(crate) places: Vec<Option<usize>>,
+    /// The printed code that each coupon is, likewise.
+    pub(crate) printed: Vec<Option<Printed>>,
     /// The version of each offer that it was priced by.
     pub(crate) offers: HashMap<OfferId, Arc<Offer>>,
 }
@@ -124,6 +129,7 @@ impl Found {
             ends: None,
             issued: 0,
             place: None,
+            printed: None,
         }
     }
 
@@ -205,6 +211,7 @@ impl Finder<'_> {
             ends: grant.valid_until,
             issued: place as u64,
             place: Some(place),
+            printed: None,
         }
     }
 
@@ -291,10 +298,11 @@ impl Offers {
         };
         let answer = price::evaluate(&priced, &known).map_err(|why| Error::from(unpriced(why)))?;
         let places = found.iter().map(|found| found.place).collect();
+        let printed = found.iter().map(|found| found.printed).collect();
         let offers = autos.iter().chain(found.iter().filter_map(|found| found.offer.as_ref()));
         let offers = offers.map(|offer| (offer.id.clone(), offer.clone())).collect();
         let names = found.into_iter().map(|found| found.name).collect();
-        Ok(PricedOrder { answer, names, places, offers })
+        Ok(PricedOrder { answer, names, places, printed, offers })
     }
 
     /// The offers that came by themselves to an order that was quoted, in the versions of then.
@@ -347,12 +355,47 @@ impl Offers {
                 .unwrap_or_else(|| nothing(CouponName::Sent(sent.sent.clone()))),
             );
         }
-        found.extend(draft.codes.iter().map(|typed| finder.code(typed)));
+        for typed in &draft.codes {
+            let code = finder.code(typed);
+            found.push(match draft.printed.get(typed) {
+                Some(printed) => self.printed(finder, *printed, code).await?,
+                None => code,
+            });
+        }
         found.extend(named[listed..].iter().filter_map(|named| match named {
             Named::Grant(place) => grant(*place, false),
             Named::Virtual(..) | Named::Nothing => None,
         }));
         Ok(found)
+    }
+
+    /// A printed code as a coupon; where there is no such code, or it was taken back, it stays what was found.
+    async fn printed(&self, finder: &Finder<'_>, code: Printed, found: Found) -> Result<Found, Error> {
+        let offer = finder.shelf.of_number(code.offer).filter(|offer| offer.how == How::Code);
+        let Some(offer) = offer else { return Ok(found) };
+        let Some(quantity) = self.quantity_of(&offer.id, code).await? else { return Ok(found) };
+        let read = self.records.read::<PrintedCodeRecord>(&keys::printed_code(&offer.id, code)).await?;
+        let record = read.map(|(record, _)| record).unwrap_or_default();
+        let own = finder.holdings.own.as_ref();
+        let held = record.held.filter(|held| {
+            finder.now < held.until && own.is_none_or(|(brand, by)| (brand, by) != (&held.brand, &held.by))
+        });
+        let left = u64::from(quantity.saturating_sub(record.taken));
+        let state = match held {
+            _ if left == 0 => State::Used,
+            Some(held) => State::Held { until: held.until },
+            None => State::Granted,
+        };
+        let (offer, printed) = (Some(offer.clone()), Some(code));
+        Ok(Found { offer, state, left: Some(left), printed, ..found })
+    }
+
+    /// How often a printed code may be used in all; `None` if there is no such code, or it was taken back.
+    async fn quantity_of(&self, offer: &OfferId, code: Printed) -> Result<Option<u32>, Error> {
+        let batches = self.accounts.printed(offer).await?;
+        let batch = usize::try_from(code.batch).ok().and_then(|place| batches.get(place));
+        let batch = batch.filter(|batch| code.index < batch.count && batch.revoked.is_none());
+        Ok(batch.map(|batch| batch.quantity))
     }
 
     /// What is to be known of the offers that come by themselves, and of the coupons.

@@ -38,6 +38,8 @@ pub(crate) struct Holdings {
     pub(crate) windows: Vec<TakenWindow>,
     /// What that holds of offers' accounts, which is its own to take.
     pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
+    /// The order or use whose own holds keep nothing from it.
+    pub(crate) own: Option<(BrandId, HeldBy)>,
     now: Option<Instant>,
 }
 

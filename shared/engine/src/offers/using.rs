@@ -8,6 +8,7 @@ use domain::{
     event::{GrantName, OfferTaken, OfferUsed},
     id::MemberId,
     member::Status,
+    number::Money,
     offer::{
         Gives, How, Offer,
         grant::HeldBy,
@@ -428,6 +429,7 @@ impl Offers {
             }
             None => Holdings::default(),
         };
+        holdings.own = Some((ask.draft.brand.clone(), ask.by.clone()));
         if let Some((known, _)) = &attempt.known
             && let UseState::Held { until } = known.state
         {
@@ -550,6 +552,7 @@ fn takes(
             continue;
         }
         let place = told.coupon.and_then(|coupon| priced.places.get(coupon).copied().flatten());
+        let printed = told.coupon.and_then(|coupon| priced.printed.get(coupon).copied().flatten());
         let issued =
             place.filter(|place| matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..))));
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
@@ -561,7 +564,21 @@ fn takes(
             },
         };
         let (offer, version) = (id.clone(), *version);
-        taken.push(OfferTaken { offer, version, grant, pieces, uses, amount });
+        let own = OfferTaken { offer, version, grant, pieces, uses, amount };
+        // A code counts its uses itself, beside what the member has in its window.
+        taken.extend(printed.map(|code| match own.grant {
+            None => OfferTaken { grant: Some(code.id()), pieces: small(uses), ..own.clone() },
+            Some(_) => OfferTaken {
+                grant: Some(code.id()),
+                pieces: small(uses),
+                uses: 0,
+                amount: Money(0),
+                ..own.clone()
+            },
+        }));
+        if printed.is_none() || own.grant.is_some() {
+            taken.push(own);
+        }
     }
     (taken, windows)
 }

@@ -46,7 +46,9 @@ pub use settlement::{
     settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
     settlements_honoured,
 };
-pub use stock::{StockPart, read_stock, stock, stock_batch, stock_codes};
+pub use stock::{
+    StockPart, printed, printed_code, printed_used, read_stock, stock, stock_batch, stock_codes,
+};
 
 pub use webhooks::{
     deliveries, deliveries_between, delivery, failing, happened, read_delivery, read_failing, read_retry,
@@ -108,7 +110,7 @@ pub mod kind {
     pub const USE: Kind = Kind::extended(b'x');
     /// What has been issued, used and spent of an offer.
     pub const OFFER_ACCOUNT: Kind = Kind::extended(b'a');
-    /// Codes of others that an offer hands out, sealed.
+    /// Codes of an offer: those of others that it hands out, sealed, and printed ones.
     pub const STOCK: Kind = Kind::extended(b'b');
     /// Brands and tiers that have been used.
     pub const USED: Kind = Kind::one(b'u');

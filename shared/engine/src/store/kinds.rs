@@ -16,9 +16,10 @@ use super::{
         EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord,
         MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord,
         OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord,
-        PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord,
-        Shard, SignalsRecord, StaffChangeRecord, StockBatchRecord, StockCodesRecord, StockRecord, Stored,
-        Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
+        PlaceRecord, Pool, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord, ProgramPart, ProgramRecord,
+        Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, SignalsRecord, StaffChangeRecord,
+        StockBatchRecord, StockCodesRecord, StockRecord, Stored, Unreadable, UseRecord, WebhooksRecord,
+        WindowRecord, WordRecord, decode, encode,
     },
 };
 
@@ -251,11 +252,14 @@ pub const KINDS: &[Row] = {
         row(kind::OFFER_ACCOUNT, "account of an offer", Accounts, Each, |_| {
             Some(Form::of::<OfferAccountRecord>("OfferAccountRecord"))
         }),
-        row(kind::STOCK, "codes of others", Accounts, Each, |key| {
+        row(kind::STOCK, "codes of an offer", Accounts, Each, |key| {
             Some(match keys::read_stock(key)?.1 {
                 keys::StockPart::Pool => Form::of::<StockRecord>("StockRecord"),
                 keys::StockPart::Codes => Form::of::<StockCodesRecord>("StockCodesRecord"),
                 keys::StockPart::Batch => Form::of::<StockBatchRecord>("StockBatchRecord"),
+                keys::StockPart::Printed => Form::of::<PrintedRecord>("PrintedRecord"),
+                keys::StockPart::PrintedCode => Form::of::<PrintedCodeRecord>("PrintedCodeRecord"),
+                keys::StockPart::PrintedUsed => Form::of::<PrintedUsedRecord>("PrintedUsedRecord"),
             })
         }),
         row(kind::PARTNER, "partner", Partners, Together, |_| {

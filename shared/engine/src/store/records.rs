@@ -26,6 +26,7 @@ mod parted;
 mod partner;
 mod person;
 mod place;
+mod printed;
 mod program;
 mod progress;
 mod reference;
@@ -71,6 +72,7 @@ pub use self::{
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},
     person::PersonRecord,
     place::PlaceRecord,
+    printed::{PrintedBatch, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord},
     program::{ProgramPart, ProgramRecord},
     reference::ReferenceRecord,
     referral::{EdgeRecord, FriendCodeRecord, MemberCodeRecord, SIGNALS_MAX, SignalsRecord},

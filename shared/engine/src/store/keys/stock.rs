@@ -1,6 +1,9 @@
-//! Names of the records of codes of others, which offers hand out.
+//! Names of the records of codes: those of others, which offers hand out, and printed ones.
 
-use domain::id::{BatchId, OfferId};
+use domain::{
+    id::{BatchId, OfferId},
+    offer::printed::Printed,
+};
 
 use super::{key, kind};
 use crate::store::Key;
@@ -14,6 +17,12 @@ pub enum StockPart {
     Codes,
     /// That a batch was put in.
     Batch,
+    /// The batches of printed codes.
+    Printed,
+    /// A printed code.
+    PrintedCode,
+    /// How often printed codes were used.
+    PrintedUsed,
 }
 
 /// How many codes of an offer came, and how many were handed out.
@@ -31,6 +40,21 @@ pub fn stock_batch(id: &OfferId, batch: &BatchId) -> Key {
     key(kind::STOCK, &[id.as_bytes(), b"\0\x02", batch.as_bytes()])
 }
 
+/// The batches of an offer's printed codes.
+pub fn printed(id: &OfferId) -> Key {
+    key(kind::STOCK, &[id.as_bytes(), b"\0\x03"])
+}
+
+/// What has become of a printed code of the offer.
+pub fn printed_code(id: &OfferId, code: Printed) -> Key {
+    key(kind::STOCK, &[id.as_bytes(), b"\0\x04", &code.batch.to_be_bytes(), &code.index.to_be_bytes()])
+}
+
+/// A part of how often the offer's printed codes were used.
+pub fn printed_used(id: &OfferId, part: u8) -> Key {
+    key(kind::STOCK, &[id.as_bytes(), b"\0\x05", &[part]])
+}
+
 /// The offer of such a key, and what stands under it.
 pub fn read_stock(key: &Key) -> Option<(OfferId, StockPart)> {
     let rest = key.as_bytes().get(2..).filter(|_| key.kind() == kind::STOCK)?;
@@ -40,6 +64,9 @@ pub fn read_stock(key: &Key) -> Option<(OfferId, StockPart)> {
         [0, 0] => StockPart::Pool,
         [0, 1, _, _, _, _] => StockPart::Codes,
         [0, 2, _, ..] => StockPart::Batch,
+        [0, 3] => StockPart::Printed,
+        [0, 4, _, _, _, _, _, _, _, _] => StockPart::PrintedCode,
+        [0, 5, _] => StockPart::PrintedUsed,
         _ => return None,
     };
     std::str::from_utf8(id).ok().map(|id| (OfferId::of_checked(id), part))

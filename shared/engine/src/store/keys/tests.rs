@@ -5,6 +5,7 @@ use crate::store::id::{CardHash, SignalHash};
 use domain::{
     event::GrantName,
     id::{BatchId, BlockRef, BrandId, OfferId, OrderId, RefundId},
+    offer::printed::Printed,
     time::Month,
 };
 
@@ -205,6 +206,9 @@ fn codes_of_others_are_their_offers() {
             (stock_codes(id, 0), StockPart::Codes),
             (stock_codes(id, u32::MAX), StockPart::Codes),
             (batch("b"), StockPart::Batch),
+            (printed(id), StockPart::Printed),
+            (printed_code(id, Printed { offer: 7, batch: 0, index: 99_999 }), StockPart::PrintedCode),
+            (printed_used(id, 15), StockPart::PrintedUsed),
             (batch("票 1"), StockPart::Batch),
         ] {
             assert_eq!(read_stock(&key), Some((id.clone(), part)), "{key:?}");

@@ -3,9 +3,9 @@
 use domain::{
     event::GrantName,
     id::{
-        ActivityId, ActivityRef, BadgeId, BalanceId, BlockRef, BrandId, GrantId, MemberId, MergeId, OfferId,
-        OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, RefundId, TierId,
-        UseId,
+        ActivityId, ActivityRef, BadgeId, BalanceId, BatchId, BlockRef, BrandId, GrantId, MemberId, MergeId,
+        OfferId, OrderChannel, OrderId, OrderLineId, RedemptionId, RedemptionPart, ReferralCode, RefundId,
+        TierId, UseId,
     },
     number::{Amount, Fraction, Money, Quantity},
     offer::How,
@@ -76,7 +76,7 @@ macro_rules! text {
 }
 
 text! {
-    ActivityId ActivityRef BadgeId BalanceId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
+    ActivityId ActivityRef BadgeId BalanceId BatchId BlockRef BrandId OfferId OrderChannel OrderId OrderLineId RedemptionPart
     ReferralCode RefundId TierId UseId
 }
 

@@ -26,7 +26,10 @@ use domain::{
 pub(super) use self::{
     entry::entry,
     grants::used,
-    offers::{offer, offer_account, offer_version, offers, stock, stock_batch, stock_codes, window, word},
+    offers::{
+        offer, offer_account, offer_version, offers, printed, printed_code, printed_used, stock_batch,
+        stock_codes, stock_pool, window, word,
+    },
     person::person,
     referral::{edge, friend_code, member_code, signals},
     staff::staff_change,

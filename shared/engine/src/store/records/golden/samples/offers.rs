@@ -1,7 +1,7 @@
 //! Samples of offers.
 
 use domain::{
-    id::{BrandId, MemberId, OfferId, OrderId, UseId},
+    id::{BatchId, BrandId, MemberId, OfferId, OrderId, UseId},
     number::Money,
     offer::grant::HeldBy,
     time::DayNumber,
@@ -12,7 +12,8 @@ use crate::store::{
     id::ContentHash,
     records::{
         By, HeldRecord, OfferAccountRecord, OfferDay, OfferHold, OfferRecord, OfferVersionRecord,
-        OffersRecord, StockBatchRecord, StockCodesRecord, StockRecord, WindowRecord, WordRecord,
+        OffersRecord, PrintedBatch, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord, StockBatchRecord,
+        StockCodesRecord, StockRecord, WindowRecord, WordRecord,
     },
 };
 
@@ -86,7 +87,7 @@ pub(in super::super) fn offer_account() -> Samples<OfferAccountRecord> {
     named([("plain", OfferAccountRecord::default()), ("full", full)])
 }
 
-pub(in super::super) fn stock() -> Samples<StockRecord> {
+pub(in super::super) fn stock_pool() -> Samples<StockRecord> {
     let most = StockRecord { added: u64::MAX, handed_out: 10_000 };
     named([("plain", StockRecord::default()), ("most", most)])
 }
@@ -101,4 +102,34 @@ pub(in super::super) fn stock_batch() -> Samples<StockBatchRecord> {
     let mut samples = named(bys().map(|(name, by)| (name, batch(by))));
     samples.push((text("long_ago"), StockBatchRecord { at: LONG_AGO, added: u32::MAX, ..batch(By::Time) }));
     samples
+}
+
+pub(in super::super) fn printed() -> Samples<PrintedRecord> {
+    let plain = PrintedBatch {
+        id: BatchId::of_checked("2026-11"),
+        at: AT,
+        by: By::Time,
+        count: 100_000,
+        quantity: 1,
+        content: ContentHash([7; 16]),
+        revoked: None,
+    };
+    let revoked =
+        PrintedBatch { at: LONG_AGO, count: 1, quantity: 1_000, revoked: Some(AT), ..plain.clone() };
+    named([("none", PrintedRecord::default()), ("some", PrintedRecord { batches: vec![plain, revoked] })])
+}
+
+pub(in super::super) fn printed_code() -> Samples<PrintedCodeRecord> {
+    let held = held(HeldBy::Order(OrderId::of_checked("A-1")));
+    named([
+        ("plain", PrintedCodeRecord { taken: 1, held: None }),
+        ("held", PrintedCodeRecord { taken: 0, held: Some(held) }),
+    ])
+}
+
+pub(in super::super) fn printed_used() -> Samples<PrintedUsedRecord> {
+    named([
+        ("none", PrintedUsedRecord::default()),
+        ("some", PrintedUsedRecord { batches: vec![(0, 1), (999, u64::MAX)] }),
+    ])
 }
