@@ -44,7 +44,7 @@ pub use offers::{
     returning::{ReturnAsk, ReturnDone},
     using::{NotUsed, UseAsk, UseDone},
     listing::{Closed, GrantsOf, OpenTo, in_state},
-    quote::{OfferTag, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
+    quote::{OfferTag, Promise, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
 };
 pub use partners::{
     Partners,

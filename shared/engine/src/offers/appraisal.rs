@@ -36,6 +36,17 @@ pub(crate) struct Appraisal {
 }
 
 impl Appraisal {
+    /// The version that was judged.
+    pub(crate) fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// As it was when it was promised: it fitted and was open, and units had its price, if it is one.
+    pub(crate) fn promised(&self, units: Option<u64>) -> Judged<'_> {
+        let offer = &self.offer;
+        Judged { offer, fits: true, member: None, held: None, opens: Opens::Now, uses: units, budget: None }
+    }
+
     pub(crate) fn judged(&self) -> Judged<'_> {
         let Appraisal { offer, fits, member, held, opens, uses, budget } = self;
         Judged {
@@ -61,6 +72,7 @@ pub(crate) struct Appraiser<'a> {
     zone: Zone,
     /// The moment by which `when` and windows go: that of pricing.
     at: Instant,
+    is_promised: bool,
 }
 
 /// What is known before offers are judged.
@@ -77,6 +89,8 @@ pub(crate) struct Grounds<'a> {
     pub(crate) now: Instant,
     /// The moment by which `when` and windows go: that of pricing.
     pub(crate) at: Instant,
+    /// Whether a quote has promised it: then nobody is asked again whether it is for the member.
+    pub(crate) is_promised: bool,
 }
 
 impl<'a> Appraiser<'a> {
@@ -89,7 +103,7 @@ impl<'a> Appraiser<'a> {
         grounds: Grounds<'a>,
         judged: &[Arc<Offer>],
     ) -> Result<Appraiser<'a>, Error> {
-        let Grounds { shelf, mut customer, holdings, zone, now, at } = grounds;
+        let Grounds { shelf, mut customer, holdings, zone, now, at, is_promised } = grounds;
         let newest = judged.iter().map(|offer| shelf.offer(&offer.id).unwrap_or(offer));
         let mut bounded: Vec<Arc<Offer>> = newest.filter(|offer| is_bounded(offer)).cloned().collect();
         bounded.sort_by(|one, other| one.id.cmp(&other.id));
@@ -105,7 +119,7 @@ impl<'a> Appraiser<'a> {
             }
             days = customer.own_days(zone);
         }
-        Ok(Appraiser { offers, shelf, customer, holdings, left, days, zone, at })
+        Ok(Appraiser { offers, shelf, customer, holdings, left, days, zone, at, is_promised })
     }
 
     /// What is to be known of that version of an offer.
@@ -119,7 +133,7 @@ impl<'a> Appraiser<'a> {
             opens: self.opens(offer, newest.suspended),
             member: self.window(offer),
             held: self.held(offer),
-            fits: self.fits(offer).await?,
+            fits: self.is_promised || self.fits(offer).await?,
             uses: left.uses,
             budget: left.budget,
             offer: offer.clone(),

@@ -2,11 +2,13 @@
 
 mod appraisal;
 mod changes;
+mod coupons;
 mod customer;
 pub(crate) mod draft;
 pub(crate) mod evaluation;
 pub(crate) mod held;
 pub(crate) mod listing;
+mod promised;
 pub(crate) mod quote;
 pub(crate) mod returning;
 pub(crate) mod using;

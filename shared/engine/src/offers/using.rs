@@ -16,7 +16,6 @@ use domain::{
     },
     programme::Programme,
     refusal::Refusal,
-    shape::Fault,
     time::{Instant, MINUTE_MILLIS},
 };
 use sha2::{Digest as _, Sha256};
@@ -35,6 +34,7 @@ use crate::{
         draft::DraftOrder,
         evaluation::{PricedOrder, Scene},
         held::{HeldAs, Holdings, Took},
+        promised::{must_be_of, tell_as_quoted},
         quote::Quote,
     },
     programme::shelf::Shelf,
@@ -248,14 +248,20 @@ impl Offers {
         let holdings = self.own_holdings(&attempt, &shelf).await?;
         let draft = &ask.draft;
         let quoted = ask.quote.as_ref();
-        let scene = Scene { draft, shelf: &shelf, holdings: &holdings, programme, now, at, quoted };
         if let Some(quote) = quoted {
             let member = attempt.customer.as_ref().map(|customer| customer.member.id);
             must_be_of(quote, draft.hash(member), now)?;
         }
-        let priced = self.price(attempt.customer.as_mut(), &scene).await?;
-        if let Some(not_used) = refused(&priced, quoted) {
+        // What an order costs was said under the programme of then.
+        let of_pricing = quoted.and_then(|quote| programmes.version(quote.programme)).unwrap_or(programme);
+        let scene =
+            Scene { draft, shelf: &shelf, holdings: &holdings, programme: of_pricing, now, at, quoted };
+        let mut priced = self.price(attempt.customer.as_mut(), &scene).await?;
+        if let Some(not_used) = refused(&priced) {
             return Ok(Err(not_used));
+        }
+        if let Some(quote) = quoted {
+            tell_as_quoted(&mut priced, quote, &shelf);
         }
         let days = self.days(attempt.customer.as_mut(), &priced, programme).await?;
         let (taken, windows) = takes(&priced, &scene, attempt.via, &days);
@@ -499,26 +505,17 @@ fn priced_at(programme: &Programme, ask: &UseAsk, now: Instant) -> Result<Instan
     Ok(told)
 }
 
-/// A quote is good for a while, for the same draft.
-fn must_be_of(quote: &Quote, draft: [u8; 32], now: Instant) -> Result<(), Refusal> {
-    if quote.draft != draft {
-        let fault = Fault::new("/quote", "wrong_value", "it was given for another order");
-        return Err(Refusal::InvalidField(vec![fault]));
-    }
-    if quote.until <= now { Err(Refusal::QuoteExpired) } else { Ok(()) }
-}
-
 /// Why the order is not used as it was priced: a line is blocked, or a coupon would not apply, or something that a quote
 /// promised.
-fn refused(priced: &PricedOrder, quoted: Option<&Quote>) -> Option<NotUsed> {
+fn refused(priced: &PricedOrder) -> Option<NotUsed> {
     let blocked = |line: &&Line| matches!(line, Line::Blocked { .. });
     let lines: Vec<Line> = priced.answer.lines.iter().filter(blocked).cloned().collect();
     if !lines.is_empty() {
         return Some(NotUsed::Blocked(lines));
     }
     let not = |told: &&ToldOf| matches!(told.outcome, Outcome::Not(_));
-    let autos = priced.answer.offers.iter().filter(|_| quoted.is_some());
-    let told: Vec<ToldOf> = autos.chain(&priced.answer.coupons).filter(not).cloned().collect();
+    let coupons = priced.answer.coupons.iter().filter(not);
+    let told: Vec<ToldOf> = priced.broken.iter().chain(coupons).cloned().collect();
     (!told.is_empty()).then(|| NotUsed::Reasons { told, names: priced.names.clone() })
 }
 
