@@ -42,7 +42,8 @@ pub use offers::{
     draft::{DraftOrder, NamedGrant},
     evaluation::Evaluated,
     returning::{ReturnAsk, ReturnDone},
-    using::{NotUsed, UseAsk, UseDone},
+    using::{UseAsk, UseDone},
+    refusing::NotUsed,
     listing::{Closed, GrantsOf, OpenTo, in_state},
     quote::{OfferTag, Promise, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
 };

@@ -18,6 +18,7 @@ use crate::{
         appraisal::Appraisal,
         draft::{DraftOrder, NamedGrant},
         held::Holdings,
+        past::Past,
         quote::CouponName,
     },
     programme::shelf::Shelf,
@@ -44,6 +45,8 @@ pub(super) struct Finder<'a> {
     pub(super) draft: &'a DraftOrder,
     pub(super) shelf: &'a Shelf,
     pub(super) holdings: &'a Holdings,
+    /// Offers as they were at the first pricing of a use that is told anew.
+    pub(super) past: Option<&'a Past>,
     pub(super) now: Instant,
     pub(super) at: Instant,
 }
@@ -99,7 +102,7 @@ impl Finder<'_> {
             return Named::Grant(place);
         }
         let Some(id) = named.offer() else { return Named::Nothing };
-        match self.shelf.offer(&id) {
+        match self.governing(&id) {
             Some(newest) if newest.how == How::Auto => {
                 let is_virtual = matches!(newest.gives, Gives::Item { .. } | Gives::Service(_));
                 match is_virtual {
@@ -115,6 +118,15 @@ impl Finder<'_> {
                     found.and_then(|found| self.grants().iter().position(|grant| std::ptr::eq(grant, found)));
                 place.map_or(Named::Nothing, Named::Grant)
             }
+        }
+    }
+
+    /// The version of an `auto` or `code` offer that governs: the newest, or that of the first pricing.
+    fn governing(&self, id: &OfferId) -> Option<&Arc<Offer>> {
+        let newest = self.shelf.offer(id)?;
+        match (self.past, newest.how) {
+            (Some(past), How::Auto | How::Code) => past.offer(id),
+            (Some(_), How::Claim | How::Buy | How::Issue) | (None, _) => Some(newest),
         }
     }
 
@@ -161,7 +173,10 @@ impl Finder<'_> {
     }
 
     fn code(&self, typed: &str) -> Found {
-        let found = self.shelf.of_word(typed).filter(|offer| offer.how == How::Code);
+        let found = match self.past {
+            Some(past) => past.of_word(typed),
+            None => self.shelf.of_word(typed).filter(|offer| offer.how == How::Code),
+        };
         let nothing = Found::of_nothing(CouponName::Code(typed.to_owned()), true);
         Found { offer: found.cloned(), ..nothing }
     }
@@ -179,7 +194,7 @@ impl Offers {
         }
         let governs = |place: usize| {
             let grant = &finder.grants()[place];
-            let newest = finder.shelf.offer(&grant.offer).filter(|newest| newest.how == How::Auto);
+            let newest = finder.governing(&grant.offer).filter(|newest| newest.how == How::Auto);
             let version = newest.map_or(grant.version, |newest| newest.version);
             (grant.offer.clone(), version)
         };

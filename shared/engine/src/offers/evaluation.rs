@@ -25,6 +25,7 @@ use crate::{
         customer::Customer,
         draft::DraftOrder,
         held::Holdings,
+        past::Past,
         promised::units_promised,
         quote::{CouponName, Quote},
     },
@@ -64,6 +65,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) at: Instant,
     /// What was promised, whose offers and versions hold.
     pub(crate) quoted: Option<&'a Quote>,
+    /// Offers as they were at the first pricing of a use that is told anew.
+    pub(crate) past: Option<&'a Past>,
 }
 
 /// An order that was priced, and by what.
@@ -100,7 +103,7 @@ impl Offers {
             None => Holdings::default(),
         };
         let scene =
-            Scene { draft, shelf: &shelf, holdings: &holdings, programme, now, at: now, quoted: None };
+            Scene { draft, shelf: &shelf, holdings: &holdings, programme, now, at: now, quoted: None, past: None };
         let priced = self.price(customer.as_mut(), &scene).await?;
         let PricedOrder { answer, names, .. } = priced;
         let available = customer.as_ref().filter(|customer| customer.tier().is_some());
@@ -122,22 +125,14 @@ impl Offers {
         mut customer: Option<&mut Customer>,
         scene: &Scene<'_>,
     ) -> Result<PricedOrder, Error> {
-        let Scene { draft, shelf, holdings, programme, now, at, quoted } = *scene;
-        let finder = Finder { draft, shelf, holdings, now, at };
+        let Scene { draft, shelf, holdings, programme, now, at, quoted, past } = *scene;
+        let finder = Finder { draft, shelf, holdings, past, now, at };
         let found = match quoted {
             Some(quote) => self.quoted_coupons(&finder, quote).await?,
             None => self.coupons(&finder).await?,
         };
         let (priced, rules) = (draft.priced(), Rules::of(programme));
-        let concerned = shelf.autos(&draft.brand).iter().filter(|offer| concerns(offer, &priced, rules));
-        let autos: Vec<Arc<Offer>> = match quoted {
-            Some(quote) => {
-                let kept_back = concerned.filter(|offer| matches!(offer.gives, Gives::Access { .. }));
-                let promised = self.quoted_autos(shelf, quote).await?;
-                promised.into_iter().chain(kept_back.cloned()).collect()
-            }
-            None => concerned.cloned().collect(),
-        };
+        let autos = self.autos(scene, &priced, rules).await?;
         let (judged_autos, judged_coupons) = {
             let (customer, zone) = (customer.as_deref_mut(), programme.zone);
             let grounds = Grounds { shelf, customer, holdings, zone, now, at, is_promised: quoted.is_some() };
@@ -178,6 +173,29 @@ impl Offers {
         Ok(PricedOrder { answer, names, places, offers, broken })
     }
 
+    /// The offers that come by themselves to an order, and those that keep lines of it back.
+    async fn autos(
+        &self,
+        scene: &Scene<'_>,
+        priced: &price::Draft<'_>,
+        rules: Rules<'_>,
+    ) -> Result<Vec<Arc<Offer>>, Error> {
+        let Scene { draft, shelf, holdings, quoted, past, .. } = *scene;
+        if let Some(past) = past {
+            let own = |offer: &Arc<Offer>| {
+                let is_suspended = shelf.offer(&offer.id).is_none_or(|newest| newest.suspended);
+                !is_suspended || holdings.had_of(&offer.id).is_some()
+            };
+            let concerned = past.offers().filter(|offer| concerns(offer, priced, rules));
+            return Ok(concerned.filter(|offer| !offer.suspended && own(offer)).cloned().collect());
+        }
+        let concerned = shelf.autos(&draft.brand).iter().filter(|offer| concerns(offer, priced, rules));
+        let Some(quote) = quoted else { return Ok(concerned.cloned().collect()) };
+        let kept_back = concerned.filter(|offer| matches!(offer.gives, Gives::Access { .. }));
+        let promised = self.quoted_autos(shelf, quote).await?;
+        Ok(promised.into_iter().chain(kept_back.cloned()).collect())
+    }
+
     /// What is to be known of the offers that come by themselves, and of the coupons.
     async fn appraised(
         &self,
@@ -187,15 +205,19 @@ impl Offers {
     ) -> Result<(Vec<Appraisal>, Vec<Option<Appraisal>>), Error> {
         let coupons = found.iter().filter_map(|found| found.offer.clone());
         let all: Vec<Arc<Offer>> = autos.iter().cloned().chain(coupons).collect();
+        let holdings = grounds.holdings;
         let mut appraiser = Appraiser::of(self, grounds, &all).await?;
         let mut of_autos = Vec::with_capacity(autos.len());
         for offer in autos {
-            of_autos.push(appraiser.appraise(offer).await?);
+            of_autos.push(appraiser.appraise(offer, None).await?);
         }
         let mut of_coupons = Vec::with_capacity(found.len());
         for found in found {
             of_coupons.push(match &found.offer {
-                Some(offer) => Some(appraiser.appraise(offer).await?),
+                Some(offer) => {
+                    let grant = found.place.and_then(|place| holdings.grants[place].id);
+                    Some(appraiser.appraise(offer, Some(grant)).await?)
+                }
                 None => None,
             });
         }

@@ -4,18 +4,20 @@ use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     decide::IssuedBefore,
-    id::{BrandId, OfferId},
+    event::OfferTaken,
+    id::{BrandId, GrantId, OfferId},
     member::{Member, Status},
+    number::Money,
     offer::{
         How, Offer,
         grant::{Grant, HeldBy},
     },
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 
 pub(crate) use crate::accounts::offers::{Left, Took, UseChange};
 use crate::{
-    ledger::grants::{family, grant_of, issued_before, issued_by},
+    ledger::grants::{family, grant_of, is_window, issued_before, issued_by},
     offers::Offers,
     programme::shelf::Shelf,
     store::{
@@ -36,9 +38,22 @@ pub(crate) struct Holdings {
     pub(crate) records: Vec<HeldAs>,
     /// What was taken in windows, of offers that are had by codes too.
     pub(crate) windows: Vec<TakenWindow>,
+    /// What the use that is told anew has, which counts as left for it, and the day on which it was taken.
+    pub(crate) had: Option<(Vec<OfferTaken>, DayNumber)>,
     /// What that holds of offers' accounts, which is its own to take.
     pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
     now: Option<Instant>,
+}
+
+/// What a use that is told anew has of an offer.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Had {
+    /// Of its `uses`.
+    pub(crate) uses: u64,
+    /// Of its budget.
+    pub(crate) amount: Money,
+    /// Of what the member has in its window.
+    pub(crate) pieces: u64,
 }
 
 /// The record behind a grant.
@@ -62,6 +77,43 @@ impl Holdings {
     /// Pieces of an `auto` or `code` offer taken in that window.
     pub(crate) fn taken(&self, offer: &OfferId, window: u32) -> u64 {
         self.of_window(offer, window).map(|taken| u64::from(taken.record.taken)).sum()
+    }
+
+    /// What of its own counts as left for a use that is told anew: its grants are as if it had not used them, and nobody asks
+    /// again whether they may be used.
+    pub(crate) fn give(&mut self, had: Vec<OfferTaken>, day: DayNumber) {
+        for taken in had.iter().filter(|taken| taken.pieces > 0 && taken.grant.is_some()) {
+            for grant in self.grants.iter_mut().filter(|grant| grant.id == taken.grant) {
+                grant.left = grant.left.map(|left| left.saturating_add(taken.pieces));
+                grant.revoked = false;
+                grant.held = None;
+                grant.given_until = None;
+            }
+        }
+        self.had = Some((had, day));
+    }
+
+    fn had(&self) -> &[OfferTaken] {
+        self.had.as_ref().map_or(&[], |(had, _)| had.as_slice())
+    }
+
+    /// What a use that is told anew has of that offer, if it has anything.
+    pub(crate) fn had_of(&self, offer: &OfferId) -> Option<Had> {
+        let own = self.had().iter().filter(|taken| taken.offer == *offer);
+        own.fold(None, |sum: Option<Had>, taken| {
+            let sum = sum.unwrap_or_default();
+            let in_window = taken.grant.is_some_and(|id| is_window(&keys::grant_of(id)));
+            Some(Had {
+                uses: sum.uses.saturating_add(taken.uses),
+                amount: Money(sum.amount.0.saturating_add(taken.amount.0)),
+                pieces: sum.pieces.saturating_add(if in_window { taken.pieces.into() } else { 0 }),
+            })
+        })
+    }
+
+    /// Whether a use that is told anew has taken of that grant.
+    pub(crate) fn has_taken_of(&self, grant: Option<GrantId>) -> bool {
+        grant.is_some() && self.had().iter().any(|taken| taken.grant == grant && taken.pieces > 0)
     }
 
     /// Until when another order or use than this one holds what the member has of an `auto` or `code` offer in that window.
@@ -197,7 +249,11 @@ impl Offers {
         offers: &[Arc<Offer>],
         now: Instant,
     ) -> Result<HashMap<OfferId, Left>, Error> {
-        let today = self.programme.timeline()?.newest().zone.day(now).number();
+        // What a use that is told anew takes counts on the day on which it was taken first.
+        let today = match &holdings.had {
+            Some((_, day)) => *day,
+            None => self.programme.timeline()?.newest().zone.day(now).number(),
+        };
         let mut left = HashMap::new();
         for offer in offers {
             let account = self.accounts.whole_offer_account(&offer.id).await?;

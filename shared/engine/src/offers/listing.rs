@@ -129,7 +129,7 @@ impl Offers {
             if is_there || outside {
                 continue;
             }
-            let appraisal = appraiser.appraise(offer).await?;
+            let appraisal = appraiser.appraise(offer, None).await?;
             if !appraisal.judged().fits || appraisal.judged().opens != Opens::Now {
                 continue;
             }
@@ -252,7 +252,7 @@ impl Offers {
         let (zone, now) = (self.programme.timeline()?.newest().zone, customer.now);
         let grounds = Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now, is_promised: false };
         let mut appraiser = Appraiser::of(self, grounds, std::slice::from_ref(offer)).await?;
-        Ok(why_not(&appraiser.appraise(offer).await?))
+        Ok(why_not(&appraiser.appraise(offer, None).await?))
     }
 }
 
