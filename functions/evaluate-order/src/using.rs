@@ -7,8 +7,8 @@ use domain::{
     time::Instant,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, List, Method, MoneyText, Problem, Role,
-    QUOTE_CHARS_MAX, Route, Text, Ulid, Whole, body, given, taking,
+    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, List, Method, MoneyText, Problem,
+    QUOTE_CHARS_MAX, Role, Route, Text, Ulid, Whole, body, given, taking,
     wire::{OrderUsed, Show},
 };
 use engine::{NotUsed, UseAsk};
@@ -150,8 +150,8 @@ fn asked(form: &mut Form<'_>, api: &Api, call: &Call, body: UseOffers) -> Option
             None
         }
     };
-    let coupons = body.grants.as_ref().map_or(0, |all| all.0.len())
-        + body.codes.as_ref().map_or(0, |all| all.0.len());
+    let coupons =
+        body.grants.as_ref().map_or(0, |all| all.0.len()) + body.codes.as_ref().map_or(0, |all| all.0.len());
     match by {
         Some(HeldBy::Order(_)) => {
             form.takes_no(given!(body: quantity), "an order uses one of each");

@@ -41,11 +41,11 @@ pub use offers::{
     Offers,
     draft::{DraftOrder, NamedGrant},
     evaluation::Evaluated,
-    returning::{ReturnAsk, ReturnDone},
-    using::{UseAsk, UseDone},
-    refusing::NotUsed,
     listing::{Closed, GrantsOf, OpenTo, in_state},
     quote::{OfferTag, Promise, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
+    refusing::NotUsed,
+    returning::{ReturnAsk, ReturnDone},
+    using::{UseAsk, UseDone},
 };
 pub use partners::{
     Partners,

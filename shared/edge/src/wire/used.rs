@@ -130,7 +130,8 @@ impl Api {
     /// # Panics
     /// There is no programme: whoever has used something has one.
     pub fn used(&self, done: &UseDone) -> Answer {
-        let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
+        let programmes =
+            self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
         let show = Show { programme: programmes.newest() };
         let names = self.shown_names(&done.record.names);
         let Priced { lines, offers, coupons, delivery, total, saved } =
@@ -164,7 +165,8 @@ impl Api {
     /// # Panics
     /// There is no programme: whoever has used something has one.
     pub fn use_returned(&self, done: &ReturnDone) -> Answer {
-        let programmes = self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
+        let programmes =
+            self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
         let show = Show { programme: programmes.newest() };
         let (part, entry) = match done {
             ReturnDone::Released => {

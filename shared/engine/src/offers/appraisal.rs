@@ -130,10 +130,10 @@ impl<'a> Appraiser<'a> {
         let mut bounded: Vec<Arc<Offer>> = newest.filter(|offer| is_bounded(offer)).cloned().collect();
         bounded.sort_by(|one, other| one.id.cmp(&other.id));
         bounded.dedup_by(|one, other| one.id == other.id);
-        let left = if bounded.is_empty() { HashMap::new() } else { offers.left(holdings, &bounded, now).await? };
-        let asks_birthday = |offer: &Arc<Offer>| {
-            offer.when.anniversary.is_some_and(|own| own.of == AnniversaryOf::Birthday)
-        };
+        let left =
+            if bounded.is_empty() { HashMap::new() } else { offers.left(holdings, &bounded, now).await? };
+        let asks_birthday =
+            |offer: &Arc<Offer>| offer.when.anniversary.is_some_and(|own| own.of == AnniversaryOf::Birthday);
         let mut days = OwnDays::default();
         if let Some(customer) = customer.as_deref_mut() {
             if judged.iter().any(asks_birthday) {

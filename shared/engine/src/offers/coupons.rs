@@ -132,9 +132,7 @@ impl Finder<'_> {
 
     /// The grant that an `auto` offer has become in the window, if it was used before.
     pub(super) fn of_window(&self, id: &OfferId) -> Option<usize> {
-        let own = |grant: &Grant| {
-            grant.offer == *id && grant.valid_until.is_none_or(|until| until > self.at)
-        };
+        let own = |grant: &Grant| grant.offer == *id && grant.valid_until.is_none_or(|until| until > self.at);
         self.grants().iter().rposition(own)
     }
 

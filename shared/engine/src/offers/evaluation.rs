@@ -8,7 +8,9 @@ use domain::{
     number::{Money, SignedMoney},
     offer::{
         Gives, Offer,
-        price::{self, Answer, Coupon, Judged, Known, Line, Outcome, Rules, Told, Unpriced, concerns, falls_short},
+        price::{
+            self, Answer, Coupon, Judged, Known, Line, Outcome, Rules, Told, Unpriced, concerns, falls_short,
+        },
     },
     programme::Programme,
     refusal::Refusal,
@@ -102,8 +104,16 @@ impl Offers {
             Some(customer) => self.holdings(&shelf, &customer.member, now).await?,
             None => Holdings::default(),
         };
-        let scene =
-            Scene { draft, shelf: &shelf, holdings: &holdings, programme, now, at: now, quoted: None, past: None };
+        let scene = Scene {
+            draft,
+            shelf: &shelf,
+            holdings: &holdings,
+            programme,
+            now,
+            at: now,
+            quoted: None,
+            past: None,
+        };
         let priced = self.price(customer.as_mut(), &scene).await?;
         let PricedOrder { answer, names, .. } = priced;
         let available = customer.as_ref().filter(|customer| customer.tier().is_some());
@@ -138,7 +148,8 @@ impl Offers {
             let grounds = Grounds { shelf, customer, holdings, zone, now, at, is_promised: quoted.is_some() };
             self.appraised(grounds, &autos, &found).await?
         };
-        let as_promised = |appraisal: &'_ Appraisal| quoted.and_then(|quote| units_promised(quote, appraisal.offer()));
+        let as_promised =
+            |appraisal: &'_ Appraisal| quoted.and_then(|quote| units_promised(quote, appraisal.offer()));
         let judged: Vec<Judged<'_>> = judged_autos
             .iter()
             .map(|appraisal| match as_promised(appraisal) {

@@ -119,9 +119,7 @@ impl Holdings {
     /// Until when another order or use than this one holds what the member has of an `auto` or `code` offer in that window.
     pub(crate) fn held_until(&self, offer: &OfferId, window: u32) -> Option<Instant> {
         let held = self.of_window(offer, window).flat_map(|taken| &taken.record.held);
-        let by_others = held.filter(|held| {
-            self.now.is_none_or(|now| now < held.until)
-        });
+        let by_others = held.filter(|held| self.now.is_none_or(|now| now < held.until));
         by_others.map(|held| held.until).max()
     }
 
@@ -133,9 +131,9 @@ impl Holdings {
     /// What was issued of an offer.
     pub(crate) fn issued(&self, offer: &OfferId) -> impl Iterator<Item = IssuedBefore> {
         self.records.iter().filter_map(move |held| match held {
-            HeldAs::Issued(entry, ..) => issued_by(entry)
-                .filter(|issued| issued.offer == *offer)
-                .and_then(|_| issued_before(entry)),
+            HeldAs::Issued(entry, ..) => {
+                issued_by(entry).filter(|issued| issued.offer == *offer).and_then(|_| issued_before(entry))
+            }
             HeldAs::Window(_) => None,
         })
     }

@@ -56,7 +56,8 @@ impl Offers {
         let newest: Vec<Arc<Offer>> = shelf.all().filter(may_come).cloned().collect();
         let mut offers = self.programme.offers_as_of(&newest, used.known_at).await?;
         // What it was told with is known by its versions, whatever was saved in the same instant.
-        let told = used.answer.offers.iter().chain(&used.answer.coupons).filter_map(|told| told.offer.clone());
+        let told =
+            used.answer.offers.iter().chain(&used.answer.coupons).filter_map(|told| told.offer.clone());
         let has = used.has.iter().map(|taken| (taken.offer.clone(), taken.version));
         let places: Vec<(OfferId, u32)> = told.chain(has).collect();
         for ((id, _), offer) in self.programme.versions_of_offers(&places).await? {

@@ -1,7 +1,7 @@
 //! What a quote has promised (rewards.md, 5): the offers and coupons that it applied, in their versions and its order, and
 //! what it told of the others.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     id::OfferId,
@@ -47,12 +47,14 @@ pub(super) fn units_promised(quote: &Quote, offer: &Offer) -> Option<Option<u64>
 
 /// Tells an order as its quote did, with what did not apply.
 pub(super) fn tell_as_quoted(priced: &mut PricedOrder, quote: &Quote, shelf: &Shelf) {
+    let tags = Tags::of(shelf);
     let offers = std::mem::take(&mut priced.answer.offers);
     for quoted in &quote.autos {
-        let Some((offer, version)) = place(shelf, (quoted.offer, quoted.version)) else { continue };
+        let Some((offer, version)) = tags.place((quoted.offer, quoted.version)) else { continue };
         match &quoted.promise {
             Promise::Applied | Promise::Units(_) => {
-                let own = offers.iter().find(|told| told.offer.as_ref().is_some_and(|(own, _)| *own == offer));
+                let own =
+                    offers.iter().find(|told| told.offer.as_ref().is_some_and(|(own, _)| *own == offer));
                 priced.answer.offers.extend(own.cloned());
             }
             Promise::Not(reason) => {
@@ -68,7 +70,7 @@ pub(super) fn tell_as_quoted(priced: &mut PricedOrder, quote: &Quote, shelf: &Sh
             Some(reason) => {
                 priced.names.push(quoted.name.clone());
                 Some(Told {
-                    offer: quoted.offer.and_then(|own| place(shelf, own)),
+                    offer: quoted.offer.and_then(|own| tags.place(own)),
                     coupon: Some(priced.names.len() - 1),
                     outcome: Outcome::Not(reason.clone()),
                 })
@@ -81,9 +83,10 @@ pub(super) fn tell_as_quoted(priced: &mut PricedOrder, quote: &Quote, shelf: &Sh
 impl Offers {
     /// The offers that came by themselves to an order that was quoted, in the versions of then.
     pub(super) async fn quoted_autos(&self, shelf: &Shelf, quote: &Quote) -> Result<Vec<Arc<Offer>>, Error> {
+        let tags = Tags::of(shelf);
         let applied = quote.autos.iter().filter(|quoted| quoted.applied());
         let places: Vec<_> =
-            applied.filter_map(|quoted| place(shelf, (quoted.offer, quoted.version))).collect();
+            applied.filter_map(|quoted| tags.place((quoted.offer, quoted.version))).collect();
         let versions = self.programme.versions_of_offers(&places).await?;
         Ok(places.iter().filter_map(|place| versions.get(place).cloned()).collect())
     }
@@ -102,7 +105,8 @@ impl Offers {
         if !names_all(finder.draft, &applied) {
             return Err(of_another().into());
         }
-        let place = |quoted: &QuotedCoupon| place(finder.shelf, quoted.offer?);
+        let tags = Tags::of(finder.shelf);
+        let place = |quoted: &QuotedCoupon| tags.place(quoted.offer?);
         let places: Vec<_> = applied.iter().filter_map(|quoted| place(quoted)).collect();
         let versions = self.programme.versions_of_offers(&places).await?;
         let found = applied.iter().map(|quoted| {
@@ -161,12 +165,24 @@ fn names_all(draft: &DraftOrder, applied: &[&QuotedCoupon]) -> bool {
     by_offer && by_code && rest.is_empty()
 }
 
-/// The offer of a tag, with that version of it.
-fn place(shelf: &Shelf, (tag, version): (OfferTag, u32)) -> Option<(OfferId, u32)> {
-    let own = shelf.all().find(|offer| OfferTag::of(&offer.id) == tag)?;
-    Some((own.id.clone(), version))
+/// Offers by what a quote knows them by.
+struct Tags<'a>(HashMap<OfferTag, &'a OfferId>);
+
+impl Tags<'_> {
+    fn of(shelf: &Shelf) -> Tags<'_> {
+        Tags(shelf.all().map(|offer| (OfferTag::of(&offer.id), &offer.id)).collect())
+    }
+
+    /// The offer of a tag, with that version of it.
+    fn place(&self, (tag, version): (OfferTag, u32)) -> Option<(OfferId, u32)> {
+        self.0.get(&tag).map(|own| ((*own).clone(), version))
+    }
 }
 
 fn of_another() -> Refusal {
-    Refusal::InvalidField(vec![Fault::new("/quote", "wrong_value", "it was given for another order, or other coupons")])
+    Refusal::InvalidField(vec![Fault::new(
+        "/quote",
+        "wrong_value",
+        "it was given for another order, or other coupons",
+    )])
 }

@@ -183,7 +183,11 @@ mod tests {
 
     fn quote(autos: usize, refused: usize) -> Quote {
         let tag = |number: usize| OfferTag::of(&OfferId::of_checked(&format!("offer-{number}")));
-        let applied = (0..autos).map(|number| QuotedOffer { offer: tag(number), version: 1, promise: Promise::Applied });
+        let applied = (0..autos).map(|number| QuotedOffer {
+            offer: tag(number),
+            version: 1,
+            promise: Promise::Applied,
+        });
         let by = || OfferId::of_checked(&"x".repeat(64));
         let others = (0..refused).map(|number| QuotedOffer {
             offer: tag(number),

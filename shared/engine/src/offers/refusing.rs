@@ -40,10 +40,7 @@ impl NotUsed {
             let name = told.coupon.and_then(|place| held.names.get(place));
             matches!(name, Some(CouponName::Grant(Some(id))) if revoked.contains(id))
         };
-        let why = |told: &ToldOf| ToldOf {
-            outcome: Outcome::Not(Reason::Revoked),
-            ..told.clone()
-        };
+        let why = |told: &ToldOf| ToldOf { outcome: Outcome::Not(Reason::Revoked), ..told.clone() };
         let told = held.answer.coupons.iter().filter(is_revoked).map(why).collect();
         NotUsed::Reasons { told, names: held.names.clone() }
     }

@@ -217,9 +217,8 @@ impl Offers {
                 changes.apply(own, taken, self.counts(taken).await?, Step::Return(until));
             }
             let shelf = self.programme.offers().await?;
-            grants = customer.map_or(Vec::new(), |customer| {
-                changes.grants_then(&shelf, &customer.member, &restored, now)
-            });
+            grants = customer
+                .map_or(Vec::new(), |customer| changes.grants_then(&shelf, &customer.member, &restored, now));
             for taken in record.taken.iter().filter(|taken| is_piece(&record, taken)) {
                 add(&record, &mut given, &taken.offer, taken.amount);
             }
@@ -317,7 +316,8 @@ fn lines_back(record: &mut UseRecord, ask: &ReturnAsk) -> Result<(Vec<LineBack>,
     let (mut lines, mut given) = (Vec::new(), Vec::new());
     for (place, quantity) in coming.into_iter().filter(|(_, quantity)| quantity.0 > 0) {
         if quantity > left(record, place) {
-            let remaining = (0..record.lines.len()).map(|own| (record.lines[own].0.clone(), left(record, own)));
+            let remaining =
+                (0..record.lines.len()).map(|own| (record.lines[own].0.clone(), left(record, own)));
             return Err(Refusal::OverRefund { remaining: Remaining::Lines(remaining.collect()) });
         }
         let frozen = Frozen { quantity: record.lines[place].1, gone: record.gone[place] };
@@ -367,14 +367,21 @@ fn add(record: &UseRecord, given: &mut Given, offer: &OfferId, amount: Money) {
 
 /// Whether it is an item or a service, which no line's discount tells of.
 fn is_piece(record: &UseRecord, taken: &OfferTaken) -> bool {
-    let told = record.answer.coupons.iter().find(|told| {
-        told.offer.as_ref().is_some_and(|(offer, _)| *offer == taken.offer)
-    });
+    let told = record
+        .answer
+        .coupons
+        .iter()
+        .find(|told| told.offer.as_ref().is_some_and(|(offer, _)| *offer == taken.offer));
     told.is_some_and(|told| matches!(told.outcome, domain::offer::price::Outcome::Pieces { .. }))
 }
 
 /// Until when a grant that has ended is good once more; nothing of what is virtual, and of what has not ended.
-pub(super) fn good_until(changes: &Changes, taken: &OfferTaken, programme: &Programme, now: Instant) -> Option<Instant> {
+pub(super) fn good_until(
+    changes: &Changes,
+    taken: &OfferTaken,
+    programme: &Programme,
+    now: Instant,
+) -> Option<Instant> {
     let ends = changes.ends(taken.grant.filter(|_| taken.pieces > 0)?)?;
     let (zone, days) = (programme.zone, programme.points.restore_grace_days);
     let is_over = ends <= now && days > 0;

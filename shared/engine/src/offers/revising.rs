@@ -15,14 +15,15 @@ use crate::{
     offers::{
         Offers,
         changes::{Changes, For, Step},
-        evaluation::Scene,
-        returning::{good_until, still_given},
-        taking::takes,
+        evaluation::{PricedOrder, Scene},
         refusing::{must_be_active, refused},
+        returning::{good_until, still_given},
+        taking::{Takes, takes},
         using::{Attempt, Before, Outcomes, UseDone},
     },
+    programme::shelf::Shelf,
     store::{
-        Key,
+        Key, Version,
         error::Error,
         keys,
         records::{Answer as Kept, UseRecord, UseState},
@@ -113,7 +114,20 @@ impl Offers {
             return Ok(Err(not_used));
         }
         let days = self.days(attempt.customer.as_mut(), &priced, programme).await?;
-        let (taken, windows) = takes(&priced, &scene, attempt.via, &days);
+        let takes = takes(&priced, &scene, attempt.via, &days);
+        self.retell(&attempt, (old, version), priced, takes, &shelf, tell).await
+    }
+
+    /// Writes a telling in place of the one before, with what comes back and what is taken for it.
+    async fn retell(
+        &self,
+        attempt: &Attempt<'_>,
+        (old, version): (UseRecord, Version),
+        priced: PricedOrder,
+        (taken, windows): Takes,
+        shelf: &Shelf,
+        tell: &impl Fn(&UseDone) -> Kept,
+    ) -> Result<Outcomes, Error> {
         let moves = Moves::between(&old.has, &taken, &self.restoring(&old.has).await?);
         let mut changes = Changes::default();
         self.read_taken(&mut changes, &old.has).await?;
@@ -121,15 +135,16 @@ impl Offers {
         for (key, window) in windows {
             changes.open_window(key, window);
         }
+        let (now, programmes) = (attempt.now(), self.programme.timeline()?);
         self.apply(&mut changes, &old, &moves, programmes.at(now), now).await?;
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let then = |taken: &[OfferTaken]| {
-            member.map_or(Vec::new(), |member| changes.grants_then(&shelf, member, taken, now))
+            member.map_or(Vec::new(), |member| changes.grants_then(shelf, member, taken, now))
         };
         let came_back: Vec<OfferTaken> = moves.back.iter().filter(|own| own.pieces > 0).cloned().collect();
         let (grants, back) = (then(&taken), then(&came_back));
         let given = still_given(&old)?;
-        let draft = &ask.draft;
+        let (ask, draft) = (attempt.ask, &attempt.ask.draft);
         let record = UseRecord {
             revision: ask.revision,
             content: attempt.content,
@@ -147,7 +162,7 @@ impl Offers {
         };
         let told = UseRecord { returns: Vec::new(), ..old };
         let before = Before { told: Some(told), had: moves.had, back: given };
-        self.write_use(&attempt, (record, Some(version)), changes, before, tell).await
+        self.write_use(attempt, (record, Some(version)), changes, before, tell).await
     }
 
     /// Whether the member, and when it happened if that is said, are those of the first telling.
@@ -254,7 +269,14 @@ mod tests {
 
     fn taken(offer: &str, uses: u64, amount: u64) -> OfferTaken {
         let pieces = u32::try_from(uses).unwrap();
-        OfferTaken { offer: OfferId::of_checked(offer), version: 1, grant: None, pieces, uses, amount: Money(amount) }
+        OfferTaken {
+            offer: OfferId::of_checked(offer),
+            version: 1,
+            grant: None,
+            pieces,
+            uses,
+            amount: Money(amount),
+        }
     }
 
     /// What is given back and taken is the difference; what never comes back stays the use's and is used again.
@@ -270,7 +292,14 @@ mod tests {
             (vec![a(2, 10)], none(), false, vec![a(2, 10)], none(), none()),
             (vec![a(2, 10)], none(), true, none(), none(), vec![a(2, 10)]),
             (vec![a(2, 10)], vec![a(1, 12)], true, none(), vec![a(0, 2)], vec![a(2, 12)]),
-            (vec![taken("b", 1, 1)], vec![a(1, 5)], false, vec![taken("b", 1, 1)], vec![a(1, 5)], vec![a(1, 5)]),
+            (
+                vec![taken("b", 1, 1)],
+                vec![a(1, 5)],
+                false,
+                vec![taken("b", 1, 1)],
+                vec![a(1, 5)],
+                vec![a(1, 5)],
+            ),
         ] {
             let returnable = if never { none() } else { has.clone() };
             let moves = Moves::between(&has, &needed, &returnable);

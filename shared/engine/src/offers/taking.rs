@@ -18,6 +18,9 @@ use crate::{
     store::{Key, keys, records::WindowRecord},
 };
 
+/// What a use takes of each offer that applied, and the windows that nothing was taken in yet.
+pub(super) type Takes = (Vec<OfferTaken>, Vec<(Key, WindowRecord)>);
+
 /// Whether an offer's account counts what uses take.
 pub(super) fn is_counted(offer: &Offer) -> bool {
     offer.uses.total.is_some() || offer.uses.per_day.is_some() || offer.budget.is_some()
@@ -36,12 +39,7 @@ fn has_windows(offer: &Offer) -> bool {
 }
 
 /// What the use takes of each offer that applied, and the windows that nothing was taken in yet.
-pub(super) fn takes(
-    priced: &PricedOrder,
-    scene: &Scene<'_>,
-    via: Option<MemberId>,
-    days: &OwnDays,
-) -> (Vec<OfferTaken>, Vec<(Key, WindowRecord)>) {
+pub(super) fn takes(priced: &PricedOrder, scene: &Scene<'_>, via: Option<MemberId>, days: &OwnDays) -> Takes {
     let (mut taken, mut windows) = (Vec::new(), Vec::new());
     for told in priced.answer.offers.iter().chain(&priced.answer.coupons) {
         let Some((id, version)) = &told.offer else { continue };
@@ -51,9 +49,8 @@ pub(super) fn takes(
             continue;
         }
         let place = told.coupon.and_then(|coupon| priced.places.get(coupon).copied().flatten());
-        let issued = place.filter(|place| {
-            matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..)))
-        });
+        let issued =
+            place.filter(|place| matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..))));
         let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let (grant, pieces) = match issued {
             Some(place) => (scene.holdings.grants[place].id, small(uses)),

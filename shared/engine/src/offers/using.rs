@@ -7,11 +7,7 @@ use domain::{
     decide::{Command, Context},
     event::{OfferGiven, OfferTaken, OfferUsed},
     id::MemberId,
-    offer::{
-        grant::HeldBy,
-        openings::OwnDays,
-        price::Answer,
-    },
+    offer::{grant::HeldBy, openings::OwnDays, price::Answer},
     programme::Programme,
     refusal::Refusal,
     time::Instant,
@@ -42,9 +38,7 @@ use crate::{
         Key, Version, Write,
         error::{Error, until_settled},
         keys,
-        records::{
-            Answer as Kept, EntryRecord, Remembered, UseRecord, UseState,
-        },
+        records::{Answer as Kept, EntryRecord, Remembered, UseRecord, UseState},
         turns::{Turn, Turns},
         write::{put, unchanged},
     },
@@ -249,8 +243,16 @@ impl Offers {
         }
         // What an order costs was said under the programme of then.
         let of_pricing = quoted.and_then(|quote| programmes.version(quote.programme)).unwrap_or(programme);
-        let scene =
-            Scene { draft, shelf: &shelf, holdings: &holdings, programme: of_pricing, now, at, quoted, past: None };
+        let scene = Scene {
+            draft,
+            shelf: &shelf,
+            holdings: &holdings,
+            programme: of_pricing,
+            now,
+            at,
+            quoted,
+            past: None,
+        };
         let mut priced = self.price(attempt.customer.as_mut(), &scene).await?;
         if let Some(not_used) = refused(&priced) {
             return Ok(Err(not_used));
@@ -327,12 +329,8 @@ impl Offers {
         let shelf = self.programme.offers().await?;
         let mut changes = Changes::default();
         self.read_taken(&mut changes, &held.taken).await?;
-        let revoked: HashSet<_> = held
-            .taken
-            .iter()
-            .filter_map(|taken| taken.grant)
-            .filter(|id| changes.is_revoked(*id))
-            .collect();
+        let revoked: HashSet<_> =
+            held.taken.iter().filter_map(|taken| taken.grant).filter(|id| changes.is_revoked(*id)).collect();
         if !revoked.is_empty() {
             return Ok(Err(NotUsed::revoked(&held, &revoked)));
         }

@@ -2,11 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use domain::{
-    id::OfferId,
-    offer::Offer,
-    time::Instant,
-};
+use domain::{id::OfferId, offer::Offer, time::Instant};
 
 use crate::{programme::Programmes, store::error::Error};
 

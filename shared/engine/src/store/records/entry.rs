@@ -4,9 +4,9 @@ use domain::{
     brought::{Balance, Brought},
     event::{
         ActivityEarned, ActivityReversed, ActivityTook, Cancelled, EntryKind, Event, GrantIssued,
-        GrantRevoked, Movement, OfferGiven, OfferTaken, OfferUsed, Order, OrderBoost, OrderLine, OrderLot, OrderNow, OrderReferral, OrderRefunded,
-        OrderRevised, OrderState, RedemptionCancelled, ReferralState, Share, TierCause, UseReversed,
-        points_drawn,
+        GrantRevoked, Movement, OfferGiven, OfferTaken, OfferUsed, Order, OrderBoost, OrderLine, OrderLot,
+        OrderNow, OrderReferral, OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, ReferralState,
+        Share, TierCause, UseReversed, points_drawn,
     },
     id::{BadgeId, TierId},
     member::MemberId,
