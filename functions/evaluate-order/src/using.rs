@@ -46,6 +46,8 @@ body! {
         hold: Option<bool>,
         /// whether what was set aside and has ended is taken anew
         retake: Option<bool>,
+        /// of an order that is told anew: the number of the telling, the last and 1; the first is 1
+        revision: Option<Whole<1, 1_000_000>>,
         /// when it happened, told late by a till; now unless given
         occurred_at: Option<Instant>,
         /// for whom of its customers the caller asks: wrong codes are counted apart
@@ -75,6 +77,7 @@ pub static USE: Function = Function {
             Code::QuoteExpired,
             Code::OrderConflict,
             Code::AlreadyCancelled,
+            Code::TooManyRefunds,
             Code::OccurredInFuture,
             Code::OccurredTooLongAgo,
             Code::LimitExceeded,
@@ -157,12 +160,16 @@ fn asked(form: &mut Form<'_>, api: &Api, call: &Call, body: UseOffers) -> Option
             }
         }
         Some(HeldBy::Use(_)) => {
-            form.takes_no(given!(body: lines, delivery, quote), "of an order alone");
+            form.takes_no(given!(body: lines, delivery, quote, revision), "of an order alone");
             if coupons != 1 {
                 form.fault("/grants", "out_of_range", "one grant or code of an item or a service");
             }
         }
         None => {}
+    }
+    let revision = body.revision.as_ref().map_or(Some(1), |revision| u32::try_from(revision.0).ok());
+    if revision.is_some_and(|revision| revision > 1) {
+        form.takes_no(given!(body: hold, retake, quote), "what is told anew is final, at its own prices");
     }
     let quote = match &body.quote {
         None => Some(None),
@@ -195,5 +202,6 @@ fn asked(form: &mut Form<'_>, api: &Api, call: &Call, body: UseOffers) -> Option
         retake: body.retake.unwrap_or(false),
         quote: quote?,
         occurred_at: body.occurred_at,
+        revision: revision?,
     })
 }

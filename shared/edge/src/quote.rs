@@ -37,7 +37,7 @@ fn name(brand: &BrandId) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use domain::time::Instant;
-    use engine::{OfferTag, QUOTE_MILLIS, QuotedOffer};
+    use engine::{OfferTag, Promise, QUOTE_MILLIS, QuotedOffer};
 
     use super::*;
 
@@ -45,7 +45,7 @@ mod tests {
         let auto = |number: usize| QuotedOffer {
             offer: OfferTag(number.to_be_bytes()),
             version: 10_000,
-            refused: None,
+            promise: Promise::Applied,
         };
         Quote {
             at: Instant(1_000),

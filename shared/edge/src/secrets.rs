@@ -23,8 +23,6 @@ use engine::id::{AlikeHash, CallerId, IdentityHash, KeyHash, LinkCodeHash};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-pub use printed::CodePrinter;
-
 use lines::{Line, Ring};
 use seal::{MARK_BYTES, MARKED};
 

@@ -42,9 +42,10 @@ pub use offers::{
     draft::{DraftOrder, NamedGrant},
     evaluation::Evaluated,
     listing::{Closed, GrantsOf, OpenTo, in_state},
-    quote::{OfferTag, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
+    quote::{OfferTag, Promise, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
+    refusing::NotUsed,
     returning::{ReturnAsk, ReturnDone},
-    using::{NotUsed, UseAsk, UseDone},
+    using::{UseAsk, UseDone},
 };
 pub use partners::{
     Partners,

@@ -156,7 +156,7 @@ fn bounded(mut bound: Vec<u8>) -> Vec<u8> {
 mod tests {
     use engine::{
         id::{
-            BlockRef, BrandId, CallerId, FriendCode, GrantId, LinkCodeHash, OrderId, RedemptionId,
+            BlockRef, BrandId, CallerId, FriendCode, GrantId, LinkCodeHash, OfferId, OrderId, RedemptionId,
             RedemptionPart, Reference, RequestHash,
         },
         keys::{self, kind},

@@ -21,6 +21,10 @@ pub struct OfferUsed {
     pub saved: Money,
     /// What of which offer.
     pub taken: Vec<OfferTaken>,
+    /// What of that it had taken before, as earlier tellings left it: the difference is what this one moves.
+    pub had: Vec<OfferTaken>,
+    /// What offers had given by the telling before, as far as it had not come back: this one has taken its place.
+    pub back: Vec<OfferGiven>,
 }
 
 /// What a use has taken of an offer.

@@ -39,7 +39,7 @@ use crate::{
 };
 
 pub use answer::{Answer, By, Delivery, Line, Outcome, Priced, Reason, Share, Told, UnitsAt, UsablePoints};
-pub use judge::concerns;
+pub use judge::{concerns, falls_short};
 pub use named::stands_for;
 
 /// Most coupons of discounts among which the best are chosen.

@@ -43,7 +43,9 @@ pub use priced::{
     UnitsAtPrice, UsablePoints,
 };
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
-pub use used::{OrderUsed, UseReturned, UseWord};
+pub use used::{
+    DiscountBack, GrantAtUse, OrderUsed, ReturnedDelivery, ReturnedUseLine, UseReturned, UseWord,
+};
 
 use crate::{At, OrNull, Secrets, Ulid};
 

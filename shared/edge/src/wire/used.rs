@@ -67,6 +67,10 @@ answer! {
         grants: List<GrantAtUse<'a>, 0, 2_000>,
         /// the ledger entry; null while it is set aside, and of a guest
         entry: OrNull<Entry<'a>>,
+        /// the number of the telling, of a later one
+        revision: Option<u32>,
+        /// of a later telling: the grants that came back by it
+        back: Option<List<GrantAtUse<'a>, 0, 2_000>>,
     }
 }
 
@@ -137,6 +141,8 @@ impl Api {
             UseState::Used | UseState::Returned => (UseWord::Used, None),
         };
         let grants = done.record.grants.iter().map(|grant| self.grant_then(show, grant, false));
+        let is_later = done.record.revision > 1;
+        let back = done.record.back.iter().map(|grant| self.grant_then(show, grant, true));
         let used = OrderUsed {
             lines,
             offers,
@@ -148,6 +154,8 @@ impl Api {
             until: show.maybe(until),
             grants: grants.collect(),
             entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),
+            revision: is_later.then_some(done.record.revision),
+            back: is_later.then(|| back.collect()),
         };
         Answer::new(200, &used)
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     condition::Wants,
-    id::OfferId,
+    id::{GrantId, OfferId},
     number::Money,
     offer::{
         AnniversaryOf, How, Offer, Window as WindowOf,
@@ -18,7 +18,7 @@ use crate::{
     offers::{
         Offers,
         customer::Customer,
-        held::{Holdings, Left},
+        held::{Had, Holdings, Left},
     },
     programme::shelf::Shelf,
     store::error::Error,
@@ -36,6 +36,39 @@ pub(crate) struct Appraisal {
 }
 
 impl Appraisal {
+    /// The version that was judged.
+    pub(crate) fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// As it was when it was promised: it fitted and was open, and units had its price, if it is one.
+    pub(crate) fn promised(&self, units: Option<u64>) -> Judged<'_> {
+        let offer = &self.offer;
+        Judged { offer, fits: true, member: None, held: None, opens: Opens::Now, uses: units, budget: None }
+    }
+
+    /// With what a use that is told anew has of it. Of that, if it is its own, nobody asks again whether it may be used; where
+    /// it may not, there is no more than that.
+    fn beside(self, had: Had, is_own: bool) -> Appraisal {
+        let may_have_more = self.fits && self.held.is_none() && self.opens == Opens::Now;
+        let uses = self.uses.map(|left| left.saturating_add(had.uses));
+        let budget = self.budget.map(|left| Money(left.0.saturating_add(had.amount.0)));
+        let member =
+            self.member.map(|window| Window { left: window.left.saturating_add(had.pieces), ..window });
+        match is_own {
+            true => Appraisal {
+                fits: true,
+                held: None,
+                opens: Opens::Now,
+                uses: if may_have_more { uses } else { Some(had.uses) },
+                budget,
+                member,
+                ..self
+            },
+            false => Appraisal { uses, budget, member, ..self },
+        }
+    }
+
     pub(crate) fn judged(&self) -> Judged<'_> {
         let Appraisal { offer, fits, member, held, opens, uses, budget } = self;
         Judged {
@@ -61,6 +94,7 @@ pub(crate) struct Appraiser<'a> {
     zone: Zone,
     /// The moment by which `when` and windows go: that of pricing.
     at: Instant,
+    is_promised: bool,
 }
 
 /// What is known before offers are judged.
@@ -77,6 +111,8 @@ pub(crate) struct Grounds<'a> {
     pub(crate) now: Instant,
     /// The moment by which `when` and windows go: that of pricing.
     pub(crate) at: Instant,
+    /// Whether a quote has promised it: then nobody is asked again whether it is for the member.
+    pub(crate) is_promised: bool,
 }
 
 impl<'a> Appraiser<'a> {
@@ -89,7 +125,7 @@ impl<'a> Appraiser<'a> {
         grounds: Grounds<'a>,
         judged: &[Arc<Offer>],
     ) -> Result<Appraiser<'a>, Error> {
-        let Grounds { shelf, mut customer, holdings, zone, now, at } = grounds;
+        let Grounds { shelf, mut customer, holdings, zone, now, at, is_promised } = grounds;
         let newest = judged.iter().map(|offer| shelf.offer(&offer.id).unwrap_or(offer));
         let mut bounded: Vec<Arc<Offer>> = newest.filter(|offer| is_bounded(offer)).cloned().collect();
         bounded.sort_by(|one, other| one.id.cmp(&other.id));
@@ -105,25 +141,35 @@ impl<'a> Appraiser<'a> {
             }
             days = customer.own_days(zone);
         }
-        Ok(Appraiser { offers, shelf, customer, holdings, left, days, zone, at })
+        Ok(Appraiser { offers, shelf, customer, holdings, left, days, zone, at, is_promised })
     }
 
-    /// What is to be known of that version of an offer.
+    /// What is to be known of that version of an offer; of a coupon, with the grant by which it is used, if it is one.
     ///
     /// # Errors
     /// A record is unreadable, or the store failed.
-    pub(crate) async fn appraise(&mut self, offer: &Arc<Offer>) -> Result<Appraisal, Error> {
+    pub(crate) async fn appraise(
+        &mut self,
+        offer: &Arc<Offer>,
+        coupon: Option<Option<GrantId>>,
+    ) -> Result<Appraisal, Error> {
         let newest = self.shelf.offer(&offer.id).unwrap_or(offer);
         let left = self.left.get(&offer.id).copied().unwrap_or_default();
-        Ok(Appraisal {
+        let judged = Appraisal {
             opens: self.opens(offer, newest.suspended),
             member: self.window(offer),
             held: self.held(offer),
-            fits: self.fits(offer).await?,
+            fits: self.is_promised || self.fits(offer).await?,
             uses: left.uses,
             budget: left.budget,
             offer: offer.clone(),
-        })
+        };
+        let Some(had) = self.holdings.had_of(&offer.id) else { return Ok(judged) };
+        let is_own = match (offer.how, coupon) {
+            (How::Claim | How::Buy | How::Issue, Some(grant)) => self.holdings.has_taken_of(grant),
+            (How::Auto | How::Code | How::Claim | How::Buy | How::Issue, _) => true,
+        };
+        Ok(judged.beside(had, is_own))
     }
 
     /// Whether an active member is of the offer's audience, and has a quota of it. What was issued asks neither.

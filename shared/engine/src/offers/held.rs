@@ -4,22 +4,25 @@ use std::{collections::HashMap, sync::Arc};
 
 use domain::{
     decide::IssuedBefore,
-    id::{BrandId, OfferId},
+    event::OfferTaken,
+    id::{BrandId, GrantId, OfferId},
     member::{Member, Status},
+    number::Money,
     offer::{
         How, Offer,
         grant::{Grant, HeldBy},
+        printed::Printed,
     },
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 
 pub(crate) use crate::accounts::offers::{Left, Took, UseChange};
 use crate::{
-    ledger::grants::{family, grant_of, issued_before, issued_by},
+    ledger::grants::{family, grant_of, is_window, issued_before, issued_by},
     offers::Offers,
     programme::shelf::Shelf,
     store::{
-        Key, Version,
+        Key,
         error::Error,
         keys,
         records::{EntryRecord, HeldRecord, WindowRecord, decode},
@@ -36,6 +39,8 @@ pub(crate) struct Holdings {
     pub(crate) records: Vec<HeldAs>,
     /// What was taken in windows, of offers that are had by codes too.
     pub(crate) windows: Vec<TakenWindow>,
+    /// What the use that is told anew has, which counts as left for it, and the day on which it was taken.
+    pub(crate) had: Option<(Vec<OfferTaken>, DayNumber)>,
     /// What that holds of offers' accounts, which is its own to take.
     pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
     /// The order or use whose own holds keep nothing from it.
@@ -43,18 +48,28 @@ pub(crate) struct Holdings {
     now: Option<Instant>,
 }
 
+/// What a use that is told anew has of an offer.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Had {
+    /// Of its `uses`.
+    pub(crate) uses: u64,
+    /// Of its budget.
+    pub(crate) amount: Money,
+    /// Of what the member has in its window.
+    pub(crate) pieces: u64,
+}
+
 /// The record behind a grant.
 pub(crate) enum HeldAs {
     /// An entry, which issued it.
-    Issued(Box<EntryRecord>, Key, Version),
-    /// A window, by its place among them.
-    Window(usize),
+    Issued(Box<EntryRecord>),
+    /// A window.
+    Window,
 }
 
 /// What was taken in a window of an offer that is not issued.
 pub(crate) struct TakenWindow {
     pub(crate) key: Key,
-    pub(crate) version: Version,
     /// The window's number.
     pub(crate) window: u32,
     pub(crate) record: WindowRecord,
@@ -64,6 +79,50 @@ impl Holdings {
     /// Pieces of an `auto` or `code` offer taken in that window.
     pub(crate) fn taken(&self, offer: &OfferId, window: u32) -> u64 {
         self.of_window(offer, window).map(|taken| u64::from(taken.record.taken)).sum()
+    }
+
+    /// What of its own counts as left for a use that is told anew: its grants are as if it had not used them, and nobody asks
+    /// again whether they may be used.
+    pub(crate) fn give(&mut self, had: Vec<OfferTaken>, day: DayNumber) {
+        for taken in had.iter().filter(|taken| taken.pieces > 0 && taken.grant.is_some()) {
+            for grant in self.grants.iter_mut().filter(|grant| grant.id == taken.grant) {
+                grant.left = grant.left.map(|left| left.saturating_add(taken.pieces));
+                grant.revoked = false;
+                grant.held = None;
+                grant.given_until = None;
+            }
+        }
+        self.had = Some((had, day));
+    }
+
+    fn had(&self) -> &[OfferTaken] {
+        self.had.as_ref().map_or(&[], |(had, _)| had.as_slice())
+    }
+
+    /// What a use that is told anew has of that offer, if it has anything.
+    pub(crate) fn had_of(&self, offer: &OfferId) -> Option<Had> {
+        let own = self.had().iter().filter(|taken| taken.offer == *offer);
+        own.fold(None, |sum: Option<Had>, taken| {
+            let sum = sum.unwrap_or_default();
+            let in_window =
+                taken.grant.is_some_and(|id| Printed::of_id(id).is_none() && is_window(&keys::grant_of(id)));
+            Some(Had {
+                uses: sum.uses.saturating_add(taken.uses),
+                amount: Money(sum.amount.0.saturating_add(taken.amount.0)),
+                pieces: sum.pieces.saturating_add(if in_window { taken.pieces.into() } else { 0 }),
+            })
+        })
+    }
+
+    /// Of how many pieces of that a use that is told anew has taken.
+    pub(crate) fn pieces_had(&self, grant: GrantId) -> u64 {
+        let own = self.had().iter().filter(|taken| taken.grant == Some(grant));
+        own.map(|taken| u64::from(taken.pieces)).sum()
+    }
+
+    /// Whether a use that is told anew has taken of that grant.
+    pub(crate) fn has_taken_of(&self, grant: Option<GrantId>) -> bool {
+        grant.is_some() && self.had().iter().any(|taken| taken.grant == grant && taken.pieces > 0)
     }
 
     /// Until when another order or use than this one holds what the member has of an `auto` or `code` offer in that window.
@@ -81,10 +140,10 @@ impl Holdings {
     /// What was issued of an offer.
     pub(crate) fn issued(&self, offer: &OfferId) -> impl Iterator<Item = IssuedBefore> {
         self.records.iter().filter_map(move |held| match held {
-            HeldAs::Issued(entry, ..) => {
+            HeldAs::Issued(entry) => {
                 issued_by(entry).filter(|issued| issued.offer == *offer).and_then(|_| issued_before(entry))
             }
-            HeldAs::Window(_) => None,
+            HeldAs::Window => None,
         })
     }
 }
@@ -157,8 +216,7 @@ impl Offers {
                     let mut taken: WindowRecord = decode(&key, &record.value)?;
                     taken.held.retain(|held| !is_own(held));
                     if taken.holder == holder {
-                        let version = record.version;
-                        holdings.windows.push(TakenWindow { key, version, window, record: taken });
+                        holdings.windows.push(TakenWindow { key, window, record: taken });
                     }
                     continue;
                 }
@@ -170,14 +228,14 @@ impl Offers {
                     continue;
                 };
                 let grant = grant_of(issued, &entry, member);
-                all.push((grant, entry.seq, HeldAs::Issued(Box::new(entry), key, record.version)));
+                all.push((grant, entry.seq, HeldAs::Issued(Box::new(entry))));
             }
         }
-        for (place, taken) in holdings.windows.iter().enumerate() {
+        for taken in &holdings.windows {
             let newest = shelf.offer(&taken.record.offer).filter(|newest| newest.how == How::Auto);
             if let Some(newest) = newest {
                 let grant = window_as_grant(&taken.key, &taken.record, newest, member, now);
-                all.push((grant, u64::MAX, HeldAs::Window(place)));
+                all.push((grant, u64::MAX, HeldAs::Window));
             }
         }
         all.sort_by_key(|(grant, seq, _)| (grant.issued_at, *seq));
@@ -198,7 +256,11 @@ impl Offers {
         offers: &[Arc<Offer>],
         now: Instant,
     ) -> Result<HashMap<OfferId, Left>, Error> {
-        let today = self.programme.timeline()?.newest().zone.day(now).number();
+        // What a use that is told anew takes counts on the day on which it was taken first.
+        let today = match &holdings.had {
+            Some((_, day)) => *day,
+            None => self.programme.timeline()?.newest().zone.day(now).number(),
+        };
         let mut left = HashMap::new();
         for offer in offers {
             let account = self.accounts.whole_offer_account(&offer.id).await?;

@@ -116,7 +116,8 @@ impl Offers {
             self.learn(customer, Wants::PERSON).await?;
         }
         let days = customer.own_days(zone);
-        let grounds = Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now };
+        let grounds =
+            Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now, is_promised: false };
         let mut appraiser = Appraiser::of(self, grounds, &autos).await?;
         let mut grants = Vec::new();
         for offer in &autos {
@@ -129,7 +130,7 @@ impl Offers {
             if is_there || outside {
                 continue;
             }
-            let appraisal = appraiser.appraise(offer).await?;
+            let appraisal = appraiser.appraise(offer, None).await?;
             if !appraisal.judged().fits || appraisal.judged().opens != Opens::Now {
                 continue;
             }
@@ -252,9 +253,10 @@ impl Offers {
         offer: &Arc<Offer>,
     ) -> Result<Option<Closed>, Error> {
         let (zone, now) = (self.programme.timeline()?.newest().zone, customer.now);
-        let grounds = Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now };
+        let grounds =
+            Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now, is_promised: false };
         let mut appraiser = Appraiser::of(self, grounds, std::slice::from_ref(offer)).await?;
-        Ok(why_not(&appraiser.appraise(offer).await?))
+        Ok(why_not(&appraiser.appraise(offer, None).await?))
     }
 }
 

@@ -2,13 +2,19 @@
 
 mod appraisal;
 mod changes;
+mod coupons;
 mod customer;
 pub(crate) mod draft;
 pub(crate) mod evaluation;
 pub(crate) mod held;
 pub(crate) mod listing;
+mod past;
+mod promised;
 pub(crate) mod quote;
+pub(crate) mod refusing;
 pub(crate) mod returning;
+mod revising;
+mod taking;
 pub(crate) mod using;
 
 use crate::{

@@ -8,8 +8,10 @@ use domain::{
 };
 use sha2::{Digest as _, Sha256};
 
-pub use crate::store::records::CouponName;
-use crate::store::records::layout::{Layout, Reader, layout};
+use crate::store::records::{
+    CouponName,
+    layout::{Layout, Reader, layout},
+};
 
 /// For how long a quote is good, in milliseconds.
 pub const QUOTE_MILLIS: i64 = 15 * 60 * 1_000;
@@ -58,8 +60,19 @@ pub struct QuotedOffer {
     pub offer: OfferTag,
     /// Its version.
     pub version: u32,
-    /// Why it did not apply; `None` of what did.
-    pub refused: Option<Reason>,
+    /// What became of it.
+    pub promise: Promise,
+}
+
+/// What became of an offer that came by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Promise {
+    /// It applied.
+    Applied,
+    /// So many units had its price.
+    Units(u64),
+    /// It did not apply.
+    Not(Reason),
 }
 
 /// A coupon.
@@ -75,7 +88,8 @@ pub struct QuotedCoupon {
 
 layout! { struct Quote { at, until, programme, draft, autos, coupons } }
 layout! { struct OfferTag(bytes) }
-layout! { struct QuotedOffer { offer, version, refused } }
+layout! { struct QuotedOffer { offer, version, promise } }
+layout! { enum Promise { 0 = Applied, 1 = Units(units), 2 = Not(reason) } }
 layout! { struct QuotedCoupon { name, offer, refused } }
 impl Quote {
     /// What an answer of that moment promises; `names` are those of the coupons that were known.
@@ -86,7 +100,7 @@ impl Quote {
     ) -> Quote {
         let auto = |told: &Told| {
             let (offer, version) = told.offer.as_ref()?;
-            Some(QuotedOffer { offer: OfferTag::of(offer), version: *version, refused: refused(told) })
+            Some(QuotedOffer { offer: OfferTag::of(offer), version: *version, promise: promise(told) })
         };
         let coupon = |told: &Told| {
             let name = names.get(told.coupon?)?.clone();
@@ -110,7 +124,7 @@ impl Quote {
         if whole.len() <= BYTES_MAX {
             return Some(whole);
         }
-        kept.autos.retain(|auto| auto.refused.is_none());
+        kept.autos.retain(QuotedOffer::applied);
         let without_autos = kept.written();
         if without_autos.len() <= BYTES_MAX {
             return Some(without_autos);
@@ -135,6 +149,24 @@ impl Quote {
     }
 }
 
+impl QuotedOffer {
+    /// Whether it applied.
+    pub(crate) fn applied(&self) -> bool {
+        match self.promise {
+            Promise::Applied | Promise::Units(_) => true,
+            Promise::Not(_) => false,
+        }
+    }
+}
+
+fn promise(told: &Told) -> Promise {
+    match &told.outcome {
+        Outcome::Units { quantity, .. } => Promise::Units(*quantity),
+        Outcome::Taken { .. } | Outcome::Pieces { .. } => Promise::Applied,
+        Outcome::Not(reason) => Promise::Not(reason.clone()),
+    }
+}
+
 fn refused(told: &Told) -> Option<Reason> {
     match &told.outcome {
         Outcome::Not(reason) => Some(reason.clone()),
@@ -153,12 +185,16 @@ mod tests {
 
     fn quote(autos: usize, refused: usize) -> Quote {
         let tag = |number: usize| OfferTag::of(&OfferId::of_checked(&format!("offer-{number}")));
-        let applied = (0..autos).map(|number| QuotedOffer { offer: tag(number), version: 1, refused: None });
+        let applied = (0..autos).map(|number| QuotedOffer {
+            offer: tag(number),
+            version: 1,
+            promise: Promise::Applied,
+        });
         let by = || OfferId::of_checked(&"x".repeat(64));
         let others = (0..refused).map(|number| QuotedOffer {
             offer: tag(number),
             version: 10_000,
-            refused: Some(Reason::ExcludedBy { by: by() }),
+            promise: Promise::Not(Reason::ExcludedBy { by: by() }),
         });
         let missing = Some(Money(7));
         let below = Reason::BelowMinimum { missing, missing_quantity: Some(Quantity(1_500)) };

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Sums by offer and version.
-type Given = Vec<OfferGiven>;
+pub(super) type Given = Vec<OfferGiven>;
 
 /// A use that comes back, as a caller asks for it.
 #[derive(Clone, Debug)]
@@ -209,7 +209,7 @@ impl Offers {
         let mut changes = Changes::default();
         let (mut restored, mut grants) = (Vec::new(), Vec::new());
         if is_whole {
-            restored = self.restoring(&record).await?;
+            restored = self.restoring(&record.taken).await?;
             self.read_taken(&mut changes, &restored).await?;
             let own = For { brand: &record.brand, by: &record.by, day: record.day };
             for taken in &restored {
@@ -222,6 +222,7 @@ impl Offers {
             for taken in record.taken.iter().filter(|taken| is_piece(&record, taken)) {
                 add(&record, &mut given, &taken.offer, taken.amount);
             }
+            record.has.retain(|own| !restored.contains(own));
             record.state = UseState::Returned;
         }
         let mut writes = self.writes(changes, now, today).await?;
@@ -254,7 +255,7 @@ impl Offers {
     }
 
     /// Whether the offer's account counts what the use took.
-    async fn counts(&self, taken: &OfferTaken) -> Result<bool, Error> {
+    pub(super) async fn counts(&self, taken: &OfferTaken) -> Result<bool, Error> {
         let shelf = self.programme.offers().await?;
         let newest = shelf.offer(&taken.offer);
         Ok(newest.is_some_and(|offer| {
@@ -262,16 +263,34 @@ impl Offers {
         }))
     }
 
-    /// What of a use comes back once nothing is left of it.
-    async fn restoring(&self, record: &UseRecord) -> Result<Vec<OfferTaken>, Error> {
-        let places: Vec<_> = record.taken.iter().map(|taken| (taken.offer.clone(), taken.version)).collect();
+    /// What of that comes back once it is no longer needed.
+    pub(super) async fn restoring(&self, taken: &[OfferTaken]) -> Result<Vec<OfferTaken>, Error> {
+        let places: Vec<_> = taken.iter().map(|taken| (taken.offer.clone(), taken.version)).collect();
         let versions = self.programme.versions_of_offers(&places).await?;
         let restores = |taken: &&OfferTaken| {
             let offer = versions.get(&(taken.offer.clone(), taken.version));
             offer.is_some_and(|offer| offer.restore != Restore::Never)
         };
-        Ok(record.taken.iter().filter(restores).cloned().collect())
+        Ok(taken.iter().filter(restores).cloned().collect())
     }
+}
+
+/// What offers had given by a use, as far as it has not come back.
+pub(super) fn still_given(record: &UseRecord) -> Result<Given, Refusal> {
+    if record.state == UseState::Returned {
+        return Ok(Given::new());
+    }
+    let (brand, by) = (record.brand.clone(), record.by.clone());
+    let all = ReturnAsk { brand, by, lines: None, refund_id: None };
+    let (_, mut given) = lines_back(&mut record.clone(), &all)?;
+    let delivery = record.answer.delivery.iter().flat_map(|delivery| by_offer(&delivery.discounts));
+    for (offer, amount) in delivery {
+        add(record, &mut given, &offer, amount);
+    }
+    for taken in record.taken.iter().filter(|taken| is_piece(record, taken)) {
+        add(record, &mut given, &taken.offer, taken.amount);
+    }
+    Ok(given)
 }
 
 /// What of which lines comes back; the record then says that it has. And what had been given for it, by offer.
@@ -357,8 +376,13 @@ fn is_piece(record: &UseRecord, taken: &OfferTaken) -> bool {
 }
 
 /// Until when a grant that has ended is good once more; nothing of what is virtual, and of what has not ended.
-fn good_until(changes: &Changes, taken: &OfferTaken, programme: &Programme, now: Instant) -> Option<Instant> {
-    let ends = changes.ends(taken.grant?)?;
+pub(super) fn good_until(
+    changes: &Changes,
+    taken: &OfferTaken,
+    programme: &Programme,
+    now: Instant,
+) -> Option<Instant> {
+    let ends = changes.ends(taken.grant.filter(|_| taken.pieces > 0)?)?;
     let (zone, days) = (programme.zone, programme.points.restore_grace_days);
     let is_over = ends <= now && days > 0;
     is_over.then(|| zone.midnight(zone.day(now).plus_days(days)))

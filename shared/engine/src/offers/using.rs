@@ -1,24 +1,16 @@
 //! Offers are used 核销 (rewards.md, 5): what an order was priced at is taken in one commit, or set aside for it first.
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use domain::{
     condition::Wants,
-    decide::{AHEAD_MILLIS_MAX, Command, Context},
-    event::{GrantName, OfferTaken, OfferUsed},
+    decide::{Command, Context},
+    event::{OfferGiven, OfferTaken, OfferUsed},
     id::MemberId,
-    member::Status,
-    number::Money,
-    offer::{
-        Gives, How, Offer,
-        grant::HeldBy,
-        openings::OwnDays,
-        price::{Answer, Line, Outcome, Told as ToldOf},
-    },
+    offer::{grant::HeldBy, openings::OwnDays, price::Answer},
     programme::Programme,
     refusal::Refusal,
-    shape::Fault,
-    time::{Instant, MINUTE_MILLIS},
+    time::Instant,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -35,21 +27,22 @@ use crate::{
         customer::Customer,
         draft::DraftOrder,
         evaluation::{PricedOrder, Scene},
-        held::{HeldAs, Holdings, Took},
+        held::{Holdings, Took},
+        promised::{must_be_of, tell_as_quoted},
         quote::Quote,
+        refusing::{NotUsed, must_be_active, priced_at, refused},
+        taking::{hold_until, is_counted, takes},
     },
     programme::shelf::Shelf,
     store::{
         Key, Version, Write,
         error::{Error, until_settled},
         keys,
-        records::{Answer as Kept, CouponName, EntryRecord, Remembered, UseRecord, UseState, WindowRecord},
+        records::{Answer as Kept, EntryRecord, Remembered, UseRecord, UseState},
         turns::{Turn, Turns},
         write::{put, unchanged},
     },
 };
-
-const HOUR_MILLIS: i64 = 60 * MINUTE_MILLIS;
 
 /// A use, as a caller asks for it.
 #[derive(Clone, Debug)]
@@ -66,6 +59,8 @@ pub struct UseAsk {
     pub quote: Option<Quote>,
     /// When it happened, told late; now unless given.
     pub occurred_at: Option<Instant>,
+    /// The number of the telling; the first is 1.
+    pub revision: u32,
 }
 
 /// What was done.
@@ -77,22 +72,8 @@ pub struct UseDone {
     pub entry: Option<EntryRecord>,
 }
 
-/// Why offers are not used.
-#[derive(Clone, Debug)]
-pub enum NotUsed {
-    /// These would not apply.
-    Reasons {
-        /// What they are.
-        told: Vec<ToldOf>,
-        /// How coupons are told.
-        names: Vec<CouponName>,
-    },
-    /// These lines are not sold to the member yet.
-    Blocked(Vec<Line>),
-}
-
 /// Done, or why not.
-type Outcomes = Result<Told, NotUsed>;
+pub(super) type Outcomes = Result<Told, NotUsed>;
 
 impl UseAsk {
     /// The hash of what is asked, whatever says how: the same again is the same use.
@@ -114,15 +95,26 @@ impl UseAsk {
     }
 }
 
+/// What a telling takes the place of; nothing of the first.
+#[derive(Default)]
+pub(super) struct Before {
+    /// The telling before, to be told again when it is.
+    pub(super) told: Option<UseRecord>,
+    /// What of what it takes it had already.
+    pub(super) had: Vec<OfferTaken>,
+    /// What offers had given.
+    pub(super) back: Vec<OfferGiven>,
+}
+
 /// A use in the making.
-struct Attempt<'a> {
-    request: &'a Request,
-    ask: &'a UseAsk,
+pub(super) struct Attempt<'a> {
+    pub(super) request: &'a Request,
+    pub(super) ask: &'a UseAsk,
     key: Key,
-    content: [u8; 32],
-    via: Option<MemberId>,
-    customer: Option<Customer>,
-    known: Option<(UseRecord, Version)>,
+    pub(super) content: [u8; 32],
+    pub(super) via: Option<MemberId>,
+    pub(super) customer: Option<Customer>,
+    pub(super) known: Option<(UseRecord, Version)>,
 }
 
 impl Attempt<'_> {
@@ -130,7 +122,16 @@ impl Attempt<'_> {
         For { brand: &record.brand, by: &record.by, day: record.day }
     }
 
-    fn now(&self) -> Instant {
+    /// That it was told otherwise; of an order, with the number of its last telling.
+    pub(super) fn conflict(&self) -> Error {
+        let revision = match &self.ask.by {
+            HeldBy::Order(_) => Some(self.known.as_ref().map_or(0, |(known, _)| known.last_told())),
+            HeldBy::Use(_) => None,
+        };
+        Refusal::OrderConflict { revision }.into()
+    }
+
+    pub(super) fn now(&self) -> Instant {
         self.customer.as_ref().map_or(self.request.now, |customer| customer.now)
     }
 }
@@ -197,37 +198,26 @@ impl Offers {
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
         let (ask, now) = (attempt.ask, attempt.now());
+        let (last, state) = match &attempt.known {
+            Some((known, _)) => (known.last_told(), Some(known.state)),
+            None => (0, None),
+        };
+        if ask.revision > last.max(1) {
+            return self.revise(attempt, last, tell).await;
+        }
         let is_same = attempt.known.as_ref().is_some_and(|(known, _)| known.content == attempt.content);
-        let state = attempt.known.as_ref().map(|(known, _)| known.state);
         match state {
             None => {}
-            Some(UseState::Returned) if is_same => return Err(Refusal::AlreadyCancelled.into()),
             Some(UseState::Held { until }) if until <= now => {
                 if !ask.retake {
                     return Err(Refusal::HoldExpired.into());
                 }
             }
-            Some(_) if !is_same => return Err(Refusal::OrderConflict { revision: None }.into()),
+            Some(UseState::Held { .. }) if !is_same => return Err(attempt.conflict()),
             Some(UseState::Held { .. }) if !ask.hold => return self.confirm(attempt, tell).await,
             Some(_) => return self.repeat(&attempt, tell).await,
         }
         self.take(attempt, tell).await
-    }
-
-    /// The answer again.
-    async fn repeat(
-        &self,
-        attempt: &Attempt<'_>,
-        tell: &impl Fn(&UseDone) -> Kept,
-    ) -> Result<Outcomes, Error> {
-        let Some((record, _)) = &attempt.known else { return Err(Refusal::UseNotFound.into()) };
-        let entry = match &record.entry {
-            Some(key) => self.records.entry_at(&Key::new(key.clone())).await?,
-            None => None,
-        };
-        let answer = tell(&UseDone { record: record.clone(), entry });
-        self.programme.commit_told(attempt.request, Vec::new(), &answer).await?;
-        Ok(Ok(Told { answer, replayed: true }))
     }
 
     /// Prices the order and takes what it uses, or sets that aside.
@@ -247,14 +237,28 @@ impl Offers {
         let holdings = self.own_holdings(&attempt, &shelf).await?;
         let draft = &ask.draft;
         let quoted = ask.quote.as_ref();
-        let scene = Scene { draft, shelf: &shelf, holdings: &holdings, programme, now, at, quoted };
         if let Some(quote) = quoted {
             let member = attempt.customer.as_ref().map(|customer| customer.member.id);
             must_be_of(quote, draft.hash(member), now)?;
         }
-        let priced = self.price(attempt.customer.as_mut(), &scene).await?;
-        if let Some(not_used) = refused(&priced, quoted) {
+        // What an order costs was said under the programme of then.
+        let of_pricing = quoted.and_then(|quote| programmes.version(quote.programme)).unwrap_or(programme);
+        let scene = Scene {
+            draft,
+            shelf: &shelf,
+            holdings: &holdings,
+            programme: of_pricing,
+            now,
+            at,
+            quoted,
+            past: None,
+        };
+        let mut priced = self.price(attempt.customer.as_mut(), &scene).await?;
+        if let Some(not_used) = refused(&priced) {
             return Ok(Err(not_used));
+        }
+        if let Some(quote) = quoted {
+            tell_as_quoted(&mut priced, quote, &shelf);
         }
         let days = self.days(attempt.customer.as_mut(), &priced, programme).await?;
         let (taken, windows) = takes(&priced, &scene, attempt.via, &days);
@@ -288,21 +292,27 @@ impl Offers {
             brand: draft.brand.clone(),
             by: ask.by.clone(),
             member: attempt.via,
+            revision: 1,
             content: attempt.content,
+            happened: ask.occurred_at.unwrap_or(at),
+            known_at: quoted.map_or(now, |quote| quote.at),
+            programme: of_pricing.version,
             state: until.map_or(UseState::Used, |until| UseState::Held { until }),
             priced_at: at,
             day: today,
             answer: Answer { points: None, ..priced.answer },
             names: priced.names,
             lines: draft.lines.iter().map(|line| (line.line_id.clone(), line.quantity)).collect(),
+            has: taken.clone(),
             taken,
             grants: grants.unwrap_or_default(),
+            back: Vec::new(),
             entry: None,
             gone: vec![domain::number::Quantity::NONE; draft.lines.len()],
             returns: Vec::new(),
         };
         let version = old.map(|(_, version)| version);
-        self.write_use(&attempt, record, version, changes, tell).await
+        self.write_use(&attempt, (record, version), changes, Before::default(), tell).await
     }
 
     /// Makes final what was set aside, at its prices.
@@ -334,16 +344,16 @@ impl Offers {
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let grants = member.map(|member| changes.grants_then(&shelf, member, &held.taken, now));
         let record = UseRecord { state: UseState::Used, grants: grants.unwrap_or_default(), ..held };
-        self.write_use(&attempt, record, Some(version), changes, tell).await
+        self.write_use(&attempt, (record, Some(version)), changes, Before::default(), tell).await
     }
 
     /// Writes a use, with its entry where it is final and a member's.
-    async fn write_use(
+    pub(super) async fn write_use(
         &self,
         attempt: &Attempt<'_>,
-        mut record: UseRecord,
-        version: Option<Version>,
+        (mut record, version): (UseRecord, Option<Version>),
         changes: Changes,
+        before: Before,
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
         let (request, now) = (attempt.request, attempt.now());
@@ -354,10 +364,12 @@ impl Offers {
             let used = OfferUsed {
                 brand: record.brand.clone(),
                 by: record.by.clone(),
-                revision: 1,
+                revision: record.revision,
                 total: record.answer.total,
                 saved: record.answer.saved,
                 taken: record.taken.clone(),
+                had: before.had,
+                back: before.back,
             };
             let (own, written) =
                 self.entered(request, customer, record.member, &Command::UseOffers(&used)).await?;
@@ -366,6 +378,10 @@ impl Offers {
             writes.extend(written);
         }
         writes.push(put(attempt.key.clone(), unchanged(version), &record));
+        if let Some(told) = before.told {
+            let key = keys::offer_use_told(&told.brand, &told.by, told.revision);
+            writes.push(put(key, unchanged(None), &told));
+        }
         let answer = tell(&UseDone { record, entry });
         if !request.dry_run {
             request.note(&mut writes);
@@ -420,7 +436,7 @@ impl Offers {
     }
 
     /// What the customer holds, without what this order has set aside itself.
-    async fn own_holdings(&self, attempt: &Attempt<'_>, shelf: &Shelf) -> Result<Holdings, Error> {
+    pub(super) async fn own_holdings(&self, attempt: &Attempt<'_>, shelf: &Shelf) -> Result<Holdings, Error> {
         let ask = attempt.ask;
         let mut holdings = match &attempt.customer {
             Some(customer) => {
@@ -443,7 +459,7 @@ impl Offers {
     }
 
     /// The member's own days, if an offer that applied asks for them.
-    async fn days(
+    pub(super) async fn days(
         &self,
         customer: Option<&mut Customer>,
         priced: &PricedOrder,
@@ -455,170 +471,4 @@ impl Offers {
         }
         Ok(customer.own_days(programme.zone))
     }
-}
-
-impl NotUsed {
-    /// Those of what was set aside that were taken back meanwhile.
-    fn revoked(held: &UseRecord, revoked: &HashSet<domain::id::GrantId>) -> NotUsed {
-        let is_revoked = |told: &&ToldOf| {
-            let name = told.coupon.and_then(|place| held.names.get(place));
-            matches!(name, Some(CouponName::Grant(Some(id))) if revoked.contains(id))
-        };
-        let why = |told: &ToldOf| ToldOf {
-            outcome: Outcome::Not(domain::offer::price::Reason::Revoked),
-            ..told.clone()
-        };
-        let told = held.answer.coupons.iter().filter(is_revoked).map(why).collect();
-        NotUsed::Reasons { told, names: held.names.clone() }
-    }
-}
-
-fn must_be_active(customer: &Customer) -> Result<(), Refusal> {
-    match customer.member.status {
-        Status::Active => Ok(()),
-        status => Err(Refusal::MemberNotActive { status: status.word() }),
-    }
-}
-
-/// The moment of pricing: that of the quote, or when it happened.
-fn priced_at(programme: &Programme, ask: &UseAsk, now: Instant) -> Result<Instant, Refusal> {
-    if let Some(quote) = &ask.quote {
-        return Ok(quote.at);
-    }
-    let Some(told) = ask.occurred_at else { return Ok(now) };
-    if told > now.plus_millis(AHEAD_MILLIS_MAX) {
-        return Err(Refusal::OccurredInFuture);
-    }
-    let hours = programme.points.redeem_late_hours;
-    if told.plus_millis(i64::from(hours) * HOUR_MILLIS) < now {
-        return Err(Refusal::RedeemedTooLongAgo { hours });
-    }
-    Ok(told)
-}
-
-/// A quote is good for a while, for the same draft.
-fn must_be_of(quote: &Quote, draft: [u8; 32], now: Instant) -> Result<(), Refusal> {
-    if quote.draft != draft {
-        let fault = Fault::new("/quote", "wrong_value", "it was given for another order");
-        return Err(Refusal::InvalidField(vec![fault]));
-    }
-    if quote.until <= now { Err(Refusal::QuoteExpired) } else { Ok(()) }
-}
-
-/// Why the order is not used as it was priced: a line is blocked, or a coupon would not apply, or something that a quote
-/// promised.
-fn refused(priced: &PricedOrder, quoted: Option<&Quote>) -> Option<NotUsed> {
-    let blocked = |line: &&Line| matches!(line, Line::Blocked { .. });
-    let lines: Vec<Line> = priced.answer.lines.iter().filter(blocked).cloned().collect();
-    if !lines.is_empty() {
-        return Some(NotUsed::Blocked(lines));
-    }
-    let not = |told: &&ToldOf| matches!(told.outcome, Outcome::Not(_));
-    let autos = priced.answer.offers.iter().filter(|_| quoted.is_some());
-    let told: Vec<ToldOf> = autos.chain(&priced.answer.coupons).filter(not).cloned().collect();
-    (!told.is_empty()).then(|| NotUsed::Reasons { told, names: priced.names.clone() })
-}
-
-/// Whether an offer's account counts what uses take.
-fn is_counted(offer: &Offer) -> bool {
-    offer.uses.total.is_some() || offer.uses.per_day.is_some() || offer.budget.is_some()
-}
-
-/// Whether what a member takes of it is counted in windows.
-fn has_windows(offer: &Offer) -> bool {
-    match offer.how {
-        How::Auto => {
-            let is_service = matches!(&offer.gives, Gives::Service(service) if service.per.is_some());
-            offer.per_member.is_some() || is_service
-        }
-        How::Code => offer.per_member.is_some(),
-        How::Claim | How::Buy | How::Issue => false,
-    }
-}
-
-/// What the use takes of each offer that applied, and the windows that nothing was taken in yet.
-fn takes(
-    priced: &PricedOrder,
-    scene: &Scene<'_>,
-    via: Option<MemberId>,
-    days: &OwnDays,
-) -> (Vec<OfferTaken>, Vec<(Key, WindowRecord)>) {
-    let (mut taken, mut windows) = (Vec::new(), Vec::new());
-    for told in priced.answer.offers.iter().chain(&priced.answer.coupons) {
-        let Some((id, version)) = &told.offer else { continue };
-        let Some(offer) = priced.offers.get(id) else { continue };
-        let (uses, amount) = told.outcome.takes(offer);
-        if uses == 0 {
-            continue;
-        }
-        let place = told.coupon.and_then(|coupon| priced.places.get(coupon).copied().flatten());
-        let printed = told.coupon.and_then(|coupon| priced.printed.get(coupon).copied().flatten());
-        let issued =
-            place.filter(|place| matches!(scene.holdings.records.get(*place), Some(HeldAs::Issued(..))));
-        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let (grant, pieces) = match issued {
-            Some(place) => (scene.holdings.grants[place].id, small(uses)),
-            None => match via.filter(|_| has_windows(offer)) {
-                Some(via) => (window_of(offer, scene, via, days, &mut windows), small(uses)),
-                None => (None, 0),
-            },
-        };
-        let (offer, version) = (id.clone(), *version);
-        let own = OfferTaken { offer, version, grant, pieces, uses, amount };
-        // A code counts its uses itself, beside what the member has in its window.
-        taken.extend(printed.map(|code| match own.grant {
-            None => OfferTaken { grant: Some(code.id()), pieces: small(uses), ..own.clone() },
-            Some(_) => OfferTaken {
-                grant: Some(code.id()),
-                pieces: small(uses),
-                uses: 0,
-                amount: Money(0),
-                ..own.clone()
-            },
-        }));
-        if printed.is_none() || own.grant.is_some() {
-            taken.push(own);
-        }
-    }
-    (taken, windows)
-}
-
-/// The window that the moment of pricing is in: what was taken there before, or a new one.
-fn window_of(
-    offer: &Arc<Offer>,
-    scene: &Scene<'_>,
-    via: MemberId,
-    days: &OwnDays,
-    windows: &mut Vec<(Key, WindowRecord)>,
-) -> Option<domain::id::GrantId> {
-    let span = offer.span(scene.programme.zone, days, scene.at);
-    if let Some(known) = scene.holdings.of_window(&offer.id, span.number).next() {
-        return keys::grant_id(&known.key);
-    }
-    let number = scene.shelf.number(&offer.id)?;
-    let name = GrantName { holder: via, offer: number, window: span.number, number: 0 };
-    let record = WindowRecord {
-        holder: via,
-        offer: offer.id.clone(),
-        since: scene.now,
-        begin: span.begin,
-        end: span.end,
-        taken: 0,
-        held: Vec::new(),
-    };
-    windows.push((keys::grant(name), record));
-    Some(name.id())
-}
-
-/// Until when a hold lasts: the least that its offers say, or the programme, up to the next full minute.
-fn hold_until(programme: &Programme, priced: &PricedOrder, now: Instant) -> Instant {
-    let applied = priced.answer.offers.iter().chain(&priced.answer.coupons).filter_map(|told| {
-        let applies = !matches!(told.outcome, Outcome::Not(_));
-        told.offer.as_ref().filter(|_| applies)
-    });
-    let own = applied.filter_map(|(id, _)| priced.offers.get(id)?.hold_minutes).min();
-    let minutes = own.unwrap_or(programme.offers.hold_minutes);
-    let end = now.plus_millis(i64::from(minutes) * MINUTE_MILLIS);
-    let into = end.0.rem_euclid(MINUTE_MILLIS);
-    if into == 0 { end } else { end.plus_millis(MINUTE_MILLIS - into) }
 }

@@ -1,5 +1,6 @@
 //! The programme: its versions, which parts of them have been used, and the offers of its brands.
 
+mod as_of;
 mod at_hand;
 mod audit;
 mod known;

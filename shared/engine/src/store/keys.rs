@@ -34,7 +34,7 @@ pub use access::{caller, nonce, partner, read_caller, read_partner, read_staff_c
 pub(crate) use alike::part_of_alike;
 pub use alike::{ALIKE_MAX, ALIKE_PARTS, alike, alike_behind, alike_part, read_alike, read_person};
 pub use card::{card, member_card, read_member_card};
-pub use grants::{grant, grant_id, grant_of, grants, grants_of_offer, offer_use, read_grant};
+pub use grants::{grant, grant_id, grant_of, grants, grants_of_offer, offer_use, offer_use_told, read_grant};
 pub use named::{balance, merge, unmerge};
 pub use offers::{
     offer, offer_account, offer_version, offers, offers_after, read_offer, read_offer_account,

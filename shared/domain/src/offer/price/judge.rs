@@ -1,6 +1,10 @@
 //! Whether an offer may be used at all: its reasons in their order, before any amount is taken.
 
-use super::{Coupon, Draft, DraftLine, Judged, Known, Opens, Rules, State, answer::Reason, scope::units_of};
+use super::{
+    Coupon, Draft, DraftLine, Judged, Known, Opens, Rules, State,
+    answer::{Outcome, Reason},
+    scope::units_of,
+};
 use crate::{
     number::{Money, Quantity},
     offer::{Discount, Gives, How, Offer},
@@ -13,6 +17,17 @@ pub fn concerns(offer: &Offer, draft: &Draft<'_>, rules: Rules<'_>) -> bool {
         && matches!(offer.gives, Gives::Discount(_) | Gives::Access { .. })
         && is_here(offer, draft)
         && draft.lines.iter().any(|line| matches(offer, line, rules))
+}
+
+/// Why an offer cannot be used after all that was priced as a quote has promised: limits, holds and suspension are judged
+/// now, by what it takes. `judged` is what is known of it now.
+pub fn falls_short(judged: &Judged<'_>, outcome: &Outcome) -> Option<Reason> {
+    let (uses, amount) = outcome.takes(judged.offer);
+    if uses == 0 {
+        return None;
+    }
+    let by_member = member_limit(judged, 0, uses).or_else(|| not_open(judged));
+    by_member.or_else(|| runs_short(judged, (0, 0), uses, amount.0))
 }
 
 /// Whether it may be used at the draft's brand, in its channel.

@@ -55,3 +55,11 @@ pub fn offer_use(brand: &BrandId, by: &HeldBy) -> Key {
         HeldBy::Use(used) => key(kind::USE, &[brand.as_bytes(), b"\0\0", used.as_bytes()]),
     }
 }
+
+/// A telling of a use that a later one has followed, by its number. No id has a zero byte, so it is no other use.
+pub fn offer_use_told(brand: &BrandId, by: &HeldBy, revision: u32) -> Key {
+    let mut bytes = offer_use(brand, by).as_bytes().to_vec();
+    bytes.push(0);
+    bytes.extend(revision.to_be_bytes());
+    Key::new(bytes)
+}

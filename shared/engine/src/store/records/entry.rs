@@ -179,7 +179,7 @@ layout! {
         order_id,
     }
 }
-layout! { struct OfferUsed { brand, by, revision, total, saved, taken } }
+layout! { struct OfferUsed { brand, by, revision, total, saved, taken, had, back } }
 layout! { struct OfferTaken { offer, version, grant, pieces, uses, amount } }
 layout! { struct OfferGiven { offer, version, amount } }
 layout! { struct UseReversed { brand, by, refund_id, is_whole, back, restored } }

@@ -37,12 +37,20 @@ pub struct UseRecord {
     pub by: HeldBy,
     /// By way of whom it came; nobody's of a guest.
     pub member: Option<MemberId>,
+    /// The number of this telling of it, from 1; a use without an order has no other.
+    pub revision: u32,
     /// The hash of what was asked, to compare with when it comes again.
     pub content: [u8; 32],
     /// What it is now.
     pub state: UseState,
-    /// The moment of pricing.
+    /// When it happened, as its first telling said.
+    pub happened: Instant,
+    /// The moment of pricing, by which later tellings are priced too.
     pub priced_at: Instant,
+    /// The moment whose versions of offers hold for it: that of the first pricing, by the clock.
+    pub known_at: Instant,
+    /// The version of the programme by which it is priced.
+    pub programme: u32,
     /// The local day on which it was taken (its number).
     pub day: DayNumber,
     /// What it came to.
@@ -51,10 +59,14 @@ pub struct UseRecord {
     pub names: Vec<CouponName>,
     /// How much of each line there is, in the order of the lines.
     pub lines: Vec<(OrderLineId, Quantity)>,
-    /// What it took.
+    /// What it takes, as it is now.
     pub taken: Vec<OfferTaken>,
+    /// What it has: that, and what earlier tellings took that never comes back. Once all is returned, that alone.
+    pub has: Vec<OfferTaken>,
     /// The grants that it used, as they were then.
     pub grants: Vec<GrantThen>,
+    /// The grants that came back by this telling, as they were then.
+    pub back: Vec<GrantThen>,
     /// The key of its entry; none while it is held, and of a guest.
     pub entry: Option<Vec<u8>>,
     /// How much of each line has come back.
@@ -128,7 +140,7 @@ impl Stored for UseRecord {}
 
 layout! {
     struct UseRecord {
-        brand, by, member, content, state, priced_at, day, answer, names, lines, taken, grants, entry, gone, returns,
+        brand, by, member, revision, content, state, happened, priced_at, known_at, programme, day, answer, names, lines, taken, has, grants, back, entry, gone, returns,
     }
 }
 layout! { enum UseState { 0 = Held { until }, 1 = Used, 2 = Returned } }

@@ -90,6 +90,8 @@ fn used_offer() -> OfferUsed {
         total: Money(8_500),
         saved: Money(1_500),
         taken: vec![taken(), OfferTaken { grant: None, pieces: 0, ..taken() }],
+        had: vec![taken()],
+        back: vec![OfferGiven { offer: OfferId::of_checked("15-off"), version: 2, amount: Money(900) }],
     }
 }
 
@@ -187,8 +189,12 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         by: HeldBy::Use(UseId::of_checked("u-1")),
         member: None,
         content: [9; 32],
+        revision: 1,
         state: UseState::Used,
+        happened: AT,
         priced_at: AT,
+        known_at: AT,
+        programme: 1,
         day: DayNumber(738_000),
         answer: Answer {
             lines: Vec::new(),
@@ -202,7 +208,9 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         names: Vec::new(),
         lines: Vec::new(),
         taken: Vec::new(),
+        has: Vec::new(),
         grants: Vec::new(),
+        back: Vec::new(),
         entry: None,
         gone: Vec::new(),
         returns: Vec::new(),
@@ -211,7 +219,10 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         by: HeldBy::Order(OrderId::of_checked("A-1")),
         member: Some(ID),
         state: UseState::Held { until: AT },
+        revision: 2,
         priced_at: LONG_AGO,
+        known_at: LONG_AGO,
+        programme: 7,
         answer: answer(),
         names: vec![
             CouponName::Grant(Some(GrantId([7; 16]))),
@@ -221,7 +232,9 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         ],
         lines: vec![(OrderLineId::of_checked("1"), Quantity(2_000))],
         taken: vec![taken()],
+        has: vec![taken()],
         grants: vec![then()],
+        back: vec![then()],
         gone: vec![Quantity::NONE],
         ..plain.clone()
     };
