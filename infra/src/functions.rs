@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use edge::Function;
-use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Partners, People, Programme, Webhooks};
+use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Offers, Partners, People, Programme, Webhooks};
 
 use crate::{
     Use::{self, Adds, Changes, Walks},
@@ -153,7 +153,8 @@ pub const DEPLOYED: &[Deployed] = &[
     },
     Deployed {
         functions: &[&evaluate_order::FUNCTION, &evaluate_order::USE],
-        does: "What an order costs with offers. Nothing is written by it.",
+        does: "What an order costs with offers, which writes nothing; and its use of them.",
+        uses: &[(Ledger, Changes), (Accounts, Adds), (Offers, Changes)],
         ..ROW
     },
     Deployed {
@@ -170,8 +171,8 @@ pub const DEPLOYED: &[Deployed] = &[
     },
     Deployed {
         functions: &[&reverse::FUNCTION],
-        does: "An order is refunded, a redemption cancelled.",
-        uses: &[(Ledger, Changes), (Accounts, Adds)],
+        does: "An order is refunded, a redemption cancelled, a use or a grant given back.",
+        uses: &[(Ledger, Changes), (Accounts, Adds), (Offers, Changes)],
         ..ROW
     },
     Deployed {

@@ -1,17 +1,18 @@
 //! The sums of a settlement against plain arithmetic: whatever is counted, in whatever order and in however
 //! many parts, each line equals the sum of its entries one by one, and is rounded once.
 
+mod offers;
+
 use std::collections::BTreeMap;
 
 use domain::{
     event::{
-        ActivityReversed, Cancelled, EntryKind, Event, GrantIssued, GrantName, GrantRevoked, Movement, Order,
-        OrderRefunded, OrderRevised, OrderState, RedemptionCancelled, Share,
+        ActivityReversed, Cancelled, EntryKind, Event, Movement, Order, OrderRefunded, OrderRevised,
+        OrderState, RedemptionCancelled, Share,
     },
-    id::{ActivityId, ActivityRef, BadgeId, BrandId, OfferId, OrderId, TierId},
+    id::{ActivityId, ActivityRef, BadgeId, BrandId, OrderId, TierId},
     json::Json,
     number::{Currency, Fraction, Money, SignedMoney},
-    offer::How,
     programme::{self, Timeline},
     settlement::{Account, LineKind, Made, Tally, reversed, round_half_even},
     time::{DayNumber, Instant},
@@ -19,6 +20,7 @@ use domain::{
 use num_bigint::BigInt;
 use serde_json::json;
 
+use self::offers::{bought_offer, given_back};
 use crate::histories::{Verdict, chance, on_seeds};
 
 const BRANDS: [&str; 4] = ["a", "b", "c", "d"];
@@ -262,43 +264,6 @@ fn revised(dice: &mut Dice, brand: &BrandId, earned: Counted) -> Counted {
     let in_blocks = if dice.roll(2) == 0 { dice.roll(moved.unsigned_abs() + 1) } else { 0 };
     let version = u32::try_from(dice.roll(3)).unwrap() + 1;
     Counted { event: event(movement, kind), version, in_blocks, reversed: Some(Box::new(earned)) }
-}
-
-/// An offer is bought.
-fn bought_offer(brand: &BrandId) -> EntryKind {
-    EntryKind::GrantIssued(Box::new(GrantIssued {
-        name: grant_name(),
-        brand: brand.clone(),
-        offer: OfferId::of_checked("o"),
-        version: 1,
-        source: How::Buy,
-        pieces: 1,
-        quantity: 1,
-        valid_from: Instant(0),
-        valid_until: None,
-        is_used: false,
-        asked_as: None,
-        reason: None,
-        order_id: None,
-    }))
-}
-
-/// What was paid for an offer is given back, in part or whole.
-fn given_back(brand: &BrandId, price: Cancelled) -> EntryKind {
-    EntryKind::GrantRevoked(Box::new(GrantRevoked {
-        name: grant_name(),
-        brand: brand.clone(),
-        offer: OfferId::of_checked("o"),
-        pieces: 1,
-        left: 1,
-        valid_until: None,
-        reason: None,
-        price: Some(price),
-    }))
-}
-
-fn grant_name() -> GrantName {
-    GrantName { holder: domain::id::MemberId([0; 16]), offer: 1, window: 0, number: 1 }
 }
 
 /// Adds to a line: brand, kind, points, and the price of one in millionths.
