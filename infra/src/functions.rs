@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use edge::Function;
-use engine::store::kinds::Room::{self, Access, Accounts, Ledger, Offers, Partners, People, Programme, Webhooks};
+use engine::store::kinds::Room::{
+    self, Access, Accounts, Ledger, Offers, Partners, People, Programme, Webhooks,
+};
 
 use crate::{
     Use::{self, Adds, Changes, Walks},

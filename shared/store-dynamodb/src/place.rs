@@ -244,8 +244,12 @@ mod tests {
             ("a brand's blocks", keys::blocks(&BrandId::of_checked("b")), Ok(1)),
             ("members", keys::all(kind::MEMBER), Err(NotInOrder(kind::MEMBER))),
             ("two kinds nobody knows", Range { from: key(b"B"), to: key(b"C1") }, Ok(2)),
-            ("a kind of two bytes that nobody knows", Kind::extended(b'a').range(), Ok(1)),
-            ("all kinds of two bytes", Range { from: key(b"z"), to: key(b"{") }, Err(NotInOrder(kind::WORD))),
+            ("a kind of two bytes that nobody knows", Kind::extended(b'A').range(), Ok(1)),
+            (
+                "all kinds of two bytes",
+                Range { from: key(b"z"), to: key(b"{") },
+                Err(NotInOrder(kind::OFFER_ACCOUNT)),
+            ),
             ("a turned range", Range { from: key(b"c"), to: key(b"a") }, Ok(0)),
         ];
         for (name, range, expected) in cases {

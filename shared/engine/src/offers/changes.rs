@@ -212,13 +212,9 @@ impl Offers {
         for (offer, id) in taken.iter().filter_map(|taken| Some((&taken.offer, taken.grant?))) {
             let key = keys::grant_of(id);
             if let Some(code) = Printed::of_id(id) {
-                let place = (offer.clone(), code);
-                if !changes.codes.contains_key(&place) {
-                    let read =
-                        self.records.read::<PrintedCodeRecord>(&keys::printed_code(offer, code)).await?;
-                    let read = read.map(|(record, version)| (record, Some(version)));
-                    changes.codes.insert(place, read.unwrap_or_default());
-                }
+                let read = self.records.read::<PrintedCodeRecord>(&keys::printed_code(offer, code)).await?;
+                let read = read.map(|(record, version)| (record, Some(version)));
+                changes.codes.entry((offer.clone(), code)).or_insert(read.unwrap_or_default());
             } else if is_window(&key) {
                 if let Some((record, version)) = self.records.read::<WindowRecord>(&key).await? {
                     changes.windows.entry(key).or_insert((record, Some(version)));

@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_quote_is_short() {
         for (applied, refused, want) in
-            [(10, 10, Some((20, 4))), (200, 500, Some((200, 4))), (290, 0, Some((290, 4))), (400, 0, None)]
+            [(10, 10, Some((20, 4))), (200, 500, Some((200, 4))), (270, 0, Some((270, 4))), (400, 0, None)]
         {
             let read = quote(applied, refused).bytes().map(|bytes| {
                 assert!(bytes.len() <= BYTES_MAX);

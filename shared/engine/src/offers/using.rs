@@ -208,11 +208,10 @@ impl Offers {
         let is_same = attempt.known.as_ref().is_some_and(|(known, _)| known.content == attempt.content);
         match state {
             None => {}
-            Some(UseState::Held { until }) if until <= now => {
-                if !ask.retake {
-                    return Err(Refusal::HoldExpired.into());
-                }
+            Some(UseState::Held { until }) if until <= now && !ask.retake => {
+                return Err(Refusal::HoldExpired.into());
             }
+            Some(UseState::Held { until }) if until <= now => {}
             Some(UseState::Held { .. }) if !is_same => return Err(attempt.conflict()),
             Some(UseState::Held { .. }) if !ask.hold => return self.confirm(attempt, tell).await,
             Some(_) => return self.repeat(&attempt, tell).await,
