@@ -9,7 +9,7 @@ use edge::Api;
 use engine::{
     Books, Engine,
     keys::{self, kind},
-    store::{Change, Expect, Key, Record, Write, kinds::Row},
+    store::{Change, Expect, Key, Record, Write},
 };
 
 use serde_json::Value;
@@ -214,7 +214,8 @@ fn audit(engine: &Engine, world: &World) -> Result<(), String> {
 /// A restore brings back one record of the last commit that wrote down a member: the audit must find it.
 fn split(world: &mut World) -> Result<(), String> {
     let is_of_ledger = |key: &Key| {
-        matches!(key.kind(), kind::MEMBER | kind::PAID_PART) || key.kind().row().is_some_and(Row::is_entry)
+        matches!(key.kind(), kind::MEMBER | kind::PAID_PART)
+            || key.kind().row().is_some_and(|row| row.is_entry(key))
     };
     let last = std::mem::take(&mut lock(&world.weather).last);
     let mut changed = Vec::new();

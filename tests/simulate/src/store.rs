@@ -14,7 +14,6 @@ use engine::{
     keys::{self, kind},
     store::{
         Change, Expect, Feed, Key, Manner, Page, Pending, Range, Record, Store, StoreError, Version, Write,
-        kinds::Row,
     },
 };
 use laurel_tests::model::Dice;
@@ -210,7 +209,7 @@ fn told(writes: &[Write]) -> Committed {
             kind::REQUEST => told.is_named = true,
             kind::STAFF_CHANGE => told.noted.push((write.key.clone(), value.clone())),
             kind::ENTRY => told.entries.push((write.key.clone(), value.clone())),
-            named if named.row().is_some_and(Row::is_entry) => {
+            named if named.row().is_some_and(|row| row.is_entry(&write.key)) => {
                 told.is_named = true;
                 if write.expect == Expect::Absent {
                     told.entries.push((write.key.clone(), value.clone()));

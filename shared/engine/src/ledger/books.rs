@@ -12,7 +12,6 @@ use crate::{
     store::{
         error::Error,
         keys::{self, kind},
-        kinds::Row,
         records::{CardRecord, ClaimRecord, EntryRecord, LinkRecord, ReferenceRecord, decode},
     },
 };
@@ -105,7 +104,7 @@ impl Ledger {
             let page = self.records.store.walk(None, from, PAGE).await?;
             for (key, record) in &page.records {
                 tally.note(key, record)?;
-                if key.kind().row().is_some_and(Row::is_entry) {
+                if key.kind().row().is_some_and(|row| row.is_entry(key)) {
                     let entry: EntryRecord = decode(key, &record.value)?;
                     found.entry(entry.member).or_default().entries += 1;
                     let zone = zone.ok_or(Error::NoProgram)?;

@@ -155,9 +155,9 @@ const fn row(
 }
 
 impl Row {
-    /// Whether its records are ledger entries.
-    pub fn is_entry(&self) -> bool {
-        (self.form)(&self.kind.range().from).is_some_and(|form| form.record == ENTRY.record)
+    /// Whether its record of that key is a ledger entry.
+    pub fn is_entry(&self, key: &Key) -> bool {
+        (self.form)(key).is_some_and(|form| form.record == ENTRY.record)
     }
 
     const fn goes(self, goes: &'static [Goes]) -> Row {

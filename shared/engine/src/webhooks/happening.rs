@@ -209,11 +209,7 @@ fn read(key: &Key, value: &Bytes) -> Result<Option<(What, Types)>, Unreadable> {
     let unreadable = || Unreadable { key: key.clone() };
     let one = |what, kind| Ok(Some((what, [Some(kind), None])));
     let of = key.kind();
-    if of == kind::GRANT && keys::read_grant(key).is_none_or(|(.., number)| number == 0) {
-        // What was taken in a window; its use has an entry.
-        return Ok(None);
-    }
-    if of.row().is_some_and(|row| row.is_entry()) {
+    if of.row().is_some_and(|row| row.is_entry(key)) {
         let entry: EntryRecord = decode(key, value)?;
         let kinds = [Some(entry.event.kind.row().told), entry.event.kind.also_told()];
         return Ok(Some((What::Entry(Box::new(entry)), kinds)));
