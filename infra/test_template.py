@@ -43,7 +43,7 @@ PUTS = READS | {"dynamodb:PutItem"}
 CHECKS = PUTS | {"dynamodb:ConditionCheckItem"}
 SETTLES = CHECKS | {"dynamodb:DeleteItem"}
 POLICIES = [READS, PUTS, CHECKS, SETTLES]
-WALKS = {"settle": SETTLES | {"dynamodb:Scan"}}
+WALKS = {folder: SETTLES | {"dynamodb:Scan"} for folder in ("settle", "referrals")}
 
 # Where the code of the Lambda binaries reads its environment, and what it reads there for tests alone.
 READERS = ["shared/lambda/src", "shared/store-dynamodb/src", *(f"functions/{folder}/src" for folder in FOLDERS)]

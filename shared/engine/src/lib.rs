@@ -39,13 +39,14 @@ pub use ledger::{
 };
 pub use offers::{
     Offers,
+    asking::UseAsk,
     draft::{DraftOrder, NamedGrant},
     evaluation::Evaluated,
     listing::{Closed, GrantsOf, OpenTo, in_state},
     quote::{OfferTag, Promise, QUOTE_MILLIS, Quote, QuotedCoupon, QuotedOffer},
     refusing::NotUsed,
     returning::{ReturnAsk, ReturnDone},
-    using::{UseAsk, UseDone},
+    using::UseDone,
 };
 pub use partners::{
     Partners,

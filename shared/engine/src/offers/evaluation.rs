@@ -1,21 +1,18 @@
 //! What an order costs now, with offers: composes what is known of it, and prices it. Nothing is written.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use domain::{
     decide::{EarnLine, EarnOrder},
-    id::{OfferId, OrderId},
+    id::OrderId,
     number::{Money, SignedMoney},
     offer::{
         Gives, Offer,
         price::{
             self, Answer, Coupon, Judged, Known, Line, Outcome, Rules, Told, Unpriced, concerns, falls_short,
         },
-        printed::Printed,
     },
-    programme::Programme,
     refusal::Refusal,
-    time::Instant,
 };
 
 use crate::{
@@ -28,11 +25,10 @@ use crate::{
         customer::Customer,
         draft::DraftOrder,
         held::Holdings,
-        past::Past,
         promised::units_promised,
         quote::Quote,
+        scene::{PricedOrder, Scene},
     },
-    programme::shelf::Shelf,
     store::{error::Error, records::CouponName},
 };
 
@@ -50,42 +46,6 @@ pub struct Evaluated {
     pub earns: WouldEarn,
     /// What is promised.
     pub quote: Quote,
-}
-
-/// Where an order is priced.
-pub(crate) struct Scene<'a> {
-    /// The order.
-    pub(crate) draft: &'a DraftOrder,
-    /// The newest versions.
-    pub(crate) shelf: &'a Shelf,
-    /// What the customer holds.
-    pub(crate) holdings: &'a Holdings,
-    /// The programme in force.
-    pub(crate) programme: &'a Programme,
-    /// Now, by which is judged what is left.
-    pub(crate) now: Instant,
-    /// The moment of pricing, by which is judged what is open and has begun.
-    pub(crate) at: Instant,
-    /// What was promised, whose offers and versions hold.
-    pub(crate) quoted: Option<&'a Quote>,
-    /// Offers as they were at the first pricing of a use that is told anew.
-    pub(crate) past: Option<&'a Past>,
-}
-
-/// An order that was priced, and by what.
-pub(crate) struct PricedOrder {
-    /// What it costs, and why.
-    pub(crate) answer: Answer,
-    /// How each coupon is told, by its place among those that were known.
-    pub(crate) names: Vec<CouponName>,
-    /// The place of each coupon's grant among those that are held, likewise.
-    pub(crate) places: Vec<Option<usize>>,
-    /// The printed code that each coupon is, likewise.
-    pub(crate) printed: Vec<Option<Printed>>,
-    /// The version of each offer that it was priced by.
-    pub(crate) offers: HashMap<OfferId, Arc<Offer>>,
-    /// What a quote promised that came by itself and cannot be had any more, by id.
-    pub(crate) broken: Vec<Told>,
 }
 
 impl Offers {

@@ -1,6 +1,7 @@
 //! Offers 权益 in use: what members hold of them, and what orders cost with them.
 
 mod appraisal;
+pub(crate) mod asking;
 mod changes;
 mod coupons;
 mod customer;
@@ -14,6 +15,7 @@ pub(crate) mod quote;
 pub(crate) mod refusing;
 pub(crate) mod returning;
 mod revising;
+pub(crate) mod scene;
 mod taking;
 pub(crate) mod using;
 

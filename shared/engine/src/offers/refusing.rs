@@ -13,7 +13,7 @@ use domain::{
 };
 
 use crate::{
-    offers::{customer::Customer, evaluation::PricedOrder, using::UseAsk},
+    offers::{asking::UseAsk, customer::Customer, scene::PricedOrder},
     store::records::{CouponName, UseRecord},
 };
 

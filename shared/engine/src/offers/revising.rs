@@ -15,9 +15,9 @@ use crate::{
     offers::{
         Offers,
         changes::{Changes, For, Step},
-        evaluation::{PricedOrder, Scene},
         refusing::{must_be_active, refused},
         returning::{good_until, still_given},
+        scene::{PricedOrder, Scene},
         taking::{Takes, takes},
         using::{Attempt, Before, Outcomes, UseDone},
     },

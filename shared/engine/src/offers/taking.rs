@@ -13,8 +13,8 @@ use domain::{
 
 use crate::{
     offers::{
-        evaluation::{PricedOrder, Scene},
         held::HeldAs,
+        scene::{PricedOrder, Scene},
     },
     store::{Key, keys, records::WindowRecord},
 };
