@@ -197,6 +197,7 @@ async fn fields_of_entries() {
     });
     assert_eq!(earned["entry"], want);
     let want = json!({"entry": want, "granted": 88, "calculated": 88, "upgraded_to": null, "badges_issued": ["first_order"],
+                      "boosts": [], "referral": null,
                       "balance": {"available": 88, "held": 0, "debt": 0}, "tier": "basic", "growth": 88});
     assert_eq!(earned, want);
     let redeemed = shop.redeem(&member, "R-1", 8).await;

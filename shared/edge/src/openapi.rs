@@ -6,7 +6,7 @@ use domain::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Code, Function, Kind, Role, Route, Ulid};
+use crate::{Code, Function, Kind, Role, Route, Ulid, wire::AppliedOffer};
 
 /// A fault of a request or of a programme.
 const FAULT: Shape = Shape::Named(
@@ -27,6 +27,16 @@ const REMAINING: Shape = Shape::Named(
     &Shape::Object(&[
         required("line_id", Shape::ShopId, "the line"),
         required("quantity", QUANTITY_LEFT, "how much of it"),
+    ]),
+);
+
+/// A line that is not sold to this member yet.
+const BLOCKED: Shape = Shape::Named(
+    "BlockedOrderLine",
+    &Shape::Object(&[
+        required("line_id", Shape::ShopId, "the line"),
+        required("offer", Shape::Id, "the offer that keeps it back"),
+        required("opens_at", Shape::OrNull(&Shape::Instant), "when it opens to this member; null if not"),
     ]),
 );
 
@@ -99,6 +109,25 @@ pub const PROBLEM: Shape = Shape::Named(
         ),
         optional("at", Shape::OrNull(&Shape::Instant), "program_conflict, version_conflict: when that was"),
         optional("revision", COUNT, "order_conflict, order_refunded: the order's newest, 0 if there is none"),
+        optional("points", COUNT, "price_changed: what it costs this member"),
+        optional("choices", COUNT, "too_many_choices: how many"),
+        optional(
+            "opens_at",
+            Shape::OrNull(&Shape::Instant),
+            "offer_not_open: its next opening within 400 days",
+        ),
+        optional("next_at", Shape::OrNull(&Shape::Instant), "member_limit: when it has more again"),
+        optional("reason", Shape::Text { max: 32 }, "grant_not_usable: its state, or `used`"),
+        optional(
+            "reasons",
+            Shape::List { of: &AppliedOffer::SHAPE, min: 0, max: 2_100 },
+            "grant_not_usable of a use: what would not apply, as in the answer",
+        ),
+        optional(
+            "lines",
+            Shape::List { of: &BLOCKED, min: 0, max: 1_000 },
+            "line_blocked: those that are blocked",
+        ),
     ]),
 );
 

@@ -342,6 +342,8 @@ pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
         "webhooks" => "webhook_not_found",
         "offers" => "offer_not_found",
         "grants" if pattern.ends_with("/revoke") => "grant_not_found",
+        // The member of the row is there, and the offer is not.
+        "grants" => "offer_not_found",
         "referrals" => "referral_not_found",
         _ => "member_not_found",
     }
