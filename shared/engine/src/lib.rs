@@ -27,9 +27,10 @@ pub use engine::{Engine, Trials};
 pub use ledger::{
     Ledger,
     act::{Act, Done, Whom, redemption_id},
+    asking::{GrantAsk, Revoke},
     audit::Finding,
     books::{Books, Strays},
-    grants::{self, GrantAsk, Revoke},
+    issued as grants,
     read::{ChainPlace, Filter, LedgerEntry, Place},
     referrals::Verdict,
     signals::signal,

@@ -17,7 +17,7 @@ use domain::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    ledger::grants::{CommandOnGrant, GrantAsk, Revoke},
+    ledger::asking::{CommandOnGrant, GrantAsk, Revoke},
     store::{
         Key,
         id::{Reference, SignalHash},

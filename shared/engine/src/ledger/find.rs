@@ -8,7 +8,7 @@ use crate::{
     ledger::{
         Ledger,
         act::{About, Act, Counted, Whom},
-        grants::is_window,
+        issued::is_window,
         parts::Target,
     },
     store::{

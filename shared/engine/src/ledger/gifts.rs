@@ -13,7 +13,7 @@ use domain::{
 use crate::{
     ledger::{
         Ledger,
-        grants::{family, grant_of, is_window, issued_by},
+        issued::{family, grant_of, is_window, issued_by},
         parts::Target,
     },
     store::{

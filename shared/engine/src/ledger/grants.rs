@@ -1,14 +1,11 @@
 //! Grants 持有 as commands on a ledger: what they ask for besides the member, and what is known of them.
 
-use std::sync::Arc;
-
 use domain::{
     decide::{IssueGrant, IssuedBefore, RevokeGrant, Revoking},
-    event::{EntryKind, GrantIssued},
-    id::{BrandId, OfferId, OrderId},
-    member::{Member, MemberId, Status},
-    number::Figure,
-    offer::{Limits, Offer, grant::Grant},
+    event::EntryKind,
+    id::OfferId,
+    member::{Member, MemberId},
+    offer::{Limits, grant::Grant},
     refusal::Refusal,
     time::DayNumber,
 };
@@ -19,7 +16,9 @@ use crate::{
     ledger::{
         Ledger,
         act::{Done, OfGrant},
+        asking::{CommandOnGrant, GrantAsk, Revoke},
         find::Found,
+        issued::{family, grant_of, is_window, issued_before, issued_by},
         parts::Target,
     },
     store::{
@@ -30,38 +29,6 @@ use crate::{
         turns::{Turn, Turns},
     },
 };
-
-/// An offer that is to be claimed, bought, or issued by staff.
-#[derive(Clone, Debug)]
-pub struct GrantAsk {
-    /// The offer in its newest version.
-    pub offer: Arc<Offer>,
-    /// The offer's number.
-    pub number: u16,
-    /// Where.
-    pub brand: BrandId,
-    /// Whether staff issue it.
-    pub by_staff: bool,
-    /// How many pieces, 1 to 200.
-    pub pieces: u32,
-    /// What the caller expects it to cost, in points.
-    pub points: Option<Figure>,
-    /// The caller's own name for it, by which it is done once for ever.
-    pub asked_as: Option<String>,
-    /// Why, of what staff issue.
-    pub reason: Option<String>,
-    /// The order that it is a gift for.
-    pub order_id: Option<OrderId>,
-}
-
-/// How a grant is to be taken back.
-#[derive(Clone, Debug)]
-pub enum Revoke {
-    /// By staff, for that reason.
-    Staff(String),
-    /// A claim or purchase whole, with its points.
-    Whole,
-}
 
 /// What a command on a grant needs besides the member.
 #[derive(Default)]
@@ -74,61 +41,6 @@ pub(super) struct Gathered {
     account: Option<OfferAccount>,
     /// The code of somebody else's that it hands out.
     pub(super) code: Option<NextCode>,
-}
-
-/// A command on a grant, for the rules.
-pub(super) enum CommandOnGrant<'a> {
-    Issue(IssueGrant<'a>),
-    Revoke(RevokeGrant<'a>),
-}
-
-/// A grant as its entry and what is kept beside it say; `member` is who holds it now.
-pub(crate) fn grant_of(issued: &GrantIssued, entry: &EntryRecord, member: &Member) -> Grant {
-    let as_new = KeptGrant::default();
-    let grant = plain(issued, entry, entry.grant.as_deref().unwrap_or(&as_new));
-    let has_left = matches!(member.status, Status::Closed | Status::Erased);
-    Grant { member: member.id, revoked: grant.revoked || has_left, ..grant }
-}
-
-fn plain(issued: &GrantIssued, entry: &EntryRecord, kept: &KeptGrant) -> Grant {
-    let left = if issued.is_used { 0 } else { issued.quantity.saturating_sub(kept.taken) };
-    Grant {
-        id: Some(issued.name.id()),
-        offer: issued.offer.clone(),
-        version: issued.version,
-        member: entry.member,
-        quantity: Some(issued.quantity),
-        left: Some(left),
-        valid_from: issued.valid_from,
-        valid_until: kept.ends.or(issued.valid_until),
-        revoked: kept.revoked.is_some(),
-        given_until: kept.given_until,
-        held: kept.held.as_ref().map(|held| held.shown()),
-        source: issued.source,
-        issued_at: Some(entry.event.at),
-        code: kept.code.clone(),
-    }
-}
-
-/// A grant as it was issued; `None` if the entry issues none.
-pub fn as_issued(entry: &EntryRecord) -> Option<Grant> {
-    let issued = issued_by(entry)?;
-    let code = entry.grant.as_deref().and_then(|kept| kept.code.clone());
-    let as_new = KeptGrant { code, ..KeptGrant::default() };
-    Some(Grant { member: entry.member, ..plain(issued, entry, &as_new) })
-}
-
-/// A grant as it was when the other entry took it back; `None` if the one issues none, or the other takes none back.
-pub fn as_revoked(issued: &EntryRecord, entry: &EntryRecord) -> Option<Grant> {
-    let revoked = entry.event.kind.revoked()?;
-    let grant = as_issued(issued)?;
-    let (member, left) = (entry.member, Some(revoked.left));
-    Some(Grant { member, left, valid_until: revoked.valid_until, revoked: true, ..grant })
-}
-
-/// What an entry issues, if it does.
-pub(crate) fn issued_by(entry: &EntryRecord) -> Option<&GrantIssued> {
-    entry.event.kind.issued()
 }
 
 impl GrantAsk {
@@ -344,22 +256,4 @@ impl Ledger {
         let grant = grant_of(issued, entry, member);
         Ok(Ok(Gathered { grant: Some(grant), account: Some(account), ..Gathered::default() }))
     }
-}
-
-/// What an entry has issued, as limits count it; `None` if it issues nothing.
-pub(crate) fn issued_before(entry: &EntryRecord) -> Option<IssuedBefore> {
-    let issued = issued_by(entry)?;
-    let kept = entry.grant.as_deref();
-    let is_back = kept.is_some_and(|kept| kept.revoked.is_some() && kept.taken == 0);
-    Some(IssuedBefore { name: issued.name, pieces: if is_back { 0 } else { issued.pieces } })
-}
-
-/// The member and all that it has absorbed.
-pub(crate) fn family(member: &Member) -> impl Iterator<Item = MemberId> {
-    std::iter::once(member.id).chain(member.absorbed.iter().map(|absorbed| absorbed.member))
-}
-
-/// Whether the key is of a window of an offer that is not issued, and no grant's.
-pub(crate) fn is_window(key: &Key) -> bool {
-    keys::read_grant(key).is_none_or(|(.., number)| number == 0)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod act;
 mod always;
+pub(crate) mod asking;
 pub(crate) mod audit;
 pub(crate) mod books;
 mod bringing;
@@ -9,7 +10,8 @@ pub(crate) mod execute;
 mod family;
 mod find;
 mod gifts;
-pub mod grants;
+mod grants;
+pub mod issued;
 mod orders;
 pub(crate) mod parts;
 pub(crate) mod read;

@@ -15,7 +15,7 @@ use domain::{
 
 use crate::{
     accounts::offers::{Took, UseChange},
-    ledger::grants::{grant_of, is_window, issued_by},
+    ledger::issued::{grant_of, is_window, issued_by},
     offers::{Offers, held::window_as_grant},
     programme::shelf::Shelf,
     store::{

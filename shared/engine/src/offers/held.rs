@@ -18,7 +18,7 @@ use domain::{
 
 pub(crate) use crate::accounts::offers::{Left, Took, UseChange};
 use crate::{
-    ledger::grants::{family, grant_of, is_window, issued_before, issued_by},
+    ledger::issued::{family, grant_of, is_window, issued_before, issued_by},
     offers::Offers,
     programme::shelf::Shelf,
     store::{
