@@ -237,9 +237,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn revoke_grant(&mut self, told: &RevokeGrant<'_>) -> Result<(), Stop> {
-        let EntryKind::GrantIssued(issued) = &told.issued.kind else {
-            return Err(Refusal::GrantNotFound.into());
-        };
+        let issued = told.issued.kind.issued().ok_or(Refusal::GrantNotFound)?;
         if told.how == Revoking::Whole && issued.source == How::Issue {
             return Err(invalid("/grant_id", "wrong_value", "staff have issued it, and revoke it").into());
         }

@@ -1,7 +1,6 @@
 //! Grants 持有 as they are shown, and answers to what is done about them.
 
 use domain::{
-    event::EntryKind,
     id::{GrantId, OfferId, OrderId, TierId, UseId},
     member::MemberId,
     offer::{
@@ -239,10 +238,7 @@ impl Show<'_> {
         outcome: &Outcome,
     ) -> Option<Answer> {
         let grant = grants::as_revoked(issued, entry)?;
-        let lost = match &entry.event.kind {
-            EntryKind::GrantRevoked(revoked) => revoked.price.map_or(0, |gone| gone.lost),
-            _ => return None,
-        };
+        let lost = entry.event.kind.revoked()?.price.map_or(0, |gone| gone.lost);
         let taken_back = GrantTakenBack {
             grant: self.grant(secrets, &grant, entry.event.at),
             entry: self.entry(entry),

@@ -128,7 +128,7 @@ impl Offers {
         shelf: &Shelf,
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
-        let moves = Moves::between(&old.has, &taken, &self.restoring(&old.has).await?);
+        let moves = Moving::between(&old.has, &taken, &self.restoring(&old.has).await?);
         let mut changes = Changes::default();
         self.read_taken(&mut changes, &old.has).await?;
         self.read_taken(&mut changes, &taken).await?;
@@ -186,7 +186,7 @@ impl Offers {
         &self,
         changes: &mut Changes,
         old: &UseRecord,
-        moves: &Moves,
+        moves: &Moving,
         programme: &Programme,
         now: Instant,
     ) -> Result<(), Error> {
@@ -204,7 +204,7 @@ impl Offers {
 
 /// What moves when a use is told anew.
 #[derive(Default, PartialEq, Debug)]
-struct Moves {
+struct Moving {
     /// What comes back.
     back: Vec<OfferTaken>,
     /// What is newly taken.
@@ -215,10 +215,10 @@ struct Moves {
     had: Vec<OfferTaken>,
 }
 
-impl Moves {
+impl Moving {
     /// What moves so that a use that has that has what it needs; of the rest what is `returnable` comes back.
-    fn between(has: &[OfferTaken], needed: &[OfferTaken], returnable: &[OfferTaken]) -> Moves {
-        let (mut moves, mut rest) = (Moves::default(), has.to_vec());
+    fn between(has: &[OfferTaken], needed: &[OfferTaken], returnable: &[OfferTaken]) -> Moving {
+        let (mut moves, mut rest) = (Moving::default(), has.to_vec());
         for need in needed {
             let own = rest.iter().position(|own| (&own.offer, own.grant) == (&need.offer, need.grant));
             let own = own.map_or_else(|| nothing_of(need), |place| rest.remove(place));
@@ -302,7 +302,7 @@ mod tests {
             ),
         ] {
             let returnable = if never { none() } else { has.clone() };
-            let moves = Moves::between(&has, &needed, &returnable);
+            let moves = Moving::between(&has, &needed, &returnable);
             assert_eq!((&moves.back, &moves.more, &moves.has), (&back, &more, &then), "{has:?} {needed:?}");
             let sum = |all: &[OfferTaken]| all.iter().map(|own| own.amount.0).sum::<u64>();
             // What an entry tells moves what is counted as it moved.
