@@ -274,7 +274,7 @@ fn invalid() -> Option<Verdict> {
 fn shape(cell: &Cell) -> Option<Verdict> {
     let code = match cell.pattern {
         "/program" => "invalid_program",
-        pattern if pattern.starts_with("/offers/") => "invalid_offer",
+        "/offers/{n}" => "invalid_offer",
         _ => "invalid_field",
     };
     Some(Verdict::at(Point::Body, 422, code))
@@ -282,7 +282,7 @@ fn shape(cell: &Cell) -> Option<Verdict> {
 
 /// Whose body is a document with faults of its own.
 fn is_document(cell: &Cell) -> bool {
-    cell.pattern == "/program" || cell.pattern.starts_with("/offers/")
+    matches!(cell.pattern, "/program" | "/offers/{n}")
 }
 
 fn earns(cell: &Cell) -> bool {
