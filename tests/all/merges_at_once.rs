@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use engine::{memory::MemoryStore, store::Store};
+use engine::{keys, memory::MemoryStore, store::Store};
 use serde_json::{Value, json};
 use store_dynamodb::local::Local;
 use store_redb::{Options, RedbStore};
@@ -331,6 +331,43 @@ fn a_merge_and_what_comes_between() {
 #[test]
 fn an_unmerge_and_what_comes_between() {
     run(one_between_the_other(of_an_unmerge(), true));
+}
+
+/// Who was merged is read, then the merge is undone, and only then is it read where that leads to: to somebody who has
+/// nothing to do with it any more.
+#[test]
+fn an_unmerge_while_somebody_is_on_the_way() {
+    run(async {
+        let named =
+            ["earn of one", "refund", "redeem", "cancel", "correct one", "a third comes in", "erase one"];
+        let rivals = of_an_unmerge().into_iter().filter(|rival| named.contains(&rival.name));
+        let asks = |stage: &Stage| ("GET", format!("/members/{}", stage.from), Value::Null);
+        let reading = Rival { name: "reading", asks, first: ["200", "200"], last: "200" };
+        for rival in rivals.chain([reading]) {
+            let what = format!("{}-on-the-way", rival.name).replace(' ', "-");
+            let inner = Arc::new(MemoryStore::new());
+            let other = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+            let between = Arc::new(Between::new(inner));
+            let one = Arc::new(Shop::over(between.clone(), &program(), START).await);
+            let stage = Stage::set([one, other.clone()], &what, true).await;
+            let calls = [(rival.asks)(&stage), stage.unmerge()];
+            let sent_as = [format!("{what}-0"), format!("{what}-1")];
+            let told = Arc::new(Mutex::new(None));
+            let (heard, call, key) = (told.clone(), calls[1].clone(), sent_as[1].clone());
+            let from = edge::wire::read_member_id(&stage.from).unwrap();
+            between.after_reading(keys::member(from), async move {
+                *heard.lock().unwrap() = Some(send(&other, (call.0, &call.1, &call.2), &key).await);
+            });
+            let reply = stage.send(0, &calls[0], &sent_as[0]).await;
+            let undone = told.lock().unwrap().take().expect("the record is read");
+            assert_eq!([reply.verdict(), undone.verdict()], [rival.last, "200"], "{what}: {}", reply.body);
+            if rival.name == "reading" {
+                assert_eq!(reply.body["id"], stage.from.as_str(), "{what}");
+            }
+            judge(&stage, &what, [&calls[0], &calls[1]], &[reply, undone]).await;
+            audited(&stage.shops[0]).await;
+        }
+    });
 }
 
 /// Both at once: it is as if one had come before the other.

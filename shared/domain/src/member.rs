@@ -277,6 +277,11 @@ impl Member {
         self.absorbed.iter().any(|absorbed| absorbed.member == id)
     }
 
+    /// Whether that id is its own, or of a record that it has absorbed.
+    pub fn answers_for(&self, id: MemberId) -> bool {
+        self.id == id || self.has_absorbed(id)
+    }
+
     /// Points that can be spent at the moment the member is settled to.
     pub fn available(&self) -> u64 {
         self.lots.iter().filter(|lot| lot.held_until.is_none()).map(|lot| lot.points).sum()

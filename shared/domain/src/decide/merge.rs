@@ -179,7 +179,7 @@ impl Draft<'_> {
         (orders.first_at, orders.last_at) = (others.first_at, others.last_at);
         orders.categories.clone_from(&others.categories);
         orders.more_categories = others.more_categories;
-        let gone = |id: MemberId| id == counted.id || counted.has_absorbed(id);
+        let gone = |id: MemberId| counted.answers_for(id);
         let absorbed = self.member.absorbed.iter().filter(|one| !gone(one.member)).copied().collect();
         let parted = PartedFrom {
             merge: *merge,

@@ -244,7 +244,7 @@ impl Ledger {
             let same = self.records.store.scan(keys::signalled(hash), SAME_MAX).await?;
             let others = same.iter().filter_map(|(key, _)| keys::read_signal(key));
             for other in others.filter(|other| *other != edge.friend) {
-                if is_own(referrer, other) || self.was_brought_by(referrer, other).await? {
+                if referrer.answers_for(other) || self.was_brought_by(referrer, other).await? {
                     return Ok(true);
                 }
             }
@@ -254,13 +254,8 @@ impl Ledger {
 
     async fn was_brought_by(&self, referrer: &Member, friend: MemberId) -> Result<bool, Error> {
         let by = self.records.load(friend).await?.and_then(|loaded| loaded.record.member.brought_by);
-        Ok(by.is_some_and(|by| is_own(referrer, by.referrer)))
+        Ok(by.is_some_and(|by| referrer.answers_for(by.referrer)))
     }
-}
-
-/// Whether it is the member, or a record that the member has absorbed.
-fn is_own(member: &Member, id: MemberId) -> bool {
-    member.id == id || member.has_absorbed(id)
 }
 
 /// What both got.

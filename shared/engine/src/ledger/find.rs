@@ -150,7 +150,10 @@ impl Ledger {
         let mut asked = Look::default();
         let place = self.place(act, id, target, turns, &mut asked).await;
         let found = place.found(&self.records.look(asked).await?)?;
-        if found.loaded.record.member.merged.is_some() {
+        let member = &found.loaded.record.member;
+        // The commit finds out if this record has changed, and nobody but it says whether it still answers for who was
+        // named: a merge may have been undone since.
+        if member.merged.is_some() || !member.answers_for(via) {
             return Err(StoreError::LostRace.into());
         }
         let shorter = (reached.hops > 1).then(|| {

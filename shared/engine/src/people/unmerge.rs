@@ -132,7 +132,7 @@ impl People {
         let id = of.member.id;
         let away = self.entry_of(newest(&own.loaded.record), own.member.id).await?;
         let entries = self.entries_since(newest(&of.loaded.record), came.seq).await?;
-        let is_own = |via: MemberId| via == own.member.id || own.member.has_absorbed(via);
+        let is_own = |via: MemberId| own.member.answers_for(via);
         let later =
             entries.iter().map(|entry| Later { event: &entry.event, is_own: entry.via.is_some_and(is_own) });
         let later: Vec<Later<'_>> =

@@ -10,7 +10,7 @@ use domain::{
 
 use super::{
     Expect, Key, Range, Record, Store, StoreError, Version, Write,
-    error::Error,
+    error::{ATTEMPTS_MAX, Error},
     id::{IdentityHash, Reference},
     keys,
     look::{Look, Seen},
@@ -132,6 +132,21 @@ impl Records {
 
     /// Where a member leads that was merged into another, and that perhaps into a third; itself if it was not.
     pub(crate) async fn follow(&self, start: Loaded) -> Result<Reached, Error> {
+        let id = start.record.member.id;
+        let mut start = start;
+        for _ in 0..ATTEMPTS_MAX {
+            let reached = self.follow_once(start).await?;
+            if reached.loaded.record.member.answers_for(id) {
+                return Ok(reached);
+            }
+            // A merge was undone between two of the readings: where they lead is another person by now.
+            start = self.load(id).await?.ok_or(Unreadable { key: keys::member(id) })?;
+        }
+        Err(StoreError::LostRace.into())
+    }
+
+    /// Where the records lead one after the other, each as it is when it is read.
+    async fn follow_once(&self, start: Loaded) -> Result<Reached, Error> {
         let id = start.record.member.id;
         let mut reached = Reached { loaded: start, hops: 0 };
         while let Some(into) = reached.loaded.record.member.merged {
