@@ -294,6 +294,31 @@ fn what_is_looked_at_is_decided_once() {
     });
 }
 
+/// A cursor is one that was told: a place that somebody made up would be another record's.
+#[test]
+fn only_a_cursor_that_was_told_is_one() {
+    run(async {
+        let club = Club::open().await;
+        for made_up in ["", "AA", "Zw", "bQ", "not base64!"] {
+            let path = format!("/referrals?cursor={}", made_up.replace(' ', "%20"));
+            let reply = club.shop.call("GET", &path, Value::Null).await;
+            assert_eq!(reply.faults(), ["/query/cursor wrong_format"], "{made_up}: {}", reply.body);
+        }
+        let (mut told, mut shown, mut pages) = (String::new(), 0, 0);
+        for number in 0..520 {
+            club.friend(&format!("f{number}"), json!({})).await;
+        }
+        loop {
+            let page = club.shop.ok("GET", &format!("/referrals{told}"), Value::Null).await;
+            shown += page["referrals"].as_array().unwrap().len();
+            pages += 1;
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            told = format!("?cursor={next}");
+        }
+        assert!(shown == 520 && pages > 1, "{shown} on {pages} pages");
+    });
+}
+
 /// Two who turn out to be one person have not brought each other.
 #[test]
 fn a_merge_of_both_makes_it_void() {

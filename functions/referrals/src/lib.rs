@@ -131,6 +131,10 @@ const STATES: [ReferralState; 5] = [
     ReferralState::Void,
 ];
 
+/// A cursor is sealed under this name: it says a place in the store, and another place than one that was told would be
+/// somebody else's record.
+const CURSOR: &[u8] = b"cursor of referrals";
+
 async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let wrong = |name: &str, detail: &str| Problem::field(&format!("/query/{name}"), "wrong_format", detail);
     let state_of = |word: &str| STATES.into_iter().find(|state| state.word() == word);
@@ -138,8 +142,9 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
         .query("state")
         .map(|word| state_of(word).ok_or_else(|| wrong("state", "one of open, review, held, done, void")));
     let from = call.query("cursor").map(|text| {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        bytes.ok_or_else(|| wrong("cursor", "a next_cursor of this list"))
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+        let place = sealed.and_then(|sealed| api.secrets.open(CURSOR, &sealed));
+        place.ok_or_else(|| wrong("cursor", "a next_cursor of this list"))
     });
     let (state, from) = (state.transpose()?, from.transpose()?);
 
@@ -149,7 +154,8 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest(), secrets: &api.secrets };
     let referrals = edges.iter().map(|edge| shown(show, edge, edge.state(now))).collect();
-    let next_cursor = OrNull(next.map(|place| Text(BASE64_URL_SAFE_NO_PAD.encode(place))));
+    let sealed = next.and_then(|place| api.secrets.seal_record(CURSOR, &place));
+    let next_cursor = OrNull(sealed.map(|sealed| Text(BASE64_URL_SAFE_NO_PAD.encode(sealed))));
     Ok(Answer::new(200, &Referrals { referrals, next_cursor }))
 }
 

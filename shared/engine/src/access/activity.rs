@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use domain::{member::MemberId, time::Instant};
+use domain::{
+    member::MemberId,
+    time::{DAY_MILLIS, Instant},
+};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
@@ -25,8 +28,6 @@ const PAGE: usize = 500;
 /// Old records that one call removes, and that one commit does.
 const FORGOTTEN_MAX: usize = 10_000;
 const FORGOTTEN_AT_ONCE: usize = 50;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Which changes are wanted; by default all.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

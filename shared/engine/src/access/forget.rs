@@ -5,7 +5,7 @@
 //! share each day: the first sweep of a day looks through it, and every later one reads one note. A key is
 //! forgotten 31 to 60 days after it was used.
 
-use domain::time::Instant;
+use domain::time::{DAY_MILLIS, Instant};
 use futures_util::future::join_all;
 
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 /// Days for which a request is remembered under its key, at least.
 pub(crate) const REMEMBERED_DAYS: u32 = 31;
 
+/// Days after which no answer of a request is there any more, with a day for the sweep.
+pub(crate) const REMEMBERED_DAYS_MAX: u32 = 61;
+
 /// Slices of all requests that are looked through in a day: all of them within 29 days.
 const SLICES_A_DAY: u64 = 9;
 
@@ -30,8 +33,6 @@ const REQUESTS_MAX: usize = 2_000;
 
 /// Requests that are forgotten at once. Each alone: a delete outside a transaction costs half.
 const AT_ONCE_MAX: usize = 32;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 impl Progress {
     /// What is left of the share of that day; `None` if nothing is.

@@ -18,7 +18,7 @@ use crate::{
         error::Error,
         keys,
         reading::{Loaded, newest, previous},
-        records::{MemberRecord, Unreadable},
+        records::{EntryRecord, MemberRecord, Unreadable},
     },
 };
 
@@ -112,22 +112,40 @@ impl Ledger {
         for absorbed in &record.member.absorbed {
             chains.push(self.records.load(absorbed.member).await?.and_then(|other| newest(&other.record)));
         }
-        for mut next in chains {
-            while let Some(key) = next {
-                // A ledger that breaks off would show less than there was, and limits would let more through.
-                let read = self.records.entry_at(&key).await?;
-                let entry = read.ok_or(Unreadable { key })?;
-                if entry.recorded_at < horizon {
-                    break;
-                }
+        for chain in chains {
+            let see = |entry: EntryRecord| {
                 if events.len() >= HISTORY_MAX {
                     return Err(Refusal::LimitExceeded { what: "history" }.into());
                 }
-                next = previous(&entry);
                 events.push(entry.event);
-            }
+                Ok(())
+            };
+            self.look_back(chain, since, see).await?;
         }
         Ok(History { since, events })
+    }
+
+    /// Shows the entries of one chain from its newest back, as far as they were recorded at or after `since` with the
+    /// slack that an event may lie ahead of its recording.
+    pub(crate) async fn look_back(
+        &self,
+        newest: Option<Key>,
+        since: Instant,
+        mut see: impl FnMut(EntryRecord) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let horizon = since.plus_millis(-AHEAD_MILLIS_MAX);
+        let mut next = newest;
+        while let Some(key) = next {
+            // A ledger that breaks off would show less than there was, and limits would let more through.
+            let read = self.records.entry_at(&key).await?;
+            let entry = read.ok_or(Unreadable { key })?;
+            if entry.recorded_at < horizon {
+                break;
+            }
+            next = previous(&entry);
+            see(entry)?;
+        }
+        Ok(())
     }
 }
 

@@ -4,11 +4,11 @@ use domain::{
     decide::SetStatus,
     event::MergeStep,
     member::{MemberId, Person, Status},
-    time::Instant,
+    time::{DAY_MILLIS, Instant},
 };
 
 use crate::{
-    access::requests::Request,
+    access::{forget::REMEMBERED_DAYS_MAX, requests::Request},
     ledger::act::{Act, Whom},
     people::People,
     store::{
@@ -17,18 +17,14 @@ use crate::{
         id::IdentityHash,
         keys,
         look::Look,
-        records::{MemberCardRecord, PartedRecord, RequestRecord, SignalsRecord, decode},
+        reading::newest,
+        records::{EntryRecord, MemberCardRecord, PartedRecord, RequestRecord, SignalsRecord, decode},
         write::{delete, delete_read},
     },
 };
 
 /// Answers that are deleted in one commit.
 const ANSWERS_AT_ONCE: usize = 50;
-
-/// For how long an answer that a request is remembered with may be there, in days: see `access/forget.rs`.
-const REMEMBERED_DAYS_MAX: i64 = 61;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How far the moment of an answer may lie from that of the commit that wrote it, in milliseconds.
 const APART_MILLIS: i64 = 10 * 60 * 1_000;
@@ -123,20 +119,22 @@ impl People {
     /// too.
     async fn parted_from(&self, id: MemberId, now: Instant) -> Result<Vec<PartedRecord>, Error> {
         let Some(loaded) = self.records.load(id).await? else { return Ok(Vec::new()) };
-        let since = now.plus_millis(-REMEMBERED_DAYS_MAX * DAY_MILLIS);
-        let history = match self.ledger.history(&loaded.record, since).await {
-            // Beyond what is looked through at once nothing keeps anybody from being erased.
-            Err(Error::Refused(_)) => return Ok(Vec::new()),
-            history => history?,
-        };
+        let since = now.plus_millis(-i64::from(REMEMBERED_DAYS_MAX) * DAY_MILLIS);
         let mut parted = Vec::new();
-        for event in &history.events {
-            let Some(MergeStep::Parted(merge, of, _)) = event.kind.merge() else { continue };
+        let see = |entry: EntryRecord| {
+            if let Some(MergeStep::Parted(merge, of, _)) = entry.event.kind.merge() {
+                parted.push((merge, of, entry.event.at));
+            }
+            Ok(())
+        };
+        self.ledger.look_back(newest(&loaded.record), since, see).await?;
+        let mut found = Vec::new();
+        for (merge, of, until) in parted {
             if let Some(came) = self.records.entry_at(&keys::merge(merge)).await? {
-                parted.push(PartedRecord { of, from: came.event.at, until: event.at });
+                found.push(PartedRecord { of, from: came.event.at, until });
             }
         }
-        Ok(parted)
+        Ok(found)
     }
 
     /// Deletes what others were answered while they answered for a record that is erased, and what a third one was, while

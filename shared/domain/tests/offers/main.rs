@@ -3,6 +3,8 @@
 // A test that cannot continue fails where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod kept;
+
 use std::path::Path;
 
 use domain::{

@@ -1,49 +1,12 @@
 //! Offers as they are kept: what is asked of a saved document, what it names, and when it opens.
 
-// A test that cannot continue fails where it is.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use domain::{
-    id::OfferId,
-    json::Json,
-    offer::{self, Offer, openings::OwnDays},
-    programme::{self, Programme},
-    time::{Instant, LocalMoment, Zone},
+    offer::{self, openings::OwnDays},
+    time::{LocalMoment, Zone},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-fn club() -> Programme {
-    let document = json!({
-        "name": "Club", "time_zone": "Asia/Shanghai", "currency": "CNY", "brands": [{"id": "acme"}, {"id": "bean"}],
-        "tiers": [{"id": "basic", "growth": 0}, {"id": "silver", "growth": 500}, {"id": "gold", "growth": 1000}],
-        "points": {"per_unit": "1"}, "growth": {"per_unit": "1"},
-    });
-    programme::read(&read_json(&document), 1, Instant(0)).unwrap()
-}
-
-fn read_json(value: &Value) -> Json {
-    Json::parse(value.to_string().as_bytes()).unwrap()
-}
-
-fn id() -> OfferId {
-    "o".parse().unwrap()
-}
-
-/// What every offer has, and this.
-fn whole(part: &Value) -> Value {
-    let mut document = json!({"brand": "acme", "name": {"zh": "券", "en": "Coupon"}, "how": "issue",
-                              "gives": {"discount": {"percent": "5"}}});
-    for (name, value) in part.as_object().unwrap() {
-        document[name] = value.clone();
-    }
-    document
-}
-
-#[track_caller]
-fn good(part: Value) -> Offer {
-    let read = offer::read(&read_json(&whole(&part)), &id(), 1, &club());
-    read.unwrap_or_else(|faults| panic!("{part}: {faults:#?}"))
-}
+use super::{club, good, id, read_json, whole};
 
 /// What is asked of a document that is to be saved is not asked of one that was: a rule may be new.
 #[test]
