@@ -156,7 +156,7 @@ pub const DEPLOYED: &[Deployed] = &[
     Deployed {
         functions: &[&evaluate_order::FUNCTION, &evaluate_order::USE],
         does: "What an order costs with offers, which writes nothing; and its use of them.",
-        uses: &[(Ledger, Changes), (Accounts, Adds), (Offers, Changes)],
+        uses: &[(Ledger, Changes), (Accounts, Adds), (Offers, Adds)],
         ..ROW
     },
     Deployed {

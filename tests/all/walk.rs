@@ -13,7 +13,7 @@ pub(crate) use who::{WHO, Who};
 /// Every route, and what each caller gets. In braces: `n` a new number; `member`, `key` and `code`
 /// new ones each time; `who` the member as the caller names it, `brand` the caller's if it is a
 /// partner; `order` and `redemption` made by that brand or, for the partner that is not linked, by
-/// the one that is.
+/// the one that is; `grant`, `claimed`, `used` (final) and `held` the member's, at `acme`.
 pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     (
         "POST",
@@ -136,9 +136,9 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ("GET", "/referrals?state=review", "", [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403]),
     (
         "POST",
-        "/referrals/rfr_00000000000000000000000000",
-        r#"{"decision":"void"}"#,
-        [401, 401, 404, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+        "/referrals/{referral}",
+        r#"{"decision":"give"}"#,
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     (
         "GET",
@@ -155,19 +155,25 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     (
         "POST",
         "/grants",
-        r#"{{who},"offer":"nothing","issue_id":"{n}","reason":"r"}"#,
-        [401, 401, 404, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+        r#"{{who},"offer":"{offer_to_issue}","issue_id":"{n}","reason":"r"}"#,
+        [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     (
         "POST",
-        "/grants/grt_00000000000000000000000000/revoke",
+        "/grants/{grant}/revoke",
         r#"{"reason":"r"}"#,
-        [401, 401, 404, 404, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+        [401, 401, 200, 200, 403, 403, 403, 403, 403, 403, 403, 403, 403],
     ),
     (
         "POST",
         "/use",
-        r#"{{who},"brand":"{brand}","order_id":"{n}","lines":[{"line_id":"1","quantity":1,"amount":"5.00"}]}"#,
+        r#"{{who},"brand":"{brand}","order_id":"{n}","lines":[{"line_id":"1","quantity":1,"amount":"5.00"}],"grants":["{grant}"]}"#,
+        [401, 401, 200, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/use",
+        r#"{{who},"brand":"{brand}","use_id":"{n}","grants":["{grant}"],"hold":true}"#,
         [401, 401, 200, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403],
     ),
     ("GET", "/members/{member}/card", "", [401, 401, 200, 403, 200, 200, 200, 403, 403, 403, 403, 200, 404]),
@@ -216,6 +222,12 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
     ),
     (
         "POST",
+        "/redeem",
+        r#"{{who},"brand":"{brand}","for":{"kind":"reward","offer_id":"{offer_to_claim}","claim_id":"{n}"}}"#,
+        [401, 401, 200, 403, 200, 200, 403, 403, 403, 403, 403, 403, 404],
+    ),
+    (
+        "POST",
         "/earn-points",
         r#"{{who},"brand":"{brand}","order_id":"{order}","amount":"2","revision":2}"#,
         [401, 401, 200, 403, 200, 200, 403, 403, 200, 404, 403, 403, 403],
@@ -237,6 +249,24 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         "/reverse",
         r#"{"redemption_id":"{redemption}"}"#,
         [401, 401, 200, 200, 200, 200, 404, 403, 200, 404, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/reverse",
+        r#"{"grant_id":"{claimed}"}"#,
+        [401, 401, 200, 200, 200, 200, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/reverse",
+        r#"{"brand":"{brand}","use_id":"{used}","use":"all"}"#,
+        [401, 401, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/reverse",
+        r#"{"brand":"{brand}","use_id":"{held}","use":"all"}"#,
+        [401, 401, 200, 200, 200, 200, 403, 403, 403, 403, 403, 403, 403],
     ),
     (
         "POST",

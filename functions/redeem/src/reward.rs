@@ -43,6 +43,8 @@ pub(crate) async fn take(api: &Api, call: &Call, whom: Whom, reward: Reward) -> 
         return Err(Problem::forbidden());
     }
     let Reward { brand, offer, pieces, points, asked_as } = reward;
+    // Before the offer is looked for: a key of another brand is not told whether there is one.
+    api.may_act_for(call, &brand)?;
     let shelf = api.engine.programme().offers().await?;
     let (offer, number) = shelf.offer(&offer).zip(shelf.number(&offer)).ok_or(Refusal::OfferNotFound)?;
     let ask = GrantAsk {

@@ -290,7 +290,7 @@ fn earns(cell: &Cell) -> bool {
 }
 
 fn spends(cell: &Cell) -> bool {
-    cell.succeeds() && cell.pattern == "/redeem"
+    cell.succeeds() && cell.pattern == "/redeem" && cell.body.contains("\"points\"")
 }
 
 fn names_something(cell: &Cell) -> bool {
@@ -305,6 +305,15 @@ fn names_something(cell: &Cell) -> bool {
         "{month}",
         "{webhook}",
         "{offer}",
+        "{offer_of_codes}",
+        "{offer_by_code}",
+        "{offer_to_issue}",
+        "{offer_to_claim}",
+        "{grant}",
+        "{claimed}",
+        "{used}",
+        "{held}",
+        "{referral}",
     ];
     let asked = cell.asked();
     things.iter().any(|thing| cell.pattern.contains(thing) || asked.contains(thing))

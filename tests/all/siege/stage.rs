@@ -154,7 +154,15 @@ pub(super) struct Stage {
 const NO_LIMIT: edge::Policy = edge::Policy { name: "none", quota: u32::MAX, window: Duration::from_secs(1) };
 
 impl Stage {
+    /// With all that any row asks for.
     pub(super) async fn open(seed: u64) -> Stage {
+        Stage::with(seed, "").await
+    }
+
+    /// With what that row asks for: its path and body.
+    pub(super) async fn with(seed: u64, asked: &str) -> Stage {
+        // Of these the stage has its own, below.
+        let asked = asked.replace("{keyid}", "").replace("{webhook}", "");
         let mut shop = Shop::over(Arc::new(MemoryStore::new()), &coalition(), BEFORE).await;
         let api = Arc::get_mut(&mut shop.api).expect("nobody else has it yet");
         api.chance = edge::Chance::seeded(seed);
@@ -170,7 +178,7 @@ impl Stage {
         let (mut fillings, mut tokens, mut own_cursors) = (Vec::new(), Vec::new(), Vec::new());
         for who in WHO {
             let n = format!("n-{}", shop.fresh());
-            let (mut filling, member) = walk.filling(who, &n, "").await;
+            let (mut filling, member) = walk.filling(who, &n, &asked).await;
             filling
                 .iter_mut()
                 .filter(|(name, ..)| *name == "{keyid}")
@@ -325,6 +333,7 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
         403 if !admitted || idle => Verdict::at(Point::Admit, status, "forbidden"),
         _ if !admitted => panic!("{who:?} {pattern}: {status}, though its role may not"),
         404 if other => Verdict::at(Point::Admit, status, "member_not_found"),
+        404 if who == Who::Other => Verdict::at(Point::Late, status, "member_not_found"),
         403 => Verdict::at(Point::Late, status, "forbidden"),
         404 => Verdict::at(Point::Late, status, absent_code(pattern, body)),
         422 => Verdict::at(Point::Late, status, "proof_required"),
@@ -336,14 +345,17 @@ fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
 pub(super) fn absent_code(pattern: &str, body: &str) -> &'static str {
     match pattern.split('/').nth(1).unwrap_or_default() {
         "reverse" if body.contains("redemption") => "redemption_not_found",
+        "reverse" if body.contains("grant_id") => "grant_not_found",
+        "reverse" if body.contains("use_id") => "use_not_found",
         "reverse" | "orders" => "order_not_found",
         "link" => "link_code_not_found",
         "settlements" => "settlement_not_found",
         "keys" | "partners" => "key_not_found",
         "webhooks" => "webhook_not_found",
         "offers" => "offer_not_found",
+        "redeem" if body.contains("reward") => "offer_not_found",
         "grants" if pattern.ends_with("/revoke") => "grant_not_found",
-        // The member of the row is there, and the offer is not.
+        // The offer is looked for first.
         "grants" => "offer_not_found",
         "referrals" => "referral_not_found",
         _ => "member_not_found",

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{WHO, Who};
+use super::{
+    WHO, Who,
+    further::{FEW, FURTHER},
+};
 use crate::{
     coalition::{coalition, order_of, redemption_of},
     support::{ADMIN_KEY, Reply, START, Shop},
@@ -59,8 +62,9 @@ impl Walk {
         &self.keys.iter().find(|(own, _)| *own == who).unwrap().1
     }
 
-    /// A member with some of everything, as that caller knows it.
-    pub(crate) async fn filling(&self, who: Who, n: &str, path: &str) -> (Filling, String) {
+    /// A member with a past, as that caller knows it, and what else the row asks for: its path and body. If that is
+    /// empty, everything is there but [`FEW`].
+    pub(crate) async fn filling(&self, who: Who, n: &str, asked: &str) -> (Filling, String) {
         let shop = &self.shop;
         let identity = json!({"kind": "external", "channel": "walk", "value": n});
         let body = json!({"identities": [identity], "brand": "acme"});
@@ -85,68 +89,42 @@ impl Walk {
             }
         };
         let brand = who.partner().unwrap_or("acme").to_owned();
-        let redemption = redeemed["redemption_id"].as_str().unwrap().to_owned();
-        // A partner has few keys: one is made only if a row needs it.
-        let keyid = if path.starts_with("/partners/new/keys") { self.keyid().await } else { String::new() };
-        // Absent is to a partner the card of somebody whom it is not linked with.
-        let (card, other_card) = match path.is_empty() || path == "/scan" || path.ends_with("/replace") {
-            true => (shop.card(&member).await, shop.card(&shop.somebody().await).await),
-            false => Default::default(),
-        };
-        if path.is_empty() {
-            // The first look makes the code.
-            Box::pin(shop.ok("GET", &format!("/members/{member}/referral"), Value::Null)).await;
-        }
-        let identity = match path.is_empty() || path.contains("{identity}") {
-            true => self.identity(&member, n).await,
-            false => String::new(),
-        };
-        // A brand has few webhooks: those of the row before go.
-        let webhook =
-            if path.starts_with("/webhooks/") { self.only_webhook(who).await } else { String::new() };
-        let (key, program) = (shop.caller(&["storefront"], None).await.0, coalition().to_string());
-        let double = match path.is_empty() || path.ends_with("/merge") {
-            true => self.double(n).await,
-            false => String::new(),
-        };
-        let merge = match path.is_empty() || path.ends_with("/unmerge") {
-            true => self.merge(&member).await,
-            false => String::new(),
-        };
-        let offer = match path.is_empty() || path.ends_with("{offer}") {
-            true => self.offer(n).await,
-            false => String::new(),
-        };
-        let offer_of_codes = match path.is_empty() || path.contains("{offer_of_codes}") {
-            true => self.offer_of_codes(n).await,
-            false => String::new(),
-        };
-        let offer_by_code = match path.is_empty() || path.contains("{offer_by_code}") {
-            true => self.offer_by_code(n).await,
-            false => String::new(),
-        };
-        let filling = vec![
-            ("{double}", double, "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
-            ("{merge}", merge, "mrg_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
+        let (program, redemption) = (coalition().to_string(), redeemed["redemption_id"].as_str().unwrap());
+        let mut filling = vec![
             ("{n}", n.to_owned(), format!("not-{n}")),
             ("{member}", member.clone(), "mbr_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
-            ("{card}", card, other_card),
-            ("{identity}", identity, "idn_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{who}", whom, no_one),
             ("{brand}", brand.clone(), brand),
             ("{order}", order, "nothing".to_owned()),
-            ("{redemption}", redemption, "rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
-            ("{keyid}", keyid, "pk_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
-            ("{key}", key, "key_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
-            ("{webhook}", webhook, "whk_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
-            ("{code}", shop.code(&member, "tea").await, "00000-00000-00000".to_owned()),
+            ("{redemption}", redemption.to_owned(), "rdm_01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned()),
             ("{program}", program.clone(), program),
-            ("{offer}", offer, "nothing".to_owned()),
-            ("{offer_by_code}", offer_by_code, "nothing".to_owned()),
-            ("{offer_of_codes}", offer_of_codes, "nothing".to_owned()),
             ("{month}", CLOSED.to_owned(), "2019-01".to_owned()),
         ];
+        let all = asked.is_empty();
+        for (name, absent) in FURTHER {
+            let is_asked = asked.contains(name) || (all && !FEW.contains(name));
+            // Of a partner's keys, which are few, those of the row before go.
+            let real = match is_asked || (*name == "{keyid}" && asked.starts_with("/partners/new/keys")) {
+                true => Box::pin(self.further(name, who, &member, n)).await,
+                false => String::new(),
+            };
+            filling.push((*name, real, (*absent).to_owned()));
+        }
+        // What is replaced is there before. Absent is to a partner the card of somebody whom it is not linked with.
+        if all || asked.contains("{card}") || asked.contains("/card/replace") {
+            let others = shop.card(&shop.somebody().await).await;
+            filling.push(("{card}", shop.card(&member).await, others));
+        }
         (filling, member)
+    }
+
+    /// The token that such a caller shows, if it shows one: of that member, or of another.
+    pub(crate) async fn shown_by(&self, who: Who, member: &str, n: &str) -> String {
+        match who {
+            Who::Own => self.token(member, n).await,
+            Who::Other => self.token(&self.shop.somebody().await, n).await,
+            _ => String::new(),
+        }
     }
 
     /// A token of that member for the redemption of that number.
