@@ -305,7 +305,7 @@ fn only_a_cursor_that_was_told_is_one() {
             assert_eq!(reply.faults(), ["/query/cursor wrong_format"], "{made_up}: {}", reply.body);
         }
         let (mut told, mut shown, mut pages) = (String::new(), 0, 0);
-        for number in 0..520 {
+        for number in 0..70 {
             club.friend(&format!("f{number}"), json!({})).await;
         }
         loop {
@@ -315,7 +315,7 @@ fn only_a_cursor_that_was_told_is_one() {
             let Some(next) = page["next_cursor"].as_str() else { break };
             told = format!("?cursor={next}");
         }
-        assert!(shown == 520 && pages > 1, "{shown} on {pages} pages");
+        assert!(shown == 70 && pages == 2, "{shown} on {pages} pages");
     });
 }
 

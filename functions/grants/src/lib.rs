@@ -6,6 +6,7 @@ mod members;
 use domain::{
     id::{BrandId, GrantId, IssueId, OfferId, OrderId},
     member::MemberId,
+    offer::Offer,
     refusal::Refusal,
 };
 use edge::{
@@ -65,6 +66,8 @@ pub static FUNCTION: Function = Function {
                 Code::MemberNotFound,
                 Code::BrandNotFound,
                 Code::OfferNotFound,
+                Code::OrderNotFound,
+                Code::OrderRefunded,
                 Code::MemberNotActive,
                 Code::MemberLimit,
                 Code::OfferNotOpen,
@@ -92,12 +95,12 @@ pub static FUNCTION: Function = Function {
 async fn issue(api: &Api, call: &Call, body: IssueOffer) -> Result<Answer, Problem> {
     let mut form = Form::new(api, call)?;
     let whom = form.whom(body.member_id, body.identity.as_ref(), None);
-    if body.order_id.is_some() {
-        form.needed("brand", body.brand.as_ref());
-    }
     let whom = form.finish(whom)?;
     let shelf = api.engine.programme().offers().await?;
+    // Of another brand's offers a bound key knows nothing, and issues none under its own name.
+    let foreign = |offer: &Offer| call.caller.brand.as_ref().is_some_and(|bound| *bound != offer.brand);
     let known = shelf.offer(&body.offer).zip(shelf.number(&body.offer));
+    let known = known.filter(|(offer, _)| !foreign(offer));
     let (offer, number) = known.ok_or(Refusal::OfferNotFound)?;
     let brand = body.brand.unwrap_or_else(|| offer.brand.clone());
     api.may_act_for(call, &brand)?;

@@ -130,6 +130,11 @@ async fn print(api: &Api, call: &Call, body: PrintCodes) -> Result<Answer, Probl
             "none: only an offer that is had by codes has any",
         ));
     }
+    let in_paths = |letter: char| letter.is_ascii_alphanumeric() || "._:-".contains(letter);
+    if !body.batch_id.to_string().chars().all(in_paths) {
+        let detail = "a batch of printed codes is named by 1 to 64 of A-Z a-z 0-9 . _ : -, since paths name it";
+        return Err(Problem::field("/batch_id", "wrong_format", detail));
+    }
     let small = |whole: i64| u32::try_from(whole).unwrap_or(1);
     let quantity = body.quantity.map_or(1, |quantity| small(quantity.0));
     let run = PrintRun { offer: &offer.id, id: &body.batch_id, count: small(body.count.0), quantity };

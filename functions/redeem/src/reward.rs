@@ -3,6 +3,7 @@
 use domain::{
     id::{BrandId, OfferId},
     number::Figure,
+    offer::Offer,
     refusal::Refusal,
 };
 use edge::{Answer, Api, Call, Form, Problem, Role, wire::Show};
@@ -46,7 +47,12 @@ pub(crate) async fn take(api: &Api, call: &Call, whom: Whom, reward: Reward) -> 
     // Before the offer is looked for: a key of another brand is not told whether there is one.
     api.may_act_for(call, &brand)?;
     let shelf = api.engine.programme().offers().await?;
-    let (offer, number) = shelf.offer(&offer).zip(shelf.number(&offer)).ok_or(Refusal::OfferNotFound)?;
+    let known = shelf.offer(&offer).zip(shelf.number(&offer));
+    // A key that is bound to a brand sees what its brand gives, or takes.
+    let is_seen = |offer: &Offer| {
+        call.caller.brand.as_ref().is_none_or(|bound| *bound == offer.brand || offer.brands.contains(bound))
+    };
+    let (offer, number) = known.filter(|(offer, _)| is_seen(offer)).ok_or(Refusal::OfferNotFound)?;
     let ask = GrantAsk {
         offer: offer.clone(),
         number,

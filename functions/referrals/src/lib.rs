@@ -79,7 +79,7 @@ answer! {
     /// A page of referrals.
     struct Referrals<'a> {
         /// in no order; a page may be short, or empty, before the end
-        referrals: List<Referral<'a>, 0, 500>,
+        referrals: List<Referral<'a>, 0, 200>,
         /// null at the end
         next_cursor: OrNull<Text<1_000>>,
     }
@@ -98,7 +98,7 @@ pub static FUNCTION: Function = Function {
             access: STAFF,
             remembers: false,
             answers: &[(200, Referrals::SHAPE)],
-            query: &["state", "cursor"],
+            query: &["state", "limit", "cursor"],
             ..asking!(list)
         },
         Route {
@@ -146,10 +146,10 @@ async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
         let place = sealed.and_then(|sealed| api.secrets.open(CURSOR, &sealed));
         place.ok_or_else(|| wrong("cursor", "a next_cursor of this list"))
     });
-    let (state, from) = (state.transpose()?, from.transpose()?);
+    let (limit, state, from) = (call.limit()?, state.transpose()?, from.transpose()?);
 
     let now = call.request.now;
-    let (edges, next) = api.engine.ledger().referrals(state, from.map(Into::into), now).await?;
+    let (edges, next) = api.engine.ledger().referrals(state, from.map(Into::into), limit, now).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest(), secrets: &api.secrets };

@@ -50,6 +50,8 @@ pub struct Api {
     pub guesses: Rates,
     /// How many codes of offers that are not usable a caller may send for one of its customers.
     pub codes: Rates<CodeSender>,
+    /// How many codes of offers it may have under way.
+    pub tried_codes: Rates<CodeSender>,
     /// Whether webhooks may point to this machine and to plain HTTP, for tests.
     pub local_webhooks: bool,
     callers: RwLock<HashMap<KeyHash, Arc<Caller>>>,
@@ -84,6 +86,7 @@ impl Api {
             rates: Policy::requests(RATE_LIMIT).map(Rates::new),
             guesses: Rates::new(Policy::wrong_codes()),
             codes: Rates::new(Policy::unusable_codes()),
+            tried_codes: Rates::new(Policy::tried_codes()),
             local_webhooks: false,
             callers: RwLock::default(),
             partners: RwLock::default(),
@@ -121,6 +124,7 @@ impl Api {
             rates: None,
             guesses: Rates::new(Policy::wrong_codes()),
             codes: Rates::new(Policy::unusable_codes()),
+            tried_codes: Rates::new(Policy::tried_codes()),
             local_webhooks: self.local_webhooks,
             callers: RwLock::new(reading(&self.callers).clone()),
             partners: RwLock::new(reading(&self.partners).clone()),
@@ -248,15 +252,20 @@ impl Api {
         try_them: impl Future<Output = Result<(T, usize), Problem>>,
     ) -> Result<T, Problem> {
         let sender = (call.caller.by, client.map(str::to_owned));
-        for taken in 0..codes {
-            if let Err(problem) = self.codes.take(sender.clone(), self.clock.steady()).check() {
-                (0..taken).for_each(|_| self.codes.give_back(&sender));
-                return Err(problem);
-            }
-        }
+        let give_back = |rates: &Rates<CodeSender>| (0..codes).for_each(|_| rates.give_back(&sender));
+        let now = self.clock.steady();
+        // Those that others are trying at this moment are nobody's mistakes yet, so only a large number of them counts.
+        let is_room = |rates: &Rates<CodeSender>| match rates.take_all(&sender, codes, now) {
+            Ok(()) => Ok(()),
+            Err(refused) => refused.check(),
+        };
+        is_room(&self.codes)?;
+        give_back(&self.codes);
+        is_room(&self.tried_codes)?;
         let tried = try_them.await;
+        give_back(&self.tried_codes);
         let usable = tried.as_ref().map_or(codes, |(_, usable)| *usable);
-        (0..usable.min(codes)).for_each(|_| self.codes.give_back(&sender));
+        self.codes.owe(sender.clone(), codes.saturating_sub(usable), now);
         tried.map(|(done, _)| done)
     }
 

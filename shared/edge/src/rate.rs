@@ -26,6 +26,9 @@ const WRONG_CODES_MAX: u32 = 100;
 /// Codes a minute that a caller may send for one of its customers and that are not usable there.
 const UNUSABLE_CODES_MAX: u32 = 10;
 
+/// Codes of offers that a caller may have under way for one of its customers, before any has proved usable or not.
+const TRIED_CODES_MAX: u32 = 1_000;
+
 /// The least number of callers in a map at which it is searched for those that may be forgotten.
 const CALLERS_KEPT: usize = 1_024;
 
@@ -54,6 +57,11 @@ impl Policy {
     /// Codes of offers that are not usable.
     pub(crate) fn unusable_codes() -> Policy {
         Policy { name: "code", quota: UNUSABLE_CODES_MAX, window: Duration::from_secs(60) }
+    }
+
+    /// Codes of offers that are under way.
+    pub(crate) fn tried_codes() -> Policy {
+        Policy { name: "code", quota: TRIED_CODES_MAX, window: Duration::from_secs(60) }
     }
 
     /// What one request takes from the bucket, as the time until it comes back.
@@ -113,6 +121,30 @@ impl<K: Eq + Hash> Rates<K> {
         let left = (policy.window - missing).as_nanos() / cost.as_nanos().max(1);
         // The cost is rounded down, so that more may seem left than the quota.
         Standing { policy, left: u32::try_from(left).unwrap_or(u32::MAX), wait: missing, refused: false }
+    }
+
+    /// Takes so many at once, if there are as many.
+    pub(crate) fn take_all(&self, caller: &K, count: usize, now: Instant) -> Result<(), Standing>
+    where
+        K: Clone,
+    {
+        for taken in 0..count {
+            let standing = self.take(caller.clone(), now);
+            if standing.refused {
+                (0..taken).for_each(|_| self.give_back(caller));
+                return Err(standing);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts so many that turned out to count, also where the bucket has not as many any more: then it fills up later.
+    pub(crate) fn owe(&self, caller: K, count: usize, now: Instant) {
+        let cost = self.policy.cost() * u32::try_from(count).unwrap_or(u32::MAX);
+        let mut buckets = self.lock();
+        buckets.forget_full(now);
+        let full_at = buckets.full_at.entry(caller).or_insert(now);
+        *full_at = (*full_at).max(now) + cost;
     }
 
     /// Puts one back that should not have counted.

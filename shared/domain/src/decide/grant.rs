@@ -103,7 +103,7 @@ impl Draft<'_> {
             return Err(opens(None).into());
         }
         if !told.by_staff && !offer.when.is_open(zone, &own, now) {
-            return Err(opens(offer.when.opens_at(zone, &own, now)).into());
+            return Err(opens(offer.opens_at(zone, &own, now)).into());
         }
         if told.stock.is_some_and(|left| left < u64::from(told.pieces)) {
             return Err(Refusal::SoldOut.into());

@@ -15,7 +15,7 @@ use domain::{
 use crate::{
     accounts::{Accounts, account::Held, stock::SHARDS},
     store::{
-        Key, Write,
+        Key, Version, Write,
         error::Error,
         keys,
         records::{OfferAccountRecord, OfferDay, OfferHold},
@@ -102,6 +102,23 @@ impl Accounts {
 }
 
 impl OfferAccount {
+    /// The record that it writes.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The commit that has written it; none if nothing was counted yet.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.own.version
+    }
+
+    /// Whether that is still set aside until then.
+    pub(crate) fn holds(&self, took: Took, until: Instant) -> bool {
+        let own = UseChange::Release(took, until);
+        let hold = self.own.value.holds.iter().find(|hold| own.is_of(hold));
+        hold.is_some_and(|hold| hold.uses >= took.uses && hold.amount >= took.amount)
+    }
+
     /// How many pieces are left of those limits, on that day; `None` without bounds.
     pub(crate) fn stock_left(&self, stock: &Limits, today: DayNumber) -> Option<u64> {
         let all = self.own.value.and(&self.others);

@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// How many referrals one page of a list looks at.
-const PAGE: usize = 500;
+const LOOKS_MAX: usize = 500;
 
 /// What somebody says of a referral.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -134,6 +134,10 @@ impl Ledger {
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
         own.write(&mut parts, edge.friend);
         Brings { edge, version, referrer: Some(others) }.write(&mut parts);
+        // What is billed is of the month in which it is written: who was kept waiting decides again.
+        if self.access.later(request.now).is_some() {
+            return Err(StoreError::LostRace.into());
+        }
         self.programme.commit_told(&request, parts.into_writes(), &answer).await?;
         Ok(Told { answer, replayed: false })
     }
@@ -157,7 +161,7 @@ impl Ledger {
         let mut parts = Parts::new(&self.programme, &programmes, request.by, request.now);
         own.write(&mut parts, edge.friend);
         Brings { edge, version, referrer: Some(others) }.write(&mut parts);
-        self.programme.commit(parts.into_writes()).await
+        self.programme.commit_timely(&request, parts.into_writes()).await
     }
 
     /// The friend and who has brought it, as they are now, and a moment that is not before either.
@@ -183,7 +187,8 @@ impl Ledger {
         }
     }
 
-    /// A page of referrals in that state, or in all, in the store's own order, and where the next one starts.
+    /// A page of at most `limit` referrals in that state, or in all, in the store's own order, and where the next one
+    /// starts. A call looks at a bounded number, so a page may be short before the end.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
@@ -191,17 +196,25 @@ impl Ledger {
         &self,
         state: Option<ReferralState>,
         from: Option<Bytes>,
+        limit: usize,
         now: Instant,
     ) -> Result<(Vec<Edge>, Option<Bytes>), Error> {
-        let page = self.records.store.walk(Some(keys::kind::EDGE), from, PAGE).await?;
-        let mut found = Vec::new();
-        for (key, record) in &page.records {
-            let edge: Edge = decode(key, &record.value)?;
-            if state.is_none_or(|state| edge.state(now) == state) {
-                found.push(edge);
+        let (mut found, mut next, mut looked) = (Vec::new(), from, 0);
+        loop {
+            // What a page has too much could not be told where the next one begins.
+            let page = self.records.store.walk(Some(keys::kind::EDGE), next, limit - found.len()).await?;
+            looked += page.records.len().max(1);
+            for (key, record) in &page.records {
+                let edge: Edge = decode(key, &record.value)?;
+                if state.is_none_or(|state| edge.state(now) == state) {
+                    found.push(edge);
+                }
+            }
+            next = page.next;
+            if next.is_none() || found.len() >= limit || looked >= LOOKS_MAX {
+                return Ok((found, next));
             }
         }
-        Ok((found, page.next))
     }
 
     /// All friends whom a member has brought, and those that it has absorbed.

@@ -1,6 +1,6 @@
 //! A use of offers, as a caller asks for it.
 
-use domain::{member::MemberId, offer::grant::HeldBy, time::Instant};
+use domain::{offer::grant::HeldBy, time::Instant};
 use sha2::{Digest as _, Sha256};
 
 use crate::offers::{draft::DraftOrder, quote::Quote};
@@ -25,10 +25,11 @@ pub struct UseAsk {
 }
 
 impl UseAsk {
-    /// The hash of what is asked, whatever says how: the same again is the same use.
-    pub(super) fn content(&self, member: Option<MemberId>) -> [u8; 32] {
+    /// The hash of what is asked, whatever says how, and whoever asks: the same again of the same
+    /// member is the same use.
+    pub(super) fn content(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(self.draft.hash(member));
+        hash.update(self.draft.hash());
         hash.update(self.draft.pieces.to_be_bytes());
         hash.update(self.occurred_at.map_or(0, |at| at.0).to_be_bytes());
         for named in &self.draft.grants {

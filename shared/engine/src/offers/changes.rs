@@ -10,13 +10,17 @@ use domain::{
         grant::{Grant, HeldBy, State},
         printed::Printed,
     },
-    time::{DayNumber, Instant},
+    time::{DayNumber, Instant, MINUTE_MILLIS},
 };
 
 use crate::{
-    accounts::offers::{Took, UseChange},
+    accounts::offers::{OfferAccount, Took, UseChange},
     ledger::issued::{grant_of, is_window, issued_by},
-    offers::{Offers, held::window_as_grant},
+    offers::{
+        Offers,
+        basis::{Basis, Contested},
+        held::window_as_grant,
+    },
     programme::shelf::Shelf,
     store::{
         Expect, Key, Version, Write,
@@ -30,6 +34,10 @@ use crate::{
 /// What a use changes, as it becomes.
 #[derive(Default)]
 pub(crate) struct Changes {
+    /// What they were judged by: nothing where nothing was.
+    basis: Basis,
+    /// Where another was faster.
+    contested: Contested,
     grants: BTreeMap<Key, (EntryRecord, Version)>,
     windows: BTreeMap<Key, (WindowRecord, Option<Version>)>,
     codes: BTreeMap<(OfferId, Printed), (PrintedCodeRecord, Option<Version>)>,
@@ -61,6 +69,16 @@ pub(crate) enum Step {
 }
 
 impl Changes {
+    /// None yet, of what was judged by that.
+    pub(crate) fn judged_by(basis: &Basis, contested: &Contested) -> Changes {
+        Changes { basis: basis.clone(), contested: contested.clone(), ..Changes::default() }
+    }
+
+    /// That account was judged by.
+    pub(crate) fn must_find(&mut self, account: &OfferAccount) {
+        self.basis.note(account.key(), account.version());
+    }
+
     /// A window that nothing was taken in yet.
     pub(crate) fn open_window(&mut self, key: Key, record: WindowRecord) {
         self.windows.entry(key).or_insert((record, None));
@@ -151,6 +169,28 @@ impl Changes {
         }
     }
 
+    /// Whether what a use has set aside of that is still its own: others may take it once it has ended, by whatever clock.
+    pub(crate) fn keeps(&self, own: For<'_>, taken: &OfferTaken) -> bool {
+        let Some(id) = taken.grant else { return true };
+        let is_own = |held: &HeldRecord| {
+            held.brand == *own.brand && held.by == *own.by && held.pieces >= taken.pieces
+        };
+        let key = keys::grant_of(id);
+        match Printed::of_id(id) {
+            Some(code) => {
+                let code = self.codes.get(&(taken.offer.clone(), code));
+                code.is_some_and(|(code, _)| code.held.as_ref().is_some_and(is_own))
+            }
+            None if is_window(&key) => {
+                self.windows.get(&key).is_some_and(|(window, _)| window.held.iter().any(is_own))
+            }
+            None => {
+                let kept = self.grants.get(&key).and_then(|(entry, _)| entry.grant.as_deref());
+                kept.is_some_and(|kept| kept.held.as_ref().is_some_and(is_own))
+            }
+        }
+    }
+
     /// Whether the grant was taken back.
     pub(crate) fn is_revoked(&self, id: GrantId) -> bool {
         let grant = self.grants.get(&keys::grant_of(id));
@@ -207,26 +247,42 @@ fn then(grant: &Grant, now: Instant) -> GrantThen {
 }
 
 impl Offers {
-    /// Reads what a use has taken, to be changed.
-    pub(crate) async fn read_taken(&self, changes: &mut Changes, taken: &[OfferTaken]) -> Result<(), Error> {
+    /// Reads what a use takes or has taken, to be changed: as it was judged by, if anything was.
+    ///
+    /// # Errors
+    /// [`StoreError::LostRace`] if somebody has changed it since; a record is unreadable, or the store failed.
+    pub(crate) async fn read_taken(
+        &self,
+        changes: &mut Changes,
+        taken: &[OfferTaken],
+    ) -> Result<(), Error> {
+        let basis = changes.basis.clone();
         for (offer, id) in taken.iter().filter_map(|taken| Some((&taken.offer, taken.grant?))) {
             let key = keys::grant_of(id);
             if let Some(code) = Printed::of_id(id) {
-                let read = self.records.read::<PrintedCodeRecord>(&keys::printed_code(offer, code)).await?;
+                let key = keys::printed_code(offer, code);
+                let read = self.records.read::<PrintedCodeRecord>(&key).await?;
+                basis.must_still_be(&key, read.as_ref().map(|(_, version)| *version))?;
                 let read = read.map(|(record, version)| (record, Some(version)));
                 changes.codes.entry((offer.clone(), code)).or_insert(read.unwrap_or_default());
             } else if is_window(&key) {
-                if let Some((record, version)) = self.records.read::<WindowRecord>(&key).await? {
+                let read = self.records.read::<WindowRecord>(&key).await?;
+                basis.must_still_be(&key, read.as_ref().map(|(_, version)| *version))?;
+                if let Some((record, version)) = read {
                     changes.windows.entry(key).or_insert((record, Some(version)));
                 }
             } else if let Some((entry, version)) = self.records.read::<EntryRecord>(&key).await? {
+                basis.must_still_be(&key, Some(version))?;
                 changes.grants.entry(key).or_insert((entry, version));
             }
         }
         Ok(())
     }
 
-    /// All that is written, with the accounts that count it.
+    /// All that is written, with the accounts that count it: these too as they were judged by.
+    ///
+    /// # Errors
+    /// The same.
     pub(crate) async fn writes(
         &self,
         changes: Changes,
@@ -237,7 +293,9 @@ impl Offers {
         for (key, (entry, version)) in changes.grants {
             writes.push(put(key, Expect::Version(version), &entry));
         }
-        for (key, (record, version)) in changes.windows {
+        for (key, (mut record, version)) in changes.windows {
+            // What has ended is nobody's any more, and orders that were given up would fill the record.
+            record.held.retain(|held| now < held.until.plus_millis(MINUTE_MILLIS));
             writes.push(put(key, unchanged(version), &record));
         }
         for ((offer, code), (record, version)) in changes.codes {
@@ -248,6 +306,10 @@ impl Offers {
         }
         for (offer, of_account) in changes.accounts {
             let account = self.accounts.whole_offer_account(&offer).await?;
+            if let Err(lost) = changes.basis.must_still_be(account.key(), account.version()) {
+                changes.contested.note(&offer);
+                return Err(lost.into());
+            }
             writes.push(account.changed(&of_account, now, today));
         }
         Ok(writes)

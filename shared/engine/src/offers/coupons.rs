@@ -253,8 +253,10 @@ impl Offers {
     ) -> Result<Found, Error> {
         let newest = finder.shelf.of_number(code.offer).filter(|offer| offer.how == How::Code);
         let Some(offer) = newest.and_then(|newest| finder.governing(&newest.id)) else { return Ok(found) };
-        let read = self.records.read::<PrintedCodeRecord>(&keys::printed_code(&offer.id, code)).await?;
-        let record = read.map(|(record, _)| record).unwrap_or_default();
+        let key = keys::printed_code(&offer.id, code);
+        let (record, version) = self.records.read::<PrintedCodeRecord>(&key).await?.unzip();
+        finder.holdings.basis.note(&key, version);
+        let record = record.unwrap_or_default();
         let had = finder.holdings.pieces_had(code.id());
         let quantity = match self.quantity_of(&offer.id, code).await? {
             None if had == 0 => return Ok(found),
@@ -277,7 +279,7 @@ impl Offers {
     }
 
     /// How often a printed code may be used in all; `None` if there is no such code, or it was taken back.
-    async fn quantity_of(&self, offer: &OfferId, code: Printed) -> Result<Option<u32>, Error> {
+    pub(super) async fn quantity_of(&self, offer: &OfferId, code: Printed) -> Result<Option<u32>, Error> {
         let batches = self.accounts.printed(offer).await?;
         let batch = usize::try_from(code.batch).ok().and_then(|place| batches.get(place));
         let batch = batch.filter(|batch| code.index < batch.count && batch.revoked.is_none());

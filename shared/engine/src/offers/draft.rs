@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    id::{BrandId, GrantId, MemberId, OfferId, OrderChannel},
+    id::{BrandId, GrantId, OfferId, OrderChannel},
     number::Money,
     offer::{
         price::{self, Choose, DraftLine, PointsAsked},
@@ -60,16 +60,15 @@ impl NamedGrant {
     }
 }
 
-/// What tells an order from others: everything that prices depend on, but for coupons and points.
+/// What tells an order from others: everything that prices depend on, but for whose it is, coupons and points.
 struct Content {
-    member: Option<MemberId>,
     brand: BrandId,
     channel: Option<OrderChannel>,
     delivery: Option<Money>,
     lines: Vec<DraftLine>,
 }
 
-layout! { struct Content { member, brand, channel, delivery, lines } }
+layout! { struct Content { brand, channel, delivery, lines } }
 layout! { struct DraftLine { line_id, sku, category, quantity, amount } }
 
 impl DraftOrder {
@@ -86,10 +85,10 @@ impl DraftOrder {
         }
     }
 
-    /// The hash of what the order is, whatever coupons and points are asked for: a quote is good for no other.
-    pub(crate) fn hash(&self, member: Option<MemberId>) -> [u8; 32] {
+    /// The hash of what the order is, whatever coupons and points are asked for: a quote is good for no other. Whose it
+    /// is is held against it by itself, since a member goes by another id after a merge.
+    pub(crate) fn hash(&self) -> [u8; 32] {
         let content = Content {
-            member,
             brand: self.brand.clone(),
             channel: self.channel.clone(),
             delivery: self.delivery,

@@ -26,7 +26,7 @@ use crate::{
         draft::DraftOrder,
         held::Holdings,
         promised::units_promised,
-        quote::Quote,
+        quote::{Quote, Quoted},
         scene::{PricedOrder, Scene},
     },
     store::{error::Error, records::CouponName},
@@ -84,8 +84,13 @@ impl Offers {
             Some(customer) => self.earns(customer, draft, &answer).await?,
             None => WouldEarn::default(),
         };
-        let hash = draft.hash(customer.as_ref().map(|customer| customer.member.id));
-        let quote = Quote::of((now, programme.version, hash), &answer, &names);
+        let of = Quoted {
+            at: now,
+            programme: programme.version,
+            member: customer.as_ref().map(|customer| customer.member.id),
+            draft: draft.hash(),
+        };
+        let quote = Quote::of(of, &answer, &names);
         Ok(Evaluated { answer, names, earns, quote })
     }
 
@@ -143,7 +148,7 @@ impl Offers {
         let places = found.iter().map(|found| found.place).collect();
         let printed = found.iter().map(|found| found.printed).collect();
         let offers = autos.iter().chain(found.iter().filter_map(|found| found.offer.as_ref()));
-        let offers = offers.map(|offer| (offer.id.clone(), offer.clone())).collect();
+        let offers = offers.map(|offer| ((offer.id.clone(), offer.version), offer.clone())).collect();
         let names = found.into_iter().map(|found| found.name).collect();
         Ok(PricedOrder { answer, names, places, printed, offers, broken })
     }

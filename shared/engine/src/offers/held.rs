@@ -19,7 +19,7 @@ use domain::{
 pub(crate) use crate::accounts::offers::{Left, Took, UseChange};
 use crate::{
     ledger::issued::{family, grant_of, is_window, issued_before, issued_by},
-    offers::Offers,
+    offers::{Offers, basis::Basis},
     programme::shelf::Shelf,
     store::{
         Key,
@@ -45,6 +45,8 @@ pub(crate) struct Holdings {
     pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
     /// The order or use whose own holds keep nothing from it.
     pub(crate) own: Option<(BrandId, HeldBy)>,
+    /// What is judged by all this, and must still be so when it is written.
+    pub(crate) basis: Basis,
     now: Option<Instant>,
 }
 
@@ -210,7 +212,9 @@ impl Offers {
         let mut holdings = Holdings { now: Some(now), ..Holdings::default() };
         let mut all: Vec<(Grant, u64, HeldAs)> = Vec::new();
         for holder in family(member) {
+            holdings.basis.reads_all_of(holder);
             for (key, record) in self.records.scan_all(keys::grants(holder)).await? {
+                holdings.basis.note(&key, Some(record.version));
                 let Some((_, window, number)) = keys::read_grant(&key) else { continue };
                 if number == 0 {
                     let mut taken: WindowRecord = decode(&key, &record.value)?;
@@ -264,6 +268,7 @@ impl Offers {
         let mut left = HashMap::new();
         for offer in offers {
             let account = self.accounts.whole_offer_account(&offer.id).await?;
+            holdings.basis.note(account.key(), account.version());
             let own: Vec<UseChange> = holdings
                 .own_takes
                 .iter()

@@ -131,7 +131,8 @@ impl Offers {
                 continue;
             }
             let appraisal = appraiser.appraise(offer, None).await?;
-            if !appraisal.judged().fits || appraisal.judged().opens != Opens::Now {
+            // What is sold out could not be used now.
+            if why_not(&appraisal).is_some() {
                 continue;
             }
             let most = offer.most(&tier).map(|most| u32::try_from(most).unwrap_or(u32::MAX));
@@ -236,7 +237,7 @@ impl Offers {
             return Ok(Some(Closed::NotOpen { opens_at: None }));
         }
         if !offer.when.is_open(zone, &days, now) {
-            return Ok(Some(Closed::NotOpen { opens_at: offer.when.opens_at(zone, &days, now) }));
+            return Ok(Some(Closed::NotOpen { opens_at: offer.opens_at(zone, &days, now) }));
         }
         let is_bounded =
             offer.hands_out_codes || offer.stock.total.is_some() || offer.stock.per_day.is_some();

@@ -2,6 +2,7 @@
 
 mod appraisal;
 pub(crate) mod asking;
+mod basis;
 mod changes;
 mod coupons;
 mod customer;

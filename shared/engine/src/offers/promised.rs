@@ -196,7 +196,7 @@ impl Tags<'_> {
     }
 }
 
-fn of_another() -> Refusal {
+pub(super) fn of_another() -> Refusal {
     Refusal::InvalidField(vec![Fault::new(
         "/quote",
         "wrong_value",

@@ -3,6 +3,7 @@
 
 use domain::{
     id::OfferId,
+    member::MemberId,
     offer::price::{Answer, Outcome, Reason, Told},
     time::Instant,
 };
@@ -45,6 +46,8 @@ pub struct Quote {
     pub until: Instant,
     /// The version of the programme.
     pub programme: u32,
+    /// Whose order it is; `None` of nobody that is known.
+    pub member: Option<MemberId>,
     /// The hash of the draft, without its coupons and points.
     pub draft: [u8; 32],
     /// What comes to an order by itself and fitted, by id; what did not apply only where there is room.
@@ -86,7 +89,15 @@ pub struct QuotedCoupon {
     pub refused: Option<Reason>,
 }
 
-layout! { struct Quote { at, until, programme, draft, autos, coupons } }
+/// What was priced, and when.
+pub(crate) struct Quoted {
+    pub(crate) at: Instant,
+    pub(crate) programme: u32,
+    pub(crate) member: Option<MemberId>,
+    pub(crate) draft: [u8; 32],
+}
+
+layout! { struct Quote { at, until, programme, member, draft, autos, coupons } }
 layout! { struct OfferTag(bytes) }
 layout! { struct QuotedOffer { offer, version, promise } }
 layout! { enum Promise { 0 = Applied, 1 = Units(units), 2 = Not(reason) } }
@@ -94,7 +105,7 @@ layout! { struct QuotedCoupon { name, offer, refused } }
 impl Quote {
     /// What an answer of that moment promises; `names` are those of the coupons that were known.
     pub(crate) fn of(
-        (at, programme, draft): (Instant, u32, [u8; 32]),
+        Quoted { at, programme, member, draft }: Quoted,
         answer: &Answer,
         names: &[CouponName],
     ) -> Quote {
@@ -111,6 +122,7 @@ impl Quote {
             at,
             until: at.plus_millis(QUOTE_MILLIS),
             programme,
+            member,
             draft,
             autos: answer.offers.iter().filter_map(auto).collect(),
             coupons: answer.coupons.iter().filter_map(coupon).collect(),
@@ -212,6 +224,7 @@ mod tests {
             at: Instant(1_000),
             until: Instant(1_000 + QUOTE_MILLIS),
             programme: 3,
+            member: Some(MemberId([7; 16])),
             draft: [5; 32],
             autos: applied.chain(others).collect(),
             coupons: coupons.collect(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use domain::{
     decide::AHEAD_MILLIS_MAX,
-    id::GrantId,
+    id::{GrantId, OfferId},
     member::Status,
     offer::price::{Line, Outcome, Reason, Told as ToldOf},
     programme::Programme,
@@ -42,6 +42,20 @@ impl NotUsed {
         };
         let why = |told: &ToldOf| ToldOf { outcome: Outcome::Not(Reason::Revoked), ..told.clone() };
         let told = held.answer.coupons.iter().filter(is_revoked).map(why).collect();
+        NotUsed::Reasons { told, names: held.names.clone() }
+    }
+}
+
+impl NotUsed {
+    /// The codes of these offers that were set aside and are not good any more.
+    pub(super) fn codes_taken_back(held: &UseRecord, offers: &HashSet<OfferId>) -> NotUsed {
+        let is_one = |told: &&ToldOf| {
+            let name = told.coupon.and_then(|place| held.names.get(place));
+            let offer = told.offer.as_ref().is_some_and(|(offer, _)| offers.contains(offer));
+            offer && matches!(name, Some(CouponName::Code(_)))
+        };
+        let why = |told: &ToldOf| ToldOf { outcome: Outcome::Not(Reason::CodeNotUsable), ..told.clone() };
+        let told = held.answer.coupons.iter().filter(is_one).map(why).collect();
         NotUsed::Reasons { told, names: held.names.clone() }
     }
 }

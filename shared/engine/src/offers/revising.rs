@@ -3,6 +3,7 @@
 
 use domain::{
     event::OfferTaken,
+    member::MemberId,
     number::{Money, Quantity},
     offer::price::Answer,
     programme::Programme,
@@ -14,6 +15,7 @@ use crate::{
     access::requests::Told,
     offers::{
         Offers,
+        basis::Basis,
         changes::{Changes, For, Step},
         refusing::{must_be_active, refused},
         returning::{good_until, still_given},
@@ -60,7 +62,7 @@ impl Offers {
                 read.map(|(record, _)| record).ok_or_else(|| attempt.conflict())?
             }
         };
-        if record.content != attempt.content {
+        if record.content != attempt.content || !self.asked_by(record.member, attempt).await? {
             return Err(attempt.conflict());
         }
         if known.state == UseState::Returned {
@@ -111,11 +113,13 @@ impl Offers {
         };
         let priced = self.price(attempt.customer.as_mut(), &scene).await?;
         if let Some(not_used) = refused(&priced) {
+            attempt.known = Some((old, version));
+            self.must_be_first(&attempt).await?;
             return Ok(Err(not_used));
         }
         let days = self.days(attempt.customer.as_mut(), &priced, programme).await?;
         let takes = takes(&priced, &scene, attempt.via, &days);
-        self.retell(&attempt, (old, version), priced, takes, &shelf, tell).await
+        self.retell(&attempt, (old, version), priced, takes, (&shelf, &holdings.basis), tell).await
     }
 
     /// Writes a telling in place of the one before, with what comes back and what is taken for it.
@@ -125,11 +129,11 @@ impl Offers {
         (old, version): (UseRecord, Version),
         priced: PricedOrder,
         (taken, windows): Takes,
-        shelf: &Shelf,
+        (shelf, basis): (&Shelf, &Basis),
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
         let moves = Moving::between(&old.has, &taken, &self.restoring(&old.has).await?);
-        let mut changes = Changes::default();
+        let mut changes = Changes::judged_by(basis, attempt.contested);
         self.read_taken(&mut changes, &old.has).await?;
         self.read_taken(&mut changes, &taken).await?;
         for (key, window) in windows {
@@ -171,8 +175,18 @@ impl Offers {
         if attempt.ask.occurred_at.is_some_and(|at| at != old.happened) {
             return Ok(false);
         }
-        match (old.member, &attempt.customer) {
+        self.asked_by(old.member, attempt).await
+    }
+
+    /// Whether that member, by whatever id it went then, is the one who asks; nobody is nobody.
+    pub(super) async fn asked_by(
+        &self,
+        member: Option<MemberId>,
+        attempt: &Attempt<'_>,
+    ) -> Result<bool, Error> {
+        match (member, &attempt.customer) {
             (None, None) => Ok(true),
+            (Some(own), Some(customer)) if own == customer.member.id => Ok(true),
             (Some(own), Some(customer)) => {
                 let reached = self.records.reach(own).await?;
                 Ok(reached.is_some_and(|reached| reached.record.member.id == customer.member.id))

@@ -49,8 +49,8 @@ pub(crate) struct PricedOrder {
     pub(crate) places: Vec<Option<usize>>,
     /// The printed code that each coupon is, likewise.
     pub(crate) printed: Vec<Option<Printed>>,
-    /// The version of each offer that it was priced by.
-    pub(crate) offers: HashMap<OfferId, Arc<Offer>>,
+    /// The versions of offers that it was priced by: of one offer several grants may be, each of its own.
+    pub(crate) offers: HashMap<(OfferId, u32), Arc<Offer>>,
     /// What a quote promised that came by itself and cannot be had any more, by id.
     pub(crate) broken: Vec<Told>,
 }

@@ -44,7 +44,7 @@ pub(super) fn takes(priced: &PricedOrder, scene: &Scene<'_>, via: Option<MemberI
     let (mut taken, mut windows) = (Vec::new(), Vec::new());
     for told in priced.answer.offers.iter().chain(&priced.answer.coupons) {
         let Some((id, version)) = &told.offer else { continue };
-        let Some(offer) = priced.offers.get(id) else { continue };
+        let Some(offer) = priced.offers.get(&(id.clone(), *version)) else { continue };
         let (uses, amount) = told.outcome.takes(offer);
         if uses == 0 {
             continue;
@@ -114,7 +114,7 @@ pub(super) fn hold_until(programme: &Programme, priced: &PricedOrder, now: Insta
         let applies = !matches!(told.outcome, Outcome::Not(_));
         told.offer.as_ref().filter(|_| applies)
     });
-    let own = applied.filter_map(|(id, _)| priced.offers.get(id)?.hold_minutes).min();
+    let own = applied.filter_map(|of| priced.offers.get(of)?.hold_minutes).min();
     let minutes = own.unwrap_or(programme.offers.hold_minutes);
     let end = now.plus_millis(i64::from(minutes) * MINUTE_MILLIS);
     let into = end.0.rem_euclid(MINUTE_MILLIS);

@@ -6,8 +6,9 @@ use domain::{
     condition::Wants,
     decide::{Command, Context},
     event::{OfferGiven, OfferTaken, OfferUsed},
-    id::MemberId,
-    offer::{grant::HeldBy, openings::OwnDays, price::Answer},
+    id::{MemberId, OfferId},
+    offer::{grant::HeldBy, openings::OwnDays, price::Answer, printed::Printed},
+    number::Money,
     programme::Programme,
     refusal::Refusal,
     time::Instant,
@@ -23,17 +24,18 @@ use crate::{
     offers::{
         Offers,
         asking::UseAsk,
+        basis::Contested,
         changes::{Changes, For, Step},
         customer::Customer,
         held::{Holdings, Took},
-        promised::{must_be_of, tell_as_quoted},
+        promised::{must_be_of, of_another, tell_as_quoted},
         refusing::{NotUsed, must_be_active, priced_at, refused},
         scene::{PricedOrder, Scene},
         taking::{hold_until, is_counted, takes},
     },
     programme::shelf::Shelf,
     store::{
-        Key, Version, Write,
+        Key, StoreError, Version, WRITES_MAX, Write,
         error::{Error, until_settled},
         keys,
         records::{Answer as Kept, EntryRecord, Remembered, UseRecord, UseState},
@@ -74,6 +76,7 @@ pub(super) struct Attempt<'a> {
     pub(super) via: Option<MemberId>,
     pub(super) customer: Option<Customer>,
     pub(super) known: Option<(UseRecord, Version)>,
+    pub(super) contested: &'a Contested,
 }
 
 impl Attempt<'_> {
@@ -107,9 +110,10 @@ impl Offers {
         ask: &UseAsk,
         tell: impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
+        let contested = Contested::default();
         until_settled(|_| async {
             let request = self.access.renewed(request);
-            self.attempt_to_use(&request, ask, &tell).await
+            self.attempt_to_use(&request, ask, &contested, &tell).await
         })
         .await
     }
@@ -118,6 +122,7 @@ impl Offers {
         &self,
         request: &Request,
         ask: &UseAsk,
+        contested: &Contested,
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
         if let Some(answer) = self.access.remembered(request).await? {
@@ -128,14 +133,16 @@ impl Offers {
             Some(whom) => Some(self.turn_of(request, whom, &mut turns).await?),
             None => None,
         };
+        let accounts = contested.accounts();
+        turns.take(&accounts.iter().map(Turn::Pool).collect::<Vec<_>>()).await;
         let customer = match via {
             Some(via) => Some(self.customer(request, &Whom::Id(via)).await?),
             None => None,
         };
         let key = keys::offer_use(&ask.draft.brand, &ask.by);
-        let content = ask.content(customer.as_ref().map(|customer| customer.member.id));
+        let content = ask.content();
         let known = self.records.read::<UseRecord>(&key).await?;
-        let attempt = Attempt { request, ask, key, content, via, customer, known };
+        let attempt = Attempt { request, ask, key, content, via, customer, known, contested };
         self.use_or_repeat(attempt, tell).await
     }
 
@@ -164,7 +171,10 @@ impl Offers {
         if ask.revision > last.max(1) {
             return self.revise(attempt, last, tell).await;
         }
-        let is_same = attempt.known.as_ref().is_some_and(|(known, _)| known.content == attempt.content);
+        let is_same = match &attempt.known {
+            Some((known, _)) => known.content == attempt.content && self.asked_by(known.member, &attempt).await?,
+            None => false,
+        };
         match state {
             None => {}
             Some(UseState::Held { until }) if until <= now && !ask.retake => {
@@ -196,8 +206,10 @@ impl Offers {
         let draft = &ask.draft;
         let quoted = ask.quote.as_ref();
         if let Some(quote) = quoted {
-            let member = attempt.customer.as_ref().map(|customer| customer.member.id);
-            must_be_of(quote, draft.hash(member), now)?;
+            if !self.asked_by(quote.member, &attempt).await? {
+                return Err(of_another().into());
+            }
+            must_be_of(quote, draft.hash(), now)?;
         }
         // What an order costs was said under the programme of then.
         let of_pricing = quoted.and_then(|quote| programmes.version(quote.programme)).unwrap_or(programme);
@@ -213,6 +225,7 @@ impl Offers {
         };
         let mut priced = self.price(attempt.customer.as_mut(), &scene).await?;
         if let Some(not_used) = refused(&priced) {
+            self.must_be_first(&attempt).await?;
             return Ok(Err(not_used));
         }
         if let Some(quote) = quoted {
@@ -222,7 +235,7 @@ impl Offers {
         let (taken, windows) = takes(&priced, &scene, attempt.via, &days);
         let today = programme.zone.day(now).number();
         let until = ask.hold.then(|| hold_until(programme, &priced, now));
-        let mut changes = Changes::default();
+        let mut changes = Changes::judged_by(&holdings.basis, attempt.contested);
         let old = attempt.known.take();
         if let Some((old, _)) = &old {
             self.read_taken(&mut changes, &old.taken).await?;
@@ -273,6 +286,17 @@ impl Offers {
         self.write_use(&attempt, (record, version), changes, Before::default(), tell).await
     }
 
+    /// Who is told that something is used up, and has used it up itself by the same request, is told what that was told:
+    /// another instance may have answered it since this attempt began.
+    ///
+    /// # Errors
+    /// [`StoreError::LostRace`] if so.
+    pub(super) async fn must_be_first(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
+        let now = self.records.read::<UseRecord>(&attempt.key).await?.map(|(_, version)| version);
+        let then = attempt.known.as_ref().map(|(_, version)| *version);
+        if now == then { Ok(()) } else { Err(StoreError::LostRace.into()) }
+    }
+
     /// Makes final what was set aside, at its prices.
     async fn confirm(
         &self,
@@ -292,7 +316,12 @@ impl Offers {
         if !revoked.is_empty() {
             return Ok(Err(NotUsed::revoked(&held, &revoked)));
         }
+        let unusable = self.codes_taken_back(&held).await?;
+        if !unusable.is_empty() {
+            return Ok(Err(NotUsed::codes_taken_back(&held, &unusable)));
+        }
         if let UseState::Held { until } = held.state {
+            self.must_still_hold(&mut changes, &held, until, now).await?;
             for taken in &held.taken {
                 let counts = shelf.offer(&taken.offer).is_some_and(|offer| is_counted(offer));
                 changes.apply(attempt.own(&held), taken, counts, Step::Release(until));
@@ -303,6 +332,48 @@ impl Offers {
         let grants = member.map(|member| changes.grants_then(&shelf, member, &held.taken, now));
         let record = UseRecord { state: UseState::Used, grants: grants.unwrap_or_default(), ..held };
         self.write_use(&attempt, (record, Some(version)), changes, Before::default(), tell).await
+    }
+
+    /// The offers whose printed codes it has set aside and that were taken back since.
+    async fn codes_taken_back(&self, held: &UseRecord) -> Result<HashSet<OfferId>, Error> {
+        let mut offers = HashSet::new();
+        for taken in &held.taken {
+            if let Some(code) = taken.grant.and_then(Printed::of_id)
+                && self.quantity_of(&taken.offer, code).await?.is_none()
+            {
+                offers.insert(taken.offer.clone());
+            }
+        }
+        Ok(offers)
+    }
+
+    /// What was set aside is still its own, or else nobody else has it: by another clock it may have ended, and what had
+    /// ended may be somebody else's.
+    async fn must_still_hold(
+        &self,
+        changes: &mut Changes,
+        held: &UseRecord,
+        until: Instant,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let own = For { brand: &held.brand, by: &held.by, day: held.day };
+        if held.taken.iter().any(|taken| !changes.keeps(own, taken)) {
+            return Err(Refusal::HoldExpired.into());
+        }
+        let shelf = self.programme.offers().await?;
+        let today = self.programme.timeline()?.at(now).zone.day(now).number();
+        for (offer, took) in by_account(held) {
+            let Some(newest) = shelf.offer(offer).filter(|newest| is_counted(newest)) else { continue };
+            let account = self.accounts.whole_offer_account(offer).await?;
+            changes.must_find(&account);
+            let left = account.left(newest, now, today);
+            let is_left = left.uses.is_none_or(|left| left >= took.uses)
+                && left.budget.is_none_or(|left| left >= took.amount);
+            if !account.holds(took, until) && !is_left {
+                return Err(Refusal::HoldExpired.into());
+            }
+        }
+        Ok(())
     }
 
     /// Writes a use, with its entry where it is final and a member's.
@@ -342,11 +413,37 @@ impl Offers {
         }
         let answer = tell(&UseDone { record, entry });
         if !request.dry_run {
+            self.must_fit(request, attempt.customer.as_ref(), writes.len()).await?;
             request.note(&mut writes);
             writes.extend(remember(request, Remembered::Whole(answer.clone())));
             self.programme.commit_timely(request, writes).await?;
         }
         Ok(Ok(Told { answer, replayed: false }))
+    }
+
+    /// A commit has room for it; what time has done to the member is written first, if that makes it too long.
+    ///
+    /// # Errors
+    /// [`StoreError::LostRace`] where that was written, for another attempt; [`Refusal::LimitExceeded`] where it is too long
+    /// without.
+    pub(super) async fn must_fit(
+        &self,
+        request: &Request,
+        customer: Option<&Customer>,
+        writes: usize,
+    ) -> Result<(), Error> {
+        // Two more may follow, and the note of what staff do.
+        if writes + 3 <= WRITES_MAX {
+            return Ok(());
+        }
+        match customer {
+            Some(customer) => {
+                let (timely, now) = (customer.timely.len(), customer.now);
+                self.ledger.settle_first(request, &customer.loaded, timely, now).await?;
+                Ok(())
+            }
+            None => Err(Refusal::LimitExceeded { what: "entries" }.into()),
+        }
     }
 
     /// The entry of a command that moves no points, and what it writes of the member.
@@ -429,4 +526,20 @@ impl Offers {
         }
         Ok(customer.own_days(programme.zone))
     }
+}
+
+/// What was set aside of each offer's account.
+fn by_account(held: &UseRecord) -> Vec<(&OfferId, Took)> {
+    let mut sums: Vec<(&OfferId, Took)> = Vec::new();
+    for taken in &held.taken {
+        let none = Took { uses: 0, amount: Money(0), day: held.day };
+        let place = sums.iter().position(|(offer, _)| **offer == taken.offer).unwrap_or_else(|| {
+            sums.push((&taken.offer, none));
+            sums.len() - 1
+        });
+        let sum = &mut sums[place].1;
+        sum.uses = sum.uses.saturating_add(taken.uses);
+        sum.amount = Money(sum.amount.0.saturating_add(taken.amount.0));
+    }
+    sums
 }

@@ -188,12 +188,23 @@ impl People {
     async fn between(&self, [one, other]: [&Member; 2]) -> Result<Vec<(Edge, Version)>, Error> {
         let mut edges = Vec::new();
         for (friend, referrer) in [(one, other), (other, one)] {
-            let Some(by) = friend.brought_by else { continue };
-            if by.referrer == referrer.id || referrer.has_absorbed(by.referrer) {
-                edges.extend(self.records.read::<Edge>(&keys::edge(by.referrer, friend.id)).await?);
+            for (id, by) in self.brought_by(friend).await? {
+                if referrer.answers_for(by) {
+                    edges.extend(self.records.read::<Edge>(&keys::edge(by, id)).await?);
+                }
             }
         }
         Ok(edges)
+    }
+
+    /// Who has brought the member and each of the records that it has absorbed, as far as somebody has.
+    async fn brought_by(&self, friend: &Member) -> Result<Vec<(MemberId, MemberId)>, Error> {
+        let mut all = vec![(friend.id, friend.brought_by)];
+        for absorbed in &friend.absorbed {
+            let own = self.records.load(absorbed.member).await?;
+            all.push((absorbed.member, own.and_then(|own| own.record.member.brought_by)));
+        }
+        Ok(all.into_iter().filter_map(|(id, by)| Some((id, by?.referrer))).collect())
     }
 }
 
