@@ -110,6 +110,7 @@ mod told;
 mod told_late;
 mod told_persons;
 mod torn;
+mod uses_at_once;
 mod walk;
 mod webhooks;
 mod wire;

@@ -132,7 +132,8 @@ async fn print(api: &Api, call: &Call, body: PrintCodes) -> Result<Answer, Probl
     }
     let in_paths = |letter: char| letter.is_ascii_alphanumeric() || "._:-".contains(letter);
     if !body.batch_id.to_string().chars().all(in_paths) {
-        let detail = "a batch of printed codes is named by 1 to 64 of A-Z a-z 0-9 . _ : -, since paths name it";
+        let detail =
+            "a batch of printed codes is named by 1 to 64 of A-Z a-z 0-9 . _ : -, since paths name it";
         return Err(Problem::field("/batch_id", "wrong_format", detail));
     }
     let small = |whole: i64| u32::try_from(whole).unwrap_or(1);

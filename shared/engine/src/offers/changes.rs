@@ -10,7 +10,7 @@ use domain::{
         grant::{Grant, HeldBy, State},
         printed::Printed,
     },
-    time::{DayNumber, Instant, MINUTE_MILLIS},
+    time::{DayNumber, Instant},
 };
 
 use crate::{
@@ -172,9 +172,8 @@ impl Changes {
     /// Whether what a use has set aside of that is still its own: others may take it once it has ended, by whatever clock.
     pub(crate) fn keeps(&self, own: For<'_>, taken: &OfferTaken) -> bool {
         let Some(id) = taken.grant else { return true };
-        let is_own = |held: &HeldRecord| {
-            held.brand == *own.brand && held.by == *own.by && held.pieces >= taken.pieces
-        };
+        let is_own =
+            |held: &HeldRecord| held.brand == *own.brand && held.by == *own.by && held.pieces >= taken.pieces;
         let key = keys::grant_of(id);
         match Printed::of_id(id) {
             Some(code) => {
@@ -251,11 +250,7 @@ impl Offers {
     ///
     /// # Errors
     /// [`StoreError::LostRace`] if somebody has changed it since; a record is unreadable, or the store failed.
-    pub(crate) async fn read_taken(
-        &self,
-        changes: &mut Changes,
-        taken: &[OfferTaken],
-    ) -> Result<(), Error> {
+    pub(crate) async fn read_taken(&self, changes: &mut Changes, taken: &[OfferTaken]) -> Result<(), Error> {
         let basis = changes.basis.clone();
         for (offer, id) in taken.iter().filter_map(|taken| Some((&taken.offer, taken.grant?))) {
             let key = keys::grant_of(id);
@@ -290,15 +285,21 @@ impl Offers {
         today: DayNumber,
     ) -> Result<Vec<Write>, Error> {
         let mut writes = Vec::new();
-        for (key, (entry, version)) in changes.grants {
+        // What was set aside and has ended is nobody's any more: whoever comes back for it by a later clock finds that out,
+        // and orders that were given up fill no record.
+        let has_ended = |held: &HeldRecord| held.until <= now;
+        for (key, (mut entry, version)) in changes.grants {
+            if let Some(kept) = entry.grant.as_deref_mut() {
+                kept.held = kept.held.take().filter(|held| !has_ended(held));
+            }
             writes.push(put(key, Expect::Version(version), &entry));
         }
         for (key, (mut record, version)) in changes.windows {
-            // What has ended is nobody's any more, and orders that were given up would fill the record.
-            record.held.retain(|held| now < held.until.plus_millis(MINUTE_MILLIS));
+            record.held.retain(|held| !has_ended(held));
             writes.push(put(key, unchanged(version), &record));
         }
-        for ((offer, code), (record, version)) in changes.codes {
+        for ((offer, code), (mut record, version)) in changes.codes {
+            record.held = record.held.take().filter(|held| !has_ended(held));
             writes.push(put(keys::printed_code(&offer, code), unchanged(version), &record));
         }
         for (offer, used) in changes.used {

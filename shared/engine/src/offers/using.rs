@@ -7,8 +7,8 @@ use domain::{
     decide::{Command, Context},
     event::{OfferGiven, OfferTaken, OfferUsed},
     id::{MemberId, OfferId},
-    offer::{grant::HeldBy, openings::OwnDays, price::Answer, printed::Printed},
     number::Money,
+    offer::{grant::HeldBy, openings::OwnDays, price::Answer, printed::Printed},
     programme::Programme,
     refusal::Refusal,
     time::Instant,
@@ -172,7 +172,9 @@ impl Offers {
             return self.revise(attempt, last, tell).await;
         }
         let is_same = match &attempt.known {
-            Some((known, _)) => known.content == attempt.content && self.asked_by(known.member, &attempt).await?,
+            Some((known, _)) => {
+                known.content == attempt.content && self.asked_by(known.member, &attempt).await?
+            }
             None => false,
         };
         match state {
