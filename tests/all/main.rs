@@ -101,6 +101,7 @@ mod support;
 mod sweeps;
 mod table;
 mod tags;
+mod taken;
 mod template;
 mod tidy;
 mod tiers;

@@ -1,5 +1,6 @@
 //! `/offers`: what brands give their members beyond points. Each is a versioned document that is never deleted.
 
+mod figures;
 mod printed;
 mod stock;
 
@@ -14,10 +15,10 @@ use edge::{
     Problem, Role, Route, Text, answer, asking, taking, wire,
 };
 use engine::{NotSaved, SavedOffer, SentOffer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// What an answer says beside the document. Whoever sends back what was shown need not take it out.
-const BESIDE: [&str; 4] = ["id", "saved_by", "saved_at", "left"];
+const BESIDE: [&str; 5] = ["id", "saved_by", "saved_at", "left", "taken"];
 
 answer! {
     /// A page of offers.
@@ -48,11 +49,11 @@ pub static FUNCTION: Function = Function {
         Route {
             method: Method::Get,
             path: "/{id}",
-            summary: "An offer's newest version, or the one that `version` names",
+            summary: "An offer's newest version, or the one that `version` names; what was taken of it from one local day to another",
             access: READERS,
             answers: &[(200, OfferDocument::<Value>::SHAPE)],
             problems: &[Code::OfferNotFound],
-            query: &["version"],
+            query: &["version", "from", "to"],
             ..asking!(get)
         },
         Route {
@@ -136,15 +137,11 @@ async fn get(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let saved = api.engine.programme().offer(&id, version).await?;
     let saved = saved.filter(|saved| sees(&call.caller, saved)).ok_or_else(not_found)?;
 
-    let (currency, zone) = api.engine.programme().currency_and_zone()?;
+    let (_, zone) = api.engine.programme().currency_and_zone()?;
     let OfferDocument(mut document) = shown(zone, &saved).ok_or_else(broken)?;
-    if let (true, Value::Object(fields)) = (call.caller.is_staff(), &mut document) {
-        let shelf = api.engine.programme().offers().await?;
-        let newest = shelf.offer(&id).ok_or_else(not_found)?;
-        let left = api.engine.accounts().left_of_offer(newest, call.request.now).await?;
-        let budget = left.budget.map(|budget| budget.show(currency));
-        let left = json!({"stock": left.stock, "uses": left.uses, "budget": budget});
-        fields.insert("left".to_owned(), left);
+    match (call.caller.is_staff(), &mut document) {
+        (true, Value::Object(fields)) => figures::add(api, call, &id, fields).await?,
+        _ => _ = figures::days(call)?,
     }
     Ok(Answer::new(200, &OfferDocument(document)))
 }

@@ -329,11 +329,16 @@ impl Serialize for ProgrammeDocument<Value> {
 pub struct OfferDocument<T>(pub T);
 
 /// What an answer says of an offer beside its document. Whoever sends back what was shown may leave it there.
-const OF_OFFER: [Field; 4] = [
+const OF_OFFER: [Field; 5] = [
     optional("id", Shape::Id, "the offer"),
     optional("saved_by", Shape::Text { max: 64 }, "who saved this version"),
     optional("saved_at", Shape::Instant, "when it was saved"),
     optional("left", LEFT, "to staff: what is left of it; null without bounds"),
+    optional(
+        "taken",
+        TAKEN,
+        "to staff, with from and to: what was taken on these local days, by the day of recording",
+    ),
 ];
 
 /// What is left of an offer.
@@ -341,6 +346,14 @@ const LEFT: Shape = Shape::Object(&[
     required("stock", <OrNull<u64> as Kind>::SHAPE, "pieces that may be issued, in all and today"),
     required("uses", <OrNull<u64> as Kind>::SHAPE, "uses, in all and today"),
     required("budget", <OrNull<MoneyText> as Kind>::SHAPE, "money"),
+]);
+
+/// What was taken of an offer on some days.
+const TAKEN: Shape = Shape::Object(&[
+    required("issued", <u64 as Kind>::SHAPE, "pieces issued, those that were taken back later too"),
+    required("used", <u64 as Kind>::SHAPE, "what uses counted; what is held is not yet used"),
+    required("returned", <u64 as Kind>::SHAPE, "what of it came back on these days"),
+    required("amount", Shape::Decimal, "what budget counted, less what came back on these days"),
 ]);
 
 const OFFER_FIELDS: [Field; OF_OFFER.len() + domain::offer::FIELDS.len()] = {

@@ -22,7 +22,9 @@ pub use access::{
     requests::{Request, RequestKey, Told},
     staff::ByStaff,
 };
-pub use accounts::{Accounts, CodeBatch, Metered, PrintRun, Purchase, Usage, offers::OfferLeft};
+pub use accounts::{
+    Accounts, CodeBatch, Metered, PrintRun, Purchase, Usage, offers::OfferLeft, taken::Taken,
+};
 pub use engine::{Engine, Trials};
 pub use ledger::{
     Ledger,

@@ -19,6 +19,7 @@ mod moves;
 pub(crate) mod offers;
 mod printed;
 mod stock;
+pub(crate) mod taken;
 mod tally;
 mod terms;
 mod usage;

@@ -1,19 +1,25 @@
 //! What has been issued, used and spent of an offer (rewards.md, 3): counted exactly, by the newest version's limits.
 //!
 //! What a limit bounds is counted in one record, at the pool's place, and who takes of it expects what it has read: so
-//! nobody passes a limit, whatever races. Pieces of an offer without a limit are counted in 32 records, chosen by the
-//! member, so that nobody waits for anybody; a limit that a later version sets counts them too.
+//! nobody passes a limit, whatever races. What is taken of an offer without a limit is counted in 32 records, chosen by the
+//! member, so that nobody waits for anybody; a limit that a later version sets counts it too. What was taken by day is
+//! counted in the same records (`accounts/taken.rs`).
 
 use domain::{
     id::OfferId,
     member::MemberId,
-    number::{Figure, Money},
+    number::{Figure, Money, SignedMoney},
     offer::{Limits, Offer},
     time::{DayNumber, Instant, MINUTE_MILLIS},
 };
 
 use crate::{
-    accounts::{Accounts, account::Held, stock::SHARDS},
+    accounts::{
+        Accounts,
+        account::Held,
+        stock::SHARDS,
+        taken::{Sheet, Taken, places_of},
+    },
     store::{
         Key, Version, Write,
         error::Error,
@@ -32,6 +38,15 @@ pub(crate) struct OfferAccount {
     key: Key,
     own: Held<OfferAccountRecord>,
     others: OfferAccountRecord,
+    /// Where older days are filed by the next write, if any are.
+    sheet: Option<Sheet>,
+}
+
+/// The place at which what a member takes is counted where nothing bounds it; of a guest by what it is used for.
+pub(crate) fn place_of(member: Option<MemberId>, used_for: &Key) -> u8 {
+    let guest =
+        || used_for.as_bytes().iter().fold(0, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(*byte));
+    member.map_or_else(guest, |member| member.0[15]) % SHARDS
 }
 
 impl Accounts {
@@ -46,15 +61,20 @@ impl Accounts {
         if is_limited {
             return self.whole_offer_account(offer).await;
         }
-        let key = keys::offer_account(offer, member.0[15] % SHARDS);
+        self.offer_account_at(offer, member.0[15] % SHARDS).await
+    }
+
+    /// What is counted of an offer at that place alone.
+    pub(crate) async fn offer_account_at(&self, offer: &OfferId, place: u8) -> Result<OfferAccount, Error> {
+        let key = keys::offer_account(offer, place);
         let own = Held::read(&key, self.records.get(&key).await?)?;
-        Ok(OfferAccount { key, own, others: OfferAccountRecord::default() })
+        let sheet = self.sheet(offer, place, &own.value).await?;
+        Ok(OfferAccount { key, own, others: OfferAccountRecord::default(), sheet })
     }
 
     /// All that is counted of an offer.
     pub(crate) async fn whole_offer_account(&self, offer: &OfferId) -> Result<OfferAccount, Error> {
-        let places = std::iter::once(keys::POOL).chain(0..SHARDS);
-        let all: Vec<Key> = places.map(|place| keys::offer_account(offer, place)).collect();
+        let all: Vec<Key> = places_of(offer).map(|(_, key)| key).collect();
         let mut found = all.iter().zip(self.records.store.get(&all).await?);
         let mut read = || -> Result<Option<(Key, Held<OfferAccountRecord>)>, Error> {
             match found.next() {
@@ -71,7 +91,8 @@ impl Accounts {
             }
         }
         let (key, own) = pool.unwrap_or_else(|| panic!("the pool is the first of the places"));
-        Ok(OfferAccount { key, own, others })
+        let sheet = self.sheet(offer, keys::POOL, &own.value).await?;
+        Ok(OfferAccount { key, own, others, sheet })
     }
 }
 
@@ -130,9 +151,11 @@ impl OfferAccount {
 
     /// What uses may still take of that offer's limits at that moment, on that local day: held by others counts as taken.
     pub(crate) fn left(&self, offer: &Offer, now: Instant, today: DayNumber) -> Left {
-        let record = &self.own.value;
+        let record = self.own.value.and(&self.others);
         let held = record.holds.iter().filter(|hold| hold.counts(now));
-        let (mut uses, mut of_today, mut spent) = (record.used, record.day(today).used, record.spent.0);
+        let counted = |figure: i64| u64::try_from(figure).unwrap_or(0);
+        let (mut uses, mut of_today) = (counted(record.used), counted(record.day(today).used));
+        let mut spent = u64::try_from(record.spent.0).unwrap_or(0);
         for hold in held {
             uses = uses.saturating_add(hold.uses);
             spent = spent.saturating_add(hold.amount.0);
@@ -161,34 +184,36 @@ impl OfferAccount {
         record.holds.retain(|hold| hold.counts(now));
         for change in changes {
             if record.holds.iter().any(|hold| change.is_of(hold)) {
-                record.change(*change);
+                record.change(*change, today);
             }
         }
         let own = Held { value: record, version: self.own.version };
-        OfferAccount { key: self.key.clone(), own, others: self.others.clone() }.left(offer, now, today)
+        let (key, others) = (self.key.clone(), self.others.clone());
+        OfferAccount { key, own, others, sheet: None }.left(offer, now, today)
     }
 
-    /// The account after that change, and the write of it. What a hold that has ended took is let go with it.
-    pub(crate) fn changed(&self, changes: &[UseChange], now: Instant, today: DayNumber) -> Write {
+    /// The writes of the account after that change. What a hold that has ended took is let go with it.
+    pub(crate) fn changed(&self, changes: &[UseChange], now: Instant, today: DayNumber) -> Vec<Write> {
         self.becomes(today, |record| {
             record.holds.retain(|hold| hold.counts(now) || changes.iter().any(|change| change.is_of(hold)));
             for change in changes {
-                record.change(*change);
+                record.change(*change, today);
             }
         })
     }
 
-    /// The write by which so many pieces more are issued on that day.
-    pub(crate) fn issue(&self, pieces: u32, today: DayNumber) -> Write {
+    /// The writes by which so many pieces more are issued on that day.
+    pub(crate) fn issue(&self, pieces: u32, today: DayNumber) -> Vec<Write> {
         self.becomes(today, |record| {
             record.issued = record.issued.saturating_add(pieces.into());
             let day = record.day_mut(today);
             day.issued = day.issued.saturating_add(pieces.into());
+            record.count_taken(today, &Taken { issued: pieces.into(), ..Taken::default() });
         })
     }
 
-    /// The write by which so many pieces come back that were issued on those days.
-    pub(crate) fn return_issued(&self, back: &[(u32, DayNumber)], today: DayNumber) -> Write {
+    /// The writes by which so many pieces come back that were issued on those days. That they were issued remains true.
+    pub(crate) fn return_issued(&self, back: &[(u32, DayNumber)], today: DayNumber) -> Vec<Write> {
         self.becomes(today, |record| {
             for (pieces, issued) in back {
                 record.issued = record.issued.saturating_sub((*pieces).into());
@@ -198,11 +223,15 @@ impl OfferAccount {
         })
     }
 
-    fn becomes(&self, today: DayNumber, change: impl FnOnce(&mut OfferAccountRecord)) -> Write {
+    fn becomes(&self, today: DayNumber, change: impl FnOnce(&mut OfferAccountRecord)) -> Vec<Write> {
         let mut record = self.own.value.clone();
+        let mut writes: Vec<Write> = self.sheet.iter().map(|sheet| sheet.file(&mut record)).collect();
         change(&mut record);
-        record.days.retain(|day| day.day >= today.plus(-DAYS_KEPT) && (day.issued != 0 || day.used > 0));
-        put(self.key.clone(), unchanged(self.own.version), &record)
+        let since = record.since.unwrap_or(DayNumber::NEVER).max(today.plus(-DAYS_KEPT));
+        record.since = Some(since);
+        record.days.retain(|day| day.day >= since && (day.issued != 0 || day.used != 0));
+        writes.push(put(self.key.clone(), unchanged(self.own.version), &record));
+        writes
     }
 }
 
@@ -259,19 +288,24 @@ impl OfferHold {
 }
 
 impl OfferAccountRecord {
-    fn change(&mut self, change: UseChange) {
+    /// Changes it on that local day.
+    fn change(&mut self, change: UseChange, today: DayNumber) {
         match change {
             UseChange::Take(took) => {
-                self.used = self.used.saturating_add(took.uses);
-                self.spent = Money(self.spent.0.saturating_add(took.amount.0));
+                self.used = self.used.saturating_add_unsigned(took.uses);
+                self.spent = SignedMoney(self.spent.0.saturating_add(took.amount.0.into()));
                 let day = self.day_mut(took.day);
-                day.used = day.used.saturating_add(took.uses);
+                day.used = day.used.saturating_add_unsigned(took.uses);
+                let (used, amount) = (took.uses, took.amount.into());
+                self.count_taken(today, &Taken { used, amount, ..Taken::default() });
             }
             UseChange::Return(took) => {
-                self.used = self.used.saturating_sub(took.uses);
-                self.spent = Money(self.spent.0.saturating_sub(took.amount.0));
+                self.used = self.used.saturating_sub_unsigned(took.uses);
+                self.spent = SignedMoney(self.spent.0.saturating_sub(took.amount.0.into()));
                 let day = self.day_mut(took.day);
-                day.used = day.used.saturating_sub(took.uses);
+                day.used = day.used.saturating_sub_unsigned(took.uses);
+                let (returned, amount) = (took.uses, SignedMoney(-i128::from(took.amount.0)));
+                self.count_taken(today, &Taken { returned, amount, ..Taken::default() });
             }
             UseChange::Hold(took, until) => {
                 let hold = self.hold_mut(took.day, until);
@@ -303,7 +337,7 @@ impl OfferAccountRecord {
         let mut sum = self.clone();
         sum.issued = sum.issued.saturating_add(other.issued);
         sum.used = sum.used.saturating_add(other.used);
-        sum.spent = Money(sum.spent.0.saturating_add(other.spent.0));
+        sum.spent = SignedMoney(sum.spent.0.saturating_add(other.spent.0));
         for more in &other.days {
             let day = sum.day_mut(more.day);
             day.issued = day.issued.saturating_add(more.issued);
@@ -333,7 +367,8 @@ mod tests {
 
     fn account(own: OfferAccountRecord, others: OfferAccountRecord) -> OfferAccount {
         let own = Held { value: own, version: None };
-        OfferAccount { key: keys::offer_account(&OfferId::of_checked("c"), keys::POOL), own, others }
+        let key = keys::offer_account(&OfferId::of_checked("c"), keys::POOL);
+        OfferAccount { key, own, others, sheet: None }
     }
 
     #[test]
@@ -371,11 +406,11 @@ mod tests {
             UseChange::Hold(took(2), at(10, 0)),
             UseChange::Hold(took(3), at(10, 0)),
         ] {
-            record.change(change);
+            record.change(change, DayNumber(8));
         }
         let counted = |record: &OfferAccountRecord, now| {
             let held = record.holds.iter().filter(|hold| hold.counts(now)).map(|hold| hold.uses);
-            record.used + held.sum::<u64>()
+            record.used + i64::try_from(held.sum::<u64>()).unwrap()
         };
         for (now, want) in [(at(0, 0), 6), (at(10, 0), 6), (at(10, 59_999), 6), (at(11, 0), 1)] {
             assert_eq!(counted(&record, now), want, "{now:?}");
@@ -386,10 +421,14 @@ mod tests {
             (UseChange::Release(took(3), at(10, 0)), 3),
             (UseChange::Return(took(2)), 1),
         ] {
-            record.change(change);
+            record.change(change, DayNumber(8));
             assert_eq!(counted(&record, at(5, 0)), want, "{change:?}");
         }
         assert!(record.holds.is_empty());
-        assert_eq!((record.used, record.spent), (1, Money(100)));
+        assert_eq!((record.used, record.spent), (1, SignedMoney(100)));
+        // By the day of recording: what was taken and came back, and nothing of what was only held.
+        let taken: Vec<_> = record.taken.iter().map(|own| (own.day, own.taken())).collect();
+        let whole = Taken { issued: 0, used: 3, returned: 2, amount: SignedMoney(100) };
+        assert_eq!(taken, [(DayNumber(8), whole)]);
     }
 }

@@ -46,7 +46,7 @@ struct Decided {
     decision: Decision,
     charge: Charge,
     /// What an offer's account becomes.
-    counted: Option<Write>,
+    counted: Vec<Write>,
     /// The code of somebody else's that is handed out, and the write by which it is.
     code: Option<NextCode>,
     /// What becomes of gifts for an order of which nothing remains.
@@ -195,8 +195,9 @@ impl Ledger {
         let of_grant = gathered.command(act.of_grant(), entry, id)?;
         let command = act.command(entry, of_grant.as_ref())?;
         let decision = self.decided(context, &loaded, target.as_ref(), (&settled, &timely), &command).await?;
-        let counted =
-            decision.asked().and_then(|event| gathered.counted(&event.kind, event.today, target.as_ref()));
+        let counted = decision
+            .asked()
+            .map_or(Vec::new(), |event| gathered.counted(&event.kind, event.today, target.as_ref()));
         let (decision, fallen) =
             self.with_gifts(&context, decision, (&loaded, timely.len()), target.as_ref()).await?;
         let charge = match &met {
@@ -274,7 +275,7 @@ impl Ledger {
         let mut parts = Parts::new(&self.programme, &programmes, request.by, now);
         let entry = parts.member(member);
         parts.account(charge.write);
-        parts.account(counted);
+        parts.also(counted);
         parts.also(handed_out);
         parts.also(fallen);
         parts.also(shorter);

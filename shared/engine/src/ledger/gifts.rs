@@ -123,7 +123,7 @@ impl Ledger {
         }
         for (offer, pieces) in back {
             let account = self.account_of_issued(&offer, member.id).await?;
-            writes.push(account.return_issued(&pieces, today));
+            writes.extend(account.return_issued(&pieces, today));
         }
         Ok((decision, writes))
     }

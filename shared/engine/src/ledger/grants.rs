@@ -102,19 +102,23 @@ impl Gathered {
         })
     }
 
-    /// What the account becomes by what was decided, if it counts that.
+    /// The writes of the account by what was decided, if it counts that.
     pub(super) fn counted(
         &self,
         issued: &EntryKind,
         today: DayNumber,
         target: Option<&Target>,
-    ) -> Option<Write> {
-        let account = self.account.as_ref()?;
+    ) -> Vec<Write> {
+        let Some(account) = self.account.as_ref() else { return Vec::new() };
         if let Some(issued) = issued.issued() {
-            return Some(account.issue(issued.pieces, today));
+            return account.issue(issued.pieces, today);
         }
-        let revoked = issued.revoked().filter(|revoked| revoked.pieces > 0)?;
-        Some(account.return_issued(&[(revoked.pieces, target?.entry.event.today)], today))
+        match (issued.revoked().filter(|revoked| revoked.pieces > 0), target) {
+            (Some(revoked), Some(target)) => {
+                account.return_issued(&[(revoked.pieces, target.entry.event.today)], today)
+            }
+            (None, _) | (_, None) => Vec::new(),
+        }
     }
 }
 

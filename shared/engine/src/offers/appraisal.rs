@@ -172,14 +172,16 @@ impl<'a> Appraiser<'a> {
         Ok(judged.beside(had, is_own))
     }
 
-    /// Whether an active member is of the offer's audience, and has a quota of it. What was issued asks neither.
+    /// Whether an active member is of the offer's audience, and has a quota of it. What was issued asks neither; a guest is
+    /// of no audience.
     async fn fits(&mut self, offer: &Offer) -> Result<bool, Error> {
         match offer.how {
             How::Auto | How::Code => {}
             How::Claim | How::Buy | How::Issue => return Ok(true),
         }
-        let Some(customer) = self.customer.as_deref_mut() else { return Ok(false) };
-        let Some(tier) = customer.tier() else { return Ok(false) };
+        let guest = offer.audience.is_none();
+        let Some(customer) = self.customer.as_deref_mut() else { return Ok(guest) };
+        let Some(tier) = customer.tier() else { return Ok(guest) };
         if offer.most(tier) == Some(0) {
             return Ok(false);
         }

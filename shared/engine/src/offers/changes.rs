@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use domain::{
     event::OfferTaken,
     id::{BrandId, GrantId, OfferId},
-    member::Member,
+    member::{Member, MemberId},
+    number::Money,
     offer::{
         grant::{Grant, HeldBy, State},
         printed::Printed,
@@ -14,7 +15,7 @@ use domain::{
 };
 
 use crate::{
-    accounts::offers::{OfferAccount, Took, UseChange},
+    accounts::offers::{OfferAccount, Took, UseChange, place_of},
     ledger::issued::{grant_of, is_window, issued_by},
     offers::{
         Offers,
@@ -26,7 +27,7 @@ use crate::{
         Expect, Key, Version, Write,
         error::Error,
         keys,
-        records::{EntryRecord, GrantThen, HeldRecord, PrintedCodeRecord, WindowRecord},
+        records::{EntryRecord, GrantThen, HeldRecord, PrintedCodeRecord, UseRecord, WindowRecord},
         write::{put, unchanged},
     },
 };
@@ -43,7 +44,8 @@ pub(crate) struct Changes {
     codes: BTreeMap<(OfferId, Printed), (PrintedCodeRecord, Option<Version>)>,
     /// How often printed codes are used more, or less where it is below 0.
     used: BTreeMap<OfferId, Vec<(Printed, i64)>>,
-    accounts: BTreeMap<OfferId, Vec<UseChange>>,
+    /// By offer, and the place at which it is counted.
+    accounts: BTreeMap<(OfferId, u8), Vec<UseChange>>,
 }
 
 /// For whom something is set aside or taken.
@@ -53,6 +55,25 @@ pub(crate) struct For<'a> {
     pub(crate) by: &'a HeldBy,
     /// The local day on which it was taken first.
     pub(crate) day: DayNumber,
+    /// The place at which it is counted where nothing bounds it.
+    pub(crate) place: u8,
+}
+
+impl<'a> For<'a> {
+    /// Of a member, or a guest, on the local day on which it was taken first.
+    pub(crate) fn new(
+        brand: &'a BrandId,
+        by: &'a HeldBy,
+        member: Option<MemberId>,
+        day: DayNumber,
+    ) -> For<'a> {
+        For { brand, by, day, place: place_of(member, &keys::offer_use(brand, by)) }
+    }
+
+    /// Of a use that is known.
+    pub(crate) fn of(record: &'a UseRecord) -> For<'a> {
+        For::new(&record.brand, &record.by, record.member, record.day)
+    }
 }
 
 /// How pieces are set aside or given back.
@@ -84,8 +105,9 @@ impl Changes {
         self.windows.entry(key).or_insert((record, None));
     }
 
-    /// Does that with what a use takes of an offer. `counts` is whether the offer's account counts it.
-    pub(crate) fn apply(&mut self, own: For<'_>, taken: &OfferTaken, counts: bool, step: Step) {
+    /// Does that with what a use takes of an offer. `bounded` is whether limits bound it, or did when it was set aside: then
+    /// what is set aside counts too.
+    pub(crate) fn apply(&mut self, own: For<'_>, taken: &OfferTaken, bounded: bool, step: Step) {
         if let Some(code) = taken.grant.and_then(Printed::of_id) {
             self.of_code((&taken.offer, code), own, taken.pieces, step);
         } else if let Some(id) = taken.grant {
@@ -95,15 +117,17 @@ impl Changes {
                 false => self.of_grant(&key, own, taken.pieces, step),
             }
         }
-        if counts {
-            let took = Took { uses: taken.uses, amount: taken.amount, day: own.day };
-            let change = match step {
-                Step::Hold(until) => UseChange::Hold(took, until),
-                Step::Release(until) => UseChange::Release(took, until),
-                Step::Take => UseChange::Take(took),
-                Step::Return(_) => UseChange::Return(took),
-            };
-            self.accounts.entry(taken.offer.clone()).or_default().push(change);
+        let took = Took { uses: taken.uses, amount: taken.amount, day: own.day };
+        let change = match step {
+            Step::Hold(until) => Some(UseChange::Hold(took, until)).filter(|_| bounded),
+            Step::Release(until) => Some(UseChange::Release(took, until)).filter(|_| bounded),
+            Step::Take => Some(UseChange::Take(took)),
+            Step::Return(_) => Some(UseChange::Return(took)),
+        };
+        let is_something = taken.uses > 0 || taken.amount > Money(0);
+        if let Some(change) = change.filter(|_| is_something) {
+            let place = if bounded { keys::POOL } else { own.place };
+            self.accounts.entry((taken.offer.clone(), place)).or_default().push(change);
         }
     }
 
@@ -305,13 +329,13 @@ impl Offers {
         for (offer, used) in changes.used {
             writes.extend(self.accounts.count_printed(&offer, &used).await?);
         }
-        for (offer, of_account) in changes.accounts {
-            let account = self.accounts.whole_offer_account(&offer).await?;
+        for ((offer, place), of_account) in changes.accounts {
+            let account = self.accounts.offer_account_at(&offer, place).await?;
             if let Err(lost) = changes.basis.must_still_be(account.key(), account.version()) {
                 changes.contested.note(&offer);
                 return Err(lost.into());
             }
-            writes.push(account.changed(&of_account, now, today));
+            writes.extend(account.changed(&of_account, now, today));
         }
         Ok(writes)
     }

@@ -14,7 +14,7 @@ use domain::{
     programme::Programme,
     refusal::{Refusal, Remaining},
     shape::Fault,
-    time::Instant,
+    time::{DayNumber, Instant},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -25,14 +25,13 @@ use crate::{
         Offers,
         changes::{Changes, For, Step},
         customer::Customer,
+        taking::is_bounded,
     },
     store::{
         Expect, Key, Version,
         error::{Error, until_settled},
         keys,
-        records::{
-            Answer as Kept, EntryRecord, GrantThen, LineBack, Remembered, UseRecord, UseReturn, UseState,
-        },
+        records::{Answer as Kept, EntryRecord, LineBack, Remembered, UseRecord, UseReturn, UseState},
         turns::Turn,
         write::{delete_read, put},
     },
@@ -143,9 +142,9 @@ impl Offers {
         let now = customer.map_or(request.now, |customer| customer.now);
         let mut changes = Changes::default();
         self.read_taken(&mut changes, &record.taken).await?;
-        let own = For { brand: &record.brand, by: &record.by, day: record.day };
+        let own = For::of(&record);
         for taken in &record.taken {
-            changes.apply(own, taken, self.counts(taken).await?, Step::Release(until));
+            changes.apply(own, taken, record.bounded.contains(&taken.offer), Step::Release(until));
         }
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
         let mut writes = self.writes(changes, now, today).await?;
@@ -211,10 +210,10 @@ impl Offers {
         if is_whole {
             restored = self.restoring(&record.taken).await?;
             self.read_taken(&mut changes, &restored).await?;
-            let own = For { brand: &record.brand, by: &record.by, day: record.day };
+            let own = For::of(&record);
             for taken in &restored {
                 let until = good_until(&changes, taken, programme, now);
-                changes.apply(own, taken, self.counts(taken).await?, Step::Return(until));
+                changes.apply(own, taken, self.bounds(taken).await?, Step::Return(until));
             }
             let shelf = self.programme.offers().await?;
             grants = customer
@@ -243,7 +242,16 @@ impl Offers {
             }
             None => None,
         };
-        let part = part_of(ask, lines, delivery, (is_whole, grants), entry.as_ref());
+        let part = UseReturn {
+            lines,
+            delivery,
+            is_whole,
+            recorded: today,
+            restored: back.restored,
+            given: back.back,
+            grants,
+            ..part_of(ask, entry.as_ref())
+        };
         record.returns.push(part.clone());
         writes.push(put(key, Expect::Version(version), &record));
         let answer = tell(&ReturnDone::Returned(Box::new(part), entry.map(Box::new)));
@@ -254,13 +262,10 @@ impl Offers {
         Ok(Told { answer, replayed: false })
     }
 
-    /// Whether the offer's account counts what the use took.
-    pub(super) async fn counts(&self, taken: &OfferTaken) -> Result<bool, Error> {
+    /// Whether limits bound what the use took.
+    pub(super) async fn bounds(&self, taken: &OfferTaken) -> Result<bool, Error> {
         let shelf = self.programme.offers().await?;
-        let newest = shelf.offer(&taken.offer);
-        Ok(newest.is_some_and(|offer| {
-            offer.uses.total.is_some() || offer.uses.per_day.is_some() || offer.budget.is_some()
-        }))
+        Ok(shelf.offer(&taken.offer).is_some_and(|offer| is_bounded(offer)))
     }
 
     /// What of that comes back once it is no longer needed.
@@ -388,21 +393,19 @@ pub(super) fn good_until(
     is_over.then(|| zone.midnight(zone.day(now).plus_days(days)))
 }
 
-fn part_of(
-    ask: &ReturnAsk,
-    lines: Vec<LineBack>,
-    delivery: Option<(Money, Vec<(OfferId, Money)>)>,
-    (is_whole, grants): (bool, Vec<GrantThen>),
-    entry: Option<&EntryRecord>,
-) -> UseReturn {
+/// What a part is known by; nothing of what came back yet.
+fn part_of(ask: &ReturnAsk, entry: Option<&EntryRecord>) -> UseReturn {
     let key = |entry: &EntryRecord| keys::entry(entry.member, entry.seq).as_bytes().to_vec();
     UseReturn {
         refund_id: ask.refund_id.clone(),
         content: ask.content(),
-        lines,
-        delivery,
-        is_whole,
-        grants,
+        lines: Vec::new(),
+        delivery: None,
+        is_whole: false,
+        recorded: DayNumber::NEVER,
+        restored: Vec::new(),
+        grants: Vec::new(),
         entry: entry.map(key),
+        given: Vec::new(),
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         returning::{good_until, still_given},
         scene::{PricedOrder, Scene},
         taking::{Takes, takes},
-        using::{Attempt, Before, Outcomes, UseDone},
+        using::{Attempt, Outcomes, UseDone},
     },
     programme::shelf::Shelf,
     store::{
@@ -158,15 +158,16 @@ impl Offers {
             lines: draft.lines.iter().map(|line| (line.line_id.clone(), line.quantity)).collect(),
             taken,
             has: moves.has,
+            had: moves.had,
             grants,
             back,
             entry: None,
             gone: vec![Quantity::NONE; draft.lines.len()],
+            given_before: given,
             ..old.clone()
         };
         let told = UseRecord { returns: Vec::new(), ..old };
-        let before = Before { told: Some(told), had: moves.had, back: given };
-        self.write_use(attempt, (record, Some(version)), changes, before, tell).await
+        self.write_use(attempt, (record, Some(version)), changes, Some(told), tell).await
     }
 
     /// Whether the member, and when it happened if that is said, are those of the first telling.
@@ -204,13 +205,13 @@ impl Offers {
         programme: &Programme,
         now: Instant,
     ) -> Result<(), Error> {
-        let own = For { brand: &old.brand, by: &old.by, day: old.day };
+        let own = For::of(old);
         for back in &moves.back {
             let until = good_until(changes, back, programme, now);
-            changes.apply(own, back, self.counts(back).await?, Step::Return(until));
+            changes.apply(own, back, self.bounds(back).await?, Step::Return(until));
         }
         for more in &moves.more {
-            changes.apply(own, more, self.counts(more).await?, Step::Take);
+            changes.apply(own, more, self.bounds(more).await?, Step::Take);
         }
         Ok(())
     }

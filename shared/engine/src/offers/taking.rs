@@ -22,8 +22,8 @@ use crate::{
 /// What a use takes of each offer that applied, and the windows that nothing was taken in yet.
 pub(super) type Takes = (Vec<OfferTaken>, Vec<(Key, WindowRecord)>);
 
-/// Whether an offer's account counts what uses take.
-pub(super) fn is_counted(offer: &Offer) -> bool {
+/// Whether limits bound what uses take of an offer.
+pub(super) fn is_bounded(offer: &Offer) -> bool {
     offer.uses.total.is_some() || offer.uses.per_day.is_some() || offer.budget.is_some()
 }
 

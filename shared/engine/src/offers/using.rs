@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use domain::{
     condition::Wants,
     decide::{Command, Context},
-    event::{OfferGiven, OfferTaken, OfferUsed},
+    event::{OfferTaken, OfferUsed},
     id::{MemberId, OfferId},
     number::Money,
     offer::{grant::HeldBy, openings::OwnDays, price::Answer, printed::Printed},
@@ -31,7 +31,7 @@ use crate::{
         promised::{must_be_of, of_another, tell_as_quoted},
         refusing::{NotUsed, must_be_active, priced_at, refused},
         scene::{PricedOrder, Scene},
-        taking::{hold_until, is_counted, takes},
+        taking::{hold_until, is_bounded, takes},
     },
     programme::shelf::Shelf,
     store::{
@@ -56,17 +56,6 @@ pub struct UseDone {
 /// Done, or why not.
 pub(super) type Outcomes = Result<Told, NotUsed>;
 
-/// What a telling takes the place of; nothing of the first.
-#[derive(Default)]
-pub(super) struct Before {
-    /// The telling before, to be told again when it is.
-    pub(super) told: Option<UseRecord>,
-    /// What of what it takes it had already.
-    pub(super) had: Vec<OfferTaken>,
-    /// What offers had given.
-    pub(super) back: Vec<OfferGiven>,
-}
-
 /// A use in the making.
 pub(super) struct Attempt<'a> {
     pub(super) request: &'a Request,
@@ -80,10 +69,6 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn own<'a>(&'a self, record: &'a UseRecord) -> For<'a> {
-        For { brand: &record.brand, by: &record.by, day: record.day }
-    }
-
     /// That it was told otherwise; of an order, with the number of its last telling.
     pub(super) fn conflict(&self) -> Error {
         let revision = match &self.ask.by {
@@ -246,19 +231,21 @@ impl Offers {
         for (key, window) in windows {
             changes.open_window(key, window);
         }
-        let counts = |taken: &OfferTaken| shelf.offer(&taken.offer).is_some_and(|offer| is_counted(offer));
+        let bounds = |taken: &OfferTaken| shelf.offer(&taken.offer).is_some_and(|offer| is_bounded(offer));
         if let Some((old, _)) = &old
             && let UseState::Held { until } = old.state
         {
             for taken in &old.taken {
-                changes.apply(attempt.own(old), taken, counts(taken), Step::Release(until));
+                changes.apply(For::of(old), taken, old.bounded.contains(&taken.offer), Step::Release(until));
             }
         }
-        let own = For { brand: &draft.brand, by: &ask.by, day: today };
+        let own = For::new(&draft.brand, &ask.by, attempt.via, today);
         for taken in &taken {
             let step = until.map_or(Step::Take, Step::Hold);
-            changes.apply(own, taken, counts(taken), step);
+            changes.apply(own, taken, bounds(taken), step);
         }
+        let held_of = taken.iter().filter(|taken| until.is_some() && bounds(taken));
+        let counted_while_held = held_of.map(|taken| taken.offer.clone()).collect();
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let grants = member.map(|member| changes.grants_then(&shelf, member, &taken, now));
         let record = UseRecord {
@@ -273,19 +260,23 @@ impl Offers {
             state: until.map_or(UseState::Used, |until| UseState::Held { until }),
             priced_at: at,
             day: today,
+            recorded: today,
             answer: Answer { points: None, ..priced.answer },
             names: priced.names,
             lines: draft.lines.iter().map(|line| (line.line_id.clone(), line.quantity)).collect(),
             has: taken.clone(),
             taken,
+            had: Vec::new(),
+            bounded: counted_while_held,
             grants: grants.unwrap_or_default(),
             back: Vec::new(),
             entry: None,
             gone: vec![domain::number::Quantity::NONE; draft.lines.len()],
             returns: Vec::new(),
+            given_before: Vec::new(),
         };
         let version = old.map(|(_, version)| version);
-        self.write_use(&attempt, (record, version), changes, Before::default(), tell).await
+        self.write_use(&attempt, (record, version), changes, None, tell).await
     }
 
     /// Who is told that something is used up, and has used it up itself by the same request, is told what that was told:
@@ -325,15 +316,21 @@ impl Offers {
         if let UseState::Held { until } = held.state {
             self.must_still_hold(&mut changes, &held, until, now).await?;
             for taken in &held.taken {
-                let counts = shelf.offer(&taken.offer).is_some_and(|offer| is_counted(offer));
-                changes.apply(attempt.own(&held), taken, counts, Step::Release(until));
-                changes.apply(attempt.own(&held), taken, counts, Step::Take);
+                let bounded = shelf.offer(&taken.offer).is_some_and(|offer| is_bounded(offer));
+                changes.apply(
+                    For::of(&held),
+                    taken,
+                    held.bounded.contains(&taken.offer),
+                    Step::Release(until),
+                );
+                changes.apply(For::of(&held), taken, bounded, Step::Take);
             }
         }
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let grants = member.map(|member| changes.grants_then(&shelf, member, &held.taken, now));
-        let record = UseRecord { state: UseState::Used, grants: grants.unwrap_or_default(), ..held };
-        self.write_use(&attempt, (record, Some(version)), changes, Before::default(), tell).await
+        let grants = grants.unwrap_or_default();
+        let record = UseRecord { state: UseState::Used, bounded: Vec::new(), grants, ..held };
+        self.write_use(&attempt, (record, Some(version)), changes, None, tell).await
     }
 
     /// The offers whose printed codes it has set aside and that were taken back since.
@@ -358,14 +355,14 @@ impl Offers {
         until: Instant,
         now: Instant,
     ) -> Result<(), Error> {
-        let own = For { brand: &held.brand, by: &held.by, day: held.day };
+        let own = For::of(held);
         if held.taken.iter().any(|taken| !changes.keeps(own, taken)) {
             return Err(Refusal::HoldExpired.into());
         }
         let shelf = self.programme.offers().await?;
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
         for (offer, took) in by_account(held) {
-            let Some(newest) = shelf.offer(offer).filter(|newest| is_counted(newest)) else { continue };
+            let Some(newest) = shelf.offer(offer).filter(|newest| is_bounded(newest)) else { continue };
             let account = self.accounts.whole_offer_account(offer).await?;
             changes.must_find(&account);
             let left = account.left(newest, now, today);
@@ -378,17 +375,18 @@ impl Offers {
         Ok(())
     }
 
-    /// Writes a use, with its entry where it is final and a member's.
+    /// Writes a use, with its entry where it is final and a member's; and the telling before, to be told again when it is.
     pub(super) async fn write_use(
         &self,
         attempt: &Attempt<'_>,
         (mut record, version): (UseRecord, Option<Version>),
         changes: Changes,
-        before: Before,
+        before: Option<UseRecord>,
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
         let (request, now) = (attempt.request, attempt.now());
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
+        record.recorded = today;
         let mut writes = self.writes(changes, now, today).await?;
         let mut entry = None;
         if let (Some(customer), UseState::Used) = (&attempt.customer, record.state) {
@@ -399,8 +397,8 @@ impl Offers {
                 total: record.answer.total,
                 saved: record.answer.saved,
                 taken: record.taken.clone(),
-                had: before.had,
-                back: before.back,
+                had: record.had.clone(),
+                back: record.given_before.clone(),
             };
             let (own, written) =
                 self.entered(request, customer, record.member, &Command::UseOffers(&used)).await?;
@@ -409,7 +407,7 @@ impl Offers {
             writes.extend(written);
         }
         writes.push(put(attempt.key.clone(), unchanged(version), &record));
-        if let Some(told) = before.told {
+        if let Some(told) = before {
             let key = keys::offer_use_told(&told.brand, &told.by, told.revision);
             writes.push(put(key, unchanged(None), &told));
         }
@@ -506,7 +504,8 @@ impl Offers {
         if let Some((known, _)) = &attempt.known
             && let UseState::Held { until } = known.state
         {
-            let own = known.taken.iter().map(|taken| {
+            let counts = |taken: &&OfferTaken| known.bounded.contains(&taken.offer);
+            let own = known.taken.iter().filter(counts).map(|taken| {
                 let took = Took { uses: taken.uses, amount: taken.amount, day: known.day };
                 (taken.offer.clone(), took, until)
             });

@@ -41,8 +41,8 @@ pub use links::{
 };
 pub use named::{balance, merge, unmerge};
 pub use offers::{
-    offer, offer_account, offer_version, offers, offers_after, read_offer, read_offer_account,
-    read_offer_version, read_word, word,
+    offer, offer_account, offer_days, offer_version, offers, offers_after, read_offer, read_offer_account,
+    read_offer_days, read_offer_version, read_word, word,
 };
 pub use referral::{edge, edges, friend_code, member_code, read_signal, signal, signalled, signals};
 pub use settlement::{

@@ -15,11 +15,11 @@ use super::{
         AccountRecord, Answer, BlockRecord, CallerRecord, CardRecord, ClaimRecord, DeliveryRecord,
         EdgeRecord, EntryRecord, FriendCodeRecord, HappenedRecord, LinkCodeRecord, LinkRecord,
         MemberCardRecord, MemberCodeRecord, MemberRecord, MonthRecord, NonceRecord, OfferAccountRecord,
-        OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord, PartnerRecord, PersonRecord,
-        PlaceRecord, Pool, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord, ProgramPart, ProgramRecord,
-        Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard, SignalsRecord, StaffChangeRecord,
-        StockBatchRecord, StockCodesRecord, StockRecord, Stored, Unreadable, UseRecord, WebhooksRecord,
-        WindowRecord, WordRecord, decode, encode,
+        OfferDaysRecord, OfferRecord, OfferVersionRecord, OffersRecord, PaidRecord, PartedRecord,
+        PartnerRecord, PersonRecord, PlaceRecord, Pool, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord,
+        ProgramPart, ProgramRecord, Progress, ReferenceRecord, RequestRecord, RetryRecord, Shard,
+        SignalsRecord, StaffChangeRecord, StockBatchRecord, StockCodesRecord, StockRecord, Stored,
+        Unreadable, UseRecord, WebhooksRecord, WindowRecord, WordRecord, decode, encode,
     },
 };
 
@@ -249,8 +249,11 @@ pub const KINDS: &[Row] = {
             })
         }),
         row(kind::USE, "use", Offers, Each, |_| Some(Form::of::<UseRecord>("UseRecord"))).goes(&[Followed]),
-        row(kind::OFFER_ACCOUNT, "account of an offer", Accounts, Each, |_| {
-            Some(Form::of::<OfferAccountRecord>("OfferAccountRecord"))
+        row(kind::OFFER_ACCOUNT, "account of an offer", Accounts, Each, |key| {
+            Some(match keys::read_offer_days(key) {
+                Some(_) => Form::of::<OfferDaysRecord>("OfferDaysRecord"),
+                None => Form::of::<OfferAccountRecord>("OfferAccountRecord"),
+            })
         }),
         row(kind::STOCK, "codes of an offer", Accounts, Each, |key| {
             Some(match keys::read_stock(key)?.1 {

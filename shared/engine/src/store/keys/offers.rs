@@ -58,7 +58,27 @@ pub fn offer_account(id: &OfferId, place: u8) -> Key {
 
 /// The offer and the place of such a key.
 pub fn read_offer_account(key: &Key) -> Option<(OfferId, u8)> {
+    let (id, rest) = read_account_key(key)?;
+    let [place] = rest else { return None };
+    Some((id, *place))
+}
+
+/// Older days of an offer's account at that place, filed: those of that sheet.
+pub fn offer_days(id: &OfferId, place: u8, sheet: i32) -> Key {
+    key(kind::OFFER_ACCOUNT, &[id.as_bytes(), b"\0", &[place], &sheet.to_be_bytes()])
+}
+
+/// The offer, the place and the sheet of such a key.
+pub fn read_offer_days(key: &Key) -> Option<(OfferId, u8, i32)> {
+    let (id, rest) = read_account_key(key)?;
+    let (place, sheet) = rest.split_first()?;
+    Some((id, *place, i32::from_be_bytes(sheet.try_into().ok()?)))
+}
+
+/// The offer, and what follows on it.
+fn read_account_key(key: &Key) -> Option<(OfferId, &[u8])> {
     let rest = key.as_bytes().get(2..).filter(|_| key.kind() == kind::OFFER_ACCOUNT)?;
-    let [id @ .., 0, place] = rest else { return None };
-    std::str::from_utf8(id).ok().map(|id| (OfferId::of_checked(id), *place))
+    let end = rest.iter().position(|byte| *byte == 0)?;
+    let id = std::str::from_utf8(rest.get(..end)?).ok()?;
+    Some((OfferId::of_checked(id), rest.get(end + 1..)?))
 }

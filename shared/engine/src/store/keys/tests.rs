@@ -182,6 +182,9 @@ fn grants_stand_with_their_member_and_sort_by_offer_window_and_number() {
     assert_eq!(read_grant(&offers()), None);
     let account = offer_account(&OfferId::of_checked("a.1"), POOL);
     assert_eq!(read_offer_account(&account), Some((OfferId::of_checked("a.1"), POOL)));
+    let days = offer_days(&OfferId::of_checked("a.1"), 0, 11_531);
+    assert_eq!(read_offer_days(&days), Some((OfferId::of_checked("a.1"), 0, 11_531)));
+    assert_eq!((read_offer_account(&days), read_offer_days(&account)), (None, None));
 }
 
 #[test]

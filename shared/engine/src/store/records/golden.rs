@@ -135,5 +135,5 @@ golden! {
     link_code asked_code reference link card member_card account_shard account_pool
     settlement_month settlement_sums settlement_account settlement_paid progress happened webhooks delivery retry
     place staff_change parted offer offer_version offers word window offer_account used edge friend_code member_code signals
-    stock_pool stock_codes stock_batch printed printed_code printed_used
+    stock_pool stock_codes stock_batch printed printed_code printed_used offer_days
 }

@@ -1,22 +1,33 @@
-//! What has been issued, used and spent of an offer.
+//! What has been issued, used and spent of an offer: what limits ask for, and what was taken by day.
 
-use domain::{number::Money, time::DayNumber};
+use domain::{
+    number::{Money, SignedMoney},
+    time::DayNumber,
+};
 
 use super::{Stored, layout::layout};
 
 /// What has been issued, used and spent of an offer, less what came back; what is held is counted apart.
+///
+/// A figure is below 0 where more came back here than was counted here.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct OfferAccountRecord {
-    /// Pieces issued; below 0 where more came back here than were counted here.
+    /// Pieces issued.
     pub issued: i64,
     /// What `uses` count.
-    pub used: u64,
+    pub used: i64,
     /// What `budget` counts.
-    pub spent: Money,
+    pub spent: SignedMoney,
     /// The same by local day of recording, for as long as a limit of a day may ask, rising.
     pub days: Vec<OfferDay>,
+    /// The day from which on these are whole: a later write has dropped those before.
+    pub since: Option<DayNumber>,
     /// What is held, by the minute in which it ends and the day on which it was taken.
     pub holds: Vec<OfferHold>,
+    /// What was taken by day, of the newest days, rising; older ones are filed.
+    pub taken: Vec<TakenDay>,
+    /// The first and the last day that is filed.
+    pub filed: Option<(DayNumber, DayNumber)>,
 }
 
 /// What a local day counts.
@@ -24,10 +35,10 @@ pub struct OfferAccountRecord {
 pub struct OfferDay {
     /// The day (its number).
     pub day: DayNumber,
-    /// Pieces issued; below 0 likewise.
+    /// Pieces issued.
     pub issued: i64,
     /// What `uses` count.
-    pub used: u64,
+    pub used: i64,
 }
 
 /// What is held and ends in one minute.
@@ -43,8 +54,33 @@ pub struct OfferHold {
     pub amount: Money,
 }
 
-impl Stored for OfferAccountRecord {}
+/// What was taken of an offer on a local day: what was recorded on it, whenever that was taken which came back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TakenDay {
+    /// The day (its number).
+    pub day: DayNumber,
+    /// Pieces issued, those that were taken back too.
+    pub issued: u64,
+    /// What `uses` count, what came back too.
+    pub used: u64,
+    /// What of that came back, of this or an earlier day's.
+    pub returned: u64,
+    /// What `budget` counts, less what came back.
+    pub amount: SignedMoney,
+}
 
-layout! { struct OfferAccountRecord { issued, used, spent, days, holds } }
+/// Older days of an account, filed: those of one sheet of days.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct OfferDaysRecord {
+    /// Rising.
+    pub days: Vec<TakenDay>,
+}
+
+impl Stored for OfferAccountRecord {}
+impl Stored for OfferDaysRecord {}
+
+layout! { struct OfferAccountRecord { issued, used, spent, days, since, holds, taken, filed } }
 layout! { struct OfferDay { day, issued, used } }
 layout! { struct OfferHold { minute, day, uses, amount } }
+layout! { struct TakenDay { day, issued, used, returned, amount } }
+layout! { struct OfferDaysRecord { days } }

@@ -1,7 +1,7 @@
 //! Uses of offers, as they are set aside, used and returned.
 
 use domain::{
-    event::OfferTaken,
+    event::{OfferGiven, OfferTaken},
     id::{BrandId, GrantId, OfferId, OrderLineId, RefundId},
     member::MemberId,
     number::{Money, Quantity},
@@ -53,6 +53,8 @@ pub struct UseRecord {
     pub programme: u32,
     /// The local day on which it was taken (its number).
     pub day: DayNumber,
+    /// The local day on which this telling was recorded (its number).
+    pub recorded: DayNumber,
     /// What it came to.
     pub answer: Answer,
     /// How its coupons are told, by their places.
@@ -63,6 +65,10 @@ pub struct UseRecord {
     pub taken: Vec<OfferTaken>,
     /// What it has: that, and what earlier tellings took that never comes back. Once all is returned, that alone.
     pub has: Vec<OfferTaken>,
+    /// What of what it takes, or had to come back for it, it had by earlier tellings.
+    pub had: Vec<OfferTaken>,
+    /// While it is held: the offers whose limits count that.
+    pub bounded: Vec<OfferId>,
     /// The grants that it used, as they were then.
     pub grants: Vec<GrantThen>,
     /// The grants that came back by this telling, as they were then.
@@ -73,6 +79,8 @@ pub struct UseRecord {
     pub gone: Vec<Quantity>,
     /// Its returns, oldest first.
     pub returns: Vec<UseReturn>,
+    /// What offers had given by the telling before, as far as it had not come back: this one has taken its place.
+    pub given_before: Vec<OfferGiven>,
 }
 
 /// What a use is.
@@ -117,10 +125,16 @@ pub struct UseReturn {
     pub delivery: Option<(Money, Vec<(OfferId, Money)>)>,
     /// Whether nothing was left.
     pub is_whole: bool,
+    /// The local day on which it was recorded (its number).
+    pub recorded: DayNumber,
+    /// What of what the use had taken came back.
+    pub restored: Vec<OfferTaken>,
     /// Grants that came back, as they were then.
     pub grants: Vec<GrantThen>,
     /// The key of its entry; none of a guest's.
     pub entry: Option<Vec<u8>>,
+    /// What offers had given for what came back.
+    pub given: Vec<OfferGiven>,
 }
 
 /// What comes back of a line.
@@ -140,12 +154,12 @@ impl Stored for UseRecord {}
 
 layout! {
     struct UseRecord {
-        brand, by, member, revision, content, state, happened, priced_at, known_at, programme, day, answer, names, lines, taken, has, grants, back, entry, gone, returns,
+        brand, by, member, revision, content, state, happened, priced_at, known_at, programme, day, recorded, answer, names, lines, taken, has, had, bounded, grants, back, entry, gone, returns, given_before,
     }
 }
 layout! { enum UseState { 0 = Held { until }, 1 = Used, 2 = Returned } }
 layout! { struct GrantThen { id, offer, left, state, valid_until } }
-layout! { struct UseReturn { refund_id, content, lines, delivery, is_whole, grants, entry } }
+layout! { struct UseReturn { refund_id, content, lines, delivery, is_whole, recorded, restored, grants, entry, given } }
 layout! { struct LineBack { line_id, quantity, net, discounts } }
 layout! { struct Answer { lines, offers, coupons, delivery, total, saved, points } }
 layout! { enum Line { 0 = Blocked { line_id, offer, opens_at }, 1 = Priced(priced) } }

@@ -27,8 +27,8 @@ pub(super) use self::{
     entry::entry,
     grants::used,
     offers::{
-        offer, offer_account, offer_version, offers, printed, printed_code, printed_used, stock_batch,
-        stock_codes, stock_pool, window, word,
+        offer, offer_account, offer_days, offer_version, offers, printed, printed_code, printed_used,
+        stock_batch, stock_codes, stock_pool, window, word,
     },
     person::person,
     referral::{edge, friend_code, member_code, signals},

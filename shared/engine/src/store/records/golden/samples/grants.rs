@@ -196,6 +196,7 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         known_at: AT,
         programme: 1,
         day: DayNumber(738_000),
+        recorded: DayNumber(738_000),
         answer: Answer {
             lines: Vec::new(),
             offers: Vec::new(),
@@ -209,11 +210,14 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         lines: Vec::new(),
         taken: Vec::new(),
         has: Vec::new(),
+        had: Vec::new(),
+        bounded: Vec::new(),
         grants: Vec::new(),
         back: Vec::new(),
         entry: None,
         gone: Vec::new(),
         returns: Vec::new(),
+        given_before: Vec::new(),
     };
     let held = UseRecord {
         by: HeldBy::Order(OrderId::of_checked("A-1")),
@@ -233,6 +237,8 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         lines: vec![(OrderLineId::of_checked("1"), Quantity(2_000))],
         taken: vec![taken()],
         has: vec![taken()],
+        had: vec![taken()],
+        bounded: vec![OfferId::of_checked("15-off")],
         grants: vec![then()],
         back: vec![then()],
         gone: vec![Quantity::NONE],
@@ -249,8 +255,11 @@ pub(in super::super) fn used() -> Samples<UseRecord> {
         }],
         delivery: Some((Money(99), vec![(OfferId::of_checked("15-off"), Money(900))])),
         is_whole: true,
+        recorded: DayNumber(738_002),
+        restored: vec![taken()],
         grants: vec![then()],
         entry: Some(b"e1".to_vec()),
+        given: Vec::new(),
     };
     let returned = UseRecord {
         state: UseState::Returned,

@@ -2,7 +2,7 @@
 
 use domain::{
     id::{BatchId, BrandId, MemberId, OfferId, OrderId, UseId},
-    number::Money,
+    number::{Money, SignedMoney},
     offer::grant::HeldBy,
     time::DayNumber,
 };
@@ -11,9 +11,9 @@ use super::{AT, LONG_AGO, Samples, bys, named, text};
 use crate::store::{
     id::ContentHash,
     records::{
-        By, HeldRecord, OfferAccountRecord, OfferDay, OfferHold, OfferRecord, OfferVersionRecord,
-        OffersRecord, PrintedBatch, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord, StockBatchRecord,
-        StockCodesRecord, StockRecord, WindowRecord, WordRecord,
+        By, HeldRecord, OfferAccountRecord, OfferDay, OfferDaysRecord, OfferHold, OfferRecord,
+        OfferVersionRecord, OffersRecord, PrintedBatch, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord,
+        StockBatchRecord, StockCodesRecord, StockRecord, TakenDay, WindowRecord, WordRecord,
     },
 };
 
@@ -80,11 +80,29 @@ pub(in super::super) fn offer_account() -> Samples<OfferAccountRecord> {
     let full = OfferAccountRecord {
         issued: 20_000,
         used: 7,
-        spent: Money(10_500),
-        days: vec![day(3, 1), day(-1, 0)],
+        spent: SignedMoney(10_500),
+        days: vec![day(3, 1), day(-1, -1)],
+        since: Some(DayNumber(737_998)),
         holds: vec![hold],
+        taken: vec![taken_day(), TakenDay { returned: 9, amount: SignedMoney(-500), ..taken_day() }],
+        filed: Some((DayNumber(737_900), DayNumber(737_999))),
     };
-    named([("plain", OfferAccountRecord::default()), ("full", full)])
+    let returned = OfferAccountRecord {
+        issued: -1,
+        used: -2,
+        spent: SignedMoney(-500),
+        ..OfferAccountRecord::default()
+    };
+    named([("plain", OfferAccountRecord::default()), ("full", full), ("returned", returned)])
+}
+
+fn taken_day() -> TakenDay {
+    TakenDay { day: DayNumber(738_000), issued: 3, used: 2, returned: 1, amount: SignedMoney(500) }
+}
+
+pub(in super::super) fn offer_days() -> Samples<OfferDaysRecord> {
+    let some = OfferDaysRecord { days: vec![taken_day(), taken_day()] };
+    named([("none", OfferDaysRecord::default()), ("some", some)])
 }
 
 pub(in super::super) fn stock_pool() -> Samples<StockRecord> {
