@@ -208,8 +208,9 @@ async fn a_partner_is_told_of_points_as_it_sees_balances() {
         let answer = shop.partner(brand, "/evaluate-order", draft(asked)).await;
         assert_eq!((answer.status, &answer.body["points"]), (200, &want), "{brand}");
     }
+    // Whatever the programme says that it may: the use is what it may not.
     let asked = shop.partner("idle", "/evaluate-order", draft(json!({"brand": "idle"}))).await;
-    assert_eq!(asked.verdict(), "403 forbidden");
+    assert_eq!(asked.status, 200, "{}", asked.body);
 }
 
 #[tokio::test]

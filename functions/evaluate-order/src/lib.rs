@@ -138,7 +138,7 @@ pub static FUNCTION: Function = Function {
         path: "",
         summary: "What an order costs with offers, before it is placed",
         access: Access::keys(&[Role::Storefront, Role::Operator])
-            .and_partners(Partners::MayUse)
+            .and_partners(Partners::Any)
             .and_members(Members::Own),
         answers: &[(200, OrderEvaluated::SHAPE)],
         problems: &[
@@ -171,7 +171,8 @@ async fn handle(api: &Api, call: &Call, body: EvaluateOrder) -> Result<Answer, P
     let names = api.shown_names(&evaluated.names);
     let wire::Priced { lines, offers, coupons, delivery, total, saved } =
         show.priced(&evaluated.answer, &names);
-    let sees_points = !call.caller.is(Role::Partner) || api.sees_balance(&call.caller);
+    let is_partner = call.caller.is(Role::Partner);
+    let sees_points = !is_partner || api.sees_balance(&call.caller);
     let points = evaluated.answer.points.filter(|_| sees_points);
     Ok(Answer::new(
         200,
@@ -183,7 +184,7 @@ async fn handle(api: &Api, call: &Call, body: EvaluateOrder) -> Result<Answer, P
             total,
             saved,
             points: points.map(|points| show.usable_points(points)),
-            earns: evaluated.earns.into(),
+            earns: Earns::told(evaluated.earns, !is_partner),
             quote: OrNull(api.secrets.quote(&draft.brand, &evaluated.quote).map(Text)),
             quote_until: At(show.zone().show(evaluated.quote.until)),
         },

@@ -4,14 +4,16 @@ use domain::{
     id::{BrandId, OrderChannel, OrderId, UseId},
     member::MemberId,
     offer::grant::HeldBy,
+    refusal::Refusal,
+    shape::Shape,
     time::Instant,
 };
 use edge::{
-    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, List, Method, MoneyText, Problem,
-    QUOTE_CHARS_MAX, Role, Route, Text, Ulid, Whole, body, given, taking,
-    wire::{OrderUsed, Show},
+    Access, Answer, Api, Call, Code, Form, Function, IdentitySent, Kind, List, Method, MoneyText, Partners,
+    Problem, QUOTE_CHARS_MAX, Role, Route, Text, Ulid, Whole, body, given, taking,
+    wire::{OrderUsed, OrderUsedByPartner, Show},
 };
-use engine::{NotUsed, UseAsk};
+use engine::{NotUsed, UseAsk, Whom, id::Reference};
 
 use crate::{COUPONS_MAX, LineToPrice, Sent, drafted};
 
@@ -22,6 +24,10 @@ body! {
         member_id: Option<Ulid<MemberId>>,
         /// in place of `member_id`
         identity: Option<IdentitySent>,
+        /// what a partner names the member by, and nobody else
+        member_ref: Option<Ulid<Reference>>,
+        /// in place of a member: what /scan of that brand answered, in the 10 minutes after
+        scan_id: Option<Text<200>>,
         /// where
         brand: BrandId,
         /// where at the brand: offers may be for some channels alone
@@ -64,12 +70,13 @@ pub static USE: Function = Function {
         method: Method::Post,
         path: "",
         summary: "Offers are used for an order or without one, or set aside for it",
-        access: Access::keys(&[Role::Storefront]),
+        access: Access::keys(&[Role::Storefront]).and_partners(Partners::MayUse),
         remembers: true,
-        answers: &[(200, OrderUsed::SHAPE)],
+        answers: &[(200, Shape::Either(&OrderUsed::SHAPE, &OrderUsedByPartner::SHAPE))],
         problems: &[
             Code::MemberNotFound,
             Code::BrandNotFound,
+            Code::CardTokenInvalid,
             Code::MemberNotActive,
             Code::GrantNotUsable,
             Code::LineBlocked,
@@ -90,13 +97,18 @@ pub static USE: Function = Function {
 async fn handle(api: &Api, call: &Call, body: UseOffers) -> Result<Answer, Problem> {
     api.may_act_for(call, &body.brand)?;
     let client = body.client.as_deref().map(str::to_owned);
+    let scan_id = body.scan_id.as_deref().map(str::to_owned);
     let mut form = Form::new(api, call)?;
     let ask = asked(&mut form, api, call, body);
-    let ask = form.finish(ask)?;
+    let mut ask = form.finish(ask)?;
+    if let Some(scan_id) = scan_id {
+        ask.draft.whom = Some(scanned(api, call, &ask, &scan_id).await?);
+    }
+    api.must_mean_somebody(call, ask.draft.whom.as_ref()).await?;
     let codes = ask.draft.codes.len();
 
     let using = async {
-        let tell = |done: &engine::UseDone| api.used(done).kept();
+        let tell = |done: &engine::UseDone| api.used(call, done).kept();
         let used = api.engine.offers().use_offers(&call.request, &ask, tell).await?;
         let wrong = match &used {
             Ok(_) => 0,
@@ -110,6 +122,16 @@ async fn handle(api: &Api, call: &Call, body: UseOffers) -> Result<Answer, Probl
         Ok(told) => Ok(told.into()),
         Err(not_used) => Err(problem(api, &not_used)?),
     }
+}
+
+/// Whom the scan stands for. What was used while it did is answered for ever.
+async fn scanned(api: &Api, call: &Call, ask: &UseAsk, scan_id: &str) -> Result<Whom, Problem> {
+    let (whom, until) = api.scanned(call, &ask.draft.brand, scan_id)?;
+    let (engine, now) = (&api.engine, call.request.now);
+    let stands = now < until
+        || engine.access().is_remembered(&call.request).await?
+        || engine.offers().is_told(ask, now).await?;
+    if stands { Ok(whom) } else { Err(Refusal::CardTokenInvalid.into()) }
 }
 
 /// How many codes were of nothing: whoever guesses codes sends such.
@@ -181,11 +203,14 @@ fn asked(form: &mut Form<'_>, api: &Api, call: &Call, body: UseOffers) -> Option
             }
         },
     };
+    if body.scan_id.is_some() {
+        form.takes_no(given!(body: member_id, identity, member_ref), "the scan names the member");
+    }
     let pieces = body.quantity.as_ref().map_or(1, |pieces| pieces.0.unsigned_abs());
     let sent = Sent {
         member_id: body.member_id,
         identity: body.identity,
-        member_ref: None,
+        member_ref: body.member_ref,
         brand: body.brand,
         channel: body.channel,
         lines: body.lines.map_or(Vec::new(), |lines| lines.0),

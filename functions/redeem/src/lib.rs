@@ -136,6 +136,9 @@ async fn handle(api: &Api, call: &Call, body: RedeemPoints) -> Result<Answer, Pr
         SpentOnWhat::Reward => reward::asked(&mut form, &body),
     };
     let (whom, asked) = form.finish(whom.zip(asked))?;
+    if let Asked::Reward(_) = asked {
+        reward::must_be_the_houses(call)?;
+    }
     let whom = match &body.scan_id {
         Some(scan_id) => scanned(api, call, &body, scan_id).await?,
         None => whom,
@@ -180,16 +183,19 @@ fn spent_on_order(form: &mut Form<'_>, body: &RedeemPoints) -> Option<Asked> {
     }))
 }
 
-/// Whom the scan stands for. What was paid while it did is answered for ever.
+/// Whom the scan stands for. What was paid or claimed while it did is answered for ever.
 async fn scanned(api: &Api, call: &Call, body: &RedeemPoints, scan_id: &str) -> Result<Whom, Problem> {
     let (whom, until) = api.scanned(call, &body.brand, scan_id)?;
     if call.request.now < until {
         return Ok(whom);
     }
-    let SpentOn { order_id, part, .. } = &body.r#for;
-    let paid = match order_id {
-        Some(order_id) => api.engine.ledger().redemption_of(&body.brand, order_id, part.as_ref()).await?,
-        None => None,
+    let SpentOn { order_id, part, offer_id, claim_id, .. } = &body.r#for;
+    let engine = &api.engine;
+    let is_done = match (order_id, offer_id.as_ref().zip(claim_id.as_ref())) {
+        (Some(order), _) => engine.ledger().redemption_of(&body.brand, order, part.as_ref()).await?.is_some(),
+        (None, Some(claim)) => reward::is_claimed(api, call, &whom, claim).await?,
+        (None, None) => false,
     };
-    paid.map(|_| whom).ok_or_else(|| Refusal::CardTokenInvalid.into())
+    let stands = is_done || engine.access().is_remembered(&call.request).await?;
+    if stands { Ok(whom) } else { Err(Refusal::CardTokenInvalid.into()) }
 }

@@ -1,7 +1,7 @@
 //! An offer is claimed for nothing, or bought for points (rewards.md, 2).
 
 use domain::{
-    id::{BrandId, OfferId},
+    id::{BrandId, ClaimId, OfferId},
     number::Figure,
     offer::Offer,
     refusal::Refusal,
@@ -37,12 +37,28 @@ pub(crate) fn asked(form: &mut Form<'_>, body: &RedeemPoints) -> Option<Asked> {
     }))
 }
 
+/// Refuses a partner: what it would be told of an offer's price and limits would tell it of the member.
+///
+/// # Errors
+/// `forbidden`.
+pub(crate) fn must_be_the_houses(call: &Call) -> Result<(), Problem> {
+    if call.caller.is(Role::Partner) { Err(Problem::forbidden()) } else { Ok(()) }
+}
+
+/// Whether the offer was claimed or bought under that name before.
+pub(crate) async fn is_claimed(
+    api: &Api,
+    call: &Call,
+    whom: &Whom,
+    (offer, name): (&OfferId, &ClaimId),
+) -> Result<bool, Problem> {
+    let shelf = api.engine.programme().offers().await?;
+    let Some(number) = shelf.number(offer) else { return Ok(false) };
+    Ok(api.engine.ledger().was_claimed(&call.request, whom, (number, name.as_str())).await?)
+}
+
 /// Claims or buys it.
 pub(crate) async fn take(api: &Api, call: &Call, whom: Whom, reward: Reward) -> Result<Answer, Problem> {
-    if call.caller.is(Role::Partner) {
-        // What a partner is told of an offer's price and limits would tell it of the member.
-        return Err(Problem::forbidden());
-    }
     let Reward { brand, offer, pieces, points, asked_as } = reward;
     // Before the offer is looked for: a key of another brand is not told whether there is one.
     api.may_act_for(call, &brand)?;

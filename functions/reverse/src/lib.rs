@@ -12,7 +12,7 @@ use domain::{
 use edge::{
     Access, AllOr, Answer, Api, Call, Code, Form, Function, Kind, List, Method, MoneyText, Partners,
     Positive, Problem, Role, Route, Ulid, body, given, need, taking,
-    wire::{GrantTakenBack, PartnerDone, Reversed, Show, UseReturned},
+    wire::{GrantTakenBack, PartnerDone, Reversed, Show, UseReturned, UseReturnedToPartner},
 };
 use engine::{Act, Revoke};
 
@@ -87,7 +87,10 @@ pub static FUNCTION: Function = Function {
             200,
             Shape::Either(
                 &Shape::Either(&Reversed::SHAPE, &GrantTakenBack::SHAPE),
-                &Shape::Either(&UseReturned::SHAPE, &PartnerDone::SHAPE),
+                &Shape::Either(
+                    &UseReturned::SHAPE,
+                    &Shape::Either(&UseReturnedToPartner::SHAPE, &PartnerDone::SHAPE),
+                ),
             ),
         )],
         problems: &[

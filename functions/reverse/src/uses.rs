@@ -1,7 +1,7 @@
 //! A use of offers comes back, in part or whole; what was only set aside is let go.
 
 use domain::offer::grant::HeldBy;
-use edge::{AllOr, Answer, Api, Call, Form, Problem, Role, given};
+use edge::{AllOr, Answer, Api, Call, Form, Problem, given};
 use engine::{ReturnAsk, ReturnDone};
 
 use crate::Reverse;
@@ -34,13 +34,10 @@ pub(crate) async fn handle(
     });
     let asked = brand.zip(by).zip(lines);
     let ((brand, by), lines) = form.finish(asked)?;
-    if call.caller.is(Role::Partner) {
-        return Err(Problem::forbidden());
-    }
     api.may_act_for(call, &brand)?;
     let ask = ReturnAsk { brand, by, lines, refund_id: body.refund_id };
 
-    let tell = |done: &ReturnDone| api.use_returned(done).kept();
+    let tell = |done: &ReturnDone| api.use_returned(call, done).kept();
     let told = api.engine.offers().return_use(&call.request, &ask, tell).await?;
 
     Ok(told.into())

@@ -25,7 +25,7 @@ body! {
         token: Text<1_000>,
         /// the brand of the till
         brand: BrandId,
-        /// whether points are to be spent: the code is used up by it. False unless given
+        /// whether points are to be spent or offers used: the code is used up by it. False unless given
         spend: Option<bool>,
         /// when an offline code was scanned, told late; now unless given
         occurred_at: Option<Instant>,
@@ -37,7 +37,7 @@ answer! {
     struct CardScanned<'a> {
         /// as they are now
         member: Member<'a>,
-        /// where points are to be spent: what /redeem of that brand takes in place of a member for 10 minutes
+        /// where it is to be spent with: what /redeem and /use of that brand take in place of a member for 10 minutes
         scan_id: Option<Text<200>>,
     }
 }
@@ -47,7 +47,7 @@ answer! {
     struct CardScannedByPartner<'a> {
         /// as they are now, as far as the brand sees
         member: PartnerMember<'a>,
-        /// where points are to be spent: what /redeem of that brand takes in place of a member for 10 minutes
+        /// where it is to be spent with: what /redeem and /use of that brand take in place of a member for 10 minutes
         scan_id: Option<Text<200>>,
     }
 }
@@ -188,10 +188,10 @@ fn partner<'a>(api: &Api, call: &'a Call) -> Result<Option<(&'a BrandId, Sees)>,
     Ok(Some((brand, sees)))
 }
 
-/// Whether the caller may spend points, if it wants to.
+/// Whether the caller may spend points or use offers, if it wants to.
 fn may_spend(api: &Api, call: &Call, brand: &BrandId, spend: bool) -> Result<(), Problem> {
     let may = match call.caller.is(Role::Partner) {
-        true => api.partner(brand)?.is_some_and(|(may, _)| may.redeem),
+        true => api.partner(brand)?.is_some_and(|(may, _)| may.redeem || may.use_offers),
         false => call.caller.may(&[Role::Storefront]),
     };
     if spend && !may { Err(Problem::forbidden()) } else { Ok(()) }

@@ -18,7 +18,7 @@ use domain::{
     programme::{BrandKind, May, Sees},
     refusal::Refusal,
 };
-use engine::{Done, records::EntryRecord};
+use engine::{Done, Whom, records::EntryRecord};
 
 use crate::{
     Answer, Api, Call, Caller, Data, Members, Problem, Role, Route, Spend,
@@ -215,10 +215,7 @@ impl Api {
         if self.engine.programme().timeline()?.version(entry.version).is_none() {
             self.engine.programme().refresh().await?;
         }
-        let programmes = self.engine.programme().timeline()?;
-        let version = programmes.version(entry.version).and_then(|programme| programme.brand(brand));
-        // It does not see what no version says that it sees.
-        let sees = version.map_or(Sees::default(), |brand| brand.sees);
+        let sees = self.sees_under(brand, entry.version)?;
         if sees == Sees::default() {
             return Ok(sees);
         }
@@ -226,6 +223,30 @@ impl Api {
         let linked =
             call.said.member_ref.is_some() || self.engine.partners().was_linked(entry, brand).await?;
         Ok(if linked { sees } else { Sees::default() })
+    }
+
+    /// What that version of the programme says that the brand sees.
+    ///
+    /// # Errors
+    /// There is no programme yet.
+    pub(crate) fn sees_under(&self, brand: &BrandId, version: u32) -> Result<Sees, Problem> {
+        let programmes = self.engine.programme().timeline()?;
+        let version = programmes.version(version).and_then(|programme| programme.brand(brand));
+        // It does not see what no version says that it sees.
+        Ok(version.map_or(Sees::default(), |brand| brand.sees))
+    }
+
+    /// Refuses a reference that means nobody, or nobody any more: it is unknown, even to a repeat of what was done under
+    /// it. For what is remembered whole; the ledger asks that itself.
+    ///
+    /// # Errors
+    /// `member_not_found`, or the store failed.
+    pub async fn must_mean_somebody(&self, call: &Call, whom: Option<&Whom>) -> Result<(), Problem> {
+        let (Some(Whom::Linked(reference)), Some(brand)) = (whom, &call.caller.brand) else { return Ok(()) };
+        match self.engine.partners().means_somebody(brand, *reference).await? {
+            true => Ok(()),
+            false => Err(Refusal::MemberNotFound.into()),
+        }
     }
 
     /// A problem as far as the caller may see it.

@@ -211,7 +211,7 @@ codes! {
     /// the grant is in a state in which this cannot be done
     GrantNotUsable 409 "grant_not_usable" "the grant cannot be used so" No Nothing Data::Plain("`reason`: its state, or `used`; of a use `reasons`: what would not apply, as in the answer");
     /// the order has lines that are not sold to this member yet
-    LineBlocked 409 "line_blocked" "a line is not sold to this member yet" No Nothing Data::Member("`lines`: those that are blocked, as in the answer");
+    LineBlocked 409 "line_blocked" "a line is not sold to this member yet" No Nothing Data::Plain("`lines`: those that are blocked, as in the answer");
     /// what was set aside for this order or use is free again; with `retake` it is taken anew
     HoldExpired 409 "hold_expired" "the hold has ended" No Nothing Data::None;
     /// the quote is older than 15 minutes

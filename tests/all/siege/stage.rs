@@ -324,7 +324,7 @@ fn route_of(method: &str, pattern: &str) -> &'static edge::Route {
 fn plain(who: Who, row: usize, route: &edge::Route, status: u16) -> Verdict {
     let (_, pattern, body, _) = ROUTES[row];
     let admitted = who.role().is_some_and(|role| route.access.admits(role));
-    let needs_leave = matches!(pattern, "/earn-points" | "/evaluate-order" | "/redeem" | "/reverse");
+    let needs_leave = matches!(pattern, "/earn-points" | "/use" | "/redeem" | "/reverse");
     let idle = who == Who::MayNothing && needs_leave;
     let other = who == Who::Other && pattern.starts_with("/members/");
     match status {

@@ -109,7 +109,8 @@ impl Walk {
     async fn offer_to_issue(&self) -> String {
         let many = json!({"total": 100_000});
         let document = json!({"brand": "acme", "name": {"zh": "礼", "en": "Gift"}, "how": "issue",
-            "gives": {"item": {"sku": "tea"}}, "stock": many, "uses": many});
+            "gives": {"item": {"sku": "tea"}}, "stock": many, "uses": many,
+            "where": {"brands": ["acme", "tea", "mute"]}});
         let saved = self.shop.ok("PUT", "/offers/gift", document).await;
         saved["id"].as_str().unwrap().to_owned()
     }

@@ -11,6 +11,7 @@ mod partner;
 mod priced;
 mod tasks;
 mod used;
+mod used_by_partner;
 
 use domain::{
     id::{GrantId, MergeId, RedemptionId, ReferralId},
@@ -46,6 +47,7 @@ pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 pub use used::{
     DiscountBack, GrantAtUse, OrderUsed, ReturnedDelivery, ReturnedUseLine, UseReturned, UseWord,
 };
+pub use used_by_partner::{GrantAtPartner, OrderUsedByPartner, UseReturnedToPartner};
 
 use crate::{At, OrNull, Secrets, Ulid};
 

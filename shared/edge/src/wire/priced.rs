@@ -137,8 +137,8 @@ answer! {
     pub struct Earns {
         /// points, within limits
         points: u64,
-        /// growth
-        growth: u64,
+        /// growth; a partner is not told
+        growth: Option<u64>,
     }
 }
 
@@ -158,9 +158,10 @@ pub struct Priced<'a> {
     pub saved: MoneyText,
 }
 
-impl From<WouldEarn> for Earns {
-    fn from(would: WouldEarn) -> Earns {
-        Earns { points: would.points, growth: would.growth }
+impl Earns {
+    /// As a caller is told of it that may see growth, or may not.
+    pub fn told(would: WouldEarn, sees_growth: bool) -> Earns {
+        Earns { points: would.points, growth: sees_growth.then_some(would.growth) }
     }
 }
 

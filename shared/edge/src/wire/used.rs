@@ -4,15 +4,16 @@ use domain::{
     id::{GrantId, OfferId, OrderLineId},
     number::{Money, Quantity},
     offer::price::{Line, Told},
+    time::Instant,
 };
 use engine::{
     CouponName, ReturnDone, UseDone,
-    records::{EntryRecord, GrantThen, LineBack, UseState},
+    records::{EntryRecord, GrantThen, LineBack, UseReturn, UseState},
 };
 use serde_json::{Value, json};
 
 use super::{Entry, Priced, PricedLine, Show, priced::AppliedOffer, priced::PricedDelivery};
-use crate::{Answer, Api, At, Id, List, MoneyText, OrNull, Text, Ulid, answer, words};
+use crate::{Answer, Api, At, Call, Id, List, MoneyText, OrNull, Role, Text, Ulid, answer, words};
 
 words! {
     /// What a use is.
@@ -124,22 +125,36 @@ answer! {
     }
 }
 
+/// What came back, as everybody is told of it.
+pub(super) type PartBack<'a> =
+    (UseWord, List<ReturnedUseLine<'a>, 0, 200>, Option<OrNull<ReturnedDelivery<'a>>>);
+
+impl UseWord {
+    /// The word of a use as it was told, and until when it is set aside.
+    pub(super) fn of(state: UseState) -> (UseWord, Option<Instant>) {
+        match state {
+            UseState::Held { until } => (UseWord::Held, Some(until)),
+            UseState::Used | UseState::Returned => (UseWord::Used, None),
+        }
+    }
+}
+
 impl Api {
     /// The answer to a use.
     ///
     /// # Panics
     /// There is no programme: whoever has used something has one.
-    pub fn used(&self, done: &UseDone) -> Answer {
+    pub fn used(&self, call: &Call, done: &UseDone) -> Answer {
+        if call.caller.is(Role::Partner) {
+            return self.used_by_partner(call, done);
+        }
         let programmes =
             self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
         let show = Show { programme: programmes.newest(), secrets: &self.secrets };
         let names = self.shown_names(&done.record.names);
         let Priced { lines, offers, coupons, delivery, total, saved } =
             show.priced(&done.record.answer, &names);
-        let (state, until) = match done.record.state {
-            UseState::Held { until } => (UseWord::Held, Some(until)),
-            UseState::Used | UseState::Returned => (UseWord::Used, None),
-        };
+        let (state, until) = UseWord::of(done.record.state);
         let grants = done.record.grants.iter().map(|grant| self.grant_then(show, grant, false));
         let is_later = done.record.revision > 1;
         let back = done.record.back.iter().map(|grant| self.grant_then(show, grant, true));
@@ -164,7 +179,10 @@ impl Api {
     ///
     /// # Panics
     /// There is no programme: whoever has used something has one.
-    pub fn use_returned(&self, done: &ReturnDone) -> Answer {
+    pub fn use_returned(&self, call: &Call, done: &ReturnDone) -> Answer {
+        if call.caller.is(Role::Partner) {
+            return self.use_returned_to_partner(call, done);
+        }
         let programmes =
             self.engine.programme().timeline().unwrap_or_else(|_| panic!("a use has a programme"));
         let show = Show { programme: programmes.newest(), secrets: &self.secrets };
@@ -175,18 +193,13 @@ impl Api {
                 let released = UseReturned { state, lines, delivery: None, grants, entry: OrNull(None) };
                 return Answer::new(200, &released);
             }
-            ReturnDone::Returned(part, entry) => (part, entry),
+            ReturnDone::Returned { part, entry, linked: _ } => (part, entry),
         };
         let entry: Option<&EntryRecord> = entry.as_deref();
-        let delivery = part.is_whole.then(|| {
-            OrNull(part.delivery.as_ref().map(|(net, discounts)| ReturnedDelivery {
-                net: show.price(*net),
-                discounts: show.back(discounts),
-            }))
-        });
+        let (state, lines, delivery) = show.part_back(part);
         let returned = UseReturned {
-            state: if part.is_whole { UseWord::Returned } else { UseWord::Used },
-            lines: part.lines.iter().map(|line| show.line_back(line)).collect(),
+            state,
+            lines,
             delivery,
             grants: part.grants.iter().map(|grant| self.grant_then(show, grant, true)).collect(),
             entry: OrNull(entry.map(|entry| show.entry(entry))),
@@ -223,6 +236,18 @@ impl Show<'_> {
             Line::Priced(_) => None,
         });
         Value::Array(blocked.collect())
+    }
+
+    /// What the use is now that a part of it has come back, the part's lines, and once nothing is left the delivery.
+    pub(super) fn part_back<'a>(&self, part: &'a UseReturn) -> PartBack<'a> {
+        let delivery = part.is_whole.then(|| {
+            OrNull(part.delivery.as_ref().map(|(net, discounts)| ReturnedDelivery {
+                net: self.price(*net),
+                discounts: self.back(discounts),
+            }))
+        });
+        let state = if part.is_whole { UseWord::Returned } else { UseWord::Used };
+        (state, part.lines.iter().map(|line| self.line_back(line)).collect(), delivery)
     }
 
     fn line_back<'a>(&self, line: &'a LineBack) -> ReturnedUseLine<'a> {

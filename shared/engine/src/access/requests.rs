@@ -165,6 +165,16 @@ impl Access {
         }
     }
 
+    /// Whether the request was answered before under its key, whatever the answer follows from.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] if the key belongs to another request; or the store failed.
+    pub async fn is_remembered(&self, request: &Request) -> Result<bool, Error> {
+        let Some(key) = request.key else { return Ok(false) };
+        let known = self.records.read::<RequestRecord>(&keys::request(key.hash)).await?;
+        known.map_or(Ok(false), |(known, _)| request.must_be(&known).map(|()| true))
+    }
+
     /// Remembers an answer without personal data under the request's key, in one commit with what
     /// it answers, and notes that, if staff changed something.
     ///

@@ -15,7 +15,7 @@ use crate::{
     accounts::{NextCode, offers::OfferAccount},
     ledger::{
         Ledger,
-        act::{Done, OfGrant},
+        act::{Done, OfGrant, Whom},
         asking::{CommandOnGrant, GrantAsk, Revoke},
         find::Found,
         issued::{family, grant_of, is_window, issued_before, issued_by},
@@ -65,6 +65,11 @@ impl GrantAsk {
             stock: gathered.stock,
         }
     }
+}
+
+/// Whether the entry issues what was asked for under that name.
+fn is_asked_as(entry: &EntryRecord, name: &str) -> bool {
+    issued_by(entry).is_some_and(|issued| issued.asked_as.as_deref() == Some(name))
 }
 
 fn is_limited(stock: &Limits) -> bool {
@@ -155,6 +160,22 @@ impl Ledger {
         }
     }
 
+    /// Whether whoever is named was issued something of the offer of that number under that name before.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn was_claimed(
+        &self,
+        request: &Request,
+        whom: &Whom,
+        (number, name): (u16, &str),
+    ) -> Result<bool, Error> {
+        let Some(id) = self.member_of(request, whom).await? else { return Ok(false) };
+        let Some(loaded) = self.records.reach(id).await? else { return Ok(false) };
+        let issued = self.issued_of(&loaded.record.member, number).await?;
+        Ok(issued.iter().any(|(_, entry)| is_asked_as(entry, name)))
+    }
+
     /// The entries of all that the member, and all it has absorbed, was issued of an offer, by name.
     pub(crate) async fn issued_of(
         &self,
@@ -224,9 +245,7 @@ impl Ledger {
         issued: &[(Key, EntryRecord)],
     ) -> Result<Option<Done>, Error> {
         let Some(name) = &ask.asked_as else { return Ok(None) };
-        let known = issued
-            .iter()
-            .find(|(_, entry)| issued_by(entry).is_some_and(|issued| issued.asked_as.as_ref() == Some(name)));
+        let known = issued.iter().find(|(_, entry)| is_asked_as(entry, name));
         let Some((key, entry)) = known else { return Ok(None) };
         if entry.content != Some(request.content) {
             return Err(Refusal::IdConflict.into());

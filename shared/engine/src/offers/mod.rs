@@ -9,6 +9,7 @@ mod customer;
 pub(crate) mod draft;
 pub(crate) mod evaluation;
 pub(crate) mod held;
+mod linked;
 pub(crate) mod listing;
 mod past;
 mod promised;
@@ -26,7 +27,6 @@ use crate::{
 
 /// What members have of offers. Cheap to clone.
 #[derive(Clone)]
-#[expect(dead_code, reason = "what is issued and used is written through the others")]
 pub struct Offers {
     pub(crate) records: Records,
     pub(crate) access: Access,

@@ -59,7 +59,14 @@ pub enum ReturnDone {
     /// What was only set aside is free again.
     Released,
     /// A part, or all of it.
-    Returned(Box<UseReturn>, Option<Box<EntryRecord>>),
+    Returned {
+        /// What came back.
+        part: Box<UseReturn>,
+        /// Its entry; none of a guest's.
+        entry: Option<Box<EntryRecord>>,
+        /// Whether the partner that asks was linked with the member then; of any other caller nothing.
+        linked: bool,
+    },
 }
 
 impl ReturnAsk {
@@ -175,7 +182,9 @@ impl Offers {
             Some(key) => self.records.entry_at(&Key::new(key.clone())).await?,
             None => None,
         };
-        let answer = tell(&ReturnDone::Returned(Box::new(known.clone()), entry.map(Box::new)));
+        let linked = self.was_linked(request, entry.as_ref()).await?;
+        let (part, entry) = (Box::new(known.clone()), entry.map(Box::new));
+        let answer = tell(&ReturnDone::Returned { part, entry, linked });
         self.programme.commit_told(request, Vec::new(), &answer).await?;
         Ok(Some(Told { answer, replayed: true }))
     }
@@ -254,7 +263,9 @@ impl Offers {
         };
         record.returns.push(part.clone());
         writes.push(put(key, Expect::Version(version), &record));
-        let answer = tell(&ReturnDone::Returned(Box::new(part), entry.map(Box::new)));
+        let linked = self.is_linked(request, customer, record.member).await?;
+        let (part, entry) = (Box::new(part), entry.map(Box::new));
+        let answer = tell(&ReturnDone::Returned { part, entry, linked });
         if !request.dry_run {
             writes.extend(remember(request, Remembered::Whole(answer.clone())));
             self.programme.commit_timely(request, writes).await?;

@@ -323,6 +323,17 @@ impl Partners {
         Ok(self.records.referred(brand, reference).await?.is_some())
     }
 
+    /// Whether the brand is linked with any of these records of a person: an entry that is made now is made while it is.
+    pub(crate) async fn is_linked(&self, records: &[MemberId], brand: &BrandId) -> Result<bool, Error> {
+        for id in records {
+            let newest = self.newest_link(*id, brand).await?;
+            if newest.is_some_and(|(link, _)| link.record.end.is_none()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether the entry was made while the brand was linked with its member.
     ///
     /// # Errors
