@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use domain::{
     condition::Wants,
     decide::{Command, Context},
-    event::{OfferGiven, OfferTaken, OfferUsed},
+    event::{EventType, OfferGiven, OfferTaken, OfferUsed},
     id::MemberId,
     offer::{grant::HeldBy, openings::OwnDays, price::Answer},
     programme::Programme,
@@ -26,6 +26,7 @@ use crate::{
         changes::{Changes, For, Step},
         customer::Customer,
         held::{Holdings, Took},
+        noted::noted,
         promised::{must_be_of, tell_as_quoted},
         refusing::{NotUsed, must_be_active, priced_at, refused},
         scene::{PricedOrder, Scene},
@@ -339,6 +340,10 @@ impl Offers {
         if let Some(told) = before.told {
             let key = keys::offer_use_told(&told.brand, &told.by, told.revision);
             writes.push(put(key, unchanged(None), &told));
+        }
+        if let (Some(customer), UseState::Held { .. }) = (&attempt.customer, record.state) {
+            let whose = (customer.member.id, now);
+            writes.push(noted(request, whose, &record, EventType::GrantHeld, &writes));
         }
         let answer = tell(&UseDone { record, entry });
         if !request.dry_run {
