@@ -110,6 +110,20 @@ async fn nothing_is_told_of_what_ends_by_itself() {
     assert_eq!(told_since(&shop, &from, None).await, []);
 }
 
+/// A price that everybody has sets nothing aside; told and let go at one moment it stays what it is.
+#[tokio::test]
+async fn where_nothing_is_set_aside_nothing_is_told() {
+    let (shop, member, _) = shop().await;
+    let price = json!({"how": "auto", "gives": {"discount": {"percent": "10"}}});
+    shop.ok("PUT", "/offers/price", coupon("acme", price)).await;
+    let from = end(&shop).await;
+    for _ in 0..2 {
+        shop.ok("POST", "/use", used(&member, "A-1", &[], json!({"hold": true}))).await;
+        shop.ok("POST", "/reverse", let_go("A-1")).await;
+    }
+    assert_eq!(told_since(&shop, &from, None).await, []);
+}
+
 /// A guest has no grants: what is set aside for it is nobody's.
 #[tokio::test]
 async fn of_guests_nothing_is_told() {

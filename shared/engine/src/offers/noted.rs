@@ -39,15 +39,18 @@ pub struct SetAside<'a> {
     pub offers: Vec<&'a str>,
 }
 
-/// The write that notes that a member's offers were set aside, or let go, in the commit of these `writes`: they are what
-/// tells it from others of its moment.
+/// The write that notes that a member's offers were set aside, or let go, in the commit of these `writes`, which tell it
+/// from others of its moment. `None` where they are the use alone: then nothing is set aside that others could want.
 pub(super) fn noted(
     request: &Request,
     (member, now): (MemberId, Instant),
     record: &UseRecord,
     kind: EventType,
     writes: &[Write],
-) -> Write {
+) -> Option<Write> {
+    if writes.len() < 2 {
+        return None;
+    }
     let (name, id) = match &record.by {
         HeldBy::Order(order) => (ORDER, order.as_str()),
         HeldBy::Use(used) => (USE, used.as_str()),
@@ -70,8 +73,7 @@ pub(super) fn noted(
     let what = kind.word().to_owned();
     let (by, brand) = (request.by, Some(record.brand.clone()));
     let noted = HappenedRecord { what, at: now, by, member: Some(member), brand, about, fields: Vec::new() };
-    // The same again at one moment, under a clock that stands still and of what no other record counts, is told once.
-    put(keys::happened(now, tie(kind, writes)), Expect::Anything, &noted)
+    Some(put(keys::happened(now, tie(kind, writes)), Expect::Absent, &noted))
 }
 
 /// What tells a commit from all others of its moment: which records it writes over, and in which versions.

@@ -154,7 +154,8 @@ impl Offers {
         // What has ended by itself is not let go once more.
         if let Some(customer) = customer.filter(|_| now < until) {
             let whose = (customer.member.id, now);
-            writes.push(noted(request, whose, &record, EventType::GrantReleased, &writes));
+            let note = noted(request, whose, &record, EventType::GrantReleased, &writes);
+            writes.extend(note);
         }
         let answer = tell(&ReturnDone::Released);
         if !request.dry_run {

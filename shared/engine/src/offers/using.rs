@@ -343,7 +343,8 @@ impl Offers {
         }
         if let (Some(customer), UseState::Held { .. }) = (&attempt.customer, record.state) {
             let whose = (customer.member.id, now);
-            writes.push(noted(request, whose, &record, EventType::GrantHeld, &writes));
+            let note = noted(request, whose, &record, EventType::GrantHeld, &writes);
+            writes.extend(note);
         }
         let answer = tell(&UseDone { record, entry });
         if !request.dry_run {
