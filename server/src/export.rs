@@ -60,6 +60,16 @@ const LEDGER_COLUMNS: &[&str] = &[
     "lots",
     "bill",
     "blocks",
+    "grant_id",
+    "offer",
+    "grant",
+    "use_id",
+    "revision",
+    "total",
+    "saved",
+    "offers",
+    "had",
+    "returned",
 ];
 
 /// Exports the folder.

@@ -111,6 +111,7 @@ mod timely;
 mod tokens;
 mod told;
 mod told_late;
+mod told_offers;
 mod told_persons;
 mod torn;
 mod uses_at_once;

@@ -14,13 +14,17 @@ use crate::{
 };
 
 /// The feed's end.
-async fn end(shop: &Shop) -> Position {
+pub(crate) async fn end(shop: &Shop) -> Position {
     shop.api.engine.store().feed().unwrap().end().await.unwrap()
 }
 
 /// What has happened since, as `brand`, or staff, hear of it: each event's type, its member and its data without who
 /// did it.
-async fn told_since(shop: &Shop, from: &Position, brand: Option<&str>) -> Vec<(String, Value, Value)> {
+pub(crate) async fn told_since(
+    shop: &Shop,
+    from: &Position,
+    brand: Option<&str>,
+) -> Vec<(String, Value, Value)> {
     let found = shop.api.engine.store().feed().unwrap().after(from, 1_000).await.unwrap();
     let Changes::Commits { commits, .. } = found else { panic!("a gap") };
     let brand = brand.map(BrandId::of_checked);

@@ -22,7 +22,7 @@ pub static ORDERS: Function = Function {
     routes: &[Route {
         method: Method::Post,
         path: "/find",
-        summary: "An order as it now stands, with its refunds and redemptions",
+        summary: "An order as it now stands, with its refunds, redemptions and what it uses of offers",
         access: Access::keys(&[Role::Storefront, Role::Operator]),
         remembers: false,
         answers: &[(200, OrderFound::SHAPE)],
@@ -36,6 +36,10 @@ async fn find(api: &Api, call: &Call, body: FindOrder) -> Result<Answer, Problem
 
     let found = api.engine.ledger().order(&body.brand, &body.order_id).await?;
 
+    let used = api.engine.offers().use_of_order(&body.brand, &body.order_id, call.request.now).await?;
+
     let programmes = api.engine.programme().timeline()?;
-    Ok(Answer::new(200, &Show { programme: programmes.newest(), secrets: &api.secrets }.order(&found)))
+    let show = Show { programme: programmes.newest(), secrets: &api.secrets };
+    let used = used.as_ref().map(|used| api.use_now(show, used));
+    Ok(Answer::new(200, &show.order(&found, used)))
 }

@@ -1,17 +1,19 @@
 //! Everything that is held about a person, as one JSON document: for the person, who may ask what a shop knows, and
 //! for staff who hand it over. What is long is told in parts of about 4 MiB.
 
-use domain::{member::MemberId, time::Instant};
+use domain::{member::MemberId, offer::grant::Grant, time::Instant};
 use edge::{
     Answer, Api, Call, Kind, List, Method, OrNull, Problem, Route, Text, answer, asking,
-    wire::{Entry, GivenConsent, Identity, Kept, KnownOrder, Member, Show, Viewer},
+    wire::{Entry, GivenConsent, GrantShown, Identity, Kept, KnownOrder, Member, Show, Viewer},
 };
-use engine::{Filter, LedgerEntry, Link, MemberView, Place, records::MemberCardRecord};
+use engine::{
+    Filter, GrantsOf, HeldReferral, LedgerEntry, Link, MemberView, Place, records::MemberCardRecord,
+};
 use serde::Serialize;
 
 use crate::{STAFF_AND_OWN, UNKNOWN, answers, links, named};
 
-/// How many bytes of entries, orders and links a part holds, at most; one entry alone may be longer.
+/// How many bytes of entries, orders, links and grants a part holds, at most; one entry alone may be longer.
 const PART_BYTES_MAX: usize = 4 << 20;
 
 /// Entries that are read at once.
@@ -22,6 +24,9 @@ const LINKS_AT_ONCE: usize = 200;
 
 /// The most entries in a part: the shortest one has some 300 bytes.
 const ENTRIES_MAX: usize = 20_000;
+
+/// The most grants in a part: the shortest one has some 250 bytes.
+const GRANTS_MAX: usize = 20_000;
 
 answer! {
     /// What is not held yet: always empty.
@@ -57,8 +62,8 @@ answer! {
         entries: List<Entry<'a>, 0, ENTRIES_MAX>,
         /// the orders that these entries earned for, as they now stand
         orders: List<KnownOrder<'a>, 0, ENTRIES_MAX>,
-        /// what was granted
-        grants: List<Nothing, 0, 0>,
+        /// what the member has of offers, in whatever state: by offer, what was issued before what is had without that
+        grants: List<GrantShown<'a>, 0, GRANTS_MAX>,
         /// what was sent
         messages: List<Nothing, 0, 0>,
         /// the partners that the member is or was linked with
@@ -90,6 +95,8 @@ enum From {
     Ledger(Option<Place>),
     /// After the ledger: behind that link.
     Links(Option<links::Place>),
+    /// After the links: behind so many grants.
+    Grants(usize),
 }
 
 impl From {
@@ -100,6 +107,7 @@ impl From {
             ("e", place) => Ok(From::Ledger(answers::read_cursor(Some(place)).map_err(|_| wrong())?)),
             ("l", "") => Ok(From::Links(None)),
             ("l", place) => Ok(From::Links(Some(links::Place::read(place).ok_or_else(wrong)?))),
+            ("g", count) => Ok(From::Grants(count.parse().map_err(|_| wrong())?)),
             _ => Err(wrong()),
         }
     }
@@ -110,6 +118,7 @@ impl From {
             From::Links(place) => {
                 format!("l-{}", place.as_ref().map(ToString::to_string).unwrap_or_default())
             }
+            From::Grants(count) => format!("g-{count}"),
         }
     }
 }
@@ -122,10 +131,10 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let view = api.engine.people().member(id, call.request.now).await?;
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest(), secrets: &api.secrets };
-    let mut part = Part { api, id, now: call.request.now, entries: Vec::new(), links: Vec::new() };
+    let mut part = Part::of(api, call, id);
     let next = part.fill(&show, from).await?;
 
-    let first = if is_first { Some(Held::of(api, view.clone()).await?) } else { None };
+    let first = if is_first { Some(Held::of(api, view.clone(), part.now()).await?) } else { None };
     let others = if is_first { others(api, call, &view).await? } else { Vec::new() };
 
     // What staff noted is the person's to know.
@@ -144,7 +153,7 @@ async fn export(api: &Api, call: &Call) -> Result<Answer, Problem> {
         absorbed: (!others.is_empty()).then(|| absorbed.collect()),
         entries: part.entries.iter().map(|entry| show.listed(entry)).collect(),
         orders: part.entries.iter().filter_map(|entry| show.known_order(&entry.entry)).collect(),
-        grants: none(),
+        grants: part.grants.iter().map(|grant| show.grant(&api.secrets, grant, part.granted_at)).collect(),
         messages: none(),
         links: part.links.iter().map(|link| links::shown(show.zone(), link)).collect(),
         enrolments: none(),
@@ -159,17 +168,20 @@ struct Held {
     card: Option<MemberCardRecord>,
     /// When link codes were asked for.
     asked: Vec<Instant>,
+    referral: HeldReferral,
 }
 
 impl Held {
-    async fn of(api: &Api, view: MemberView) -> Result<Held, Problem> {
+    async fn of(api: &Api, view: MemberView, now: Instant) -> Result<Held, Problem> {
         let card = api.engine.people().held_card(view.member.id).await?;
         let asked = api.engine.partners().asked_codes(view.member.id).await?;
-        Ok(Held { view, card, asked })
+        let referral = api.engine.people().held_referral(&view.member, now).await?;
+        Ok(Held { view, card, asked, referral })
     }
 
     fn kept<'a>(&'a self, show: &Show<'a>) -> Kept<'a> {
-        show.kept(&self.view.member, &self.view.person, self.card.as_ref(), &self.asked)
+        let beside = (self.card.as_ref(), &self.asked[..]);
+        show.kept(&self.view.member, &self.view.person, beside, &self.referral)
     }
 }
 
@@ -178,7 +190,7 @@ async fn others(api: &Api, call: &Call, view: &MemberView) -> Result<Vec<Held>, 
     let mut others = Vec::new();
     for absorbed in &view.member.absorbed {
         let own = api.engine.people().member_itself(absorbed.member, call.request.now).await?;
-        others.push(Held::of(api, own).await?);
+        others.push(Held::of(api, own, call.request.now).await?);
     }
     Ok(others)
 }
@@ -186,13 +198,27 @@ async fn others(api: &Api, call: &Call, view: &MemberView) -> Result<Vec<Held>, 
 /// A part in the making.
 struct Part<'a> {
     api: &'a Api,
+    call: &'a Call,
     id: MemberId,
-    now: Instant,
+    /// Of entries and grants.
+    bytes: usize,
     entries: Vec<LedgerEntry>,
     links: Vec<Link>,
+    grants: Vec<Grant>,
+    /// The moment that grants are shown at.
+    granted_at: Instant,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn of(api: &'a Api, call: &'a Call, id: MemberId) -> Part<'a> {
+        let (entries, links, grants) = (Vec::new(), Vec::new(), Vec::new());
+        Part { api, call, id, bytes: 0, entries, links, grants, granted_at: call.request.now }
+    }
+
+    fn now(&self) -> Instant {
+        self.call.request.now
+    }
+
     /// Takes what has room; and where the next part begins, if there is one.
     async fn fill(&mut self, show: &Show<'_>, from: From) -> Result<Option<From>, Problem> {
         let place = match from {
@@ -201,19 +227,41 @@ impl Part<'_> {
                 None => None,
             },
             From::Links(place) => place,
+            From::Grants(count) => return self.grants(show, count).await,
         };
         let after = place.as_ref().map(links::Place::parts);
         let partners = self.api.engine.partners();
         self.links = partners.links(self.id, after, LINKS_AT_ONCE + 1).await?;
         let more = self.links.len() > LINKS_AT_ONCE;
         self.links.truncate(LINKS_AT_ONCE);
-        let last = self.links.last().filter(|_| more);
-        Ok(last.map(|last| From::Links(Some(links::Place::of(last)))))
+        match self.links.last().filter(|_| more) {
+            Some(last) => Ok(Some(From::Links(Some(links::Place::of(last))))),
+            None => self.grants(show, 0).await,
+        }
+    }
+
+    /// Takes the grants behind so many that have room; and where they go on. What was issued stays in its place for ever,
+    /// so it comes before what time alone gives and takes.
+    async fn grants(&mut self, show: &Show<'_>, from: usize) -> Result<Option<From>, Problem> {
+        let GrantsOf { mut grants, now } =
+            self.api.engine.offers().grants_of(&self.call.request, self.id).await?;
+        grants.sort_by_key(|grant| grant.id.is_none());
+        self.granted_at = now;
+        let count = grants.len();
+        for grant in grants.into_iter().skip(from) {
+            self.bytes += size(&show.grant(&self.api.secrets, &grant, now));
+            let is_first = self.entries.is_empty() && self.grants.is_empty();
+            if !is_first && (self.bytes > PART_BYTES_MAX || self.grants.len() >= GRANTS_MAX) {
+                break;
+            }
+            self.grants.push(grant);
+        }
+        let next = from.saturating_add(self.grants.len());
+        Ok((next < count).then_some(From::Grants(next)))
     }
 
     /// Takes the entries that have room; and where the ledger goes on.
     async fn ledger(&mut self, show: &Show<'_>, mut from: Option<Place>) -> Result<Option<Place>, Problem> {
-        let mut bytes = 0;
         loop {
             let (mut found, mut next) = self.read(from.clone(), ENTRIES_AT_ONCE).await?;
             let mut fitting = 0;
@@ -221,10 +269,10 @@ impl Part<'_> {
                 let size = size(&show.listed(entry))
                     + show.known_order(&entry.entry).map_or(0, |order| size(&order));
                 let is_first = self.entries.is_empty() && fitting == 0;
-                if bytes + size > PART_BYTES_MAX && !is_first {
+                if self.bytes + size > PART_BYTES_MAX && !is_first {
                     break;
                 }
-                bytes += size;
+                self.bytes += size;
                 fitting += 1;
             }
             let is_full = fitting < found.len();
@@ -249,7 +297,7 @@ impl Part<'_> {
         limit: usize,
     ) -> Result<(Vec<LedgerEntry>, Option<Place>), Problem> {
         let ledger = self.api.engine.ledger();
-        Ok(ledger.entries_like(&Filter::default(), self.id, from, limit, self.now).await?)
+        Ok(ledger.entries_like(&Filter::default(), self.id, from, limit, self.now()).await?)
     }
 }
 

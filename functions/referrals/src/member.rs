@@ -8,7 +8,8 @@ use domain::{
 };
 use edge::{
     Access, Answer, Api, Call, Code, Id, Kind, List, Members, Method, OrNull, Problem, Role, Route, Text,
-    answer, asking, wire::read_id,
+    answer, asking,
+    wire::{FriendsCount, read_id},
 };
 use engine::id::FriendCode;
 use qrcode::{EcLevel, QrCode, render::svg};
@@ -21,22 +22,6 @@ const IMAGE_BYTES: usize = 1_000_000;
 
 /// How many codes are tried: each is another's once in 34 thousand million, times the members who have one.
 const CODES: usize = 8;
-
-answer! {
-    /// How many of a member's friends are in each state.
-    struct FriendsCount {
-        /// the first order is awaited
-        open: u64,
-        /// somebody is to look at it
-        review: u64,
-        /// given, and held
-        held: u64,
-        /// given, and the hold has ended
-        done: u64,
-        /// nothing is given
-        void: u64,
-    }
-}
 
 answer! {
     /// What is given from the n-th friend on.
@@ -94,13 +79,7 @@ async fn show(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let rules = programmes.at(call.request.now).referral.as_ref().ok_or(Refusal::ReferralNotFound)?;
     let link = rules.url.as_ref().map(|url| format!("{url}{}", own.code));
     let qr = image(link.as_ref().unwrap_or(&own.code))?;
-    let friends = FriendsCount {
-        open: own.friends.open,
-        review: own.friends.review,
-        held: own.friends.held,
-        done: own.friends.done,
-        void: own.friends.void,
-    };
+    let friends = FriendsCount::from(own.friends);
     let answer = MemberReferral {
         code: Text(own.code),
         link: OrNull(link.map(Text)),

@@ -93,6 +93,10 @@ types! {
     GrantUsed "grant.used" Partners;
     /// a use of offers came back, in part or whole
     GrantReturned "grant.returned" Partners;
+    /// grants were set aside for an order or a use
+    GrantHeld "grant.held" House;
+    /// what was set aside was let go before its end
+    GrantReleased "grant.released" House;
     /// somebody became a member
     MemberRegistered "member.registered" House;
     /// the profile or a consent changed

@@ -61,6 +61,15 @@ pub struct UseReversed {
     pub restored: Vec<OfferTaken>,
 }
 
+/// What an entry says of a use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UseStep<'a> {
+    /// Offers are used.
+    Used(&'a OfferUsed),
+    /// A use comes back, in part or whole.
+    Reversed(&'a UseReversed),
+}
+
 /// What an offer had given, in that version.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferGiven {

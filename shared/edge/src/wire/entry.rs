@@ -2,17 +2,17 @@
 //! are made for every order, and a map of nineteen names costs more than the order's decision.
 
 use domain::{
-    event::{BadgeStep, EntryKind, MergeStep, Redemption, Row, Share, TierCause},
+    event::{BadgeStep, EntryKind, MergeStep, Redemption, Share, TierCause},
     id::{
         ActivityId, ActivityRef, BadgeId, BrandId, GrantId, MergeId, OfferId, OrderId, RedemptionId,
-        RedemptionPart, TierId,
+        RedemptionPart, TierId, UseId,
     },
     member::{Member, MemberId},
 };
 use engine::records::{EntryRecord, Outcome};
 
-use super::{EntryId, Show, by, entry_id};
-use crate::{At, Id, List, OrNull, Text, Ulid, answer, word_of, words};
+use super::{EntryGiven, EntryGrant, EntryId, EntryOffer, Show, by, entry_id};
+use crate::{At, Id, List, MoneyText, OrNull, Text, Ulid, answer, word_of, words};
 
 word_of! {
     /// What an entry is.
@@ -120,6 +120,22 @@ answer! {
         grant_id: Option<Ulid<GrantId>>,
         /// the offer, of a grant
         offer: Option<Id<&'a OfferId>>,
+        /// grant, revoke: what was given of it, or taken back
+        grant: Option<EntryGrant>,
+        /// use, reverse_use: what the shop calls the use; null of an order's
+        use_id: Option<OrNull<Id<&'a UseId>>>,
+        /// use: the number of the telling
+        revision: Option<u32>,
+        /// use: what is to be paid, the delivery included, before points
+        total: Option<MoneyText>,
+        /// use: what was taken off list amounts
+        saved: Option<MoneyText>,
+        /// use: what it takes of offers as it now stands; reverse_use: what comes back of grants, uses and budgets
+        offers: Option<List<EntryOffer<'a>, 0, 2_000>>,
+        /// use, of a later telling: what of that it had taken before
+        had: Option<List<EntryOffer<'a>, 0, 2_000>>,
+        /// use of a later telling, reverse_use: what offers had given, line by line, for what comes back or is told anew
+        returned: Option<List<EntryGiven<'a>, 0, 2_000>>,
         /// the activity that was done or taken back
         activity: Option<Id<&'a ActivityId>>,
         /// true: an activity that takes, which no settlement counts
@@ -187,18 +203,27 @@ impl<'a> Entry<'a> {
         self.via = via.map(Ulid);
         self
     }
-
-    /// The same with what answers do not say of what 0.1.0 could record too: they are derived from entries for ever, and
-    /// never said it. By which name an activity was told, and what of a cancelled redemption did not come back.
-    pub(super) fn in_full(mut self, row: Row<'a>) -> Entry<'a> {
-        let named = row.activity.and_then(|done| done.reference);
-        self.activity_ref = self.activity_ref.or(named.map(Id));
-        self.lost = row.moves.given_back().map(|gone| gone.lost);
-        self
-    }
 }
 
 impl Show<'_> {
+    /// A ledger entry with what answers do not say. Of what 0.1.0 could record too they are derived from entries for ever,
+    /// and never said by which name an activity was told, or what of a cancelled redemption did not come back; what is told
+    /// of grants and uses says itself what became of them.
+    pub(super) fn in_full<'a>(&self, entry: &'a EntryRecord, written: bool) -> Entry<'a> {
+        let mut shown = self.shown_entry(entry, written);
+        let row = entry.event.kind.row();
+        let named = row.activity.and_then(|done| done.reference);
+        shown.activity_ref = shown.activity_ref.or(named.map(Id));
+        shown.lost = row.moves.given_back().map(|gone| gone.lost);
+        shown.grant = self.entry_grant(&entry.event.kind);
+        let used = self.entry_use(&entry.event.kind);
+        shown.use_id = used.use_id;
+        shown.revision = used.revision;
+        (shown.total, shown.saved) = (used.total, used.saved);
+        (shown.offers, shown.had, shown.returned) = (used.offers, used.had, used.returned);
+        shown
+    }
+
     /// A ledger entry; one that is due and not yet `written` has no time of recording.
     pub(super) fn shown_entry<'a>(&self, entry: &'a EntryRecord, written: bool) -> Entry<'a> {
         let event = &entry.event;
@@ -238,6 +263,14 @@ impl Show<'_> {
             taken_back: matches!(row.badge, Some(BadgeStep::Taken(_))).then_some(true),
             grant_id: grant.map(|name| Ulid(self.secrets.shown_grant(name.id()))),
             offer: details.offer.map(Id),
+            grant: None,
+            use_id: None,
+            revision: None,
+            total: None,
+            saved: None,
+            offers: None,
+            had: None,
+            returned: None,
             activity: activity.map(Id),
             forfeits: row.moves.forfeited().map(|_| true),
             activity_ref: details.taken_back.map(|(_, reference)| Id(reference)),
@@ -333,6 +366,7 @@ impl Show<'_> {
             EntryKind::GrantIssued(issued) => {
                 Details { reason: issued.reason.as_deref(), offer: Some(&issued.offer), ..Details::default() }
             }
+            // What is told of a use says all of it; see `Show::in_full`.
             EntryKind::OfferUsed(_) | EntryKind::UseReversed(_) => Details::default(),
             EntryKind::GrantRevoked(revoked) => Details {
                 reason: revoked.reason.as_deref(),

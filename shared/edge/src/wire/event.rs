@@ -3,7 +3,7 @@
 
 use domain::{event::EventType, id::BrandId, member::MemberId};
 use engine::{
-    Happening, What,
+    Happening, SetAside, What,
     id::{EventId, Reference, WebhookId},
     records::LinkRecord,
 };
@@ -55,7 +55,7 @@ impl Show<'_> {
         let (seq, occurred_at, data) = match what {
             What::Entry(entry) => {
                 // All of it: who hears of it has no answer to compare it with.
-                let shown = self.shown_entry(entry, true).in_full(entry.event.kind.row());
+                let shown = self.in_full(entry, true);
                 (Some(entry.seq), entry.event.occurred_at, EventData::Entry(Box::new(shown)))
             }
             _ => (None, recorded_at, EventData::Facts(self.facts(happening, is_staff))),
@@ -122,6 +122,22 @@ impl Show<'_> {
         facts
     }
 
+    /// What of a member's was set aside, and until when; or let go.
+    fn set_aside(&self, told: Option<&SetAside<'_>>) -> Map<String, Value> {
+        let mut facts = Map::new();
+        let Some(told) = told else { return facts };
+        let (name, by) = told.by;
+        facts.insert(name.to_owned(), by.into());
+        if let Some(until) = told.until {
+            facts.insert("until".to_owned(), Value::String(self.instant(until).0));
+        }
+        let grants: Vec<String> =
+            told.grants.iter().map(|grant| id(self.secrets.shown_grant(*grant))).collect();
+        facts.insert("grants".to_owned(), grants.into());
+        facts.insert("offers".to_owned(), told.offers.clone().into());
+        facts
+    }
+
     /// What is told of something that has no entry.
     fn facts(&self, happening: &Happening, is_staff: bool) -> Map<String, Value> {
         let mut facts = Map::new();
@@ -151,7 +167,10 @@ impl Show<'_> {
                 if let Some(webhook) = noted.webhook() {
                     add("webhook_id", id::<WebhookId>(webhook).into());
                 }
-                for (name, value) in noted.about.iter().filter(|(name, _)| name != "webhook") {
+                let set_aside = noted.set_aside();
+                self.set_aside(set_aside.as_ref()).into_iter().for_each(|(name, value)| add(&name, value));
+                let others = noted.about.iter().filter(|(name, _)| name != "webhook" && set_aside.is_none());
+                for (name, value) in others {
                     // No id of a tag has a comma.
                     let tags = || value.split(',').filter(|tag| !tag.is_empty()).collect::<Vec<_>>();
                     match happening.kind {

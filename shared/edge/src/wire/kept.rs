@@ -3,13 +3,17 @@
 use domain::{
     attribute::BYTES_MAX,
     id::ReferralCode,
-    member::{Member, Person},
+    member::{Member, MemberId, Person},
     time::Instant,
 };
-use engine::records::{CardUse, MemberCardRecord};
+use engine::{
+    FriendsNow, HeldReferral,
+    id::SignalHash,
+    records::{CardUse, MemberCardRecord, SIGNALS_MAX},
+};
 
-use super::Show;
-use crate::{At, AttributeShown, CARD_STEP_MILLIS, Id, List, Named, OrNull, Text, answer, attributes};
+use super::{ReferralWord, Show};
+use crate::{At, AttributeShown, CARD_STEP_MILLIS, Id, List, Named, OrNull, Text, Ulid, answer, attributes};
 
 const MINUTE_MILLIS: i64 = 60_000;
 
@@ -46,10 +50,54 @@ answer! {
 }
 
 answer! {
+    /// How many of a member's friends are in each state.
+    pub struct FriendsCount {
+        /// the first order is awaited
+        open: u64,
+        /// somebody is to look at it
+        review: u64,
+        /// given, and held
+        held: u64,
+        /// given, and the hold has ended
+        pub done: u64,
+        /// nothing is given
+        void: u64,
+    }
+}
+
+answer! {
+    /// Who has brought a member.
+    pub struct BroughtMember {
+        /// the bare id; it may have been merged into another since
+        member_id: Ulid<MemberId>,
+        /// before when the first order counts
+        until: At,
+        /// what has come of it
+        state: OrNull<ReferralWord>,
+    }
+}
+
+answer! {
+    /// What is held of referral.
+    pub struct KeptReferral {
+        /// the code that friends come with; null before anybody has looked at it
+        code: OrNull<Text<16>>,
+        /// who has brought the person; null: nobody
+        brought_by: OrNull<BroughtMember>,
+        /// what has come of friends
+        friends: FriendsCount,
+        /// hashes of what shops have said that tells whether two are one, in hexadecimal
+        signals: List<Text<32>, 0, SIGNALS_MAX>,
+    }
+}
+
+answer! {
     /// What is held beside.
     pub struct Kept<'a> {
         /// the code that the person came with
         referral_code: OrNull<Id<&'a ReferralCode>>,
+        /// who has brought the person, and whom the person has brought
+        referral: KeptReferral,
         /// attributes that the programme has no more, by their ids
         attributes: Named<AttributeShown<'a>, BYTES_MAX>,
         /// tags set by hand that the programme has no more
@@ -63,14 +111,21 @@ answer! {
     }
 }
 
+impl From<FriendsNow> for FriendsCount {
+    fn from(now: FriendsNow) -> FriendsCount {
+        let FriendsNow { open, review, held, done, void } = now;
+        FriendsCount { open, review, held, done, void }
+    }
+}
+
 impl<'p> Show<'p> {
     /// What is held about a person beside what the member shows.
     pub fn kept<'a>(
         &self,
         member: &'a Member,
         person: &'a Person,
-        card: Option<&MemberCardRecord>,
-        asked: &[Instant],
+        (card, asked): (Option<&MemberCardRecord>, &[Instant]),
+        referral: &HeldReferral,
     ) -> Kept<'a>
     where
         'p: 'a,
@@ -80,6 +135,7 @@ impl<'p> Show<'p> {
         let tags = member.tags.iter().filter(|tag| !self.programme.has_hand_tag(tag));
         Kept {
             referral_code: OrNull(person.referral_code.as_ref().map(Id)),
+            referral: self.kept_referral(referral),
             attributes: Named(gone.map(|(id, value)| (id.as_str().into(), AttributeShown(value))).collect()),
             tags: tags.map(|tag| Text(tag.as_str())).collect(),
             card: OrNull(card.map(|card| self.held_card(card))),
@@ -90,6 +146,22 @@ impl<'p> Show<'p> {
                     .as_ref()
                     .map(|changed| LastChange { by: Text(changed.by.clone()), at: self.instant(changed.at) }),
             ),
+        }
+    }
+
+    fn kept_referral(&self, held: &HeldReferral) -> KeptReferral {
+        let brought_by = held.brought_by.map(|(by, state)| BroughtMember {
+            member_id: Ulid(by.referrer),
+            until: self.instant(by.until),
+            state: OrNull(state.map(|state| ReferralWord(state.word()))),
+        });
+        let hex =
+            |SignalHash(hash): &SignalHash| Text(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+        KeptReferral {
+            code: OrNull(held.code.clone().map(Text)),
+            brought_by: OrNull(brought_by),
+            friends: held.friends.into(),
+            signals: held.signals.iter().map(hex).collect(),
         }
     }
 

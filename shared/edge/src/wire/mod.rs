@@ -6,6 +6,7 @@ mod event;
 mod grant;
 mod kept;
 mod member;
+mod of_offers;
 mod order;
 mod partner;
 mod priced;
@@ -31,12 +32,13 @@ pub use engine::id::RequestId;
 pub use entry::{Balance, Entry, EntryBlock, EntryLot, KindWord, TierChange, TierWord};
 pub use event::{Event, PartnerEvent};
 pub use grant::{GrantIssued, GrantRevoked, GrantShown, GrantSource, GrantState, GrantTakenBack, Granted};
-pub use kept::{HeldCard, Kept, LastChange, SpentCode};
+pub use kept::{BroughtMember, FriendsCount, HeldCard, Kept, KeptReferral, LastChange, SpentCode};
 pub use member::{
     AbsorbedMember, ConsentWord, GivenConsent, Identity, IdentityKindWord, Lifecycle, Member, MemberBadge,
     MemberLot, MemberPoints, MemberStats, MemberStatus, MemberTier, NextTier, PriorStats, Profile, Region,
     Trial, Viewer,
 };
+pub use of_offers::{EntryGiven, EntryGrant, EntryOffer};
 pub use order::{KnownOrder, LineNow, OrderFound, OrderNow};
 pub use partner::{PartnerDone, PartnerEntry, PartnerMember};
 pub use priced::{
@@ -45,7 +47,8 @@ pub use priced::{
 };
 pub use tasks::{NextBonus, Task, TaskStreak, Tasks};
 pub use used::{
-    DiscountBack, GrantAtUse, OrderUsed, ReturnedDelivery, ReturnedUseLine, UseReturned, UseWord,
+    DiscountBack, GrantAtUse, OrderUsed, ReturnedDelivery, ReturnedUseLine, UseNow, UseReturned, UseWord,
+    UsedLine,
 };
 pub use used_by_partner::{GrantAtPartner, OrderUsedByPartner, UseReturnedToPartner};
 
@@ -184,8 +187,7 @@ impl Show<'_> {
 
     /// A ledger entry as the ledger shows it.
     pub fn listed<'a>(&self, listed: &'a LedgerEntry) -> Entry<'a> {
-        let shown = self.shown_entry(&listed.entry, listed.written).in_full(listed.entry.event.kind.row());
-        shown.by_way_of(listed.via)
+        self.in_full(&listed.entry, listed.written).by_way_of(listed.via)
     }
 }
 

@@ -9,7 +9,7 @@ use domain::{
 };
 use engine::{FoundOrder, records::EntryRecord};
 
-use super::{Show, entry::Entry};
+use super::{Show, entry::Entry, used::UseNow};
 use crate::{At, Decimal, Id, List, MoneyText, OrNull, Text, Ulid, answer};
 
 answer! {
@@ -67,8 +67,8 @@ answer! {
         growth: u64,
         /// the entries of points that were spent on it, oldest first
         redemptions: List<Entry<'a>, 0, 200>,
-        /// what was used on it; null: nothing
-        r#use: OrNull<Text<64>>,
+        /// what it uses of offers; null: nothing
+        r#use: OrNull<UseNow<'a>>,
     }
 }
 
@@ -113,8 +113,8 @@ impl Show<'_> {
         }
     }
 
-    /// An order that was found.
-    pub fn order<'a>(&self, found: &'a FoundOrder) -> OrderFound<'a> {
+    /// An order that was found, and what it uses of offers.
+    pub fn order<'a>(&self, found: &'a FoundOrder, used: Option<UseNow<'a>>) -> OrderFound<'a> {
         let (first, kept) = found.parts();
         let (order, state) = (kept.now.order(first), &kept.now.state);
         OrderFound {
@@ -127,7 +127,7 @@ impl Show<'_> {
             points: state.points,
             growth: state.growth,
             redemptions: found.redemptions.iter().map(|redeemed| self.entry(redeemed)).collect(),
-            r#use: OrNull(None),
+            r#use: OrNull(used),
         }
     }
 

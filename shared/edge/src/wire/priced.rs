@@ -142,6 +142,19 @@ answer! {
     }
 }
 
+impl<'a> UnitsAtPrice<'a> {
+    pub(super) fn of(at: &'a price::UnitsAt) -> UnitsAtPrice<'a> {
+        UnitsAtPrice { offer: Id(&at.offer), quantity: at.quantity }
+    }
+}
+
+impl AppliedOffer<'_> {
+    /// Whether it takes something.
+    pub(super) fn applies(&self) -> bool {
+        self.applied
+    }
+}
+
 /// An answer's parts, as far as an evaluation and a use tell the same.
 pub struct Priced<'a> {
     /// The lines, as sent.
@@ -213,8 +226,7 @@ impl Show<'_> {
                 PricedLine { line_id: Id(line_id), amount, price, prices, discounts, net, blocked }
             }
             Line::Priced(own) => {
-                let prices = own.prices.iter();
-                let prices = prices.map(|at| UnitsAtPrice { offer: Id(&at.offer), quantity: at.quantity });
+                let prices = own.prices.iter().map(UnitsAtPrice::of);
                 PricedLine {
                     line_id: Id(&own.line_id),
                     amount: Some(self.price(own.amount)),
@@ -228,7 +240,11 @@ impl Show<'_> {
         }
     }
 
-    fn taken<'a>(&self, shares: &'a [Share], names: &[CouponName]) -> List<LineDiscount<'a>, 0, 2_000> {
+    pub(super) fn taken<'a>(
+        &self,
+        shares: &'a [Share],
+        names: &[CouponName],
+    ) -> List<LineDiscount<'a>, 0, 2_000> {
         let told = |share: &'a Share| {
             let (grant, code) = named(names, share.by.coupon);
             LineDiscount { offer: Id(&share.by.offer), grant, code, amount: self.price(share.amount) }

@@ -12,7 +12,9 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use super::{Entry, Priced, PricedLine, Show, priced::AppliedOffer, priced::PricedDelivery};
+use super::{
+    Entry, LineDiscount, Priced, PricedLine, Show, UnitsAtPrice, priced::AppliedOffer, priced::PricedDelivery,
+};
 use crate::{Answer, Api, At, Call, Id, List, MoneyText, OrNull, Role, Text, Ulid, answer, words};
 
 words! {
@@ -72,6 +74,56 @@ answer! {
         revision: Option<u32>,
         /// of a later telling: the grants that came back by it
         back: Option<List<GrantAtUse<'a>, 0, 2_000>>,
+    }
+}
+
+answer! {
+    /// A line of an order, as offers were used on it.
+    pub struct UsedLine<'a> {
+        /// its id within the order
+        line_id: Id<&'a OrderLineId>,
+        /// how much of it there was
+        quantity: Quantity,
+        /// how much of that has come back; left out of what has not
+        returned: Option<Quantity>,
+        /// at list price
+        amount: MoneyText,
+        /// with unit prices
+        price: MoneyText,
+        /// which offers made the price, as taken
+        prices: List<UnitsAtPrice<'a>, 0, 2_000>,
+        /// what was taken of the price, as taken
+        discounts: List<LineDiscount<'a>, 0, 2_000>,
+        /// what is to be paid for it
+        net: MoneyText,
+    }
+}
+
+answer! {
+    /// What an order uses of offers, as it now stands.
+    pub struct UseNow<'a> {
+        /// `held`, `used` or `returned`
+        state: UseWord,
+        /// until when it is set aside
+        until: OrNull<At>,
+        /// the number of its newest telling
+        revision: u32,
+        /// what is to be paid by that, the delivery included, before points
+        total: MoneyText,
+        /// what was taken off list amounts by that
+        saved: MoneyText,
+        /// its lines by that, as they were told
+        lines: List<UsedLine<'a>, 0, 200>,
+        /// null where none was sent
+        delivery: OrNull<PricedDelivery<'a>>,
+        /// offers that came to it by themselves and took something, by id
+        offers: List<AppliedOffer<'a>, 0, 2_000>,
+        /// the coupons, as listed
+        coupons: List<AppliedOffer<'a>, 0, 32>,
+        /// the grants as that telling applied them; of what is returned as they came back
+        grants: List<GrantAtUse<'a>, 0, 2_000>,
+        /// its ledger entry; null while it is set aside, and of a guest
+        entry: OrNull<Entry<'a>>,
     }
 }
 
@@ -207,6 +259,43 @@ impl Api {
         Answer::new(200, &returned)
     }
 
+    /// What an order uses of offers, as it now stands.
+    pub fn use_now<'a>(&self, show: Show<'_>, done: &'a UseDone) -> UseNow<'a> {
+        let record = &done.record;
+        let names = self.shown_names(&record.names);
+        let Priced { offers, coupons, delivery, total, saved, .. } = show.priced(&record.answer, &names);
+        let (state, until) = match record.state {
+            UseState::Held { until } => (UseWord::Held, Some(until)),
+            UseState::Used => (UseWord::Used, None),
+            UseState::Returned => (UseWord::Returned, None),
+        };
+        let back = record.returns.last().filter(|_| record.state == UseState::Returned);
+        let grants = match back {
+            Some(part) => part.grants.iter().map(|grant| self.grant_then(show, grant, true)).collect(),
+            None => record.grants.iter().map(|grant| self.grant_then(show, grant, false)).collect(),
+        };
+        let quantities = record.lines.iter().zip(&record.gone);
+        let lines =
+            record.answer.lines.iter().zip(quantities).filter_map(|(line, ((_, all), gone))| match line {
+                Line::Priced(own) => Some(show.used_line(own, (*all, *gone), &names)),
+                // An order with such a line is not used.
+                Line::Blocked { .. } => None,
+            });
+        UseNow {
+            state,
+            until: show.maybe(until),
+            revision: record.revision,
+            total,
+            saved,
+            lines: lines.collect(),
+            delivery,
+            offers: List(offers.0.into_iter().filter(AppliedOffer::applies).collect()),
+            coupons,
+            grants,
+            entry: OrNull(done.entry.as_ref().map(|entry| show.entry(entry))),
+        }
+    }
+
     fn grant_then<'a>(&self, show: Show<'_>, grant: &'a GrantThen, with_end: bool) -> GrantAtUse<'a> {
         GrantAtUse {
             id: OrNull(grant.id.map(|id| Ulid(self.secrets.shown_grant(id)))),
@@ -248,6 +337,25 @@ impl Show<'_> {
         });
         let state = if part.is_whole { UseWord::Returned } else { UseWord::Used };
         (state, part.lines.iter().map(|line| self.line_back(line)).collect(), delivery)
+    }
+
+    fn used_line<'a>(
+        &self,
+        line: &'a domain::offer::price::Priced,
+        (quantity, gone): (Quantity, Quantity),
+        names: &[CouponName],
+    ) -> UsedLine<'a> {
+        let prices = line.prices.iter();
+        UsedLine {
+            line_id: Id(&line.line_id),
+            quantity,
+            returned: Some(gone).filter(|gone| *gone > Quantity::NONE),
+            amount: self.price(line.amount),
+            price: self.price(line.price),
+            prices: prices.map(UnitsAtPrice::of).collect(),
+            discounts: self.taken(&line.discounts, names),
+            net: self.price(line.net),
+        }
     }
 
     fn line_back<'a>(&self, line: &'a LineBack) -> ReturnedUseLine<'a> {

@@ -3,7 +3,7 @@
 
 use domain::{
     decide::Command,
-    event::{OfferGiven, OfferTaken, UseReversed},
+    event::{EventType, OfferGiven, OfferTaken, UseReversed},
     id::{BrandId, OfferId, OrderLineId, RefundId},
     number::{Money, Quantity},
     offer::{
@@ -25,6 +25,7 @@ use crate::{
         Offers,
         changes::{Changes, For, Step},
         customer::Customer,
+        noted::noted,
         taking::is_bounded,
     },
     store::{
@@ -156,6 +157,12 @@ impl Offers {
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
         let mut writes = self.writes(changes, now, today).await?;
         writes.push(delete_read(key, version));
+        // What has ended by itself is not let go once more.
+        if let Some(customer) = customer.filter(|_| now < until) {
+            let whose = (customer.member.id, now);
+            let note = noted(request, whose, &record, EventType::GrantReleased, &writes);
+            writes.extend(note);
+        }
         let answer = tell(&ReturnDone::Released);
         if !request.dry_run {
             writes.extend(remember(request, Remembered::Whole(answer.clone())));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use domain::{
     condition::Wants,
     decide::{Command, Context},
-    event::{OfferTaken, OfferUsed},
+    event::{EventType, OfferTaken, OfferUsed},
     id::{MemberId, OfferId},
     number::Money,
     offer::{grant::HeldBy, openings::OwnDays, price::Answer, printed::Printed},
@@ -28,6 +28,7 @@ use crate::{
         changes::{Changes, For, Step},
         customer::Customer,
         held::{Holdings, Took},
+        noted::noted,
         promised::{must_be_of, of_another, tell_as_quoted},
         refusing::{NotUsed, must_be_active, priced_at, refused},
         scene::{PricedOrder, Scene},
@@ -410,6 +411,11 @@ impl Offers {
         if let Some(told) = before {
             let key = keys::offer_use_told(&told.brand, &told.by, told.revision);
             writes.push(put(key, unchanged(None), &told));
+        }
+        if let (Some(customer), UseState::Held { .. }) = (&attempt.customer, record.state) {
+            let whose = (customer.member.id, now);
+            let note = noted(request, whose, &record, EventType::GrantHeld, &writes);
+            writes.extend(note);
         }
         let answer = tell(&UseDone { record, entry });
         if !request.dry_run {

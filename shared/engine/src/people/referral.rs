@@ -19,9 +19,9 @@ use crate::{
     store::{
         Expect, StoreError, Version, Write,
         error::Error,
-        id::FriendCode,
+        id::{FriendCode, SignalHash},
         keys,
-        records::{FriendCodeRecord, MemberCodeRecord},
+        records::{FriendCodeRecord, MemberCodeRecord, SignalsRecord},
         write::{put, still},
     },
 };
@@ -48,6 +48,19 @@ pub struct Referring {
     pub code: String,
     /// What has come of it.
     pub friends: FriendsNow,
+}
+
+/// What is held of referral about one record of a person.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeldReferral {
+    /// The code that friends come with, as it is shown; none before anybody has looked at it.
+    pub code: Option<String>,
+    /// Who has brought the member, and what has come of it, if anybody has.
+    pub brought_by: Option<(BroughtBy, Option<ReferralState>)>,
+    /// What has come of friends.
+    pub friends: FriendsNow,
+    /// What shops have said that tells whether two are one.
+    pub signals: Vec<SignalHash>,
 }
 
 impl FriendsNow {
@@ -111,6 +124,29 @@ impl People {
             return Ok(Referring { code: code::show(&code.0), friends });
         }
         Err(Error::Contended)
+    }
+
+    /// What is held of referral about that record alone, whatever it has absorbed.
+    ///
+    /// # Errors
+    /// The store failed, or a record is unreadable.
+    pub async fn held_referral(&self, member: &Member, now: Instant) -> Result<HeldReferral, Error> {
+        let code = self.records.read::<MemberCodeRecord>(&keys::member_code(member.id)).await?;
+        let brought_by = match member.brought_by {
+            Some(by) => {
+                let edge = self.records.read::<Edge>(&keys::edge(by.referrer, member.id)).await?;
+                Some((by, edge.map(|(edge, _)| edge.state(now))))
+            }
+            None => None,
+        };
+        let friends = self.ledger.friends_of([member.id].into_iter()).await?;
+        let said = self.records.read::<SignalsRecord>(&keys::signals(member.id)).await?;
+        Ok(HeldReferral {
+            code: code.map(|(known, _)| code::show(&known.code.0)),
+            brought_by,
+            friends: FriendsNow::of(&friends, now),
+            signals: said.map_or_else(Vec::new, |(said, _)| said.signals),
+        })
     }
 
     /// Who has brought somebody who registers, by the code that is told: the edge, and the write of it. Nobody is
