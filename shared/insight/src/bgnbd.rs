@@ -162,6 +162,8 @@ impl Bgnbd {
         // P(K = 0). Of a member who buys very often it vanishes, and is kept as a logarithm until it does not.
         let mut log = -shape * libm::log1p(reach);
         let mut probability = libm::exp(log);
+        // All probabilities, which make 1 but for what thousands of factors have lost: dividing by them makes it good.
+        let mut mass = probability;
         let (mut there, mut expected, mut total) = (1.0, 0.0, 0.0);
         for k in 0..TERMS {
             let k = f64::from(k);
@@ -177,10 +179,11 @@ impl Bgnbd {
             there *= (stays + k) / (all + k);
             let term = probability * expected;
             total += term;
+            mass += probability;
             // What is left: probabilities fall at least as fast as this, while `expected` grows by at most 1 each time.
             let falls = 1.0 - z * ((shape + k + 1.0) / (k + 2.0)).max(1.0);
             if falls > 0.0 && term <= NOTHING * total * falls * falls {
-                return finite(total);
+                return finite(total / mass);
             }
         }
         None
