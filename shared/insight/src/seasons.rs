@@ -69,6 +69,17 @@ mod tests {
     }
 
     #[test]
+    fn years_have_their_days() {
+        for (year, days) in
+            [(1900, 365), (2000, 366), (2023, 365), (2024, 366), (2100, 365), (2400, 366), (-4, 366)]
+        {
+            let found = Year { year, orders: [0; 12] }.days();
+            assert_eq!(found.map(u32::from).iter().sum::<u32>(), days, "{year}");
+            assert_eq!([found[0], found[3], found[6], found[7], found[11]], [31, 30, 31, 31, 31]);
+        }
+    }
+
+    #[test]
     fn months_of_other_lengths_are_alike() {
         for year in [1900, 2000, 2023, 2024] {
             let found = seasons(&[even(year, 7)]).unwrap();
