@@ -20,14 +20,14 @@ pub const TELLING: u32 = 4;
 const A: (f64, f64) = (0.05, 50.0);
 const B: (f64, f64) = (1.0, 5_000.0);
 
-/// The gamma distribution of the rates a day of all who buy the category.
+/// The gamma distribution of the rates a day, over all members and the categories they have bought.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Cycle {
     a: f64,
     b: f64,
 }
 
-/// What a member who has bought the category tells of its rate.
+/// What a member who has bought a category tells of its rate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bought {
     /// Days with a purchase.
@@ -52,12 +52,13 @@ impl Cycle {
         self.b
     }
 
-    /// The prior, by moments of the rates (days − 1) ÷ days since the first of members with 4 purchase days or more:
-    /// a = mean² ÷ variance, from 0.05 to 50; b = mean ÷ variance, from 1 to 5,000. The variance is the mean square of
-    /// what each differs from the mean; of equal rates both parameters are the largest.
+    /// The prior of all pairs of a member and a category, by moments of the rates (days − 1) ÷ days since the first of
+    /// those with 4 purchase days or more: a = mean² ÷ variance, from 0.05 to 50; b = mean ÷ variance, from 1 to 5,000.
+    /// The variance is the mean square of what each differs from the mean; of equal rates both parameters are the
+    /// largest.
     ///
     /// # Errors
-    /// [`Unfit::TooFew`] if fewer than 100 members have two purchase days, or fewer than two have four.
+    /// [`Unfit::TooFew`] if fewer than 100 have two purchase days, or fewer than two have four.
     pub fn fit(members: &[Bought]) -> Result<Cycle, Unfit> {
         let came_back = members.iter().filter(|bought| bought.days >= 2).count();
         let telling = members.iter().filter(|bought| bought.days >= TELLING && bought.since_first > 0);

@@ -8,6 +8,7 @@
 
 mod vectors {
     mod formulas;
+    mod offers;
     mod sets;
     mod told;
 }
