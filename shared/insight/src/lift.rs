@@ -76,7 +76,7 @@ pub fn sample(p: f64, delta: f64) -> Option<u64> {
     if !(p > 0.0 && p < 1.0 && delta > 0.0) {
         return None;
     }
-    let members = (2.0 * SEEN * SEEN * p * (1.0 - p) / (delta * delta)).ceil();
+    let members = (2.0 * SEEN * SEEN * p * (1.0 - p) / (delta * delta)).ceil().max(1.0);
     // Beyond 2^53 it is no number of members.
     (members < 9e15).then_some(members as u64)
 }

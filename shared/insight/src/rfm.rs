@@ -19,7 +19,7 @@ pub struct Cut<T> {
     pub to: T,
 }
 
-/// The figures of each score that anybody has, ascending. What `figures` are in order of makes no difference.
+/// The figures of each score that anybody has, ascending. Their order makes no difference.
 pub fn cuts<T: Ord + Copy>(figures: &[T]) -> Vec<Cut<T>> {
     let mut sorted = figures.to_vec();
     sorted.sort();

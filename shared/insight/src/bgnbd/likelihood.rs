@@ -242,6 +242,15 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_of_time_only_scales_alpha() {
+        let hours =
+            CELLS.iter().map(|&(again, last, age, members)| cell(again, last * 32.0, age * 32.0, members));
+        let (days, hours) =
+            (fit(&cells()).unwrap().parameters, fit(&hours.collect::<Vec<Cell>>()).unwrap().parameters);
+        assert_eq!(hours, Bgnbd { alpha: days.alpha * 32.0, ..days });
+    }
+
+    #[test]
     fn there_is_no_fit_of_too_few() {
         let few = [cell(0, 0.0, 30.0, 1_000_000), cell(1, 20.0, 30.0, 99)];
         assert_eq!(fit(&few), Err(Unfit::TooFew));
