@@ -56,6 +56,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("laurel-domain", &[]),
     ("laurel-engine", &["laurel-domain"]),
     ("laurel-files", &["laurel-domain"]),
+    // Formulas of numbers alone.
+    ("insight", &[]),
     ("laurel-landing", &["laurel-domain", "laurel-engine", "laurel-files", "laurel-edge"]),
     ("laurel-store-redb", &["laurel-engine"]),
     ("laurel-store-dynamodb", &["laurel-engine"]),
@@ -148,6 +150,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("getrandom", &["laurel-edge", "laurel", "laurel-store-dynamodb"]),
     ("hyper", &["laurel", "laurel-outward", "laurel-tests"]),
     ("clap", &["laurel", "simulate"]),
+    ("libm", &["insight"]),
     ("chrono", &["laurel-domain", "laurel", "laurel-tests"]),
     ("chrono-tz", &["laurel-domain", "laurel-tests"]),
 ];
@@ -237,6 +240,38 @@ fn the_core_has_no_floats_and_no_surroundings() {
             ["std::env", "std::fs", "std::net", "std::process", "Utc::now", "Local::now", "Instant::now"]
         {
             assert!(!code.contains(part), "{}: {part}\n{HANDED_IN}", name(&path));
+        }
+    }
+}
+
+/// Chances and rates are floats in one package, the same to the last bit on every machine. Everywhere else clippy refuses
+/// arithmetic with them, and `clippy.toml` the platform's logarithms, here too.
+#[test]
+fn floats_are_in_insight_alone() {
+    let lint = concat!("float", "_arithmetic");
+    let allows = |path: &PathBuf| fs::read_to_string(path).unwrap().contains(lint);
+    let allowed = files(&root(), ".rs").into_iter().filter(allows).map(|path| name(&path));
+    let outside: Vec<String> = allowed.filter(|path| !path.starts_with("shared/insight/")).collect();
+    assert!(outside.is_empty(), "{outside:?}: {lint} may be allowed in shared/insight alone\n{HANDED_IN}");
+    let clippy = fs::read_to_string(root().join("clippy.toml")).unwrap();
+    for function in ["ln", "exp", "powf", "powi", "ln_1p", "exp_m1"] {
+        assert!(
+            clippy.contains(&format!("path = \"f64::{function}\"")),
+            "clippy.toml lets f64::{function} through"
+        );
+    }
+    let sources = files(&root().join("shared/insight/src"), ".rs");
+    assert!(sources.len() > 10, "this test looks in the wrong place");
+    for path in sources {
+        let code = code(&path);
+        for part in
+            ["HashMap", "HashSet", "std::env", "std::fs", "std::net", "std::process", "std::time", "mul_add"]
+        {
+            assert!(
+                !code.contains(part),
+                "{}: {part}: its answers are to be the same everywhere",
+                name(&path)
+            );
         }
     }
 }
