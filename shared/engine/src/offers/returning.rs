@@ -29,8 +29,8 @@ use crate::{
         taking::is_bounded,
     },
     store::{
-        Expect, Key, Version,
-        error::{Error, until_settled},
+        Expect, Key, StoreError, Version,
+        error::{ATTEMPTS_MAX, Doubt, Error},
         keys,
         records::{Answer as Kept, EntryRecord, LineBack, Remembered, UseRecord, UseReturn, UseState},
         turns::Turn,
@@ -99,11 +99,22 @@ impl Offers {
         ask: &ReturnAsk,
         tell: impl Fn(&ReturnDone) -> Kept,
     ) -> Result<Told, Error> {
-        until_settled(|_| async {
+        // A part that nothing names, told again after an unknown outcome, would be another part.
+        let recognisable = request.key.is_some() || ask.refund_id.is_some();
+        let mut doubt = Doubt::default();
+        for _ in 0..ATTEMPTS_MAX {
             let request = self.access.renewed(request);
-            self.attempt_to_return(&request, ask, &tell).await
-        })
-        .await
+            let done = self.attempt_to_return(&request, ask, &tell).await;
+            match self.access.or_remembered(&request, done).await {
+                unknown @ Err(Error::Store(StoreError::Unknown(_))) if !recognisable => return unknown,
+                done => {
+                    if let Some(settled) = doubt.settles(done) {
+                        return settled;
+                    }
+                }
+            }
+        }
+        Err(doubt.gives_up())
     }
 
     async fn attempt_to_return(
@@ -235,7 +246,7 @@ impl Offers {
             grants = customer
                 .map_or(Vec::new(), |customer| changes.grants_then(&shelf, &customer.member, &restored, now));
             for taken in record.taken.iter().filter(|taken| is_piece(&record, taken)) {
-                add(&record, &mut given, &taken.offer, taken.amount);
+                add_of(&mut given, (&taken.offer, taken.version), taken.amount);
             }
             record.has.retain(|own| !restored.contains(own));
             record.state = UseState::Returned;
@@ -274,6 +285,7 @@ impl Offers {
         let (part, entry) = (Box::new(part), entry.map(Box::new));
         let answer = tell(&ReturnDone::Returned { part, entry, linked });
         if !request.dry_run {
+            self.must_fit(request, customer, writes.len()).await?;
             writes.extend(remember(request, Remembered::Whole(answer.clone())));
             self.programme.commit_timely(request, writes).await?;
         }
@@ -311,7 +323,7 @@ pub(super) fn still_given(record: &UseRecord) -> Result<Given, Refusal> {
         add(record, &mut given, &offer, amount);
     }
     for taken in record.taken.iter().filter(|taken| is_piece(record, taken)) {
-        add(record, &mut given, &taken.offer, taken.amount);
+        add_of(&mut given, (&taken.offer, taken.version), taken.amount);
     }
     Ok(given)
 }
@@ -382,7 +394,12 @@ fn by_offer(shares: &[Share]) -> Vec<(OfferId, Money)> {
 /// Adds what an offer had given, in the version that it was used in.
 fn add(record: &UseRecord, given: &mut Given, offer: &OfferId, amount: Money) {
     let version = record.taken.iter().find(|taken| taken.offer == *offer).map_or(0, |taken| taken.version);
-    match given.iter_mut().find(|own| own.offer == *offer) {
+    add_of(given, (offer, version), amount);
+}
+
+/// Adds what that version of an offer had given.
+fn add_of(given: &mut Given, (offer, version): (&OfferId, u32), amount: Money) {
+    match given.iter_mut().find(|own| own.offer == *offer && own.version == version) {
         Some(own) => own.amount.0 = own.amount.0.saturating_add(amount.0),
         None => given.push(OfferGiven { offer: offer.clone(), version, amount }),
     }
@@ -390,12 +407,13 @@ fn add(record: &UseRecord, given: &mut Given, offer: &OfferId, amount: Money) {
 
 /// Whether it is an item or a service, which no line's discount tells of.
 fn is_piece(record: &UseRecord, taken: &OfferTaken) -> bool {
-    let told = record
+    // Of one offer several may be told, of which some did not apply.
+    let mut own = record
         .answer
         .coupons
         .iter()
-        .find(|told| told.offer.as_ref().is_some_and(|(offer, _)| *offer == taken.offer));
-    told.is_some_and(|told| matches!(told.outcome, domain::offer::price::Outcome::Pieces { .. }))
+        .filter(|told| told.offer.as_ref().is_some_and(|(offer, _)| *offer == taken.offer));
+    own.any(|told| matches!(told.outcome, domain::offer::price::Outcome::Pieces { .. }))
 }
 
 /// Until when a grant that has ended is good once more; nothing of what is virtual, and of what has not ended.
