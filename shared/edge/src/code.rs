@@ -156,8 +156,8 @@ codes! {
     OrderRefunded 409 "order_refunded" "refunds have left nothing of the order" No Nothing Data::Plain("`revision`, the number of its newest telling");
     /// nobody is to look at it any more; `state` is its state
     ReferralDecided 409 "referral_decided" "the referral is not one to be looked at" No Nothing Data::Plain("state");
-    /// the redemption was cancelled
-    AlreadyCancelled 409 "already_cancelled" "the redemption was cancelled" No Nothing Data::None;
+    /// the redemption, the use or the grant was cancelled
+    AlreadyCancelled 409 "already_cancelled" "the redemption, the use or the grant was cancelled" No Nothing Data::None;
     /// more is asked back than remains
     OverRefund 409 "over_refund" "more is asked back than remains" No Nothing Data::Plain("`remaining`: an amount, units by line, or points");
     /// the order has been refunded 200 times, or told 200 times

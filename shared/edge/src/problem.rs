@@ -153,7 +153,7 @@ impl Problem {
             Refusal::OrderConflict { revision: None } => Problem::of(Code::OrderConflict),
             Refusal::OrderConflict { revision: Some(revision) } => {
                 let detail = match revision {
-                    0 => "there is no such order to revise: its first telling is revision 1".to_owned(),
+                    0 => "nothing of that order is final that could be revised: its first telling is revision 1, and what is set aside is made final by the same content".to_owned(),
                     last => format!(
                         "the order stands at revision {last}: what it consists of now is told as revision {}, with its member and occurred_at as they were; nothing has changed",
                         last + 1
