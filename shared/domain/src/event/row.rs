@@ -11,7 +11,7 @@ use super::common::{merge_row, referral_row, tier_row};
 use super::of_offers::{issued_row, revoked_row, use_reversed_row, use_row};
 use super::{
     BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order,
-    OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep,
+    OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep, UseStep,
 };
 use crate::{
     brought::Brought,
@@ -85,6 +85,15 @@ impl EntryKind {
     pub fn revoked(&self) -> Option<&GrantRevoked> {
         match self {
             EntryKind::GrantRevoked(revoked) => Some(revoked),
+            _ => None,
+        }
+    }
+
+    /// What it does to a use of offers; `None` of any other entry.
+    pub fn use_step(&self) -> Option<UseStep<'_>> {
+        match self {
+            EntryKind::OfferUsed(used) => Some(UseStep::used(used)),
+            EntryKind::UseReversed(back) => Some(UseStep::reversed(back)),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ use domain::{
         grant::{Grant, HeldBy, State},
         printed::Printed,
     },
+    refusal::Refusal,
     time::{DayNumber, Instant},
 };
 
@@ -27,6 +28,12 @@ use crate::{
         write::{put, unchanged},
     },
 };
+
+/// The most records of grants, codes and accounts that one use takes from; as many may come back at once.
+const TAKEN_MAX: usize = 75;
+
+/// The most accounts that file older days in one commit.
+const FILING_MAX: usize = 8;
 
 /// What a use changes, as it becomes.
 #[derive(Default)]
@@ -251,6 +258,9 @@ impl Offers {
     }
 
     /// All that is written, with the accounts that count it.
+    ///
+    /// # Errors
+    /// [`Refusal::LimitExceeded`]: more than fits one commit. What fitted when it was used fits when it comes back.
     pub(crate) async fn writes(
         &self,
         changes: Changes,
@@ -270,8 +280,15 @@ impl Offers {
         for (offer, used) in changes.used {
             writes.extend(self.accounts.count_printed(&offer, &used).await?);
         }
+        if writes.len() + changes.accounts.len() > TAKEN_MAX {
+            return Err(Refusal::LimitExceeded { what: "offers" }.into());
+        }
+        let mut filing = FILING_MAX;
         for ((offer, place), of_account) in changes.accounts {
             let account = self.accounts.offer_account_at(&offer, place).await?;
+            // Whoever is not filed now is with a later use.
+            let account = if filing > 0 { account } else { account.unfiled() };
+            filing -= usize::from(account.files());
             writes.extend(account.changed(&of_account, now, today));
         }
         Ok(writes)
