@@ -46,7 +46,7 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
     let api = Arc::new(start::assemble(&opened, None, None).await?);
     let unreadable = |error: engine::Error| failed("cannot read the store", &error);
     let bar = progress::bar(0, "auditing");
-    let mut totals = Totals::default();
+    let mut totals = Totals { books: Books::at(api.clock.now()), ..Totals::default() };
     let mut after = None;
     loop {
         let (page, next) = api.engine.records().member_ids(after, PAGE).await.map_err(unreadable)?;
@@ -69,6 +69,9 @@ pub(crate) async fn audit(data: &Data) -> Result<ExitCode, StartError> {
     }
     totals.brands = strays.brands;
     totals.offers = api.engine.programme().audit_offers().await.map_err(unreadable)?;
+    for (offer, differences) in strays.offers {
+        totals.offers.push((format!("offer {offer}"), differences.join("; ")));
+    }
     bar.finish_and_clear();
     Ok(totals.print(&api))
 }

@@ -58,6 +58,7 @@ mod merges_at_once;
 mod merges_generated;
 mod offers;
 mod offers_at_once;
+mod offers_audit;
 mod openapi;
 mod orders;
 mod orders_amount;

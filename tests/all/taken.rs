@@ -221,6 +221,43 @@ async fn days_are_kept_for_ever() {
     assert!(sheets > 1, "older days were filed");
 }
 
+/// An order that uses as many offers as one commit may count, day after day: each is counted, and older days are filed some
+/// at a time. One more is refused.
+#[tokio::test]
+async fn an_order_uses_so_many_offers_and_no_more() {
+    let shop = Shop::usual().await;
+    for number in 0..76 {
+        let price = json!({"how": "auto", "gives": {"discount": {"unit_price": "40.00"}},
+            "items": {"skus": [format!("s{number}")]}});
+        shop.ok("PUT", &format!("/offers/p{number}"), coupon("acme", price)).await;
+    }
+    let order = |id: &str, lines: u32| {
+        let line = |number: u32| {
+            let sku = format!("s{number}");
+            json!({"line_id": number.to_string(), "sku": sku, "quantity": 1, "amount": "50.00"})
+        };
+        json!({"brand": "acme", "order_id": id, "lines": (0..lines).map(line).collect::<Vec<_>>()})
+    };
+    shop.refused("422 limit_exceeded", "POST", "/use", order("A", 76)).await;
+    // One key is one place, so that a place has all of these days.
+    let member = shop.member("m").await;
+    for day in 0..32 {
+        set_day(&shop, day);
+        let mut body = order(&format!("B{day}"), 75);
+        body["member_id"] = json!(member);
+        shop.ok("POST", "/use", body).await;
+    }
+    shop.ok("POST", "/reverse", back("B0")).await;
+    for number in [0, 7, 8, 40, 74] {
+        let offer = format!("p{number}");
+        assert_eq!(taken(&shop, &offer, 0, 31).await, figures(0, 32, 1, "310.00"), "{offer}");
+        assert_eq!(taken(&shop, &offer, 3, 20).await, figures(0, 18, 0, "180.00"), "{offer}");
+    }
+    let records = shop.snapshot().await;
+    let sheets = records.iter().filter(|(key, _)| engine::keys::read_offer_days(key).is_some()).count();
+    assert_eq!(sheets, 75, "every account has filed its older days");
+}
+
 #[tokio::test]
 async fn what_may_be_asked() {
     let shop = Shop::usual().await;

@@ -37,7 +37,7 @@ pub use grants::{GrantIssued, GrantName, GrantRevoked};
 pub use revision::{OrderNow, OrderRevised};
 pub use row::Row;
 pub use told::{EventType, Hearers};
-pub use uses::{OfferGiven, OfferTaken, OfferUsed, UseReversed, UseStep};
+pub use uses::{OfferGiven, OfferTaken, OfferUsed, UseMoves, UseReversed, UseStep};
 
 /// A change of one lot: positive points enter it, negative points leave it.
 #[derive(Clone, PartialEq, Eq, Debug)]

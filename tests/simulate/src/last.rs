@@ -192,6 +192,9 @@ fn findings(engine: &Engine, world: &World) -> Result<Vec<String>, String> {
         }
         let strays = engine.ledger().strays(&books).await.map_err(|error| error.to_string())?;
         wrong.extend(strays.members.into_values().flatten());
+        for (offer, texts) in strays.offers {
+            wrong.extend(texts.into_iter().map(|text| format!("offer {offer}: {text}")));
+        }
         for (brand, texts) in strays.brands {
             let excused = |text: &String| {
                 world.overtaken.as_ref().is_some_and(|days| days.excuses(brand.as_str(), text))

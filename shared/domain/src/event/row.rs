@@ -11,7 +11,7 @@ use super::common::{merge_row, referral_row, tier_row};
 use super::of_offers::{issued_row, revoked_row, use_reversed_row, use_row};
 use super::{
     BadgeStep, Deed, EntryKind, EventType, GrantIssued, GrantRevoked, Granted, MergeStep, Moves, Once, Order,
-    OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep, UseStep,
+    OrderRefunded, OrderRevised, Redemption, Reversed, TierCause, TierStep, UseMoves, UseStep,
 };
 use crate::{
     brought::Brought,
@@ -94,6 +94,15 @@ impl EntryKind {
         match self {
             EntryKind::OfferUsed(used) => Some(UseStep::Used(used)),
             EntryKind::UseReversed(back) => Some(UseStep::Reversed(back)),
+            _ => None,
+        }
+    }
+
+    /// What it takes and gives back of offers; `None` of any other entry.
+    pub fn use_moves(&self) -> Option<UseMoves<'_>> {
+        match self {
+            EntryKind::OfferUsed(used) => Some(UseMoves::used(used)),
+            EntryKind::UseReversed(back) => Some(UseMoves::reversed(back)),
             _ => None,
         }
     }

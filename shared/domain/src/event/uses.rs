@@ -81,6 +81,35 @@ pub struct OfferGiven {
     pub amount: Money,
 }
 
+/// What an entry does to a use of offers.
+#[derive(Clone, Copy, Debug)]
+pub struct UseMoves<'a> {
+    /// Where.
+    pub brand: &'a BrandId,
+    /// The order, or the use without one.
+    pub by: &'a HeldBy,
+    /// The number of the telling, if it is one.
+    pub revision: Option<u32>,
+    /// What the use had of what changes.
+    pub had: &'a [OfferTaken],
+    /// What it has of it then.
+    pub taken: &'a [OfferTaken],
+    /// Whether nothing is left of the use.
+    pub is_whole: bool,
+}
+
+impl<'a> UseMoves<'a> {
+    pub(super) fn used(used: &'a OfferUsed) -> UseMoves<'a> {
+        let OfferUsed { brand, by, revision, had, taken, .. } = used;
+        UseMoves { brand, by, revision: Some(*revision), had, taken, is_whole: false }
+    }
+
+    pub(super) fn reversed(back: &'a UseReversed) -> UseMoves<'a> {
+        let UseReversed { brand, by, restored, is_whole, .. } = back;
+        UseMoves { brand, by, revision: None, had: restored, taken: &[], is_whole: *is_whole }
+    }
+}
+
 /// The order of a use, if it is of one.
 pub(super) fn order_of(by: &HeldBy) -> Option<&OrderId> {
     match by {

@@ -16,6 +16,7 @@ mod charge;
 mod closing;
 mod codes;
 mod moves;
+pub(crate) mod offer_tally;
 pub(crate) mod offers;
 mod printed;
 mod stock;

@@ -192,6 +192,16 @@ impl OfferAccount {
         OfferAccount { key, own, others, sheet: None }.left(offer, now, today)
     }
 
+    /// Whether the next write files older days.
+    pub(crate) fn files(&self) -> bool {
+        self.sheet.is_some()
+    }
+
+    /// The same, whose next write files nothing.
+    pub(crate) fn unfiled(self) -> OfferAccount {
+        OfferAccount { sheet: None, ..self }
+    }
+
     /// The writes of the account after that change. What a hold that has ended took is let go with it.
     pub(crate) fn changed(&self, changes: &[UseChange], now: Instant, today: DayNumber) -> Vec<Write> {
         self.becomes(today, |record| {

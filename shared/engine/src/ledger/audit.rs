@@ -17,6 +17,7 @@ use crate::{
         Ledger,
         act::redemption_id,
         always::{Seen, check},
+        audit_offers::check_grants,
         family::Family,
         orders::Orders,
         parts::paid_part,
@@ -92,6 +93,7 @@ impl Ledger {
         let entries = family.ledger(id);
         let programmes = self.programme.timeline()?;
         let mut finding = fold(&programmes, &loaded.record.member, &family);
+        self.check_uses(id, &family.in_order(), &mut finding.differences).await?;
         let person = self.records.person(id).await?;
         finding.identities = person.map_or(0, |(person, _)| person.identities.len() as u64);
         let mut hash = Sha256::new_with_prefix(encode(&loaded.record));
@@ -172,6 +174,7 @@ fn fold(programmes: &Timeline, stored: &Member, family: &Family) -> Finding {
     }
     compare(stored, &folded, &mut finding.differences);
     check_states(stored.id, &in_order, &mut finding.differences);
+    check_grants(stored.id, &in_order, &mut finding.differences);
     finding
 }
 

@@ -4,10 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::{id::BrandId, member::MemberId};
+use domain::{
+    id::{BrandId, OfferId},
+    member::MemberId,
+    time::Instant,
+};
 
 use crate::{
-    accounts::Moment,
+    accounts::{Moment, offer_tally::OfferTally},
     ledger::{Ledger, audit::Finding},
     store::{
         error::Error,
@@ -24,6 +28,8 @@ const PAGE: usize = 1_000;
 pub struct Books {
     members: HashMap<MemberId, Counts>,
     digest: [u8; 32],
+    /// The moment of the audit, by which is judged what is held; nothing is said of that without.
+    now: Option<Instant>,
 }
 
 /// What does not agree with the books, in words.
@@ -33,6 +39,8 @@ pub struct Strays {
     pub members: BTreeMap<MemberId, Vec<String>>,
     /// By brand: what its account says is left, compared with what it bought, its limits, and the ledger.
     pub brands: BTreeMap<BrandId, Vec<String>>,
+    /// By offer: what its account and its codes count, compared with the ledger and the uses of guests.
+    pub offers: BTreeMap<OfferId, Vec<String>>,
 }
 
 /// Records about one member.
@@ -43,6 +51,11 @@ struct Counts {
 }
 
 impl Books {
+    /// Those of an audit at that moment.
+    pub fn at(now: Instant) -> Books {
+        Books { now: Some(now), ..Books::default() }
+    }
+
     /// Adds what the audit of a member found.
     pub fn note(&mut self, id: MemberId, finding: &Finding) {
         self.members.insert(id, Counts { entries: finding.entries, claims: finding.identities });
@@ -86,13 +99,14 @@ impl Books {
 
 impl Ledger {
     /// Walks the whole store and compares the records of each member with what the audits found, and what is
-    /// left on brands' accounts with all entries. Call it while nobody writes.
+    /// left on brands' and offers' accounts with all entries. Call it while nobody writes.
     ///
     /// # Errors
     /// The store failed, or a record is unreadable.
     pub async fn strays(&self, books: &Books) -> Result<Strays, Error> {
         let mut found: HashMap<MemberId, Counts> = HashMap::with_capacity(books.members.len());
         let mut tally = self.accounts.begin_tally().await?;
+        let mut offers = OfferTally::default();
         // Where there is no programme yet there is no entry either.
         let zone = self.programme.timeline_if_any().map(|programmes| programmes.newest().zone);
         // References less the links that stand: there is one of each or none.
@@ -104,11 +118,13 @@ impl Ledger {
             let page = self.records.store.walk(None, from, PAGE).await?;
             for (key, record) in &page.records {
                 tally.note(key, record)?;
+                offers.note(key, record)?;
                 if key.kind().row().is_some_and(|row| row.is_entry(key)) {
                     let entry: EntryRecord = decode(key, &record.value)?;
                     found.entry(entry.member).or_default().entries += 1;
                     let zone = zone.ok_or(Error::NoProgram)?;
                     tally.note_entry(&entry, |at| Moment::of(zone, at));
+                    offers.note_entry(&entry);
                 } else if key.kind() == kind::IDENTITY {
                     let claim: ClaimRecord = decode(key, &record.value)?;
                     found.entry(claim.member).or_default().claims += 1;
@@ -136,7 +152,11 @@ impl Ledger {
                     let text = format!("cards: {more:+} beside the member's own");
                     members.entry(id).or_default().push(text);
                 }
-                return Ok(Strays { members, brands: tally.differences() });
+                let of_offers = offers.differences(books.now.zip(zone));
+                for (id, differences) in of_offers.members {
+                    members.entry(id).or_default().extend(differences);
+                }
+                return Ok(Strays { members, brands: tally.differences(), offers: of_offers.offers });
             }
         }
     }

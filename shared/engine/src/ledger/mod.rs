@@ -4,6 +4,7 @@ pub(crate) mod act;
 mod always;
 pub(crate) mod asking;
 pub(crate) mod audit;
+mod audit_offers;
 pub(crate) mod books;
 mod bringing;
 pub(crate) mod execute;

@@ -11,6 +11,7 @@ use domain::{
         grant::{Grant, HeldBy, State},
         printed::Printed,
     },
+    refusal::Refusal,
     time::{DayNumber, Instant},
 };
 
@@ -31,6 +32,12 @@ use crate::{
         write::{put, unchanged},
     },
 };
+
+/// The most records of grants, codes and accounts that one use takes from; as many may come back at once.
+const TAKEN_MAX: usize = 75;
+
+/// The most accounts that file older days in one commit.
+const FILING_MAX: usize = 8;
 
 /// What a use changes, as it becomes.
 #[derive(Default)]
@@ -301,7 +308,8 @@ impl Offers {
     /// All that is written, with the accounts that count it: these too as they were judged by.
     ///
     /// # Errors
-    /// The same.
+    /// [`StoreError::LostRace`](crate::store::StoreError::LostRace) if somebody has changed one since;
+    /// [`Refusal::LimitExceeded`]: more than fits one commit. What fitted when it was used fits when it comes back.
     pub(crate) async fn writes(
         &self,
         changes: Changes,
@@ -329,12 +337,19 @@ impl Offers {
         for (offer, used) in changes.used {
             writes.extend(self.accounts.count_printed(&offer, &used).await?);
         }
+        if writes.len() + changes.accounts.len() > TAKEN_MAX {
+            return Err(Refusal::LimitExceeded { what: "offers" }.into());
+        }
+        let mut filing = FILING_MAX;
         for ((offer, place), of_account) in changes.accounts {
             let account = self.accounts.offer_account_at(&offer, place).await?;
             if let Err(lost) = changes.basis.must_still_be(account.key(), account.version()) {
                 changes.contested.note(&offer);
                 return Err(lost.into());
             }
+            // Whoever is not filed now is with a later use.
+            let account = if filing > 0 { account } else { account.unfiled() };
+            filing -= usize::from(account.files());
             writes.extend(account.changed(&of_account, now, today));
         }
         Ok(writes)

@@ -4,6 +4,7 @@ mod appraisal;
 pub(crate) mod asking;
 mod basis;
 mod changes;
+mod confirming;
 mod coupons;
 mod customer;
 pub(crate) mod draft;

@@ -51,7 +51,8 @@ pub use settlement::{
     settlements_honoured,
 };
 pub use stock::{
-    StockPart, printed, printed_code, printed_used, read_stock, stock, stock_batch, stock_codes,
+    StockPart, printed, printed_code, printed_used, read_printed_code, read_stock, stock, stock_batch,
+    stock_codes,
 };
 
 pub use webhooks::{

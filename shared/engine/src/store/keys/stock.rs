@@ -50,6 +50,14 @@ pub fn printed_code(id: &OfferId, code: Printed) -> Key {
     key(kind::STOCK, &[id.as_bytes(), b"\0\x04", &code.batch.to_be_bytes(), &code.index.to_be_bytes()])
 }
 
+/// The batch and the number within it of a printed code of such a key.
+pub fn read_printed_code(key: &Key) -> Option<(u32, u32)> {
+    let (_, StockPart::PrintedCode) = read_stock(key)? else { return None };
+    let (rest, index) = key.as_bytes().split_last_chunk()?;
+    let (_, batch) = rest.split_last_chunk()?;
+    Some((u32::from_be_bytes(*batch), u32::from_be_bytes(*index)))
+}
+
 /// A part of how often the offer's printed codes were used.
 pub fn printed_used(id: &OfferId, part: u8) -> Key {
     key(kind::STOCK, &[id.as_bytes(), b"\0\x05", &[part]])

@@ -216,6 +216,9 @@ fn codes_of_others_are_their_offers() {
         ] {
             assert_eq!(read_stock(&key), Some((id.clone(), part)), "{key:?}");
         }
+        let code = printed_code(id, Printed { offer: 7, batch: 3, index: 99_999 });
+        assert_eq!(read_printed_code(&code), Some((3, 99_999)));
+        assert_eq!(read_printed_code(&stock_codes(id, 0)), None);
     }
     for other in
         [offer(&ids[0]), Key::new(&b"zb"[..]), Key::new(&b"zbfilm"[..]), Key::new(&b"zbfilm\0\x01a"[..])]
