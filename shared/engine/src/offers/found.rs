@@ -7,8 +7,7 @@ use domain::{
 };
 
 use crate::{
-    UseDone,
-    offers::Offers,
+    offers::{Offers, using::UseDone},
     store::{
         Key,
         error::Error,
