@@ -244,8 +244,7 @@ async fn a_long_siege() {
 /// Each request is right before it is twisted: otherwise it would be refused for something else.
 #[tokio::test]
 async fn untwisted_every_request_gets_what_the_walk_says() {
-    for row in 0..ROUTES.len() {
-        let (_, path, body, _) = ROUTES[row];
+    for (row, (_, path, body, _)) in ROUTES.iter().enumerate() {
         let stage = Stage::with(1, &format!("{path} {body}")).await;
         for cell in stage.cells.iter().filter(|cell| cell.row == row) {
             let mut ask = Ask::of(cell);

@@ -51,6 +51,7 @@ mod tests {
             at: Instant(1_000),
             until: Instant(1_000 + QUOTE_MILLIS),
             programme: 1,
+            member: None,
             draft: [3; 32],
             autos: (0..offers).map(auto).collect(),
             coupons: Vec::new(),
