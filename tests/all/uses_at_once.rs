@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use engine::{memory::MemoryStore, store::Store};
+use domain::offer::grant::HeldBy;
+use engine::{keys, memory::MemoryStore, store::Store};
 use serde_json::{Value, json};
 use store_dynamodb::local::Local;
 use store_redb::{Options, RedbStore};
@@ -30,6 +31,8 @@ enum Asks {
     Two,
     /// One member twice, by way of what it has of the offer, or what it comes to by itself.
     One,
+    /// One member, by way of each of its two records.
+    Merged,
     /// Two guests, with one code that was printed.
     Code,
     /// The same with its word.
@@ -51,6 +54,7 @@ fn scarce() -> Vec<Scarce> {
         row("uses of one member", Asks::One, json!({"uses": {"total": 1}})),
         row("window", Asks::One, json!({"per_member": {"n": 1, "per": "ever"}})),
         row("window of a day", Asks::One, json!({"per_member": {"n": 1, "per": "day"}})),
+        row("window of two records", Asks::Merged, json!({"per_member": {"n": 1, "per": "ever"}})),
         row("printed code", Asks::Code, json!({"how": "code"})),
         row("word", Asks::Word, json!({"how": "code", "word": "HELLO", "uses": {"total": 1}})),
         row("grant", Asks::Grant, json!({"how": "issue"})),
@@ -63,7 +67,7 @@ async fn orders(shop: &Shop, scarce: &Scarce, count: usize) -> Vec<Value> {
     let one = shop.member("one").await;
     let mut says = json!({});
     match scarce.asks {
-        Asks::Two => {}
+        Asks::Two | Asks::Merged => {}
         Asks::One => says = json!({"member_id": one}),
         Asks::Code => {
             let made = json!({"batch_id": "b", "count": 1});
@@ -83,10 +87,14 @@ async fn orders(shop: &Shop, scarce: &Scarce, count: usize) -> Vec<Value> {
         let lines = json!([{"line_id": "1", "quantity": 1, "amount": "5.00"}]);
         let mut order = json!({"brand": "acme", "order_id": format!("O-{number}"), "lines": lines});
         order.as_object_mut().unwrap().extend(says.as_object().unwrap().clone());
-        if matches!(scarce.asks, Asks::Two) {
+        if matches!(scarce.asks, Asks::Two | Asks::Merged) {
             order["member_id"] = json!(shop.member(&format!("m{number}")).await);
         }
         all.push(order);
+    }
+    if let (Asks::Merged, [into, from, ..]) = (scarce.asks, &all[..]) {
+        let [into, from] = [into, from].map(|order| order["member_id"].as_str().unwrap());
+        merge(shop, into, from).await;
     }
     all
 }
@@ -206,6 +214,32 @@ fn what_was_set_aside_is_given_once_whatever_clocks_say() {
             assert_eq!((taken.status, &taken.body["saved"]), (200, &json!("1.00")), "{}", scarce.name);
             let reply = ask(&late, &orders[0], false).await;
             assert_eq!(reply.verdict(), "409 hold_expired", "{}: {}", scarce.name, reply.body);
+        }
+    });
+}
+
+/// What was set aside is made final by two tellings at once: both are told that it is.
+#[test]
+fn who_makes_it_final_twice_at_once_is_told_so() {
+    run(async {
+        for scarce in scarce() {
+            let inner = Arc::new(MemoryStore::new());
+            let other = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+            let between = Arc::new(Between::new(inner));
+            let one = Shop::over(between.clone(), &program(), START).await;
+            let orders = orders(&other, &scarce, 2).await;
+            one.api.refresh().await.unwrap();
+            assert_eq!(ask(&other, &orders[0], true).await.status, 200, "{}", scarce.name);
+            let by = HeldBy::Order("O-0".parse().unwrap());
+            let told = Arc::new(Mutex::new(None));
+            let (heard, order) = (told.clone(), orders[0].clone());
+            between.after_reading(keys::offer_use(&"acme".parse().unwrap(), &by), async move {
+                *heard.lock().unwrap() = Some(ask(&other, &order, false).await);
+            });
+            let outer = ask(&one, &orders[0], false).await;
+            let inner = told.lock().unwrap().take().expect("the use is read");
+            assert_eq!((inner.status, outer.status), (200, 200), "{}: {}", scarce.name, outer.body);
+            assert!(inner.bytes == outer.bytes && outer.replayed(), "{}", scarce.name);
         }
     });
 }

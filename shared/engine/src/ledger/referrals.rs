@@ -171,6 +171,10 @@ impl Ledger {
         edge: &Edge,
     ) -> Result<(Request, Arc<Timeline>, [Loaded; 2]), Error> {
         let reached = self.records.reached(&[edge.friend, edge.referrer]).await?;
+        if reached[0] == reached[1] {
+            // They have become one person meanwhile.
+            return Err(StoreError::LostRace.into());
+        }
         let sides = [self.unmerged(reached[0]).await?, self.unmerged(reached[1]).await?];
         let as_of = |loaded: &Loaded| loaded.record.member.as_of;
         let now = request.now.max(as_of(&sides[0])).max(as_of(&sides[1]));

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The most records of grants, codes and accounts that one use takes from; as many may come back at once.
-const TAKEN_MAX: usize = 75;
+pub(super) const TAKEN_MAX: usize = 75;
 
 /// The most accounts that file older days in one commit.
 const FILING_MAX: usize = 8;
@@ -105,6 +105,11 @@ impl Changes {
     /// That account was judged by.
     pub(crate) fn must_find(&mut self, account: &OfferAccount) {
         self.basis.note(account.key(), account.version());
+    }
+
+    /// The offers whose accounts it changes.
+    pub(crate) fn offers_counted(&self) -> Vec<OfferId> {
+        self.accounts.keys().map(|(offer, _)| offer.clone()).collect()
     }
 
     /// A window that nothing was taken in yet.

@@ -7,6 +7,7 @@ use domain::{id::OfferId, number::Money, offer::printed::Printed, refusal::Refus
 use crate::{
     offers::{
         Offers,
+        basis::Basis,
         changes::{Changes, For, Step},
         held::Took,
         refusing::{NotUsed, must_be_active},
@@ -23,16 +24,28 @@ impl Offers {
     /// Makes final what was set aside, at its prices.
     pub(super) async fn confirm(
         &self,
-        mut attempt: Attempt<'_>,
+        attempt: Attempt<'_>,
         tell: &impl Fn(&UseDone) -> Kept,
     ) -> Result<Outcomes, Error> {
-        let Some((held, version)) = attempt.known.take() else { return Err(Refusal::UseNotFound.into()) };
+        let done = self.make_final(&attempt, tell).await;
+        if matches!(done, Err(Error::Refused(_)) | Ok(Err(_))) {
+            self.must_be_first(&attempt).await?;
+        }
+        done
+    }
+
+    async fn make_final(
+        &self,
+        attempt: &Attempt<'_>,
+        tell: &impl Fn(&UseDone) -> Kept,
+    ) -> Result<Outcomes, Error> {
+        let Some((held, version)) = attempt.known.clone() else { return Err(Refusal::UseNotFound.into()) };
         let now = attempt.now();
         if let Some(customer) = &attempt.customer {
             must_be_active(customer)?;
         }
         let shelf = self.programme.offers().await?;
-        let mut changes = Changes::default();
+        let mut changes = Changes::judged_by(&Basis::default(), attempt.contested);
         self.read_taken(&mut changes, &held.taken).await?;
         let revoked: HashSet<_> =
             held.taken.iter().filter_map(|taken| taken.grant).filter(|id| changes.is_revoked(*id)).collect();
@@ -60,7 +73,7 @@ impl Offers {
         let grants = member.map(|member| changes.grants_then(&shelf, member, &held.taken, now));
         let grants = grants.unwrap_or_default();
         let record = UseRecord { state: UseState::Used, bounded: Vec::new(), grants, ..held };
-        self.write_use(&attempt, (record, Some(version)), changes, None, tell).await
+        self.write_use(attempt, (record, Some(version)), changes, None, tell).await
     }
 
     /// The offers whose printed codes it has set aside and that were taken back since.
@@ -91,7 +104,7 @@ impl Offers {
         }
         let shelf = self.programme.offers().await?;
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
-        for (offer, took) in by_account(held) {
+        for (offer, took) in by_account(held).into_iter().filter(|(offer, _)| held.bounded.contains(offer)) {
             let Some(newest) = shelf.offer(offer).filter(|newest| is_bounded(newest)) else { continue };
             let account = self.accounts.whole_offer_account(offer).await?;
             changes.must_find(&account);

@@ -1,11 +1,13 @@
 //! Offers are used 核销 (rewards.md, 5): what an order was priced at is taken in one commit, or set aside for it first.
 
+use std::collections::HashSet;
+
 use domain::{
     condition::Wants,
     decide::{Command, Context},
     event::{EventType, OfferTaken, OfferUsed},
     id::MemberId,
-    offer::{grant::HeldBy, openings::OwnDays, price::Answer},
+    offer::{grant::HeldBy, openings::OwnDays, price::Answer, printed::Printed},
     programme::Programme,
     refusal::Refusal,
     time::Instant,
@@ -22,7 +24,7 @@ use crate::{
         Offers,
         asking::UseAsk,
         basis::Contested,
-        changes::{Changes, For, Step},
+        changes::{Changes, For, Step, TAKEN_MAX},
         customer::Customer,
         held::{Holdings, Took},
         noted::noted,
@@ -33,9 +35,10 @@ use crate::{
     },
     programme::shelf::Shelf,
     store::{
-        Key, StoreError, Version, WRITES_MAX, Write,
+        Expect, Key, StoreError, Version, WRITES_MAX, Write,
         error::{Error, until_settled},
         keys,
+        reading::Loaded,
         records::{Answer as Kept, EntryRecord, Remembered, UseRecord, UseState},
         turns::{Turn, Turns},
         write::{put, unchanged},
@@ -58,7 +61,7 @@ pub(super) type Outcomes = Result<Told, NotUsed>;
 pub(super) struct Attempt<'a> {
     pub(super) request: &'a Request,
     pub(super) ask: &'a UseAsk,
-    key: Key,
+    pub(super) key: Key,
     pub(super) content: [u8; 32],
     pub(super) via: Option<MemberId>,
     pub(super) customer: Option<Customer>,
@@ -220,6 +223,7 @@ impl Offers {
         let (taken, windows) = takes(&priced, &scene, attempt.via, &days);
         let today = programme.zone.day(now).number();
         let until = ask.hold.then(|| hold_until(programme, &priced, now));
+        must_be_few(&taken)?;
         let mut changes = Changes::judged_by(&holdings.basis, attempt.contested);
         let old = attempt.known.take();
         if let Some((old, _)) = &old {
@@ -300,7 +304,11 @@ impl Offers {
         let (request, now) = (attempt.request, attempt.now());
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
         record.recorded = today;
+        let counted = changes.offers_counted();
         let mut writes = self.writes(changes, now, today).await?;
+        if let (Some(customer), UseState::Held { .. }) = (&attempt.customer, record.state) {
+            writes.extend(one_of_several(customer));
+        }
         let mut entry = None;
         if let (Some(customer), UseState::Used) = (&attempt.customer, record.state) {
             let used = OfferUsed {
@@ -334,7 +342,11 @@ impl Offers {
             self.must_fit(request, attempt.customer.as_ref(), writes.len()).await?;
             request.note(&mut writes);
             writes.extend(remember(request, Remembered::Whole(answer.clone())));
-            self.programme.commit_timely(request, writes).await?;
+            let done = self.programme.commit_timely(request, writes).await;
+            if let Err(Error::Store(StoreError::LostRace)) = &done {
+                counted.iter().for_each(|offer| attempt.contested.note(offer));
+            }
+            done?;
         }
         Ok(Ok(Told { answer, replayed: false }))
     }
@@ -444,5 +456,24 @@ impl Offers {
             self.learn(customer, Wants::PERSON).await?;
         }
         Ok(customer.own_days(programme.zone))
+    }
+}
+
+/// What orders of one member set aside by way of several of its records, which each have places of their own for it, is set
+/// aside in turn: the member's record is written as it was read. Whoever has absorbed nobody has one place alone.
+fn one_of_several(customer: &Customer) -> Option<Write> {
+    let Loaded { record, version } = &customer.loaded;
+    let member = &record.member;
+    (!member.absorbed.is_empty()).then(|| put(keys::member(member.id), Expect::Version(*version), record))
+}
+
+/// What is set aside can be taken in one commit: each grant, window and code, and the account of each offer.
+fn must_be_few(taken: &[OfferTaken]) -> Result<(), Refusal> {
+    let grants: HashSet<_> = taken.iter().filter_map(|taken| taken.grant).collect();
+    let codes = grants.iter().filter(|id| Printed::of_id(**id).is_some()).count();
+    let accounts: HashSet<_> = taken.iter().map(|taken| &taken.offer).collect();
+    match grants.len() + codes + accounts.len() <= TAKEN_MAX {
+        true => Ok(()),
+        false => Err(Refusal::LimitExceeded { what: "offers" }),
     }
 }
