@@ -34,9 +34,9 @@ pub static ORDERS: Function = Function {
 async fn find(api: &Api, call: &Call, body: FindOrder) -> Result<Answer, Problem> {
     api.may_act_for(call, &body.brand)?;
 
-    let found = api.engine.ledger().order(&body.brand, &body.order_id).await?;
-
+    // The order last: its answer is as it stood when its last record was read.
     let used = api.engine.offers().use_of_order(&body.brand, &body.order_id, call.request.now).await?;
+    let found = api.engine.ledger().order(&body.brand, &body.order_id).await?;
 
     let programmes = api.engine.programme().timeline()?;
     let show = Show { programme: programmes.newest(), secrets: &api.secrets };

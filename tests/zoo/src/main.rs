@@ -3,6 +3,7 @@
 //! ```text
 //! zoo                  every bug, and none at all, of which nothing may be found
 //! zoo NAME...          these
+//! zoo --share 0/3      every third bug from the first one on, and none at all
 //! zoo --table          the table of docs/SIMULATOR.md
 //! ```
 
@@ -31,6 +32,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             return Ok(ExitCode::SUCCESS);
         }
         [] => every(),
+        ["--share", share] => {
+            let (place, of) =
+                shared(share).ok_or_else(|| format!("{share}: a share is 0/3, 1/3 or 2/3, or of more"))?;
+            bugs.iter().map(|bug| bug.name).skip(place).step_by(of).chain([NONE]).collect()
+        }
         names => names.to_vec(),
     };
     let numbers = names.iter().map(|name| match bugs.iter().position(|bug| bug.name == *name) {
@@ -40,6 +46,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     });
     let numbers: Vec<(&str, usize)> = numbers.collect::<Result<_, _>>()?;
     Ok(tried(&built(&bugs)?, numbers))
+}
+
+/// The share that such a text says: the place of its first bug, and how many shares there are.
+fn shared(text: &str) -> Option<(usize, usize)> {
+    let (place, of) = text.split_once('/')?;
+    let (place, of): (usize, usize) = (place.parse().ok()?, of.parse().ok()?);
+    (place < of).then_some((place, of))
 }
 
 /// Builds the bug hunter in a copy that has all of the bugs.

@@ -153,8 +153,11 @@ impl Asked for AddIdentity {
             return Ok(Next::Nothing);
         }
         let body = read(got)?;
-        let (id, own) = (&world.ids[shown.id], value(self.number));
-        let right = body["member"]["id"] == **id && body["identity"]["value"] == *own;
+        let own = value(self.number);
+        // What an earlier attempt of it was answered is of whom the record led to then: it may have been joined since.
+        let of = world.ids.iter().position(|id| body["member"]["id"] == **id);
+        let is_of = |of: usize| of == shown.id || (may_be_done(got) && world.model.reach(of) == shown.id);
+        let right = of.is_some_and(is_of) && body["identity"]["value"] == *own;
         match got.status {
             201 | 200 if !right => Err(format!("{body}: not what was added")),
             201 | 200 if closed && !may_be_done(got) => Err(format!("{body}: of one who has left")),
