@@ -263,10 +263,16 @@ impl World {
         client.op.asked().about(self).map(|member| self.model.reach(member))
     }
 
+    /// Whether an attempt reads what others than the member that it is about do: anybody pays for an order.
+    fn is_of_several(&mut self, index: usize) -> bool {
+        let place = self.attempt_at(index).client;
+        self.clients[place].as_ref().is_some_and(|client| client.op.asked().is_of_several())
+    }
+
     /// Notes the state for all requests about a member that is about to change.
     fn note_earlier(&mut self, but: usize, member: usize) {
         for other in self.others(but) {
-            let new = self.about(other).is_none();
+            let new = self.about(other).is_none() || self.is_of_several(other);
             if new || self.about(other) == Some(member) {
                 let place = self.attempt_at(other).client;
                 let (nows, known) =

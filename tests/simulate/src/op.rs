@@ -123,6 +123,11 @@ pub(crate) trait Asked {
     /// Method, path with its query, and body.
     fn request(&self, names: &Names<'_>) -> Sent;
 
+    /// Whether what it reads is also changed by what others do than the member that it is about.
+    fn is_of_several(&self) -> bool {
+        false
+    }
+
     /// The member that it is about, as far as is known.
     fn about(&self, _: &World) -> Option<usize> {
         None

@@ -36,6 +36,10 @@ impl Asked for FindOrder {
         world.model.owner(&self.order)
     }
 
+    fn is_of_several(&self) -> bool {
+        true
+    }
+
     fn view(&self, world: &World, _: i64, _: usize) -> View {
         View::Order(world.model.order(&self.order))
     }
