@@ -236,7 +236,14 @@ pub const DEPLOYED: &[Deployed] = &[
         functions: &[&settle::FUNCTION, &settle::SETTLEMENTS],
         does: "Closes months and shows what they came to.",
         // It first settles the members due by the month's end.
-        uses: &[(Ledger, Changes), (Ledger, Walks), (Partners, Changes), (Accounts, Adds), (Access, Changes)],
+        uses: &[
+            (Ledger, Changes),
+            (Ledger, Walks),
+            (Offers, Walks),
+            (Partners, Changes),
+            (Accounts, Adds),
+            (Access, Changes),
+        ],
         limits: RUN,
         run: Some(Run {
             schedules: &[Schedule {

@@ -3,6 +3,7 @@
 use domain::{
     id::BrandId,
     number::Currency,
+    offer::Funder,
     settlement::{Line, LineKind, SignedMoney},
     time::{Month, Zone},
 };
@@ -13,7 +14,7 @@ use crate::csv::Table;
 
 word_of! {
     /// What a line of a statement is about.
-    pub(crate) struct LineWord: &["issued", "honoured", "expired", "block_bought"];
+    pub(crate) struct LineWord: &["issued", "honoured", "expired", "block_bought", "offers"];
 }
 
 answer! {
@@ -23,9 +24,13 @@ answer! {
         line: LineWord<&'a str>,
         /// honoured: whose points they were
         issuer: OrNull<Id<&'a BrandId>>,
-        /// below 0 where more was taken back; block_bought: null
+        /// offers: the brand that bears it; null of other lines, and where the programme does
+        funder: OrNull<Id<&'a BrandId>>,
+        /// offers: the brand where they were used; null of other lines
+        using_brand: OrNull<Id<&'a BrandId>>,
+        /// below 0 where more was taken back; block_bought, offers: null
         points: OrNull<i64>,
-        /// points × price, before it is rounded
+        /// points × price, or what offers gave × the share, before it is rounded
         exact: Decimal,
         /// rounded once, half to even, to the currency's minor unit
         amount: Decimal,
@@ -67,6 +72,8 @@ answer! {
         currency: Text<3, &'a str>,
         /// when it was closed
         closed_at: At<&'a str>,
+        /// whether it has what offers gave: false of months that were closed before that was settled
+        offers: bool,
         /// by brand
         accounts: List<StatementAccount<'a>, 0, 200>,
         /// the other side
@@ -164,6 +171,7 @@ impl PaidAccount<'_> {
 pub(crate) struct Statement {
     month: Month,
     closed_at: String,
+    offers: bool,
     currency: Currency,
     zone: Zone,
     accounts: Vec<BrandAccount>,
@@ -186,7 +194,8 @@ impl Statement {
             State::Closing => String::new(), // nothing is shown of it
         };
         let programme = if own { SignedMoney(-owed) } else { settlement.programme };
-        Statement { month: settlement.month, closed_at, currency, zone, accounts, programme, more }
+        let (month, offers) = (settlement.month, settlement.offers);
+        Statement { month, closed_at, offers, currency, zone, accounts, programme, more }
     }
 
     pub(crate) fn shown(&self) -> Result<ShownStatement<'_>, Problem> {
@@ -196,6 +205,7 @@ impl Statement {
             month: MonthText(self.month.show()),
             currency: Text(code.map_err(|_| Problem::broken("a currency's code is no text"))?),
             closed_at: At(&self.closed_at),
+            offers: self.offers,
             accounts: self.accounts.iter().map(|account| self.account(account)).collect(),
             programme: ProgrammeSide { balance: Decimal(self.programme.show(self.currency)) },
             next_cursor: OrNull(next),
@@ -206,18 +216,21 @@ impl Statement {
         StatementAccount {
             brand: Id(&own.account.brand),
             name: Text(&own.name),
-            lines: own.account.lines.iter().map(|line| self.line(line)).collect(),
+            lines: own.account.lines.iter().map(|line| self.line(&own.account.brand, line)).collect(),
             balance: Decimal(own.account.balance().show(self.currency)),
             paid_at: OrNull(own.paid_at.map(|at| At(self.zone.show(at)))),
         }
     }
 
-    fn line<'a>(&self, line: &'a Line) -> StatementLine<'a> {
+    fn line<'a>(&self, brand: &'a BrandId, line: &'a Line) -> StatementLine<'a> {
+        let (funder, using) = pair(brand, line);
         StatementLine {
             line: LineWord(line.kind.word()),
             issuer: OrNull(issuer(line).map(Id)),
+            funder: OrNull(funder.map(Id)),
+            using_brand: OrNull(using.map(Id)),
             points: OrNull(points(line)),
-            exact: Decimal(line.exact()),
+            exact: Decimal(line.exact(self.currency)),
             amount: Decimal(line.amount.show(self.currency)),
             account: Decimal(line.due().show(self.currency)),
         }
@@ -226,7 +239,19 @@ impl Statement {
     /// The same as a table: a row for each line and, at the end, one for the programme's side, so that the
     /// last column adds up to zero.
     pub(crate) fn table(&self) -> String {
-        let names = ["month", "brand", "name", "line", "issuer", "points", "exact", "amount", "account"];
+        let names = [
+            "month",
+            "brand",
+            "name",
+            "line",
+            "issuer",
+            "funder",
+            "using_brand",
+            "points",
+            "exact",
+            "amount",
+            "account",
+        ];
         let mut table = Table::new(&names);
         let month = self.month.show();
         for own in &self.accounts {
@@ -235,16 +260,19 @@ impl Statement {
                 table.text(own.account.brand.as_str());
                 table.text(&own.name);
                 table.text(line.kind.word());
-                table.text(issuer(line).map_or("", BrandId::as_str));
+                let (funder, using) = pair(&own.account.brand, line);
+                for named in [issuer(line), funder, using] {
+                    table.text(named.map_or("", BrandId::as_str));
+                }
                 table.figure(&points(line).map_or(String::new(), |points| points.to_string()));
-                table.figure(&line.exact());
+                table.figure(&line.exact(self.currency));
                 table.figure(&line.amount.show(self.currency));
                 table.figure(&line.due().show(self.currency));
                 table.end_row();
             }
         }
         if !self.more {
-            for text in [month.as_str(), "", "", "programme", ""] {
+            for text in [month.as_str(), "", "", "programme", "", "", ""] {
                 table.text(text);
             }
             for figure in ["", "", "", &self.programme.show(self.currency)] {
@@ -263,14 +291,21 @@ fn issuer(line: &Line) -> Option<&BrandId> {
     }
 }
 
-/// A line's points; a block's are not shown here: its price is what counts.
-fn points(line: &Line) -> Option<i64> {
-    match line.kind {
-        LineKind::BlockBought => None,
-        // The close ensures that it is a figure.
-        _ => {
-            let points = i64::try_from(line.sum.points);
-            Some(points.unwrap_or_else(|_| panic!("{} points are beyond every figure", line.sum.points)))
-        }
+/// Who bears what offers gave, if a brand does, and where they were used; nothing of any other line.
+fn pair<'a>(brand: &'a BrandId, line: &'a Line) -> (Option<&'a BrandId>, Option<&'a BrandId>) {
+    match &line.kind {
+        LineKind::OffersOwn => (Some(brand), Some(brand)),
+        LineKind::OffersUsed(Funder::Brand(funder)) => (Some(funder), Some(brand)),
+        LineKind::OffersUsed(Funder::Programme) => (None, Some(brand)),
+        LineKind::OffersBorne(using) => (Some(brand), Some(using)),
+        LineKind::Issued | LineKind::Honoured(_) | LineKind::Expired | LineKind::BlockBought => (None, None),
     }
+}
+
+/// A line's points; none of what is about money alone.
+fn points(line: &Line) -> Option<i64> {
+    // The close ensures that it is a figure.
+    let figure =
+        |points| i64::try_from(points).unwrap_or_else(|_| panic!("{points} are beyond every figure"));
+    line.points().map(figure)
 }

@@ -83,6 +83,16 @@ pub struct Offer {
     pub suspended: bool,
 }
 
+impl Offer {
+    /// What it makes a unit cost, if it does that.
+    pub fn unit_price(&self) -> Option<Money> {
+        match &self.gives {
+            Gives::Discount(Discount::UnitPrice(price)) => Some(*price),
+            _ => None,
+        }
+    }
+}
+
 /// What an offer gives.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Gives {
@@ -387,7 +397,7 @@ pub enum Restore {
 }
 
 /// Who bears what an offer gives.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Funder {
     /// A brand.
     Brand(BrandId),

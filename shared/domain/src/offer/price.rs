@@ -41,6 +41,7 @@ use crate::{
 pub use answer::{Answer, By, Delivery, Line, Outcome, Priced, Reason, Share, Told, UnitsAt, UsablePoints};
 pub use judge::{concerns, falls_short};
 pub use named::stands_for;
+pub use units::savings;
 
 /// Most coupons of discounts among which the best are chosen.
 pub const CHOICES_MAX: usize = 12;

@@ -5,9 +5,12 @@
 //! facts of a month -> Tally -> accounts, one for each brand, with the programme on the other side
 //! ```
 //!
+//! Uses of offers move no points: what these give is counted beside, by [`Tally::give`].
+//!
 //! A [`Tally`] is a sum: it is the same in whatever order its facts come, and into however many parts they
 //! are split. Nothing is rounded before a line of the statement.
 
+mod offers;
 mod statement;
 mod tally;
 
@@ -17,7 +20,8 @@ use crate::{
 };
 
 pub use crate::{event::Reversed, number::SignedMoney};
-pub use statement::{Account, Line, LineKind, round_half_even};
+pub use offers::{Given, OfferMove, Unfunded, moved, moves};
+pub use statement::{Account, Exact, Line, LineKind, round_half_even};
 pub use tally::{Sum, Tally, Unpriced};
 
 /// A ledger entry as a settlement sees it.

@@ -2,10 +2,11 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use super::{Sum, Tally};
+use super::{Given, Sum, Tally};
 use crate::{
     id::BrandId,
     number::{Currency, SignedMoney},
+    offer::Funder,
 };
 
 /// What a line is about.
@@ -19,6 +20,12 @@ pub enum LineKind {
     Expired,
     /// Blocks of points the brand bought: it owes the programme.
     BlockBought,
+    /// What offers gave at the brand that it bears itself: shown, and not settled.
+    OffersOwn,
+    /// What offers gave at the brand that another bears: the brand is owed it.
+    OffersUsed(Funder),
+    /// What offers gave at that brand which this one bears: it owes it.
+    OffersBorne(BrandId),
 }
 
 impl LineKind {
@@ -29,7 +36,23 @@ impl LineKind {
             LineKind::Honoured(_) => "honoured",
             LineKind::Expired => "expired",
             LineKind::BlockBought => "block_bought",
+            LineKind::OffersOwn | LineKind::OffersUsed(_) | LineKind::OffersBorne(_) => "offers",
         }
+    }
+}
+
+/// What a line adds up to, before it is rounded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exact {
+    /// Points and their value.
+    Points(Sum),
+    /// What offers gave. Both accounts of a pair have the same.
+    Given(Given),
+}
+
+impl Exact {
+    fn is_nothing(self) -> bool {
+        self == Exact::Points(Sum::default()) || self == Exact::Given(Given::default())
     }
 }
 
@@ -38,30 +61,47 @@ impl LineKind {
 pub struct Line {
     /// What it is about.
     pub kind: LineKind,
-    /// Points and their exact value.
-    pub sum: Sum,
-    /// Their value, rounded once, half to even.
+    /// What it adds up to.
+    pub exact: Exact,
+    /// Its value, rounded once, half to even.
     pub amount: SignedMoney,
 }
 
 impl Line {
-    fn new(kind: LineKind, sum: Sum, currency: Currency) -> Line {
-        let divisor = 10i128.pow(6 - currency.digits); // at most 4
-        Line { kind, sum, amount: SignedMoney(round_half_even(sum.millionths, divisor)) }
+    fn new(kind: LineKind, exact: Exact, currency: Currency) -> Line {
+        let amount = match exact {
+            Exact::Points(sum) => round_half_even(sum.millionths, 10i128.pow(6 - currency.digits)), // at most 4
+            Exact::Given(given) => round_half_even(given.millionths, 1_000_000),
+        };
+        Line { kind, exact, amount: SignedMoney(amount) }
     }
 
     /// The line's part of its brand's balance: what the programme owes it; below zero, what it owes.
     pub fn due(&self) -> SignedMoney {
         match self.kind {
-            LineKind::Issued | LineKind::BlockBought => SignedMoney(-self.amount.0),
-            LineKind::Honoured(_) => self.amount,
-            LineKind::Expired => SignedMoney(0),
+            LineKind::Issued | LineKind::BlockBought | LineKind::OffersBorne(_) => {
+                SignedMoney(-self.amount.0)
+            }
+            LineKind::Honoured(_) | LineKind::OffersUsed(_) => self.amount,
+            LineKind::Expired | LineKind::OffersOwn => SignedMoney(0),
         }
     }
 
-    /// Its value before rounding, in units of the currency, with six digits after the point.
-    pub fn exact(&self) -> String {
-        decimal(self.sum.millionths, 6)
+    /// Its points; none of what is about money alone.
+    pub fn points(&self) -> Option<i128> {
+        match (&self.kind, self.exact) {
+            (LineKind::BlockBought, _) | (_, Exact::Given(_)) => None,
+            (_, Exact::Points(sum)) => Some(sum.points),
+        }
+    }
+
+    /// Its value before rounding, in units of the currency: with six digits after the point, and of what offers gave with
+    /// six beyond the minor unit.
+    pub fn exact(&self, currency: Currency) -> String {
+        match self.exact {
+            Exact::Points(sum) => decimal(sum.millionths, 6),
+            Exact::Given(given) => decimal(given.millionths, 6 + currency.digits),
+        }
     }
 }
 
@@ -75,17 +115,21 @@ pub struct Account {
 }
 
 impl Account {
-    /// The brand's account of that tally, which holds all that was counted for the brand.
+    /// The brand's account of that tally, which holds all that was counted for the brand and is shared.
     pub fn of(tally: &Tally, brand: &BrandId, currency: Currency) -> Account {
         // A brand for which nothing was counted has no sum, and its line is left out.
-        let sum = |sums: &BTreeMap<BrandId, Sum>| sums.get(brand).copied().unwrap_or_default();
+        let sum = |sums: &BTreeMap<BrandId, Sum>| Exact::Points(sums.get(brand).copied().unwrap_or_default());
         let mut sums = vec![(LineKind::Issued, sum(&tally.issued))];
         let honoured = tally.honoured.get(brand).into_iter().flatten();
-        sums.extend(honoured.map(|(issuer, sum)| (LineKind::Honoured(issuer.clone()), *sum)));
+        sums.extend(honoured.map(|(issuer, sum)| (LineKind::Honoured(issuer.clone()), Exact::Points(*sum))));
         sums.push((LineKind::Expired, sum(&tally.expired)));
         sums.push((LineKind::BlockBought, sum(&tally.blocks)));
-        let lines = sums.into_iter().filter(|(_, sum)| *sum != Sum::default());
-        let lines = lines.map(|(kind, sum)| Line::new(kind, sum, currency)).collect();
+        let used = tally.offers.get(brand).into_iter().flatten();
+        sums.extend(used.map(|(funder, given)| (offers_used(brand, funder), Exact::Given(*given))));
+        let borne = tally.borne.get(brand).into_iter().flatten();
+        sums.extend(borne.map(|(using, given)| (LineKind::OffersBorne(using.clone()), Exact::Given(*given))));
+        let lines = sums.into_iter().filter(|(_, exact)| !exact.is_nothing());
+        let lines = lines.map(|(kind, exact)| Line::new(kind, exact, currency)).collect();
         Account { brand: brand.clone(), lines }
     }
 
@@ -93,6 +137,14 @@ impl Account {
     /// this, so that all accounts add up to zero.
     pub fn balance(&self) -> SignedMoney {
         SignedMoney(self.lines.iter().map(|line| line.due().0).sum())
+    }
+}
+
+/// What a line is about that says what offers gave at the brand and that one bears.
+fn offers_used(brand: &BrandId, funder: &Funder) -> LineKind {
+    match funder {
+        Funder::Brand(funder) if funder == brand => LineKind::OffersOwn,
+        Funder::Brand(_) | Funder::Programme => LineKind::OffersUsed(funder.clone()),
     }
 }
 
@@ -150,7 +202,8 @@ mod tests {
         // The currency's digits: JPY, a currency with a tenth of a cent, and one with 4 digits.
         for (digits, want) in [(0, 2), (2, 250), (3, 2_500), (4, 25_000)] {
             let currency = Currency::unnamed(digits);
-            let line = Line::new(LineKind::Issued, Sum { points: 1, millionths: 2_500_000 }, currency);
+            let exact = Exact::Points(Sum { points: 1, millionths: 2_500_000 });
+            let line = Line::new(LineKind::Issued, exact, currency);
             assert_eq!(line.amount, SignedMoney(want), "{digits}");
         }
     }
@@ -188,7 +241,7 @@ mod tests {
         let shown: Vec<_> = account
             .lines
             .iter()
-            .map(|line| (line.kind.word(), line.amount.show(cny), line.due().show(cny), line.exact()))
+            .map(|line| (line.kind.word(), line.amount.show(cny), line.due().show(cny), line.exact(cny)))
             .collect();
         let text = |text: &str| text.to_owned();
         let want = [

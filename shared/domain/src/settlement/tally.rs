@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Made;
+use super::{Given, Made};
 use crate::{
     event::{Moves, Share, drawn_last},
     id::BrandId,
     number::{Currency, Money},
+    offer::Funder,
     programme::{Brand, Timeline},
 };
 
@@ -56,6 +57,11 @@ pub struct Tally {
     pub expired: BTreeMap<BrandId, Sum>,
     /// Blocks bought, by brand; these have no points here.
     pub blocks: BTreeMap<BrandId, Sum>,
+    /// What offers gave, by the brand where they were used, then by who bears it.
+    pub offers: BTreeMap<BrandId, BTreeMap<Funder, Given>>,
+    /// The same once more, by the brand that bears it, then by where they were used; without what a brand bears of its
+    /// own. [`Tally::share`] makes it.
+    pub borne: BTreeMap<BrandId, BTreeMap<BrandId, Given>>,
 }
 
 impl Tally {
@@ -149,6 +155,13 @@ impl Tally {
         for (honouring, sums) in &other.honoured {
             add_all(self.honoured.entry(honouring.clone()).or_default(), sums);
         }
+        for (using, sums) in &other.offers {
+            sums.iter()
+                .for_each(|(funder, given)| super::offers::add(&mut self.offers, using, funder, *given));
+        }
+        for (funder, sums) in &other.borne {
+            sums.iter().for_each(|(using, given)| super::offers::add(&mut self.borne, funder, using, *given));
+        }
     }
 
     /// Every brand that anything was counted for, in order.
@@ -156,6 +169,7 @@ impl Tally {
         let maps = [&self.issued, &self.expired, &self.blocks];
         let mut brands: Vec<&BrandId> =
             maps.iter().flat_map(|map| map.keys()).chain(self.honoured.keys()).collect();
+        brands.extend(self.offers.keys().chain(self.borne.keys()));
         brands.sort_unstable();
         brands.dedup();
         brands

@@ -10,6 +10,7 @@ mod customer;
 pub(crate) mod draft;
 pub(crate) mod evaluation;
 mod found;
+mod given;
 pub(crate) mod held;
 mod linked;
 pub(crate) mod listing;

@@ -3,7 +3,7 @@
 
 use domain::{
     decide::Command,
-    event::{EventType, OfferGiven, OfferTaken, UseReversed},
+    event::{EventType, OfferTaken, UseReversed},
     id::{BrandId, OfferId, OrderLineId, RefundId},
     number::{Money, Quantity},
     offer::{
@@ -25,6 +25,7 @@ use crate::{
         Offers,
         changes::{Changes, For, Step},
         customer::Customer,
+        given::{self, Figures, Given},
         noted::noted,
         taking::is_bounded,
     },
@@ -37,9 +38,6 @@ use crate::{
         write::{delete_read, put},
     },
 };
-
-/// Sums by offer and version.
-pub(super) type Given = Vec<OfferGiven>;
 
 /// A use that comes back, as a caller asks for it.
 #[derive(Clone, Debug)]
@@ -223,15 +221,13 @@ impl Offers {
         let programmes = self.programme.timeline()?;
         let programme = programmes.at(now);
         let today = programme.zone.day(now).number();
-        let (lines, mut given) = lines_back(&mut record, ask)?;
+        let figures = self.figures(&record).await?;
+        let (lines, mut given) = lines_back(&mut record, ask, &figures)?;
         let is_whole = record.gone.iter().zip(&record.lines).all(|(gone, (_, all))| gone == all);
         let delivery = record.answer.delivery.as_ref().filter(|_| is_whole).map(|delivery| {
             let discounts = by_offer(&delivery.discounts);
             (delivery.net, discounts)
         });
-        for (offer, amount) in delivery.iter().flat_map(|(_, discounts)| discounts) {
-            add(&record, &mut given, offer, *amount);
-        }
         let mut changes = Changes::default();
         let (mut restored, mut grants) = (Vec::new(), Vec::new());
         if is_whole {
@@ -245,9 +241,8 @@ impl Offers {
             let shelf = self.programme.offers().await?;
             grants = customer
                 .map_or(Vec::new(), |customer| changes.grants_then(&shelf, &customer.member, &restored, now));
-            for taken in record.taken.iter().filter(|taken| is_piece(&record, taken)) {
-                add_of(&mut given, (&taken.offer, taken.version), taken.amount);
-            }
+            let rest = given::of_delivery(&record).into_iter().chain(given::of_pieces(&record));
+            rest.for_each(|own| given::add(&mut given, own));
             record.has.retain(|own| !restored.contains(own));
             record.state = UseState::Returned;
         }
@@ -298,6 +293,19 @@ impl Offers {
         Ok(shelf.offer(&taken.offer).is_some_and(|offer| is_bounded(offer)))
     }
 
+    /// What offers had given by a use, as far as it has not come back.
+    pub(super) async fn still_given(&self, record: &UseRecord) -> Result<Given, Error> {
+        if record.state == UseState::Returned {
+            return Ok(Given::new());
+        }
+        let (brand, by) = (record.brand.clone(), record.by.clone());
+        let all = ReturnAsk { brand, by, lines: None, refund_id: None };
+        let (_, mut given) = lines_back(&mut record.clone(), &all, &self.figures(record).await?)?;
+        let rest = given::of_delivery(record).into_iter().chain(given::of_pieces(record));
+        rest.for_each(|own| given::add(&mut given, own));
+        Ok(given)
+    }
+
     /// What of that comes back once it is no longer needed.
     pub(super) async fn restoring(&self, taken: &[OfferTaken]) -> Result<Vec<OfferTaken>, Error> {
         let places: Vec<_> = taken.iter().map(|taken| (taken.offer.clone(), taken.version)).collect();
@@ -310,26 +318,13 @@ impl Offers {
     }
 }
 
-/// What offers had given by a use, as far as it has not come back.
-pub(super) fn still_given(record: &UseRecord) -> Result<Given, Refusal> {
-    if record.state == UseState::Returned {
-        return Ok(Given::new());
-    }
-    let (brand, by) = (record.brand.clone(), record.by.clone());
-    let all = ReturnAsk { brand, by, lines: None, refund_id: None };
-    let (_, mut given) = lines_back(&mut record.clone(), &all)?;
-    let delivery = record.answer.delivery.iter().flat_map(|delivery| by_offer(&delivery.discounts));
-    for (offer, amount) in delivery {
-        add(record, &mut given, &offer, amount);
-    }
-    for taken in record.taken.iter().filter(|taken| is_piece(record, taken)) {
-        add_of(&mut given, (&taken.offer, taken.version), taken.amount);
-    }
-    Ok(given)
-}
-
-/// What of which lines comes back; the record then says that it has. And what had been given for it, by offer.
-fn lines_back(record: &mut UseRecord, ask: &ReturnAsk) -> Result<(Vec<LineBack>, Given), Refusal> {
+/// What of which lines comes back; the record then says that it has. And what had been given for it, by offer, of what the
+/// lines were given.
+fn lines_back(
+    record: &mut UseRecord,
+    ask: &ReturnAsk,
+    figures: &Figures,
+) -> Result<(Vec<LineBack>, Given), Refusal> {
     let left = |record: &UseRecord, place: usize| {
         Quantity(record.lines[place].1.0.saturating_sub(record.gone[place].0))
     };
@@ -359,9 +354,7 @@ fn lines_back(record: &mut UseRecord, ask: &ReturnAsk) -> Result<(Vec<LineBack>,
         let Some(Line::Priced(priced)) = record.answer.lines.get(place) else { continue };
         let back = line_back(priced, frozen, quantity);
         record.gone[place] = Quantity(record.gone[place].0.saturating_add(quantity.0));
-        for (offer, amount) in &back.discounts {
-            add(record, &mut given, offer, *amount);
-        }
+        figures.back(place, frozen, quantity).into_iter().for_each(|own| given::add(&mut given, own));
         lines.push(back);
     }
     Ok((lines, given))
@@ -389,31 +382,6 @@ fn by_offer(shares: &[Share]) -> Vec<(OfferId, Money)> {
         }
     }
     sums
-}
-
-/// Adds what an offer had given, in the version that it was used in.
-fn add(record: &UseRecord, given: &mut Given, offer: &OfferId, amount: Money) {
-    let version = record.taken.iter().find(|taken| taken.offer == *offer).map_or(0, |taken| taken.version);
-    add_of(given, (offer, version), amount);
-}
-
-/// Adds what that version of an offer had given.
-fn add_of(given: &mut Given, (offer, version): (&OfferId, u32), amount: Money) {
-    match given.iter_mut().find(|own| own.offer == *offer && own.version == version) {
-        Some(own) => own.amount.0 = own.amount.0.saturating_add(amount.0),
-        None => given.push(OfferGiven { offer: offer.clone(), version, amount }),
-    }
-}
-
-/// Whether it is an item or a service, which no line's discount tells of.
-fn is_piece(record: &UseRecord, taken: &OfferTaken) -> bool {
-    // Of one offer several may be told, of which some did not apply.
-    let mut own = record
-        .answer
-        .coupons
-        .iter()
-        .filter(|told| told.offer.as_ref().is_some_and(|(offer, _)| *offer == taken.offer));
-    own.any(|told| matches!(told.outcome, domain::offer::price::Outcome::Pieces { .. }))
 }
 
 /// Until when a grant that has ended is good once more; nothing of what is virtual, and of what has not ended.

@@ -18,7 +18,7 @@ use crate::{
         basis::Basis,
         changes::{Changes, For, Step},
         refusing::{must_be_active, refused},
-        returning::{good_until, still_given},
+        returning::good_until,
         scene::{PricedOrder, Scene},
         taking::{Takes, takes},
         using::{Attempt, Outcomes, UseDone},
@@ -147,7 +147,7 @@ impl Offers {
         };
         let came_back: Vec<OfferTaken> = moves.back.iter().filter(|own| own.pieces > 0).cloned().collect();
         let (grants, back) = (then(&taken), then(&came_back));
-        let given = still_given(&old)?;
+        let given = self.still_given(&old).await?;
         let (ask, draft) = (attempt.ask, &attempt.ask.draft);
         let record = UseRecord {
             revision: ask.revision,

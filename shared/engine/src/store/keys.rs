@@ -47,8 +47,8 @@ pub use offers::{
 pub use referral::{edge, edges, friend_code, member_code, read_signal, signal, signalled, signals};
 pub use settlement::{
     SettlementPart, read_settlement, read_settlement_part, settlement, settlement_account,
-    settlement_accounts, settlement_honoured, settlement_paid, settlement_sums, settlements,
-    settlements_honoured,
+    settlement_accounts, settlement_honoured, settlement_offers, settlement_paid, settlement_sums,
+    settlements, settlements_honoured, settlements_offers,
 };
 pub use stock::{
     StockPart, printed, printed_code, printed_used, read_printed_code, read_stock, stock, stock_batch,

@@ -101,7 +101,7 @@ impl<'a> Table<'a> {
         };
         let fitting = table.fitting();
         let (units, others): (Vec<_>, Vec<_>) =
-            fitting.into_iter().partition(|(auto, _)| unit_price(table.autos[*auto].offer).is_some());
+            fitting.into_iter().partition(|(auto, _)| table.autos[*auto].offer.unit_price().is_some());
         let mut entries = table.price_units(units);
         let sum: u64 = table.prices.iter().sum();
         table.most = known.rules.offers.max_discount_percent.map(|percent| {
@@ -208,7 +208,7 @@ impl<'a> Table<'a> {
     fn unit_offer(&self, auto: usize, lines: Vec<usize>) -> UnitOffer {
         let judged = self.autos[auto];
         let left = [judged.member.map(|window| window.left), judged.uses].into_iter().flatten().min();
-        let price = unit_price(judged.offer).unwrap_or(0);
+        let price = judged.offer.unit_price().map_or(0, |price| price.0);
         UnitOffer { auto, price, lines, left, budget: judged.budget.map(|budget| budget.0) }
     }
 
@@ -306,12 +306,5 @@ impl<'a> Table<'a> {
         let tested = exact::sum(&entry.scope.matched, &self.prices);
         let below = judge::below_minimum(judged.offer, tested, entry.scope.quantity);
         below.or_else(|| judge::runs_short(judged, (0, 0), self.wanted(entry.step), entry.alone))
-    }
-}
-
-fn unit_price(offer: &Offer) -> Option<u64> {
-    match &offer.gives {
-        Gives::Discount(Discount::UnitPrice(price)) => Some(price.0),
-        _ => None,
     }
 }

@@ -3,8 +3,12 @@
 use std::cmp::Ordering;
 
 use super::{
-    DraftLine,
+    DraftLine, Priced,
     exact::{Part, shares_by},
+};
+use crate::{
+    id::OfferId,
+    number::{Money, Quantity},
 };
 
 /// Units of a line that have one price.
@@ -185,5 +189,87 @@ fn share_saving(line: &DraftLine, priced: &PricedLine, offers: &[&UnitOffer], gi
     for ((place, class), share) in saving.into_iter().zip(shares) {
         given[place].0 += class.count;
         given[place].1 += share;
+    }
+}
+
+/// What each offer of a unit price saved of a line of that quantity, when it was priced so: the same shares. `unit_price`
+/// is what the offer made a unit cost.
+pub fn savings(
+    line: &Priced,
+    quantity: Quantity,
+    unit_price: impl Fn(&OfferId) -> Money,
+) -> Vec<(OfferId, Money)> {
+    let amount = u128::from(line.amount.0);
+    let mut saving: Vec<(&OfferId, u128)> = line
+        .prices
+        .iter()
+        .map(|units| match quantity.pieces() {
+            Some(pieces) => {
+                let weight = u128::from(unit_price(&units.offer).0) * u128::from(pieces);
+                // A unit whose price it made cost more before.
+                (&units.offer, u128::from(units.quantity) * amount.saturating_sub(weight))
+            }
+            None => (&units.offer, 1),
+        })
+        .collect();
+    saving.sort();
+    let weights: Vec<u128> = saving.iter().map(|(_, weight)| *weight).collect();
+    let shares = shares_by(line.amount.0.saturating_sub(line.price.0), &weights);
+    saving.into_iter().zip(shares).map(|((offer, _), share)| (offer.clone(), Money(share))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{id::OrderLineId, offer::price::UnitsAt};
+
+    fn id(place: usize) -> OfferId {
+        OfferId::of_checked(&format!("offer-{place}"))
+    }
+
+    proptest! {
+        /// What a line says afterwards, with the offers' prices, tells the shares that were taken then.
+        #[test]
+        fn a_line_tells_again_what_each_offer_saved(
+            amount in 0..20_000u64,
+            quantity in prop_oneof![(1..9u64).prop_map(|pieces| pieces * 1_000), 1..5_000u64],
+            offers in prop::collection::vec((0..3_000u64, prop::option::of(0..4u64)), 1..5),
+        ) {
+            let line = DraftLine {
+                line_id: OrderLineId::of_checked("1"),
+                sku: None,
+                category: None,
+                quantity: Quantity(quantity),
+                amount: Money(amount),
+            };
+            let unit = |(auto, (price, left)): (usize, &(u64, Option<u64>))| {
+                UnitOffer { auto, price: *price, lines: vec![0], left: *left, budget: None }
+            };
+            let mut rising: Vec<UnitOffer> = offers.iter().enumerate().map(unit).collect();
+            rising.sort_by_key(|offer| offer.price);
+            let allotted = allot(&[line], &[true], &rising.iter().collect::<Vec<_>>());
+            let own = &allotted.lines[0];
+            let prices = own.classes.iter().filter_map(|class| {
+                Some(UnitsAt { offer: id(class.auto?), quantity: class.count })
+            });
+            let priced = Priced {
+                line_id: OrderLineId::of_checked("1"),
+                amount: Money(amount),
+                price: Money(own.price),
+                prices: prices.collect(),
+                discounts: Vec::new(),
+                net: Money(own.price),
+            };
+            let price = |offer: &OfferId| {
+                Money(offers[(0..offers.len()).find(|place| id(*place) == *offer).unwrap()].0)
+            };
+            let told = savings(&priced, Quantity(quantity), price);
+            for (offer, (units, amount)) in rising.iter().zip(&allotted.given) {
+                let own = told.iter().find(|(own, _)| *own == id(offer.auto)).map(|(_, saved)| saved.0);
+                prop_assert_eq!(own, (*units > 0).then_some(*amount));
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use domain::{
     id::BrandId,
     number::Figure,
     refusal::Refusal,
-    settlement::{Account, SignedMoney, Tally},
+    settlement::{Account, Line, SignedMoney, Tally},
     time::Month,
 };
 
@@ -89,7 +89,7 @@ impl Partners {
         let programmes = self.programme.timeline()?;
         let programme = programmes.newest();
         let account = Account::of(tally, brand, programme.currency);
-        if account.lines.iter().any(|line| is_beyond(line.sum.points)) {
+        if account.lines.iter().filter_map(Line::points).any(is_beyond) {
             return Err(Refusal::LimitExceeded { what: "figure" }.into());
         }
         writes.push(delete(keys::settlement_honoured(month, brand)));

@@ -70,7 +70,7 @@ impl Partners {
         let key = keys::settlement(month);
         let Some((record, version)) = self.records.read::<MonthRecord>(&key).await? else {
             let (began_at, programme) = (request.now, SignedMoney(0));
-            let record = MonthRecord { stage: Stage::Settling, began_at, programme };
+            let record = MonthRecord { stage: Stage::Settling, began_at, programme, offers: true };
             self.programme.commit(vec![put(key, Expect::Absent, &record)]).await?;
             return Ok(1);
         };
@@ -81,6 +81,8 @@ impl Partners {
             Stage::Counting { from, walked, next } => {
                 self.count_entries(&run, from, walked, next, closing).await
             }
+            Stage::CountingGuests { from } => self.count_guests(&run, from).await,
+            Stage::Sharing => self.share(&run).await,
             Stage::Booking { after } => self.book(&run, after, closing).await,
             Stage::Closed { at, .. } => {
                 closing.closed_at = Some(at);

@@ -6,14 +6,14 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    settlement::{Made, Reversed, Tally, belongs_to, reversed},
+    settlement::{Made, Reversed, Tally, belongs_to, moved, reversed},
     time::{Instant, Month, Zone},
 };
 
 use crate::{
     partners::{
         Partners,
-        settlement::{run::Run, told::Closing},
+        settlement::{guests::places, run::Run, told::Closing},
     },
     store::{
         Key,
@@ -30,8 +30,9 @@ const ABREAST_MAX: usize = 100;
 /// Entries that one step looks at, at least; it ends with a commit.
 const ENTRIES_MAX: usize = 2_000;
 
-/// Brands that have honoured points in one step: each is a record of its own in the step's commit.
-const HONOURING_MAX: usize = 90;
+/// Brands that have honoured points in one step: each is a record of its own in the step's commit, beside those over which
+/// what offers gave is spread.
+const HONOURING_MAX: usize = 80;
 
 /// Members of one page of the walk.
 const PAGE: usize = 100;
@@ -49,6 +50,8 @@ struct Step {
     month: Month,
     /// An entry recorded before that belongs to an earlier month, and so do all entries before it.
     horizon: Instant,
+    /// Whether what offers gave is counted.
+    offers: bool,
     tally: Tally,
     from: Option<Vec<u8>>,
     walked: bool,
@@ -72,6 +75,7 @@ impl Partners {
             zone,
             month: run.month,
             horizon: zone.start_of(run.month).plus_millis(-DISORDER_MILLIS),
+            offers: run.record.offers,
             tally: Tally::default(),
             from,
             walked,
@@ -87,6 +91,7 @@ impl Partners {
             done = step.walked && step.next.is_empty();
         }
         let stage = match done {
+            true if run.record.offers => Stage::CountingGuests { from: None },
             true => Stage::Booking { after: None },
             false => Stage::Counting {
                 from: step.from,
@@ -134,8 +139,11 @@ impl Partners {
         let taken_back: Vec<Key> = taken_back.filter(|key| seen.insert(key.clone())).collect();
         let taken_back: HashMap<&Key, EntryRecord> =
             self.entries_at(&taken_back).await?.into_iter().collect();
-        for (key, entry) in counted {
+        for (key, entry) in &counted {
             self.count(&mut step.tally, key, entry, &taken_back).await?;
+        }
+        if step.offers {
+            self.count_uses(&mut step.tally, &counted).await?;
         }
         step.entries += entries.len() as u64;
         // Ledgers that are under way are finished before new ones begin.
@@ -160,6 +168,23 @@ impl Partners {
         }
         let counted = tally.count(&*self.programme.timeline()?, made(entry), of.map(made));
         counted.map_err(|_| Unreadable { key: key.clone() }.into())
+    }
+
+    /// Counts what offers gave by entries about uses.
+    async fn count_uses(&self, tally: &mut Tally, entries: &[&(&Key, EntryRecord)]) -> Result<(), Error> {
+        let mut uses = Vec::new();
+        for (key, entry) in entries {
+            uses.extend(moved(&entry.event).map(|(using, moves)| (*key, using, moves)));
+        }
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let funding = self.funding_of(places(uses.iter().flat_map(|(.., moves)| moves))).await?;
+        for (key, using, moves) in uses {
+            let counted = tally.give(using, moves.into_iter(), |offer, version| funding.of(offer, version));
+            counted.map_err(|_| Unreadable { key: key.clone() })?;
+        }
+        Ok(())
     }
 
     /// The entries of these keys, all of which must exist: a ledger with a gap cannot be settled.

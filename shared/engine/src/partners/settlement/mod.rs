@@ -11,7 +11,9 @@
 mod book;
 mod close;
 mod count;
+mod guests;
 mod run;
+mod share;
 mod told;
 
 pub use told::{BrandAccount, Closing, Settlement, State};

@@ -52,6 +52,8 @@ pub struct Settlement {
     pub state: State,
     /// The programme's side of all accounts: minus their sum. Meaningful once the month is closed.
     pub programme: SignedMoney,
+    /// Whether it has what offers gave: months that were counted before that was settled do not.
+    pub offers: bool,
 }
 
 /// A brand's account of a closed month.
@@ -71,7 +73,8 @@ impl Settlement {
             Stage::Closed { at, .. } => State::Closed(at),
             _ => State::Closing,
         };
-        Settlement { month, began_at: record.began_at, state, programme: record.programme }
+        let MonthRecord { began_at, programme, offers, .. } = *record;
+        Settlement { month, began_at, state, programme, offers }
     }
 }
 

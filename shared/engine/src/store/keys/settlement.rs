@@ -12,6 +12,7 @@ mod part {
     pub(super) const HONOURED: u8 = 2;
     pub(super) const ACCOUNT: u8 = 3;
     pub(super) const PAID: u8 = 4;
+    pub(super) const OFFERS: u8 = 5;
 }
 
 /// What a record of a month's settlement is.
@@ -31,7 +32,7 @@ pub enum SettlementPart {
 pub fn read_settlement_part(key: &Key) -> Option<SettlementPart> {
     Some(match *key.as_bytes().get(1).filter(|_| key.kind() == kind::SETTLEMENT)? {
         part::MONTH => SettlementPart::Month,
-        part::SUMS | part::HONOURED => SettlementPart::Counted,
+        part::SUMS | part::HONOURED | part::OFFERS => SettlementPart::Counted,
         part::ACCOUNT => SettlementPart::Account,
         part::PAID => SettlementPart::Paid,
         _ => return None,
@@ -72,14 +73,25 @@ pub fn settlement_sums(month: Month) -> Key {
     settlement_part(part::SUMS, month, "")
 }
 
-/// What has been counted of a month for the brand that honoured points.
+/// What has been counted of a month of the pairs of brands of which that one has lines: it honoured points, or offers were
+/// used there, or it bears them.
 pub fn settlement_honoured(month: Month, brand: &BrandId) -> Key {
     settlement_part(part::HONOURED, month, brand.as_str())
 }
 
-/// What has been counted of a month for every brand that honoured points.
+/// What has been counted of a month for every brand that has lines of pairs.
 pub fn settlements_honoured(month: Month) -> Range {
     settlement_parts(part::HONOURED, month)
+}
+
+/// A part of what offers gave in a month, while it is counted; there are few.
+pub fn settlement_offers(month: Month, part: u8) -> Key {
+    key(kind::SETTLEMENT, &[&[part::OFFERS], &month.number().to_be_bytes(), &[part]])
+}
+
+/// All parts of what offers gave in a month.
+pub fn settlements_offers(month: Month) -> Range {
+    settlement_parts(part::OFFERS, month)
 }
 
 /// A brand's account of a closed month.

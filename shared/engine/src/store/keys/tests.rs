@@ -123,6 +123,7 @@ fn a_settlements_key_says_which_part_it_is() {
         (settlement(month), Some(SettlementPart::Month)),
         (settlement_sums(month), Some(SettlementPart::Counted)),
         (settlement_honoured(month, &named("a")), Some(SettlementPart::Counted)),
+        (settlement_offers(month, 15), Some(SettlementPart::Counted)),
         (settlement_account(month, &named("a")), Some(SettlementPart::Account)),
         (settlement_paid(month, &named("a")), Some(SettlementPart::Paid)),
         (Key::new(&b"s\x09"[..]), None),

@@ -5,6 +5,7 @@ mod grants;
 mod offers;
 mod person;
 mod referral;
+mod settlement;
 mod staff;
 mod webhooks;
 
@@ -19,7 +20,6 @@ use domain::{
     },
     number::{Amount, Money},
     referral::{BroughtBy, Friends},
-    settlement::{Account, Line, LineKind, SignedMoney, Sum, Tally},
     time::{DayNumber, Instant},
 };
 
@@ -32,6 +32,7 @@ pub(super) use self::{
     },
     person::person,
     referral::{edge, friend_code, member_code, signals},
+    settlement::{settlement_account, settlement_month, settlement_paid, settlement_sums},
     staff::staff_change,
     webhooks::{delivery, happened, retry, webhooks},
 };
@@ -39,11 +40,10 @@ use super::Samples;
 use crate::store::{
     id::{AskedHash, CallerId, CardHash, CardNumber, ContentHash, KeyHash, PartnerKeyId, Reference},
     records::{
-        AccountRecord, Answer, BlockRecord, By, CallerRecord, CardRecord, CardUse, ClaimRecord, Held,
-        KeyRecord, LinkCodeRecord, LinkEnd, LinkRecord, MemberCardRecord, MemberRecord, MonthRecord,
-        NonceRecord, PaidRecord, PartedRecord, PartnerKeyRecord, PartnerRecord, PlaceRecord, Pool,
-        ProgramPart, ProgramRecord, Progress, ReferenceRecord, Remembered, RequestRecord, Shard, Stage,
-        Stock, Window,
+        Answer, BlockRecord, By, CallerRecord, CardRecord, CardUse, ClaimRecord, Held, KeyRecord,
+        LinkCodeRecord, LinkEnd, LinkRecord, MemberCardRecord, MemberRecord, NonceRecord, PartedRecord,
+        PartnerKeyRecord, PartnerRecord, PlaceRecord, Pool, ProgramPart, ProgramRecord, Progress,
+        ReferenceRecord, Remembered, RequestRecord, Shard, Stock, Window,
     },
 };
 
@@ -400,88 +400,6 @@ pub(super) fn account_pool() -> Samples<Pool> {
     let closed = vec![(24_311, Amount(0)), (24_312, Amount(i128::MIN))];
     let full = Pool { version: 3, stock: account_stock(), out: u32::MAX, gathering: true, bought: 7, closed };
     named([("empty", Pool::default()), ("full", full)])
-}
-
-pub(super) fn settlement_month() -> Samples<MonthRecord> {
-    let of = |name, stage| (name, MonthRecord { stage, began_at: AT, programme: SignedMoney(-128) });
-    let from = || Some(b"bbean\0PO-1".to_vec());
-    let stages = vec![
-        Stage::Settling,
-        Stage::Buying { from: None },
-        Stage::Counting { from: None, walked: true, next: Vec::new() },
-        Stage::Booking { after: None },
-    ];
-    let name = |stage: &Stage| match stage {
-        Stage::Settling => "settling",
-        Stage::Buying { .. } => "buying",
-        Stage::Counting { .. } => "counting",
-        Stage::Booking { .. } => "booking",
-        Stage::Closed { .. } => "closed",
-    };
-    let mut samples = named(stages.into_iter().map(|stage| of(name(&stage), stage)));
-    samples.extend(named([
-        of("buying_on", Stage::Buying { from: from() }),
-        of("counting_on", Stage::Counting { from: from(), walked: false, next: vec![vec![1, 2], vec![]] }),
-        of("booking_on", Stage::Booking { after: Some(BrandId::of_checked("bean")) }),
-    ]));
-    samples.extend(bys().map(|(name, by)| {
-        let (_, record) = of("", Stage::Closed { at: AT, by });
-        (format!("closed_{name}"), record)
-    }));
-    samples
-}
-
-fn brand(id: &str) -> BrandId {
-    BrandId::of_checked(id)
-}
-
-fn sum(points: i128, millionths: i128) -> Sum {
-    Sum { points, millionths }
-}
-
-pub(super) fn settlement_sums() -> Samples<Tally> {
-    let by_brand = |sums: &[(&str, Sum)]| sums.iter().map(|(id, sum)| (brand(id), *sum)).collect();
-    let full = Tally {
-        issued: by_brand(&[("acme", sum(100, 1_000_000)), ("bean", sum(-5, -64))]),
-        honoured: BTreeMap::from([
-            (brand("acme"), by_brand(&[("acme", sum(7, 70)), ("bean", sum(8, 80))])),
-            (brand("bean"), by_brand(&[("acme", sum(i128::MAX, i128::MIN))])),
-        ]),
-        expired: by_brand(&[("acme", sum(3, 0))]),
-        blocks: by_brand(&[("bean", sum(0, 50_000_000_000))]),
-    };
-    named([("nothing", Tally::default()), ("full", full)])
-}
-
-pub(super) fn settlement_account() -> Samples<AccountRecord> {
-    let kinds = [
-        LineKind::Issued,
-        LineKind::Honoured(BrandId::of_checked("bean")),
-        LineKind::Expired,
-        LineKind::BlockBought,
-    ];
-    let name = |kind: &LineKind| match kind {
-        LineKind::Issued => "issued",
-        LineKind::Honoured(_) => "honoured",
-        LineKind::Expired => "expired",
-        LineKind::BlockBought => "block_bought",
-    };
-    let of = |lines: Vec<Line>| AccountRecord {
-        account: Account { brand: BrandId::of_checked("acme"), lines },
-        name: text("Acme 商店"),
-    };
-    let line = |kind: &LineKind| Line {
-        kind: kind.clone(),
-        sum: sum(1_234, 12_340_000),
-        amount: SignedMoney(1_234),
-    };
-    let mut samples = named(kinds.each_ref().map(|kind| (name(kind), of(vec![line(kind)]))));
-    samples.extend(named([("no_lines", of(Vec::new())), ("all", of(kinds.iter().map(line).collect()))]));
-    samples
-}
-
-pub(super) fn settlement_paid() -> Samples<PaidRecord> {
-    named(bys().map(|(name, by)| (name, PaidRecord { at: AT, by })))
 }
 
 pub(super) fn progress() -> Samples<Progress> {
