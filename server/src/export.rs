@@ -209,6 +209,8 @@ async fn write_all(api: &Api, opened: &Opened, export: &Export) -> Result<(u64, 
     for (name, lines) in [
         (exported::PROGRAMS, exported::programs(api).await?),
         (exported::BLOCKS, exported::blocks(api).await?),
+        (exported::OFFERS, exported::offers(api).await?),
+        (exported::GUESTS, exported::guests(api).await?),
         (exported::SETTLEMENTS, exported::settlements(api, opened).await?),
     ] {
         let mut file = create(folder, name).map_err(unwritable)?;

@@ -1,6 +1,8 @@
-//! The values exported for people and programs: members and their entries, versions of the programme, blocks
-//! and closed settlements. `laurel export` writes them to files; `laurel audit --settlement` computes with
+//! The values exported for people and programs: members and their entries, versions of the programme and of offers,
+//! guests' uses, blocks and closed settlements. `laurel export` writes them to files; `laurel audit --settlement` computes with
 //! them.
+
+mod of_offers;
 
 use std::io;
 
@@ -17,6 +19,8 @@ use crate::{
     start::{Opened, StartError, failed},
 };
 
+pub(crate) use of_offers::{guests, offers};
+
 /// The file of members, a line each.
 pub(crate) const MEMBERS: &str = "members.jsonl";
 /// The file of entries; those of one member stand together, newest first.
@@ -25,6 +29,10 @@ pub(crate) const LEDGER: &str = "ledger.jsonl";
 pub(crate) const PROGRAMS: &str = "programs.jsonl";
 /// The file of blocks that were bought.
 pub(crate) const BLOCKS: &str = "blocks.jsonl";
+/// The file of offers' versions, by offer, oldest first.
+pub(crate) const OFFERS: &str = "offers.jsonl";
+/// The file of what guests' uses say: a line for each telling and each return of one.
+pub(crate) const GUESTS: &str = "guests.jsonl";
 /// The file of closed settlements, newest first.
 pub(crate) const SETTLEMENTS: &str = "settlements.jsonl";
 

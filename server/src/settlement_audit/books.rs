@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::recompute::{Found, Prices, Sums};
+use super::{
+    offers::Gift,
+    recompute::{Found, Prices, Sums},
+};
 use crate::exported::Takes;
 
 /// An entry as it was exported.
@@ -37,6 +40,8 @@ pub(super) struct Entry {
     pub(super) forfeits: bool,
     /// Of a cancelled redemption: points that did not come back.
     pub(super) lost: i64,
+    /// Of a use, or its return: what offers gave.
+    pub(super) gift: Option<Gift>,
     balance_after: i64,
 }
 
@@ -67,6 +72,7 @@ impl Entry {
             activity_ref: text("activity_ref"),
             forfeits: line["forfeits"] == true,
             lost: line["lost"].as_i64().unwrap_or(0),
+            gift: Gift::read(line).ok()?,
             balance_after: line["balance_after"].as_i64()?,
         })
     }
@@ -109,6 +115,20 @@ impl Books {
         }
     }
 
+    /// A version of an offer; all of them come before entries and guests' uses.
+    pub(super) fn offer(&mut self, version: &Value) {
+        if let Err(what) = self.sums.offer(version) {
+            self.differences.push(what);
+        }
+    }
+
+    /// A telling of a guest's use, or a return of one.
+    pub(super) fn guest(&mut self, line: &Value) {
+        if let Err(what) = self.sums.guest(line) {
+            self.differences.push(what);
+        }
+    }
+
     /// The inconsistencies found, and the sums of the entries.
     pub(super) fn finish(mut self) -> (Vec<String>, Found) {
         self.end_ledger();
@@ -120,6 +140,7 @@ impl Books {
             .collect();
         silent.sort();
         self.differences.extend(silent.iter().map(|id| format!("{id}: none of its entries is there")));
+        self.differences.extend(self.sums.over_returned());
         let found = self.sums.finish(self.expected.len() as u64);
         (self.differences, found)
     }

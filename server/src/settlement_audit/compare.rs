@@ -9,7 +9,7 @@ use super::{
     recompute::{Line, LineId},
 };
 
-const WORDS: [&str; 4] = ["issued", "honoured", "expired", "block_bought"];
+const WORDS: [&str; 5] = ["issued", "honoured", "expired", "block_bought", "offers"];
 
 /// What differs, in words: line by line, and within the statement itself.
 pub(super) fn differences(lines: &BTreeMap<LineId, Line>, statement: &Value) -> Vec<String> {
@@ -37,7 +37,9 @@ pub(super) fn differences(lines: &BTreeMap<LineId, Line>, statement: &Value) -> 
     if !all.is_nought() {
         differences.push(format!("all accounts add up to {}, not to zero", all.show(6)));
     }
-    for (id, line) in lines {
+    // Months that were closed before what offers gave was settled have none of it.
+    let settles = |id: &LineId| id.word != "offers" || statement["offers"] != false;
+    for (id, line) in lines.iter().filter(|(id, _)| settles(id)) {
         match stated.remove(id) {
             Some(stated) => differences.extend(compared(id, line, stated)),
             None => differences.push(format!("{id}: {} by the entries, not in the settlement", told(line))),
@@ -58,7 +60,12 @@ fn read(amount: &Value) -> Fraction {
 
 fn line_id(brand: &str, line: &Value) -> Option<LineId> {
     let word = WORDS.into_iter().find(|word| line["line"] == *word)?;
-    Some(LineId { brand: brand.to_owned(), word, issuer: line["issuer"].as_str().map(str::to_owned) })
+    let named = |name: &str| line[name].as_str().map(str::to_owned);
+    let pair = match word {
+        "offers" => Some((named("funder"), named("using_brand")?)),
+        _ => None,
+    };
+    Some(LineId { brand: brand.to_owned(), word, issuer: named("issuer"), pair })
 }
 
 fn told(line: &Line) -> String {
@@ -71,9 +78,15 @@ fn compared(id: &LineId, line: &Line, stated: &Value) -> Option<String> {
     let due = match id.word {
         "honoured" => line.amount.clone(),
         "expired" => Fraction::nought(),
+        "offers" => match &id.pair {
+            // What a brand bears of its own it owes to itself.
+            Some((Some(funder), using)) if funder == using => Fraction::nought(),
+            Some((_, using)) if *using == id.brand => line.amount.clone(),
+            _ => line.amount.times(-1),
+        },
         _ => line.amount.times(-1),
     };
-    let points = if id.word == "block_bought" { Value::Null } else { line.points.into() };
+    let points = if ["block_bought", "offers"].contains(&id.word) { Value::Null } else { line.points.into() };
     let same = stated["points"] == points
         && stated["amount"] == amount.as_str()
         && read(&stated["exact"]).equals(&line.exact)

@@ -28,6 +28,10 @@ impl Fraction {
         Fraction { above: &self.above * points, below: self.below.clone() }
     }
 
+    pub(super) fn scaled(&self, by: &Fraction) -> Fraction {
+        Fraction { above: &self.above * &by.above, below: &self.below * &by.below }
+    }
+
     pub(super) fn add(&mut self, other: &Fraction) {
         if self.below == other.below {
             self.above += &other.above;
@@ -39,6 +43,10 @@ impl Fraction {
 
     pub(super) fn is_nought(&self) -> bool {
         self.above.sign() == Sign::NoSign
+    }
+
+    pub(super) fn is_below_nought(&self) -> bool {
+        self.above.sign() == Sign::Minus
     }
 
     pub(super) fn equals(&self, other: &Fraction) -> bool {
@@ -95,6 +103,8 @@ mod tests {
         let mut sum = read("0.1").times(3);
         sum.add(&read("0.0075").times(-40));
         assert!(sum.is_nought() && sum.equals(&Fraction::nought()));
+        assert!(read("-12.5").scaled(&read("0.333333")).equals(&read("-4.1666625")));
+        assert!(read("-0.01").is_below_nought() && !read("-0.00").is_below_nought());
         for bad in ["", ".", "-", "1e3", "+1", "1,5", ".5", "--1", "１"] {
             assert!(Fraction::parse(bad).is_none(), "{bad}");
         }

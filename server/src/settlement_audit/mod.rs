@@ -8,6 +8,7 @@
 mod books;
 mod compare;
 mod fraction;
+mod offers;
 mod recompute;
 
 use std::{
@@ -46,6 +47,8 @@ async fn from_store(audit: &Audit, month: &str) -> Result<(Books, Option<Value>)
     let api = start::assemble(&opened, None, None).await?;
     let mut books = Books::new(month, Prices::read(&exported::programs(&api).await?)?);
     exported::blocks(&api).await?.iter().for_each(|block| books.block(block));
+    exported::offers(&api).await?.iter().for_each(|version| books.offer(version));
+    exported::guests(&api).await?.iter().for_each(|line| books.guest(line));
     each(&api, &mut books, "recomputing").await?;
     let statement = exported::settlement(&api, &opened, month).await?;
     Ok((books, statement))
@@ -56,6 +59,11 @@ fn from_files(folder: &Path, month: &str) -> Result<(Books, Option<Value>), Star
     lines(folder, exported::PROGRAMS, |line| programs.push(line.clone()))?;
     let mut books = Books::new(month, Prices::read(&programs)?);
     lines(folder, exported::BLOCKS, |block| books.block(block))?;
+    // Exports of before there were offers have neither.
+    if folder.join(exported::OFFERS).exists() {
+        lines(folder, exported::OFFERS, |version| books.offer(version))?;
+        lines(folder, exported::GUESTS, |line| books.guest(line))?;
+    }
     lines(folder, exported::MEMBERS, |member| books.take_member(member))?;
     lines(folder, exported::LEDGER, |entry| books.take_entry(entry))?;
     let mut statement = None;
@@ -89,8 +97,8 @@ fn report(month: &str, books: Books, statement: Option<&Value>) -> ExitCode {
         println!("{difference}");
     }
     println!(
-        "{month}: {} members, {} entries, {} of them of the month, {} blocks bought",
-        found.members, found.entries, found.counted, found.blocks
+        "{month}: {} members, {} entries, {} of them of the month, {} blocks bought, {} steps of guests' uses",
+        found.members, found.entries, found.counted, found.blocks, found.guests
     );
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
     found.lines.keys().for_each(|line| *sums.entry(line.word).or_default() += 1);

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use domain::number::Currency;
 use serde_json::Value;
 
-use super::{books::Entry, fraction::Fraction};
+use super::{
+    books::Entry,
+    fraction::Fraction,
+    offers::{Funder, Funding, Gift, Left},
+};
 use crate::start::StartError;
 
 /// The kinds of entries, in words: each is counted below, or left out on purpose. An unknown word is
@@ -35,16 +39,21 @@ const KINDS: [&str; 18] = [
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct LineId {
     pub(super) brand: String,
-    /// `issued`, `honoured`, `expired` or `block_bought`.
+    /// `issued`, `honoured`, `expired`, `block_bought` or `offers`.
     pub(super) word: &'static str,
     /// For honoured points: the brand that issued them.
     pub(super) issuer: Option<String>,
+    /// For what offers gave: who bears it, and the brand where they were used. Both have the line in their accounts.
+    pub(super) pair: Option<(Funder, String)>,
 }
 
 impl std::fmt::Display for LineId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}, {}", self.brand, self.word)?;
-        self.issuer.iter().try_for_each(|issuer| write!(f, " from {issuer}"))
+        self.issuer.iter().try_for_each(|issuer| write!(f, " from {issuer}"))?;
+        self.pair.iter().try_for_each(|(funder, using)| {
+            write!(f, " used at {using}, borne by {}", funder.as_deref().unwrap_or("the programme"))
+        })
     }
 }
 
@@ -66,6 +75,8 @@ pub(super) struct Found {
     /// Entries that a line counts.
     pub(super) counted: u64,
     pub(super) blocks: u64,
+    /// Guests' tellings of uses and returns, in whatever month.
+    pub(super) guests: u64,
 }
 
 /// The prices of every version of the programme, by version and brand: issuing, honouring.
@@ -143,16 +154,29 @@ impl<'a> Redemption<'a> {
 pub(super) struct Sums {
     month: String,
     prices: Prices,
+    funding: Funding,
+    left: Left,
     sums: BTreeMap<LineId, Sum>,
     entries: u64,
     counted: u64,
     blocks: u64,
+    guests: u64,
 }
 
 impl Sums {
     pub(super) fn new(month: &str, prices: Prices) -> Sums {
         let month = month.to_owned();
-        Sums { month, prices, sums: BTreeMap::new(), entries: 0, counted: 0, blocks: 0 }
+        Sums {
+            month,
+            prices,
+            funding: Funding::default(),
+            left: Left::default(),
+            sums: BTreeMap::new(),
+            entries: 0,
+            counted: 0,
+            blocks: 0,
+            guests: 0,
+        }
     }
 
     /// Instants are exported in the programme's zone, so that their text begins with the local month.
@@ -161,10 +185,55 @@ impl Sums {
     }
 
     fn add(&mut self, brand: &str, word: &'static str, issuer: Option<&str>, points: i64, value: &Fraction) {
-        let id = LineId { brand: brand.to_owned(), word, issuer: issuer.map(str::to_owned) };
+        let id = LineId { brand: brand.to_owned(), word, issuer: issuer.map(str::to_owned), pair: None };
+        self.add_to(id, points, value);
+    }
+
+    fn add_to(&mut self, id: LineId, points: i64, value: &Fraction) {
         let sum = self.sums.entry(id).or_insert_with(|| Sum { points: 0, value: Fraction::nought() });
         sum.points += points;
         sum.value.add(value);
+    }
+
+    /// A version of an offer; all of them come before what was used.
+    pub(super) fn offer(&mut self, version: &Value) -> Result<(), String> {
+        self.funding.read(version)
+    }
+
+    /// Counts what a guest's use gave, or what of it came back, if that was recorded in the month.
+    pub(super) fn guest(&mut self, line: &Value) -> Result<(), String> {
+        let wrong = || format!("a guest's use that cannot be read: {line}");
+        let gift = Gift::read(line).ok().flatten().ok_or_else(wrong)?;
+        self.left.follow(&gift);
+        self.guests += 1;
+        if self.is_of_month(line["recorded_on"].as_str().ok_or_else(wrong)?) {
+            self.gave(&gift).map_err(|what| format!("a guest's use at {}: {what}", gift.brand()))?;
+        }
+        Ok(())
+    }
+
+    /// What of uses came back without having been given, in words.
+    pub(super) fn over_returned(&self) -> Vec<String> {
+        self.left.differences()
+    }
+
+    /// What offers gave, in the accounts of both: the brand where they were used is owed it, who bears it owes it.
+    fn gave(&mut self, gift: &Gift) -> Result<(), String> {
+        let using = gift.brand().to_owned();
+        for (funder, value) in gift.shares(&self.funding)? {
+            let pair = Some((funder.clone(), using.clone()));
+            let line = |brand: &str| LineId {
+                brand: brand.to_owned(),
+                word: "offers",
+                issuer: None,
+                pair: pair.clone(),
+            };
+            self.add_to(line(&using), 0, &value);
+            if let Some(funder) = funder.filter(|funder| *funder != using) {
+                self.add_to(line(&funder), 0, &value);
+            }
+        }
+        Ok(())
     }
 
     /// Counts a block, if it was bought in the month.
@@ -203,6 +272,7 @@ impl Sums {
                 _ => {}
             }
             self.entries += 1;
+            entry.gift.iter().for_each(|gift| self.left.follow(gift));
             // In whatever month: later parts continue where this one ends.
             let given_back = match entry.kind.as_str() {
                 "reverse_redeem" => redemptions
@@ -260,6 +330,10 @@ impl Sums {
                     }
                     Ok(())
                 }
+                "use" | "reverse_use" => match &entry.gift {
+                    Some(gift) => self.gave(gift),
+                    None => Err("it says not what offers gave".to_owned()),
+                },
                 _ => continue,
             };
             self.counted += 1;
@@ -306,7 +380,7 @@ impl Sums {
             (id, Line { points: sum.points, exact: sum.value, amount, digits })
         });
         let lines = lines.collect();
-        let (entries, counted, blocks) = (self.entries, self.counted, self.blocks);
-        Found { lines, members, entries, counted, blocks }
+        let (entries, counted, blocks, guests) = (self.entries, self.counted, self.blocks, self.guests);
+        Found { lines, members, entries, counted, blocks, guests }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod draft;
 pub(crate) mod evaluation;
 mod found;
 mod given;
+mod guests;
 pub(crate) mod held;
 mod linked;
 pub(crate) mod listing;
