@@ -23,21 +23,22 @@ use crate::{
 const BRANDS: [&str; 3] = ["acme", "bean", "cafe"];
 const STEPS: usize = 240;
 const MEMBERS: usize = 6;
-const FILES: [&str; 4] = ["members.jsonl", "programs.jsonl", "blocks.jsonl", "settlements.jsonl"];
+const FILES: [&str; 6] =
+    ["members.jsonl", "programs.jsonl", "blocks.jsonl", "offers.jsonl", "guests.jsonl", "settlements.jsonl"];
 
 /// Randomness that follows from a seed.
-struct Dice {
-    seed: u64,
-    rolls: usize,
+pub(crate) struct Dice {
+    pub(crate) seed: u64,
+    pub(crate) rolls: usize,
 }
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
         self.rolls += 1;
         chance(self.seed, self.rolls, 1_000) % below
     }
 
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(crate) fn one<T: Copy>(&mut self, of: &[T]) -> T {
         of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
     }
 }

@@ -447,11 +447,11 @@ fn a_table_is_safe_in_a_spreadsheet_and_adds_up_to_nought() {
         let table = shop.send("GET", "/settlements/2026-11?format=csv", &headers, b"").await;
         assert_eq!(table.header("content-type"), "text/csv; charset=utf-8; header=present");
         let want = [
-            r#""month","brand","name","line","issuer","points","exact","amount","account""#,
-            r#""2026-11","acme","Acme","issued","",100,1.000000,1.00,-1.00"#,
-            r#""2026-11","bean","'=Bean;Coffee","issued","",4,0.060000,0.06,-0.06"#,
-            r#""2026-11","bean","'=Bean;Coffee","honoured","acme",3,0.037500,0.04,0.04"#,
-            r#""2026-11","","","programme","",,,,1.02"#,
+            r#""month","brand","name","line","issuer","funder","using_brand","points","exact","amount","account""#,
+            r#""2026-11","acme","Acme","issued","","","",100,1.000000,1.00,-1.00"#,
+            r#""2026-11","bean","'=Bean;Coffee","issued","","","",4,0.060000,0.06,-0.06"#,
+            r#""2026-11","bean","'=Bean;Coffee","honoured","acme","","",3,0.037500,0.04,0.04"#,
+            r#""2026-11","","","programme","","","",,,,1.02"#,
             "",
         ];
         assert_eq!(String::from_utf8(table.bytes.to_vec()).unwrap(), want.join("\r\n"));

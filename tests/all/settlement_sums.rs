@@ -2,6 +2,7 @@
 //! many parts, each line equals the sum of its entries one by one, and is rounded once.
 
 mod offers;
+mod plain;
 
 use std::collections::BTreeMap;
 
@@ -14,13 +15,16 @@ use domain::{
     json::Json,
     number::{Currency, Fraction, Money, SignedMoney},
     programme::{self, Timeline},
-    settlement::{Account, LineKind, Made, Tally, reversed, round_half_even},
+    settlement::{Account, Exact, Line, LineKind, Made, Tally, reversed, round_half_even},
     time::{DayNumber, Instant},
 };
 use num_bigint::BigInt;
 use serde_json::json;
 
-use self::offers::{bought_offer, given_back};
+use self::{
+    offers::{Fundings, bought_offer, given_back},
+    plain::plainly,
+};
 use crate::histories::{Verdict, chance, on_seeds};
 
 const BRANDS: [&str; 4] = ["a", "b", "c", "d"];
@@ -266,9 +270,6 @@ fn revised(dice: &mut Dice, brand: &BrandId, earned: Counted) -> Counted {
     Counted { event: event(movement, kind), version, in_blocks, reversed: Some(Box::new(earned)) }
 }
 
-/// Adds to a line: brand, kind, points, and the price of one in millionths.
-type Add<'a> = dyn FnMut(&BrandId, LineKind, i128, i128) + 'a;
-
 fn made(counted: &Counted) -> Made<'_> {
     Made { event: &counted.event, version: counted.version, in_blocks: counted.in_blocks }
 }
@@ -278,146 +279,75 @@ fn count(tally: &mut Tally, programmes: &Timeline, counted: &Counted) {
     tally.count(programmes, made(counted), of).unwrap();
 }
 
-/// The lines by plain arithmetic: brand, kind, points, millionths.
-fn plainly(
-    prices: &Prices,
-    all: &[Counted],
-    bought: &[(BrandId, u64)],
-    digits: u32,
-) -> BTreeMap<(BrandId, LineKind), (BigInt, BigInt)> {
-    let mut lines: BTreeMap<(BrandId, LineKind), (BigInt, BigInt)> = BTreeMap::new();
-    let mut add = |brand: &BrandId, kind: LineKind, points: i128, price: i128| {
-        let line = lines.entry((brand.clone(), kind)).or_default();
-        line.0 += points;
-        line.1 += BigInt::from(points) * price;
-    };
-    let back = |redeemed: &Counted, brand: &BrandId, gone: Cancelled, add: &mut Add<'_>| {
-        let price = prices[&(redeemed.version, brand.clone())].1;
-        // Its points are numbered from the last that was drawn; those of the cancellation lie in a row.
-        let from = i128::from(gone.before);
-        let to = from + i128::from(gone.points);
-        let mut end = 0;
-        for share in redeemed.event.movement.shares.iter().rev() {
-            let start = end;
-            end += -i128::from(share.points);
-            let back = (end.min(to) - start.max(from)).max(0);
-            add(brand, LineKind::Honoured(share.brand.clone()), -back, price);
-        }
-    };
-    for own in all {
-        let of = own.reversed.as_deref();
-        let issue = |counted: &Counted, brand: &BrandId| {
-            if counted.in_blocks > 0 { 0 } else { prices[&(counted.version, brand.clone())].0 }
-        };
-        match &own.event.kind {
-            EntryKind::OrderEarned(order) => {
-                let lots: i64 = own.event.movement.shares.iter().map(|share| share.points).sum();
-                let points = i128::from(lots) - i128::from(own.event.movement.debt);
-                add(&order.brand, LineKind::Issued, points, issue(own, &order.brand));
-            }
-            EntryKind::OrderRefunded(refund) => {
-                let price = issue(of.unwrap(), &refund.brand);
-                add(&refund.brand, LineKind::Issued, -i128::from(refund.taken), price);
-            }
-            EntryKind::OrderRevised(revised) => {
-                // What blocks gave or got back is paid for; the rest is worth what the order's first entry is.
-                let brand = &revised.order.brand;
-                let moved = i128::from(revised.added) - i128::from(revised.taken);
-                let paid = moved.signum() * i128::from(own.in_blocks);
-                add(brand, LineKind::Issued, paid, 0);
-                add(brand, LineKind::Issued, moved - paid, issue(of.unwrap(), brand));
-            }
-            EntryKind::Adjusted { bill: false, .. } => {}
-            EntryKind::Brought(brought) => {
-                // None is generated: an import books what an adjustment does.
-                assert!(!brought.bill);
-            }
-            EntryKind::Adjusted { brand, bill: true, .. } => {
-                let points = i128::from(own.event.movement.shares[0].points);
-                add(brand, LineKind::Issued, points, issue(own, brand));
-            }
-            EntryKind::ReferralGiven(given) => {
-                let points = i128::from(given.rewarded.points);
-                add(&given.brand, LineKind::Issued, points, issue(own, &given.brand));
-            }
-            EntryKind::ReferralTaken(back) => {
-                add(&back.brand, LineKind::Issued, -i128::from(back.taken), issue(own, &back.brand));
-            }
-            EntryKind::PointsRedeemed { brand, .. } => {
-                let price = prices[&(own.version, brand.clone())].1;
-                for share in &own.event.movement.shares {
-                    add(brand, LineKind::Honoured(share.brand.clone()), -i128::from(share.points), price);
-                }
-            }
-            EntryKind::GrantIssued(bought) => {
-                let brand = &bought.brand;
-                let price = prices[&(own.version, brand.clone())].1;
-                for share in &own.event.movement.shares {
-                    add(brand, LineKind::Honoured(share.brand.clone()), -i128::from(share.points), price);
-                }
-            }
-            EntryKind::RedemptionCancelled(RedemptionCancelled { brand, cancelled, .. }) => {
-                back(of.unwrap(), brand, *cancelled, &mut add);
-            }
-            EntryKind::GrantRevoked(revoked) => {
-                back(of.unwrap(), &revoked.brand, revoked.price.unwrap(), &mut add);
-            }
-            EntryKind::PointsExpired | EntryKind::PointsRestored => {
-                for share in &own.event.movement.shares {
-                    add(&share.brand, LineKind::Expired, -i128::from(share.points), 0);
-                }
-            }
-            EntryKind::ActivityReversed(back) => {
-                let price = issue(of.unwrap(), &back.brand);
-                add(&back.brand, LineKind::Issued, -i128::from(back.taken), price);
-            }
-            EntryKind::ActivityEarned(_)
-            | EntryKind::ActivityTook(_)
-            | EntryKind::TierKept { .. }
-            | EntryKind::TierChanged { .. }
-            | EntryKind::TrialStarted { .. }
-            | EntryKind::BadgeIssued { .. }
-            | EntryKind::BadgeTaken { .. }
-            | EntryKind::StatusChanged { .. }
-            | EntryKind::MergedIn(_)
-            | EntryKind::MergedAway(_)
-            | EntryKind::PartedFrom(_)
-            | EntryKind::Parted(_)
-            | EntryKind::OfferUsed(_)
-            | EntryKind::UseReversed(_) => {}
-        }
+/// All that a seed's history counts.
+struct History {
+    currency: Currency,
+    programmes: Timeline,
+    entries: Vec<Counted>,
+    bought: Vec<(BrandId, u64)>,
+    fundings: Fundings,
+    uses: Vec<Event>,
+}
+
+impl History {
+    /// Whole and in order.
+    fn whole(&self) -> Tally {
+        let mut whole = Tally::default();
+        self.entries.iter().for_each(|counted| count(&mut whole, &self.programmes, counted));
+        self.bought.iter().for_each(|(brand, price)| whole.buy(brand, Money(*price), self.currency));
+        self.uses.iter().for_each(|event| offers::count(&mut whole, &self.fundings, event));
+        whole.share();
+        whole
     }
-    for (brand, price) in bought {
-        let line = lines.entry((brand.clone(), LineKind::BlockBought)).or_default();
-        line.1 += BigInt::from(*price) * BigInt::from(10).pow(6 - digits);
+
+    /// In parts, in another order, merged in another order.
+    fn in_parts(&self, dice: &mut Dice) -> Tally {
+        let mut parts: Vec<Tally> = (0..5).map(|_| Tally::default()).collect();
+        let mut any = || usize::try_from(dice.roll(5)).unwrap();
+        for counted in self.entries.iter().rev() {
+            count(&mut parts[any()], &self.programmes, counted);
+        }
+        for (brand, price) in self.bought.iter().rev() {
+            parts[any()].buy(brand, Money(*price), self.currency);
+        }
+        for event in self.uses.iter().rev() {
+            offers::count(&mut parts[any()], &self.fundings, event);
+        }
+        // Some of them have noted already what their pairs bear.
+        parts[3..].iter_mut().for_each(Tally::share);
+        let (mut merged, mut noted) = (Tally::default(), Tally::default());
+        parts[..3].iter().rev().for_each(|part| merged.merge(part));
+        merged.share();
+        parts[3..].iter().rev().for_each(|part| noted.merge(part));
+        merged.merge(&noted);
+        merged
     }
-    lines.retain(|_, (points, value)| *points != BigInt::ZERO || *value != BigInt::ZERO);
-    lines
+}
+
+/// A line's points and value as it says them, and of how much value the minor unit is.
+fn figures(line: &Line, currency: Currency) -> (BigInt, BigInt, BigInt) {
+    match line.exact {
+        Exact::Points(sum) => {
+            (sum.points.into(), sum.millionths.into(), BigInt::from(10).pow(6 - currency.digits))
+        }
+        Exact::Given(given) => (BigInt::ZERO, given.millionths.into(), BigInt::from(1_000_000)),
+    }
 }
 
 fn check(seed: u64) -> Verdict {
     let mut dice = Dice { seed, rolls: 0 };
     let currency = Currency::of(CURRENCIES[usize::try_from(dice.roll(4)).unwrap()]).unwrap();
     let (programmes, prices) = timeline(&mut dice, std::str::from_utf8(&currency.code).unwrap());
-    let all: Vec<Counted> = (0..dice.roll(60)).map(|_| counted(&mut dice)).collect();
+    let entries: Vec<Counted> = (0..dice.roll(60)).map(|_| counted(&mut dice)).collect();
     let bought: Vec<(BrandId, u64)> = (0..dice.roll(4)).map(|_| (dice.brand(), dice.roll(1 << 50))).collect();
+    let fundings = offers::fundings(&mut dice);
+    let uses: Vec<Event> = (0..dice.roll(40)).map(|_| offers::used(&mut dice)).collect();
+    let history = History { currency, programmes, entries, bought, fundings, uses };
+    let (whole, merged) = (history.whole(), history.in_parts(&mut dice));
 
-    let mut whole = Tally::default();
-    all.iter().for_each(|counted| count(&mut whole, &programmes, counted));
-    bought.iter().for_each(|(brand, price)| whole.buy(brand, Money(*price), currency));
-
-    // In parts, in another order, merged in another order.
-    let mut parts: Vec<Tally> = (0..5).map(|_| Tally::default()).collect();
-    for counted in all.iter().rev() {
-        count(&mut parts[usize::try_from(dice.roll(5)).unwrap()], &programmes, counted);
-    }
-    for (brand, price) in bought.iter().rev() {
-        parts[usize::try_from(dice.roll(5)).unwrap()].buy(brand, Money(*price), currency);
-    }
-    let mut merged = Tally::default();
-    parts.iter().rev().for_each(|part| merged.merge(part));
-
-    let mut lines = plainly(&prices, &all, &bought, currency.digits);
+    let mut lines = plainly(&prices, &history.entries, &history.bought, currency.digits);
+    lines.extend(offers::plainly(&history.fundings, &history.uses));
+    let mut given = BigInt::ZERO;
     for brand in BRANDS.map(BrandId::of_checked) {
         let account = Account::of(&whole, &brand, currency);
         if Account::of(&merged, &brand, currency) != account {
@@ -425,26 +355,34 @@ fn check(seed: u64) -> Verdict {
         }
         let mut balance = 0;
         for line in &account.lines {
-            let (points, value) = lines.remove(&(brand.clone(), line.kind.clone())).unwrap_or_default();
-            if BigInt::from(line.sum.points) != points || BigInt::from(line.sum.millionths) != value {
-                return Err(format!("{brand}: {line:?}, plainly {points} and {value}"));
+            let plain = lines.remove(&(brand.clone(), line.kind.clone())).unwrap_or_default();
+            let (points, value, unit) = figures(line, currency);
+            if (&points, &value) != (&plain.0, &plain.1) {
+                return Err(format!("{brand}: {line:?}, plainly {} and {}", plain.0, plain.1));
             }
             // Within half a minor unit, and even where it is exactly that.
-            let unit = BigInt::from(10).pow(6 - currency.digits);
-            let off = BigInt::from(line.amount.0) * &unit - value;
+            let off = BigInt::from(line.amount.0) * &unit - &value;
             let twice = BigInt::from(off.magnitude().clone()) * 2;
             if twice > unit || (twice == unit && line.amount.0 % 2 != 0) {
                 return Err(format!("{brand}: {line:?} is rounded wrong"));
             }
             balance += match line.kind {
-                LineKind::Issued | LineKind::BlockBought => -line.amount.0,
-                LineKind::Honoured(_) => line.amount.0,
-                LineKind::Expired => 0,
+                LineKind::Issued | LineKind::BlockBought | LineKind::OffersBorne(_) => -line.amount.0,
+                LineKind::Honoured(_) | LineKind::OffersUsed(_) => line.amount.0,
+                LineKind::Expired | LineKind::OffersOwn => 0,
             };
+            if let LineKind::OffersOwn | LineKind::OffersUsed(_) = line.kind {
+                given += value;
+            }
         }
         if account.balance().0 != balance {
             return Err(format!("{brand}: a balance of {:?} and lines of {balance}", account.balance()));
         }
+    }
+    // Every pair once, in the account of the brand where it was used: all that was given, and nothing else.
+    let plain = offers::given_in_all(&history.uses);
+    if given != plain {
+        return Err(format!("all pairs bear {given}, and {plain} was given"));
     }
     match lines.is_empty() {
         true => Ok(()),

@@ -9,8 +9,6 @@ mod settlement;
 mod staff;
 mod webhooks;
 
-use std::collections::BTreeMap;
-
 use domain::{
     brought::Opening,
     id::{ActivityId, BadgeId, BlockRef, BrandId, MergeId, TierId},
