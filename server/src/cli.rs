@@ -282,7 +282,7 @@ pub struct Export {
     #[allow(missing_docs)]
     pub data: Data,
     /// The folder to write members.csv, members.jsonl, ledger.csv, ledger.jsonl, expiring.csv,
-    /// programs.jsonl, blocks.jsonl and settlements.jsonl into, or full.jsonl with --full.
+    /// programs.jsonl, offers.jsonl, guests.jsonl, blocks.jsonl and settlements.jsonl into, or full.jsonl with --full.
     #[arg(long, value_name = "DIR", default_value = "laurel-export")]
     pub out: PathBuf,
     /// What time it is for the export; the machine's clock unless given.
