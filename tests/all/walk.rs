@@ -4,9 +4,11 @@
 mod every;
 mod further;
 mod hooks;
+mod served;
 mod shop;
 mod who;
 
+pub(crate) use further::FEW;
 pub(crate) use shop::{BEFORE, Filling, Walk, filled};
 pub(crate) use who::{WHO, Who};
 
@@ -414,4 +416,59 @@ pub(crate) const ROUTES: &[(&str, &str, &str, [u16; 13])] = &[
         [401, 401, 202, 202, 403, 202, 404, 403, 403, 403, 403, 403, 403],
     ),
     ("DELETE", "/webhooks/{webhook}", "", [401, 401, 200, 200, 403, 200, 404, 403, 403, 403, 403, 403, 403]),
+    // Those of a partner's brand are staff's to set up: neither a storefront nor the partner itself has to do with them.
+    (
+        "POST",
+        "/webhooks",
+        r#"{"url":"https://hooks.example.com/{n}","types":["points.*"],"brand":"tea"}"#,
+        [401, 401, 201, 201, 403, 403, 403, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "GET",
+        "/webhooks/{partner_webhook}",
+        "",
+        [401, 401, 200, 200, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "PATCH",
+        "/webhooks/{partner_webhook}",
+        r#"{"types":["*"]}"#,
+        [401, 401, 200, 200, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{partner_webhook}/rotate",
+        "{}",
+        [401, 401, 200, 200, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{partner_webhook}/test",
+        "{}",
+        [401, 401, 202, 202, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{partner_webhook}/enable",
+        "{}",
+        [401, 401, 200, 200, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "GET",
+        "/webhooks/{partner_webhook}/deliveries?status=failed",
+        "",
+        [401, 401, 200, 200, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "POST",
+        "/webhooks/{partner_webhook}/redeliver",
+        r#"{"since":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z"}"#,
+        [401, 401, 202, 202, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
+    (
+        "DELETE",
+        "/webhooks/{partner_webhook}",
+        "",
+        [401, 401, 200, 200, 403, 404, 404, 403, 403, 403, 403, 403, 403],
+    ),
 ];

@@ -304,6 +304,7 @@ fn names_something(cell: &Cell) -> bool {
         "{code}",
         "{month}",
         "{webhook}",
+        "{partner_webhook}",
         "{offer}",
         "{offer_of_codes}",
         "{offer_by_code}",

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     coalition::coalition,
     support::Shop,
-    walk::{BEFORE, Filling, ROUTES, WHO, Walk, Who, filled},
+    walk::{BEFORE, FEW, Filling, ROUTES, WHO, Walk, Who, filled},
 };
 
 /// The order in which a request is checked: the first fault found is the answer.
@@ -162,7 +162,7 @@ impl Stage {
     /// With what that row asks for: its path and body.
     pub(super) async fn with(seed: u64, asked: &str) -> Stage {
         // Of these the stage has its own, below.
-        let asked = asked.replace("{keyid}", "").replace("{webhook}", "");
+        let asked = FEW.iter().fold(asked.to_owned(), |asked, name| asked.replace(name, ""));
         let mut shop = Shop::over(Arc::new(MemoryStore::new()), &coalition(), BEFORE).await;
         let api = Arc::get_mut(&mut shop.api).expect("nobody else has it yet");
         api.chance = edge::Chance::seeded(seed);
@@ -175,22 +175,23 @@ impl Stage {
         let keyid = walk.keyid().await;
         // One for each of the few that reach any, and the brand's for all others.
         let of_acme = walk.webhook(Who::OfAcme).await;
+        let of_tea = walk.webhook_of(Some("tea")).await;
         let (mut fillings, mut tokens, mut own_cursors) = (Vec::new(), Vec::new(), Vec::new());
         for who in WHO {
             let n = format!("n-{}", shop.fresh());
             let (mut filling, member) = walk.filling(who, &n, &asked).await;
-            filling
-                .iter_mut()
-                .filter(|(name, ..)| *name == "{keyid}")
-                .for_each(|known| known.1 = keyid.clone());
-            let webhook = match who {
-                Who::Admin | Who::Operator => walk.webhook(who).await,
-                _ => of_acme.clone(),
+            let (webhook, partner_webhook) = match who {
+                Who::Admin | Who::Operator => (walk.webhook(who).await, walk.webhook_of(Some("tea")).await),
+                _ => (of_acme.clone(), of_tea.clone()),
             };
-            filling
-                .iter_mut()
-                .filter(|(name, ..)| *name == "{webhook}")
-                .for_each(|known| known.1 = webhook.clone());
+            for (name, real, _) in &mut filling {
+                match *name {
+                    "{keyid}" => real.clone_from(&keyid),
+                    "{webhook}" => real.clone_from(&webhook),
+                    "{partner_webhook}" => real.clone_from(&partner_webhook),
+                    _ => {}
+                }
+            }
             own_cursors.push((who, cursor(shop, &member).await));
             let of = if who == Who::Other { shop.somebody().await } else { member };
             tokens.push((who, walk.token(&of, &n).await));

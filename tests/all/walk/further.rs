@@ -12,6 +12,7 @@ pub(super) const FURTHER: &[(&str, &str)] = &[
     ("{keyid}", "pk_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     ("{key}", "key_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     ("{webhook}", "whk_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    ("{partner_webhook}", "whk_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     ("{code}", "00000-00000-00000"),
     ("{referral}", "rfr_01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     ("{offer}", "nothing"),
@@ -26,7 +27,7 @@ pub(super) const FURTHER: &[(&str, &str)] = &[
 ];
 
 /// What a brand has few of: to make one, those of before go.
-pub(super) const FEW: [&str; 2] = ["{keyid}", "{webhook}"];
+pub(crate) const FEW: [&str; 3] = ["{keyid}", "{webhook}", "{partner_webhook}"];
 
 impl Walk {
     /// One of [`FURTHER`].
@@ -38,6 +39,7 @@ impl Walk {
             "{keyid}" => self.keyid().await,
             "{key}" => self.shop.caller(&["storefront"], None).await.0,
             "{webhook}" => self.only_webhook(who).await,
+            "{partner_webhook}" => self.only_webhook_of(Some("tea")).await,
             "{code}" => self.shop.code(member, "tea").await,
             "{referral}" => self.referral(member, n).await,
             "{offer}" => self.offer(n).await,
@@ -181,6 +183,7 @@ pub(super) fn route_of(method: &str, path: &str) -> String {
         .replace("/{identity}?reason=r", "/{identity_id}")
         .replace("/badges/first_order?reason=r", "/badges/{badge}")
         .replace("{webhook}", "{id}")
+        .replace("{partner_webhook}", "{id}")
         .replace("{offer}", "{id}")
         .replace("{offer_of_codes}", "{id}")
         .replace("{offer_by_code}", "{id}")

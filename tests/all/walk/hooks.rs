@@ -9,10 +9,19 @@ use serde_json::{Value, json};
 
 use super::{Walk, Who};
 
+/// The brand whose webhook such a caller is to find: staff find staff's.
+fn brand_for(who: Who) -> Option<&'static str> {
+    (!matches!(who, Who::Admin | Who::Operator)).then_some("acme")
+}
+
 impl Walk {
     /// A webhook: staff's for staff, and the brand's for all others.
     pub(crate) async fn webhook(&self, who: Who) -> String {
-        let brand = (!matches!(who, Who::Admin | Who::Operator)).then_some("acme");
+        self.webhook_of(brand_for(who)).await
+    }
+
+    /// A webhook of that brand, or staff's.
+    pub(crate) async fn webhook_of(&self, brand: Option<&str>) -> String {
         let body = json!({"url": "https://hooks.example.com/", "types": ["*"], "brand": brand});
         let id = self.shop.ok("POST", "/webhooks", body).await["id"].as_str().unwrap().to_owned();
         self.was_sent(edge::Ulid::parse(&id).unwrap().0).await;
@@ -21,12 +30,17 @@ impl Walk {
 
     /// The same, when all others are gone.
     pub(super) async fn only_webhook(&self, who: Who) -> String {
+        self.only_webhook_of(brand_for(who)).await
+    }
+
+    /// The webhook of that brand, or staff's, when all others are gone.
+    pub(super) async fn only_webhook_of(&self, brand: Option<&str>) -> String {
         let all = self.shop.ok("GET", "/webhooks", Value::Null).await;
         for known in all["webhooks"].as_array().unwrap() {
             let path = format!("/webhooks/{}", known["id"].as_str().unwrap());
             self.shop.ok("DELETE", &path, Value::Null).await;
         }
-        self.webhook(who).await
+        self.webhook_of(brand).await
     }
 
     /// Something was sent to the webhook, in the time that the rows ask for, and waits to be sent again.
