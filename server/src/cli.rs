@@ -30,8 +30,9 @@ pub enum Command {
     /// Import members with their balances from CSV or .xlsx.
     ///
     /// Columns, in any order, in English or Chinese: phone, email (phone_2, email_2 ... too),
-    /// external.CHANNEL or channel with external_id; name, birthday, gender, country, province, city,
-    /// district, consent.CHANNEL, attribute.ID, terms_version, registered_at, registered_channel, brand, tags, badges;
+    /// external.CHANNEL or channel with external_id; name, birthday, gender, locale (zh, en),
+    /// time_zone (IANA), country, province, city, district, area (or region.area), consent.CHANNEL, attribute.ID,
+    /// terms_version, registered_at, registered_channel, brand, tags, badges;
     /// tier, tier_until, growth, prior_orders, prior_amount; points, expires_at, held_until, balance_id.
     /// Every row lands or is told with its lines; running it again changes nothing.
     Import(Import),
@@ -189,7 +190,7 @@ impl Read {
 pub struct Import {
     /// The file, CSV or .xlsx; or, with --full, what `laurel export --full` or a backup wrote. Columns: who it is
     /// (phone, phone_2 …, email, email_2 …, external.CHANNEL, or channel and external_id); name, birthday, gender,
-    /// country, province, city, district, consent.CHANNEL, attribute.ID, terms_version, registered_at,
+    /// locale, time_zone, country, province, city, district, area, consent.CHANNEL, attribute.ID, terms_version, registered_at,
     /// registered_channel; tier, tier_until, growth, prior_orders, prior_amount; tags, badges; brand, points, expires_at, held_until,
     /// balance_id.
     pub file: PathBuf,

@@ -94,6 +94,12 @@ pub(crate) async fn export(export: &Export) -> Result<ExitCode, StartError> {
         if moved.identities_left > 0 {
             println!("{} identities are not in it: no column is left for them", moved.identities_left);
         }
+        if moved.quiet_left > 0 {
+            println!(
+                "the quiet hours of {} members are not in it: there is no column for them",
+                moved.quiet_left
+            );
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let (members, entries) = write_all(&api, &opened, export).await?;

@@ -33,10 +33,13 @@ const ABOUT: &[&str] = &[
     "name",
     "birthday",
     "gender",
+    "locale",
+    "time_zone",
     "country",
     "province",
     "city",
     "district",
+    "area",
     "terms_version",
     "registered_at",
     "registered_channel",
@@ -55,9 +58,11 @@ const ABOUT: &[&str] = &[
 pub(crate) struct Moved {
     pub(crate) members: u64,
     pub(crate) lots: u64,
-    /// Members who have left, and identities beyond those that a row can have.
+    /// Members who have left, identities beyond those that a row can have, and members whose quiet hours no column
+    /// holds.
     pub(crate) left: u64,
     pub(crate) identities_left: u64,
+    pub(crate) quiet_left: u64,
 }
 
 /// A member's cells, by column.
@@ -116,6 +121,7 @@ pub(crate) async fn write(
         }
         moved.members += 1;
         moved.identities_left += beyond;
+        moved.quiet_left += u64::from(!view.person.quiet_hours.is_empty());
         let first = own[..1].to_vec();
         record(&mut members, &columns, &[own, about(programme, view)].concat(), excel)?;
         for lot in balances(programme, view) {
@@ -212,10 +218,13 @@ fn about(programme: &Programme, view: &MemberView) -> Cells {
         ("name", plain(&person.name)),
         ("birthday", plain(&person.birthday)),
         ("gender", plain(&person.gender)),
+        ("locale", person.locale.map_or_else(String::new, |locale| locale.word().to_owned())),
+        ("time_zone", plain(&person.time_zone)),
         ("country", part("country")),
         ("province", part("province")),
         ("city", part("city")),
         ("district", part("district")),
+        ("area", part("area")),
         ("terms_version", plain(&person.terms_version)),
         ("registered_at", zone.show(member.registered_at)),
         ("registered_channel", plain(&person.channel)),

@@ -359,15 +359,51 @@ fn the_tour_lands_as_it_says() {
     desk.run("audit --data shop", 0);
 }
 
+/// How a person is reached has columns, but for quiet hours; a bad cell is told and left out.
+#[test]
+fn how_a_person_is_reached_has_columns() {
+    let rows = [
+        ("locale,time_zone,region.area", "en,Asia/Urumqi,黄龙"),
+        ("语言,时区,商圈", "en,Asia/Urumqi,黄龙"),
+        ("Locale,Time Zone,Area", "en,Asia/Urumqi,黄龙"),
+    ];
+    for (header, cells) in rows {
+        let desk = Desk::new();
+        let (_, told) = desk.import(format!("phone,{header}\n13800138001,{cells}\n"), "", 0);
+        assert_eq!(told, [""; 0], "{header}");
+        let want =
+            serde_json::json!({"locale": "en", "time_zone": "Asia/Urumqi", "region": {"area": "黄龙"}});
+        assert_eq!(desk.only()["profile"], want, "{header}");
+        // Of a known person it is told what is not added.
+        let text = "phone,locale,time_zone,area\n13800138001,zh,Asia/Tokyo,武林\n";
+        let (_, mut told) = desk.import(text, "--verified", 1);
+        told.sort();
+        let want_told = ["area", "locale", "time_zone"].map(|column| format!("2 {column} yes not_added"));
+        assert_eq!((told, &desk.only()["profile"]), (want_told.to_vec(), &want));
+    }
+    let desk = Desk::new();
+    let bad = "phone,locale,time_zone,area,points\n13800138001,fr,Asia/Atlantis,黄龙,5\n";
+    let (_, mut told) = desk.import(bad, "", 1);
+    told.sort();
+    assert_eq!(told, ["2 locale yes invalid_field", "2 time_zone yes unknown_time_zone"]);
+    let member = desk.only();
+    let want = serde_json::json!({"region": {"area": "黄龙"}});
+    assert_eq!((&member["profile"], &member["points"]["available"]), (&want, &5.into()));
+    let (said, _) = Desk::new().import(bad, "--strict", 1);
+    assert!(said.contains("members created 0,"), "{said}");
+    let (said, _) = Desk::new().import("phone,quiet_hours\n13800138001,22:00-08:00\n", "", 2);
+    assert!(said.contains("is not known"), "{said}");
+}
+
 /// What is written for moving comes in again: the same members, and the same balances.
 #[test]
 fn what_is_exported_for_moving_makes_the_same_members_again() {
     let desk = Desk::new();
     let text = "phone,phone_2,name,external.wechat,tier,tier_until,growth,prior_orders,tags,badges,consent.sms,consent.email,\
-        points,expires_at,held_until,balance_id,registered_at\n\
-        13800138001,13900139000,'=Li,o-1,silver,2026-12-31,120,17,vip,founder,2024-05-01,no,100,2026-06-30,,a,2024-01-05\n\
-        13800138001,,,,,,,,,,,,30,never,2026-03-31,b,2024-01-05\n\
-        13800138002,,Han,,,,,,,,,,-20,,,,\n";
+        points,expires_at,held_until,balance_id,registered_at,locale,time_zone,area\n\
+        13800138001,13900139000,'=Li,o-1,silver,2026-12-31,120,17,vip,founder,2024-05-01,no,100,2026-06-30,,a,2024-01-05,zh,Asia/Urumqi,黄龙\n\
+        13800138001,,,,,,,,,,,,30,never,2026-03-31,b,2024-01-05,,,\n\
+        13800138002,,Han,,,,,,,,,,-20,,,,,en,,\n";
     desk.import(text, "", 0);
     let before = desk.members("data", LATER);
     for words in ["--csv", "--csv --excel"] {

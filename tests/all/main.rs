@@ -74,6 +74,7 @@ mod person_facts;
 mod programmes;
 mod races;
 mod rates;
+mod reached;
 mod reacting;
 mod reacting_week;
 mod receiver;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc};
 
-use domain::member::Person;
+use domain::{attribute::Attribute, member::Person};
 use engine::{
     keys::kind,
     store::{Store, records},
@@ -35,20 +35,36 @@ fn found(folder: &Path, texts: &[&str]) -> BTreeSet<String> {
 #[test]
 fn a_stolen_folder_tells_nobody_s_name() {
     let folder = tempfile::tempdir().unwrap();
-    let told = ["Zhuge Kongming", "+8613800138000", "kongming@longzhong.example", "Longzhong", "wx-kongming"];
+    let told = [
+        "Zhuge Kongming",
+        "+8613800138000",
+        "kongming@longzhong.example",
+        "Longzhong",
+        "wx-kongming",
+        "Wolong Gang",
+        "Antarctica/Troll",
+        r#""from":"21:07""#,
+        r#""locale":"en""#,
+        "a fan of feathers",
+    ];
+    let mut program = program();
+    program["attributes"] = json!([{"id": "wish", "kind": "text"}]);
     run(async {
         let store = Arc::new(RedbStore::open(folder.path(), Options::default()).unwrap());
-        let shop = Shop::over(store, &program(), START).await;
+        let shop = Shop::over(store, &program, START).await;
         let identities = json!([
             {"kind": "phone", "value": told[1]}, {"kind": "email", "value": told[2]},
             {"kind": "external", "channel": "wechat", "value": told[4]},
         ]);
-        let profile = json!({"name": told[0], "region": {"city": told[3]}});
+        let profile = json!({
+            "name": told[0], "region": {"city": told[3], "area": told[5]}, "locale": "en", "time_zone": told[6],
+            "quiet_hours": {"from": "21:07", "to": "06:43"}, "attributes": {"wish": told[9]},
+        });
         let body = json!({"brand": "acme", "identities": identities, "profile": profile});
         let made = shop.call_with("POST", "/register", &body, Some("a-key-of-the-caller")).await;
         let member = made.body["member"]["id"].as_str().unwrap().to_owned();
         shop.earn(&member, "O-1", "10").await;
-        let renamed = json!({"profile": {"region": {"district": told[3]}}});
+        let renamed = json!({"profile": {"region": {"district": told[3]}, "attributes": {"wish": told[9]}}});
         shop.ok("PATCH", &format!("/members/{member}"), renamed).await;
         let again = shop.call_with("POST", "/register", &body, Some("a-key-of-the-caller")).await;
         assert_eq!((again.bytes, again.status), (made.bytes, made.status), "the stored answer opens");
@@ -70,9 +86,14 @@ async fn personal(store: &dyn Store) -> BTreeSet<String> {
     loop {
         let page = store.walk(Some(kind::PERSON), from, 1_000).await.unwrap();
         for (key, record) in page.records {
-            let person: Person = records::decode(&key, &record.value).unwrap();
+            let mut person: Person = records::decode(&key, &record.value).unwrap();
             texts.extend(person.name);
             texts.extend(person.identities.into_iter().map(|identity| identity.value));
+            texts.extend(person.region.remove("area"));
+            texts.extend(person.attributes.into_values().filter_map(|own| match own {
+                Attribute::Text(text) => Some(text),
+                _ => None,
+            }));
         }
         from = page.next;
         if from.is_none() {

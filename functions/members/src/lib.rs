@@ -251,7 +251,7 @@ async fn correct(api: &Api, call: &Call, body: Correction) -> Result<Answer, Pro
     let mut trial = domain::member::Person::default();
     let (_, zone) = api.engine.programme().currency_and_zone()?;
     api.corrected(&mut trial, &told, (zone, call.request.now))
-        .map_err(|fault| Problem::invalid_field(&[fault]))?;
+        .map_err(|faults| Problem::invalid_field(&faults))?;
 
     let change = |person: &mut domain::member::Person| {
         let before = person.clone();

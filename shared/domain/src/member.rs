@@ -2,10 +2,12 @@
 //!
 //! Plain data. What changes it is [`crate::evolve`]; what may change it is [`mod@crate::decide`].
 
+mod reached;
 mod rests;
 
 use std::collections::BTreeMap;
 
+pub use reached::{Locale, QUIET_HOURS_MAX, QuietHours};
 pub use rests::{RESTS_MAX, Rest, Rests};
 
 pub use crate::id::MemberId;
@@ -363,6 +365,9 @@ impl IdentityKind {
 /// Most channels of consent of one member.
 pub const CONSENTS_MAX: usize = 20;
 
+/// The parts of a region, the widest first; `area` is 商圈, a quarter where people shop.
+pub const REGION_PARTS: [&str; 5] = ["country", "province", "city", "district", "area"];
+
 /// Most identities of one member.
 pub const IDENTITIES_MAX: usize = 20;
 
@@ -409,7 +414,13 @@ pub struct Person {
     pub birthday_since: Option<Instant>,
     /// As given.
     pub gender: Option<String>,
-    /// `country`, `province`, `city`, `district`, as given.
+    /// In which language the person is written to; `None`: not said.
+    pub locale: Option<Locale>,
+    /// The IANA name of the zone whose clock is the person's; `None`: the programme's zone.
+    pub time_zone: Option<String>,
+    /// When the person is told nothing, as told, at most [`QUIET_HOURS_MAX`].
+    pub quiet_hours: Vec<QuietHours>,
+    /// By [`REGION_PARTS`], as given.
     pub region: BTreeMap<String, String>,
     /// The brand of registration; empty for a person who is gone.
     pub brand: String,

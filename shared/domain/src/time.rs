@@ -12,7 +12,7 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
-pub use local::{DAY_MINUTES, LocalMoment, clock};
+pub use local::{DAY_MINUTES, LocalMoment, WEEKDAYS, clock, show_clock};
 
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]

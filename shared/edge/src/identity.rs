@@ -9,7 +9,10 @@ mod tests;
 
 use domain::{
     id::{BrandId, ReferralCode},
-    member::{CONSENTS_MAX, Changed, ConsentWay, Consented, IDENTITIES_MAX, Identity, IdentityKind, Person},
+    member::{
+        CONSENTS_MAX, Changed, ConsentWay, Consented, IDENTITIES_MAX, Identity, IdentityKind, Person,
+        REGION_PARTS,
+    },
     programme::Programme,
     shape::Fault,
     time::{Day, Instant, Zone},
@@ -25,8 +28,8 @@ pub use email::email;
 pub use phone::phone;
 
 use crate::{
-    Api, AttributesSent, AttributesTold, Call, Change, Code, DayText, List, Named, Problem, Secrets,
-    SignalsSent, Text, body, serve::hash, wire, words,
+    Api, AttributesSent, AttributesTold, Call, Change, Code, DayText, List, LocaleWord, Named, Problem,
+    QuietHoursShown, QuietSent, Secrets, SignalsSent, Text, body, serve::hash, wire, words,
 };
 
 words! {
@@ -90,6 +93,8 @@ body! {
         pub city: Change<Text<100>>,
         /// 区
         pub district: Change<Text<100>>,
+        /// 商圈
+        pub area: Change<Text<100>>,
     }
 }
 
@@ -102,6 +107,12 @@ body! {
         pub birthday: Change<DayText>,
         /// as the person gives it
         pub gender: Change<Text<32>>,
+        /// the language in which the person is written to
+        pub locale: Change<LocaleWord>,
+        /// the IANA name of the zone of the person's own clock, such as Asia/Urumqi
+        pub time_zone: Change<Text<64>>,
+        /// hours of that clock in which the person is told nothing: one object, or a list of up to 4
+        pub quiet_hours: Change<QuietSent>,
         /// where the person lives
         pub region: Change<RegionSent>,
         /// what the programme declares beside, by its ids; null takes one away
@@ -299,7 +310,7 @@ pub fn person(
     if let Some(mut profile) = sent.profile {
         let attributes = std::mem::take(&mut profile.attributes);
         AttributesTold::read(programme, attributes, staff, &mut faults)?.apply(&mut person);
-        correct_profile(&mut person, profile);
+        correct_profile(&mut person, profile, &mut faults);
     }
     let told = Consented { at: now, how: ConsentWay::Registration };
     correct_consents(&mut person, sent.consents.as_ref(), told);
@@ -342,8 +353,14 @@ impl Api {
     /// The `ETag` of what is known of a person and may be corrected: of profile, consents and terms.
     pub fn tag_of(&self, person: &Person) -> String {
         let Person { name, birthday, gender, region, terms_version, consents, attributes, .. } = person;
+        let reached = (
+            person.locale.map(LocaleWord::from),
+            &person.time_zone,
+            QuietHoursShown::all(&person.quiet_hours),
+        );
         let attributes: Vec<_> = attributes.iter().map(|(id, value)| (id, value.shown())).collect();
-        let known = serde_json::json!([name, birthday, gender, region, terms_version, consents, attributes]);
+        let known =
+            serde_json::json!([name, birthday, gender, reached, region, terms_version, consents, attributes]);
         let hash = hash(&[self.secrets.content_key(), known.to_string().as_bytes()]);
         let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("\"{digits}\"")
@@ -372,40 +389,54 @@ impl Api {
     /// Corrects a person so, at the moment `now`.
     ///
     /// # Errors
-    /// The birthday is impossible.
+    /// All that is wrong with it but for attributes: an impossible birthday, an unknown time zone, hours that are none.
     pub fn corrected(
         &self,
         person: &mut Person,
         told: &Corrections,
         (zone, now): (Zone, Instant),
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Vec<Fault>> {
+        let mut faults = Vec::new();
         let Corrections { sent, attributes } = told;
         attributes.apply(person);
         if let Some(profile) = sent.profile.clone() {
-            correct_profile(person, profile);
+            correct_profile(person, profile, &mut faults);
         }
         if let Some(terms) = sent.terms_version.clone() {
             person.terms_version = Some(terms.into());
         }
         let told = Consented { at: now, how: ConsentWay::Correction };
         correct_consents(person, sent.consents.as_ref(), told);
-        birthday_fault(person, zone, self.clock.now()).map_or(Ok(()), Err)
+        faults.extend(birthday_fault(person, zone, self.clock.now()));
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
 
-fn correct_profile(person: &mut Person, sent: ProfileSent) {
+/// Makes the profile what is sent; `faults` gets whatever of it means nothing.
+fn correct_profile(person: &mut Person, sent: ProfileSent, faults: &mut Vec<Fault>) {
     sent.name.apply(&mut person.name);
     sent.birthday.apply(&mut person.birthday);
     sent.gender.apply(&mut person.gender);
+    sent.locale.apply(&mut person.locale);
+    if let Change::To(name) = &sent.time_zone
+        && Zone::of(name).is_none()
+    {
+        let detail = "no such IANA time zone; one is Asia/Shanghai";
+        faults.push(Fault::new("/profile/time_zone", "unknown_time_zone", detail));
+    }
+    sent.time_zone.apply(&mut person.time_zone);
+    match &sent.quiet_hours {
+        Change::Keep => {}
+        Change::Remove => person.quiet_hours.clear(),
+        Change::To(hours) => person.quiet_hours = hours.hours("/profile/quiet_hours", faults),
+    }
     let region = match sent.region {
         Change::Keep => return,
         Change::Remove => return person.region.clear(),
         Change::To(region) => region,
     };
-    let RegionSent { country, province, city, district } = region;
-    for (part, change) in
-        [("country", country), ("province", province), ("city", city), ("district", district)]
-    {
+    let RegionSent { country, province, city, district, area } = region;
+    for (part, change) in REGION_PARTS.into_iter().zip([country, province, city, district, area]) {
         match change {
             Change::Keep => {}
             Change::Remove => _ = person.region.remove(part),

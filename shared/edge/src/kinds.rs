@@ -160,6 +160,8 @@ texts! {
     MonthText: Shape::Month;
     /// A day, as it was sent or is shown.
     DayText: Shape::Day;
+    /// A minute of a local day, as it was sent or is shown.
+    ClockText: Shape::Clock;
 }
 
 macro_rules! ids {

@@ -27,6 +27,7 @@ mod problem;
 mod quote;
 mod rate;
 mod reach;
+mod reached;
 pub mod rekey;
 mod route;
 mod said;
@@ -59,8 +60,8 @@ pub use identity::{
     Unread, changed, changed_by, email, identity_told, person, phone, stored_claim, stored_claims,
 };
 pub use kinds::{
-    AllOr, At, Cell, Change, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named, OfferDocument,
-    OrNull, Positive, ProgrammeDocument, Read, Text, Ulid, Whole,
+    AllOr, At, Cell, Change, ClockText, DayText, Decimal, Id, Kind, List, MoneyText, MonthText, Named,
+    OfferDocument, OrNull, Positive, ProgrammeDocument, Read, Text, Ulid, Whole,
 };
 pub use notes::Notes;
 pub use panics::note_panics;
@@ -69,6 +70,7 @@ pub use problem::{Problem, checked};
 pub use quote::QUOTE_CHARS_MAX;
 pub use rate::{Policy, RATE_LIMIT, Rates, Standing};
 pub use reach::{Access, Members, Partners};
+pub use reached::{LocaleWord, QuietHoursSent, QuietHoursShown, QuietSent, Weekday};
 pub use route::{Call, Function, Handler, Method, Responding, Route};
 pub use secrets::{OtherKey, Secrets, is_master_key, random};
 pub use serve::{BODY_BYTES_MAX, may_be_known};

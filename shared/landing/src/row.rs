@@ -7,7 +7,7 @@ use domain::{
     brought::Opening,
     id::{BadgeId, BalanceId},
     json::Json,
-    member::{ConsentWay, Consented},
+    member::{ConsentWay, Consented, REGION_PARTS},
     number::{Figure, Money},
     programme::Programme,
     time::Instant,
@@ -352,7 +352,9 @@ impl Reading<'_> {
             }
         };
         plain(made, "name", "/profile/name");
-        for field in ["country", "province", "city", "district"] {
+        plain(made, "locale", "/profile/locale");
+        plain(made, "time_zone", "/profile/time_zone");
+        for field in REGION_PARTS {
             plain(made, field, "/profile/region");
         }
         plain(made, "terms_version", "/terms_version");
@@ -364,13 +366,15 @@ impl Reading<'_> {
                 fields.iter().find(|(field, ..)| *field == name).map(|(.., value)| value.as_str())
             };
             let part = |name: &'static str| (name, text(get(name)));
-            let region = object(["country", "province", "city", "district"].map(part));
+            let region = object(REGION_PARTS.map(part));
             let region = (!region.fields().is_empty()).then_some(region);
             let attributes = (!attributes.is_empty()).then(|| Json::Object(attributes.clone()));
             let profile = object([
                 part("name"),
                 part("birthday"),
                 part("gender"),
+                part("locale"),
+                part("time_zone"),
                 ("region", region),
                 ("attributes", attributes),
             ]);

@@ -70,6 +70,8 @@ pub enum Region {
     Province,
     City,
     District,
+    /// 商圈
+    Area,
 }
 
 impl Region {
@@ -79,6 +81,7 @@ impl Region {
             Region::Province => "province",
             Region::City => "city",
             Region::District => "district",
+            Region::Area => "area",
         }
     }
 }

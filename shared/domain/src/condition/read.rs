@@ -57,6 +57,7 @@ const FACTS: &[(&str, Fact)] = &[
     ("region.province", Fact::Word(Word::Region(Region::Province))),
     ("region.city", Fact::Word(Word::Region(Region::City))),
     ("region.district", Fact::Word(Word::Region(Region::District))),
+    ("region.area", Fact::Word(Word::Region(Region::Area))),
     ("channel", Fact::Word(Word::Channel)),
     ("brand", Fact::Word(Word::Brand)),
     ("birthday.month_day", Fact::Birthday),

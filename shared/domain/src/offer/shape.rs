@@ -110,7 +110,7 @@ pub(crate) const WHEN: Shape = Shape::Object(&[
     optional("until", Shape::LocalMoment, "before then; after from"),
     optional(
         "weekdays",
-        Shape::List { of: &Shape::OneOf(&super::when::WEEKDAYS), min: 1, max: 7 },
+        Shape::List { of: &Shape::OneOf(&crate::time::WEEKDAYS), min: 1, max: 7 },
         "on these days of the week",
     ),
     optional(

@@ -4,11 +4,8 @@ use super::{Anniversary, AnniversaryOf, Ends, Openings, PerMember, Period, Valid
 use crate::{
     json::Json,
     shape::Fault,
-    time::{Day, LocalMoment, Zone, clock},
+    time::{Day, LocalMoment, WEEKDAYS, Zone, clock},
 };
-
-/// The days of the week, Monday first.
-pub(super) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl Window {
     /// Every window.

@@ -6,13 +6,10 @@ use crate::{
     condition::{Condition, Reader, Subject},
     event::History,
     json::Json,
-    member::{IdentityKind, Member, Person},
+    member::{IdentityKind, Member, Person, REGION_PARTS},
     shape::{Fault, Shape, optional},
     time::Instant,
 };
-
-/// The parts of a region that may be required.
-const REGION: [&str; 4] = ["country", "province", "city", "district"];
 
 /// What must be told, and who may register.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -59,7 +56,9 @@ impl Required {
             (_, Some(("external", channel))) => {
                 Required::Identity(IdentityKind::External, channel.to_owned())
             }
-            (_, Some(("region", part))) => Required::Region(REGION.into_iter().find(|own| *own == part)?),
+            (_, Some(("region", part))) => {
+                Required::Region(REGION_PARTS.into_iter().find(|own| *own == part)?)
+            }
             (_, Some(("attribute", id))) => Required::Attribute(id.to_owned()),
             _ => return None,
         })
@@ -188,7 +187,7 @@ pub(super) fn registration(json: &Json, reader: &mut Reader<'_>) -> Registration
             None => fault(
                 "wrong_format",
                 "phone, email, external.<channel>, name, birthday, gender, region.country, region.province, region.city, \
-                 region.district, channel, terms_version or attribute.<id>"
+                 region.district, region.area, channel, terms_version or attribute.<id>"
                     .to_owned(),
             ),
             Some(own) if required.contains(&own) => fault("duplicate", format!("{word} stands twice")),

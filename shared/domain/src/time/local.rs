@@ -27,6 +27,14 @@ impl LocalMoment {
 /// Minutes of a clock's day.
 pub const DAY_MINUTES: u32 = 1_440;
 
+/// The days of the week on the wire, Monday first.
+pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// The minute of the day, 0 to 1440, as `HH:MM`.
+pub fn show_clock(minute: u32) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
 /// The minute of the day of `HH:MM`, up to 1440 of `24:00`.
 pub fn clock(text: &str) -> Option<u32> {
     let (hour, minute) = text.split_once(':')?;
@@ -90,6 +98,9 @@ mod tests {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert_eq!([clock("00:00"), clock("09:59"), clock("24:00")], [Some(0), Some(599), Some(1_440)]);
+        for minute in 0..=DAY_MINUTES {
+            assert_eq!(clock(&show_clock(minute)), Some(minute));
+        }
         for bad in ["", "9:00", "09:60", "24:01", "+9:00", "09:0", "09:00:00"] {
             assert_eq!(clock(bad), None, "{bad}");
         }

@@ -2,15 +2,15 @@
 
 use domain::{
     id::{BadgeId, BrandId, MergeId, TierId},
-    member::{self, ConsentWay, Lot, MemberId, Person},
+    member::{self, ConsentWay, Lot, MemberId, Person, QUIET_HOURS_MAX},
     number::{Currency, Money},
 };
 use engine::MemberView;
 
 use super::{IdentityId, Show};
 use crate::{
-    At, AttributeShown, DayText, Id, List, MoneyText, Named, OrNull, Secrets, Text, Ulid, answer, attributes,
-    word_of, words,
+    At, AttributeShown, DayText, Id, List, LocaleWord, MoneyText, Named, OrNull, QuietHoursShown, Secrets,
+    Text, Ulid, answer, attributes, word_of, words,
 };
 
 /// Who looks at a member.
@@ -46,6 +46,8 @@ answer! {
 answer! {
     /// Where a person lives.
     pub struct Region<'a> {
+        /// 商圈
+        area: Option<Text<100, &'a str>>,
         /// 市
         city: Option<Text<100, &'a str>>,
         /// 国家
@@ -66,6 +68,12 @@ answer! {
         birthday: Option<DayText<&'a str>>,
         /// as the person gives it
         gender: Option<Text<32, &'a str>>,
+        /// the language in which the person is written to
+        locale: Option<LocaleWord>,
+        /// the IANA name of the zone of the person's own clock; left out where it is the programme's
+        time_zone: Option<Text<64, &'a str>>,
+        /// hours of that clock in which the person is told nothing; left out without any
+        quiet_hours: Option<List<QuietHoursShown, 1, QUIET_HOURS_MAX>>,
         /// where the person lives
         region: Option<Region<'a>>,
         /// what the programme declares beside, by its ids; left out without any
@@ -366,6 +374,7 @@ impl<'p> Show<'p> {
     fn profile<'a>(&self, person: &'a Person, staff: bool) -> Profile<'a> {
         let part = |name: &str| person.region.get(name).map(|part| Text(part.as_str()));
         let region = Region {
+            area: part("area"),
             city: part("city"),
             country: part("country"),
             district: part("district"),
@@ -377,6 +386,9 @@ impl<'p> Show<'p> {
             name: person.name.as_deref().map(Text),
             birthday: person.birthday.as_deref().map(DayText),
             gender: person.gender.as_deref().map(Text),
+            locale: person.locale.map(LocaleWord::from),
+            time_zone: person.time_zone.as_deref().map(Text),
+            quiet_hours: QuietHoursShown::all(&person.quiet_hours),
             region: (!person.region.is_empty()).then_some(region),
             attributes: (!attributes.is_empty()).then_some(Named(attributes)),
         }

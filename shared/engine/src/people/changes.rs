@@ -64,6 +64,9 @@ fn changed(before: &Person, after: &Person) -> Vec<String> {
         ("name", before.name != after.name),
         ("birthday", before.birthday != after.birthday),
         ("gender", before.gender != after.gender),
+        ("locale", before.locale != after.locale),
+        ("time_zone", before.time_zone != after.time_zone),
+        ("quiet_hours", before.quiet_hours != after.quiet_hours),
         ("region", before.region != after.region),
     ];
     let profile = profile.into_iter().filter(|(_, differs)| *differs);

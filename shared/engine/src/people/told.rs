@@ -123,8 +123,13 @@ pub(super) fn fill(person: &mut Person, told: &Person) {
     missing(&mut person.name, &told.name);
     missing(&mut person.birthday, &told.birthday);
     missing(&mut person.gender, &told.gender);
+    missing(&mut person.time_zone, &told.time_zone);
     missing(&mut person.channel, &told.channel);
     missing(&mut person.terms_version, &told.terms_version);
+    person.locale = person.locale.or(told.locale);
+    if person.quiet_hours.is_empty() {
+        person.quiet_hours.clone_from(&told.quiet_hours);
+    }
     // A region is one field: two places merged would make a third.
     if person.region.is_empty() {
         person.region.clone_from(&told.region);

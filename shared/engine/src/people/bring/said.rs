@@ -4,7 +4,7 @@ use domain::{
     attribute::Attribute,
     brought::Opening,
     id::TierId,
-    member::{Identity, Member, Person},
+    member::{Identity, Member, Person, REGION_PARTS},
     number::Money,
 };
 
@@ -155,13 +155,17 @@ pub(super) fn not_taken(told: &Person, person: &Person, holders: &[Option<Holder
         ("name", &told.name, &person.name),
         ("birthday", &told.birthday, &person.birthday),
         ("gender", &told.gender, &person.gender),
+        ("time_zone", &told.time_zone, &person.time_zone),
         ("registered_channel", &told.channel, &person.channel),
         ("terms_version", &told.terms_version, &person.terms_version),
     ];
     let differs =
         |(_, told, own): &(&'static str, &Option<String>, &Option<String>)| told.is_some() && told != own;
     left.extend(fields.into_iter().filter(differs).map(|(name, ..)| Left::Field(name)));
-    for part in ["country", "province", "city", "district"] {
+    if told.locale.is_some() && told.locale != person.locale {
+        left.push(Left::Field("locale"));
+    }
+    for part in REGION_PARTS {
         if told.region.get(part).is_some_and(|place| person.region.get(part) != Some(place)) {
             left.push(Left::Field(part));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     attribute::Attribute,
     id::ReferralCode,
-    member::{Changed, ConsentWay, Consented, Identity, IdentityKind, Person},
+    member::{Changed, ConsentWay, Consented, Identity, IdentityKind, Locale, Person, QuietHours},
     time::Instant,
 };
 
@@ -18,7 +18,7 @@ use super::{
 pub type PersonRecord = Person;
 
 impl Stored for PersonRecord {
-    const FORMAT: u8 = 5;
+    const FORMAT: u8 = 6;
 
     fn upgrade(format: u8, from: &mut Reader<'_>) -> Result<PersonRecord, Damaged> {
         match format {
@@ -26,6 +26,7 @@ impl Stored for PersonRecord {
             2 => Second::read(from).map(Person::from),
             3 => Third::read(from).map(Person::from),
             4 => Fourth::read(from).map(Person::from),
+            5 => Fifth::read(from).map(Person::from),
             _ => Err(Damaged),
         }
     }
@@ -34,9 +35,11 @@ impl Stored for PersonRecord {
 layout! {
     struct Person {
         identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
-        consents_since, attributes, changed, birthday_since,
+        consents_since, attributes, changed, birthday_since, locale, time_zone, quiet_hours,
     }
 }
+layout! { enum Locale { 0 = Zh, 1 = En } }
+layout! { struct QuietHours { from, to, days } }
 layout! {
     enum Attribute {
         0 = Choice(id), 1 = Choices(ids), 2 = Number(millionths), 3 = Date(day), 4 = Flag(flag), 5 = Text(text),
@@ -72,6 +75,9 @@ impl From<First> for Person {
             birthday_since: None,
             birthday: first.birthday,
             gender: first.gender,
+            locale: None,
+            time_zone: None,
+            quiet_hours: Vec::new(),
             region: first.region,
             brand: first.brand,
             channel: first.channel,
@@ -116,6 +122,9 @@ impl From<Second> for Person {
             birthday_since: entered(&second.birthday, &second.changed),
             birthday: second.birthday,
             gender: second.gender,
+            locale: None,
+            time_zone: None,
+            quiet_hours: Vec::new(),
             region: second.region,
             brand: second.brand,
             channel: second.channel,
@@ -161,6 +170,9 @@ impl From<Third> for Person {
             birthday_since: entered(&third.birthday, &third.changed),
             birthday: third.birthday,
             gender: third.gender,
+            locale: None,
+            time_zone: None,
+            quiet_hours: Vec::new(),
             region: third.region,
             brand: third.brand,
             channel: third.channel,
@@ -206,6 +218,9 @@ impl From<Fourth> for Person {
             birthday_since: entered(&fourth.birthday, &fourth.changed),
             birthday: fourth.birthday,
             gender: fourth.gender,
+            locale: None,
+            time_zone: None,
+            quiet_hours: Vec::new(),
             region: fourth.region,
             brand: fourth.brand,
             channel: fourth.channel,
@@ -215,6 +230,55 @@ impl From<Fourth> for Person {
             consents_since: fourth.consents_since,
             attributes: fourth.attributes,
             changed: fourth.changed,
+        }
+    }
+}
+
+/// A person in the fifth format, which did not say how the person is reached.
+struct Fifth {
+    identities: Vec<Identity>,
+    name: Option<String>,
+    birthday: Option<String>,
+    gender: Option<String>,
+    region: BTreeMap<String, String>,
+    brand: String,
+    channel: Option<String>,
+    referral_code: Option<ReferralCode>,
+    terms_version: Option<String>,
+    consents: BTreeMap<String, bool>,
+    consents_since: BTreeMap<String, Consented>,
+    attributes: BTreeMap<String, Attribute>,
+    changed: Option<Changed>,
+    birthday_since: Option<Instant>,
+}
+
+layout! {
+    struct Fifth {
+        identities, name, birthday, gender, region, brand, channel, referral_code, terms_version, consents,
+        consents_since, attributes, changed, birthday_since,
+    }
+}
+
+impl From<Fifth> for Person {
+    fn from(fifth: Fifth) -> Person {
+        Person {
+            identities: fifth.identities,
+            name: fifth.name,
+            birthday_since: fifth.birthday_since,
+            birthday: fifth.birthday,
+            gender: fifth.gender,
+            locale: None,
+            time_zone: None,
+            quiet_hours: Vec::new(),
+            region: fifth.region,
+            brand: fifth.brand,
+            channel: fifth.channel,
+            referral_code: fifth.referral_code,
+            terms_version: fifth.terms_version,
+            consents: fifth.consents,
+            consents_since: fifth.consents_since,
+            attributes: fifth.attributes,
+            changed: fifth.changed,
         }
     }
 }

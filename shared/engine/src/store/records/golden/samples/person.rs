@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use domain::{
     attribute::Attribute,
-    member::{Changed, ConsentWay, Consented, Identity, IdentityKind, Person},
+    member::{Changed, ConsentWay, Consented, Identity, IdentityKind, Locale, Person, QuietHours},
     time::DayNumber,
 };
 
 use super::{AT, LONG_AGO, Samples, named, text, texts};
+
+fn quiet(from: u32, to: u32, days: Option<Vec<u32>>) -> QuietHours {
+    QuietHours { from, to, days }
+}
 
 pub(in super::super) fn person() -> Samples<Person> {
     let identity = |kind, channel: &str, value: &str, verified| Identity {
@@ -29,6 +33,9 @@ pub(in super::super) fn person() -> Samples<Person> {
         birthday: Some(text("1990-02-28")),
         birthday_since: None,
         gender: Some(text("female")),
+        locale: None,
+        time_zone: None,
+        quiet_hours: Vec::new(),
         region: BTreeMap::from([(text("country"), text("CN")), (text("city"), text("上海"))]),
         brand: text("acme"),
         channel: Some(text("pos")),
@@ -69,6 +76,17 @@ pub(in super::super) fn person() -> Samples<Person> {
     };
     let told = since(&[ConsentWay::Import, ConsentWay::Registration, ConsentWay::Correction]);
     let since = since(&[ConsentWay::Import]);
+    let reached = [Locale::Zh, Locale::En].map(|locale| {
+        let (name, quiet_hours) = match locale {
+            Locale::Zh => ("reached", vec![quiet(22 * 60, 8 * 60, None)]),
+            Locale::En => {
+                ("reached_by_week", vec![quiet(0, 1_440, Some(vec![5, 6])), quiet(1, 0, Some(vec![0]))])
+            }
+        };
+        let time_zone = Some(text("Asia/Urumqi"));
+        (name, Person { locale: Some(locale), time_zone, quiet_hours, ..full.clone() })
+    });
+    let [reached, reached_by_week] = reached;
     named([
         ("nobody", Person::default()),
         ("full", full.clone()),
@@ -76,5 +94,7 @@ pub(in super::super) fn person() -> Samples<Person> {
         ("since", since),
         ("told", told),
         ("attributed", attributed),
+        reached,
+        reached_by_week,
     ])
 }
