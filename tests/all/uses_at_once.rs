@@ -149,17 +149,20 @@ fn one_of_two_has_the_last() {
     });
 }
 
+/// How many there are and how many ask at once: few, which are all taken at the pool, and more, of which shards have parts.
+const STORMS: [(i32, usize); 2] = [(7, 64), (300, 364)];
+
 /// Many at once, over two instances: as many have it as there are.
-async fn storm(store: Arc<dyn Store>) {
+async fn storm(store: Arc<dyn Store>, total: i32, asked: usize) {
     let shops = [
         Arc::new(Shop::over(store.clone(), &program(), START).await),
         Arc::new(Shop::over(store, &program(), START).await),
     ];
     let offer = coupon(
         "acme",
-        json!({"how": "auto", "gives": {"discount": {"amount": "1.00"}}, "uses": {"total": 7}}),
+        json!({"how": "auto", "gives": {"discount": {"amount": "1.00"}}, "uses": {"total": total}}),
     );
-    let orders = orders(&shops[0], &Scarce { name: "storm", offer, asks: Asks::Two }, 24).await;
+    let orders = orders(&shops[0], &Scarce { name: "storm", offer, asks: Asks::Two }, asked).await;
     shops[1].api.refresh().await.unwrap();
     let asked = orders.iter().cloned().enumerate().map(|(number, order)| {
         let shop = shops[number % 2].clone();
@@ -175,23 +178,27 @@ async fn storm(store: Arc<dyn Store>) {
     });
     let mut have = 0;
     for asked in asked.collect::<Vec<_>>() {
-        have += usize::from(asked.await.unwrap());
+        have += i32::from(asked.await.unwrap());
     }
     let left = shops[0].ok("GET", "/offers/rare", Value::Null).await;
-    assert_eq!((have, &left["left"]["uses"]), (7, &json!(0)), "{left}");
+    assert_eq!((have, &left["left"]["uses"]), (total, &json!(0)), "{left}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn as_many_have_it_as_there_are() {
-    storm(Arc::new(MemoryStore::new())).await;
-    let folder = tempfile::tempdir().unwrap();
-    storm(Arc::new(RedbStore::open(folder.path(), Options::default()).unwrap())).await;
+    for (total, asked) in STORMS {
+        storm(Arc::new(MemoryStore::new()), total, asked).await;
+        let folder = tempfile::tempdir().unwrap();
+        storm(Arc::new(RedbStore::open(folder.path(), Options::default()).unwrap()), total, asked).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn as_many_have_it_as_there_are_on_a_table() {
     let Some(local) = Local::shared() else { return };
-    storm(Arc::new(local.store().await.expect("a table"))).await;
+    for (total, asked) in STORMS {
+        storm(Arc::new(local.store().await.expect("a table")), total, asked).await;
+    }
 }
 
 /// What was set aside has ended by another instance's clock, and somebody else has it: it is not made final by a clock that

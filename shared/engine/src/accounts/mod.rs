@@ -16,6 +16,8 @@ mod charge;
 mod closing;
 mod codes;
 mod moves;
+pub(crate) mod offer_places;
+pub(crate) mod offer_shards;
 pub(crate) mod offer_tally;
 pub(crate) mod offers;
 mod printed;

@@ -129,7 +129,8 @@ impl OfferTally {
     fn note_use(&mut self, used: &UseRecord, is_newest: bool) {
         if let UseState::Held { until } = used.state {
             let minute = until.0.div_euclid(MINUTE_MILLIS);
-            for taken in used.taken.iter().filter(|taken| used.bounded.contains(&taken.offer)) {
+            let counted = |taken: &&OfferTaken| used.held_at.iter().any(|(offer, _)| *offer == taken.offer);
+            for taken in used.taken.iter().filter(counted) {
                 let held = &mut self.told(&taken.offer).held;
                 let sum = held.entry((minute, used.day)).or_default();
                 *sum = (sum.0.saturating_add(taken.uses), sum.1.saturating_add(taken.amount.0));

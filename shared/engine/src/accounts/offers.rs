@@ -1,15 +1,16 @@
 //! What has been issued, used and spent of an offer (rewards.md, 3): counted exactly, by the newest version's limits.
 //!
-//! What a limit bounds is counted in one record, at the pool's place, and who takes of it expects what it has read: so
-//! nobody passes a limit, whatever races. What is taken of an offer without a limit is counted in 32 records, chosen by the
-//! member, so that nobody waits for anybody; a limit that a later version sets counts it too. What was taken by day is
-//! counted in the same records (`accounts/taken.rs`).
+//! It is counted in 33 records, a pool and 32 shards. What no limit bounds is counted at a shard, chosen by the member, so
+//! that nobody waits for anybody; a limit that a later version sets counts it too. What a limit bounds is taken at that shard
+//! within its allotment, and at the pool where little is left (`accounts/offer_shards.rs`, `accounts/offer_places.rs`). Who
+//! takes expects what it has read: so nobody passes a limit, whatever races. What was taken by day is counted in the same
+//! records (`accounts/taken.rs`).
 
 use domain::{
     id::OfferId,
     member::MemberId,
-    number::{Figure, Money, SignedMoney},
-    offer::{Limits, Offer},
+    number::{Money, SignedMoney},
+    offer::Offer,
     time::{DayNumber, Instant, MINUTE_MILLIS},
 };
 
@@ -17,8 +18,9 @@ use crate::{
     accounts::{
         Accounts,
         account::Held,
+        offer_shards::{Bounds, Need, Whole},
         stock::SHARDS,
-        taken::{Sheet, Taken, places_of},
+        taken::{Sheet, Taken},
     },
     store::{
         Key, Version, Write,
@@ -33,67 +35,36 @@ use crate::{
 /// no limit.
 const DAYS_KEPT: i32 = 2;
 
-/// An offer's account as a command has read it: the record that it writes, and what the others count.
+/// An offer's account as a command has read it: the record that it writes, and how it is judged.
 pub(crate) struct OfferAccount {
-    key: Key,
-    own: Held<OfferAccountRecord>,
-    others: OfferAccountRecord,
+    pub(super) offer: OfferId,
+    pub(super) place: u8,
+    pub(super) own: Held<OfferAccountRecord>,
+    pub(super) judged: Judged,
     /// Where older days are filed by the next write, if any are.
-    sheet: Option<Sheet>,
+    pub(super) sheet: Option<Sheet>,
 }
 
-/// The place at which what a member takes is counted where nothing bounds it; of a guest by what it is used for.
+/// By what it is judged how much is left.
+pub(super) enum Judged {
+    /// By the record's own allotment; where no limit bounds what is asked for, by nothing.
+    ByOwn,
+    /// By the pool, which is the record, and all shards: each allotment counts as if it were taken.
+    AtPool(Vec<Held<OfferAccountRecord>>),
+    /// By all that is counted, by somebody who takes nothing.
+    Whole(Vec<Held<OfferAccountRecord>>),
+}
+
+/// The shard of an offer's account at which a member takes; of a guest by what it is used for.
 pub(crate) fn place_of(member: Option<MemberId>, used_for: &Key) -> u8 {
     let guest =
         || used_for.as_bytes().iter().fold(0, |sum: u8, byte| sum.wrapping_mul(31).wrapping_add(*byte));
-    member.map_or_else(guest, |member| member.0[15]) % SHARDS
+    member.map_or_else(|| guest() % SHARDS, shard_of)
 }
 
-impl Accounts {
-    /// The account of an offer, for a command of that member about pieces of its stock; `is_limited` is whether its newest
-    /// version bounds them.
-    pub(crate) async fn offer_account(
-        &self,
-        offer: &OfferId,
-        member: MemberId,
-        is_limited: bool,
-    ) -> Result<OfferAccount, Error> {
-        if is_limited {
-            return self.whole_offer_account(offer).await;
-        }
-        self.offer_account_at(offer, member.0[15] % SHARDS).await
-    }
-
-    /// What is counted of an offer at that place alone.
-    pub(crate) async fn offer_account_at(&self, offer: &OfferId, place: u8) -> Result<OfferAccount, Error> {
-        let key = keys::offer_account(offer, place);
-        let own = Held::read(&key, self.records.get(&key).await?)?;
-        let sheet = self.sheet(offer, place, &own.value).await?;
-        Ok(OfferAccount { key, own, others: OfferAccountRecord::default(), sheet })
-    }
-
-    /// All that is counted of an offer.
-    pub(crate) async fn whole_offer_account(&self, offer: &OfferId) -> Result<OfferAccount, Error> {
-        let all: Vec<Key> = places_of(offer).map(|(_, key)| key).collect();
-        let mut found = all.iter().zip(self.records.store.get(&all).await?);
-        let mut read = || -> Result<Option<(Key, Held<OfferAccountRecord>)>, Error> {
-            match found.next() {
-                Some((key, record)) => Ok(Some((key.clone(), Held::read(key, record)?))),
-                None => Ok(None),
-            }
-        };
-        let mut pool = None;
-        let mut others = OfferAccountRecord::default();
-        while let Some((key, held)) = read()? {
-            match pool {
-                None => pool = Some((key, held)),
-                Some(_) => others = others.and(&held.value),
-            }
-        }
-        let (key, own) = pool.unwrap_or_else(|| panic!("the pool is the first of the places"));
-        let sheet = self.sheet(offer, keys::POOL, &own.value).await?;
-        Ok(OfferAccount { key, own, others, sheet })
-    }
+/// The shard of a member: ids end in random bits.
+pub(crate) fn shard_of(member: MemberId) -> u8 {
+    member.0[15] % SHARDS
 }
 
 /// What is left of an offer of what all members share; `None` without bounds.
@@ -115,17 +86,26 @@ impl Accounts {
     pub async fn left_of_offer(&self, offer: &Offer, now: Instant) -> Result<OfferLeft, Error> {
         let today = self.programme.timeline()?.newest().zone.day(now).number();
         let account = self.whole_offer_account(&offer.id).await?;
-        let Left { uses, budget } = account.left(offer, now, today);
+        let Left { issued, uses, budget } = account.left(offer, now, today);
         let codes = if offer.hands_out_codes { Some(self.codes_left(&offer.id).await?) } else { None };
-        let stock = account.stock_left(&offer.stock, today).into_iter().chain(codes).min();
-        Ok(OfferLeft { stock, uses, budget })
+        Ok(OfferLeft { stock: issued.into_iter().chain(codes).min(), uses, budget })
     }
+}
+
+/// An account's records together.
+pub(super) fn whole<'a>(pool: &'a OfferAccountRecord, shards: &'a [Held<OfferAccountRecord>]) -> Whole<'a> {
+    Whole { pool, shards: shards.iter().map(|shard| &shard.value).collect() }
 }
 
 impl OfferAccount {
     /// The record that it writes.
-    pub(crate) fn key(&self) -> &Key {
-        &self.key
+    pub(crate) fn key(&self) -> Key {
+        keys::offer_account(&self.offer, self.place)
+    }
+
+    /// The place of the record that it writes.
+    pub(crate) fn place(&self) -> u8 {
+        self.place
     }
 
     /// The commit that has written it; none if nothing was counted yet.
@@ -140,56 +120,67 @@ impl OfferAccount {
         hold.is_some_and(|hold| hold.uses >= took.uses && hold.amount >= took.amount)
     }
 
-    /// How many pieces are left of those limits, on that day; `None` without bounds.
-    pub(crate) fn stock_left(&self, stock: &Limits, today: DayNumber) -> Option<u64> {
-        let all = self.own.value.and(&self.others);
-        let left = |most: Figure, issued: i64| most.get().saturating_sub(u64::try_from(issued).unwrap_or(0));
-        let total = stock.total.map(|total| left(total, all.issued));
-        let of_day = stock.per_day.map(|most| left(most, all.day(today).issued));
-        total.into_iter().chain(of_day).min()
-    }
-
-    /// What uses may still take of that offer's limits at that moment, on that local day: held by others counts as taken.
+    /// What may still be taken here of that version's limits at that moment, on that local day: held by others counts as taken.
     pub(crate) fn left(&self, offer: &Offer, now: Instant, today: DayNumber) -> Left {
-        let record = self.own.value.and(&self.others);
-        let held = record.holds.iter().filter(|hold| hold.counts(now));
-        let counted = |figure: i64| u64::try_from(figure).unwrap_or(0);
-        let (mut uses, mut of_today) = (counted(record.used), counted(record.day(today).used));
-        let mut spent = u64::try_from(record.spent.0).unwrap_or(0);
-        for hold in held {
-            uses = uses.saturating_add(hold.uses);
-            spent = spent.saturating_add(hold.amount.0);
-            if hold.day == today {
-                of_today = of_today.saturating_add(hold.uses);
-            }
-        }
-        let total = offer.uses.total.map(|total| total.get().saturating_sub(uses));
-        let of_day = offer.uses.per_day.map(|most| most.get().saturating_sub(of_today));
+        self.left_of(&self.own.value, offer, (now, today))
+    }
+
+    fn left_of(&self, own: &OfferAccountRecord, offer: &Offer, moment: (Instant, DayNumber)) -> Left {
+        // What is left concerns every measure.
+        let bounds = Bounds::of(offer, Need::ANY, moment);
+        let [issued, issued_today, uses, uses_today, spent] = match &self.judged {
+            Judged::ByOwn => bounds.left_of_shard(own),
+            Judged::AtPool(shards) => bounds.left_of_pool(&whole(own, shards)),
+            Judged::Whole(shards) => bounds.left_of_all(&whole(own, shards)),
+        };
         Left {
-            uses: total.into_iter().chain(of_day).min(),
-            budget: offer.budget.map(|budget| Money(budget.0.saturating_sub(spent))),
+            issued: issued.into_iter().chain(issued_today).min(),
+            uses: uses.into_iter().chain(uses_today).min(),
+            budget: spent.map(Money),
         }
     }
 
-    /// The same, once these are changed.
-    pub(crate) fn left_after(
+    /// The same, once what an order has set aside at that place until then is let go; and the record, if it is another one,
+    /// whose version that goes by.
+    pub(crate) fn left_without(
         &self,
-        changes: &[UseChange],
+        own: &[OwnHold],
         offer: &Offer,
-        now: Instant,
-        today: DayNumber,
-    ) -> Left {
+        (now, today): (Instant, DayNumber),
+    ) -> (Left, Vec<(Key, Option<Version>)>) {
         let mut record = self.own.value.clone();
-        // What is held no longer counts, and so is not let go a second time.
-        record.holds.retain(|hold| hold.counts(now));
-        for change in changes {
-            if record.holds.iter().any(|hold| change.is_of(hold)) {
-                record.change(*change, today);
+        let mut shards = match &self.judged {
+            Judged::ByOwn => Vec::new(),
+            Judged::AtPool(shards) | Judged::Whole(shards) => shards.clone(),
+        };
+        let mut relied_on = Vec::new();
+        for held in own {
+            let (took, until) = (held.took, held.until);
+            let place = usize::from(held.place);
+            let other = if held.place == self.place { None } else { shards.get_mut(place) };
+            let known = match other {
+                Some(other) => {
+                    relied_on.push((keys::offer_account(&self.offer, held.place), other.version));
+                    &mut other.value
+                }
+                None if held.place == self.place => &mut record,
+                None => continue,
+            };
+            // What is held no longer counts, and so is not let go a second time.
+            let release = UseChange::Release(took, until);
+            if known.holds.iter().any(|hold| hold.counts(now) && release.is_of(hold)) {
+                known.change(release, today);
             }
         }
-        let own = Held { value: record, version: self.own.version };
-        let (key, others) = (self.key.clone(), self.others.clone());
-        OfferAccount { key, own, others, sheet: None }.left(offer, now, today)
+        let judged = match &self.judged {
+            Judged::ByOwn => Judged::ByOwn,
+            Judged::AtPool(_) => Judged::AtPool(shards),
+            Judged::Whole(_) => Judged::Whole(shards),
+        };
+        let (offer_id, place, own) =
+            (self.offer.clone(), self.place, Held { value: record, version: self.own.version });
+        let after = OfferAccount { offer: offer_id, place, own, judged, sheet: None };
+        (after.left(offer, now, today), relied_on)
     }
 
     /// Whether the next write files older days.
@@ -240,7 +231,7 @@ impl OfferAccount {
         let since = record.since.unwrap_or(DayNumber::NEVER).max(today.plus(-DAYS_KEPT));
         record.since = Some(since);
         record.days.retain(|day| day.day >= since && (day.issued != 0 || day.used != 0));
-        writes.push(put(self.key.clone(), unchanged(self.own.version), &record));
+        writes.push(put(self.key(), unchanged(self.own.version), &record));
         writes
     }
 }
@@ -248,6 +239,8 @@ impl OfferAccount {
 /// What uses may still take of an offer; `None` without bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Left {
+    /// How many pieces, in all and today.
+    pub(crate) issued: Option<u64>,
     /// How many uses, in all and today.
     pub(crate) uses: Option<u64>,
     /// How much money.
@@ -260,6 +253,17 @@ pub(crate) struct Took {
     pub(crate) uses: u64,
     pub(crate) amount: Money,
     pub(crate) day: DayNumber,
+}
+
+/// What an order has set aside of an offer's account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct OwnHold {
+    pub(crate) offer: OfferId,
+    /// The place of the record that counts it.
+    pub(crate) place: u8,
+    pub(crate) took: Took,
+    /// Until when.
+    pub(crate) until: Instant,
 }
 
 /// A change of what uses have taken.
@@ -292,7 +296,7 @@ fn minute(until: Instant) -> i64 {
 
 impl OfferHold {
     /// Whether it still counts as taken: until a minute after its end, for clocks that differ.
-    fn counts(&self, now: Instant) -> bool {
+    pub(super) fn counts(&self, now: Instant) -> bool {
         minute(now) < self.minute.saturating_add(1)
     }
 }
@@ -342,22 +346,7 @@ impl OfferAccountRecord {
         &mut self.holds[place]
     }
 
-    /// Both together.
-    fn and(&self, other: &OfferAccountRecord) -> OfferAccountRecord {
-        let mut sum = self.clone();
-        sum.issued = sum.issued.saturating_add(other.issued);
-        sum.used = sum.used.saturating_add(other.used);
-        sum.spent = SignedMoney(sum.spent.0.saturating_add(other.spent.0));
-        for more in &other.days {
-            let day = sum.day_mut(more.day);
-            day.issued = day.issued.saturating_add(more.issued);
-            day.used = day.used.saturating_add(more.used);
-        }
-        sum.holds.extend(&other.holds);
-        sum
-    }
-
-    fn day(&self, day: DayNumber) -> OfferDay {
+    pub(super) fn day(&self, day: DayNumber) -> OfferDay {
         let known = self.days.iter().find(|own| own.day == day);
         known.copied().unwrap_or(OfferDay { day, issued: 0, used: 0 })
     }
@@ -374,36 +363,6 @@ impl OfferAccountRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn account(own: OfferAccountRecord, others: OfferAccountRecord) -> OfferAccount {
-        let own = Held { value: own, version: None };
-        let key = keys::offer_account(&OfferId::of_checked("c"), keys::POOL);
-        OfferAccount { key, own, others, sheet: None }
-    }
-
-    #[test]
-    fn what_is_left_is_the_least_of_what_limits_leave() {
-        let day = |day, issued| OfferDay { day: DayNumber(day), issued, used: 0 };
-        let own = OfferAccountRecord { issued: 3, days: vec![day(7, 1)], ..OfferAccountRecord::default() };
-        let others = OfferAccountRecord {
-            issued: 2,
-            days: vec![day(6, 1), day(7, 1)],
-            ..OfferAccountRecord::default()
-        };
-        let account = account(own, others);
-        for (total, per_day, today, want) in [
-            (None, None, 7, None),
-            (Some(9), None, 7, Some(4)),
-            (Some(4), None, 7, Some(0)),
-            (Some(0), None, 7, Some(0)),
-            (None, Some(3), 7, Some(1)),
-            (None, Some(3), 8, Some(3)),
-            (Some(6), Some(9), 7, Some(1)),
-        ] {
-            let limits = Limits { total: total.and_then(Figure::of), per_day: per_day.and_then(Figure::of) };
-            assert_eq!(account.stock_left(&limits, DayNumber(today)), want, "{total:?} {per_day:?} {today}");
-        }
-    }
 
     /// What is held counts until a minute after its end, and then nobody has to let it go.
     #[test]

@@ -12,7 +12,12 @@ use domain::{
 
 use crate::{
     access::requests::Request,
-    accounts::{NextCode, offers::OfferAccount},
+    accounts::{
+        NextCode,
+        offer_places::Asks,
+        offer_shards::Need,
+        offers::{OfferAccount, shard_of},
+    },
     ledger::{
         Ledger,
         act::{Done, OfGrant, Whom},
@@ -44,10 +49,6 @@ pub(super) struct Gathered {
 }
 
 impl GrantAsk {
-    fn is_limited(&self) -> bool {
-        is_limited(&self.offer.stock)
-    }
-
     /// The command for the rules.
     fn command<'a>(&'a self, gathered: &'a Gathered, id: MemberId) -> IssueGrant<'a> {
         IssueGrant {
@@ -212,17 +213,27 @@ impl Ledger {
             self.must_take_gifts(member, &ask.brand, order_id).await?;
         }
         let before = issued.iter().filter_map(|(_, entry)| issued_before(entry)).collect();
-        let limited = ask.is_limited();
-        let hands_out = ask.offer.hands_out_codes;
-        if let Some(turns) = turns.filter(|_| limited || hands_out) {
-            turns.take(&[Turn::Pool(&keys::offer_account(&ask.offer.id, keys::POOL))]).await;
-        }
-        let account = self.accounts.offer_account(&ask.offer.id, member.id, limited).await?;
+        let newest = self.programme.offers().await?.offer(&ask.offer.id).cloned();
+        let newest = newest.unwrap_or_else(|| ask.offer.clone());
         let zone = self.programme.timeline()?.newest().zone;
-        let today = zone.day(request.now).number();
-        let code = if hands_out { self.accounts.next_code(&ask.offer.id).await? } else { None };
+        let at = (request.now, zone.day(request.now).number());
+        let asks = Asks { place: shard_of(member.id), at, takes: !request.dry_run };
+        let mut turns = turns;
+        if let Some(turns) = turns.as_deref_mut() {
+            if is_limited(&newest.stock) {
+                turns.take(&[Turn::Shard(&keys::offer_account(&newest.id, asks.place))]).await;
+            }
+            if newest.hands_out_codes {
+                turns.take(&[Turn::Pool(&keys::offer_account(&newest.id, keys::POOL))]).await;
+            }
+        }
+        let need = Need { issued: ask.pieces.into(), ..Need::default() };
+        let account = self.accounts.offer_account(&newest, need, asks, turns).await?;
+        let hands_out = newest.hands_out_codes;
+        let code = if hands_out { self.accounts.next_code(&newest.id).await? } else { None };
         let codes = hands_out.then(|| code.as_ref().map_or(0, |code| code.left));
-        let stock = account.stock_left(&ask.offer.stock, today).into_iter().chain(codes).min();
+        let (now, today) = at;
+        let stock = account.left(&newest, now, today).issued.into_iter().chain(codes).min();
         Ok(Ok(Gathered { via: Some(via), before, stock, grant: None, account: Some(account), code }))
     }
 
@@ -234,7 +245,7 @@ impl Ledger {
     ) -> Result<OfferAccount, Error> {
         let newest = self.programme.offers().await?.offer(offer).cloned();
         let limited = newest.is_some_and(|newest| is_limited(&newest.stock));
-        self.accounts.offer_account(offer, id, limited).await
+        self.accounts.account_to_return(offer, shard_of(id), limited).await
     }
 
     /// What was done under the name of a claim, purchase or issue before, if anything was.

@@ -18,7 +18,9 @@ use crate::{
     offers::{
         Offers,
         customer::Customer,
+        draft::OrderNeed,
         held::{Had, Holdings, Left},
+        taking::is_bounded,
     },
     programme::shelf::Shelf,
     store::error::Error,
@@ -111,6 +113,8 @@ pub(crate) struct Grounds<'a> {
     pub(crate) now: Instant,
     /// The moment by which `when` and windows go: that of pricing.
     pub(crate) at: Instant,
+    /// The most that is taken of any one offer.
+    pub(crate) need: OrderNeed,
     /// Whether a quote has promised it: then nobody is asked again whether it is for the member.
     pub(crate) is_promised: bool,
 }
@@ -125,13 +129,16 @@ impl<'a> Appraiser<'a> {
         grounds: Grounds<'a>,
         judged: &[Arc<Offer>],
     ) -> Result<Appraiser<'a>, Error> {
-        let Grounds { shelf, mut customer, holdings, zone, now, at, is_promised } = grounds;
+        let Grounds { shelf, mut customer, holdings, zone, now, at, need, is_promised } = grounds;
         let newest = judged.iter().map(|offer| shelf.offer(&offer.id).unwrap_or(offer));
         let mut bounded: Vec<Arc<Offer>> = newest.filter(|offer| is_bounded(offer)).cloned().collect();
         bounded.sort_by(|one, other| one.id.cmp(&other.id));
         bounded.dedup_by(|one, other| one.id == other.id);
-        let left =
-            if bounded.is_empty() { HashMap::new() } else { offers.left(holdings, &bounded, now).await? };
+        let left = if bounded.is_empty() {
+            HashMap::new()
+        } else {
+            offers.left(holdings, &bounded, need, now).await?
+        };
         let asks_birthday =
             |offer: &Arc<Offer>| offer.when.anniversary.is_some_and(|own| own.of == AnniversaryOf::Birthday);
         let mut days = OwnDays::default();
@@ -223,9 +230,4 @@ impl<'a> Appraiser<'a> {
             () => Opens::At(offer.when.opens_at(zone, days, at)),
         }
     }
-}
-
-/// Whether anything of it may run out.
-fn is_bounded(offer: &Offer) -> bool {
-    offer.uses.total.is_some() || offer.uses.per_day.is_some() || offer.budget.is_some()
 }

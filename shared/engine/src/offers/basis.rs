@@ -22,6 +22,8 @@ struct Read {
     ranges: Vec<Range>,
     /// Whether one was read twice, and had changed between.
     is_torn: bool,
+    /// Where of each offer's account it is taken.
+    places: HashMap<OfferId, u8>,
 }
 
 impl Basis {
@@ -35,6 +37,16 @@ impl Basis {
         let mut read = self.read();
         let known = *read.versions.entry(key.clone()).or_insert(version);
         read.is_torn |= known != version;
+    }
+
+    /// It is judged, and taken, at that place of an offer's account.
+    pub(crate) fn takes_at(&self, offer: &OfferId, place: u8) {
+        self.read().places.insert(offer.clone(), place);
+    }
+
+    /// Where of an offer's account it is taken: at the pool if nothing was judged.
+    pub(crate) fn place_of(&self, offer: &OfferId) -> u8 {
+        self.read().places.get(offer).copied().unwrap_or(keys::POOL)
     }
 
     /// Whether a record that is to be written is as it was judged by; one that nothing was judged by is.
@@ -57,15 +69,15 @@ impl Basis {
     }
 }
 
-/// The offers whose accounts another order was faster at: the next attempt waits for its turn at them, instead of racing.
+/// The records of offers' accounts that another order was faster at: the next attempt waits for its turn at them, instead of
+/// racing.
 /// A copy is the same one.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Contested(Arc<Mutex<Vec<Key>>>);
 
 impl Contested {
-    /// Another was faster at that offer's account.
-    pub(crate) fn note(&self, offer: &OfferId) {
-        let key = keys::offer_account(offer, keys::POOL);
+    /// Another was faster at that record.
+    pub(crate) fn note(&self, key: Key) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains(&key) {
             known.push(key);

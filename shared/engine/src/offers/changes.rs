@@ -53,6 +53,9 @@ pub(crate) struct Changes {
     used: BTreeMap<OfferId, Vec<(Printed, i64)>>,
     /// By offer, and the place at which it is counted.
     accounts: BTreeMap<(OfferId, u8), Vec<UseChange>>,
+    /// What comes back, by offer: to the place of the user's shard, or where else it is counted. Limits bound it if that is
+    /// said.
+    returned: BTreeMap<OfferId, (u8, bool, Vec<UseChange>)>,
 }
 
 /// For whom something is set aside or taken.
@@ -62,8 +65,10 @@ pub(crate) struct For<'a> {
     pub(crate) by: &'a HeldBy,
     /// The local day on which it was taken first.
     pub(crate) day: DayNumber,
-    /// The place at which it is counted where nothing bounds it.
+    /// Its shard.
     pub(crate) place: u8,
+    /// Where it is counted what is set aside.
+    held_at: &'a [(OfferId, u8)],
 }
 
 impl<'a> For<'a> {
@@ -74,12 +79,13 @@ impl<'a> For<'a> {
         member: Option<MemberId>,
         day: DayNumber,
     ) -> For<'a> {
-        For { brand, by, day, place: place_of(member, &keys::offer_use(brand, by)) }
+        For { brand, by, day, place: place_of(member, &keys::offer_use(brand, by)), held_at: &[] }
     }
 
     /// Of a use that is known.
     pub(crate) fn of(record: &'a UseRecord) -> For<'a> {
-        For::new(&record.brand, &record.by, record.member, record.day)
+        let own = For::new(&record.brand, &record.by, record.member, record.day);
+        For { held_at: &record.held_at, ..own }
     }
 }
 
@@ -104,12 +110,17 @@ impl Changes {
 
     /// That account was judged by.
     pub(crate) fn must_find(&mut self, account: &OfferAccount) {
-        self.basis.note(account.key(), account.version());
+        self.basis.note(&account.key(), account.version());
     }
 
-    /// The offers whose accounts it changes.
-    pub(crate) fn offers_counted(&self) -> Vec<OfferId> {
-        self.accounts.keys().map(|(offer, _)| offer.clone()).collect()
+    /// The records of accounts from which it takes.
+    pub(crate) fn accounts_counted(&self) -> Vec<Key> {
+        self.accounts.keys().map(|(offer, place)| keys::offer_account(offer, *place)).collect()
+    }
+
+    /// Where of the account of a bounded offer it is set aside or taken.
+    pub(crate) fn place_of(&self, offer: &OfferId) -> u8 {
+        self.basis.place_of(offer)
     }
 
     /// A window that nothing was taken in yet.
@@ -130,17 +141,27 @@ impl Changes {
             }
         }
         let took = Took { uses: taken.uses, amount: taken.amount, day: own.day };
-        let change = match step {
-            Step::Hold(until) => Some(UseChange::Hold(took, until)).filter(|_| bounded),
-            Step::Release(until) => Some(UseChange::Release(took, until)).filter(|_| bounded),
-            Step::Take => Some(UseChange::Take(took)),
-            Step::Return(_) => Some(UseChange::Return(took)),
-        };
-        let is_something = taken.uses > 0 || taken.amount > Money(0);
-        if let Some(change) = change.filter(|_| is_something) {
-            let place = if bounded { keys::POOL } else { own.place };
-            self.accounts.entry((taken.offer.clone(), place)).or_default().push(change);
+        if taken.uses == 0 && taken.amount == Money(0) {
+            return;
         }
+        // What was set aside is let go, and taken, where it is counted.
+        let held_at = own.held_at.iter().find(|(offer, _)| *offer == taken.offer).map(|(_, place)| *place);
+        let judged_at = || if bounded { self.basis.place_of(&taken.offer) } else { own.place };
+        let (place, change) = match step {
+            Step::Hold(until) if bounded => (judged_at(), UseChange::Hold(took, until)),
+            Step::Release(until) if held_at.is_some() => {
+                (held_at.unwrap_or(keys::POOL), UseChange::Release(took, until))
+            }
+            Step::Hold(_) | Step::Release(_) => return,
+            Step::Take => (held_at.unwrap_or_else(judged_at), UseChange::Take(took)),
+            Step::Return(_) => {
+                let returned = self.returned.entry(taken.offer.clone());
+                let (_, _, all) = returned.or_insert_with(|| (own.place, bounded, Vec::new()));
+                all.push(UseChange::Return(took));
+                return;
+            }
+        };
+        self.accounts.entry((taken.offer.clone(), place)).or_default().push(change);
     }
 
     fn of_grant(&mut self, key: &Key, own: For<'_>, pieces: u32, step: Step) {
@@ -342,14 +363,24 @@ impl Offers {
         for (offer, used) in changes.used {
             writes.extend(self.accounts.count_printed(&offer, &used).await?);
         }
-        if writes.len() + changes.accounts.len() > TAKEN_MAX {
+        let mut accounts = changes.accounts;
+        for (offer, (place, is_limited, back)) in changes.returned {
+            // One record is written once: where more of the offer is taken, this comes back to.
+            let taken_at = accounts.keys().find(|(own, _)| *own == offer).map(|(_, place)| *place);
+            let place = match taken_at {
+                Some(place) => place,
+                None => self.accounts.account_to_return(&offer, place, is_limited).await?.place(),
+            };
+            accounts.entry((offer, place)).or_default().extend(back);
+        }
+        if writes.len() + accounts.len() > TAKEN_MAX {
             return Err(Refusal::LimitExceeded { what: "offers" }.into());
         }
         let mut filing = FILING_MAX;
-        for ((offer, place), of_account) in changes.accounts {
+        for ((offer, place), of_account) in accounts {
             let account = self.accounts.offer_account_at(&offer, place).await?;
-            if let Err(lost) = changes.basis.must_still_be(account.key(), account.version()) {
-                changes.contested.note(&offer);
+            if let Err(lost) = changes.basis.must_still_be(&account.key(), account.version()) {
+                changes.contested.note(account.key());
                 return Err(lost.into());
             }
             // Whoever is not filed now is with a later use.

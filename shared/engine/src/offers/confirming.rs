@@ -60,19 +60,14 @@ impl Offers {
             self.must_still_hold(&mut changes, &held, until, now).await?;
             for taken in &held.taken {
                 let bounded = shelf.offer(&taken.offer).is_some_and(|offer| is_bounded(offer));
-                changes.apply(
-                    For::of(&held),
-                    taken,
-                    held.bounded.contains(&taken.offer),
-                    Step::Release(until),
-                );
+                changes.apply(For::of(&held), taken, bounded, Step::Release(until));
                 changes.apply(For::of(&held), taken, bounded, Step::Take);
             }
         }
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let grants = member.map(|member| changes.grants_then(&shelf, member, &held.taken, now));
         let grants = grants.unwrap_or_default();
-        let record = UseRecord { state: UseState::Used, bounded: Vec::new(), grants, ..held };
+        let record = UseRecord { state: UseState::Used, held_at: Vec::new(), grants, ..held };
         self.write_use(attempt, (record, Some(version)), changes, None, tell).await
     }
 
@@ -104,9 +99,11 @@ impl Offers {
         }
         let shelf = self.programme.offers().await?;
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
-        for (offer, took) in by_account(held).into_iter().filter(|(offer, _)| held.bounded.contains(offer)) {
-            let Some(newest) = shelf.offer(offer).filter(|newest| is_bounded(newest)) else { continue };
-            let account = self.accounts.whole_offer_account(offer).await?;
+        for (offer, took) in by_account(held) {
+            let place = held.held_at.iter().find(|(own, _)| own == offer).map(|(_, place)| *place);
+            let newest = shelf.offer(offer).filter(|newest| is_bounded(newest));
+            let Some((newest, place)) = newest.zip(place) else { continue };
+            let account = self.accounts.offer_account_held_at(offer, place).await?;
             changes.must_find(&account);
             let left = account.left(newest, now, today);
             let is_left = left.uses.is_none_or(|left| left >= took.uses)

@@ -6,6 +6,7 @@ use domain::{
     id::{BrandId, GrantId, OfferId, OrderChannel},
     number::Money,
     offer::{
+        Discount, Gives, How, Offer,
         price::{self, Choose, DraftLine, PointsAsked},
         printed::Printed,
     },
@@ -13,6 +14,7 @@ use domain::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    accounts::offer_shards::Need,
     ledger::act::Whom,
     store::records::layout::{Layout as _, layout},
 };
@@ -71,7 +73,54 @@ struct Content {
 layout! { struct Content { brand, channel, delivery, lines } }
 layout! { struct DraftLine { line_id, sku, category, quantity, amount } }
 
+/// The most that an order takes of offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OrderNeed {
+    /// Units of its lines.
+    units: u64,
+    /// Pieces of what it names, and of what applies by itself.
+    pieces: u64,
+    /// What it costs.
+    amount: Money,
+}
+
+impl OrderNeed {
+    /// One of everything: what any limit bounds.
+    pub(crate) const ANY: OrderNeed = OrderNeed { units: 1, pieces: 1, amount: Money(1) };
+
+    /// The most that it takes of that offer. What a member has is governed by its own version, which may give more than the
+    /// newest: so only of what is had by itself is the newest asked.
+    pub(crate) fn of(&self, newest: &Offer) -> Need {
+        let is_of_units = matches!(newest.gives, Gives::Discount(Discount::UnitPrice(_)));
+        let uses = self.pieces.saturating_add(if is_of_units { self.units } else { 0 });
+        let most = match &newest.gives {
+            _ if newest.how != How::Auto => None,
+            Gives::Discount(Discount::Amount { amount, units: None }) => Some(*amount),
+            Gives::Discount(Discount::Percent { max, .. }) => *max,
+            Gives::Discount(Discount::Steps(steps)) => steps.iter().map(|(_, off)| *off).max(),
+            _ => None,
+        };
+        let amount = most.map_or(self.amount.0, |most| most.0.min(self.amount.0));
+        // Pieces of items and services count at their value.
+        let worth = newest.settle.map_or(0, |settle| settle.0.saturating_mul(self.pieces));
+        Need { issued: 0, uses, amount: Money(amount.saturating_add(worth)) }
+    }
+}
+
 impl DraftOrder {
+    /// The most that it takes of offers.
+    pub(crate) fn need(&self) -> OrderNeed {
+        let units = self.lines.iter().map(|line| line.quantity.pieces().unwrap_or(1));
+        let amounts =
+            self.lines.iter().map(|line| line.amount.0).chain(self.delivery.map(|delivery| delivery.0));
+        let coupons = self.grants.len() as u64 + self.codes.len() as u64 + 1;
+        OrderNeed {
+            units: units.fold(0, u64::saturating_add),
+            pieces: self.pieces.saturating_mul(coupons),
+            amount: Money(amounts.fold(0, u64::saturating_add)),
+        }
+    }
+
     /// The draft as it is priced.
     pub(crate) fn priced(&self) -> price::Draft<'_> {
         price::Draft {

@@ -113,7 +113,8 @@ impl Offers {
         let autos = self.autos(scene, &priced, rules).await?;
         let (judged_autos, judged_coupons) = {
             let (customer, zone) = (customer.as_deref_mut(), programme.zone);
-            let grounds = Grounds { shelf, customer, holdings, zone, now, at, is_promised: quoted.is_some() };
+            let (need, is_promised) = (draft.need(), quoted.is_some());
+            let grounds = Grounds { shelf, customer, holdings, zone, now, at, need, is_promised };
             self.appraised(grounds, &autos, &found).await?
         };
         let as_promised =

@@ -16,13 +16,18 @@ use domain::{
     time::{DayNumber, Instant},
 };
 
-pub(crate) use crate::accounts::offers::{Left, Took, UseChange};
+pub(crate) use crate::accounts::offers::{Left, OwnHold, Took};
 use crate::{
+    accounts::offer_places::Asks,
     ledger::issued::{family, grant_of, is_window, issued_before, issued_by},
-    offers::{Offers, basis::Basis},
+    offers::{
+        Offers,
+        basis::{Basis, Contested},
+        draft::OrderNeed,
+    },
     programme::shelf::Shelf,
     store::{
-        Key,
+        Key, StoreError,
         error::Error,
         keys,
         records::{EntryRecord, HeldRecord, WindowRecord, decode},
@@ -42,12 +47,22 @@ pub(crate) struct Holdings {
     /// What the use that is told anew has, which counts as left for it, and the day on which it was taken.
     pub(crate) had: Option<(Vec<OfferTaken>, DayNumber)>,
     /// What that holds of offers' accounts, which is its own to take.
-    pub(crate) own_takes: Vec<(OfferId, Took, Instant)>,
+    pub(crate) own_takes: Vec<OwnHold>,
+    /// Who takes of them; nobody where it is only asked what an order costs.
+    pub(crate) taker: Option<Taker>,
     /// The order or use whose own holds keep nothing from it.
     pub(crate) own: Option<(BrandId, HeldBy)>,
     /// What is judged by all this, and must still be so when it is written.
     pub(crate) basis: Basis,
     now: Option<Instant>,
+}
+
+/// Who takes of offers' accounts.
+pub(crate) struct Taker {
+    /// At which shard.
+    pub(crate) place: u8,
+    /// Where another was faster.
+    pub(crate) contested: Contested,
 }
 
 /// What a use that is told anew has of an offer.
@@ -250,14 +265,16 @@ impl Offers {
         Ok(holdings)
     }
 
-    /// What is left of these offers' newest versions; of one without bounds nothing is told.
+    /// What is left of these offers' newest versions for an order that needs so much at most; of one without bounds nothing is
+    /// told.
     ///
     /// # Errors
-    /// The store failed, or a record is unreadable.
+    /// A lost race at an account; the store failed, or a record is unreadable.
     pub(crate) async fn left(
         &self,
         holdings: &Holdings,
         offers: &[Arc<Offer>],
+        need: OrderNeed,
         now: Instant,
     ) -> Result<HashMap<OfferId, Left>, Error> {
         // What a use that is told anew takes counts on the day on which it was taken first.
@@ -265,17 +282,24 @@ impl Offers {
             Some((_, day)) => *day,
             None => self.programme.timeline()?.newest().zone.day(now).number(),
         };
+        let taker = holdings.taker.as_ref();
+        let asks =
+            Asks { place: taker.map_or(0, |taker| taker.place), at: (now, today), takes: taker.is_some() };
         let mut left = HashMap::new();
         for offer in offers {
-            let account = self.accounts.whole_offer_account(&offer.id).await?;
-            holdings.basis.note(account.key(), account.version());
-            let own: Vec<UseChange> = holdings
-                .own_takes
-                .iter()
-                .filter(|(own, ..)| *own == offer.id)
-                .map(|(_, took, until)| UseChange::Release(*took, *until))
-                .collect();
-            left.insert(offer.id.clone(), account.left_after(&own, offer, now, today));
+            let need = need.of(offer);
+            let account = self.accounts.offer_account(offer, need, asks, None).await;
+            if let (Err(Error::Store(StoreError::LostRace)), Some(taker)) = (&account, taker) {
+                taker.contested.note(keys::offer_account(&offer.id, keys::POOL));
+            }
+            let account = account?;
+            holdings.basis.takes_at(&offer.id, account.place());
+            holdings.basis.note(&account.key(), account.version());
+            let own: Vec<OwnHold> =
+                holdings.own_takes.iter().filter(|own| own.offer == offer.id).cloned().collect();
+            let (of_offer, relied_on) = account.left_without(&own, offer, asks.at);
+            relied_on.iter().for_each(|(key, version)| holdings.basis.note(key, *version));
+            left.insert(offer.id.clone(), of_offer);
         }
         Ok(left)
     }

@@ -22,6 +22,7 @@ use crate::{
         Offers,
         appraisal::{Appraisal, Appraiser, Grounds},
         customer::Customer,
+        draft::OrderNeed,
         held::Holdings,
     },
     programme::shelf::Shelf,
@@ -116,8 +117,16 @@ impl Offers {
             self.learn(customer, Wants::PERSON).await?;
         }
         let days = customer.own_days(zone);
-        let grounds =
-            Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now, is_promised: false };
+        let grounds = Grounds {
+            shelf,
+            customer: Some(customer),
+            holdings,
+            zone,
+            now,
+            at: now,
+            need: OrderNeed::ANY,
+            is_promised: false,
+        };
         let mut appraiser = Appraiser::of(self, grounds, &autos).await?;
         let mut grants = Vec::new();
         for offer in &autos {
@@ -254,8 +263,16 @@ impl Offers {
         offer: &Arc<Offer>,
     ) -> Result<Option<Closed>, Error> {
         let (zone, now) = (self.programme.timeline()?.newest().zone, customer.now);
-        let grounds =
-            Grounds { shelf, customer: Some(customer), holdings, zone, now, at: now, is_promised: false };
+        let grounds = Grounds {
+            shelf,
+            customer: Some(customer),
+            holdings,
+            zone,
+            now,
+            at: now,
+            need: OrderNeed::ANY,
+            is_promised: false,
+        };
         let mut appraiser = Appraiser::of(self, grounds, std::slice::from_ref(offer)).await?;
         Ok(why_not(&appraiser.appraise(offer, None).await?))
     }

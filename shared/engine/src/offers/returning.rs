@@ -161,7 +161,7 @@ impl Offers {
         self.read_taken(&mut changes, &record.taken).await?;
         let own = For::of(&record);
         for taken in &record.taken {
-            changes.apply(own, taken, record.bounded.contains(&taken.offer), Step::Release(until));
+            changes.apply(own, taken, false, Step::Release(until));
         }
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
         let mut writes = self.writes(changes, now, today).await?;

@@ -20,7 +20,7 @@ use crate::{
         refusing::{must_be_active, refused},
         returning::good_until,
         scene::{PricedOrder, Scene},
-        taking::{Takes, takes},
+        taking::{Takes, is_bounded, takes},
         using::{Attempt, Outcomes, UseDone},
     },
     programme::shelf::Shelf,
@@ -140,7 +140,7 @@ impl Offers {
             changes.open_window(key, window);
         }
         let (now, programmes) = (attempt.now(), self.programme.timeline()?);
-        self.apply(&mut changes, &old, &moves, programmes.at(now), now).await?;
+        self.apply(&mut changes, &old, &moves, (shelf, programmes.at(now)), now);
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let then = |taken: &[OfferTaken]| {
             member.map_or(Vec::new(), |member| changes.grants_then(shelf, member, taken, now))
@@ -197,23 +197,24 @@ impl Offers {
     }
 
     /// Gives back what is no longer needed, and takes what is newly needed, on the day of the first telling.
-    async fn apply(
+    fn apply(
         &self,
         changes: &mut Changes,
         old: &UseRecord,
         moves: &Moving,
-        programme: &Programme,
+        (shelf, programme): (&Shelf, &Programme),
         now: Instant,
-    ) -> Result<(), Error> {
+    ) {
         let own = For::of(old);
+        // By what it was judged by: another version may be there by now.
+        let bounds = |taken: &OfferTaken| shelf.offer(&taken.offer).is_some_and(|offer| is_bounded(offer));
         for back in &moves.back {
             let until = good_until(changes, back, programme, now);
-            changes.apply(own, back, self.bounds(back).await?, Step::Return(until));
+            changes.apply(own, back, bounds(back), Step::Return(until));
         }
         for more in &moves.more {
-            changes.apply(own, more, self.bounds(more).await?, Step::Take);
+            changes.apply(own, more, bounds(more), Step::Take);
         }
-        Ok(())
     }
 }
 

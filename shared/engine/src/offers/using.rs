@@ -15,6 +15,7 @@ use domain::{
 
 use crate::{
     access::requests::{Request, Told, remember},
+    accounts::offers::place_of,
     ledger::{
         act::Whom,
         execute::outcome,
@@ -26,7 +27,7 @@ use crate::{
         basis::Contested,
         changes::{Changes, For, Step, TAKEN_MAX},
         customer::Customer,
-        held::{Holdings, Took},
+        held::{Holdings, OwnHold, Taker, Took},
         noted::noted,
         promised::{must_be_of, of_another, tell_as_quoted},
         refusing::{NotUsed, must_be_active, priced_at, refused},
@@ -238,7 +239,7 @@ impl Offers {
             && let UseState::Held { until } = old.state
         {
             for taken in &old.taken {
-                changes.apply(For::of(old), taken, old.bounded.contains(&taken.offer), Step::Release(until));
+                changes.apply(For::of(old), taken, bounds(taken), Step::Release(until));
             }
         }
         let own = For::new(&draft.brand, &ask.by, attempt.via, today);
@@ -247,7 +248,7 @@ impl Offers {
             changes.apply(own, taken, bounds(taken), step);
         }
         let held_of = taken.iter().filter(|taken| until.is_some() && bounds(taken));
-        let counted_while_held = held_of.map(|taken| taken.offer.clone()).collect();
+        let held_at = held_of.map(|taken| (taken.offer.clone(), changes.place_of(&taken.offer))).collect();
         let member = attempt.customer.as_ref().map(|customer| &customer.member);
         let grants = member.map(|member| changes.grants_then(&shelf, member, &taken, now));
         let record = UseRecord {
@@ -269,7 +270,7 @@ impl Offers {
             has: taken.clone(),
             taken,
             had: Vec::new(),
-            bounded: counted_while_held,
+            held_at,
             grants: grants.unwrap_or_default(),
             back: Vec::new(),
             entry: None,
@@ -304,7 +305,7 @@ impl Offers {
         let (request, now) = (attempt.request, attempt.now());
         let today = self.programme.timeline()?.at(now).zone.day(now).number();
         record.recorded = today;
-        let counted = changes.offers_counted();
+        let counted = changes.accounts_counted();
         let mut writes = self.writes(changes, now, today).await?;
         if let (Some(customer), UseState::Held { .. }) = (&attempt.customer, record.state) {
             writes.extend(one_of_several(customer));
@@ -344,7 +345,7 @@ impl Offers {
             writes.extend(remember(request, Remembered::Whole(answer.clone())));
             let done = self.programme.commit_timely(request, writes).await;
             if let Err(Error::Store(StoreError::LostRace)) = &done {
-                counted.iter().for_each(|offer| attempt.contested.note(offer));
+                counted.into_iter().for_each(|key| attempt.contested.note(key));
             }
             done?;
         }
@@ -431,13 +432,16 @@ impl Offers {
             None => Holdings::default(),
         };
         holdings.own = Some((ask.draft.brand.clone(), ask.by.clone()));
+        let place = place_of(attempt.via, &attempt.key);
+        let contested = attempt.contested.clone();
+        holdings.taker = (!attempt.request.dry_run).then_some(Taker { place, contested });
         if let Some((known, _)) = &attempt.known
             && let UseState::Held { until } = known.state
         {
-            let counts = |taken: &&OfferTaken| known.bounded.contains(&taken.offer);
-            let own = known.taken.iter().filter(counts).map(|taken| {
+            let own = known.taken.iter().filter_map(|taken| {
+                let (offer, place) = known.held_at.iter().find(|(offer, _)| *offer == taken.offer)?;
                 let took = Took { uses: taken.uses, amount: taken.amount, day: known.day };
-                (taken.offer.clone(), took, until)
+                Some(OwnHold { offer: offer.clone(), place: *place, took, until })
             });
             holdings.own_takes = own.collect();
         }

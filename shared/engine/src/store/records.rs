@@ -66,7 +66,7 @@ pub use self::{
     member::MemberRecord,
     nonce::NonceRecord,
     offer::{OfferRecord, OfferVersionRecord, OffersRecord, WordRecord},
-    offer_account::{OfferAccountRecord, OfferDay, OfferDaysRecord, OfferHold, TakenDay},
+    offer_account::{Allotment, OfferAccountRecord, OfferDay, OfferDaysRecord, OfferHold, TakenDay},
     order::KeptOrder,
     parted::PartedRecord,
     partner::{KeyRecord, PartnerKeyRecord, PartnerRecord},

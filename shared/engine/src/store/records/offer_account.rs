@@ -28,6 +28,32 @@ pub struct OfferAccountRecord {
     pub taken: Vec<TakenDay>,
     /// The first and the last day that is filed.
     pub filed: Option<(DayNumber, DayNumber)>,
+    /// In the pool: the shards that have an allotment, a bit for each.
+    pub out: u32,
+    /// In the pool: all allotments come back, and none is given until they have.
+    pub is_gathering: bool,
+    /// In a shard: up to what it may count of what limits bound. Without it nothing bounded is taken there.
+    pub allotted: Option<Allotment>,
+}
+
+/// Up to what a shard of an offer's account may count, held things included: its part of what the limits leave. Of what the
+/// version does not limit, the greatest figure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allotment {
+    /// The version of the offer whose limits these are parts of.
+    pub version: u32,
+    /// Pieces issued.
+    pub issued: i64,
+    /// What `uses` count.
+    pub used: i64,
+    /// What `budget` counts.
+    pub spent: SignedMoney,
+    /// The day of the next two (its number): of any other nothing is allotted.
+    pub day: DayNumber,
+    /// Pieces issued on that day.
+    pub issued_of_day: i64,
+    /// What `uses` count on that day.
+    pub used_of_day: i64,
 }
 
 /// What a local day counts.
@@ -79,7 +105,8 @@ pub struct OfferDaysRecord {
 impl Stored for OfferAccountRecord {}
 impl Stored for OfferDaysRecord {}
 
-layout! { struct OfferAccountRecord { issued, used, spent, days, since, holds, taken, filed } }
+layout! { struct OfferAccountRecord { issued, used, spent, days, since, holds, taken, filed, out, is_gathering, allotted } }
+layout! { struct Allotment { version, issued, used, spent, day, issued_of_day, used_of_day } }
 layout! { struct OfferDay { day, issued, used } }
 layout! { struct OfferHold { minute, day, uses, amount } }
 layout! { struct TakenDay { day, issued, used, returned, amount } }

@@ -67,8 +67,8 @@ pub struct UseRecord {
     pub has: Vec<OfferTaken>,
     /// What of what it takes, or had to come back for it, it had by earlier tellings.
     pub had: Vec<OfferTaken>,
-    /// While it is held: the offers whose limits count that.
-    pub bounded: Vec<OfferId>,
+    /// While it is held: the offers whose limits count that, and the places of their accounts that do.
+    pub held_at: Vec<(OfferId, u8)>,
     /// The grants that it used, as they were then.
     pub grants: Vec<GrantThen>,
     /// The grants that came back by this telling, as they were then.
@@ -154,7 +154,7 @@ impl Stored for UseRecord {}
 
 layout! {
     struct UseRecord {
-        brand, by, member, revision, content, state, happened, priced_at, known_at, programme, day, recorded, answer, names, lines, taken, has, had, bounded, grants, back, entry, gone, returns, given_before,
+        brand, by, member, revision, content, state, happened, priced_at, known_at, programme, day, recorded, answer, names, lines, taken, has, had, held_at, grants, back, entry, gone, returns, given_before,
     }
 }
 layout! { enum UseState { 0 = Held { until }, 1 = Used, 2 = Returned } }

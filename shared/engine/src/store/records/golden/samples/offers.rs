@@ -11,7 +11,7 @@ use super::{AT, LONG_AGO, Samples, bys, named, text};
 use crate::store::{
     id::ContentHash,
     records::{
-        By, HeldRecord, OfferAccountRecord, OfferDay, OfferDaysRecord, OfferHold, OfferRecord,
+        Allotment, By, HeldRecord, OfferAccountRecord, OfferDay, OfferDaysRecord, OfferHold, OfferRecord,
         OfferVersionRecord, OffersRecord, PrintedBatch, PrintedCodeRecord, PrintedRecord, PrintedUsedRecord,
         StockBatchRecord, StockCodesRecord, StockRecord, TakenDay, WindowRecord, WordRecord,
     },
@@ -86,14 +86,33 @@ pub(in super::super) fn offer_account() -> Samples<OfferAccountRecord> {
         holds: vec![hold],
         taken: vec![taken_day(), TakenDay { returned: 9, amount: SignedMoney(-500), ..taken_day() }],
         filed: Some((DayNumber(737_900), DayNumber(737_999))),
+        out: 1 << 31 | 1,
+        is_gathering: true,
+        allotted: None,
     };
+    let allotment = Allotment {
+        version: 3,
+        issued: 20_100,
+        used: -1,
+        spent: SignedMoney(12_500),
+        day: DayNumber(738_000),
+        issued_of_day: i64::MAX,
+        used_of_day: 9,
+    };
+    let shard =
+        OfferAccountRecord { issued: 20_000, allotted: Some(allotment), ..OfferAccountRecord::default() };
     let returned = OfferAccountRecord {
         issued: -1,
         used: -2,
         spent: SignedMoney(-500),
         ..OfferAccountRecord::default()
     };
-    named([("plain", OfferAccountRecord::default()), ("full", full), ("returned", returned)])
+    named([
+        ("plain", OfferAccountRecord::default()),
+        ("full", full),
+        ("returned", returned),
+        ("shard", shard),
+    ])
 }
 
 fn taken_day() -> TakenDay {
