@@ -20,15 +20,15 @@ const EACH: u64 = 1_000;
 const MEMBERS: usize = 10;
 
 /// A shop whose members have a year of history, two lots and three badges.
-struct Counter {
-    shop: Shop,
-    meter: Arc<Metered>,
-    members: Vec<String>,
+pub(crate) struct Counter {
+    pub(crate) shop: Shop,
+    pub(crate) meter: Arc<Metered>,
+    pub(crate) members: Vec<String>,
     minute: i64,
 }
 
 /// Averages over a row's operations.
-struct Row {
+pub(crate) struct Row {
     name: &'static str,
     operations: u64,
     cost: Cost,
@@ -64,7 +64,7 @@ fn programme(expiry: Value, says: &Value) -> Value {
 }
 
 impl Counter {
-    async fn open(expiry: Value, lots: usize) -> Counter {
+    pub(crate) async fn open(expiry: Value, lots: usize) -> Counter {
         Counter::of_brand(expiry, lots, &json!({})).await
     }
 
@@ -126,7 +126,7 @@ impl Counter {
     }
 
     /// Counts a row: `EACH` operations, a few minutes apart, members in turn.
-    async fn row(
+    pub(crate) async fn row(
         &mut self,
         name: &'static str,
         held: Option<[u64; 3]>,
@@ -167,7 +167,7 @@ impl Row {
         );
     }
 
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         self.print();
         let Some(most) = self.held else { return };
         let average = self.average();

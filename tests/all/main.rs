@@ -19,6 +19,7 @@ mod client;
 mod coalition;
 mod codes;
 mod cost;
+mod cost_offers;
 mod crash;
 mod credit;
 mod desk;
