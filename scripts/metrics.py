@@ -37,6 +37,7 @@ KINDS = {
     "laurel_store_records_frozen": "gauge",
     "laurel_store_takes_commits": "gauge",
     "laurel_store_file_bytes": "gauge",
+    "laurel_store_disk_free_bytes": "gauge",
 }
 # Of a copy; and of a server, once a copy follows it.
 COPY = {

@@ -12,8 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use domain::time::Instant;
-use edge::{Api, Code, Problem};
+use edge::{Api, Code, Problem, wire};
 use engine::{
+    id::WebhookId,
     keys,
     store::{Store as _, feed::read_place},
 };
@@ -44,6 +45,9 @@ const SECONDS: [f64; 13] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
 /// The most readers of the feed that are shown.
 const READERS_MAX: usize = 100;
 
+/// The most waiting events that are counted of one webhook: more than that is too many anyway, and a page must be quick.
+const WAITING_MAX: usize = 10_000;
+
 /// What a request counts as that names no function.
 const NO_FUNCTION: &str = "none";
 
@@ -55,6 +59,9 @@ type Answered = (OfFunction, [(&'static str, u16); 1]);
 
 /// The label of a reader of the feed.
 type OfReader = [(&'static str, String); 1];
+
+/// The label of a webhook.
+type OfWebhook = [(&'static str, String); 1];
 
 /// What is counted.
 pub(crate) struct Metrics {
@@ -68,6 +75,8 @@ pub(crate) struct Metrics {
     behind: Family<OfReader, Gauge>,
     /// How long ago each copy has asked.
     asked: Family<OfReader, Gauge>,
+    /// How many events wait for each webhook.
+    waiting: Family<OfWebhook, Gauge>,
     sends: Arc<OnceLock<Arc<Counts>>>,
 }
 
@@ -105,18 +114,31 @@ impl Metrics {
             swept_at.clone(),
         );
         let embedded = store.as_ref().map(|(store, _)| store.clone());
-        let (behind, asked) = (Family::default(), Family::default());
+        let (behind, asked, waiting) = (Family::default(), Family::default(), Family::default());
         if let Some((store, folder)) = store {
             let says = "Commits that a reader of the feed has not noted as seen, by its name";
             registry.register("feed_reader_commits_behind", says, behind.clone());
             let says =
                 "How long ago a copy asked for more, by its reader's name; absent before the first question";
             registry.register_with_unit("copy_question_age", says, Unit::Seconds, asked.clone());
+            let says = "Events that wait to be sent to a webhook, by its id: at most 10000 are counted";
+            registry.register("webhook_events_waiting", says, waiting.clone());
             registry.register_collector(Box::new(Embedded { store, folder }));
         }
         let sends: Arc<OnceLock<Arc<Counts>>> = Arc::default();
         registry.register_collector(Box::new(Sends(sends.clone())));
-        Metrics { registry, requests, durations, in_flight, swept_at, embedded, behind, asked, sends }
+        Metrics {
+            registry,
+            requests,
+            durations,
+            in_flight,
+            swept_at,
+            embedded,
+            behind,
+            asked,
+            waiting,
+            sends,
+        }
     }
 
     /// What is sent to webhooks is counted there.
@@ -140,6 +162,19 @@ impl Metrics {
             let position = asked.map(|asked| asked.position).or_else(|| read_place(&record));
             if let Some(behind) = position.and_then(|position| store.follow(&position)) {
                 self.behind.get_or_create(&reader).set(signed(behind));
+            }
+        }
+    }
+
+    /// Looks how much waits for each webhook. What cannot be read now is absent.
+    async fn look_at_webhooks(&self, ids: impl IntoIterator<Item = WebhookId>) {
+        self.waiting.clear();
+        let Some(store) = &self.embedded else { return };
+        for id in ids {
+            let waiting = store.scan(keys::retries(id), WAITING_MAX).await;
+            if let Ok(waiting) = waiting {
+                let webhook = [("webhook", wire::id(id))];
+                self.waiting.get_or_create(&webhook).set(signed(waiting.len() as u64));
             }
         }
     }
@@ -190,6 +225,8 @@ pub(crate) async fn metrics(api: &Api, extra: &Extra, headers: &HeaderMap) -> Re
         Ok(caller) if !caller.may(&[]) || caller.brand.is_some() => Problem::forbidden(),
         Ok(_) => {
             metrics.look_at_readers(copies).await;
+            let webhooks = api.engine.webhooks().all().await.unwrap_or_default();
+            metrics.look_at_webhooks(webhooks.into_iter().map(|webhook| webhook.id)).await;
             match metrics.page() {
                 Ok(page) => return shown(page),
                 Err(fmt::Error) => Problem::of(Code::Internal),
@@ -267,8 +304,25 @@ impl Collector for Embedded {
         for (file, bytes) in sizes(&self.folder) {
             ConstGauge::new(signed(bytes)).encode(files.encode_family(&[("file", file)])?)?;
         }
+        if let Some(bytes) = free_space(&self.folder) {
+            let (name, help) = ("store_disk_free", "What is free on the disk of the data folder");
+            let gauge = ConstGauge::new(signed(bytes));
+            gauge.encode(to.encode_descriptor(name, help, Some(&Unit::Bytes), gauge.metric_type())?)?;
+        }
         Ok(())
     }
+}
+
+/// How many bytes this process may still write to the disk of that folder; `None` where the system does not say.
+#[cfg(target_os = "linux")]
+fn free_space(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free_space(_: &Path) -> Option<u64> {
+    None
 }
 
 fn signed(figure: u64) -> i64 {
@@ -289,6 +343,8 @@ fn sizes(folder: &Path) -> Vec<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use engine::id::EventId;
+
     use super::*;
 
     #[tokio::test]
@@ -307,6 +363,12 @@ mod tests {
         for name in ["a", "b"] {
             store.commit(vec![note(name)]).await.unwrap();
         }
+        let (slow, quick) = (WebhookId([7; 16]), WebhookId([8; 16]));
+        let waits = |event: u8| engine::store::Write {
+            key: keys::retry(slow, Instant(0), EventId([event; 16])),
+            ..note("")
+        };
+        store.commit((0..3).map(waits).collect()).await.unwrap();
         let now = store.feed().unwrap().end().await.unwrap();
         copies.ask(&store, "copy-x", &now).await.unwrap();
         copies.age(Duration::from_secs(7));
@@ -314,9 +376,10 @@ mod tests {
         assert!(!metrics.page().unwrap().contains("webhook_deliveries"));
         metrics.sends(Arc::default());
         metrics.look_at_readers(&copies).await;
+        metrics.look_at_webhooks([slow, quick]).await;
         let page = metrics.page().unwrap();
         for line in [
-            "laurel_feed_reader_commits_behind{reader=\"webhooks\"} 4",
+            "laurel_feed_reader_commits_behind{reader=\"webhooks\"} 5",
             "laurel_feed_reader_commits_behind{reader=\"copy-x\"} 0",
             "laurel_copy_question_age_seconds{reader=\"copy-x\"} 7",
             "laurel_webhook_deliveries_total 0",
@@ -324,6 +387,16 @@ mod tests {
             "laurel_webhook_unreadable_records_total 0",
         ] {
             assert!(page.lines().any(|own| own == line), "{line} is not in\n{page}");
+        }
+        for (webhook, waiting) in [(slow, 3), (quick, 0)] {
+            let line =
+                format!("laurel_webhook_events_waiting{{webhook=\"{}\"}} {waiting}", wire::id(webhook));
+            assert!(page.contains(&line), "{line} is not in\n{page}");
+        }
+        #[cfg(target_os = "linux")]
+        {
+            let free = page.lines().find_map(|line| line.strip_prefix("laurel_store_disk_free_bytes "));
+            assert!(free.unwrap().parse::<u64>().unwrap() > 0, "{page}");
         }
     }
 
