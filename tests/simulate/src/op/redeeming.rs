@@ -9,7 +9,10 @@ use laurel_tests::model::{
 use smol_str::format_smolstr;
 
 use super::{Commanded, Names, Op, PARTNER, Way, instant};
-use crate::{faults::Kind, generate::Writer};
+use crate::{
+    faults::Kind,
+    generate::{MINUTE, Writer},
+};
 
 impl Commanded for Redeem {
     fn kind(&self) -> Kind {
@@ -131,6 +134,7 @@ impl Writer {
             redeem.occurred_at = Some(now - back);
         }
         self.once_more_late(&mut redeem, model);
+        self.just_before_an_end(&mut redeem, model, now);
         let dry_run = self.way == Way::Plain && self.dice.below(40) == 0;
         if !dry_run {
             self.redeems.push((redeem.clone(), self.way));
@@ -147,6 +151,27 @@ impl Writer {
         if self.dice.percent(40) {
             (redeem.member, redeem.occurred_at) = (before.member, before.occurred_at);
             redeem.points = available(model, before.member).max(0) + self.dice.between(1, 40);
+        }
+    }
+
+    /// Makes it often one of the moment before something ended, of whoever that was and for more than is left; first of
+    /// what ended while it was held, which is rare.
+    fn just_before_an_end(&mut self, redeem: &mut Redeem, model: &Model, now: i64) {
+        if !self.dice.percent(15) {
+            return;
+        }
+        let since = now - 2 * 24 * 60 * MINUTE;
+        let mut ended: Vec<(bool, i64, usize)> = Vec::new();
+        for id in 0..model.members() {
+            let member = model.member(id);
+            let expired = member.entries.iter().rev().take(5).filter(|entry| entry.kind == "expire");
+            let lots = expired.flat_map(|entry| &entry.lots).chain(&member.standing.lots);
+            let lots = lots.filter(|lot| since < lot.expires_at && lot.expires_at <= now);
+            ended.extend(lots.map(|lot| (lot.held_until.is_some(), lot.expires_at, id)));
+        }
+        if let Some(&(_, end, id)) = ended.iter().max() {
+            (redeem.member, redeem.occurred_at) = (Some(id), Some(end - 1));
+            redeem.points = available(model, Some(id)).max(0) + self.dice.between(1, 40);
         }
     }
 
