@@ -34,6 +34,7 @@ mod family;
 mod files;
 mod files_at_work;
 mod follow;
+mod grants_back;
 mod hangups;
 mod histories;
 mod hostile;

@@ -283,8 +283,11 @@ impl Ledger {
         {
             let by = Key::new(by.clone());
             let done = self.records.entry_at(&by).await?.ok_or(Unreadable { key: by.clone() })?;
-            self.commit_remembered(request, Remembered::Entry(by.as_bytes().to_vec())).await?;
-            return Ok(Err(Done { member: done.member, entry: Some(done), replayed: true }));
+            // What went back otherwise, with its order or by a reversal, staff did not take.
+            if done.event.kind.revoked().is_some_and(|revoked| revoked.reason.is_some()) {
+                self.commit_remembered(request, Remembered::Entry(by.as_bytes().to_vec())).await?;
+                return Ok(Err(Done { member: done.member, entry: Some(done), replayed: true }));
+            }
         }
         let account = self.account_of_issued(&issued.offer, member.id).await?;
         let grant = grant_of(issued, entry, member);
