@@ -251,6 +251,32 @@ fn who_makes_it_final_twice_at_once_is_told_so() {
     });
 }
 
+/// A use is told again twice at once under one key, and comes back between the two: both are told what the first was.
+#[test]
+fn a_twin_is_not_refused_for_what_came_between() {
+    run(async {
+        let inner = Arc::new(MemoryStore::new());
+        let other = Arc::new(Shop::over(inner.clone(), &program(), START).await);
+        let between = Arc::new(Between::new(inner));
+        let one = Shop::over(between.clone(), &program(), START).await;
+        let member = other.member("one").await;
+        let lines = json!([{"line_id": "1", "quantity": 1, "amount": "5.00"}]);
+        let order = json!({"brand": "acme", "order_id": "O", "member_id": member, "lines": lines});
+        assert_eq!(ask(&other, &order, false).await.status, 200);
+        let told = Arc::new(Mutex::new(None));
+        let (heard, twin) = (told.clone(), order.clone());
+        between.after_reading(keys::member(edge::wire::read_member_id(&member).unwrap()), async move {
+            let again = other.call_with("POST", "/use", &twin, Some("twin-0000-0000-0000")).await;
+            other.ok("POST", "/reverse", json!({"brand": "acme", "order_id": "O", "use": "all"})).await;
+            *heard.lock().unwrap() = Some(again);
+        });
+        let outer = one.call_with("POST", "/use", &order, Some("twin-0000-0000-0000")).await;
+        let inner = told.lock().unwrap().take().expect("the member is read");
+        assert_eq!((inner.status, outer.status), (200, 200), "{}", outer.body);
+        assert!(inner.bytes == outer.bytes && outer.replayed());
+    });
+}
+
 /// A member goes by another id since a merge, and its order is still its order: what it has set aside it can take, and what
 /// it was answered it is answered again. A quote is still its own.
 #[test]

@@ -100,7 +100,11 @@ impl Offers {
         let contested = Contested::default();
         until_settled(|_| async {
             let request = self.access.renewed(request);
-            self.attempt_to_use(&request, ask, &contested, &tell).await
+            match self.attempt_to_use(&request, ask, &contested, &tell).await {
+                // Its twin may have been answered before what now refuses this one.
+                Err(refused) => self.access.or_remembered(&request, Err(refused)).await.map(Ok),
+                done => done,
+            }
         })
         .await
     }
