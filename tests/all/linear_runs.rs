@@ -191,6 +191,11 @@ impl<F: Future> Future for HangsUp<F> {
     }
 }
 
+/// That call, dropped at its n-th wait.
+pub(crate) async fn waits<F: Future>(call: Pin<Box<F>>, waits: usize) -> Option<F::Output> {
+    HangsUp { call, waits }.await
+}
+
 /// What the clients of one member share.
 struct Shared {
     instances: Vec<Engine>,
@@ -236,7 +241,7 @@ impl Shared {
         let began = self.stamps.fetch_add(1, Ordering::SeqCst);
         let call = Box::pin(self.send(instance, &ask, began));
         let waits = if dice.percent(3) { dice.below(6).unsigned_abs() as usize } else { usize::MAX };
-        let heard = match (HangsUp { call, waits }).await {
+        let heard = match self::waits(call, waits).await {
             Some(Said::Answer(answer)) => Heard::Answer(self.stamps.fetch_add(1, Ordering::SeqCst), answer),
             Some(Said::Failed) => Heard::Failed,
             Some(Said::Unknown) | None => Heard::Unknown,
@@ -335,7 +340,7 @@ impl Sum {
     }
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+pub(crate) fn number(name: &str, otherwise: u64) -> u64 {
     env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }
 

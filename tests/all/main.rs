@@ -51,6 +51,7 @@ mod ledger;
 mod lifecycle;
 mod limits;
 mod linear;
+mod linear_offers;
 mod linear_runs;
 mod links;
 mod lots;

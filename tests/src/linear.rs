@@ -8,6 +8,7 @@
 use std::{collections::HashSet, fmt::Debug, hash::Hash};
 
 pub mod account;
+pub mod offer;
 
 /// How one thing behaves when calls come one at a time.
 pub trait Spec: Clone + Eq + Hash {
