@@ -1,6 +1,7 @@
 //! The fuzzer's targets: a function for each kind of input, which panics if something is wrong. The fuzzer
 //! itself (`tests/fuzz/`) only calls these, and so do the tests, with every input that was worth keeping.
 
+mod drafts;
 mod shop;
 mod workbook;
 
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "condition", feed: condition },
     Target { name: "programme", feed: program },
     Target { name: "offer", feed: offer },
+    Target { name: "draft", feed: drafts::draft },
     Target { name: "record", feed: record },
     Target { name: "event", feed: event },
     Target { name: "body", feed: shop::body },

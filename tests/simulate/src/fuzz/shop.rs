@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Requests until the shop is rebuilt, so that an input's effect depends on few others.
-const REQUESTS: u32 = 200;
+pub(super) const REQUESTS: u32 = 200;
 
 /// 2027-01-15 in milliseconds.
-const NOW: i64 = 1_800_000_000_000;
+pub(super) const NOW: i64 = 1_800_000_000_000;
 
 struct Shop {
     api: Arc<Api>,
@@ -65,7 +65,7 @@ fn in_shop(visit: impl FnOnce(&Shop)) {
 }
 
 /// The answer is not a 5xx, and a refusal says why in a form that programs can read.
-fn check(status: u16, body: &[u8], asked: &str) {
+pub(super) fn check(status: u16, body: &[u8], asked: &str) {
     assert!(status < 500, "{asked}: {status} {}", String::from_utf8_lossy(body));
     if status >= 400 {
         let problem: Value = serde_json::from_slice(body).expect("a problem is JSON");
@@ -75,7 +75,7 @@ fn check(status: u16, body: &[u8], asked: &str) {
 }
 
 /// Routes that take a body; `{}` stands for the existing member.
-const ROUTES: [(&str, &str); 22] = [
+const ROUTES: [(&str, &str); 28] = [
     ("POST", "/register"),
     ("POST", "/members/find"),
     ("PATCH", "/members/{}"),
@@ -98,6 +98,12 @@ const ROUTES: [(&str, &str); 22] = [
     ("POST", "/settle"),
     ("POST", "/scan"),
     ("POST", "/members/{}/card/replace"),
+    ("PUT", "/offers/o"),
+    ("POST", "/offers/o/codes"),
+    ("POST", "/offers/o/stock"),
+    ("POST", "/grants"),
+    ("POST", "/evaluate-order"),
+    ("POST", "/use"),
 ];
 
 /// A body for one of the routes; `{}` in it stands for the existing member.
