@@ -92,6 +92,7 @@ mod revisions;
 mod revisions_of_brands;
 mod rooms;
 mod rules;
+mod samples;
 mod scans;
 mod sealed;
 mod settlement;
