@@ -43,12 +43,16 @@ impl Request {
     }
 
     pub(crate) fn post(&mut self, path: &str, body: Arguments<'_>) {
+        self.send("POST", path, body);
+    }
+
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: Arguments<'_>) {
         self.body.clear();
         let _ = self.body.write_fmt(body);
         self.head.clear();
         let _ = write!(
             self.head,
-            "POST {path} HTTP/1.1\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
+            "{method} {path} HTTP/1.1\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
             self.common,
             self.body.len(),
             self.idempotency_key

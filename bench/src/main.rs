@@ -10,6 +10,7 @@ mod laurel;
 mod load;
 mod machine;
 mod million;
+mod offers;
 mod postgres;
 mod reads;
 mod receiver;
@@ -44,6 +45,8 @@ enum Command {
     Feed(feed::Options),
     /// A member with tags that follow from rules, and a card's scan, beside the same without
     Reads(reads::Options),
+    /// An order priced with many offers and ten coupons, and with the best of twelve
+    Offers(offers::Options),
     /// How often a second this disk makes a small write durable
     Sync(SyncOptions),
 }
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Command::Cold(options) => cold::run(&options),
         Command::Feed(options) => feed::run(&options),
         Command::Reads(options) => reads::run(&options),
+        Command::Offers(options) => offers::run(&options),
         Command::Sync(options) => sync(&options),
     };
     match outcome {

@@ -160,6 +160,54 @@ impl Traffic for Scan {
     }
 }
 
+/// Issues the first offers to every member, between all connections.
+pub(crate) struct Issue {
+    pub(crate) next: Arc<AtomicU64>,
+    pub(crate) members: Members,
+    pub(crate) each: u64,
+    pub(crate) current: u64,
+    pub(crate) issued: Vec<(u64, Box<str>)>,
+}
+
+impl Traffic for Issue {
+    fn next(&mut self, request: &mut Request) -> bool {
+        self.current = self.next.fetch_add(1, Ordering::Relaxed);
+        let (at, offer) = ((self.current / self.each) as usize, self.current % self.each);
+        let Some(member) = self.members.get(at) else { return false };
+        request.post(
+            "/grants",
+            format_args!(
+                "{{\"member_id\":\"{member}\",\"offer\":\"offer-{offer:04}\",\"issue_id\":\"bench\",\"reason\":\"bench\"}}"
+            ),
+        );
+        true
+    }
+
+    fn answered(&mut self, body: &[u8]) -> Result<()> {
+        let answer: serde_json::Value = serde_json::from_slice(body)?;
+        let id = answer.pointer("/grant/id").and_then(|id| id.as_str());
+        let id = id.ok_or_else(|| format!("no grant.id in the answer of /grants: {answer}"))?;
+        self.issued.push((self.current, id.into()));
+        Ok(())
+    }
+}
+
+/// Orders of members at random, priced.
+pub(crate) struct Price {
+    pub(crate) bodies: Arc<[Box<str>]>,
+    pub(crate) seed: u64,
+    pub(crate) sent: u64,
+}
+
+impl Traffic for Price {
+    fn next(&mut self, request: &mut Request) -> bool {
+        self.sent += 1;
+        let at = scramble((self.seed << 36) ^ self.sent) % self.bodies.len() as u64;
+        request.post("/evaluate-order", format_args!("{}", self.bodies[at as usize]));
+        true
+    }
+}
+
 /// Which member is next, and what tells this request from every other.
 pub(crate) struct Random {
     pub(crate) members: Members,
