@@ -4,7 +4,11 @@
 use std::sync::{Arc, Mutex};
 
 use domain::offer::grant::HeldBy;
-use engine::{keys, memory::MemoryStore, store::Store};
+use engine::{
+    keys,
+    memory::MemoryStore,
+    store::{Key, Pending, Range, Record, Store, StoreError, Version, Write},
+};
 use serde_json::{Value, json};
 use store_dynamodb::local::Local;
 use store_redb::{Options, RedbStore};
@@ -198,6 +202,41 @@ async fn as_many_have_it_as_there_are_on_a_table() {
     let Some(local) = Local::shared() else { return };
     for (total, asked) in STORMS {
         storm(Arc::new(local.store().await.expect("a table")), total, asked).await;
+    }
+}
+
+/// A store in memory whose reads of several records are as far from one moment as they may be: the last is read first, and
+/// others go on between any two.
+struct Apart(MemoryStore);
+
+impl Store for Apart {
+    fn get<'a>(&'a self, keys: &'a [Key]) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for key in keys.iter().rev() {
+                found.extend(self.0.get(std::slice::from_ref(key)).await?);
+                if keys.len() > 1 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            found.reverse();
+            Ok(found)
+        })
+    }
+
+    fn scan(&self, range: Range, limit: usize) -> Pending<'_, Result<Vec<(Key, Record)>, StoreError>> {
+        self.0.scan(range, limit)
+    }
+
+    fn commit(&self, writes: Vec<Write>) -> Pending<'_, Result<Version, StoreError>> {
+        self.0.commit(writes)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn as_many_have_it_as_there_are_whenever_records_are_read() {
+    for (total, asked) in STORMS {
+        storm(Arc::new(Apart(MemoryStore::new())), total, asked).await;
     }
 }
 
