@@ -16,7 +16,7 @@ use crate::{
     accounts::{Charge, NextCode},
     ledger::{
         Ledger,
-        act::{Act, Done},
+        act::{Act, Done, OfGrant},
         bringing::{Brings, Brought},
         find::Found,
         grants::Gathered,
@@ -166,8 +166,17 @@ impl Ledger {
                 Err(done) => return Ok(done),
             },
         };
-        let decided = self.decide(request, act, (found, gathered, brought), look, turns).await?;
-        self.write(request, act, decided).await
+        let done = match self.decide(request, act, (found, gathered, brought), look, turns).await {
+            Ok(decided) => self.write(request, act, decided).await,
+            Err(error) => Err(error),
+        };
+        // A claim's twin may have committed since what was issued was read, and have taken the last piece.
+        if let (Err(Error::Refused(_)), true, Some(OfGrant::Issue(ask))) = (&done, look, act.of_grant())
+            && self.is_issued(id, ask).await?
+        {
+            return Err(StoreError::LostRace.into());
+        }
+        done
     }
 
     /// Settles and decides, and charges accounts; writes nothing of the command.

@@ -177,6 +177,15 @@ impl Ledger {
         Ok(issued.iter().any(|(_, entry)| is_asked_as(entry, name)))
     }
 
+    /// Whether that member was issued something under the name that is asked for.
+    pub(super) async fn is_issued(&self, id: MemberId, ask: &GrantAsk) -> Result<bool, Error> {
+        let (Some(name), Some(loaded)) = (&ask.asked_as, self.records.reach(id).await?) else {
+            return Ok(false);
+        };
+        let issued = self.issued_of(&loaded.record.member, ask.number).await?;
+        Ok(issued.iter().any(|(_, entry)| is_asked_as(entry, name)))
+    }
+
     /// The entries of all that the member, and all it has absorbed, was issued of an offer, by name.
     pub(crate) async fn issued_of(
         &self,
